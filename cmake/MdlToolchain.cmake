@@ -1,0 +1,23 @@
+# Compiler settings that every target of the project shares: warnings, sanitizers, ccache and a fast linker.
+
+add_library(mdl_flags INTERFACE)
+target_compile_options(mdl_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror)
+target_include_directories(mdl_flags INTERFACE "${CMAKE_SOURCE_DIR}")
+
+if(MDL_SANITIZE)
+  add_compile_options(-fsanitize=${MDL_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${MDL_SANITIZE})
+endif()
+
+find_program(MDL_CCACHE ccache)
+if(MDL_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # Precompiled headers are cached only with these three.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime
+                                  ${MDL_CCACHE})
+  add_compile_options($<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+endif()
+
+find_program(MDL_MOLD mold)
+if(MDL_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()

@@ -1,0 +1,59 @@
+#include "common/atomic_file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "common/unique_fd.hpp"
+
+namespace mdl {
+namespace fs = std::filesystem;
+
+void sync_to_disk(const fs::path& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) throw Error(describe_errno("cannot open", path, errno));
+  if (::fsync(fd.get()) != 0) throw Error(describe_errno("cannot flush to disk", path, errno));
+}
+
+void write_atomically(const fs::path& path, const std::function<void(const fs::path&)>& fill) {
+  const fs::path temporary = path.string() + str_cat(".tmp.", ::getpid());
+  try {
+    fill(temporary);
+    sync_to_disk(temporary);
+    if (::rename(temporary.c_str(), path.c_str()) != 0) throw Error(describe_errno("cannot rename to", path, errno));
+  } catch (...) {
+    ::unlink(temporary.c_str());
+    throw;
+  }
+  sync_to_disk(path.has_parent_path() ? path.parent_path() : fs::path("."));
+}
+
+void write_text_atomically(const fs::path& path, std::string_view text) {
+  write_atomically(path, [&](const fs::path& temporary) {
+    const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    if (!fd) throw Error(describe_errno("cannot create", path, errno));
+    for (std::size_t done = 0; done < text.size();) {
+      const ssize_t n = ::write(fd.get(), text.data() + done, text.size() - done);
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) throw Error(describe_errno("cannot write", path, errno));
+      done += static_cast<std::size_t>(n);
+    }
+  });
+}
+
+std::string read_text(const fs::path& path) {
+  if (fs::is_directory(path)) throw Error(describe_errno("cannot read", path, EISDIR));
+  errno = 0;
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw Error(describe_errno("cannot read", path, errno));
+  std::string text{std::istreambuf_iterator<char>(in), {}};
+  if (in.bad()) throw Error(describe_errno("cannot read", path, errno));
+  return text;
+}
+
+}  // namespace mdl

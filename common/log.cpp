@@ -1,0 +1,84 @@
+#include "common/log.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <string>
+
+namespace mdl::log {
+namespace {
+
+std::string& program() {
+  static std::string name = "mdl";
+  return name;
+}
+
+Level parse_threshold() {
+  const char* text = std::getenv("LOGLEVEL");
+  const std::string_view value = text ? text : "";
+  if (value == "DEBUG" || value == "10") return Level::debug;
+  if (value == "INFO" || value == "20") return Level::info;
+  if (value == "ERROR" || value == "CRITICAL" || value == "40" || value == "50") return Level::error;
+  return Level::warning;
+}
+
+char letter(Level level) {
+  switch (level) {
+    case Level::debug: return 'D';
+    case Level::info: return 'I';
+    case Level::warning: return 'W';
+    case Level::error: return 'E';
+  }
+  return '?';
+}
+
+std::string timestamp() {
+  const auto now = std::chrono::system_clock::now();
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
+  std::tm local{};
+  localtime_r(&seconds, &local);
+  std::array<char, 40> text{};
+  const int length = std::snprintf(text.data(), text.size(), "%02d%02d %02d:%02d:%02d.%03d", local.tm_mon + 1, local.tm_mday,
+                                   local.tm_hour, local.tm_min, local.tm_sec, static_cast<int>(millis));
+  return {text.data(), static_cast<std::size_t>(length)};
+}
+
+void append_escaped(std::string& out, std::string_view text) {
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte >= 0x20 && byte != 0x7f) || c == '\n' || c == '\t') {
+      out += c;
+    } else {
+      std::array<char, 5> hex{};
+      std::snprintf(hex.data(), hex.size(), "\\x%02x", byte);
+      out += hex.data();
+    }
+  }
+}
+
+}  // namespace
+
+Level threshold() {
+  static const Level level = parse_threshold();
+  return level;
+}
+
+void set_program(std::string_view name) { program() = name; }
+
+void write(Level level, std::string_view message) {
+  std::string line = str_cat("[", program(), "] ", letter(level), timestamp(), " ");
+  append_escaped(line, message);
+  line += '\n';
+  for (std::size_t done = 0; done < line.size();) {
+    const ssize_t n = ::write(STDERR_FILENO, line.data() + done, line.size() - done);
+    if (n <= 0) return;  // nobody can read the log: there is no better place to say so
+    done += static_cast<std::size_t>(n);
+  }
+}
+
+}  // namespace mdl::log

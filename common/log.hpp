@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string_view>
+
+#include "common/str_cat.hpp"
+
+namespace mdl::log {
+
+/// Severity, as the environment variable LOGLEVEL names it for torchrun: DEBUG, INFO, WARNING, ERROR (or 10, 20, 30, 40).
+enum class Level { debug = 10, info = 20, warning = 30, error = 40 };
+
+/// The level below which lines are dropped: LOGLEVEL when set and known, else WARNING. Read once.
+Level threshold();
+
+/// Names the program at the start of each line, for example "mdl-launch". Call once, at the start of main().
+void set_program(std::string_view name);
+
+/// Writes one line to stderr with a single write(2), so that lines of several processes do not mix:
+/// `[mdl-launch] W1124 08:15:02.123 message`. Control characters in `message` other than newline and tab are escaped: a
+/// message may quote bytes from the network.
+void write(Level level, std::string_view message);
+
+template <typename... Values>
+void emit(Level level, const Values&... values) {
+  if (level >= threshold()) write(level, str_cat(values...));
+}
+template <typename... Values>
+void debug(const Values&... values) { emit(Level::debug, values...); }
+template <typename... Values>
+void info(const Values&... values) { emit(Level::info, values...); }
+template <typename... Values>
+void warning(const Values&... values) { emit(Level::warning, values...); }
+template <typename... Values>
+void error(const Values&... values) { emit(Level::error, values...); }
+
+}  // namespace mdl::log

@@ -1,0 +1,49 @@
+#include "common/atomic_file.hpp"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+
+#include "common/error.hpp"
+#include "tests/temp_dir.hpp"
+
+namespace fs = std::filesystem;
+using mdl::test::TempDir;
+
+namespace {
+std::size_t files_in(const fs::path& folder) {
+  return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+}
+}  // namespace
+
+TEST_CASE("an atomic write replaces the old file as a whole") {
+  const TempDir dir;
+  const fs::path path = dir.path() / "a.txt";
+  mdl::write_text_atomically(path, "old");
+  mdl::write_text_atomically(path, "new and longer");
+  CHECK(mdl::read_text(path) == "new and longer");
+  CHECK(files_in(dir.path()) == 1);
+}
+
+TEST_CASE("a write that fails half-way leaves the old file and no temporary one") {
+  const TempDir dir;
+  const fs::path path = dir.path() / "a.txt";
+  mdl::write_text_atomically(path, "old");
+  CHECK_THROWS_AS(mdl::write_atomically(path,
+                                        [](const fs::path& temporary) {
+                                          std::ofstream(temporary) << "half";
+                                          throw std::runtime_error("interrupted");
+                                        }),
+                  std::runtime_error);
+  CHECK(mdl::read_text(path) == "old");
+  CHECK(files_in(dir.path()) == 1);
+}
+
+TEST_CASE("a write into a missing folder and a read of a missing file name the path") {
+  const TempDir dir;
+  CHECK_THROWS_WITH(mdl::write_text_atomically(dir.path() / "none" / "a.txt", "x"), Catch::Contains("none/a.txt"));
+  CHECK_THROWS_WITH(mdl::read_text(dir.path() / "missing.txt"), Catch::Contains("missing.txt"));
+  CHECK_THROWS_WITH(mdl::read_text(dir.path()), Catch::Contains("directory"));
+}
