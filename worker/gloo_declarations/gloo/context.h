@@ -1,0 +1,13 @@
+// The part of gloo::Context that torch's ProcessGroupGloo.hpp names: see ../README.md.
+#pragma once
+
+#include <chrono>
+
+namespace gloo {
+
+class Context {
+ public:
+  void setTimeout(std::chrono::milliseconds timeout);
+};
+
+}  // namespace gloo
