@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Measures ours beside the real programs in one run. Prints JSON lines: bench, case, ours, theirs, ratio, unit.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+usage() {
+  cat <<'TEXT'
+usage: scripts/bench.sh BENCH
+
+  launch   mdl-launch beside torchrun: starting 8 processes of /bin/true on one node
+TEXT
+}
+
+case "${1:-}" in
+  launch) targets=(mdl-launch) ;;
+  -h | --help) usage; exit 0 ;;
+  *) usage >&2; exit 2 ;;
+esac
+
+{
+  scripts/setup.sh --peers
+  build release "${targets[@]}"
+} >&2
+exec "${MDL_VENV:-build/venv}/bin/python" "scripts/bench_$1.py" --bin-dir build/release/bin "${@:2}"

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# The main job, for real: mdl-launch starts two mdl-toolkit processes that LoRA-train a small MiDashengLM on real sounds.
+# Needs nothing but git and this folder; about ten minutes the first time, most of it download and build.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+work=build/demo
+checkpoint=$work/checkpoint
+output=$work/output
+export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
+
+scripts/setup.sh --peers
+say "building mdl-launch and mdl-toolkit"
+build release mdl-launch mdl-toolkit
+bin=$PWD/build/release/bin
+venv=$(realpath "${MDL_VENV:-build/venv}")
+
+say "making a small random checkpoint and a dataset of real sounds"
+rm -rf "$work"
+mkdir -p "$work"
+"$venv/bin/python" scripts/peer/make_checkpoint.py --out "$checkpoint" 2>"$work/make_checkpoint.log"
+"$venv/bin/python" scripts/peer/make_dataset.py --out "$work/sounds"
+for part in train test; do
+  # The Python tool asks once whether the checkpoint's own code may run; it is this repository's scripts/peer/midashenglm.
+  echo y | "$venv/bin/mdl-toolkit" convert-dataset "$work/sounds/$part.csv" --model-name "$checkpoint" \
+    --output "$work/$part-converted" >"$work/convert-$part.log" 2>&1 || { cat "$work/convert-$part.log" >&2; exit 1; }
+  echo "$work/$part-converted"
+done
+
+say "training on two processes"
+command=("$bin/mdl-launch" --standalone --nproc-per-node 2 --no-python "$bin/mdl-toolkit" train
+  --model-name "$checkpoint" --train-dataset "$work/train-converted" --eval-dataset "$work/test-converted" --output "$output"
+  --lora-rank 16 --lr 5e-3 --batch-size 4 --num-epochs 8 --eval-steps 10 --save-steps 20)
+printf '$ %s\n' "${command[*]/#$PWD\//}"
+"${command[@]}" | tee "$work/train.log"
+
+say "result"
+"$venv/bin/python" - "$work/train.log" <<'PYTHON'
+import ast
+import sys
+
+records = [ast.literal_eval(line) for line in open(sys.argv[1]) if line.startswith("{'")]
+losses = [float(r["loss"]) for r in records if "loss" in r]
+evals = [float(r["eval_loss"]) for r in records if "eval_loss" in r]
+if len(losses) < 30 or len(evals) < 2:
+    sys.exit(f"demo.sh: only {len(losses)} training steps and {len(evals)} evaluations were printed")
+first, last = sum(losses[:5]) / 5, sum(losses[-5:]) / 5
+print(f"training loss over {len(losses)} steps: {first:.3f} (first five) -> {last:.3f} (last five)")
+print(f"evaluation loss: {evals[0]:.3f} -> {evals[-1]:.3f}")
+if not (last < first and evals[-1] < evals[0]):
+    sys.exit("demo.sh: the loss did not fall")
+PYTHON
+echo "merged model:    $output/final"
+ls "$output/final"

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Set-up, build, all tests. Extra arguments go to ctest: scripts/test.sh -R store
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+preset=release
+if [ "${1:-}" = --preset ]; then
+  preset=${2:?"--preset needs a name: release, dev, asan or tsan"}
+  shift 2
+fi
+
+if [ "$preset" = tsan ]; then
+  scripts/setup.sh --launcher-only
+else
+  scripts/setup.sh --peers
+fi
+say "building (preset $preset)"
+build "$preset"
+say "testing"
+# No model is ever fetched from a hub, and one thread a process keeps two cores fair to tests that start several.
+export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
+ctest --test-dir "build/$preset" --output-on-failure --parallel 2 "$@"
