@@ -1,0 +1,51 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "worker/model/attention.hpp"
+#include "worker/model/batch_layout.hpp"
+#include "worker/model/linear.hpp"
+#include "worker/model/mel_frontend.hpp"
+#include "worker/model/norm.hpp"
+
+namespace mdl {
+
+/// A pre-norm transformer block: x += attn(norm1(x)); x += mlp(norm2(x)), with exact GELU.
+class EncoderBlock : public Layer {
+ public:
+  EncoderBlock(const AudioEncoderConfig& config, at::ScalarType dtype);
+
+  /// x [rows, dim], packed sequences.
+  at::Tensor forward(const at::Tensor& x, const std::vector<SequenceGroup>& groups) const;
+
+ private:
+  int64_t heads_;
+  std::shared_ptr<LayerNorm> norm1_, norm2_;
+  std::shared_ptr<Linear> qkv_, proj_, fc1_, fc2_;
+};
+
+/// `audio_encoder`: waveforms to patch embeddings. A patch is patch_frames mel frames (40 ms) over all bins.
+class DashengEncoder : public Layer {
+ public:
+  DashengEncoder(const AudioEncoderConfig& config, at::ScalarType dtype);
+
+  /// waveform [batch, samples] float32 -> one row [dim] for each patch of `pieces`, in their order.
+  at::Tensor forward(const at::Tensor& waveform, const std::vector<AudioPiece>& pieces);
+
+  std::shared_ptr<MelFrontend> frontend;
+  std::shared_ptr<MelBatchNorm> init_bn;
+
+ private:
+  /// Embeds the patches of all pieces, positions added: [rows, dim].
+  at::Tensor embed(const at::Tensor& mel, const std::vector<AudioPiece>& pieces) const;
+
+  AudioEncoderConfig config_;
+  at::Tensor time_pos_embed_;  ///< [1, dim, 1, piece_patches]
+  at::Tensor freq_pos_embed_;  ///< [1, dim, 1, 1]
+  std::shared_ptr<Layer> patch_embed_;
+  std::vector<std::shared_ptr<EncoderBlock>> blocks_;
+  std::shared_ptr<LayerNorm> norm_;
+};
+
+}  // namespace mdl

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "worker/model/config.hpp"
+#include "worker/model/layer.hpp"
+
+namespace mdl {
+
+/// Triangular filters on the HTK mel scale, mel = 2595 · log10(1 + f / 700), each with peak 1: [n_fft / 2 + 1, n_mels].
+at::Tensor mel_filter_bank(const AudioEncoderConfig& config);
+
+/// `audio_encoder.front_end`: waveform to log-mel features, always in float32 and without gradients.
+/// Filters and Hann window are rounded to bfloat16, as the model was trained; a checkpoint that has them overrides
+/// them.
+class MelFrontend : public Layer {
+ public:
+  explicit MelFrontend(const AudioEncoderConfig& config);
+
+  /// Mel frames that `samples` samples give.
+  static int64_t frame_count(int64_t samples, const AudioEncoderConfig& config);
+
+  /// waveform [batch, samples] -> dB [batch, n_mels, frames]: 10 · log10(max(power, 1e-10)), no lower than 120 dB under
+  /// the item's loudest value. `samples` must exceed n_fft / 2 when centred (reflection needs them).
+  at::Tensor forward(const at::Tensor& waveform) const;
+
+ private:
+  AudioEncoderConfig config_;
+  at::Tensor window_;   ///< [win_length], 0.spectrogram.window
+  at::Tensor filters_;  ///< [n_fft / 2 + 1, n_mels], 0.mel_scale.fb
+};
+
+}  // namespace mdl

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "worker/data/batch.hpp"
+#include "worker/model/audio_projector.hpp"
+#include "worker/model/batch_layout.hpp"
+#include "worker/model/config.hpp"
+#include "worker/model/dasheng_encoder.hpp"
+#include "worker/model/qwen_decoder.hpp"
+
+namespace mdl {
+
+/// The whole model: audio encoder, projector, Qwen decoder.
+///
+/// Padding costs nothing here: a batch is planned on the host (batch_layout.hpp), and then only its real tokens and
+/// real audio patches go through the layers, as rows of one matrix. The results for them are those of the padded
+/// computation.
+///
+/// Of a Batch, `input_values` must be on the model's device. The others are small and best left on the CPU: the plan is
+/// made there. On a GPU they work too, at the price of one wait for the device per call.
+///
+/// train() and eval() matter, as under Hugging Face's Trainer, to audio_encoder.init_bn: in train mode it normalises by
+/// the statistics of this batch (padding included) and moves its running statistics, in eval mode it uses these. The
+/// running statistics are part of the checkpoint. So the loss of a clip in train mode depends on its batch, and two
+/// ranks with 4 clips each do not compute quite what one with 8 does; use_running_statistics(true) takes that away.
+///
+/// Errors in a batch (a count of audio tokens that does not match the clip, a token id outside the vocabulary, shapes
+/// that disagree) throw Error naming the row.
+class MiDashengLM : public Layer {
+ public:
+  /// Makes the layers on the meta device; `dtype` is float32 or bfloat16. The mel frontend is float32 in any case.
+  MiDashengLM(const ModelConfig& config, at::ScalarType dtype);
+
+  /// [batch, tokens, vocab] in the model's type; zero at padding.
+  at::Tensor logits(const Batch& batch);
+
+  /// Scalar float32: the SUM of the next-token cross-entropy over the labels (position t predicts the label of t + 1,
+  /// as in Hugging Face's causal loss). Divide by the number of label tokens of the whole accumulated batch. The logits
+  /// exist only for labelled positions, and only for some of these at a time. A label in the first column or right
+  /// behind padding has no position that predicts it and does not count.
+  at::Tensor loss_sum(const Batch& batch);
+
+  /// Mel features in dB, [batch, n_mels, frames] float32: what the encoder sees before its normalisation.
+  at::Tensor features(const Batch& batch);
+
+  /// Encoded patches, one row each, clip after clip; see BatchLayout::clips for the rows of a clip.
+  at::Tensor encode(const Batch& batch);
+
+  /// The plan that the calls above make for this batch.
+  BatchLayout layout(const Batch& batch) const;
+
+  /// true: init_bn uses its running statistics in train mode too and leaves them unchanged. Default false, as Python.
+  void use_running_statistics(bool enabled);
+
+  const ModelConfig& config() const { return config_; }
+  at::ScalarType dtype() const { return dtype_; }
+  at::Device device() const;
+
+  std::shared_ptr<DashengEncoder> audio_encoder;
+  std::shared_ptr<AudioProjector> audio_projector;
+  std::shared_ptr<QwenDecoder> decoder;
+
+ private:
+  /// Final hidden states of the packed tokens, [layout.tokens, hidden].
+  at::Tensor hidden_states(const Batch& batch, const BatchLayout& layout);
+
+  ModelConfig config_;
+  at::ScalarType dtype_;
+};
+
+/// Loads a checkpoint folder (config.json, model.safetensors or its shards). On the CPU, tensors that already have
+/// `dtype` stay in the mapped file, so no second copy exists and ranks share the memory; others are converted one at a
+/// time. Missing, extra and wrongly shaped tensors are ONE Error that lists them all. The model comes in eval mode.
+std::shared_ptr<MiDashengLM> load_model(const std::filesystem::path& folder, at::ScalarType dtype, at::Device device);
+
+}  // namespace mdl

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "worker/model/attention.hpp"
+#include "worker/model/config.hpp"
+#include "worker/model/linear.hpp"
+#include "worker/model/norm.hpp"
+
+namespace mdl {
+
+/// Rotary position angles of packed tokens: cos and sin, [tokens, 1, head_dim], both halves equal.
+struct RopeAngles {
+  at::Tensor cos;
+  at::Tensor sin;
+};
+
+/// Angle of position p and pair i: p / theta^(2i / head_dim), computed in float32, given in `dtype`.
+RopeAngles rope_angles(const at::Tensor& positions, int64_t head_dim, double theta, at::ScalarType dtype);
+
+class Embedding : public Layer {
+ public:
+  Embedding(int64_t rows, int64_t dim, at::ScalarType dtype);
+  at::Tensor forward(const at::Tensor& ids) const;  ///< [n] -> [n, dim]
+  at::Tensor weight;
+};
+
+/// A Qwen2.5 or Qwen3 layer: x += attention(norm(x)); x += down(silu(gate(n)) · up(n)) with n = norm(x).
+class DecoderLayer : public Layer {
+ public:
+  DecoderLayer(const TextConfig& config, at::ScalarType dtype);
+
+  /// x [tokens, hidden], packed causal sequences.
+  at::Tensor forward(const at::Tensor& x, const RopeAngles& rope, const std::vector<SequenceGroup>& groups) const;
+
+ private:
+  at::Tensor attention(const at::Tensor& x, const RopeAngles& rope, const std::vector<SequenceGroup>& groups) const;
+
+  TextConfig config_;
+  std::shared_ptr<RmsNorm> input_norm_, post_norm_;
+  std::shared_ptr<Linear> q_, k_, v_, o_, gate_, up_, down_;
+  std::shared_ptr<RmsNorm> q_norm_, k_norm_;  ///< Qwen3 only
+};
+
+/// `decoder`: Qwen2ForCausalLM or Qwen3ForCausalLM without its loss.
+class QwenDecoder : public Layer {
+ public:
+  QwenDecoder(const TextConfig& config, at::ScalarType dtype);
+
+  at::Tensor embed(const at::Tensor& ids) const { return embed_tokens->forward(ids); }
+
+  /// Embeddings [tokens, hidden] of packed rows with their rope positions [tokens] -> normalised final states.
+  at::Tensor forward(const at::Tensor& embeddings, const at::Tensor& positions,
+                     const std::vector<SequenceGroup>& groups) const;
+
+  std::shared_ptr<Embedding> embed_tokens;
+  std::shared_ptr<Linear> lm_head;  ///< [vocab, hidden], no bias; shares embed_tokens's weight when tied
+
+ private:
+  TextConfig config_;
+  std::vector<std::shared_ptr<DecoderLayer>> layers_;
+  std::shared_ptr<RmsNorm> norm_;
+};
+
+}  // namespace mdl
