@@ -1,0 +1,97 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rendezvous/asio.hpp"
+
+namespace mdl {
+
+/// Where a server listens.
+class ListenAddress {
+ public:
+  /// 127.0.0.1 and, where the machine has it, ::1, on one port: "localhost" reaches it whatever that name resolves to.
+  static ListenAddress loopback() { return ListenAddress(Kind::loopback, {}); }
+  /// Every interface: [::] with IPv4 included; 0.0.0.0 on a machine without IPv6.
+  static ListenAddress any() { return ListenAddress(Kind::any, {}); }
+  /// One address of this machine.
+  static ListenAddress on(asio::ip::address address) { return ListenAddress(Kind::one, std::move(address)); }
+
+ private:
+  friend class TcpStoreServer;
+  enum class Kind { loopback, any, one };
+  ListenAddress(Kind kind, asio::ip::address address) : kind_(kind), address_(std::move(address)) {}
+  Kind kind_;
+  asio::ip::address address_;
+};
+
+/// When the server gives up on a client. Nothing else in a client's behaviour is timed: a client may wait for ever.
+struct TcpStoreServerOptions {
+  /// A client that has sent a part of a message, or has connected and not introduced itself, and then sends nothing for
+  /// this long, is closed; so is one that leaves replies unread for this long once its socket's buffers are full. A
+  /// real client sends each message whole and is blocked in a read while it expects a reply.
+  std::chrono::milliseconds stall_timeout{60'000};
+};
+
+/// The key-value store that PyTorch's TCPStore clients talk to (protocol of torch 2.15, see wire.hpp; what the
+/// operations mean, see store.hpp). It runs inside the caller's io_context and on its one thread: create it, call the
+/// members below, and destroy it there.
+///
+/// A client that breaks the protocol is closed with one log line; the other clients and the data stay. No client can
+/// make the server buffer more than its own unfinished message and about one unread reply. Names of clients are never
+/// looked up: the log has their addresses.
+class TcpStoreServer {
+ public:
+  /// Binds and listens, so that clients can connect from now on; they are answered once the io_context runs after
+  /// start(). `port` 0 takes any free port. Throws Error naming address and port when they cannot be had (in use, no
+  /// permission).
+  TcpStoreServer(asio::io_context& io, const ListenAddress& address, std::uint16_t port,
+                 TcpStoreServerOptions options = {});
+  /// Stops.
+  ~TcpStoreServer();
+  TcpStoreServer(const TcpStoreServer&) = delete;
+  TcpStoreServer& operator=(const TcpStoreServer&) = delete;
+
+  /// The port clients connect to.
+  std::uint16_t port() const;
+  /// Begins to accept clients. Once only.
+  void start();
+  /// Stops listening, closes every client and ends every wait() below with false. May be called twice.
+  void stop();
+  /// How many clients are connected now.
+  std::size_t client_count() const;
+
+  // The store without a socket, for the process that hosts it. Keys are spelled as a client's user spells them ("a/b");
+  // changes wake the clients that wait, exactly as if they had come from a client.
+
+  /// Sets `key`.
+  void set(std::string_view key, std::string_view value);
+  /// The value of `key`, nullopt when it is not there. Does not wait.
+  std::optional<std::string> get(std::string_view key) const;
+  /// Adds to the decimal number at `key` (0 when it is not there) and returns the sum. Throws Error when the value
+  /// there is not a number.
+  std::int64_t add(std::string_view key, std::int64_t delta);
+  /// Sets `key` to `desired` if its value is `expected`, or if it is not there and `expected` is empty. Returns the
+  /// value that `key` then has (`expected` when it is not there).
+  std::string compare_set(std::string_view key, std::string_view expected, std::string_view desired);
+  /// Whether every key is there.
+  bool check(const std::vector<std::string>& keys) const;
+  /// Removes `key`; false when it was not there.
+  bool erase(std::string_view key);
+  /// All keys, sorted.
+  std::vector<std::string> list_keys() const;
+  /// Waits until every key is there. False when `timeout` passes first or the server stops.
+  asio::awaitable<bool> wait(std::vector<std::string> keys, std::chrono::milliseconds timeout);
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace mdl
