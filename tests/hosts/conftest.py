@@ -1,0 +1,100 @@
+"""Fixtures of the tests on several hosts. MDL_TEST_LAUNCHER=torchrun runs the same scenarios with the real torchrun's agents."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from agent import Agent
+from network import Network, why_not
+from stage import Stage
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+STATE_READER = Path(__file__).with_name("state_reader.py")
+LAUNCHERS = {
+    "mdl-launch": Path(os.environ.get("MDL_BIN_DIR", REPOSITORY / "build/release/bin")) / "mdl-launch",
+    "torchrun": Path(sys.executable).parent / "torchrun",
+}
+
+
+def pytest_collection_modifyitems(items):
+    reason = why_not()
+    for item in items:
+        if reason and {"job", "tmp_path"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.skip(reason=f"needs network namespaces: {reason}"))
+
+
+class Job:
+    """One job on three hosts. What it started is ended, and what it left behind is an error, when the test is over."""
+
+    def __init__(self, network, stage):
+        self.hosts = network.hosts
+        self.stage = stage
+        self.id = "job"
+        self.default_launcher = os.environ.get("MDL_TEST_LAUNCHER", "mdl-launch")
+        self.endpoint = f"{self.hosts[0].address}:29400"
+        self.agents = []
+
+    def start(self, host, nodes="3", *options, launcher=None, endpoint=None, id=None, workers=1, conf="", backend="c10d", program=None,
+              environment=None):
+        """Starts an agent on hosts[host]. Timeouts are short: a last call of 1 s, and 3 s of silence is death."""
+        machine = self.hosts[host]
+        launcher = launcher or self.default_launcher
+        endpoint = endpoint or self.endpoint
+        command = [LAUNCHERS[launcher], "--nnodes", nodes, "--nproc-per-node", workers, "--no-python"]
+        if backend == "c10d":
+            conf = "join_timeout=20,last_call_timeout=1,keep_alive_interval=1,keep_alive_max_attempt=3,read_timeout=20" + (conf and f",{conf}")
+            if launcher == "torchrun":
+                # It looks its own name up to learn whether the endpoint is this host, and takes the name for its address.
+                conf += f",is_host={int(endpoint.split(':')[0] == machine.address)}" if "is_host" not in conf else ""
+                command += ["--local-addr", machine.address]
+            command += ["--rdzv-backend", "c10d", "--rdzv-endpoint", endpoint, "--rdzv-id", id or self.id, "--rdzv-conf", conf]
+        command += [*options, *(program or self.stage.command)]
+        agent = Agent(machine, [str(part) for part in command], {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})})
+        self.agents.append(agent)
+        return agent
+
+    def start_all(self, nodes="3", *options, **more):
+        return [self.start(number, nodes, *options, **more) for number in range(len(self.hosts))]
+
+    def wait_for_state(self, what, condition, seconds=20):
+        """Waits until condition(state) holds for what the store says of the rendezvous (see state_reader.py); returns that state."""
+        host, _, port = self.endpoint.rpartition(":")
+        reader = subprocess.Popen(self.hosts[0].command(["python3", "-SE", STATE_READER, host.strip("[]"), port, self.id]),
+                                  stdout=subprocess.PIPE, text=True)
+        # Without an answer the loop below would not end.
+        watchdog = threading.Timer(seconds, reader.kill)
+        watchdog.start()
+        seen = []
+        try:
+            for line in reader.stdout:
+                seen.append(json.loads(line))
+                if condition(seen[-1]):
+                    return seen[-1]
+        finally:
+            watchdog.cancel()
+            reader.kill()
+            reader.wait()
+        raise AssertionError(f"not within {seconds} s: {what}; states: {seen}")
+
+    def wait(self, seconds=30):
+        """Waits until every agent has ended; returns their exit codes."""
+        return [agent.wait(seconds) for agent in self.agents]
+
+    def check_nothing_is_left(self):
+        """Every agent has ended, and a moment later no process and no port of this job is left on any host."""
+        assert not (running := [agent for agent in self.agents if not agent.ended]), f"still running: {running}"
+        for host in self.hosts:
+            assert host.wait_until_empty(2), f"left behind on {host.name}: {host.describe_processes()}"
+            assert not host.ports(), f"ports still open on {host.name}: {host.ports()}"
+
+
+@pytest.fixture
+def job(tmp_path):
+    with Network(tmp_path) as network, Stage(tmp_path / "stage") as stage:
+        job = Job(network, stage)
+        yield job
+        job.check_nothing_is_left()
