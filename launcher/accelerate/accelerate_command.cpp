@@ -1,0 +1,78 @@
+#include "launcher/accelerate/accelerate_command.hpp"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <iostream>
+
+#include "common/error.hpp"
+#include "common/log.hpp"
+#include "launcher/accelerate/default_config_path.hpp"
+#include "launcher/accelerate/launch_options.hpp"
+
+namespace mdl::accelerate {
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+std::string python_of(const Environment& environment) {
+  auto variable = environment.find("PYTHON_EXEC");
+  return variable == environment.end() ? "python3" : variable->second;
+}
+
+/// Becomes the program. Comes back only by throwing.
+[[noreturn]] void become(const Arguments& command) {
+  std::vector<char*> pointers;
+  for (const std::string& word : command) pointers.push_back(const_cast<char*>(word.c_str()));
+  pointers.push_back(nullptr);
+  std::cout.flush();
+  ::execvp(pointers[0], pointers.data());
+  throw UsageError(describe_errno("start", command[0], errno),
+                   "Check the path. A program that is no Python script needs --no-python before it.");
+}
+
+std::optional<AccelerateConfig> find_config(const LaunchOptions& options, const Environment& environment) {
+  if (options.config_file) return load_config(*options.config_file);
+  auto standard = default_config_path(environment);
+  std::error_code ignored;
+  if (!options.cpu && std::filesystem::is_regular_file(standard, ignored)) return load_config(standard);
+  return std::nullopt;
+}
+
+Outcome launch(const Arguments& arguments, const MachineFacts& facts) {
+  LaunchOptions options = parse_launch_options(arguments);
+  if (options.help) {
+    std::cout << launch_help();
+    return {};
+  }
+  auto config = find_config(options, facts.environment);
+  LaunchPlan plan = resolve_plan(options, config ? &*config : nullptr, facts);
+  if (options.dry_run) {
+    std::cout << plan.to_json().dump(2) << "\n";
+    return {};
+  }
+  if (options.program.empty())
+    throw UsageError("no program to start is named", "Usage: mdl-launch launch [options] PROGRAM [arguments]");
+  for (const std::string& warning : plan.warnings) log::warning(warning);
+  if (!plan.problems.empty()) throw UsageError(plan.problems.front());
+  for (const auto& [name, value] : plan.environment) ::setenv(name.c_str(), value.c_str(), 1);
+  if (plan.kind == LaunchPlan::Kind::simple) become(plan.simple_command(python_of(facts.environment)));
+  return {0, plan.launcher_arguments()};
+}
+
+}  // namespace
+
+bool is_accelerate_command(const Arguments& args) {
+  if (!args.empty() && (args[0] == "launch" || args[0] == "config" || args[0] == "env" || args[0] == "doctor"))
+    return true;
+  return names_config_file(args);
+}
+
+Outcome run_command(const Arguments& args, const MachineFacts& facts) {
+  Arguments rest(args.begin() + 1, args.end());
+  if (args[0] == "launch") return launch(rest, facts);
+  return launch(args, facts);
+}
+
+}  // namespace mdl::accelerate

@@ -1,0 +1,79 @@
+// The edge: what this machine answers when resolve_plan asks.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <thread>
+
+#include "common/error.hpp"
+#include "common/unique_fd.hpp"
+#include "launcher/accelerate/accelerate_command.hpp"
+
+namespace mdl::accelerate {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Counts sets of hyper-threads that share a core, as psutil does; where the kernel tells none, all CPUs count.
+int count_physical_cores() {
+  std::set<std::string> cores;
+  std::error_code ignored;
+  for (const char* name : {"core_cpus_list", "thread_siblings_list"}) {
+    for (const auto& cpu : fs::directory_iterator("/sys/devices/system/cpu", ignored)) {
+      std::ifstream file(cpu.path() / "topology" / name);
+      std::string line;
+      if (std::getline(file, line)) cores.insert(line);
+    }
+    if (!cores.empty()) return static_cast<int>(cores.size());
+  }
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+sockaddr_in loopback(int port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+bool port_in_use(int port) {
+  UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address = loopback(port);
+  return socket && ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+}
+
+int free_port() {
+  UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  socklen_t size = sizeof(address);
+  if (!socket || ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0 ||
+      ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    throw Error(describe_errno("find a free port", "on this machine", errno));
+  }
+  return ntohs(address.sin_port);
+}
+
+}  // namespace
+
+MachineFacts probe_machine(std::function<int()> gpu_count) {
+  MachineFacts facts;
+  for (char** entry = environ; *entry; ++entry) {
+    std::string line = *entry;
+    size_t equals = line.find('=');
+    if (equals != std::string::npos) facts.environment[line.substr(0, equals)] = line.substr(equals + 1);
+  }
+  facts.gpu_count = std::move(gpu_count);
+  facts.physical_cores = count_physical_cores;
+  facts.port_in_use = port_in_use;
+  facts.free_port = free_port;
+  return facts;
+}
+
+}  // namespace mdl::accelerate

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace mdl::accelerate {
+
+/// A value of a YAML file with the type that PyYAML's safe_load gives it (YAML 1.1: an unquoted `no` is false, `1_000`
+/// is 1000), and the line it stands on. accelerate reads its files with safe_load, so these types decide what a file
+/// means.
+struct YamlValue {
+  enum class Type { null, boolean, integer, real, text, list, map };
+
+  Type type = Type::null;
+  bool boolean = false;
+  long long integer = 0;
+  std::string text;  ///< the scalar as written, without quotes
+  std::vector<YamlValue> items;
+  std::vector<std::pair<std::string, YamlValue>>
+      entries;  ///< in the file's order; of a repeated key only the last, as PyYAML does
+  std::vector<std::string> repeated_keys;
+  int line = 0;      ///< of the value, from 1
+  int key_line = 0;  ///< of the key of this value in its map, from 1
+
+  /// The value as Python's str() prints it: True, False, None, 8, text.
+  std::string as_python_text() const;
+  /// "a number", "text" and so on, for messages.
+  std::string type_name() const;
+};
+
+/// The type of an unquoted scalar by YAML 1.1's rules as PyYAML has them.
+YamlValue resolve_plain_scalar(const std::string& text);
+
+/// Parses `text`, the content of `file`. JSON is read too: it is a subset of YAML as far as these files go.
+/// Throws UsageError naming file, line and column when it is no YAML, or when the top level is not a map.
+YamlValue parse_yaml(const std::string& text, const std::filesystem::path& file);
+
+}  // namespace mdl::accelerate
