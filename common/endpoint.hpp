@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mdl {
+
+/// A host, by name or address, and a port.
+struct Endpoint {
+  std::string host;  ///< without brackets, also for an IPv6 address
+  std::uint16_t port = 0;
+
+  bool operator==(const Endpoint&) const = default;
+};
+
+/// Reads "host", "host:port", "10.0.0.7:port", "[fe80::1]", "[fe80::1]:port" or a bare IPv6 address such as "fe80::1".
+/// Without a port it is `default_port`. Throws UsageError that quotes `text` when it is empty, the port is not a number
+/// from 0 to 65535, or the host cannot be a name or an address. A bare IPv6 address never has a port: "::1:29400" is an
+/// address.
+Endpoint parse_endpoint(std::string_view text, std::uint16_t default_port);
+
+/// "host:port", with brackets around an IPv6 address.
+std::string to_string(const Endpoint& endpoint);
+
+/// Whether `host` is an IPv4 or IPv6 address (the latter with or without a zone, "fe80::1%eth0") rather than a name.
+bool is_address(const std::string& host);
+
+/// The addresses of this machine's interfaces that are up, loopback last, each as text, with the zone for link-local
+/// ones.
+std::vector<std::string> local_addresses();
+
+/// This machine's name, as `hostname` prints it.
+std::string host_name();
+
+/// Whether `host` is this machine: "localhost", its name, a loopback address, an address of one of its interfaces, or a
+/// name that resolves to one. Asks the resolver, so it can take seconds where DNS does not answer.
+bool is_this_machine(const std::string& host);
+
+}  // namespace mdl

@@ -1,0 +1,94 @@
+#include "common/endpoint.hpp"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "common/error.hpp"
+
+using namespace mdl;
+using Catch::Matchers::Contains;
+
+TEST_CASE("an endpoint without a port has the default one") {
+  CHECK(parse_endpoint("node7", 29400) == Endpoint{"node7", 29400});
+  CHECK(parse_endpoint("10.1.2.3", 29400) == Endpoint{"10.1.2.3", 29400});
+  CHECK(parse_endpoint("[::1]", 29400) == Endpoint{"::1", 29400});
+}
+
+TEST_CASE("an endpoint's port follows the last colon") {
+  CHECK(parse_endpoint("node7:1234", 1) == Endpoint{"node7", 1234});
+  CHECK(parse_endpoint("node-7.rack_2.example.org:0", 1) == Endpoint{"node-7.rack_2.example.org", 0});
+  CHECK(parse_endpoint(" 127.0.0.1:65535 \n", 1) == Endpoint{"127.0.0.1", 65535});
+  CHECK(parse_endpoint("[fe80::1%eth0]:29500", 1) == Endpoint{"fe80::1%eth0", 29500});
+}
+
+TEST_CASE("a bare IPv6 address is an address to its last digit") {
+  CHECK(parse_endpoint("fe80::1:2222", 29400) == Endpoint{"fe80::1:2222", 29400});
+  CHECK(parse_endpoint("::", 29400) == Endpoint{"::", 29400});
+}
+
+TEST_CASE("a wrong endpoint is an error that quotes it, says why, and shows the right form") {
+  const auto [text, reason] = GENERATE(table<std::string, std::string>({
+      {"", "empty"},
+      {"   ", "empty"},
+      {"node7:", "port must be a number"},
+      {"node7:http", "port must be a number"},
+      {"node7:65536", "port must be a number"},
+      {"node7:-1", "port must be a number"},
+      {"node7:80 81", "port must be a number"},
+      {":29400", "neither a host name nor an address"},
+      {"no de:29400", "neither a host name nor an address"},
+      {"http://node7:29400", "several colons"},
+      {"1:2:3", "several colons"},
+      {"[::1", "not closed"},
+      {"[node7]:29400", "no IPv6 address in the brackets"},
+      {"[::1]29400", "only :port may follow"},
+      {"[::1]:x", "port must be a number"},
+  }));
+  CAPTURE(text);
+  try {
+    (void)parse_endpoint(text, 1);
+    FAIL("accepted");
+  } catch (const UsageError& error) {
+    CHECK_THAT(error.what(), Contains("\"" + text + "\""));
+    CHECK_THAT(error.what(), Contains(reason));
+    CHECK_THAT(error.what(), Contains("host:port"));
+    CHECK(error.exit_code() == kExitUsage);
+  }
+}
+
+TEST_CASE("an endpoint as text can be read again") {
+  const Endpoint endpoint = GENERATE(Endpoint{"node7", 29400}, Endpoint{"10.0.0.1", 1}, Endpoint{"fe80::1", 29500});
+  CHECK(parse_endpoint(to_string(endpoint), 7) == endpoint);
+}
+
+TEST_CASE("addresses are told from names") {
+  CHECK(is_address("127.0.0.1"));
+  CHECK(is_address("::1"));
+  CHECK(is_address("fe80::1%eth0"));
+  CHECK_FALSE(is_address("localhost"));
+  CHECK_FALSE(is_address("127.1"));
+}
+
+TEST_CASE("this machine's addresses include 127.0.0.1, after those that others can reach") {
+  const auto addresses = local_addresses();
+  const auto loopback = std::find(addresses.begin(), addresses.end(), "127.0.0.1");
+  REQUIRE(loopback != addresses.end());
+  CHECK(
+      std::all_of(loopback, addresses.end(), [](const std::string& a) { return a.starts_with("127.") || a == "::1"; }));
+}
+
+TEST_CASE("this machine is known by its names and addresses, and no other machine is taken for it") {
+  CHECK(is_this_machine("localhost"));
+  CHECK(is_this_machine("127.0.0.1"));
+  CHECK(is_this_machine("127.8.9.10"));
+  CHECK(is_this_machine("::1"));
+  CHECK(is_this_machine(host_name()));
+  for (const std::string& address : local_addresses()) {
+    CAPTURE(address);
+    CHECK(is_this_machine(address));
+  }
+  CHECK_FALSE(is_this_machine("192.0.2.1"));    // reserved for documentation
+  CHECK_FALSE(is_this_machine("2001:db8::1"));  // likewise
+  CHECK_FALSE(is_this_machine("0.0.0.0"));
+}
