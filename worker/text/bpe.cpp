@@ -1,0 +1,70 @@
+#include "worker/text/bpe.hpp"
+
+#include <queue>
+#include <tuple>
+
+namespace mdl {
+namespace {
+
+/// A part of the word; parts form a list, and one that was merged into its left neighbour has token -1.
+struct Part {
+  TokenId token;
+  int previous;
+  int next;
+};
+
+struct Candidate {
+  std::int32_t rank;
+  int left;
+  TokenId result;
+  bool operator>(const Candidate& other) const { return std::tie(rank, left) > std::tie(other.rank, other.left); }
+};
+
+}  // namespace
+
+const Bpe::Merge* Bpe::find(TokenId left, TokenId right) const {
+  const auto found = merges_.find(key(left, right));
+  return found == merges_.end() ? nullptr : &found->second;
+}
+
+void Bpe::encode(std::string_view word, std::vector<TokenId>& ids) const {
+  const int size = static_cast<int>(word.size());
+  std::vector<Part> parts;
+  parts.reserve(word.size());
+  for (int i = 0; i < size; ++i) {
+    const auto byte = static_cast<unsigned char>(word[static_cast<std::size_t>(i)]);
+    parts.push_back({byte_tokens_[byte], i - 1, i + 1 < size ? i + 1 : -1});
+  }
+  const auto at = [&](int i) -> Part& { return parts[static_cast<std::size_t>(i)]; };
+
+  std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> candidates;
+  const auto consider = [&](int left) {
+    if (left < 0 || at(left).next < 0) return;
+    if (const Merge* merge = find(at(left).token, at(at(left).next).token)) {
+      candidates.push({merge->rank, left, merge->result});
+    }
+  };
+  for (int i = 0; i < size; ++i) consider(i);
+
+  while (!candidates.empty()) {
+    const Candidate best = candidates.top();
+    candidates.pop();
+    Part& left = at(best.left);
+    if (left.token < 0 || left.next < 0) continue;
+    Part& right = at(left.next);
+    // The parts may have changed since the candidate was found.
+    const Merge* merge = find(left.token, right.token);
+    if (!merge || merge->result != best.result) continue;
+    left.token = best.result;
+    right.token = -1;
+    left.next = right.next;
+    if (left.next >= 0) at(left.next).previous = best.left;
+    consider(left.previous);
+    consider(best.left);
+  }
+  for (const Part& part : parts) {
+    if (part.token >= 0) ids.push_back(part.token);
+  }
+}
+
+}  // namespace mdl

@@ -1,0 +1,56 @@
+#include "worker/text/tokenizer.hpp"
+
+#include "common/error.hpp"
+#include "worker/text/unicode.hpp"
+
+namespace mdl {
+
+void Tokenizer::encode_plain(std::string_view text, std::vector<TokenId>& ids) const {
+  std::vector<std::string_view> words{text};
+  for (const WordPattern& pattern : word_patterns_) {
+    std::vector<std::string_view> finer;
+    for (const std::string_view word : words) {
+      const auto pieces = pattern.cut(word);
+      finer.insert(finer.end(), pieces.begin(), pieces.end());
+    }
+    words = std::move(finer);
+  }
+  for (const std::string_view word : words) bpe_.encode(word, ids);
+}
+
+std::vector<TokenId> Tokenizer::encode(std::string_view text) const {
+  if (!is_utf8(text)) throw Error("a text is not valid UTF-8", "Save it as UTF-8.");
+  std::vector<TokenId> ids;
+  for (const auto& piece : added_.split(text)) {
+    if (piece.token) {
+      ids.push_back(*piece.token);
+      continue;
+    }
+    const std::string normalized = nfc_ ? normalize_nfc(piece.text) : std::string(piece.text);
+    for (const auto& part : added_normalized_.split(normalized)) {
+      if (part.token) {
+        ids.push_back(*part.token);
+      } else {
+        encode_plain(part.text, ids);
+      }
+    }
+  }
+  return ids;
+}
+
+std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special) const {
+  std::string bytes;
+  for (const TokenId id : ids) {
+    if (id < 0 || static_cast<std::size_t>(id) >= entries_.size()) continue;
+    const Entry& entry = entries_[static_cast<std::size_t>(id)];
+    if (entry.exists && !(skip_special && entry.special)) bytes += entry.bytes;
+  }
+  return to_utf8_lossy(bytes);
+}
+
+std::optional<TokenId> Tokenizer::find(std::string_view token) const {
+  const auto found = ids_.find(std::string(token));
+  return found == ids_.end() ? std::nullopt : std::optional(found->second);
+}
+
+}  // namespace mdl
