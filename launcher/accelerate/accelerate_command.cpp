@@ -8,6 +8,7 @@
 
 #include "common/error.hpp"
 #include "common/log.hpp"
+#include "launcher/accelerate/config_command.hpp"
 #include "launcher/accelerate/default_config_path.hpp"
 #include "launcher/accelerate/launch_options.hpp"
 
@@ -72,6 +73,7 @@ bool is_accelerate_command(const Arguments& args) {
 Outcome run_command(const Arguments& args, const MachineFacts& facts) {
   Arguments rest(args.begin() + 1, args.end());
   if (args[0] == "launch") return launch(rest, facts);
+  if (args[0] == "config") return {config_command(rest, facts), std::nullopt};
   return launch(args, facts);
 }
 
