@@ -49,8 +49,9 @@ class Job:
             conf = "join_timeout=20,last_call_timeout=1,keep_alive_interval=1,keep_alive_max_attempt=3,read_timeout=20" + (conf and f",{conf}")
             if launcher == "torchrun":
                 # It looks its own name up to learn whether the endpoint is this host, and takes the name for its address.
-                conf += f",is_host={int(endpoint.split(':')[0] == machine.address)}" if "is_host" not in conf else ""
-                command += ["--local-addr", machine.address]
+                address = machine.address6 if endpoint.startswith("[") else machine.address
+                conf += f",is_host={int(endpoint.rpartition(':')[0].strip('[]') == address)}"
+                command += ["--local-addr", address]
             command += ["--rdzv-backend", "c10d", "--rdzv-endpoint", endpoint, "--rdzv-id", id or self.id, "--rdzv-conf", conf]
         command += [*options, *(program or self.stage.command)]
         agent = Agent(machine, [str(part) for part in command], {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})})
