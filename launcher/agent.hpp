@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "launcher/launch_command.hpp"
+#include "launcher/store_plan.hpp"
+
+namespace mdl::launcher {
+
+/// A job as this node runs it, decided before anything is started.
+struct LaunchPlan {
+  LaunchCommand command;
+  StorePlan store;
+  int local_world_size = 1;
+  int max_restarts = 0;
+  std::string role = "default";
+  std::vector<std::string> environment;  ///< the launcher's own, as NAME=VALUE
+};
+
+/// Runs the job: store, workers, restarts, report. One event loop on the calling thread; the only place that knows all.
+/// Returns the exit code: 0 when all workers succeeded; 1 when the job failed (after a report on stderr) or a signal
+/// ended it; 126 or 127 when the program could not be loaded.
+/// Throws Error when the job cannot be started (a port in use, no file descriptors, no processes).
+int run_agent(const LaunchPlan& plan);
+
+}  // namespace mdl::launcher

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "launcher/error_file.hpp"
+#include "launcher/worker_group.hpp"
+
+namespace mdl::launcher {
+
+/// One worker as the report sees it.
+struct ReportedWorker {
+  int rank = 0;
+  int local_rank = 0;
+  WorkerState state;
+  std::optional<WorkerError> error;  ///< what it wrote to its error file
+  std::vector<std::string> last_stderr_lines;
+};
+
+/// What a failed job is reported from.
+struct FailureReport {
+  std::string job;   ///< the script or program
+  std::string host;  ///< this node
+  std::vector<ReportedWorker> workers;
+  int restarts_used = 0;
+  int max_restarts = 0;
+  bool out_of_memory = false;  ///< the kernel killed a process for want of memory while the job ran
+};
+
+/// The index in `workers` of the failure that caused the others: the earliest by the time in the error file, where
+/// there is one, or of the exit; among equals of one second the first that ended. Workers that ended after the launcher
+/// had told them to stop come last. nullopt when none failed.
+std::optional<std::size_t> root_cause(const std::vector<ReportedWorker>& workers);
+
+/// "exit code 3", "signal SIGSEGV", "could not be started: No such file or directory".
+std::string describe_end(const WorkerState& state);
+
+/// The exit code as Python's subprocess has it: negative for a signal.
+int python_exit_code(const WorkerState& state);
+
+/// One screen of text: the root cause with rank, host, pid, how it ended, its error file's message, its last lines on
+/// stderr; then a line for each other failure.
+std::string format_report(const FailureReport& report);
+
+}  // namespace mdl::launcher

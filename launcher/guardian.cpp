@@ -1,0 +1,87 @@
+#include "launcher/guardian.hpp"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "common/error.hpp"
+#include "launcher/guardian_process.hpp"
+#include "launcher/process_tree.hpp"
+
+namespace mdl::launcher {
+
+Guardian::Guardian(const std::vector<WorkerSpec>& workers) {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+    throw Error(describe_errno("cannot create a socket for", "the guardian process", errno));
+  }
+  control_.reset(ends[0]);
+  UniqueFd other(ends[1]);
+  const StartedProcess started = start_copy([&] {
+    control_.reset();
+    return run_guardian(std::move(other), workers);
+  });
+  if (started.error != 0) {
+    throw Error(describe_errno("cannot start", "the guardian process", started.error),
+                "The limit on processes may have been reached: see ulimit -u.");
+  }
+  pid_ = started.pid;
+}
+
+Guardian::~Guardian() {
+  control_.reset();  // to the guardian this is the launcher's death
+  if (pid_ > 0) ::waitpid(pid_, nullptr, WNOHANG);
+}
+
+std::optional<GuardianEvent> Guardian::next_event() {
+  GuardianEvent event{};
+  const ssize_t n = ::recv(control_.get(), &event, sizeof event, MSG_DONTWAIT);
+  if (n == static_cast<ssize_t>(sizeof event)) return event;
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return std::nullopt;
+  throw Error(
+      "the guardian process of the workers has died",
+      "Nothing but a signal can end it: it was killed from outside, or by the kernel for want of memory (dmesg).");
+}
+
+void Guardian::send(int command, int argument) const {
+  const GuardianCommand message{command, argument};
+  // A guardian that is gone is noticed by next_event().
+  [[maybe_unused]] const ssize_t n = ::send(control_.get(), &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void Guardian::signal_workers(int signo) {
+  send(GuardianCommand::kSignal, signo);
+}
+void Guardian::kill_all() {
+  send(GuardianCommand::kKillAll, 0);
+}
+
+void Guardian::let_go() {
+  send(GuardianCommand::kLetGo, 0);
+  ::waitpid(pid_, nullptr, 0);
+  pid_ = -1;
+}
+
+void adopt_orphans() {
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+bool kill_and_reap_all(std::chrono::milliseconds limit) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  for (;;) {
+    kill_descendants();
+    pid_t reaped;
+    while ((reaped = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
+    }
+    if (reaped < 0 && errno == ECHILD) return true;
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    ::poll(nullptr, 0, 2);  // the only way to wait for any child with a limit without a handler for SIGCHLD
+  }
+}
+
+}  // namespace mdl::launcher

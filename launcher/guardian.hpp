@@ -1,0 +1,74 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <optional>
+#include <vector>
+
+#include "common/unique_fd.hpp"
+#include "launcher/worker_process.hpp"
+
+namespace mdl::launcher {
+
+/// What the guardian tells the launcher. One message each, in the order in which it happened.
+struct GuardianEvent {
+  enum class Kind : int {
+    started,       ///< worker `local_rank` runs as `pid`
+    start_failed,  ///< it could not be started; `value` is the errno
+    exited,        ///< it ended; `value` is its wait status
+    all_gone,      ///< after kill_all(): no process of this group is left
+  };
+  Kind kind;
+  int local_rank;
+  pid_t pid;
+  int value;
+  std::int64_t time_ns;  ///< when, in nanoseconds since the epoch
+};
+
+/// A small process between the launcher and its workers: their parent, and, as a child subreaper, the adoptive parent
+/// of everything they leave behind. That makes two promises possible which the launcher cannot keep itself: when the
+/// launcher dies, even by SIGKILL, the guardian (which sees the end of their socket) kills every worker and every
+/// descendant of one, also those in sessions of their own; and signals never reach a reused pid, because only the
+/// guardian reaps workers. When the guardian is killed instead, the kernel kills its workers and the launcher adopts
+/// the rest.
+///
+/// A guardian serves one start of a worker group; a restart gets a new one. Its workers are started as soon as it runs.
+class Guardian {
+ public:
+  /// Starts it and has it start `workers`, whose descriptors may be closed when this returns. Throws Error when the
+  /// process cannot be made. The caller must be single-threaded.
+  explicit Guardian(const std::vector<WorkerSpec>& workers);
+  /// Kills what is left, as the launcher's death would, and does not wait for it.
+  ~Guardian();
+  Guardian(const Guardian&) = delete;
+  Guardian& operator=(const Guardian&) = delete;
+
+  /// Becomes readable when next_event() has something to say. Non-blocking.
+  int event_fd() const { return control_.get(); }
+  /// The next event that has arrived, if any. Throws Error when the guardian has died.
+  std::optional<GuardianEvent> next_event();
+
+  /// Sends `signo` to the process group of every worker that has not exited.
+  void signal_workers(int signo);
+  /// Sends SIGKILL to all workers and all their descendants until none is left; all_gone follows.
+  void kill_all();
+  /// Ends the guardian and leaves descendants of the workers alone. Only once all workers have exited.
+  void let_go();
+
+  pid_t pid() const { return pid_; }
+
+ private:
+  void send(int command, int argument) const;
+
+  UniqueFd control_;
+  pid_t pid_ = -1;
+};
+
+/// Makes this process adopt orphaned descendants, so that the death of a guardian cannot let one escape.
+void adopt_orphans();
+
+/// Kills and reaps every child and descendant of this process, for at most `limit`. False when some are left.
+bool kill_and_reap_all(std::chrono::milliseconds limit);
+
+}  // namespace mdl::launcher

@@ -1,0 +1,115 @@
+#include "launcher/launch_command.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <optional>
+
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "launcher/template_string.hpp"
+
+namespace mdl::launcher {
+namespace {
+
+bool is_regular_file(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
+}
+
+/// `name` as execvp would find it. A file that is found but not executable is remembered in `not_executable`.
+std::optional<std::string> find_in_path(const std::string& name, const std::string& path, std::string& not_executable) {
+  for (std::size_t begin = 0; begin <= path.size();) {
+    const std::size_t end = std::min(path.find(':', begin), path.size());
+    const std::string folder = end == begin ? "." : path.substr(begin, end - begin);
+    const std::string candidate = str_cat(folder, "/", name);
+    if (is_regular_file(candidate)) {
+      if (::access(candidate.c_str(), X_OK) == 0) return candidate;
+      not_executable = candidate;
+    }
+    begin = end + 1;
+  }
+  return std::nullopt;
+}
+
+std::string find_program(const std::string& name, const Environment& environment, const std::string& advice) {
+  if (name.find('/') != std::string::npos) {
+    struct stat info {};
+    if (::stat(name.c_str(), &info) != 0) {
+      throw Error(describe_errno("cannot run", name, errno), advice, kExitNotFound);
+    }
+    if (S_ISDIR(info.st_mode)) throw Error(describe_errno("cannot run", name, EISDIR), advice, kExitNotExecutable);
+    if (::access(name.c_str(), X_OK) != 0) {
+      throw Error(describe_errno("cannot run", name, errno),
+                  "Make it executable with chmod +x, or, for a Python script, leave out --no-python.",
+                  kExitNotExecutable);
+    }
+    return name;
+  }
+  const std::string path = environment("PATH").value_or("/bin:/usr/bin");
+  std::string not_executable;
+  if (const auto found = find_in_path(name, path, not_executable)) return *found;
+  if (!not_executable.empty()) {
+    throw Error(str_cat("cannot run ", name, ": ", not_executable, " is not executable"),
+                "Make it executable with chmod +x.", kExitNotExecutable);
+  }
+  std::string hint = advice;
+  if (is_regular_file(name)) hint = str_cat("There is a file of that name in this folder: write ./", name, ".");
+  throw Error(str_cat("cannot run ", name, ": no such program in PATH (", path, ")"), hint, kExitNotFound);
+}
+
+std::string find_python(const Environment& environment, std::string& argv0) {
+  const auto chosen = environment("PYTHON_EXEC");
+  if (chosen && !chosen->empty()) {
+    argv0 = *chosen;
+    return find_program(*chosen, environment, "The environment variable PYTHON_EXEC names it; correct or unset it.");
+  }
+  const std::string path = environment("PATH").value_or("/bin:/usr/bin");
+  std::string ignored;
+  for (const char* name : {"python3", "python"}) {
+    if (const auto found = find_in_path(name, path, ignored)) {
+      argv0 = *found;
+      return *found;
+    }
+  }
+  throw Error("no python3 or python in PATH to run the script with",
+              "Activate the virtual environment, set PYTHON_EXEC, or use --no-python for a program that needs none.",
+              kExitNotFound);
+}
+
+}  // namespace
+
+LaunchCommand make_launch_command(const LaunchOptions& options, const Environment& environment) {
+  LaunchCommand command;
+  command.display_name = options.program;
+  if (options.no_python) {
+    command.executable = find_program(options.program, environment, "Check the name after --no-python.");
+    command.argv = {options.program};
+  } else {
+    std::string python;
+    command.executable = find_python(environment, python);
+    command.argv = {python, "-u"};
+    if (options.module) {
+      command.argv.push_back("-m");
+    } else if (std::error_code error; !std::filesystem::exists(options.program, error)) {
+      throw Error(str_cat("cannot run the script ", options.program, ": no such file"),
+                  "Check its path. For a program that is not Python, use --no-python; for a module, --module.",
+                  kExitNotFound);
+    }
+    command.argv.push_back(options.program);
+  }
+  command.argv.insert(command.argv.end(), options.program_args.begin(), options.program_args.end());
+  return command;
+}
+
+std::vector<std::string> argv_of_worker(const LaunchCommand& command, int local_rank) {
+  std::vector<std::string> argv = command.argv;
+  for (std::size_t i = 1; i < argv.size(); ++i) {
+    argv[i] = substitute_template(argv[i], {{"local_rank", std::to_string(local_rank)}});
+  }
+  return argv;
+}
+
+}  // namespace mdl::launcher

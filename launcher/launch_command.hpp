@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "launcher/options.hpp"
+
+namespace mdl::launcher {
+
+inline constexpr int kExitNotExecutable = 126;  ///< as a shell: the program is there, and cannot be run
+inline constexpr int kExitNotFound = 127;       ///< as a shell: there is no such program
+
+/// What every worker runs, found before anything is started.
+struct LaunchCommand {
+  std::string executable;         ///< path for execve
+  std::vector<std::string> argv;  ///< argv[0] as the user wrote it; "${local_rank}" is still in it
+  std::string display_name;       ///< what reports call the job: the script, module or program
+};
+
+/// The command of `options` as torchrun has it: `python -u [-m] PROGRAM args`, or with --no-python PROGRAM itself.
+/// python is $PYTHON_EXEC when set, else the python3 of PATH, else its python.
+/// Throws Error (exit 127 or 126) when the program, the script or python is not there or cannot be run.
+LaunchCommand make_launch_command(const LaunchOptions& options, const Environment& environment);
+
+/// The argv of one worker: "${local_rank}" is replaced in all but argv[0].
+std::vector<std::string> argv_of_worker(const LaunchCommand& command, int local_rank);
+
+}  // namespace mdl::launcher

@@ -1,0 +1,279 @@
+#include "launcher/options.hpp"
+
+#include <algorithm>
+#include <boost/program_options/parsers.hpp>
+#include <boost/program_options/variables_map.hpp>
+#include <charconv>
+
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "launcher/option_table.hpp"
+
+namespace po = boost::program_options;
+
+namespace mdl::launcher {
+namespace {
+
+constexpr const char* kSeeHelp = "mdl-launch --help lists the options.";
+
+/// An option as written: its full name, where its value starts, and whether it takes one.
+struct Recognised {
+  std::string name;
+  bool flag = false;
+};
+
+std::vector<Recognised> known_options(const po::options_description& description) {
+  std::vector<Recognised> known;
+  for (const auto& option : description.options()) known.push_back({option->long_name(), is_flag(*option)});
+  for (const FutureOption& option : future_options()) known.push_back({option.name, option.flag});
+  return known;
+}
+
+/// `name` without its dashes, exactly or as the unique beginning of a known name.
+Recognised recognise(std::string name, const std::vector<Recognised>& known) {
+  std::replace(name.begin(), name.end(), '_', '-');
+  std::vector<Recognised> matches;
+  for (const Recognised& option : known) {
+    if (option.name == name) return option;
+    if (!name.empty() && option.name.compare(0, name.size(), name) == 0) matches.push_back(option);
+  }
+  if (matches.size() == 1) return matches.front();
+  std::vector<std::string> names;
+  for (const Recognised& option : matches.empty() ? known : matches) names.push_back(option.name);
+  if (!matches.empty()) {
+    std::string list;
+    for (const std::string& match : names) list += (list.empty() ? "--" : ", --") + match;
+    throw UsageError(str_cat("option --", name, " is ambiguous"), str_cat("It may be ", list, "."));
+  }
+  const auto nearest = nearest_name(name, names);
+  throw UsageError(str_cat("unknown option --", name),
+                   nearest ? str_cat("Did you mean --", *nearest, "? ", kSeeHelp) : kSeeHelp);
+}
+
+Recognised recognise_short(char letter, const po::options_description& description,
+                           const std::vector<Recognised>& known) {
+  for (const FutureOption& option : future_options()) {
+    if (*option.short_name == letter) return {option.name, option.flag};
+  }
+  if (const auto* option = description.find_nothrow(std::string{'-', letter}, false)) {
+    return recognise(option->long_name(), known);
+  }
+  throw UsageError(str_cat("unknown option -", letter), kSeeHelp);
+}
+
+/// The options before the program, in their order, and the index of the program in `args`.
+struct SplitArgs {
+  std::vector<po::option> options;  ///< full name, and the value if the option takes one
+  std::size_t program_index = 0;
+};
+
+SplitArgs split_at_program(const std::vector<std::string>& args, const po::options_description& description) {
+  const std::vector<Recognised> known = known_options(description);
+  SplitArgs split;
+  std::size_t& i = split.program_index;
+  while (i < args.size()) {
+    const std::string& word = args[i];
+    if (word == "--") {
+      ++i;
+      break;
+    }
+    if (word.size() < 2 || word[0] != '-') break;
+
+    Recognised option;
+    std::optional<std::string> value;
+    if (word[1] == '-') {
+      const std::size_t equals = word.find('=');
+      option = recognise(word.substr(2, equals == std::string::npos ? equals : equals - 2), known);
+      if (equals != std::string::npos) value = word.substr(equals + 1);
+    } else {
+      option = recognise_short(word[1], description, known);
+      if (word.size() > 2) value = word.substr(word[2] == '=' ? 3 : 2);
+    }
+    ++i;
+
+    if (option.flag) {
+      if (value)
+        throw UsageError(str_cat("option --", option.name, " takes no value, but got \"", *value, "\""), kSeeHelp);
+      split.options.emplace_back(option.name, std::vector<std::string>{});
+      continue;
+    }
+    if (!value) {
+      if (i == args.size() || (args[i].size() > 1 && args[i][0] == '-')) {
+        throw UsageError(str_cat("option --", option.name, " needs a value"), kSeeHelp);
+      }
+      value = args[i++];
+    }
+    split.options.emplace_back(option.name, std::vector<std::string>{*value});
+  }
+  return split;
+}
+
+void refuse_future_options(const std::vector<po::option>& given) {
+  for (const po::option& option : given) {
+    for (const FutureOption& future : future_options()) {
+      if (option.string_key == future.name) {
+        throw UsageError(
+            str_cat("option --", future.name, " of torchrun is not yet supported by this version of mdl-launch"),
+            "Leave it out, or use torchrun for this job.");
+      }
+    }
+  }
+}
+
+int to_int(const std::string& name, const std::string& value, int least) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error != std::errc() || end != value.data() + value.size() || number < least) {
+    throw UsageError(str_cat("--", name, " must be a whole number, at least ", least, ", but is \"", value, "\""),
+                     kSeeHelp);
+  }
+  return number;
+}
+
+double to_seconds(const std::string& name, const std::string& value) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error != std::errc() || end != value.data() + value.size() || !(number >= 0)) {
+    throw UsageError(str_cat("--", name, " must be a number of seconds, but is \"", value, "\""), kSeeHelp);
+  }
+  return number;
+}
+
+NodeRange to_node_range(const std::string& value) {
+  const std::size_t colon = value.find(':');
+  NodeRange range;
+  range.min = to_int("nnodes", value.substr(0, colon), 1);
+  range.max = colon == std::string::npos ? range.min : to_int("nnodes", value.substr(colon + 1), 1);
+  if (range.max < range.min) {
+    throw UsageError(str_cat("--nnodes ", value, " has a minimum above its maximum"), "Write it as MIN:MAX.");
+  }
+  return range;
+}
+
+std::string variable_name(std::string option) {
+  for (char& c : option) c = c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  return "PET_" + option;
+}
+
+/// PET_* variables as parsed options. Those of options that torchrun reads from the command line only are left out.
+po::parsed_options parse_environment(const po::options_description& description, const Environment& environment) {
+  po::parsed_options parsed(&description);
+  for (const auto& option : description.options()) {
+    const std::string& name = option->long_name();
+    if (name == "help" || name == "version") continue;
+    const std::string variable = variable_name(name);
+    auto value = environment(variable);
+    if (!value) continue;
+    if (is_flag(*option)) {
+      int number = 0;
+      const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), number);
+      if (error != std::errc() || end != value->data() + value->size()) {
+        throw UsageError(str_cat("the environment variable ", variable, " must be 0 or 1, but is \"", *value, "\""));
+      }
+      value = number != 0 ? "1" : "0";
+    }
+    parsed.options.emplace_back(name, std::vector<std::string>{*value});
+  }
+  for (const FutureOption& option : future_options()) {
+    const std::string variable = variable_name(option.name);
+    const auto value = environment(variable);
+    if (value && !value->empty() && *value != "0") {
+      throw UsageError(str_cat("the environment variable ", variable, " is set, but --", option.name,
+                               " is not yet supported by this version of mdl-launch"),
+                       "Unset it, or use torchrun for this job.");
+    }
+  }
+  return parsed;
+}
+
+std::string help_text(const po::options_description& description) {
+  return str_cat(
+      "Usage: mdl-launch [options] PROGRAM [arguments of PROGRAM]\n\n"
+      "Starts one worker process or several on this node, tells each its rank, and watches over them, as\n"
+      "torchrun does. Options stand before PROGRAM; '_' and '-' are the same in their names; a variable\n"
+      "PET_NAME gives an option its default. Without --no-python or --module, PROGRAM is a Python script.\n",
+      description,
+      "\nSignals: SIGTERM, SIGINT, SIGHUP and SIGQUIT are passed on to the workers; those still there after "
+      "30 s\nare killed, at once on a second signal. When mdl-launch itself is killed, all its workers are "
+      "too.\nExit codes: 0 all workers succeeded; 1 a worker failed or a signal ended the job; 2 wrong "
+      "command line;\n126 PROGRAM is not executable; 127 PROGRAM was not found.\n");
+}
+
+void fill(LaunchOptions& options, const po::variables_map& values) {
+  const auto text = [&](const char* name, std::string& field) {
+    if (values.count(name)) field = values[name].as<std::string>();
+  };
+  const auto flag = [&](const char* name) { return values.count(name) && values[name].as<bool>(); };
+  options.standalone = flag("standalone");
+  options.module = flag("module");
+  options.no_python = flag("no-python");
+  text("nproc-per-node", options.nproc_per_node);
+  text("rdzv-backend", options.rdzv_backend);
+  text("rdzv-endpoint", options.rdzv_endpoint);
+  text("rdzv-id", options.rdzv_id);
+  text("master-addr", options.master_addr);
+  text("role", options.role);
+  if (values.count("nnodes")) options.nnodes = to_node_range(values["nnodes"].as<std::string>());
+  if (values.count("max-restarts")) {
+    options.max_restarts = to_int("max-restarts", values["max-restarts"].as<std::string>(), 0);
+  }
+  if (values.count("master-port")) {
+    options.master_port = to_int("master-port", values["master-port"].as<std::string>(), 0);
+  }
+  if (values.count("monitor-interval")) {
+    options.monitor_interval = to_seconds("monitor-interval", values["monitor-interval"].as<std::string>());
+  }
+}
+
+}  // namespace
+
+ParsedCommandLine parse_command_line(const std::vector<std::string>& args, const Environment& environment) {
+  const po::options_description description = describe_options();
+  const SplitArgs split = split_at_program(args, description);
+  const auto asked = [&](const char* option) {
+    return std::any_of(split.options.begin(), split.options.end(),
+                       [&](const po::option& given) { return given.string_key == option; });
+  };
+  ParsedCommandLine parsed;
+  if (asked("help")) {
+    parsed.text = help_text(description);
+    return parsed;
+  }
+  if (asked("version")) {
+    parsed.text = "mdl-launch " MDL_VERSION "\n";
+    return parsed;
+  }
+  refuse_future_options(split.options);
+
+  po::variables_map values;
+  try {
+    // Of an option that is given twice, argparse takes the last, Program_options the first.
+    po::parsed_options given(&description);
+    for (auto option = split.options.rbegin(); option != split.options.rend(); ++option) {
+      const bool overridden = std::any_of(given.options.begin(), given.options.end(), [&](const po::option& later) {
+        return later.string_key == option->string_key;
+      });
+      if (!overridden) given.options.push_back(*option);
+    }
+    po::store(given, values);
+    po::store(parse_environment(description, environment), values);
+    po::notify(values);
+  } catch (const po::error& error) {
+    throw UsageError(error.what(), kSeeHelp);
+  }
+  fill(parsed.options, values);
+
+  if (split.program_index >= args.size()) {
+    throw UsageError("no program to run: the command line ends after the options",
+                     "Name a Python script, or a program after --no-python. mdl-launch --help shows how.");
+  }
+  parsed.options.program = args[split.program_index];
+  parsed.options.program_args.assign(args.begin() + static_cast<std::ptrdiff_t>(split.program_index) + 1, args.end());
+  if (parsed.options.module && parsed.options.no_python) {
+    throw UsageError("--module and --no-python exclude each other",
+                     "A module is run by python; leave one of them out.");
+  }
+  return parsed;
+}
+
+}  // namespace mdl::launcher

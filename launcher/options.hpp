@@ -1,0 +1,57 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mdl::launcher {
+
+/// How many nodes a job needs at least and may have at most (`--nnodes N` or `--nnodes MIN:MAX`).
+struct NodeRange {
+  int min = 1;
+  int max = 1;
+};
+
+/// The command line of mdl-launch: torchrun's options with torchrun's names, defaults and PET_* variables. Text values
+/// that only one part of the launcher understands (`nproc_per_node`) are kept as written.
+struct LaunchOptions {
+  bool standalone = false;
+  NodeRange nnodes;
+  std::string nproc_per_node = "1";
+
+  std::string rdzv_backend = "static";
+  std::string rdzv_endpoint;
+  std::string rdzv_id = "none";
+  std::optional<int> master_port;
+  std::string master_addr = "127.0.0.1";
+
+  int max_restarts = 0;
+  double monitor_interval = 0.1;  ///< seconds; accepted, and without effect: an exit is seen at once
+  std::string role = "default";
+
+  bool module = false;
+  bool no_python = false;
+  std::string program;  ///< script, module or program to run
+  std::vector<std::string> program_args;
+};
+
+/// What a command line asks for: either a text to print on stdout (--help, --version) or a launch.
+struct ParsedCommandLine {
+  std::optional<std::string> text;
+  LaunchOptions options;
+};
+
+/// Looks up an environment variable; nullopt when it is not set.
+using Environment = std::function<std::optional<std::string>(const std::string&)>;
+
+/// Parses `args` (without the program's own name). As torchrun: `-` and `_` are the same in an option's name, a unique
+/// beginning of a name is enough, options end at the first word that is not one, the rest belongs to the program, and
+/// PET_NAME gives the value of an option that is not on the command line.
+/// Throws UsageError (exit 2) for an unknown option (with the nearest known one), a missing or wrong value, a missing
+/// program, and an option of torchrun's that this version does not have yet.
+ParsedCommandLine parse_command_line(const std::vector<std::string>& args, const Environment& environment);
+
+}  // namespace mdl::launcher

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <boost/asio/signal_set.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/unique_fd.hpp"
+#include "rendezvous/asio.hpp"
+
+namespace mdl::launcher {
+
+/// Passes the workers' stdout and stderr through to the launcher's, byte for byte, and remembers the last lines that
+/// each wrote to stderr. Where several workers write to one stream, whole lines are passed on, so that lines of
+/// different workers never mix; an unfinished line is passed on after 100 ms or 64 KiB, and ended by a newline only if
+/// another worker writes before its own end comes. Memory is bounded: a worker waits while the launcher's own reader is
+/// slow.
+class OutputMux {
+ public:
+  /// Writes to `stdout_fd` and `stderr_fd`, which stay the caller's.
+  OutputMux(asio::io_context& io, int stdout_fd = 1, int stderr_fd = 2);
+  ~OutputMux();
+  OutputMux(const OutputMux&) = delete;
+  OutputMux& operator=(const OutputMux&) = delete;
+
+  /// The ends for a worker to write to. Close them here once it has been started.
+  struct WorkerEnds {
+    UniqueFd out;
+    UniqueFd err;
+  };
+  /// Prepares for `workers` workers with local ranks 0, 1, …, and forgets those of an earlier attempt.
+  /// Throws Error when there are not enough file descriptors.
+  std::vector<WorkerEnds> open_streams(int workers);
+
+  /// Once all workers have exited: passes on what they left in their pipes, and waits until it has been written. What a
+  /// descendant still writes later gets EPIPE.
+  asio::awaitable<void> finish();
+  /// Stops waiting for a slow reader; what it has not read is dropped.
+  void give_up();
+
+  /// The last lines of the worker's stderr, oldest first.
+  std::vector<std::string> last_stderr_lines(int local_rank) const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace mdl::launcher

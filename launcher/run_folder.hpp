@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace mdl::launcher {
+
+/// The folder of one run, laid out as torchrun's: BASE/RUNID_XXXXXX/attempt_N/LOCALRANK/, where a worker finds the path
+/// of its error file, and where its logs go. BASE is --log-dir, or a fresh folder below $TMPDIR, which is removed with
+/// all it holds at the end.
+class RunFolder {
+ public:
+  /// `base` empty: a temporary one. Throws Error when it cannot be created, naming it.
+  RunFolder(const std::string& base, const std::string& run_id);
+  ~RunFolder();
+  RunFolder(const RunFolder&) = delete;
+  RunFolder& operator=(const RunFolder&) = delete;
+
+  /// Makes the folders of attempt `attempt` (0 is the first), empty, for `workers` local ranks.
+  std::filesystem::path open_attempt(int attempt, int workers);
+
+  /// attempt_N/LOCALRANK/error.json
+  std::filesystem::path error_file(int attempt, int local_rank) const;
+
+  const std::filesystem::path& path() const { return run_; }
+  /// Leaves a temporary folder there.
+  void keep() { temporary_.clear(); }
+
+ private:
+  std::filesystem::path temporary_;  ///< to be removed; empty when the user chose the base
+  std::filesystem::path run_;
+};
+
+}  // namespace mdl::launcher

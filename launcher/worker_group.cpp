@@ -1,0 +1,132 @@
+#include "launcher/worker_group.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "common/error.hpp"
+#include "common/log.hpp"
+
+namespace mdl::launcher {
+
+WorkerGroup::WorkerGroup(asio::io_context& io, const std::vector<WorkerSpec>& specs, Notifier& changed)
+    : state_(std::make_shared<State>(changed)), guardian_(std::make_shared<Guardian>(specs)) {
+  state_->workers.resize(specs.size());
+  events_ = std::make_shared<asio::posix::stream_descriptor>(io, ::dup(guardian_->event_fd()));
+  asio::co_spawn(io, follow_events(state_, guardian_, events_), asio::detached);
+}
+
+WorkerGroup::~WorkerGroup() {
+  events_->close();
+}
+
+bool WorkerGroup::all_succeeded() const {
+  return std::all_of(workers().begin(), workers().end(), [](const WorkerState& worker) {
+    return worker.phase == WorkerState::Phase::exited && worker.wait_status == 0;
+  });
+}
+
+bool WorkerGroup::any_failed() const {
+  return std::any_of(workers().begin(), workers().end(), [](const WorkerState& worker) { return worker.failed(); });
+}
+
+int WorkerGroup::running() const {
+  return static_cast<int>(std::count_if(workers().begin(), workers().end(), [](const WorkerState& worker) {
+    return worker.phase == WorkerState::Phase::running;
+  }));
+}
+
+void WorkerGroup::apply(State& state, const GuardianEvent& event) {
+  if (event.kind == GuardianEvent::Kind::all_gone) {
+    state.all_gone = true;
+    return;
+  }
+  WorkerState& worker = state.workers.at(static_cast<std::size_t>(event.local_rank));
+  worker.ended_ns = event.time_ns;
+  switch (event.kind) {
+    case GuardianEvent::Kind::started:
+      worker.phase = WorkerState::Phase::running;
+      worker.pid = event.pid;
+      log::debug("worker ", event.local_rank, " started as pid ", event.pid);
+      return;
+    case GuardianEvent::Kind::start_failed:
+      worker.phase = WorkerState::Phase::cannot_start;
+      worker.start_errno = event.value;
+      worker.end_order = ++state.ended;
+      return;
+    case GuardianEvent::Kind::exited:
+      worker.phase = WorkerState::Phase::exited;
+      worker.wait_status = event.value;
+      worker.end_order = ++state.ended;
+      worker.told_to_stop = state.stopping;
+      log::debug("worker ", event.local_rank, " (pid ", event.pid, ") ended with wait status ", event.value);
+      return;
+    case GuardianEvent::Kind::all_gone:
+      return;
+  }
+}
+
+asio::awaitable<void> WorkerGroup::follow_events(std::shared_ptr<State> state, std::shared_ptr<Guardian> guardian,
+                                                 std::shared_ptr<asio::posix::stream_descriptor> events) {
+  try {
+    while (!state->all_gone) {
+      boost::system::error_code error;
+      co_await events->async_wait(asio::posix::stream_descriptor::wait_read,
+                                  asio::redirect_error(asio::use_awaitable, error));
+      if (error) co_return;  // the group is gone
+      while (const auto event = guardian->next_event()) {
+        apply(*state, *event);
+        if (state->all_gone) break;
+      }
+      state->changed.notify();
+    }
+  } catch (const Error& error) {
+    state->broken = error.what();
+    // The kernel has killed the workers with the guardian; what they started is now this process's to end.
+    kill_and_reap_all(std::chrono::seconds(2));
+    for (WorkerState& worker : state->workers) {
+      if (worker.phase != WorkerState::Phase::running) continue;
+      worker.phase = WorkerState::Phase::exited;
+      worker.wait_status = SIGKILL;
+      worker.told_to_stop = true;
+      worker.end_order = ++state->ended;
+    }
+    state->all_gone = true;
+    state->changed.notify();
+  }
+}
+
+void WorkerGroup::signal(int signo) {
+  guardian_->signal_workers(signo);
+}
+
+asio::awaitable<bool> WorkerGroup::stop(int signo, std::chrono::milliseconds grace,
+                                        std::chrono::milliseconds kill_limit, const bool& hurry) {
+  state_->stopping = true;
+  if (running() > 0) {
+    guardian_->signal_workers(signo);
+    const auto deadline = Notifier::Clock::now() + grace;
+    while (running() > 0 && !hurry && Notifier::Clock::now() < deadline) co_await state_->changed.wait_until(deadline);
+    for (const WorkerState& worker : workers()) {
+      if (worker.phase == WorkerState::Phase::running) {
+        log::warning("worker with pid ", worker.pid, " has not ended on ", ::sigabbrev_np(signo) ? "SIG" : "signal ",
+                     ::sigabbrev_np(signo) ? ::sigabbrev_np(signo) : std::to_string(signo).c_str(), ": killing it");
+      }
+    }
+  }
+  guardian_->kill_all();
+  const auto deadline = Notifier::Clock::now() + kill_limit;
+  while (!state_->all_gone && Notifier::Clock::now() < deadline) co_await state_->changed.wait_until(deadline);
+  for (const WorkerState& worker : workers()) {
+    if (worker.phase == WorkerState::Phase::running) {
+      log::error("worker with pid ", worker.pid,
+                 " cannot be killed: it does not return from a system call (a hung GPU, ",
+                 "network card or file server). Giving it up; the host may need a reboot");
+    }
+  }
+  co_return state_->all_gone;
+}
+
+}  // namespace mdl::launcher

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "launcher/guardian.hpp"
+#include "launcher/notifier.hpp"
+#include "rendezvous/asio.hpp"
+
+namespace mdl::launcher {
+
+/// One worker's life as far as the launcher has seen it.
+struct WorkerState {
+  enum class Phase {
+    not_started,   ///< its turn has not come
+    cannot_start,  ///< the program could not be loaded; `start_errno` says why
+    running,
+    exited,
+  };
+  Phase phase = Phase::not_started;
+  pid_t pid = -1;
+  int start_errno = 0;
+  int wait_status = 0;        ///< as waitpid() gives it
+  std::int64_t ended_ns = 0;  ///< nanoseconds since the epoch
+  int end_order = 0;          ///< 1 for the first that ended, 2 for the next, …
+  bool told_to_stop = false;  ///< the launcher had signalled it before it ended
+
+  bool failed() const { return phase == Phase::cannot_start || (phase == Phase::exited && wait_status != 0); }
+};
+
+/// All workers of this node in one attempt: starts them, learns of each end as it happens, stops them together.
+class WorkerGroup {
+ public:
+  /// Starts one worker for each of `specs`; local rank i is specs[i]. `changed` is notified after each event.
+  /// Throws Error when the guardian cannot be started.
+  WorkerGroup(asio::io_context& io, const std::vector<WorkerSpec>& specs, Notifier& changed);
+  /// Kills what is left.
+  ~WorkerGroup();
+  WorkerGroup(const WorkerGroup&) = delete;
+  WorkerGroup& operator=(const WorkerGroup&) = delete;
+
+  const std::vector<WorkerState>& workers() const { return state_->workers; }
+  bool all_succeeded() const;
+  bool any_failed() const;
+  int running() const;
+  /// Why the guardian's messages ended, if they did before their time; all workers count as killed then.
+  const std::string& broken() const { return state_->broken; }
+
+  /// Passes a signal on to all workers that still run.
+  void signal(int signo);
+
+  /// Ends all workers and everything they started: `signo` first, and SIGKILL for what is left after `grace`, or as
+  /// soon as `hurry` says so (looked at after each notification). Gives up after another `kill_limit`: a process in an
+  /// uninterruptible system call cannot be killed. Returns false then.
+  asio::awaitable<bool> stop(int signo, std::chrono::milliseconds grace, std::chrono::milliseconds kill_limit,
+                             const bool& hurry);
+
+  /// After all workers have succeeded: lets descendants that they left behind live on, as torchrun does.
+  void let_go() { guardian_->let_go(); }
+
+ private:
+  /// Shared with the coroutine that reads events, which may end a little after the group.
+  struct State {
+    explicit State(Notifier& notifier) : changed(notifier) {}
+    std::vector<WorkerState> workers;
+    Notifier& changed;
+    bool stopping = false;
+    bool all_gone = false;
+    std::string broken;
+    int ended = 0;
+  };
+  static void apply(State& state, const GuardianEvent& event);
+  static asio::awaitable<void> follow_events(std::shared_ptr<State> state, std::shared_ptr<Guardian> guardian,
+                                             std::shared_ptr<asio::posix::stream_descriptor> events);
+
+  std::shared_ptr<State> state_;
+  std::shared_ptr<Guardian> guardian_;
+  std::shared_ptr<asio::posix::stream_descriptor> events_;
+};
+
+}  // namespace mdl::launcher

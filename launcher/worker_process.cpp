@@ -1,0 +1,113 @@
+#include "launcher/worker_process.hpp"
+
+#include <linux/close_range.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace mdl::launcher {
+namespace {
+
+std::vector<char*> as_pointers(const std::vector<std::string>& strings) {
+  std::vector<char*> pointers;
+  pointers.reserve(strings.size() + 1);
+  // execve takes char* and does not write through it.
+  for (const std::string& text : strings) pointers.push_back(const_cast<char*>(text.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+void close_from(unsigned first) {
+  if (::close_range(first, ~0U, 0) == 0) return;
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  const rlim_t last = std::min<rlim_t>(limit.rlim_cur, 1 << 16);  // Linux before 5.9
+  for (rlim_t fd = first; fd < last; ++fd) ::close(static_cast<int>(fd));
+}
+
+/// Puts `from` at `to`; `from` may be `to` itself, which only has to survive the exec then.
+bool place(int from, int to) {
+  return from == to || ::dup2(from, to) == to;
+}
+
+/// The child between vfork and exec. It shares the parent's memory: nothing here may change what the parent uses, and
+/// only system calls are made. Returns the errno of the call that failed.
+[[gnu::noinline]] int become_worker(const WorkerSpec& spec, pid_t parent, char* const* argv, char* const* environment) {
+  ::setsid();
+  // Counts from this thread of the parent on; the check covers a parent that died before the call.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) return ESRCH;
+
+  // Above 2 both, so that putting one in place cannot overwrite the other.
+  const int out = spec.stdout_fd <= 2 ? ::dup(spec.stdout_fd) : spec.stdout_fd;
+  const int err = spec.stderr_fd <= 2 ? ::dup(spec.stderr_fd) : spec.stderr_fd;
+  if (!place(out, STDOUT_FILENO) || !place(err, STDERR_FILENO)) return errno;
+  close_from(3);
+
+  struct sigaction action {};
+  for (int signo = 1; signo < NSIG; ++signo) {
+    if (::sigaction(signo, nullptr, &action) != 0) continue;
+    if (action.sa_handler == SIG_DFL || (signo == SIGHUP && action.sa_handler == SIG_IGN)) continue;
+    action.sa_handler = SIG_DFL;
+    action.sa_flags = 0;
+    ::sigaction(signo, &action, nullptr);
+  }
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::execve(spec.executable.c_str(), argv, environment);
+  return errno;
+}
+
+}  // namespace
+
+// vfork: the child borrows this process's memory until it execs, so nothing has to be copied, and the errno of a failed
+// exec comes back in a plain variable.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+StartedProcess start_worker(const WorkerSpec& spec) {
+  const std::vector<char*> argv = as_pointers(spec.argv);
+  const std::vector<char*> environment = as_pointers(spec.environment);
+  // With all signals blocked no handler of the parent can run in the child.
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::sigprocmask(SIG_BLOCK, &all, &before);
+
+  volatile int error = 0;
+  const pid_t self = ::getpid();
+  const pid_t pid = ::vfork();
+  if (pid == 0) {
+    error = become_worker(spec, self, argv.data(), environment.data());
+    ::_exit(127);
+  }
+  if (pid < 0) error = errno;
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  if (pid < 0) return {-1, error};
+  if (error != 0) {
+    ::waitpid(pid, nullptr, 0);
+    return {-1, error};
+  }
+  return {pid, 0};
+}
+#pragma GCC diagnostic pop
+
+StartedProcess start_copy(const std::function<int()>& body) {
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  // The copy starts with every signal blocked: body decides which it wants, and no handler of this process runs there.
+  ::sigprocmask(SIG_BLOCK, &all, &before);
+  const pid_t pid = ::fork();
+  if (pid == 0) ::_exit(body());
+  const int error = pid < 0 ? errno : 0;
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  return {pid, error};
+}
+
+}  // namespace mdl::launcher

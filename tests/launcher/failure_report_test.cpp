@@ -1,0 +1,99 @@
+#include "launcher/failure_report.hpp"
+
+#include <signal.h>
+
+#include <catch2/catch.hpp>
+
+#include "common/str_cat.hpp"
+
+using namespace mdl::launcher;
+using Catch::Contains;
+
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+
+ReportedWorker ended(int rank, int wait_status, std::int64_t ended_ns, int order, bool told_to_stop = false) {
+  ReportedWorker worker;
+  worker.rank = worker.local_rank = rank;
+  worker.state.phase = WorkerState::Phase::exited;
+  worker.state.pid = 100 + rank;
+  worker.state.wait_status = wait_status;
+  worker.state.ended_ns = ended_ns;
+  worker.state.end_order = order;
+  worker.state.told_to_stop = told_to_stop;
+  return worker;
+}
+
+constexpr int exit_status(int code) {
+  return code << 8;
+}
+
+}  // namespace
+
+TEST_CASE("the first worker that failed is the root cause") {
+  const std::vector<ReportedWorker> workers = {ended(0, exit_status(0), 1 * kSecond, 1),
+                                               ended(1, exit_status(1), 3 * kSecond, 3),
+                                               ended(2, exit_status(7), 2 * kSecond, 2)};
+  CHECK(root_cause(workers) == 2u);
+  CHECK_FALSE(root_cause({workers[0]}));
+}
+
+TEST_CASE("a worker that ended because it was told to is never the root cause") {
+  CHECK(root_cause({ended(0, SIGTERM, 1 * kSecond, 1, true), ended(1, exit_status(1), 1 * kSecond, 2)}) == 1u);
+}
+
+TEST_CASE("an earlier time in an error file outweighs the order of the exits") {
+  auto slow_to_exit = ended(0, exit_status(1), 9 * kSecond, 2);
+  slow_to_exit.error = WorkerError{"ValueError: bad batch", "", 5};
+  CHECK(root_cause({slow_to_exit, ended(1, SIGABRT, 8 * kSecond, 1)}) == 0u);
+}
+
+TEST_CASE("the report shows rank, host, pid, exit code and the last lines of stderr") {
+  auto worker = ended(3, exit_status(9), 0, 1);
+  worker.last_stderr_lines = {"Traceback (most recent call last):", "\x1b[31mValueError: boom\x1b[0m"};
+  const std::string text = format_report({"train.py", "node7", {ended(2, SIGTERM, 0, 2, true), worker}, 0, 0, false});
+  for (const char* part : {"train.py FAILED", "rank 3", "pid 103", "node7", "exit code 9", "| ValueError: boom",
+                           "rank 2", "SIGTERM (stopped by the launcher)"}) {
+    CHECK_THAT(text, Contains(part));
+  }
+  CHECK_THAT(text, !Contains("\x1b"));
+}
+
+TEST_CASE("a signal is named, and an out-of-memory kill is recognised") {
+  FailureReport report{"a.out", "h", {ended(0, SIGSEGV, 0, 1)}, 2, 2, false};
+  CHECK_THAT(format_report(report),
+             Contains("signal SIGSEGV") && Contains("after 2 of 2 restarts") && Contains("wrote nothing"));
+  report.workers = {ended(0, SIGKILL, 0, 1)};
+  CHECK_THAT(format_report(report), Contains("SIGKILL") && Contains("killed from outside"));
+  report.out_of_memory = true;
+  CHECK_THAT(format_report(report), Contains("memory ran out"));
+}
+
+TEST_CASE("the error file's message and traceback are shown instead of stderr") {
+  auto worker = ended(0, exit_status(1), 0, 1);
+  worker.error = parse_error(
+      R"({"message": {"message": "RuntimeError: no", "extraInfo": {"py_callstack": "Traceback:\n  line 1\n", "timestamp": "17"}}})");
+  worker.last_stderr_lines = {"noise"};
+  REQUIRE(worker.error);
+  CHECK(worker.error->seconds == 17);
+  const std::string text = format_report({"t.py", "h", {worker}, 0, 0, false});
+  CHECK_THAT(text, Contains("RuntimeError: no") && Contains("|   line 1") && !Contains("noise"));
+}
+
+TEST_CASE("error files in the other form, and what is none, are told apart") {
+  const auto flat = parse_error(R"({"message": "plain", "timestamp": 12})");
+  REQUIRE(flat);
+  CHECK(flat->message == "plain");
+  CHECK(flat->seconds == 12);
+  for (const char* bad : {"", "{", "[]", "{}", R"({"message": 5})", "null"}) CHECK_FALSE(parse_error(bad));
+}
+
+TEST_CASE("a hundred failures still fit one screen") {
+  std::vector<ReportedWorker> workers;
+  for (int rank = 0; rank < 100; ++rank) workers.push_back(ended(rank, exit_status(1), 0, rank + 1));
+  for (int line = 0; line < 24; ++line) workers[0].last_stderr_lines.push_back(mdl::str_cat("line ", line));
+  const std::string text = format_report({"t.py", "h", workers, 0, 0, false});
+  CHECK(std::count(text.begin(), text.end(), '\n') <= 40);
+  CHECK_THAT(text, Contains("and 91 more"));
+}

@@ -1,0 +1,122 @@
+#include "launcher/options.hpp"
+
+#include <catch2/catch.hpp>
+#include <map>
+
+#include "common/error.hpp"
+
+using namespace mdl::launcher;
+using Catch::Contains;
+using Words = std::vector<std::string>;
+
+namespace {
+
+LaunchOptions parse(const Words& words, const std::map<std::string, std::string>& variables = {}) {
+  const auto parsed = parse_command_line(words, [&](const std::string& name) -> std::optional<std::string> {
+    const auto found = variables.find(name);
+    return found == variables.end() ? std::nullopt : std::optional<std::string>(found->second);
+  });
+  REQUIRE_FALSE(parsed.text);
+  return parsed.options;
+}
+
+std::string error_of(const Words& words, const std::map<std::string, std::string>& variables = {}) {
+  try {
+    parse(words, variables);
+  } catch (const mdl::UsageError& error) {
+    CHECK(error.exit_code() == 2);
+    return error.what();
+  }
+  return "no error";
+}
+
+}  // namespace
+
+TEST_CASE("the seed's command line is understood") {
+  const auto options = parse({"--standalone", "--nproc-per-node", "gpu", "--no-python", "mdl-toolkit", "train",
+                              "--lora-rank", "16", "--eval-steps", "50"});
+  CHECK(options.standalone);
+  CHECK(options.no_python);
+  CHECK(options.nproc_per_node == "gpu");
+  CHECK(options.program == "mdl-toolkit");
+  CHECK(options.program_args == Words{"train", "--lora-rank", "16", "--eval-steps", "50"});
+}
+
+TEST_CASE("without options torchrun's defaults hold") {
+  const auto options = parse({"train.py"});
+  CHECK(options.nproc_per_node == "1");
+  CHECK(options.nnodes.min == 1);
+  CHECK(options.nnodes.max == 1);
+  CHECK(options.max_restarts == 0);
+  CHECK(options.monitor_interval == 0.1);
+  CHECK(options.role == "default");
+  CHECK(options.rdzv_backend == "static");
+  CHECK(options.rdzv_id == "none");
+  CHECK_FALSE(options.standalone);
+  CHECK_FALSE(options.module);
+}
+
+TEST_CASE("underscores, = and unique beginnings name the same options") {
+  for (const Words& spelling :
+       {Words{"--nproc_per_node", "4"}, {"--nproc-per-node=4"}, {"--nproc_per_node=4"}, {"--nproc", "4"}}) {
+    Words words = spelling;
+    words.push_back("x");
+    CHECK(parse(words).nproc_per_node == "4");
+  }
+  CHECK(parse({"-m", "pkg.train", "--no_python"}).module);
+  CHECK(parse({"--rdzv-endpoint=", "x"}).rdzv_endpoint.empty());
+}
+
+TEST_CASE("options after the program are the program's, also those of the launcher's names") {
+  const auto options = parse({"--max-restarts", "3", "train.py", "--max-restarts", "9", "--help"});
+  CHECK(options.max_restarts == 3);
+  CHECK(options.program_args == Words{"--max-restarts", "9", "--help"});
+  CHECK(parse({"--", "--odd-name", "-x"}).program == "--odd-name");
+}
+
+TEST_CASE("the last of a repeated option counts") {
+  CHECK(parse({"--max-restarts", "1", "--max_restarts=2", "x"}).max_restarts == 2);
+}
+
+TEST_CASE("PET_ variables give defaults that the command line overrides") {
+  const std::map<std::string, std::string> variables = {
+      {"PET_NPROC_PER_NODE", "3"}, {"PET_STANDALONE", "1"}, {"PET_MODULE", "0"}, {"PET_MAX_RESTARTS", "5"}};
+  const auto options = parse({"--max-restarts", "2", "x"}, variables);
+  CHECK(options.nproc_per_node == "3");
+  CHECK(options.standalone);
+  CHECK_FALSE(options.module);
+  CHECK(options.max_restarts == 2);
+  CHECK_THAT(error_of({"x"}, {{"PET_STANDALONE", "yes"}}), Contains("PET_STANDALONE") && Contains("yes"));
+}
+
+TEST_CASE("an unknown option is named, with the nearest known one") {
+  CHECK_THAT(error_of({"--standlone", "x"}), Contains("unknown option --standlone") && Contains("--standalone?"));
+  CHECK_THAT(error_of({"--max-restart-count", "1", "x"}), Contains("--max-restart-count"));
+  CHECK_THAT(error_of({"--zzzzzzzz", "x"}), Contains("--zzzzzzzz") && !Contains("Did you mean"));
+  CHECK_THAT(error_of({"-q", "x"}), Contains("-q"));
+  CHECK_THAT(error_of({"--rdzv", "x"}), Contains("ambiguous") && Contains("--rdzv-id") && Contains("--rdzv-backend"));
+}
+
+TEST_CASE("wrong values say which option and what was expected") {
+  CHECK_THAT(error_of({"--max-restarts", "many", "x"}), Contains("--max-restarts") && Contains("many"));
+  CHECK_THAT(error_of({"--max-restarts", "-1", "x"}), Contains("--max-restarts needs a value"));
+  CHECK_THAT(error_of({"--max-restarts=-1", "x"}), Contains("at least 0"));
+  CHECK_THAT(error_of({"--nnodes", "3:2", "x"}), Contains("--nnodes 3:2"));
+  CHECK_THAT(error_of({"--nnodes", "0", "x"}), Contains("--nnodes"));
+  CHECK_THAT(error_of({"--monitor-interval", "soon", "x"}), Contains("--monitor-interval") && Contains("soon"));
+  CHECK_THAT(error_of({"--standalone=yes", "x"}), Contains("takes no value"));
+  CHECK_THAT(error_of({"--nproc-per-node"}), Contains("needs a value"));
+  CHECK_THAT(error_of({"--standalone"}), Contains("no program to run"));
+  CHECK_THAT(error_of({"-m", "--no-python", "x"}), Contains("exclude each other"));
+}
+
+TEST_CASE("--help shows every option in groups, --version the version, also without a program") {
+  const auto help = parse_command_line({"--help"}, [](const std::string&) { return std::nullopt; });
+  REQUIRE(help.text);
+  for (const char* word :
+       {"--nproc-per-node", "--standalone", "--max-restarts", "--no-python", "Exit codes", "Workers"}) {
+    CHECK_THAT(*help.text, Contains(word));
+  }
+  const auto version = parse_command_line({"--version"}, [](const std::string&) { return std::nullopt; });
+  CHECK_THAT(version.text.value(), Catch::StartsWith("mdl-launch "));
+}

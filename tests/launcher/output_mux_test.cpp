@@ -1,0 +1,227 @@
+#include "launcher/output_mux.hpp"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <array>
+#include <catch2/catch.hpp>
+#include <future>
+#include <thread>
+
+#include "common/str_cat.hpp"
+#include "launcher/output_destination.hpp"
+#include "launcher/worker_terminal.hpp"
+#include "tests/launcher/process_probe.hpp"
+
+using namespace mdl;
+using namespace mdl::launcher;
+
+namespace {
+
+struct Pipe {
+  UniqueFd read_end;
+  UniqueFd write_end;
+  Pipe() {
+    int fds[2];
+    REQUIRE(::pipe2(fds, O_CLOEXEC) == 0);
+    read_end.reset(fds[0]);
+    write_end.reset(fds[1]);
+  }
+};
+
+void put(const UniqueFd& fd, std::string_view text) {
+  REQUIRE(::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+}
+
+std::string get_available(const UniqueFd& fd) {
+  std::string text;
+  std::array<char, 65536> buffer{};
+  ::fcntl(fd.get(), F_SETFL, O_NONBLOCK);
+  ssize_t n;
+  while ((n = ::read(fd.get(), buffer.data(), buffer.size())) > 0)
+    text.append(buffer.data(), static_cast<std::size_t>(n));
+  return text;
+}
+
+std::string get_all(const UniqueFd& fd) {
+  std::string text;
+  std::array<char, 65536> buffer{};
+  ssize_t n;
+  while ((n = ::read(fd.get(), buffer.data(), buffer.size())) > 0)
+    text.append(buffer.data(), static_cast<std::size_t>(n));
+  return text;
+}
+
+struct Bench {
+  asio::io_context io;
+  Pipe out;
+  Pipe err;
+  std::optional<OutputMux> mux{std::in_place, io, out.write_end.get(), err.write_end.get()};
+
+  void run_ready() {
+    io.restart();
+    while (io.poll() > 0) {
+    }
+  }
+  /// For more than fits into the pipe at once.
+  std::string written_to_out() {
+    std::string text;
+    for (std::string more; !(more = get_available(out.read_end)).empty(); run_ready()) text += more;
+    return text;
+  }
+  void finish() {
+    bool done = false;
+    asio::co_spawn(
+        io, [&]() -> asio::awaitable<void> { co_await mux->finish(); }, [&](std::exception_ptr) { done = true; });
+    io.restart();
+    while (!done) io.run_one();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a single worker's output passes byte for byte and at once, unfinished lines included") {
+  Bench bench;
+  const auto ends = bench.mux->open_streams(1);
+  const std::string bytes("no newline \0 \xff\r 10%", 19);
+  put(ends[0].out, bytes);
+  bench.run_ready();
+  CHECK(get_available(bench.out.read_end) == bytes);
+  put(ends[0].err, "to stderr");
+  bench.run_ready();
+  CHECK(get_available(bench.err.read_end) == "to stderr");
+  CHECK(get_available(bench.out.read_end).empty());
+}
+
+TEST_CASE("lines of two workers never mix, and each comes whole") {
+  Bench bench;
+  const auto ends = bench.mux->open_streams(2);
+  put(ends[0].out, "first half, ");
+  bench.run_ready();
+  put(ends[1].out, "the other's line\nand ");
+  bench.run_ready();
+  put(ends[0].out, "second half\n");
+  bench.run_ready();
+  CHECK(get_available(bench.out.read_end) == "the other's line\nfirst half, second half\n");
+  bench.finish();
+  CHECK(get_available(bench.out.read_end) == "and ");
+}
+
+TEST_CASE("an unfinished line is passed on after a short while, and ended only if another worker writes") {
+  Bench bench;
+  const auto ends = bench.mux->open_streams(2);
+  put(ends[0].out, "Continue? ");
+  bench.io.restart();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  std::string seen;
+  while (seen.empty() && std::chrono::steady_clock::now() < deadline) {
+    bench.io.run_one_for(std::chrono::milliseconds(50));
+    seen = get_available(bench.out.read_end);
+  }
+  CHECK(seen == "Continue? ");
+  put(ends[0].out, "yes\n");
+  bench.run_ready();
+  CHECK(get_available(bench.out.read_end) == "yes\n");
+  for (int i = 0; i < 2; ++i) {
+    put(ends[0].out, std::string(40'000, 'x'));
+    bench.run_ready();
+  }
+  CHECK(bench.written_to_out() == std::string(80'000, 'x'));  // longer than a held line may be
+  put(ends[1].out, "mine\n");
+  bench.run_ready();
+  CHECK(get_available(bench.out.read_end) == "\nmine\n");
+}
+
+TEST_CASE("the last lines of stderr are remembered for each worker, those of stdout are not") {
+  Bench bench;
+  const auto ends = bench.mux->open_streams(2);
+  put(ends[1].err, "Traceback\nboom\n");
+  put(ends[1].out, "fine\n");
+  bench.finish();
+  CHECK(bench.mux->last_stderr_lines(1) == std::vector<std::string>{"Traceback", "boom"});
+  CHECK(bench.mux->last_stderr_lines(0).empty());
+}
+
+TEST_CASE("what a worker left in its pipe when it died is passed on") {
+  Bench bench;
+  auto ends = bench.mux->open_streams(1);
+  put(ends[0].out, std::string(50'000, 'y'));
+  ends.clear();
+  bench.finish();
+  CHECK(get_available(bench.out.read_end).size() == 50'000);
+}
+
+TEST_CASE("a reader that does not read slows the worker down, and the launcher keeps little") {
+  Bench bench;
+  const auto ends = bench.mux->open_streams(1);
+  ::fcntl(ends[0].out.get(), F_SETFL, O_NONBLOCK);
+  const std::string block(16'384, 'z');
+  std::size_t accepted = 0;
+  for (int tries = 0; tries < 1000; ++tries) {
+    const ssize_t n = ::write(ends[0].out.get(), block.data(), block.size());
+    if (n > 0) accepted += static_cast<std::size_t>(n);
+    bench.run_ready();
+  }
+  // Two pipes of 64 KiB, the queue's limit, and the read that passed it.
+  CHECK(accepted <= 2 * 65'536 + OutputDestination::kQueueLimit + 65'536);
+  CHECK(accepted >= OutputDestination::kQueueLimit);
+
+  auto reader = std::async(std::launch::async, [&] { return get_all(bench.out.read_end).size(); });
+  bench.finish();
+  bench.out.write_end.reset();
+  bench.mux.reset();
+  CHECK(reader.get() == accepted);
+}
+
+TEST_CASE("when the reader of the output has gone, the worker's writes fail as they would without the launcher") {
+  ::signal(SIGPIPE, SIG_IGN);
+  Bench bench;
+  const auto ends = bench.mux->open_streams(1);
+  bench.out.read_end.reset();
+  put(ends[0].out, "to nobody\n");
+  bench.run_ready();
+  CHECK(::write(ends[0].out.get(), "x", 1) == -1);
+  CHECK(errno == EPIPE);
+}
+
+TEST_CASE("a worker of a launcher on a terminal sees a terminal of the same size that changes no byte") {
+  const UniqueFd primary(::posix_openpt(O_RDWR | O_NOCTTY));
+  REQUIRE(primary);
+  REQUIRE(::unlockpt(primary.get()) == 0);
+  const UniqueFd terminal(::open(::ptsname(primary.get()), O_RDWR | O_NOCTTY));
+  REQUIRE(terminal);
+  winsize size{};
+  size.ws_row = 33;
+  size.ws_col = 77;
+  REQUIRE(::ioctl(terminal.get(), TIOCSWINSZ, &size) == 0);
+
+  const WorkerPipe pipe = make_worker_pipe(terminal.get());
+  CHECK(::isatty(pipe.write_end.get()));
+  winsize seen{};
+  REQUIRE(::ioctl(pipe.write_end.get(), TIOCGWINSZ, &seen) == 0);
+  CHECK(seen.ws_row == 33);
+  CHECK(seen.ws_col == 77);
+  put(pipe.write_end, "a\nb\r\x03");
+  CHECK(get_available(pipe.read_end) == "a\nb\r\x03");
+  CHECK_FALSE(::isatty(make_worker_pipe(::open("/dev/null", O_WRONLY | O_CLOEXEC)).write_end.get()));
+}
+
+TEST_CASE("stdout and stderr of one worker go to one file in whole lines when they are the same file") {
+  asio::io_context io;
+  Pipe both;
+  const UniqueFd again(::dup(both.write_end.get()));
+  OutputMux mux(io, both.write_end.get(), again.get());
+  const auto ends = mux.open_streams(2);
+  put(ends[0].out, "out ");
+  put(ends[1].err, "err\n");
+  while (io.poll() > 0) {
+  }
+  put(ends[0].out, "put\n");
+  while (io.poll() > 0) {
+  }
+  CHECK(get_available(both.read_end) == "err\nout put\n");
+}

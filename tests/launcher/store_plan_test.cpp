@@ -1,0 +1,51 @@
+#include "launcher/store_plan.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "common/error.hpp"
+
+using namespace mdl::launcher;
+
+TEST_CASE("--standalone and one node without endpoint meet on a free loopback port") {
+  LaunchOptions options;
+  options.rdzv_id = "mine";
+  for (const bool standalone : {true, false}) {
+    options.standalone = standalone;
+    const StorePlan plan = plan_store(options, "fresh");
+    CHECK(plan.port == 0);
+    CHECK(plan.loopback_only);
+    CHECK(plan.master_addr == "localhost");
+    CHECK(plan.run_id == "fresh");
+  }
+}
+
+TEST_CASE("a static rendezvous takes its address and port from the command line") {
+  LaunchOptions options;
+  options.rdzv_id = "mine";
+  options.master_port = 1234;
+  StorePlan plan = plan_store(options, "fresh");
+  CHECK(plan.port == 1234);
+  CHECK(plan.master_addr == "127.0.0.1");
+  CHECK(plan.run_id == "mine");
+  CHECK(plan.loopback_only);
+  options.rdzv_endpoint = "node3:4321";
+  plan = plan_store(options, "fresh");
+  CHECK(plan.port == 4321);
+  CHECK(plan.master_addr == "node3");
+  CHECK_FALSE(plan.loopback_only);
+  options.rdzv_endpoint = "node3";
+  CHECK_THROWS_WITH(plan_store(options, "fresh"), Catch::Contains("node3") && Catch::Contains("port"));
+}
+
+TEST_CASE("etcd is a clear error") {
+  LaunchOptions options;
+  options.rdzv_backend = "etcd-v2";
+  CHECK_THROWS_WITH(plan_store(options, ""), Catch::Contains("etcd-v2") && Catch::Contains("c10d"));
+}
+
+TEST_CASE("run ids are UUIDs, each a new one") {
+  const std::string a = make_uuid();
+  CHECK(a.size() == 36);
+  CHECK(a[14] == '4');
+  CHECK(a != make_uuid());
+}
