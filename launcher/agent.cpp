@@ -57,7 +57,6 @@ class Agent {
       : plan_(plan),
         changed_(io_),
         signals_(io_),
-        store_(io_, plan.store.loopback_only ? ListenAddress::loopback() : ListenAddress::any(), plan.store.port),
         output_(io_),
         folder_("", plan.store.run_id),
         restarts_left_(plan.max_restarts),
@@ -68,7 +67,7 @@ class Agent {
       if (signo != SIGHUP || !is_ignored(SIGHUP)) signals_.add(signo);  // nohup's wish is kept
     }
     follow_signals();
-    store_.start();
+    open_store(plan.store.port);
   }
 
   int run() {
@@ -123,6 +122,14 @@ class Agent {
     return seen;
   }
 
+  /// An empty store for each attempt: in one that held the keys of the last, a worker could read the address of a peer
+  /// that has been stopped before the new one has written its own. (torchrun keeps the store, and this happens to it.)
+  void open_store(std::uint16_t port) {
+    store_.reset();
+    store_.emplace(io_, plan_.store.loopback_only ? ListenAddress::loopback() : ListenAddress::any(), port);
+    store_->start();
+  }
+
   int restart_count() const { return plan_.max_restarts - restarts_left_; }
 
   void start_workers() {
@@ -131,7 +138,7 @@ class Agent {
     group.run_id = plan_.store.run_id;
     group.local_world_size = group.world_size = group.role_world_size = plan_.local_world_size;
     group.master_addr = plan_.store.master_addr;
-    group.master_port = store_.port();
+    group.master_port = store_->port();
     group.restart_count = restart_count();
     group.max_restarts = plan_.max_restarts;
 
@@ -173,6 +180,7 @@ class Agent {
     co_await output_.finish();
     if (signal_) co_return;
     --restarts_left_;
+    open_store(store_->port());
     start_workers();
   }
 
@@ -242,7 +250,7 @@ class Agent {
   asio::io_context io_;
   Notifier changed_;
   asio::signal_set signals_;
-  TcpStoreServer store_;
+  std::optional<TcpStoreServer> store_;
   OutputMux output_;
   RunFolder folder_;
   std::unique_ptr<WorkerGroup> group_;
