@@ -6,11 +6,10 @@ sleeping. Unix sockets with a path cross network namespaces, so this also works 
 
 import json
 import os
+import queue
 import signal
 import socket
-import sys
 import threading
-import time
 from pathlib import Path
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -29,6 +28,7 @@ class Worker:
         self.host = self.environment["MDL_TEST_HOST"]
         self.gone = False
         self._stream = stream
+        self._answers = queue.Queue()
 
     def __repr__(self):
         return f"rank {self.rank}/{self.world_size} on {self.host}{' (gone)' if self.gone else ''}"
@@ -43,6 +43,17 @@ class Worker:
     def fail(self, code, message):
         """Writes `message` to stderr and exits with `code`."""
         self._say(f"fail {code} {message}")
+
+    def _ask(self, words):
+        self._say(words)
+        return self._answers.get(timeout=20)
+
+    def set_in_store(self, key):
+        """Sets a key in the store that this job's workers share, as init_process_group does."""
+        self._ask(f"set {key}")
+
+    def keys_in_store(self):
+        return self._ask("keys")
 
     def kill(self):
         os.kill(self.pid, signal.SIGKILL)
@@ -85,8 +96,8 @@ class Stage:
             self.history.append(worker)
             self._changed.notify_all()
         try:
-            while stream.readline():
-                pass
+            while answer := stream.readline():
+                worker._answers.put(json.loads(answer))
         except OSError:
             pass
         with self._changed:

@@ -1,19 +1,19 @@
 """Prints the state of a rendezvous as a line of JSON whenever it changes. Run on a host: python3 state_reader.py ADDRESS PORT ID.
 
-Speaks the store's protocol itself and needs the standard library only: it must start in no time, on a host without DNS. The
-store tells nobody of a change, so it asks twenty times a second.
+The store tells nobody of a change, so it asks twenty times a second.
 """
 
 import base64
 import io
 import json
+import os
 import pickle
-import socket
-import struct
 import sys
 import time
 
-VALIDATE, GET, PING, MAGIC = 0, 3, 13, 0x3C85F7CE
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from store_client import StoreClient
 
 
 class Plain:
@@ -52,17 +52,12 @@ def describe(text):
 
 
 def main(address, port, job):
-    connection = socket.create_connection((address, int(port)))
-    stream = connection.makefile("rb")
-    connection.sendall(struct.pack("<BIBI", VALIDATE, MAGIC, PING, 1))
-    assert struct.unpack("<I", stream.read(4)) == (1,)
-    key = f"/torch.rendezvous.{job}".encode()
-    query = struct.pack("<BQ", GET, len(key)) + key
+    store = StoreClient(address, port)
     last = b""
     while True:
-        connection.sendall(query)
-        text = stream.read(*struct.unpack("<Q", stream.read(8)))
-        if text != last:
+        text = store.get(f"torch.rendezvous.{job}")
+        # torch's mark for "nothing yet"
+        if text and text != last and text != b"Y2FuaW1hZGFt":
             print(json.dumps(describe(text)), flush=True)
             last = text
         time.sleep(0.05)

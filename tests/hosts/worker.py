@@ -8,16 +8,36 @@ import os
 import socket
 import sys
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from store_client import StoreClient
+
 control = socket.socket(socket.AF_UNIX)
 control.connect(sys.argv[1])
 stream = control.makefile("rw")
-stream.write(json.dumps({"pid": os.getpid(), "environment": dict(os.environ)}) + "\n")
-stream.flush()
 
+
+def say(what):
+    stream.write(json.dumps(what) + "\n")
+    stream.flush()
+
+
+def store():
+    return StoreClient(os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"])
+
+
+say({"pid": os.getpid(), "environment": dict(os.environ)})
 # The socket closes when the test is over; then there is nothing left to do either.
-verb, _, rest = stream.readline().strip().partition(" ")
-if verb == "fail":
-    code, _, message = rest.partition(" ")
-    print(message, file=sys.stderr, flush=True)
-    sys.exit(int(code))
-sys.exit(0)
+for line in stream:
+    verb, _, rest = line.strip().partition(" ")
+    if verb == "succeed":
+        break
+    if verb == "fail":
+        code, _, message = rest.partition(" ")
+        print(message, file=sys.stderr, flush=True)
+        sys.exit(int(code))
+    if verb == "set":
+        store().set(rest, b"x")
+        say("done")
+    if verb == "keys":
+        say(store().keys())
