@@ -3,9 +3,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <string>
+#include <vector>
 
 #include "common/error.hpp"
 #include "common/log.hpp"
+#include "launcher/accelerate/accelerate_command.hpp"
 #include "launcher/agent.hpp"
 #include "launcher/gpu_count.hpp"
 #include "launcher/launch_command.hpp"
@@ -17,6 +20,10 @@ namespace {
 std::optional<std::string> variable(const std::string& name) {
   const char* value = std::getenv(name.c_str());
   return value ? std::optional<std::string>(value) : std::nullopt;
+}
+
+int count_gpus() {
+  return mdl::launcher::visible_gpus(variable("CUDA_VISIBLE_DEVICES"), mdl::launcher::find_gpus());
 }
 
 int launch(const mdl::launcher::LaunchOptions& options) {
@@ -36,7 +43,13 @@ int launch(const mdl::launcher::LaunchOptions& options) {
 int main(int argc, char** argv) {
   mdl::log::set_program("mdl-launch");
   try {
-    const auto parsed = mdl::launcher::parse_command_line({argv + 1, argv + argc}, variable);
+    std::vector<std::string> args(argv + 1, argv + argc);
+    if (mdl::accelerate::is_accelerate_command(args)) {
+      const auto outcome = mdl::accelerate::run_command(args, mdl::accelerate::probe_machine(count_gpus));
+      if (!outcome.launch) return outcome.exit_code;
+      args = *outcome.launch;  // as if the user had written torchrun's options
+    }
+    const auto parsed = mdl::launcher::parse_command_line(args, variable);
     if (parsed.text) return std::fputs(parsed.text->c_str(), stdout) < 0 || std::fflush(stdout) != 0 ? 1 : 0;
     return launch(parsed.options);
   } catch (const mdl::Error& error) {

@@ -29,8 +29,10 @@ std::string python_of(const Environment& environment) {
   pointers.push_back(nullptr);
   std::cout.flush();
   ::execvp(pointers[0], pointers.data());
-  throw UsageError(describe_errno("start", command[0], errno),
-                   "Check the path. A program that is no Python script needs --no-python before it.");
+  // Exit codes as a shell's: not found, or found and not executable.
+  throw Error(describe_errno("cannot run", command[0], errno),
+              "Check the path. A program that is no Python script needs --no-python before it.",
+              errno == ENOENT ? 127 : 126);
 }
 
 std::optional<AccelerateConfig> find_config(const LaunchOptions& options, const Environment& environment) {
@@ -65,8 +67,7 @@ Outcome launch(const Arguments& arguments, const MachineFacts& facts) {
 }  // namespace
 
 bool is_accelerate_command(const Arguments& args) {
-  if (!args.empty() && (args[0] == "launch" || args[0] == "config" || args[0] == "env" || args[0] == "doctor"))
-    return true;
+  if (!args.empty() && (args[0] == "launch" || args[0] == "config")) return true;
   return names_config_file(args);
 }
 

@@ -64,7 +64,7 @@ TEST_CASE("a configuration file is seen among the launcher's options only") {
 
 TEST_CASE("the commands are the first word only") {
   CHECK(is_accelerate_command({"launch", "x"}));
-  CHECK(is_accelerate_command({"doctor"}));
+  CHECK(is_accelerate_command({"config"}));
   CHECK_FALSE(is_accelerate_command({"--no-python", "launch"}));
   CHECK_FALSE(is_accelerate_command({"./launch"}));
   CHECK_FALSE(is_accelerate_command({}));

@@ -18,12 +18,6 @@ from accelerate_answers import real_config  # noqa: F401 (a fixture)
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "accelerate"
 
 
-@pytest.fixture(autouse=True, scope="session")
-def has_the_command(bin_dir):
-    if "accelerate" not in subprocess.run([bin_dir / "mdl-launch", "launch", "--help"], capture_output=True, text=True).stdout:
-        pytest.skip("this mdl-launch does not have the command `launch` yet")
-
-
 @pytest.fixture
 def mdl_launch(bin_dir):
     def run(*words, **env):

@@ -13,12 +13,6 @@ from accelerate_answers import SETUPS, real_config  # noqa: F401 (a fixture)
 from terminal import DOWN, ENTER, UP, Keys, Terminal
 
 
-@pytest.fixture(autouse=True, scope="session")
-def has_the_command(bin_dir):
-    if "mdl-launch config" not in subprocess.run([bin_dir / "mdl-launch", "config", "--help"], capture_output=True, text=True).stdout:
-        pytest.skip("this mdl-launch does not have the command `config` yet")
-
-
 @pytest.fixture
 def english():
     return {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))} | {"LANG": "C.UTF-8"}
