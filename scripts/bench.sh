@@ -9,11 +9,13 @@ usage() {
 usage: scripts/bench.sh BENCH
 
   launch   mdl-launch beside torchrun: starting 8 processes of /bin/true on one node
+  store    our TCPStore server beside torch's own under the same load: connecting, operations, barriers, memory
 TEXT
 }
 
 case "${1:-}" in
   launch) targets=(mdl-launch) ;;
+  store) targets=(mdl-bench) ;;
   -h | --help) usage; exit 0 ;;
   *) usage >&2; exit 2 ;;
 esac
