@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "worker/audio/download.hpp"
+#include "worker/convert/dataset_writer.hpp"
+#include "worker/convert/row.hpp"
+
+namespace mdl {
+
+struct ConvertOptions {
+  std::filesystem::path input;         ///< CSV file
+  std::filesystem::path output;        ///< dataset folder
+  std::filesystem::path model_folder;  ///< checkpoint whose tokenizer, chat template and audio settings are used
+  ConversationDefaults defaults;
+  std::size_t group_size = 8;  ///< rows that are padded together (--tokenizing-batch-size)
+  std::size_t workers = 1;
+  AudioEncoding encoding = AudioEncoding::float32;
+  std::int64_t max_shard_bytes = 500'000'000;
+  DownloadLimits downloads;
+};
+
+struct ConvertSummary {
+  std::int64_t rows = 0;
+  std::int64_t bytes = 0;  ///< of the data files
+  std::size_t shards = 0;
+  std::size_t shards_found = 0;  ///< made by an earlier run
+};
+
+/// Converts a CSV file of sounds and texts into a dataset folder, as the Python tool's convert-dataset.
+///
+/// First every row is checked (columns, prediction, the sound file's header, the text); UsageError lists all bad rows.
+/// Then data files are written into OUTPUT.partial, by several threads and with a bounded number of rows in memory. A
+/// run that was cut off goes on there when input, options and checkpoint are the same. At the end the folder gets its
+/// name; an older dataset of that name is replaced in that moment and not before.
+///
+/// Throws UsageError when OUTPUT is something else than a dataset folder; Error when a sound turns out to be broken or
+/// cannot be downloaded (after the other rows were tried, so that all are listed), or the disk is full.
+ConvertSummary convert_dataset(const ConvertOptions& options);
+
+}  // namespace mdl
