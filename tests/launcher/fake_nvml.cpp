@@ -1,0 +1,39 @@
+// A stand-in for NVIDIA's libnvidia-ml.so.1 that reports MDL_FAKE_GPUS GPUs (2 when it is not set), for machines
+// without a GPU. Both the launcher and the real torch count with it.
+#include <cstdio>
+#include <cstdlib>
+
+namespace {
+unsigned gpu_count() {
+  const char* text = std::getenv("MDL_FAKE_GPUS");
+  return text ? static_cast<unsigned>(std::atoi(text)) : 2;
+}
+char devices[64];
+}  // namespace
+
+extern "C" {
+int nvmlInit() {
+  return 0;
+}
+int nvmlInit_v2() {
+  return 0;
+}
+int nvmlShutdown() {
+  return 0;
+}
+int nvmlDeviceGetCount_v2(unsigned* count) {
+  *count = gpu_count();
+  return 0;
+}
+int nvmlDeviceGetHandleByIndex_v2(unsigned index, void** device) {
+  if (index >= gpu_count() || index >= sizeof devices) return 2;  // NVML_ERROR_INVALID_ARGUMENT
+  *device = &devices[index];
+  return 0;
+}
+int nvmlDeviceGetUUID(void* device, char* uuid, unsigned length) {
+  const auto index = static_cast<char*>(device) - devices;
+  std::snprintf(uuid, length, "GPU-%02dfa7e11e-0000-4000-8000-00000000000%d", static_cast<int>(index),
+                static_cast<int>(index));
+  return 0;
+}
+}
