@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace mdl {
@@ -12,6 +13,10 @@ namespace mdl {
 struct Endpoint {
   std::string host;  ///< without brackets, also for an IPv6 address
   std::uint16_t port = 0;
+
+  Endpoint() = default;
+  // Not an aggregate: GCC 12 destroys braced temporaries twice when they stand in a co_await expression.
+  Endpoint(std::string host_, std::uint16_t port_) : host(std::move(host_)), port(port_) {}
 
   bool operator==(const Endpoint&) const = default;
 };

@@ -23,9 +23,12 @@ class ListenAddress {
   /// One address of this machine.
   static ListenAddress on(asio::ip::address address) { return ListenAddress(Kind::one, std::move(address)); }
 
- private:
-  friend class TcpStoreServer;
   enum class Kind { loopback, any, one };
+  Kind kind() const { return kind_; }
+  /// Of Kind::one.
+  const asio::ip::address& address() const { return address_; }
+
+ private:
   ListenAddress(Kind kind, asio::ip::address address) : kind_(kind), address_(std::move(address)) {}
   Kind kind_;
   asio::ip::address address_;

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "rendezvous/wire.hpp"
+
+namespace mdl {
+
+/// Names one client of a StoreState for as long as it is connected. The caller gives out the numbers.
+using ClientId = std::uint64_t;
+
+/// A stored value. Shared, so that sending one large value to many clients copies nothing.
+using StoreValue = std::shared_ptr<const std::string>;
+
+/// Bytes for one client: `head`, then the bytes of `value` unless it is null.
+struct StoreReply {
+  ClientId to;
+  std::string head;
+  StoreValue value{};
+};
+
+/// Joins what torch's clients do to keys: a user's key "a" is stored, and waited for, as "/a".
+std::string stored_key(std::string_view user_key);
+
+/// What a TCPStore holds, and who waits for what in it. No sockets, no clock: a query goes in, replies come out.
+///
+/// As torch's libuv server does it, also where that may surprise:
+/// - GET of a missing key answers with an empty value (clients WAIT first).
+/// - COMPARE_SET of a missing key sets it only when `expected` is empty, and else answers with `expected`.
+/// - BARRIER counts in a key of the store and never starts over: once the count is reached, later ones pass at once.
+/// SET,
+///   ADD or APPEND on that key releases those who wait there.
+/// - ADD and BARRIER read the leading digits of the value; a value without any is an error.
+/// - DELETE_KEY, GETNUMKEYS and LIST_KEYS are about plain keys, CHECK and WAIT also about queues that hold something.
+/// Unlike it, a WAIT for a key that a BARRIER creates is answered, and QUEUE_PUSH never counts one client twice.
+class StoreState {
+ public:
+  /// Carries out one query of client `from` and appends what must be sent, in order, to `replies`. A client waits for
+  /// one thing at a time: a second WAIT or BARRIER takes the place of the first. Returns why the client must be closed,
+  /// empty when all is well.
+  std::string apply(ClientId from, wire::Query query, std::vector<StoreReply>& replies);
+
+  /// The client has gone: it waits for nothing any more.
+  void forget(ClientId client);
+
+  /// The value of a stored key, null when there is none.
+  StoreValue find(std::string_view key) const;
+  /// Whether a plain key or a filled queue of this name is there.
+  bool contains(std::string_view key) const;
+  /// All plain keys, sorted.
+  std::vector<std::string> keys() const;
+  std::size_t key_count() const { return values_.size(); }
+  /// How many clients wait at this moment.
+  std::size_t waiting_count() const { return waits_.size(); }
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  };
+  template <typename Mapped>
+  using Map = std::unordered_map<std::string, Mapped, Hash, std::equal_to<>>;
+  using Replies = std::vector<StoreReply>;
+  using Stored = std::shared_ptr<std::string>;  // changed in place only while nothing else holds it
+
+  struct Waiter {
+    ClientId client;
+    bool at_barrier;
+  };
+  struct Wait {
+    std::vector<std::string> keys;  // where this client stands in waiters_
+    std::size_t missing;            // how many of them have not appeared
+  };
+
+  void put(std::string key, Stored value, Replies& replies);
+  void wake_all(const std::string& key, Replies& replies);
+  void wake_waits(const std::string& key, Replies& replies);
+  void wake_one(const std::string& key, Replies& replies);
+  bool satisfied(ClientId client, Replies& replies);
+  void wait_for(ClientId client, std::vector<std::string> keys, bool at_barrier);
+
+  void do_append(wire::Query& query, Replies& replies);
+  void do_compare_set(ClientId from, wire::Query& query, Replies& replies);
+  std::string do_add(ClientId from, wire::Query& query, Replies& replies);
+  std::string do_barrier(ClientId from, wire::Query& query, Replies& replies);
+  void do_wait(ClientId from, wire::Query& query, Replies& replies);
+  void do_queue_pop(ClientId from, const wire::Query& query, Replies& replies);
+
+  Map<Stored> values_;
+  Map<std::deque<Stored>> queues_;    // never an empty one
+  Map<std::vector<Waiter>> waiters_;  // never an empty one
+  std::unordered_map<ClientId, Wait> waits_;
+};
+
+}  // namespace mdl

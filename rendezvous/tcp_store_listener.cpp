@@ -1,0 +1,101 @@
+#include "rendezvous/tcp_store_listener.hpp"
+
+#include <optional>
+#include <utility>
+
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "rendezvous/tcp_socket.hpp"
+
+namespace mdl {
+namespace {
+
+using asio::ip::tcp;
+using boost::system::error_code;
+
+// The kernel lowers this to its net.core.somaxconn. Thousands of ranks connect within milliseconds of each other.
+constexpr int kBacklog = 65'535;
+
+// How often to look for a port that is free on both loopback addresses: any port is the choice of the kernel for the
+// first address, and somebody may have it on the second.
+constexpr int kPortAttempts = 16;
+
+std::optional<tcp::acceptor> try_listen(asio::io_context& io, const tcp::endpoint& endpoint, error_code& error) {
+  tcp::acceptor acceptor(io);
+  if (acceptor.open(endpoint.protocol(), error)) return std::nullopt;
+  close_on_exec(acceptor.native_handle());
+  // A port whose last connections linger in TIME_WAIT is free: restarted jobs come back to theirs.
+  acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+  if (endpoint.address().is_v6()) {
+    // [::] takes IPv4 clients too; every other address is only itself.
+    acceptor.set_option(asio::ip::v6_only(!endpoint.address().is_unspecified()), error);
+  }
+  if (acceptor.bind(endpoint, error)) return std::nullopt;
+  if (acceptor.listen(kBacklog, error)) return std::nullopt;
+  acceptor.non_blocking(true, error);
+  return acceptor;
+}
+
+[[noreturn]] void fail(const tcp::endpoint& endpoint, const error_code& error) {
+  const std::string problem = str_cat("cannot listen on ", describe(endpoint), ": ", error.message());
+  if (error == asio::error::address_in_use) {
+    throw Error(problem, str_cat("Another program has port ", endpoint.port(), "; `ss -ltnp 'sport = :",
+                                 endpoint.port(), "'` names it. Stop it or choose another port."));
+  }
+  if (error == asio::error::access_denied) throw Error(problem, "Ports below 1024 are for root. Choose another port.");
+  throw Error(problem);
+}
+
+tcp::acceptor listen_or_fail(asio::io_context& io, const tcp::endpoint& endpoint) {
+  error_code error;
+  std::optional<tcp::acceptor> acceptor = try_listen(io, endpoint, error);
+  if (!acceptor) fail(endpoint, error);
+  return std::move(*acceptor);
+}
+
+/// Whether the error means that the machine has no IPv6 (or no such address), rather than that the port is taken.
+bool family_missing(const error_code& error) {
+  return error == asio::error::address_family_not_supported || error == boost::system::errc::address_not_available ||
+         error == boost::system::errc::protocol_not_supported;
+}
+
+std::vector<tcp::acceptor> listen_on_any(asio::io_context& io, std::uint16_t port) {
+  std::vector<tcp::acceptor> acceptors;
+  const tcp::endpoint v6(asio::ip::address_v6::any(), port);
+  error_code error;
+  std::optional<tcp::acceptor> acceptor = try_listen(io, v6, error);
+  if (!acceptor && !family_missing(error)) fail(v6, error);
+  acceptors.push_back(acceptor ? std::move(*acceptor) : listen_or_fail(io, {asio::ip::address_v4::any(), port}));
+  return acceptors;
+}
+
+std::vector<tcp::acceptor> listen_on_loopback(asio::io_context& io, std::uint16_t port) {
+  for (int attempt = 1;; ++attempt) {
+    std::vector<tcp::acceptor> acceptors;
+    acceptors.push_back(listen_or_fail(io, {asio::ip::address_v4::loopback(), port}));
+    const tcp::endpoint v6(asio::ip::address_v6::loopback(), acceptors.front().local_endpoint().port());
+    error_code error;
+    std::optional<tcp::acceptor> second = try_listen(io, v6, error);
+    if (second) acceptors.push_back(std::move(*second));
+    if (second || family_missing(error)) return acceptors;
+    if (port != 0 || attempt == kPortAttempts) fail(v6, error);
+  }
+}
+
+}  // namespace
+
+std::vector<tcp::acceptor> listen_at(asio::io_context& io, const ListenAddress& address, std::uint16_t port) {
+  switch (address.kind()) {
+    case ListenAddress::Kind::loopback:
+      return listen_on_loopback(io, port);
+    case ListenAddress::Kind::any:
+      return listen_on_any(io, port);
+    case ListenAddress::Kind::one:
+      break;
+  }
+  std::vector<tcp::acceptor> acceptors;
+  acceptors.push_back(listen_or_fail(io, {address.address(), port}));
+  return acceptors;
+}
+
+}  // namespace mdl

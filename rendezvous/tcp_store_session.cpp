@@ -1,0 +1,125 @@
+#include "rendezvous/tcp_store_session.hpp"
+
+#include <utility>
+
+#include "common/log.hpp"
+#include "common/str_cat.hpp"
+#include "rendezvous/tcp_socket.hpp"
+
+namespace mdl {
+
+TcpStoreSession::TcpStoreSession(asio::ip::tcp::socket socket, ClientId id, std::shared_ptr<Owner> owner)
+    : socket_(std::move(socket)),
+      id_(id),
+      owner_(std::move(owner)),
+      last_received_(Clock::now()),
+      last_sent_(last_received_) {}
+
+void TcpStoreSession::start() {
+  asio::co_spawn(socket_.get_executor(), read_loop(shared_from_this()), asio::detached);
+}
+
+void TcpStoreSession::push(StoreReply reply) {
+  if (output_.empty()) last_sent_ = Clock::now();
+  output_.push(std::move(reply));
+}
+
+asio::awaitable<void> TcpStoreSession::read_loop(Self self) {
+  boost::system::error_code error;
+  while (self->open_) {
+    const auto wait = self->output_full() ? asio::ip::tcp::socket::wait_write : asio::ip::tcp::socket::wait_read;
+    co_await self->socket_.async_wait(wait, asio::redirect_error(asio::use_awaitable, error));
+    if (error || !self->open_) break;
+    if (self->output_full()) {
+      self->flush();
+      // Queries that came along with those that filled the queue wait in the decoder.
+      if (!self->output_full()) self->handle_queries();
+    } else if (self->receive()) {
+      self->handle_queries();
+    }
+  }
+  self->close();
+}
+
+/// Takes what the socket has. False when that is nothing, or the end of the connection.
+bool TcpStoreSession::receive() {
+  const asio::mutable_buffer buffer = owner_->read_buffer();
+  boost::system::error_code error;
+  const std::size_t n = socket_.read_some(buffer, error);
+  if (error == asio::error::would_block) return false;
+  if (error) {
+    const bool half = error == asio::error::eof && decoder_.in_message();
+    close(half ? "ended the connection within a message" : "");
+    return false;
+  }
+  last_received_ = Clock::now();
+  decoder_.feed({static_cast<const char*>(buffer.data()), n});
+  return true;
+}
+
+/// Carries out the queries that are complete, as long as their replies find room, and sends the replies.
+void TcpStoreSession::handle_queries() {
+  while (open_ && !output_full()) {
+    std::optional<wire::Query> query = decoder_.next();
+    if (!query) break;
+    const std::string complaint = owner_->handle(id_, std::move(*query));
+    if (!complaint.empty()) close(complaint);
+    if (open_ && output_full()) flush();
+  }
+  if (open_ && !decoder_.error().empty()) close(decoder_.error());
+  if (open_) flush();
+}
+
+void TcpStoreSession::flush() {
+  if (!open_ || output_.empty()) return;
+  send_now();
+  if (!open_ || output_.empty() || writing_) return;
+  writing_ = true;
+  asio::co_spawn(socket_.get_executor(), write_loop(shared_from_this()), asio::detached);
+}
+
+asio::awaitable<void> TcpStoreSession::write_loop(Self self) {
+  boost::system::error_code error;
+  while (self->open_ && !self->output_.empty()) {
+    co_await self->socket_.async_wait(asio::ip::tcp::socket::wait_write,
+                                      asio::redirect_error(asio::use_awaitable, error));
+    if (error) break;
+    self->send_now();
+  }
+  self->writing_ = false;
+}
+
+void TcpStoreSession::send_now() {
+  while (open_ && !output_.empty()) {
+    boost::system::error_code error;
+    const std::size_t n = socket_.write_some(output_.front(), error);
+    if (error == asio::error::would_block) return;
+    if (error) return close();
+    output_.pop(n);
+    last_sent_ = Clock::now();
+  }
+}
+
+void TcpStoreSession::close(const std::string& complaint) {
+  if (!open_) return;
+  open_ = false;
+  if (!complaint.empty()) log::warning("store: closing the connection of ", describe_peer(socket_), ": it ", complaint);
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  owner_->closed(id_);
+}
+
+std::optional<std::string> TcpStoreSession::stalled(Clock::time_point now, Clock::duration timeout) const {
+  const auto seconds = std::chrono::duration<double>(timeout).count();
+  if (!output_.empty()) {
+    if (now - last_sent_ <= timeout) return std::nullopt;
+    return str_cat("has left ", output_.size(), " bytes of replies unread for more than ", seconds, " s");
+  }
+  if (now - last_received_ <= timeout) return std::nullopt;
+  if (decoder_.in_message())
+    return str_cat("has sent a part of a message and then nothing for more than ", seconds, " s");
+  if (!decoder_.introduced()) return str_cat("has said nothing for more than ", seconds, " s");
+  return std::nullopt;
+}
+
+}  // namespace mdl
