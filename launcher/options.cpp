@@ -42,7 +42,7 @@ Recognised recognise(std::string name, const std::vector<Recognised>& known) {
   for (const Recognised& option : matches.empty() ? known : matches) names.push_back(option.name);
   if (!matches.empty()) {
     std::string list;
-    for (const std::string& match : names) list += (list.empty() ? "--" : ", --") + match;
+    for (const std::string& match : names) list += str_cat(list.empty() ? "--" : ", --", match);
     throw UsageError(str_cat("option --", name, " is ambiguous"), str_cat("It may be ", list, "."));
   }
   const auto nearest = nearest_name(name, names);
@@ -55,7 +55,7 @@ Recognised recognise_short(char letter, const po::options_description& descripti
   for (const FutureOption& option : future_options()) {
     if (*option.short_name == letter) return {option.name, option.flag};
   }
-  if (const auto* option = description.find_nothrow(std::string{'-', letter}, false)) {
+  if (const auto* option = description.find_nothrow(str_cat("-", letter), false)) {
     return recognise(option->long_name(), known);
   }
   throw UsageError(str_cat("unknown option -", letter), kSeeHelp);
@@ -152,7 +152,7 @@ NodeRange to_node_range(const std::string& value) {
 
 std::string variable_name(std::string option) {
   for (char& c : option) c = c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-  return "PET_" + option;
+  return str_cat("PET_", option);
 }
 
 /// PET_* variables as parsed options. Those of options that torchrun reads from the command line only are left out.
@@ -170,7 +170,7 @@ po::parsed_options parse_environment(const po::options_description& description,
       if (error != std::errc() || end != value->data() + value->size()) {
         throw UsageError(str_cat("the environment variable ", variable, " must be 0 or 1, but is \"", *value, "\""));
       }
-      value = number != 0 ? "1" : "0";
+      value->assign(1, number != 0 ? '1' : '0');
     }
     parsed.options.emplace_back(name, std::vector<std::string>{*value});
   }
