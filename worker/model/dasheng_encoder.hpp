@@ -25,6 +25,17 @@ class EncoderBlock : public Layer {
   std::shared_ptr<Linear> qkv_, proj_, fc1_, fc2_;
 };
 
+/// `audio_encoder.patch_embed`: a convolution whose stride is its kernel, that is a linear map of each patch.
+class PatchEmbed : public Layer {
+ public:
+  PatchEmbed(const AudioEncoderConfig& config, at::ScalarType dtype);
+  at::Tensor forward(const at::Tensor& patches) const;  ///< [rows, n_mels · patch_frames] -> [rows, dim]
+
+ private:
+  at::Tensor weight_;  ///< [dim, 1, n_mels, patch_frames]
+  at::Tensor bias_;
+};
+
 /// `audio_encoder`: waveforms to patch embeddings. A patch is patch_frames mel frames (40 ms) over all bins.
 class DashengEncoder : public Layer {
  public:
@@ -43,7 +54,7 @@ class DashengEncoder : public Layer {
   AudioEncoderConfig config_;
   at::Tensor time_pos_embed_;  ///< [1, dim, 1, piece_patches]
   at::Tensor freq_pos_embed_;  ///< [1, dim, 1, 1]
-  std::shared_ptr<Layer> patch_embed_;
+  std::shared_ptr<PatchEmbed> patch_embed_;
   std::vector<std::shared_ptr<EncoderBlock>> blocks_;
   std::shared_ptr<LayerNorm> norm_;
 };

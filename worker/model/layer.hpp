@@ -10,17 +10,23 @@ namespace mdl {
 
 /// Base of all layers. A layer is made on the meta device (shapes only, no memory); the loader then puts the
 /// checkpoint's tensors into its slots. Nothing is initialised at random: 8 B parameters would take minutes.
+/// torch::nn::Module serves for the tree of names and for train() and eval(). Its own registry of tensors stays empty,
+/// since a tensor cannot be replaced there: ask tensor_slots(), not parameters().
 class Layer : public torch::nn::Module {
  public:
+  Layer() = default;
+  Layer(const Layer&) = delete;  // slots point at members
+  Layer& operator=(const Layer&) = delete;
+
   /// A place for one tensor of the checkpoint.
   struct Slot {
-    std::string name;    ///< full name once returned by tensor_slots()
+    std::string name;    ///< within its layer; may hold dots
     at::Tensor* tensor;  ///< the member that the layer computes with
     bool is_buffer;
     bool required;  ///< false: the layer has a value of its own when the checkpoint lacks it
   };
 
-  /// Puts `value` into the slot `name` of this layer, in the module's registry too. Frozen: it requires no gradient.
+  /// Puts `value` into the slot `name` of this layer. Frozen: it requires no gradient.
   void set_tensor(const std::string& name, at::Tensor value);
 
   const std::vector<Slot>& slots() const { return slots_; }

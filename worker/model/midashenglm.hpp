@@ -45,7 +45,7 @@ class MiDashengLM : public Layer {
   /// Mel features in dB, [batch, n_mels, frames] float32: what the encoder sees before its normalisation.
   at::Tensor features(const Batch& batch);
 
-  /// Encoded patches, one row each, clip after clip; see BatchLayout::clips for the rows of a clip.
+  /// Encoded patches, one row each, in the order of BatchLayout::pieces.
   at::Tensor encode(const Batch& batch);
 
   /// The plan that the calls above make for this batch.

@@ -8,10 +8,9 @@ namespace mdl {
 /// hidden [n, dim], weight [vocab, dim] (frozen), targets [n] int64. As in Hugging Face's loss the logits are rounded
 /// to the model's type and then taken in float32.
 ///
-/// At most `kLogitBytes` of float32 logits exist at a time: each stretch of rows is finished, gradient included, before
-/// the next begins, so that the backward pass needs only [n, dim] kept.
-at::Tensor token_loss_sum(const at::Tensor& hidden, const at::Tensor& weight, const at::Tensor& targets);
-
-inline constexpr int64_t kLogitBytes = int64_t{128} << 20;
+/// At most `logit_bytes` of float32 logits exist at a time (but one row at least): each stretch of rows is finished,
+/// gradient included, before the next begins, so that the backward pass needs only [n, dim] kept.
+at::Tensor token_loss_sum(const at::Tensor& hidden, const at::Tensor& weight, const at::Tensor& targets,
+                          int64_t logit_bytes = int64_t{128} << 20);
 
 }  // namespace mdl

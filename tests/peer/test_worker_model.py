@@ -1,0 +1,193 @@
+"""The native model against the Python one: same checkpoint, same batch, same adapter, in float32."""
+
+import copy
+import csv
+import json
+
+import numpy as np
+import pytest
+import safetensors.torch
+import soundfile
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoModelForCausalLM, AutoProcessor, AutoTokenizer
+
+from conftest import run
+
+RANK, ALPHA = 8, 16
+TARGETS = "|".join([  # as mdl_toolkit/train.py gives them to PEFT for its default targets
+    r"^audio_encoder\.blocks\.\d+\.attn\.(qkv|proj)$",
+    r"^audio_projector\.net\.(0|2)$",
+    r"^decoder\.model\.layers\.\d+\.(self_attn|mlp)\.(up|gate|down)_proj$",
+])
+SOUNDS = "/usr/share/sounds"
+
+
+def real_clips(folder):
+    """Three files: all spoken words of alsa-utils in a row (over 10.08 s, so that the encoder cuts it), one word, one sound."""
+    words = ["Front_Center", "Front_Left", "Front_Right", "Rear_Center", "Rear_Left", "Rear_Right", "Side_Left", "Side_Right"]
+    spoken = []
+    for word in words:
+        wave, rate = soundfile.read(f"{SOUNDS}/alsa/{word}.wav", dtype="float32")
+        spoken.append(wave)
+    soundfile.write(folder / "long.wav", np.concatenate(spoken), rate)
+    return [folder / "long.wav", f"{SOUNDS}/alsa/Front_Left.wav", f"{SOUNDS}/freedesktop/stereo/phone-incoming-call.oga"]
+
+
+def real_batch(checkpoint, folder):
+    """The three clips through the real mdl-toolkit: its conversation, processor, labels and padding."""
+    from mdl_toolkit.convert_dataset import ConvertConfig, padding, process_data
+
+    rows = zip(real_clips(folder), ["all the speakers, one after the other", "front left", "a phone rings"])
+    with open(folder / "clips.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["audio", "user_prompt", "prediction"])
+        writer.writerows([clip, "What is to be heard?", said] for clip, said in rows)
+    config = ConvertConfig(model_name=str(checkpoint), num_workers=1)
+    converted = process_data(config, folder / "clips.csv", "train")
+    batch = padding([converted[i] for i in range(len(converted))], tokenizer=AutoTokenizer.from_pretrained(checkpoint),
+                    dtype=torch.float32)
+    batch = {name: tensor.reshape(len(converted)) if name == "audio_length" else tensor for name, tensor in batch.items()}
+    assert batch["audio_length"].max() > 10.08 * 16000
+    assert (batch["attention_mask"] == 0).any()
+    return batch
+
+
+def load_base(checkpoint, dtype=torch.float32):
+    return AutoModelForCausalLM.from_pretrained(checkpoint, trust_remote_code=True, dtype=dtype)
+
+
+class Case:
+    """One checkpoint with a batch, an adapter that PEFT wrote, and what the Python model makes of them."""
+
+    def __init__(self, checkpoint, folder, dtype=torch.float32):
+        self.checkpoint, self.folder = checkpoint, folder
+        self.batch = real_batch(checkpoint, folder)
+        safetensors.torch.save_file(self.batch, folder / "batch.safetensors")
+        torch.manual_seed(1)
+        model = get_peft_model(load_base(checkpoint, dtype), LoraConfig(
+            r=RANK, lora_alpha=ALPHA, lora_dropout=0, target_modules=TARGETS, exclude_modules=["lm_head"], task_type="CAUSAL_LM"))
+        for name, tensor in model.named_parameters():
+            if "lora_B" in name:  # zero at first, which would hide the adapter
+                torch.nn.init.normal_(tensor, std=0.05)
+        model.save_pretrained(folder / "adapter")
+        self.model = model
+
+    def trained(self, dtype=None):
+        """Features, encoder output, logits, loss and gradients of one training step, as the Trainer runs it: in train mode."""
+        seen = {}
+        model = copy.deepcopy(self.model) if dtype is None else copy.deepcopy(self.model).to(dtype)
+        base = model.get_base_model()
+        hooks = [base.audio_encoder.front_end.register_forward_hook(lambda *a: seen.update(features=a[-1])),
+                 base.audio_encoder.register_forward_hook(lambda *a: seen.update(encoded=a[-1]))]
+        model.train()
+        out = model(**self.batch, num_items_in_batch=1)  # the sum over the label tokens
+        out.loss.backward()
+        for hook in hooks:
+            hook.remove()
+        seen.update(loss=out.loss, logits=out.logits, running_mean=base.audio_encoder.init_bn.running_mean,
+                    running_var=base.audio_encoder.init_bn.running_var)
+        for name, tensor in model.named_parameters():
+            if tensor.requires_grad:
+                seen["grad." + name.replace(".default", "")] = tensor.grad
+        return {name: tensor.detach() for name, tensor in seen.items()}
+
+    def native(self, bin_dir, *options, adapter=True):
+        out = self.folder / "native.safetensors"
+        command = [bin_dir / "model_probe", "--checkpoint", self.checkpoint, "--batch", self.folder / "batch.safetensors",
+                   "--rank", RANK, "--alpha", ALPHA, "--out", out, *options]
+        if adapter:
+            command += ["--adapter", self.folder / "adapter"]
+        run(command)
+        return safetensors.torch.load_file(out)
+
+    def real_positions(self):
+        return self.batch["attention_mask"].bool()
+
+
+@pytest.fixture(scope="module", params=["qwen2", "qwen3"])
+def case(request, checkpoint, tmp_path_factory):
+    return Case(checkpoint(request.param), tmp_path_factory.mktemp(request.param))
+
+
+def assert_equal(ours, theirs, name, rtol=1e-4, floor=0.0):
+    # Sums over thousands of terms cancel: below a ten-thousandth of the tensor's own size only the absolute error says something.
+    atol = max(floor, rtol * theirs.double().abs().mean().item())
+    torch.testing.assert_close(ours.double(), theirs.double(), rtol=rtol, atol=atol, msg=lambda text: f"{name}: {text}")
+
+
+def test_a_training_step_equals_pythons(case, bin_dir):
+    ours, theirs, exact = case.native(bin_dir), case.trained(), case.trained(torch.float64)
+    # Patches past a clip's end are never looked at, and here not computed; nor is anything at text padding.
+    own = torch.arange(theirs["encoded"].shape[1]) < case.batch["audio_length"][:, None] // 640
+    parts = {"encoded": own, "logits": case.real_positions()}
+    gradients = [name for name in theirs if name.startswith("grad.")]
+    assert len(gradients) == 2 * (2 * 2 + 2 + 2 * 3)
+    assert {name for name in ours if name.startswith("grad.")} == set(gradients)
+    for name in theirs:
+        part = parts.get(name, ...)
+        a, b, reference = ours[name][part], theirs[name][part], exact[name][part]
+        assert b.abs().max() > 0, name
+        assert_equal(a, reference, f"{name}, Python in float64")
+        # Python's float32 is itself off by 1e-4 (its batch norm sums a strided tensor); that much may lie between us.
+        assert_equal(a, b, f"{name}, Python in float32", floor=1.5 * (b - reference).abs().max().item())
+
+
+def test_peft_loads_our_adapter_and_it_gives_our_logits(case, bin_dir, tmp_path):
+    ours = case.native(bin_dir, "--eval", "--save-adapter", tmp_path / "saved")
+    original = safetensors.torch.load_file(case.folder / "adapter" / "adapter_model.safetensors")
+    saved = safetensors.torch.load_file(tmp_path / "saved" / "adapter_model.safetensors")
+    assert saved.keys() == original.keys()
+    for name in saved:
+        assert torch.equal(saved[name], original[name]), name
+    theirs_config = json.loads((case.folder / "adapter" / "adapter_config.json").read_text())
+    ours_config = json.loads((tmp_path / "saved" / "adapter_config.json").read_text())
+    assert {k: theirs_config.get(k) for k in ours_config} | {"base_model_name_or_path": 0, "modules_to_save": 0} == \
+        ours_config | {"base_model_name_or_path": 0, "modules_to_save": 0}
+
+    model = PeftModel.from_pretrained(load_base(case.checkpoint), tmp_path / "saved").eval()
+    with torch.no_grad():
+        theirs = model(**case.batch).logits
+    assert_equal(ours["logits"][case.real_positions()], theirs[case.real_positions()], "logits")
+
+
+@pytest.mark.parametrize("shard_bytes", [5_000_000_000, 200_000])
+def test_transformers_loads_the_merged_model_and_it_gives_our_logits(case, bin_dir, tmp_path, shard_bytes):
+    final = tmp_path / "final"
+    ours = case.native(bin_dir, "--eval", "--save-merged", final, "--shard-bytes", str(shard_bytes))
+    assert (final / "model.safetensors.index.json").exists() == (shard_bytes < 5_000_000_000)
+    assert [f.name for f in tmp_path.iterdir()] == ["final"]
+    model, report = AutoModelForCausalLM.from_pretrained(final, trust_remote_code=True, output_loading_info=True)
+    assert not report["missing_keys"] and not report["unexpected_keys"] and not report["mismatched_keys"]
+    assert model.dtype == torch.float32
+    with torch.no_grad():
+        merged = model.eval()(**case.batch).logits
+        adapted = PeftModel.from_pretrained(load_base(case.checkpoint), case.folder / "adapter").eval()(**case.batch).logits
+    real = case.real_positions()
+    assert_equal(ours["logits"][real], merged[real], "logits")
+    assert_equal(ours["logits"][real], adapted[real], "logits of base and adapter", rtol=1e-3)
+
+    processor = AutoProcessor.from_pretrained(final, trust_remote_code=True)
+    tokenizer = AutoTokenizer.from_pretrained(final)
+    text = "<|audio_bos|><|AUDIO|><|audio_eos|>What is this?"
+    assert processor(text=text)["input_ids"].tolist() == [tokenizer(text)["input_ids"]]
+
+
+def test_a_merged_model_is_a_checkpoint_for_us_too(case, bin_dir, tmp_path):
+    merged = case.native(bin_dir, "--eval", "--save-merged", tmp_path / "final", "--shard-bytes", "200000")
+    again = Case.__new__(Case)
+    again.checkpoint, again.folder = tmp_path / "final", case.folder
+    loaded = again.native(bin_dir, "--eval", adapter=False)
+    assert torch.equal(merged["logits"], loaded["logits"])
+
+
+def test_bfloat16_with_float32_adapters_is_as_near_as_bfloat16_allows(checkpoint, bin_dir, tmp_path):
+    case = Case(checkpoint("qwen2"), tmp_path, dtype=torch.bfloat16)
+    theirs, ours = case.trained(), case.native(bin_dir, "--bf16")
+    assert ours["logits"].dtype == torch.bfloat16
+    assert_equal(ours["loss"], theirs["loss"], "loss", rtol=5e-3)
+    for name in (n for n in theirs if n.startswith("grad.")):
+        assert ours[name].dtype == theirs[name].dtype == torch.float32
+        a, b = ours[name].flatten(), theirs[name].flatten()
+        assert torch.nn.functional.cosine_similarity(a, b, dim=0) > 0.98, name
+        assert abs(a.norm() / b.norm() - 1) < 0.05, name

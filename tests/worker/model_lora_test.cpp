@@ -1,0 +1,150 @@
+#include <ATen/ops/allclose.h>
+#include <ATen/ops/equal.h>
+
+#include <catch2/catch.hpp>
+
+#include "common/error.hpp"
+#include "tests/temp_dir.hpp"
+#include "tests/worker/tiny_model.hpp"
+#include "worker/model/lora.hpp"
+#include "worker/model/pretrained.hpp"
+
+using Catch::Matchers::Contains;
+using mdl::test::TempDir;
+using mdl::test::tiny_batch;
+using mdl::test::tiny_config_json;
+using mdl::test::write_checkpoint;
+
+namespace {
+
+void fill_b_at_random(mdl::MiDashengLM& model) {
+  const at::NoGradGuard no_grad;
+  at::Generator generator = at::detail::createCPUGenerator(11);
+  for (const auto& [name, tensor] : mdl::lora_parameters(model)) {
+    if (name.find("lora_B") != std::string::npos) tensor.normal_(0, 0.1, generator);
+  }
+}
+
+std::shared_ptr<mdl::MiDashengLM> load(const std::filesystem::path& folder, at::ScalarType dtype = at::kFloat) {
+  return mdl::load_model(folder, dtype, at::kCPU);
+}
+
+}  // namespace
+
+TEST_CASE("a fresh adapter changes nothing, and its values follow from the seed alone") {
+  const TempDir dir;
+  write_checkpoint(dir.path(), tiny_config_json());
+  const auto model = load(dir.path()), other = load(dir.path());
+  const mdl::Batch batch = tiny_batch(model->config());
+  const at::Tensor before = model->logits(batch);
+  mdl::attach_lora(*model, {}, 42);
+  CHECK(at::equal(model->logits(batch).detach(), before));
+
+  mdl::attach_lora(*other, {}, 42);
+  const auto ours = mdl::lora_parameters(*model), theirs = mdl::lora_parameters(*other);
+  REQUIRE(ours.size() == 2 * (2 * 2 + 2 + 3 * 2));
+  for (size_t i = 0; i < ours.size(); ++i) {
+    CHECK(ours[i].first == theirs[i].first);
+    CHECK(at::equal(ours[i].second, theirs[i].second));
+    CHECK(ours[i].second.scalar_type() == at::kFloat);
+  }
+  const at::Tensor& a = ours[0].second;
+  const double bound = 1.0 / std::sqrt(static_cast<double>(a.size(1)));
+  CHECK(a.abs().max().item<double>() <= bound);
+  CHECK(a.abs().max().item<double>() > 0.8 * bound);
+  mdl::attach_lora(*other, {}, 43);
+  CHECK_FALSE(at::equal(a, mdl::lora_parameters(*other)[0].second));
+}
+
+TEST_CASE("only adapters get gradients") {
+  const TempDir dir;
+  write_checkpoint(dir.path(), tiny_config_json());
+  const auto model = load(dir.path());
+  mdl::attach_lora(*model, {}, 0);
+  fill_b_at_random(*model);
+  model->loss_sum(tiny_batch(model->config())).backward();
+  for (const auto& [name, tensor] : mdl::lora_parameters(*model)) {
+    INFO(name);
+    REQUIRE(tensor.grad().defined());
+    CHECK(tensor.grad().abs().max().item<float>() > 0);
+  }
+  for (const auto& [layer, slot, name] : mdl::tensor_slots(*model)) CHECK_FALSE(slot.tensor->grad().defined());
+}
+
+TEST_CASE("the merged model computes what base and adapter compute") {
+  const TempDir dir;
+  const bool tied = GENERATE(false, true);
+  write_checkpoint(dir.path(), tiny_config_json("qwen3", tied));
+  const auto model = load(dir.path());
+  mdl::attach_lora(*model, {}, 0);
+  fill_b_at_random(*model);
+  const mdl::Batch batch = tiny_batch(model->config());
+  const at::Tensor adapted = model->logits(batch).detach();
+  mdl::merge_lora(*model);
+  CHECK(mdl::lora_parameters(*model).empty());
+  const at::Tensor merged = model->logits(batch);
+  CHECK(at::allclose(merged, adapted, 1e-4, 1e-5));
+  CHECK_FALSE(at::allclose(merged, load(dir.path())->logits(batch), 1e-2, 1e-3));
+}
+
+TEST_CASE("the adapter works in float32 on a bfloat16 base") {
+  const TempDir dir;
+  write_checkpoint(dir.path(), tiny_config_json());
+  const auto model = load(dir.path(), at::kBFloat16);
+  mdl::attach_lora(*model, {}, 0);
+  fill_b_at_random(*model);
+  const mdl::Batch batch = tiny_batch(model->config());
+  CHECK(model->logits(batch).scalar_type() == at::kBFloat16);
+  CHECK(model->loss_sum(batch).scalar_type() == at::kFloat);
+  for (const auto& [name, tensor] : mdl::lora_parameters(*model)) CHECK(tensor.scalar_type() == at::kFloat);
+}
+
+TEST_CASE("an adapter that does not fit is one error that lists the differences") {
+  const TempDir dir;
+  write_checkpoint(dir.path(), tiny_config_json());
+  const auto model = load(dir.path());
+  mdl::LoraConfig lora;
+  lora.rank = 4;
+  mdl::attach_lora(*model, lora, 0);
+  auto tensors = mdl::lora_parameters(*model);
+  const std::string dropped = tensors.back().first;
+  tensors.back().first = "base_model.model.other.lora_B.weight";
+  tensors.front().second = at::zeros({2, 2});
+  const auto file = dir.path() / "adapter_model.safetensors";
+  mdl::save_safetensors(file, tensors);
+  CHECK_THROWS_WITH(mdl::load_lora(*model, file), Contains("missing: " + dropped) && Contains("wrong shape") &&
+                                                      Contains("not part of this adapter") && Contains("[2, 2]"));
+}
+
+TEST_CASE("unusable LoRA options are refused") {
+  const TempDir dir;
+  write_checkpoint(dir.path(), tiny_config_json());
+  const auto model = load(dir.path());
+  mdl::LoraConfig lora;
+  lora.rank = 0;
+  CHECK_THROWS_WITH(mdl::attach_lora(*model, lora, 0), Contains("at least 1"));
+  lora = {};
+  lora.targets.clear();
+  CHECK_THROWS_WITH(mdl::attach_lora(*model, lora, 0), Contains("no layer"));
+}
+
+TEST_CASE("final/ replaces an older one whole, and is not left half made") {
+  const TempDir dir;
+  const auto source = dir.path() / "source", final = dir.path() / "final";
+  write_checkpoint(source, tiny_config_json());
+  mdl::write_text_atomically(source / "tokenizer.json", "{}");
+  std::filesystem::create_directories(final);
+  mdl::write_text_atomically(final / "stale.txt", "old");
+  const auto model = load(source);
+  mdl::attach_lora(*model, {}, 0);
+  CHECK_THROWS_WITH(mdl::save_merged(*model, source, final), Contains("merged"));
+  CHECK(std::filesystem::exists(final / "stale.txt"));
+
+  mdl::merge_lora(*model);
+  mdl::save_merged(*model, source, final);
+  CHECK(std::filesystem::exists(final / "tokenizer.json"));
+  CHECK_FALSE(std::filesystem::exists(final / "stale.txt"));
+  CHECK_FALSE(std::filesystem::exists(dir.path() / "final.unfinished"));
+  const mdl::Batch batch = tiny_batch(model->config());
+  CHECK(at::equal(load(final)->logits(batch), model->logits(batch)));
+}

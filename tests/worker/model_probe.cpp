@@ -1,0 +1,108 @@
+// Runs the native model on one batch and writes what it computed, for test_worker_model.py to hold against the Python
+// model.
+//
+//   model_probe --checkpoint DIR --batch FILE [--adapter DIR --rank R --alpha A] --out FILE [--eval] [--checkpointing]
+//               [--save-adapter DIR] [--save-merged DIR [--shard-bytes N]]
+//
+// FILE holds a batch under the names of worker/data/batch.hpp. Written are: loss (the sum), features, encoded (patches
+// laid out as [clip, patch, dim], zero where not computed), logits, running_mean and running_var after the one training
+// step, and grad.NAME for each LoRA tensor. With --save-merged the model is merged first and everything is computed
+// afterwards.
+
+#include <ATen/ops/zeros.h>
+
+#include <boost/program_options.hpp>
+#include <iostream>
+
+#include "common/error.hpp"
+#include "worker/model/lora.hpp"
+#include "worker/model/pretrained.hpp"
+
+namespace {
+
+namespace po = boost::program_options;
+
+mdl::Batch read_batch(const std::string& path) {
+  const mdl::SafetensorsFile file(path);
+  return {file.tensor("input_ids"), file.tensor("attention_mask"), file.tensor("input_values"),
+          file.tensor("audio_length"), file.tensor("labels")};
+}
+
+at::Tensor laid_out(const at::Tensor& rows, const std::vector<mdl::AudioPiece>& pieces, int64_t clips,
+                    int64_t patches) {
+  at::Tensor table = at::zeros({clips, patches, rows.size(1)}, rows.options());
+  int64_t row = 0;
+  for (const auto& piece : pieces) {
+    table[piece.clip].narrow(0, piece.first_patch, piece.patches).copy_(rows.narrow(0, row, piece.patches));
+    row += piece.patches;
+  }
+  return table;
+}
+
+int run(const po::variables_map& options) {
+  const auto checkpoint = options["checkpoint"].as<std::string>();
+  const bool bf16 = options.count("bf16") != 0;
+  auto model = mdl::load_model(checkpoint, bf16 ? at::kBFloat16 : at::kFloat, at::kCPU);
+  const mdl::Batch batch = read_batch(options["batch"].as<std::string>());
+
+  mdl::LoraConfig lora;
+  lora.rank = options["rank"].as<int64_t>();
+  lora.alpha = options["alpha"].as<double>();
+  if (options.count("adapter")) {
+    const std::filesystem::path adapter = options["adapter"].as<std::string>();
+    mdl::attach_lora(*model, lora, 0);
+    mdl::load_lora(*model, adapter / "adapter_model.safetensors");
+  }
+  if (options.count("save-adapter")) {
+    mdl::save_adapter(*model, lora, checkpoint, options["save-adapter"].as<std::string>());
+  }
+  if (options.count("save-merged")) {
+    mdl::merge_lora(*model);
+    mdl::save_merged(*model, checkpoint, options["save-merged"].as<std::string>(),
+                     options["shard-bytes"].as<int64_t>());
+  }
+
+  model->train(options.count("eval") == 0);
+  mdl::NamedTensors out;
+  const at::Tensor loss = model->loss_sum(batch);
+  out.emplace_back("loss", loss.detach());
+  for (const auto& [layer, slot, name] : mdl::tensor_slots(*model)) {
+    if (name.find("running_") != std::string::npos) out.emplace_back(slot.name, slot.tensor->clone());
+    if (slot.tensor->requires_grad()) throw mdl::Error("the frozen tensor " + name + " requires a gradient");
+  }
+  if (loss.requires_grad()) loss.backward();
+  for (const auto& [name, tensor] : mdl::lora_parameters(*model)) {
+    if (!tensor.grad().defined()) throw mdl::Error("no gradient for " + name);
+    out.emplace_back("grad." + name, tensor.grad());
+  }
+
+  out.emplace_back("features", model->features(batch));
+  const auto plan = model->layout(batch);
+  const int64_t patches = mdl::MelFrontend::frame_count(batch.input_values.size(1), model->config().audio) /
+                          model->config().audio.patch_frames;
+  out.emplace_back("encoded",
+                   laid_out(model->encode(batch).detach(), plan.pieces, batch.input_values.size(0), patches));
+  out.emplace_back("logits", model->logits(batch).detach());
+  mdl::save_safetensors(options["out"].as<std::string>(), out);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  po::options_description known("model_probe");
+  known.add_options()("checkpoint", po::value<std::string>()->required())(
+      "batch", po::value<std::string>()->required())("adapter", po::value<std::string>())(
+      "rank", po::value<int64_t>()->default_value(8))("alpha", po::value<double>()->default_value(32))(
+      "out", po::value<std::string>()->required())("eval", "")("bf16", "")("save-adapter", po::value<std::string>())(
+      "save-merged", po::value<std::string>())("shard-bytes", po::value<int64_t>()->default_value(5'000'000'000));
+  try {
+    po::variables_map options;
+    po::store(po::parse_command_line(argc, argv, known), options);
+    po::notify(options);
+    return run(options);
+  } catch (const std::exception& error) {
+    std::cerr << "model_probe: " << error.what() << '\n';
+    return 1;
+  }
+}

@@ -1,0 +1,82 @@
+#include <set>
+
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "worker/model/midashenglm.hpp"
+#include "worker/model/safetensors.hpp"
+
+namespace mdl {
+namespace {
+
+constexpr const char* kHead = "decoder.lm_head.weight";
+constexpr size_t kMostListed = 20;  ///< of each kind; a wrong checkpoint can differ in all of its 700 tensors
+
+/// Collects the faults of a checkpoint, to be told at once.
+class Faults {
+ public:
+  void add(const std::string& kind, const std::string& what) { kinds_[kind].push_back(what); }
+
+  void throw_if_any(const std::filesystem::path& folder) const {
+    if (kinds_.empty()) return;
+    std::string text = str_cat(folder.string(), ": the weights do not fit config.json:");
+    for (const auto& [kind, items] : kinds_) {
+      text += str_cat("\n  ", kind, " (", items.size(), "):");
+      for (size_t i = 0; i < items.size() && i < kMostListed; ++i) text += "\n    " + items[i];
+      if (items.size() > kMostListed) text += str_cat("\n    … and ", items.size() - kMostListed, " more");
+    }
+    throw UsageError(text, "Is the folder complete, and are config.json and the weights of the same model?");
+  }
+
+ private:
+  std::map<std::string, std::vector<std::string>> kinds_;
+};
+
+/// Old checkpoints hold these; they follow from the configuration.
+bool is_derived(const std::string& name) {
+  const std::string suffix = "rotary_emb.inv_freq";
+  return name.size() >= suffix.size() && name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0;
+}
+
+void check(const std::vector<OwnedSlot>& slots, const SafetensorsFolder& files, bool tied,
+           const std::filesystem::path& folder) {
+  Faults faults;
+  std::set<std::string> known;
+  for (const auto& [layer, slot, name] : slots) {
+    known.insert(name);
+    if (!files.contains(name)) {
+      if (slot.required && !(tied && name == kHead)) faults.add("missing", str_cat(name, " ", slot.tensor->sizes()));
+      continue;
+    }
+    const auto& entry = files.entry(name);
+    if (slot.tensor->sizes() != entry.shape) {
+      faults.add("wrong shape",
+                 str_cat(name, " is ", at::IntArrayRef(entry.shape), ", must be ", slot.tensor->sizes()));
+    } else if (at::isFloatingType(entry.dtype) != slot.tensor->is_floating_point()) {
+      faults.add("wrong type", str_cat(name, " is ", entry.dtype, ", must be ", slot.tensor->scalar_type()));
+    }
+  }
+  for (const auto& name : files.names()) {
+    if (!known.count(name) && !is_derived(name)) faults.add("not part of this model", name);
+  }
+  faults.throw_if_any(folder);
+}
+
+}  // namespace
+
+std::shared_ptr<MiDashengLM> load_model(const std::filesystem::path& folder, at::ScalarType dtype, at::Device device) {
+  const ModelConfig config = load_config(folder);
+  const SafetensorsFolder files(folder);
+  auto model = std::make_shared<MiDashengLM>(config, dtype);
+  const auto slots = tensor_slots(*model);
+  const bool tied = config.text.tie_word_embeddings;
+  check(slots, files, tied, folder);
+  for (const auto& [layer, slot, name] : slots) {
+    if (tied && name == kHead) continue;
+    const at::Tensor value = files.contains(name) ? files.tensor(name) : *slot.tensor;
+    layer->set_tensor(slot.name, value.to(device, slot.tensor->scalar_type()));
+  }
+  if (tied) model->decoder->lm_head->set_tensor("weight", model->decoder->embed_tokens->weight);
+  return model;
+}
+
+}  // namespace mdl

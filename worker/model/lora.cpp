@@ -1,0 +1,129 @@
+#include "worker/model/lora.hpp"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+
+#include <c10/core/GradMode.h>
+
+#include <cmath>
+#include <regex>
+#include <unordered_set>
+
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+
+namespace mdl {
+namespace {
+
+const char* pattern_of(Target target) {
+  switch (target) {
+    case Target::encoder:
+      return R"(^audio_encoder\.blocks\.\d+\.attn\.(qkv|proj)$)";
+    case Target::projector:
+      return R"(^audio_projector\.net\.(0|2)$)";
+    case Target::decoder:
+      return R"(^decoder\.model\.layers\.\d+\.(self_attn|mlp)\.(up|gate|down)_proj$)";
+  }
+  return "";
+}
+
+struct NamedLinear {
+  std::string name;
+  Linear* layer;
+};
+
+std::vector<NamedLinear> linear_layers(MiDashengLM& model) {
+  std::vector<NamedLinear> layers;
+  for (const auto& item : model.named_modules("", /*include_self=*/false)) {
+    if (auto* layer = dynamic_cast<Linear*>(item.value().get())) layers.push_back({item.key(), layer});
+  }
+  return layers;
+}
+
+}  // namespace
+
+std::string target_modules_pattern(const std::set<Target>& targets) {
+  std::string pattern;
+  for (const Target target : targets) pattern += (pattern.empty() ? "" : "|") + std::string(pattern_of(target));
+  return pattern;
+}
+
+void attach_lora(MiDashengLM& model, const LoraConfig& config, uint64_t seed) {
+  if (config.rank < 1)
+    throw UsageError(str_cat("a LoRA rank of ", config.rank, " is impossible; it must be at least 1"));
+  const std::regex wanted(target_modules_pattern(config.targets));
+  at::Generator generator = at::detail::createCPUGenerator(seed);
+  int64_t attached = 0;
+  for (const auto& [name, layer] : linear_layers(model)) {
+    if (config.targets.empty() || !std::regex_match(name, wanted)) continue;
+    const at::Device device = layer->weight.device();
+    const bool meta = device.is_meta();
+    const auto options = at::TensorOptions().dtype(at::kFloat).device(meta ? at::kMeta : at::kCPU);
+    at::Tensor a = at::empty({config.rank, layer->in_features()}, options);
+    // Kaiming's uniform bound sqrt(6 / ((1 + slope²) · fan_in)) with slope² = 5.
+    const double bound = 1.0 / std::sqrt(static_cast<double>(layer->in_features()));
+    if (!meta) a.uniform_(-bound, bound, generator);
+    LoraAdapter adapter{a.to(device), at::zeros({layer->out_features(), config.rank}, options.device(device)),
+                        config.scaling(), config.dropout};
+    adapter.a.set_requires_grad(true);
+    adapter.b.set_requires_grad(true);
+    layer->adapter = std::move(adapter);
+    ++attached;
+  }
+  if (attached == 0) throw UsageError("no layer of the model is a training target", "Name one in --train-target.");
+}
+
+NamedTensors lora_parameters(MiDashengLM& model) {
+  NamedTensors parameters;
+  for (const auto& [name, layer] : linear_layers(model)) {
+    if (!layer->adapter) continue;
+    parameters.emplace_back("base_model.model." + name + ".lora_A.weight", layer->adapter->a);
+    parameters.emplace_back("base_model.model." + name + ".lora_B.weight", layer->adapter->b);
+  }
+  return parameters;
+}
+
+void load_lora(MiDashengLM& model, const std::filesystem::path& adapter_file) {
+  const SafetensorsFile file(adapter_file);
+  const auto parameters = lora_parameters(model);
+  std::string faults;
+  std::set<std::string> known;
+  for (const auto& [name, tensor] : parameters) {
+    known.insert(name);
+    const auto found = file.entries().find(name);
+    if (found == file.entries().end()) {
+      faults += "\n    missing: " + name;
+    } else if (tensor.sizes() != found->second.shape) {
+      faults += str_cat("\n    wrong shape: ", name, " is ", at::IntArrayRef(found->second.shape), ", must be ",
+                        tensor.sizes());
+    }
+  }
+  for (const auto& [name, entry] : file.entries()) {
+    if (!known.count(name)) faults += "\n    not part of this adapter: " + name;
+  }
+  if (!faults.empty()) {
+    throw UsageError(str_cat(adapter_file.string(), ": the adapter does not fit the model and the options:", faults),
+                     "Use the --lora-rank and --train-target that it was trained with.");
+  }
+  const at::NoGradGuard no_grad;
+  for (const auto& [name, tensor] : parameters) tensor.copy_(file.tensor(name));
+}
+
+void merge_lora(MiDashengLM& model) {
+  for (const auto& [name, layer] : linear_layers(model)) layer->merge();
+}
+
+ParameterCounts count_parameters(MiDashengLM& model) {
+  ParameterCounts counts{0, 0};
+  std::unordered_set<const void*> seen;  // a tied weight has two names
+  for (const auto& [layer, slot, name] : tensor_slots(model)) {
+    const bool first = seen.insert(slot.tensor->unsafeGetTensorImpl()).second;
+    if (!slot.is_buffer && first) counts.all += slot.tensor->numel();
+  }
+  for (const auto& [name, tensor] : lora_parameters(model)) counts.trainable += tensor.numel();
+  counts.all += counts.trainable;
+  return counts;
+}
+
+}  // namespace mdl

@@ -1,0 +1,172 @@
+#include "worker/model/pretrained.hpp"
+
+#include <iomanip>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "common/atomic_file.hpp"
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+
+namespace mdl {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+/// A whole number where PEFT writes one: its own files say 32, not 32.0.
+ordered_json plain_number(double value) {
+  const auto whole = static_cast<int64_t>(value);
+  return static_cast<double>(whole) == value ? ordered_json(whole) : ordered_json(value);
+}
+
+void make_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) throw Error(str_cat("cannot make the folder ", folder.string(), ": ", error.message()));
+}
+
+/// Weights in any form: these are written anew, not copied.
+bool holds_weights(const fs::path& file) {
+  const std::string name = file.filename().string();
+  for (const char* ending :
+       {".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth", ".gguf"}) {
+    const std::string_view suffix(ending);
+    if (name.size() >= suffix.size() && std::string_view(name).substr(name.size() - suffix.size()) == suffix)
+      return true;
+  }
+  return false;
+}
+
+void copy_companions(const fs::path& source, const fs::path& target) {
+  for (const auto& entry : fs::directory_iterator(source)) {
+    const std::string name = entry.path().filename().string();
+    if (!entry.is_regular_file() || name == "config.json" || name.front() == '.' || holds_weights(entry.path()))
+      continue;
+    const fs::path copy = target / entry.path().filename();
+    std::error_code error;
+    fs::copy_file(entry.path(), copy, fs::copy_options::overwrite_existing, error);
+    if (error)
+      throw Error(str_cat("cannot copy ", entry.path().string(), " to ", copy.string(), ": ", error.message()));
+    sync_to_disk(copy);
+  }
+}
+
+void write_config(const fs::path& source, const fs::path& target, at::ScalarType dtype) {
+  auto config = ordered_json::parse(read_text(source / "config.json"));
+  const char* name = dtype == at::kBFloat16 ? "bfloat16" : "float32";
+  config["dtype"] = name;
+  for (auto* part : {&config, &config["text_config"]}) {  // transformers 4 reads torch_dtype
+    for (const char* key : {"dtype", "torch_dtype"}) {
+      if (part->contains(key)) (*part)[key] = name;
+    }
+  }
+  write_text_atomically(target / "config.json", config.dump(2) + "\n");
+}
+
+NamedTensors checkpoint_tensors(MiDashengLM& model) {
+  NamedTensors tensors;
+  for (const auto& [layer, slot, name] : tensor_slots(model)) {
+    if (model.config().text.tie_word_embeddings && name == "decoder.lm_head.weight") continue;
+    tensors.emplace_back(name, *slot.tensor);
+  }
+  return tensors;
+}
+
+/// Cuts a list of tensors into files of at most `most` bytes, a tensor never divided.
+std::vector<NamedTensors> cut_into_shards(const NamedTensors& tensors, size_t most) {
+  std::vector<NamedTensors> shards(1);
+  size_t bytes = 0;
+  for (const auto& item : tensors) {
+    if (!shards.back().empty() && bytes + item.second.nbytes() > most) {
+      shards.emplace_back();
+      bytes = 0;
+    }
+    shards.back().push_back(item);
+    bytes += item.second.nbytes();
+  }
+  return shards;
+}
+
+std::string shard_name(size_t index, size_t count) {
+  std::ostringstream name;
+  name << std::setfill('0') << "model-" << std::setw(5) << index + 1 << "-of-" << std::setw(5) << count
+       << ".safetensors";
+  return name.str();
+}
+
+void write_weights(const NamedTensors& tensors, const fs::path& folder, size_t shard_bytes) {
+  const auto shards = cut_into_shards(tensors, shard_bytes);
+  if (shards.size() == 1) {
+    save_safetensors(folder / "model.safetensors", shards.front());
+    return;
+  }
+  size_t total = 0;
+  ordered_json weight_map = ordered_json::object();
+  for (size_t i = 0; i < shards.size(); ++i) {
+    const std::string file = shard_name(i, shards.size());
+    save_safetensors(folder / file, shards[i]);
+    for (const auto& [name, tensor] : shards[i]) {
+      weight_map[name] = file;
+      total += tensor.nbytes();
+    }
+  }
+  const ordered_json index = {{"metadata", {{"total_size", total}}}, {"weight_map", weight_map}};
+  write_text_atomically(folder / "model.safetensors.index.json", index.dump(2) + "\n");
+}
+
+/// Puts a finished folder under its final name. An older folder of that name is moved away first and deleted last, so
+/// at no moment does the name stand for a mixture of both.
+void publish(const fs::path& finished, const fs::path& folder) {
+  const fs::path old = folder.string() + ".old";
+  fs::remove_all(old);
+  if (fs::exists(folder)) fs::rename(folder, old);
+  fs::rename(finished, folder);
+  fs::remove_all(old);
+  sync_to_disk(folder.parent_path().empty() ? "." : folder.parent_path());
+}
+
+}  // namespace
+
+void save_adapter(MiDashengLM& model, const LoraConfig& config, const fs::path& base_model, const fs::path& folder) {
+  make_folder(folder);
+  const ordered_json json = {
+      {"base_model_name_or_path", base_model.string()},
+      {"bias", "none"},
+      {"exclude_modules", {"lm_head"}},
+      {"fan_in_fan_out", false},
+      {"inference_mode", true},
+      {"init_lora_weights", true},
+      {"lora_alpha", plain_number(config.alpha)},
+      {"lora_dropout", plain_number(config.dropout)},
+      {"modules_to_save", ordered_json::array()},
+      {"peft_type", "LORA"},
+      {"r", config.rank},
+      {"target_modules", target_modules_pattern(config.targets)},
+      {"task_type", "CAUSAL_LM"},
+      {"use_dora", false},
+      {"use_rslora", false},
+  };
+  write_text_atomically(folder / "adapter_config.json", json.dump(2) + "\n");
+  save_safetensors(folder / "adapter_model.safetensors", lora_parameters(model));
+}
+
+void save_merged(MiDashengLM& model, const fs::path& source_folder, const fs::path& folder, int64_t shard_bytes) {
+  if (!lora_parameters(model).empty()) throw Error("the adapters must be merged before the whole model is saved");
+  const fs::path target = fs::absolute(folder).lexically_normal();
+  const fs::path unfinished = target.string() + ".unfinished";
+  fs::remove_all(unfinished);
+  make_folder(unfinished);
+  try {
+    copy_companions(source_folder, unfinished);
+    write_config(source_folder, unfinished, model.dtype());
+    write_weights(checkpoint_tensors(model), unfinished, static_cast<size_t>(shard_bytes));
+    publish(unfinished, target);
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove_all(unfinished, ignored);
+    throw;
+  }
+}
+
+}  // namespace mdl

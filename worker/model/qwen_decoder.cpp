@@ -1,0 +1,102 @@
+#include "worker/model/qwen_decoder.hpp"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/embedding.h>
+#include <ATen/ops/pow.h>
+#include <ATen/ops/silu.h>
+
+namespace mdl {
+namespace {
+
+/// Rotates each pair (x[i], x[i + half]) of a head by its angle.
+at::Tensor rotated(const at::Tensor& x, const RopeAngles& rope) {
+  const auto halves = x.chunk(2, -1);
+  return x * rope.cos + at::cat({-halves[1], halves[0]}, -1) * rope.sin;
+}
+
+}  // namespace
+
+RopeAngles rope_angles(const at::Tensor& positions, int64_t head_dim, double theta, at::ScalarType dtype) {
+  const auto options = at::TensorOptions().dtype(at::kFloat).device(positions.device());
+  const at::Tensor exponents = at::arange(0, head_dim, 2, options) / static_cast<double>(head_dim);
+  const at::Tensor frequencies = at::pow(theta, exponents).reciprocal();
+  const at::Tensor angles = positions.to(at::kFloat).unsqueeze(1) * frequencies;
+  const at::Tensor both = at::cat({angles, angles}, 1).unsqueeze(1);
+  return {both.cos().to(dtype), both.sin().to(dtype)};
+}
+
+Embedding::Embedding(int64_t rows, int64_t dim, at::ScalarType dtype) {
+  declare_parameter(weight, "weight", {rows, dim}, dtype);
+}
+
+at::Tensor Embedding::forward(const at::Tensor& ids) const {
+  return at::embedding(weight, ids);
+}
+
+DecoderLayer::DecoderLayer(const TextConfig& config, at::ScalarType dtype) : config_(config) {
+  const auto linear = [dtype](int64_t in, int64_t out, bool bias) {
+    return std::make_shared<Linear>(in, out, bias, dtype);
+  };
+  const auto norm = [&](int64_t dim) { return std::make_shared<RmsNorm>(dim, config.rms_norm_eps, dtype); };
+  const int64_t hidden = config.hidden_size;
+  const int64_t query_dim = config.num_heads * config.head_dim;
+  const int64_t key_dim = config.num_kv_heads * config.head_dim;
+
+  auto attn = register_module("self_attn", std::make_shared<Layer>());
+  q_ = attn->register_module("q_proj", linear(hidden, query_dim, config.qkv_bias));
+  k_ = attn->register_module("k_proj", linear(hidden, key_dim, config.qkv_bias));
+  v_ = attn->register_module("v_proj", linear(hidden, key_dim, config.qkv_bias));
+  o_ = attn->register_module("o_proj", linear(query_dim, hidden, config.o_bias));
+  if (config.family == TextConfig::Family::qwen3) {
+    q_norm_ = attn->register_module("q_norm", norm(config.head_dim));
+    k_norm_ = attn->register_module("k_norm", norm(config.head_dim));
+  }
+  auto mlp = register_module("mlp", std::make_shared<Layer>());
+  gate_ = mlp->register_module("gate_proj", linear(hidden, config.intermediate_size, false));
+  up_ = mlp->register_module("up_proj", linear(hidden, config.intermediate_size, false));
+  down_ = mlp->register_module("down_proj", linear(config.intermediate_size, hidden, false));
+  input_norm_ = register_module("input_layernorm", norm(hidden));
+  post_norm_ = register_module("post_attention_layernorm", norm(hidden));
+}
+
+at::Tensor DecoderLayer::forward(const at::Tensor& x, const RopeAngles& rope,
+                                 const std::vector<SequenceGroup>& groups) const {
+  const at::Tensor h = x + attention(input_norm_->forward(x), rope, groups);
+  const at::Tensor n = post_norm_->forward(h);
+  return h + down_->forward(at::silu(gate_->forward(n)) * up_->forward(n));
+}
+
+at::Tensor DecoderLayer::attention(const at::Tensor& x, const RopeAngles& rope,
+                                   const std::vector<SequenceGroup>& groups) const {
+  at::Tensor query = q_->forward(x).unflatten(1, {config_.num_heads, config_.head_dim});
+  at::Tensor key = k_->forward(x).unflatten(1, {config_.num_kv_heads, config_.head_dim});
+  const at::Tensor value = v_->forward(x).unflatten(1, {config_.num_kv_heads, config_.head_dim});
+  if (q_norm_) {
+    query = q_norm_->forward(query);
+    key = k_norm_->forward(key);
+  }
+  return o_->forward(packed_attention(rotated(query, rope), rotated(key, rope), value, groups, /*causal=*/true));
+}
+
+QwenDecoder::QwenDecoder(const TextConfig& config, at::ScalarType dtype) : config_(config) {
+  auto model = register_module("model", std::make_shared<Layer>());
+  embed_tokens =
+      model->register_module("embed_tokens", std::make_shared<Embedding>(config.vocab_size, config.hidden_size, dtype));
+  auto layers = model->register_module("layers", std::make_shared<Layer>());
+  for (int64_t i = 0; i < config.num_layers; ++i) {
+    layers_.push_back(layers->register_module(std::to_string(i), std::make_shared<DecoderLayer>(config, dtype)));
+  }
+  norm_ = model->register_module("norm", std::make_shared<RmsNorm>(config.hidden_size, config.rms_norm_eps, dtype));
+  lm_head = register_module("lm_head", std::make_shared<Linear>(config.hidden_size, config.vocab_size, false, dtype));
+}
+
+at::Tensor QwenDecoder::forward(const at::Tensor& embeddings, const at::Tensor& positions,
+                                const std::vector<SequenceGroup>& groups) const {
+  const auto rope = rope_angles(positions, config_.head_dim, config_.rope_theta, embeddings.scalar_type());
+  at::Tensor h = embeddings;
+  for (const auto& layer : layers_) h = layer->forward(h, rope, groups);
+  return norm_->forward(h);
+}
+
+}  // namespace mdl
