@@ -1,5 +1,6 @@
 """Fixtures of the tests on several hosts. MDL_TEST_LAUNCHER=torchrun runs the same scenarios with the real torchrun's agents."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -18,6 +19,18 @@ LAUNCHERS = {
     "mdl-launch": Path(os.environ.get("MDL_BIN_DIR", REPOSITORY / "build/release/bin")) / "mdl-launch",
     "torchrun": Path(sys.executable).parent / "torchrun",
 }
+
+
+def load_peer_fixtures():
+    """The fixtures of tests/peer: checkpoint, dataset, bin_dir."""
+    spec = importlib.util.spec_from_file_location("peer_fixtures", REPOSITORY / "tests/peer/conftest.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_peer = load_peer_fixtures()
+bin_dir, venv_bin, data_dir, checkpoint, dataset = _peer.bin_dir, _peer.venv_bin, _peer.data_dir, _peer.checkpoint, _peer.dataset
 
 
 def pytest_collection_modifyitems(items):
@@ -53,8 +66,11 @@ class Job:
                 conf += f",is_host={int(endpoint.rpartition(':')[0].strip('[]') == address)}"
                 command += ["--local-addr", address]
             command += ["--rdzv-backend", "c10d", "--rdzv-endpoint", endpoint, "--rdzv-id", id or self.id, "--rdzv-conf", conf]
-        command += [*options, *(program or self.stage.command)]
-        agent = Agent(machine, [str(part) for part in command], {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})})
+        return self.run(host, [*command, *options, *(program or self.stage.command)], environment)
+
+    def run(self, host, command, environment=None):
+        """Starts any command line on hosts[host] as one of the job's agents."""
+        agent = Agent(self.hosts[host], [str(part) for part in command], {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})})
         self.agents.append(agent)
         return agent
 
