@@ -3,13 +3,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <iostream>
 
 #include "common/error.hpp"
 #include "common/log.hpp"
 #include "launcher/accelerate/config_command.hpp"
-#include "launcher/accelerate/default_config_path.hpp"
+#include "launcher/accelerate/doctor_command.hpp"
+#include "launcher/accelerate/env_command.hpp"
+#include "launcher/accelerate/find_config.hpp"
 #include "launcher/accelerate/launch_options.hpp"
 
 namespace mdl::accelerate {
@@ -33,14 +34,6 @@ std::string python_of(const Environment& environment) {
   throw Error(describe_errno("cannot run", command[0], errno),
               "Check the path. A program that is no Python script needs --no-python before it.",
               errno == ENOENT ? 127 : 126);
-}
-
-std::optional<AccelerateConfig> find_config(const LaunchOptions& options, const Environment& environment) {
-  if (options.config_file) return load_config(*options.config_file);
-  auto standard = default_config_path(environment);
-  std::error_code ignored;
-  if (!options.cpu && std::filesystem::is_regular_file(standard, ignored)) return load_config(standard);
-  return std::nullopt;
 }
 
 Outcome launch(const Arguments& arguments, const MachineFacts& facts) {
@@ -67,7 +60,8 @@ Outcome launch(const Arguments& arguments, const MachineFacts& facts) {
 }  // namespace
 
 bool is_accelerate_command(const Arguments& args) {
-  if (!args.empty() && (args[0] == "launch" || args[0] == "config")) return true;
+  if (!args.empty() && (args[0] == "launch" || args[0] == "config" || args[0] == "env" || args[0] == "doctor"))
+    return true;
   return names_config_file(args);
 }
 
@@ -75,6 +69,8 @@ Outcome run_command(const Arguments& args, const MachineFacts& facts) {
   Arguments rest(args.begin() + 1, args.end());
   if (args[0] == "launch") return launch(rest, facts);
   if (args[0] == "config") return {config_command(rest, facts), std::nullopt};
+  if (args[0] == "env") return {env_command(rest, facts), std::nullopt};
+  if (args[0] == "doctor") return {doctor_command(rest, facts), std::nullopt};
   return launch(args, facts);
 }
 

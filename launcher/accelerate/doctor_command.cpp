@@ -1,0 +1,55 @@
+#include "launcher/accelerate/doctor_command.hpp"
+
+#include <unistd.h>
+
+#include <iostream>
+
+#include "common/error.hpp"
+#include "launcher/accelerate/doctor_checks.hpp"
+#include "launcher/accelerate/doctor_exchange.hpp"
+#include "launcher/accelerate/doctor_probe.hpp"
+#include "launcher/accelerate/doctor_report.hpp"
+#include "launcher/accelerate/job_question.hpp"
+
+namespace mdl::accelerate {
+namespace {
+
+constexpr const char* kHelp =
+    R"(Usage: mdl-launch doctor [--json] [--wait SECONDS] [options of the launch] [PROGRAM [ARGUMENTS...]]
+
+Finds out what would stop a job, before any worker starts. Give it the options and the program of the launch, in torchrun's words
+(--nnodes, --rdzv-endpoint, ...) or accelerate's (--config-file, --num-processes, ...). For a job of several nodes run it on all of
+them at about the same time: they meet at the rendezvous endpoint and compare themselves. On one node alone it says what it can.
+
+  --json           one JSON document: would_fail, findings, and the facts of every node
+  --wait SECONDS   how long to wait for the other nodes (default 30)
+
+Exit codes: 0 nothing speaks against the job, 1 it would fail, 2 the command line is wrong.
+)";
+
+}  // namespace
+
+int doctor_command(const std::vector<std::string>& arguments, const MachineFacts& facts) {
+  DoctorOptions options = parse_doctor_options(arguments);
+  if (options.help) {
+    std::cout << kHelp;
+    return 0;
+  }
+  JobQuestion job = job_question(options.job, facts);
+  bool terminal = ::isatty(STDOUT_FILENO) != 0;
+  if (job.nodes > 1 && terminal && !options.json) {
+    std::cout << "Waiting up to " << options.wait.count() << " s for the doctors of " << job.nodes << " nodes at "
+              << job.host << ":" << job.port << " ...\n"
+              << std::flush;
+  }
+  auto nodes = exchange_facts(job, observe_node(job, facts), options.wait);
+  auto findings = examine(job, nodes);
+  if (options.json) {
+    std::cout << report_json(findings, nodes).dump(2) << "\n";
+  } else {
+    print_table(std::cout, findings, nodes.size(), terminal);
+  }
+  return would_fail(findings) ? kExitFailure : 0;
+}
+
+}  // namespace mdl::accelerate

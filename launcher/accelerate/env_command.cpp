@@ -1,0 +1,125 @@
+#include "launcher/accelerate/env_command.hpp"
+
+#include <gnu/libc-version.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iomanip>
+#include <iostream>
+#include <sstream>
+
+#include "common/atomic_file.hpp"
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "launcher/accelerate/default_config_path.hpp"
+#include "launcher/accelerate/doctor_probe.hpp"
+
+namespace mdl::accelerate {
+namespace {
+
+/// Variables that change how a launch or its workers behave.
+bool steers_a_launch(const std::string& name) {
+  for (const char* prefix :
+       {"ACCELERATE_", "CUDA_", "FI_", "GLOO_", "HF_", "LOGLEVEL", "MASTER_", "NCCL_", "OMP_", "PET_", "SLURM_",
+        "TORCH", "UCX_", "JOB_COMPLETION_INDEX", "LD_LIBRARY_PATH", "PYTHON_EXEC", "XDG_CACHE_HOME"}) {
+    if (name.starts_with(prefix)) return true;
+  }
+  return false;
+}
+
+bool is_secret(const std::string& name) {
+  for (const char* word : {"TOKEN", "SECRET", "PASSWORD", "KEY", "CREDENTIAL"}) {
+    if (name.find(word) != std::string::npos) return true;
+  }
+  return false;
+}
+
+std::string or_none(const std::string& text) {
+  return text.empty() ? "not found" : text;
+}
+
+std::string distribution() {
+  std::ifstream file("/etc/os-release");
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("PRETTY_NAME=\"")) return line.substr(13, line.size() - 14);
+  }
+  return "unknown Linux";
+}
+
+std::string memory() {
+  struct sysinfo info {};
+  if (::sysinfo(&info) != 0) return "unknown";
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(2) << static_cast<double>(info.totalram) * info.mem_unit / (1 << 30) << " GB";
+  return text.str();
+}
+
+/// mdl-toolkit beside this program, as both are installed together; else the one in PATH.
+std::string worker_path() {
+  std::error_code failure;
+  auto self = std::filesystem::read_symlink("/proc/self/exe", failure);
+  auto beside = self.parent_path() / "mdl-toolkit";
+  return !failure && std::filesystem::exists(beside, failure) ? beside.string() : "mdl-toolkit";
+}
+
+std::filesystem::path config_path(const std::vector<std::string>& arguments, const Environment& environment) {
+  if (arguments.empty()) return default_config_path(environment);
+  std::string word = arguments[0];
+  size_t equals = word.find('=');
+  std::string name = word.substr(0, equals);
+  bool known = name == "--config-file" || name == "--config_file";
+  if (!known || arguments.size() != (equals == std::string::npos ? 2u : 1u)) {
+    throw UsageError("env: unknown option " + word, "Usage: mdl-launch env [--config-file PATH]");
+  }
+  std::filesystem::path path = equals == std::string::npos ? arguments[1] : word.substr(equals + 1);
+  if (!std::filesystem::exists(path)) throw UsageError("there is no configuration file " + path.string());
+  return path;
+}
+
+}  // namespace
+
+int env_command(const std::vector<std::string>& arguments, const MachineFacts& facts) {
+  if (!arguments.empty() && (arguments[0] == "-h" || arguments[0] == "--help")) {
+    std::cout << "Usage: mdl-launch env [--config-file PATH]\n\nPrints what a bug report needs.\n";
+    return 0;
+  }
+  auto config = config_path(arguments, facts.environment);
+  JobQuestion worker;
+  worker.no_python = true;
+  worker.program = {worker_path()};
+  NodeFacts node = observe_node(worker, facts);
+  utsname system{};
+  ::uname(&system);
+  std::cout << "Copy this into your report:\n\n"
+            << "- mdl-launch version: " << MDL_VERSION << "\n"
+            << "- Platform: " << system.sysname << " " << system.release << " " << system.machine << ", "
+            << distribution() << ", glibc " << ::gnu_get_libc_version() << "\n"
+            << "- mdl-toolkit: " << (node.program.empty() ? node.program_error : node.program) << "\n"
+            << "- LibTorch version: " << or_none(node.libtorch_version) << "\n"
+            << "- NCCL version: " << or_none(node.nccl_version) << "\n"
+            << "- CPUs: " << node.cores << " usable, " << facts.physical_cores() << " cores\n"
+            << "- System RAM: " << memory() << "\n"
+            << "- /dev/shm: " << (node.shared_memory_bytes >> 20) << " MiB; open files: " << node.open_files << "\n"
+            << "- GPUs: " << node.gpus << (node.gpu_names.empty() ? "" : " (" + node.gpu_names[0] + ")") << "; driver "
+            << or_none(node.driver_version) << "\n";
+  std::cout << "- Network:";
+  for (const InterfaceFacts& interface : node.interfaces)
+    std::cout << " " << interface.name << "=" << interface.address;
+  std::cout << "\n- Variables:\n";
+  for (const auto& [name, value] : facts.environment) {
+    if (steers_a_launch(name)) std::cout << "\t" << name << "=" << (is_secret(name) ? "(left out)" : value) << "\n";
+  }
+  std::cout << "- Configuration " << config.string() << ":\n";
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(config, ignored)) {
+    std::cout << "\tnot found\n";
+    return 0;
+  }
+  std::istringstream lines(read_text(config));
+  for (std::string line; std::getline(lines, line);) std::cout << "\t" << line << "\n";
+  return 0;
+}
+
+}  // namespace mdl::accelerate

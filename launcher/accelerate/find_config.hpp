@@ -1,0 +1,15 @@
+#pragma once
+
+#include <optional>
+
+#include "launcher/accelerate/accelerate_config.hpp"
+#include "launcher/accelerate/launch_options.hpp"
+#include "launcher/accelerate/machine_rank.hpp"
+
+namespace mdl::accelerate {
+
+/// The configuration that applies, by accelerate's rule: the file that --config-file names, else the default file if
+/// there is one and --cpu was not given. Throws as load_config does.
+std::optional<AccelerateConfig> find_config(const LaunchOptions& options, const Environment& environment);
+
+}  // namespace mdl::accelerate

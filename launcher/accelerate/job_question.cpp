@@ -1,0 +1,213 @@
+#include "launcher/accelerate/job_question.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include "common/endpoint.hpp"
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "launcher/accelerate/find_config.hpp"
+#include "launcher/accelerate/option_table.hpp"
+
+namespace mdl::accelerate {
+namespace {
+
+using Words = std::vector<std::string>;
+
+constexpr uint16_t kStaticPort = 29500;  // torchrun's defaults
+constexpr uint16_t kC10dPort = 29400;
+
+/// Options that both launchers have; every other one of accelerate's tells that its words are used.
+const std::set<std::string> kShared{"tee",          "log_dir",          "role",   "rdzv_backend", "rdzv_conf",
+                                    "max_restarts", "monitor_interval", "module", "no_python",    "help"};
+
+/// One option with its value, as they stand in the words.
+struct GivenOption {
+  const OptionSpec* spec;
+  std::string value;
+};
+
+/// Splits the words into options and the program. An option that nobody has is an error.
+std::vector<GivenOption> scan(const Words& words, Words& program) {
+  std::vector<GivenOption> given;
+  size_t at = 0;
+  for (; at < words.size(); ++at) {
+    const std::string& word = words[at];
+    if (word == "--") {
+      ++at;
+      break;
+    }
+    if (word.size() < 2 || word[0] != '-') break;
+    const OptionSpec* spec = find_option(word);
+    if (!spec)
+      throw UsageError("unknown option " + word,
+                       "mdl-launch doctor takes the options of mdl-launch and of mdl-launch launch.");
+    std::string value;
+    if (spec->has_value) {
+      size_t equals = word.starts_with("--") ? word.find('=') : std::string::npos;
+      if (equals != std::string::npos) {
+        value = word.substr(equals + 1);
+      } else if (!word.starts_with("--") && word.size() > 2) {
+        value = word.substr(2);
+      } else if (++at < words.size()) {
+        value = words[at];
+      } else {
+        throw UsageError(word + ": the value is missing");
+      }
+    }
+    given.push_back({spec, value});
+  }
+  program.assign(words.begin() + static_cast<std::ptrdiff_t>(std::min(at, words.size())), words.end());
+  return given;
+}
+
+int number(const std::string& name, const std::string& text) {
+  int value = 0;
+  auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failure != std::errc() || end != text.data() + text.size() || value < 0) {
+    throw UsageError(str_cat("--", name, ": \"", text, "\" is not a whole number"));
+  }
+  return value;
+}
+
+JobQuestion question_of_accelerate(const Words& words, const MachineFacts& facts) {
+  LaunchOptions options = parse_launch_options(words);
+  auto config = find_config(options, facts.environment);
+  MachineFacts patient = facts;
+  patient.port_in_use = [](int) { return false; };  // the doctor looks at the port itself
+  LaunchPlan plan = resolve_plan(options, config ? &*config : nullptr, patient);
+  JobQuestion job;
+  job.nodes = plan.num_machines;
+  job.processes_here = plan.nproc_per_node;
+  job.node_rank = plan.machine_rank.value_or(-1);
+  job.backend = plan.rdzv_backend;
+  job.wants_gpus = plan.kind == LaunchPlan::Kind::multi;
+  job.use_cpu = config ? config->use_cpu : options.cpu;
+  job.no_python = options.no_python;
+  job.module = options.module;
+  job.program = options.program;
+  job.omp_threads = plan.environment.at("OMP_NUM_THREADS");
+  if (plan.num_machines > 1) {
+    job.standalone = false;
+    Endpoint endpoint =
+        plan.rdzv_endpoint ? parse_endpoint(*plan.rdzv_endpoint, kStaticPort)
+        : plan.master_addr
+            ? Endpoint(*plan.master_addr, static_cast<uint16_t>(plan.master_port.value_or(kStaticPort)))
+            : Endpoint(plan.environment.at("MASTER_ADDR"),
+                       static_cast<uint16_t>(number("main-process-port", plan.environment.at("MASTER_PORT"))));
+    job.host = endpoint.host;
+    job.port = endpoint.port;
+    if (plan.kind == LaunchPlan::Kind::simple) job.node_rank = config ? config->machine_rank : -1;
+  }
+  return job;
+}
+
+/// Values by name: the command line over PET_NAME over torchrun's default.
+class TorchrunValues {
+ public:
+  TorchrunValues(const std::vector<GivenOption>& given, const Environment& environment)
+      : given_(given), environment_(environment) {}
+
+  std::string get(const std::string& name, const std::string& otherwise) const {
+    std::string value = otherwise;
+    std::string variable = "PET_" + name;
+    std::transform(variable.begin(), variable.end(), variable.begin(), [](unsigned char c) { return std::toupper(c); });
+    if (auto found = environment_.find(variable); found != environment_.end()) value = found->second;
+    for (const GivenOption& option : given_) {
+      if (option.spec->name == name) value = option.spec->has_value ? option.value : "1";
+    }
+    return value;
+  }
+  bool flag(const std::string& name) const {
+    std::string value = get(name, "0");
+    return value != "0" && !value.empty();
+  }
+
+ private:
+  const std::vector<GivenOption>& given_;
+  const Environment& environment_;
+};
+
+int processes_here(const std::string& text, const MachineFacts& facts, JobQuestion& job) {
+  int gpus = facts.gpu_count();
+  if (text == "gpu" || (text == "auto" && gpus > 0)) {
+    job.wants_gpus = true;
+    return std::max(gpus, 1);
+  }
+  if (text == "cpu" || text == "auto") return facts.physical_cores();
+  int processes = number("nproc-per-node", text);
+  job.wants_gpus = gpus > 0 && processes <= gpus;  // more processes than GPUs can only be meant for CPUs
+  return processes;
+}
+
+JobQuestion question_of_torchrun(const std::vector<GivenOption>& given, const MachineFacts& facts) {
+  TorchrunValues values(given, facts.environment);
+  JobQuestion job;
+  std::string nodes = values.get("nnodes", "1");
+  job.nodes = std::max(1, number("nnodes", nodes.substr(0, nodes.find(':'))));
+  job.processes_here = processes_here(values.get("nproc_per_node", "1"), facts, job);
+  job.backend = values.get("rdzv_backend", "static");
+  if (job.backend == "static") job.node_rank = number("node-rank", values.get("node_rank", "0"));
+  job.no_python = values.flag("no_python");
+  job.module = values.flag("module");
+  std::string endpoint = values.get("rdzv_endpoint", "");
+  job.standalone = values.flag("standalone") || (job.nodes == 1 && endpoint.empty());
+  if (job.standalone) return job;
+  if (endpoint.empty()) {
+    if (job.backend != "static")
+      throw UsageError("--rdzv-endpoint is missing", "Give --rdzv-endpoint HOST[:PORT], the same on all nodes.");
+    job.host = values.get("master_addr", "127.0.0.1");
+    job.port = number("master-port", values.get("master_port", std::to_string(kStaticPort)));
+  } else {
+    Endpoint parsed = parse_endpoint(endpoint, job.backend == "static" ? kStaticPort : kC10dPort);
+    job.host = parsed.host;
+    job.port = parsed.port;
+  }
+  return job;
+}
+
+}  // namespace
+
+DoctorOptions parse_doctor_options(const Words& arguments) {
+  DoctorOptions options;
+  for (size_t at = 0; at < arguments.size(); ++at) {
+    const std::string& word = arguments[at];
+    if (word == "-h" || word == "--help") {
+      options.help = true;
+    } else if (word == "--json") {
+      options.json = true;
+    } else if (word == "--wait" || word.starts_with("--wait=")) {
+      if (word == "--wait" && at + 1 >= arguments.size())
+        throw UsageError("--wait: the value is missing", "Example: --wait 60");
+      int seconds = number("wait", word == "--wait" ? arguments[++at] : word.substr(7));
+      options.wait = std::chrono::seconds(std::min(seconds, 86400));
+    } else {
+      options.job.push_back(word);
+      const OptionSpec* spec = word.size() > 1 && word[0] == '-' ? find_option(word) : nullptr;
+      bool value_follows =
+          spec && spec->has_value && (word.starts_with("--") ? word.find('=') == std::string::npos : word.size() == 2);
+      if (value_follows && at + 1 < arguments.size()) options.job.push_back(arguments[++at]);
+      if (word.empty() || word[0] != '-' || word == "--") {  // the program and its own arguments
+        options.job.insert(options.job.end(), arguments.begin() + static_cast<std::ptrdiff_t>(at) + 1, arguments.end());
+        break;
+      }
+    }
+  }
+  return options;
+}
+
+JobQuestion job_question(const Words& words, const MachineFacts& facts) {
+  Words program;
+  auto given = scan(words, program);
+  bool accelerates = std::any_of(given.begin(), given.end(), [](const GivenOption& option) {
+    return option.spec->use == OptionSpec::Use::engine ||
+           (option.spec->use == OptionSpec::Use::taken && !kShared.contains(option.spec->name));
+  });
+  if (accelerates) return question_of_accelerate(words, facts);
+  JobQuestion job = question_of_torchrun(given, facts);
+  job.program = program;
+  return job;
+}
+
+}  // namespace mdl::accelerate

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "launcher/accelerate/doctor_facts.hpp"
+#include "launcher/accelerate/launch_plan.hpp"
+
+namespace mdl::accelerate {
+
+/// The command line of `mdl-launch doctor`.
+struct DoctorOptions {
+  bool help = false;
+  bool json = false;
+  std::chrono::seconds wait{30};  ///< for the doctors of other nodes
+  std::vector<std::string> job;   ///< the rest: a launch in torchrun's or accelerate's words
+};
+
+/// Takes the doctor's own options (--json, --wait SECONDS, --help) out of the words before the program. Throws
+/// UsageError.
+DoctorOptions parse_doctor_options(const std::vector<std::string>& arguments);
+
+/// What job the words describe. They are accelerate's when one of them is an option that only accelerate has (such as
+/// --config-file or
+/// --num-processes), else torchrun's with the PET_* variables. Throws UsageError for words that neither has, and for
+/// what a launch would refuse as well.
+JobQuestion job_question(const std::vector<std::string>& words, const MachineFacts& facts);
+
+}  // namespace mdl::accelerate
