@@ -1,0 +1,109 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/error.hpp"
+
+namespace mdl {
+
+/// Bytes that are no pickle, or a pickle of something other than plain data. Says at which byte.
+class PickleError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A value of a pickle, as it lies there: types are names and objects are their parts. Nothing is imported, called or
+/// executed, whatever the pickle asks for.
+struct PickleValue {
+  enum class Kind { none, boolean, integer, string, bytes, tuple, list, set, dict, type, object };
+
+  Kind kind = Kind::none;
+  std::int64_t integer = 0;  ///< also of boolean: 0 or 1
+  std::string text{};        ///< of string (UTF-8) and bytes; of type: "module.name"
+  /// Of tuple, list and set: the elements; of dict: key, value, key, value …; of object: the arguments it is made of.
+  std::vector<const PickleValue*> items{};
+  const PickleValue* type = nullptr;   ///< of object
+  const PickleValue* state = nullptr;  ///< of object: what BUILD gave it, null when nothing did
+};
+
+/// The values of one pickle. The pointers between them are good for as long as it lives. They may form circles: follow
+/// them by what you expect, not until the end.
+class Pickle {
+ public:
+  /// A pickle that is larger, or has more values, is refused: the largest that we read, the state of a rendezvous of
+  /// ten thousand nodes, has about 3 MB and 200,000 values.
+  static constexpr std::size_t kMaxBytes = 64 * 1024 * 1024;
+  static constexpr std::size_t kMaxValues = 4 * 1024 * 1024;
+
+  /// Reads protocols 2 to 5, of them what plain data needs: None, bool, int of 64 bits, str, bytes, tuple, list, set,
+  /// dict, and objects made by NEWOBJ or REDUCE with BUILD. Throws PickleError for anything else, and for bytes after
+  /// the end.
+  explicit Pickle(std::string_view bytes);
+
+  Pickle(const Pickle&) = delete;
+  Pickle& operator=(const Pickle&) = delete;
+
+  const PickleValue& root() const { return *root_; }
+
+ private:
+  friend class PickleReader;
+  std::deque<PickleValue> values_;
+  const PickleValue* root_ = nullptr;
+};
+
+/// Writes a pickle of protocol 4, value by value onto Python's unpickling stack. Strings and types that come again are
+/// written once.
+class PickleWriter {
+ public:
+  /// Names a value that was written, to be put onto the stack again.
+  using Memo = std::size_t;
+
+  PickleWriter();
+
+  void none();
+  void boolean(bool value);
+  void integer(std::int64_t value);
+  void string(std::string_view text);
+  void bytes(std::string_view text);  ///< fewer than 4 GiB
+  void type(const std::string& module, const std::string& name);
+
+  /// Makes a tuple of the last `count` values; 0 to 3.
+  void tuple(std::size_t count);
+  void empty_dict();
+  void empty_set();
+  /// What lies above goes into the dict or set below it, with set_items() or add_items().
+  void mark();
+  void set_items();
+  void add_items();
+  /// Calls the type below with the tuple on top.
+  void reduce();
+  /// Makes an empty object of the type below; the tuple on top are __new__'s arguments.
+  void new_object();
+  /// The dict on top becomes the attributes of the object below.
+  void build();
+
+  /// Remembers the value on top.
+  Memo memoize();
+  void get(Memo memo);
+
+  /// The whole pickle, whose value is the one on the stack. Call once.
+  std::string finish();
+
+ private:
+  void opcode(char code) { out_ += code; }
+  template <typename Number>
+  void raw(Number value);
+
+  std::string out_;
+  Memo memos_ = 0;
+  std::map<std::string, Memo, std::less<>> strings_;
+  std::map<std::string, Memo, std::less<>> types_;
+};
+
+}  // namespace mdl
