@@ -56,6 +56,8 @@ value = torch.ones(1)
 dist.all_reduce(value)
 assert value.item() == size
 assert dist.is_torchelastic_launched()
+dist.barrier()
+dist.destroy_process_group()
 """)
     done = launch("--nnodes=1", "--nproc-per-node=2", "--master-addr=localhost", f"--master-port={port}", train)
     assert done.returncode == 0, done.stderr
