@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import safetensors
 import safetensors.torch
 import soundfile
 import torch
@@ -57,16 +58,22 @@ def load_base(checkpoint, dtype=torch.float32):
     return AutoModelForCausalLM.from_pretrained(checkpoint, trust_remote_code=True, dtype=dtype)
 
 
+def plain_name(name):
+    """A parameter of a PeftModel as adapter_model.safetensors names it."""
+    return name.replace(".modules_to_save.default", "").replace(".default", "")
+
+
 class Case:
     """One checkpoint with a batch, an adapter that PEFT wrote, and what the Python model makes of them."""
 
-    def __init__(self, checkpoint, folder, dtype=torch.float32):
+    def __init__(self, checkpoint, folder, dtype=torch.float32, whole=()):
         self.checkpoint, self.folder = checkpoint, folder
         self.batch = real_batch(checkpoint, folder)
         safetensors.torch.save_file(self.batch, folder / "batch.safetensors")
         torch.manual_seed(1)
         model = get_peft_model(load_base(checkpoint, dtype), LoraConfig(
-            r=RANK, lora_alpha=ALPHA, lora_dropout=0, target_modules=TARGETS, exclude_modules=["lm_head"], task_type="CAUSAL_LM"))
+            r=RANK, lora_alpha=ALPHA, lora_dropout=0, target_modules=TARGETS, exclude_modules=["lm_head"],
+            modules_to_save=list(whole), task_type="CAUSAL_LM"))
         for name, tensor in model.named_parameters():
             if "lora_B" in name:  # zero at first, which would hide the adapter
                 torch.nn.init.normal_(tensor, std=0.05)
@@ -89,7 +96,7 @@ class Case:
                     running_var=base.audio_encoder.init_bn.running_var)
         for name, tensor in model.named_parameters():
             if tensor.requires_grad:
-                seen["grad." + name.replace(".default", "")] = tensor.grad
+                seen["grad." + plain_name(name)] = tensor.grad
         return {name: tensor.detach() for name, tensor in seen.items()}
 
     def native(self, bin_dir, *options, adapter=True):
@@ -116,14 +123,18 @@ def assert_equal(ours, theirs, name, rtol=1e-4, floor=0.0):
     torch.testing.assert_close(ours.double(), theirs.double(), rtol=rtol, atol=atol, msg=lambda text: f"{name}: {text}")
 
 
-def test_a_training_step_equals_pythons(case, bin_dir):
-    ours, theirs, exact = case.native(bin_dir), case.trained(), case.trained(torch.float64)
+def trained_names(case):
+    return [plain_name(name) for name, tensor in case.model.named_parameters() if tensor.requires_grad]
+
+
+def assert_step_equals_pythons(case, bin_dir, *options):
+    ours, theirs, exact = case.native(bin_dir, *options), case.trained(), case.trained(torch.float64)
+    with safetensors.safe_open(case.folder / "native.safetensors", "pt") as file:
+        assert file.metadata()["parameters"].split() == trained_names(case)  # the optimizer's state is in this order
     # Patches past a clip's end are never looked at, and here not computed; nor is anything at text padding.
     own = torch.arange(theirs["encoded"].shape[1]) < case.batch["audio_length"][:, None] // 640
     parts = {"encoded": own, "logits": case.real_positions()}
-    gradients = [name for name in theirs if name.startswith("grad.")]
-    assert len(gradients) == 2 * (2 * 2 + 2 + 2 * 3)
-    assert {name for name in ours if name.startswith("grad.")} == set(gradients)
+    assert {name for name in ours if name.startswith("grad.")} == {"grad." + name for name in trained_names(case)}
     for name in theirs:
         part = parts.get(name, ...)
         a, b, reference = ours[name][part], theirs[name][part], exact[name][part]
@@ -131,6 +142,28 @@ def test_a_training_step_equals_pythons(case, bin_dir):
         assert_equal(a, reference, f"{name}, Python in float64")
         # Python's float32 is itself off by 1e-4 (its batch norm sums a strided tensor); that much may lie between us.
         assert_equal(a, b, f"{name}, Python in float32", floor=1.5 * (b - reference).abs().max().item())
+
+
+def test_a_training_step_equals_pythons(case, bin_dir):
+    assert len(trained_names(case)) == 2 * (2 * 2 + 2 + 2 * 3)
+    assert_step_equals_pythons(case, bin_dir)
+
+
+def test_a_step_with_checkpointing_equals_pythons_too(case, bin_dir):
+    assert_step_equals_pythons(case, bin_dir, "--checkpointing")
+
+
+@pytest.mark.parametrize("decoder", ["qwen2", "qwen3"])  # the latter's embeddings are tied
+def test_embeddings_and_head_trained_whole_equal_pefts(decoder, checkpoint, bin_dir, tmp_path):
+    case = Case(checkpoint(decoder), tmp_path, whole=("embed_tokens", "lm_head"))
+    assert len(trained_names(case)) == 2 * (2 * 2 + 2 + 2 * 3) + 2
+    assert_step_equals_pythons(case, bin_dir, "--whole")
+
+    ours = case.native(bin_dir, "--whole", "--eval", "--save-adapter", tmp_path / "saved")
+    model = PeftModel.from_pretrained(load_base(case.checkpoint), tmp_path / "saved").eval()
+    with torch.no_grad():
+        theirs = model(**case.batch).logits
+    assert_equal(ours["logits"][case.real_positions()], theirs[case.real_positions()], "logits", rtol=2e-4)
 
 
 def test_peft_loads_our_adapter_and_it_gives_our_logits(case, bin_dir, tmp_path):

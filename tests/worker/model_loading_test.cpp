@@ -54,6 +54,21 @@ TEST_CASE("tied embeddings need no lm_head in the file and are one tensor") {
   CHECK(model->logits(tiny_batch(model->config())).size(2) == 50);
 }
 
+TEST_CASE("a tied model whose file holds an lm_head is tied only when the two are equal, as in transformers") {
+  const TempDir dir;
+  const bool equal = GENERATE(true, false);
+  const auto config = write_config_and_load(dir.path(), tiny_config_json("qwen3", /*tied=*/true));
+  auto tensors = random_weights(config);
+  for (const auto& [name, tensor] : mdl::NamedTensors(tensors)) {
+    if (name == "decoder.model.embed_tokens.weight") {
+      tensors.emplace_back("decoder.lm_head.weight", equal ? tensor : tensor + 1);
+    }
+  }
+  mdl::save_safetensors(dir.path() / "model.safetensors", tensors);
+  const auto model = mdl::load_model(dir.path(), at::kFloat, at::kCPU);
+  CHECK(model->decoder->lm_head->weight.is_same(model->decoder->embed_tokens->weight) == equal);
+}
+
 TEST_CASE("weights of the wanted type stay in the mapped file; others are converted") {
   const TempDir dir;
   write_checkpoint(dir.path(), tiny_config_json(), at::kBFloat16);

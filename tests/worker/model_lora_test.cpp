@@ -99,6 +99,60 @@ TEST_CASE("the adapter works in float32 on a bfloat16 base") {
   for (const auto& [name, tensor] : mdl::lora_parameters(*model)) CHECK(tensor.scalar_type() == at::kFloat);
 }
 
+TEST_CASE("embeddings and head are trained whole, named and ordered as PEFT does") {
+  const TempDir dir;
+  const bool tied = GENERATE(false, true);
+  write_checkpoint(dir.path() / "base", tiny_config_json("qwen3", tied));
+  const auto model = load(dir.path() / "base");
+  mdl::LoraConfig lora;
+  lora.targets = {mdl::Target::projector, mdl::Target::embed_tokens, mdl::Target::lm_head};
+  mdl::attach_lora(*model, lora, 0);
+  auto parameters = mdl::lora_parameters(*model);
+  REQUIRE(parameters.size() == 2 * 2 + 2);
+  CHECK(parameters[4].first == "base_model.model.decoder.model.embed_tokens.weight");
+  CHECK(parameters[5].first == "base_model.model.decoder.lm_head.weight");
+  CHECK_FALSE(parameters[4].second.is_same(parameters[5].second));
+
+  const mdl::Batch batch = tiny_batch(model->config());
+  const at::Tensor before = model->logits(batch).detach();
+  model->loss_sum(batch).backward();
+  {
+    const at::NoGradGuard no_grad;
+    for (auto& [name, tensor] : parameters) tensor.sub_(tensor.grad(), 0.01);
+  }
+  const at::Tensor trained = model->logits(batch).detach();
+  CHECK_FALSE(at::allclose(before, trained));
+
+  // They come back from the adapter file, and from the merged model, which is tied no more.
+  mdl::save_adapter(*model, lora, dir.path() / "base", dir.path() / "adapter");
+  const auto again = load(dir.path() / "base");
+  mdl::attach_lora(*again, lora, 1);
+  mdl::load_lora(*again, dir.path() / "adapter" / "adapter_model.safetensors");
+  CHECK(at::equal(again->logits(batch).detach(), trained));
+  mdl::merge_lora(*model);
+  CHECK(mdl::lora_parameters(*model).empty());
+  mdl::save_merged(*model, dir.path() / "base", dir.path() / "final");
+  CHECK_FALSE(mdl::load_config(dir.path() / "final").text.tie_word_embeddings);
+  CHECK(at::allclose(load(dir.path() / "final")->logits(batch), trained, 1e-4, 1e-5));
+  CHECK(at::equal(load(dir.path() / "base")->logits(batch), before));  // the base file is as it was
+}
+
+TEST_CASE("the padding token's embedding is not trained") {
+  const TempDir dir;
+  auto tiny = tiny_config_json();
+  tiny["text_config"]["pad_token_id"] = 2;
+  write_checkpoint(dir.path(), tiny);
+  const auto model = load(dir.path());
+  mdl::LoraConfig lora;
+  lora.targets.insert(mdl::Target::embed_tokens);
+  mdl::attach_lora(*model, lora, 0);
+  model->loss_sum(tiny_batch(model->config())).backward();
+  const at::Tensor gradient = model->decoder->embed_tokens->weight.grad();
+  CHECK(gradient[2].abs().max().item<float>() == 0);
+  CHECK(gradient[1].abs().max().item<float>() > 0);
+  CHECK(gradient[49].abs().max().item<float>() == 0);  // audio tokens replace it
+}
+
 TEST_CASE("an adapter that does not fit is one error that lists the differences") {
   const TempDir dir;
   write_checkpoint(dir.path(), tiny_config_json());
@@ -124,8 +178,8 @@ TEST_CASE("unusable LoRA options are refused") {
   lora.rank = 0;
   CHECK_THROWS_WITH(mdl::attach_lora(*model, lora, 0), Contains("at least 1"));
   lora = {};
-  lora.targets.clear();
-  CHECK_THROWS_WITH(mdl::attach_lora(*model, lora, 0), Contains("no layer"));
+  lora.targets = {mdl::Target::lm_head};
+  CHECK_THROWS_WITH(mdl::attach_lora(*model, lora, 0), Contains("no layer of the model gets an adapter"));
 }
 
 TEST_CASE("final/ replaces an older one whole, and is not left half made") {

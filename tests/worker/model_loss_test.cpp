@@ -12,18 +12,21 @@ TEST_CASE("the loss in stretches equals the whole cross-entropy, in value and gr
   const int64_t vocab = 300, rows = 5, dim = 8;
   const int64_t two_rows = 2 * vocab * 4;  // bytes: three stretches, the last of one row
   at::Tensor hidden = at::randn({rows, dim}).requires_grad_(true);
-  const at::Tensor weight = at::randn({vocab, dim}) * 2;
+  at::Tensor weight = at::randn({vocab, dim}).requires_grad_(GENERATE(false, true));
   const at::Tensor targets = at::randint(vocab, {rows}, at::kLong);
 
   const at::Tensor ours = mdl::token_loss_sum(hidden, weight, targets, two_rows);
   (ours * 0.25).backward();
   const at::Tensor our_gradient = hidden.grad().clone();
+  const at::Tensor our_weight_gradient = weight.requires_grad() ? weight.grad().clone() : at::Tensor();
   hidden.mutable_grad().reset();
+  weight.mutable_grad().reset();
 
   const at::Tensor theirs = at::cross_entropy_loss(at::linear(hidden, weight), targets, {}, at::Reduction::Sum);
   (theirs * 0.25).backward();
   CHECK(at::allclose(ours, theirs, 1e-5, 1e-6));
   CHECK(at::allclose(our_gradient, hidden.grad(), 1e-4, 1e-6));
+  if (weight.requires_grad()) CHECK(at::allclose(our_weight_gradient, weight.grad(), 1e-4, 1e-6));
 }
 
 TEST_CASE("no label gives no loss, and without gradients only the value is computed") {

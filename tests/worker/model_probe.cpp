@@ -2,12 +2,13 @@
 // model.
 //
 //   model_probe --checkpoint DIR --batch FILE [--adapter DIR --rank R --alpha A] --out FILE [--eval] [--checkpointing]
+//   [--whole] [--checkpointing]
 //               [--save-adapter DIR] [--save-merged DIR [--shard-bytes N]]
 //
 // FILE holds a batch under the names of worker/data/batch.hpp. Written are: loss (the sum), features, encoded (patches
 // laid out as [clip, patch, dim], zero where not computed), logits, running_mean and running_var after the one training
-// step, and grad.NAME for each LoRA tensor. With --save-merged the model is merged first and everything is computed
-// afterwards.
+// step, and grad.NAME for each trained tensor; the metadata "parameters" hold their names in order. With --save-merged
+// the model is merged first and everything is computed afterwards.
 
 #include <ATen/ops/zeros.h>
 
@@ -48,6 +49,7 @@ int run(const po::variables_map& options) {
   mdl::LoraConfig lora;
   lora.rank = options["rank"].as<int64_t>();
   lora.alpha = options["alpha"].as<double>();
+  if (options.count("whole")) lora.targets.insert({mdl::Target::embed_tokens, mdl::Target::lm_head});
   if (options.count("adapter")) {
     const std::filesystem::path adapter = options["adapter"].as<std::string>();
     mdl::attach_lora(*model, lora, 0);
@@ -63,15 +65,19 @@ int run(const po::variables_map& options) {
   }
 
   model->train(options.count("eval") == 0);
+  model->set_gradient_checkpointing(options.count("checkpointing") != 0);
   mdl::NamedTensors out;
   const at::Tensor loss = model->loss_sum(batch);
   out.emplace_back("loss", loss.detach());
   for (const auto& [layer, slot, name] : mdl::tensor_slots(*model)) {
     if (name.find("running_") != std::string::npos) out.emplace_back(slot.name, slot.tensor->clone());
-    if (slot.tensor->requires_grad()) throw mdl::Error("the frozen tensor " + name + " requires a gradient");
+    if (slot.tensor->requires_grad() && !options.count("whole"))
+      throw mdl::Error("the frozen tensor " + name + " requires a gradient");
   }
   if (loss.requires_grad()) loss.backward();
+  std::string order;
   for (const auto& [name, tensor] : mdl::lora_parameters(*model)) {
+    order += name + "\n";
     if (!tensor.grad().defined()) throw mdl::Error("no gradient for " + name);
     out.emplace_back("grad." + name, tensor.grad());
   }
@@ -83,7 +89,7 @@ int run(const po::variables_map& options) {
   out.emplace_back("encoded",
                    laid_out(model->encode(batch).detach(), plan.pieces, batch.input_values.size(0), patches));
   out.emplace_back("logits", model->logits(batch).detach());
-  mdl::save_safetensors(options["out"].as<std::string>(), out);
+  mdl::save_safetensors(options["out"].as<std::string>(), out, {{"parameters", order}});
   return 0;
 }
 
@@ -94,8 +100,9 @@ int main(int argc, char** argv) {
   known.add_options()("checkpoint", po::value<std::string>()->required())(
       "batch", po::value<std::string>()->required())("adapter", po::value<std::string>())(
       "rank", po::value<int64_t>()->default_value(8))("alpha", po::value<double>()->default_value(32))(
-      "out", po::value<std::string>()->required())("eval", "")("bf16", "")("save-adapter", po::value<std::string>())(
-      "save-merged", po::value<std::string>())("shard-bytes", po::value<int64_t>()->default_value(5'000'000'000));
+      "out", po::value<std::string>()->required())("eval", "")("bf16", "")("checkpointing", "")("whole", "")(
+      "save-adapter", po::value<std::string>())("save-merged", po::value<std::string>())(
+      "shard-bytes", po::value<int64_t>()->default_value(5'000'000'000));
   try {
     po::variables_map options;
     po::store(po::parse_command_line(argc, argv, known), options);

@@ -3,6 +3,7 @@
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/linear.h>
 
+#include "worker/model/checkpoint_layer.hpp"
 #include "worker/model/index_tensor.hpp"
 
 namespace mdl {
@@ -28,6 +29,12 @@ at::Tensor EncoderBlock::forward(const at::Tensor& x, const std::vector<Sequence
   const auto qkv = qkv_->forward(norm1_->forward(x)).unflatten(1, {3, heads_, -1}).unbind(1);
   const at::Tensor h = x + proj_->forward(packed_attention(qkv[0], qkv[1], qkv[2], groups, /*causal=*/false));
   return h + fc2_->forward(at::gelu(fc1_->forward(norm2_->forward(h))));
+}
+
+std::vector<at::Tensor> EncoderBlock::trained() const {
+  std::vector<at::Tensor> tensors;
+  for (const auto& layer : {qkv_, proj_, fc1_, fc2_}) layer->collect_trained(tensors);
+  return tensors;
 }
 
 PatchEmbed::PatchEmbed(const AudioEncoderConfig& config, at::ScalarType dtype) {
@@ -62,7 +69,10 @@ at::Tensor DashengEncoder::forward(const at::Tensor& waveform, const std::vector
   }
   const auto groups = group_sequences(queries, keys);
   at::Tensor h = embed(mel, pieces);
-  for (const auto& block : blocks_) h = block->forward(h, groups);
+  for (const auto& block : blocks_) {
+    const auto run = [block, groups](const at::Tensor& x) { return block->forward(x, groups); };
+    h = gradient_checkpointing ? checkpoint_layer(run, h, block->trained()) : run(h);
+  }
   return norm_->forward(h);
 }
 

@@ -19,6 +19,8 @@ class EncoderBlock : public Layer {
   /// x [rows, dim], packed sequences.
   at::Tensor forward(const at::Tensor& x, const std::vector<SequenceGroup>& groups) const;
 
+  std::vector<at::Tensor> trained() const;  ///< the tensors that need gradients
+
  private:
   int64_t heads_;
   std::shared_ptr<LayerNorm> norm1_, norm2_;
@@ -44,6 +46,7 @@ class DashengEncoder : public Layer {
   /// waveform [batch, samples] float32 -> one row [dim] for each patch of `pieces`, in their order.
   at::Tensor forward(const at::Tensor& waveform, const std::vector<AudioPiece>& pieces);
 
+  bool gradient_checkpointing = false;  ///< recompute each block in the backward pass
   std::shared_ptr<MelFrontend> frontend;
   std::shared_ptr<MelBatchNorm> init_bn;
 

@@ -24,6 +24,12 @@ at::Tensor Linear::forward(const at::Tensor& x) const {
   return at::addmm(y.to(low.scalar_type()), low, adapter->b.t(), 1, adapter->scaling).to(y.scalar_type());
 }
 
+void Linear::collect_trained(std::vector<at::Tensor>& into) const {
+  if (!adapter) return;
+  into.push_back(adapter->a);
+  into.push_back(adapter->b);
+}
+
 void Linear::merge() {
   if (!adapter) return;
   const at::NoGradGuard no_grad;

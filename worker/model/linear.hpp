@@ -23,6 +23,9 @@ class Linear : public Layer {
   /// input is cast to float32, and the sum is cast back.
   at::Tensor forward(const at::Tensor& x) const;
 
+  /// Appends what is trained of this layer.
+  void collect_trained(std::vector<at::Tensor>& into) const;
+
   int64_t in_features() const { return weight.size(1); }
   int64_t out_features() const { return weight.size(0); }
 

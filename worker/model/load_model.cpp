@@ -1,3 +1,5 @@
+#include <ATen/ops/equal.h>
+
 #include <set>
 
 #include "common/error.hpp"
@@ -9,6 +11,7 @@ namespace mdl {
 namespace {
 
 constexpr const char* kHead = "decoder.lm_head.weight";
+constexpr const char* kEmbedding = "decoder.model.embed_tokens.weight";
 constexpr size_t kMostListed = 20;  ///< of each kind; a wrong checkpoint can differ in all of its 700 tensors
 
 /// Collects the faults of a checkpoint, to be told at once.
@@ -68,8 +71,10 @@ std::shared_ptr<MiDashengLM> load_model(const std::filesystem::path& folder, at:
   const SafetensorsFolder files(folder);
   auto model = std::make_shared<MiDashengLM>(config, dtype);
   const auto slots = tensor_slots(*model);
-  const bool tied = config.text.tie_word_embeddings;
-  check(slots, files, tied, folder);
+  check(slots, files, config.text.tie_word_embeddings, folder);
+  // As in transformers, a model that config.json ties is not when its file holds two weights that differ.
+  const bool tied = config.text.tie_word_embeddings &&
+                    (!files.contains(kHead) || at::equal(files.tensor(kHead), files.tensor(kEmbedding)));
   for (const auto& [layer, slot, name] : slots) {
     if (tied && name == kHead) continue;
     const at::Tensor value = files.contains(name) ? files.tensor(name) : *slot.tensor;

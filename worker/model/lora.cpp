@@ -24,8 +24,17 @@ const char* pattern_of(Target target) {
       return R"(^audio_projector\.net\.(0|2)$)";
     case Target::decoder:
       return R"(^decoder\.model\.layers\.\d+\.(self_attn|mlp)\.(up|gate|down)_proj$)";
+    case Target::embed_tokens:
+    case Target::lm_head:
+      break;
   }
   return "";
+}
+
+/// Marks a weight as trained. A tied one gets memory of its own first.
+void train_whole(at::Tensor& weight, const at::Tensor& tied_to) {
+  if (weight.is_same(tied_to)) weight = weight.clone();
+  weight.set_requires_grad(true);
 }
 
 struct NamedLinear {
@@ -45,18 +54,33 @@ std::vector<NamedLinear> linear_layers(MiDashengLM& model) {
 
 std::string target_modules_pattern(const std::set<Target>& targets) {
   std::string pattern;
-  for (const Target target : targets) pattern += (pattern.empty() ? "" : "|") + std::string(pattern_of(target));
+  for (const Target target : targets) {
+    const std::string part = pattern_of(target);
+    if (!part.empty()) pattern += (pattern.empty() ? "" : "|") + part;
+  }
   return pattern;
+}
+
+std::vector<std::string> modules_to_save(const std::set<Target>& targets) {
+  std::vector<std::string> names;
+  if (targets.count(Target::embed_tokens)) names.emplace_back("embed_tokens");
+  if (targets.count(Target::lm_head)) names.emplace_back("lm_head");
+  return names;
 }
 
 void attach_lora(MiDashengLM& model, const LoraConfig& config, uint64_t seed) {
   if (config.rank < 1)
     throw UsageError(str_cat("a LoRA rank of ", config.rank, " is impossible; it must be at least 1"));
-  const std::regex wanted(target_modules_pattern(config.targets));
+  if (!(config.dropout >= 0 && config.dropout < 1)) {
+    throw UsageError(
+        str_cat("a LoRA dropout of ", config.dropout, " is impossible; it must be at least 0 and below 1"));
+  }
+  const std::string pattern = target_modules_pattern(config.targets);
+  const std::regex wanted(pattern);
   at::Generator generator = at::detail::createCPUGenerator(seed);
   int64_t attached = 0;
   for (const auto& [name, layer] : linear_layers(model)) {
-    if (config.targets.empty() || !std::regex_match(name, wanted)) continue;
+    if (pattern.empty() || !std::regex_match(name, wanted)) continue;
     const at::Device device = layer->weight.device();
     const bool meta = device.is_meta();
     const auto options = at::TensorOptions().dtype(at::kFloat).device(meta ? at::kMeta : at::kCPU);
@@ -71,16 +95,30 @@ void attach_lora(MiDashengLM& model, const LoraConfig& config, uint64_t seed) {
     layer->adapter = std::move(adapter);
     ++attached;
   }
-  if (attached == 0) throw UsageError("no layer of the model is a training target", "Name one in --train-target.");
+  if (attached == 0) {
+    throw UsageError("no layer of the model gets an adapter", "Name encoder, projector or decoder in --train-target.");
+  }
+  auto& decoder = *model.decoder;
+  if (config.targets.count(Target::embed_tokens)) train_whole(decoder.embed_tokens->weight, decoder.lm_head->weight);
+  if (config.targets.count(Target::lm_head)) train_whole(decoder.lm_head->weight, decoder.embed_tokens->weight);
 }
 
 NamedTensors lora_parameters(MiDashengLM& model) {
   NamedTensors parameters;
+  const auto add_whole = [&](const char* name, const at::Tensor& weight) {
+    if (weight.requires_grad()) parameters.emplace_back("base_model.model." + std::string(name) + ".weight", weight);
+  };
+  bool embedding_added = false;
   for (const auto& [name, layer] : linear_layers(model)) {
+    if (!embedding_added && name.rfind("decoder.", 0) == 0) {  // it comes before the decoder's layers
+      add_whole("decoder.model.embed_tokens", model.decoder->embed_tokens->weight);
+      embedding_added = true;
+    }
     if (!layer->adapter) continue;
     parameters.emplace_back("base_model.model." + name + ".lora_A.weight", layer->adapter->a);
     parameters.emplace_back("base_model.model." + name + ".lora_B.weight", layer->adapter->b);
   }
+  add_whole("decoder.lm_head", model.decoder->lm_head->weight);
   return parameters;
 }
 
@@ -112,6 +150,8 @@ void load_lora(MiDashengLM& model, const std::filesystem::path& adapter_file) {
 
 void merge_lora(MiDashengLM& model) {
   for (const auto& [name, layer] : linear_layers(model)) layer->merge();
+  model.decoder->embed_tokens->weight.set_requires_grad(false);
+  model.decoder->lm_head->weight.set_requires_grad(false);
 }
 
 ParameterCounts count_parameters(MiDashengLM& model) {

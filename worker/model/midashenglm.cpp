@@ -36,6 +36,11 @@ void MiDashengLM::use_running_statistics(bool enabled) {
   audio_encoder->init_bn->always_use_running_statistics = enabled;
 }
 
+void MiDashengLM::set_gradient_checkpointing(bool enabled) {
+  audio_encoder->gradient_checkpointing = enabled;
+  decoder->gradient_checkpointing = enabled;
+}
+
 BatchLayout MiDashengLM::layout(const Batch& batch) const {
   int64_t frames = 0;
   if (batch.input_values.defined()) {
@@ -60,7 +65,7 @@ at::Tensor MiDashengLM::encode(const Batch& batch) {
   return audio_encoder->forward(batch.input_values, layout(batch).pieces);
 }
 
-at::Tensor MiDashengLM::hidden_states(const Batch& batch, const BatchLayout& plan) {
+at::Tensor MiDashengLM::hidden_states(const Batch& batch, const BatchLayout& plan, const at::Tensor& rows) {
   const at::Device place = device();
   at::Tensor h = decoder->embed(index_tensor(plan.token_ids, place));
   if (!plan.clips.empty()) {
@@ -70,7 +75,7 @@ at::Tensor MiDashengLM::hidden_states(const Batch& batch, const BatchLayout& pla
     h = h.index_copy(0, index_tensor(plan.audio_rows, place), audio.to(h.scalar_type()));
   }
   const auto groups = group_sequences(plan.row_lengths, plan.row_lengths);
-  return decoder->forward(h, index_tensor(plan.positions, place), groups);
+  return decoder->forward(h, index_tensor(plan.positions, place), groups, rows);
 }
 
 at::Tensor MiDashengLM::logits(const Batch& batch) {
@@ -84,9 +89,8 @@ at::Tensor MiDashengLM::logits(const Batch& batch) {
 at::Tensor MiDashengLM::loss_sum(const Batch& batch) {
   if (!batch.labels.defined()) throw Error("batch: the loss needs labels");
   const BatchLayout plan = layout(batch);
-  const at::Tensor hidden = hidden_states(batch, plan);
-  const at::Tensor predicting = hidden.index_select(0, index_tensor(plan.predicting_rows, device()));
-  return token_loss_sum(predicting, decoder->lm_head->weight, index_tensor(plan.targets, device()));
+  const at::Tensor hidden = hidden_states(batch, plan, index_tensor(plan.predicting_rows, device()));
+  return token_loss_sum(hidden, decoder->lm_head->weight, index_tensor(plan.targets, device()));
 }
 
 }  // namespace mdl

@@ -54,6 +54,10 @@ class MiDashengLM : public Layer {
   /// true: init_bn uses its running statistics in train mode too and leaves them unchanged. Default false, as Python.
   void use_running_statistics(bool enabled);
 
+  /// true: each encoder block and decoder layer is run again in the backward pass instead of keeping what it computed.
+  /// The same losses and gradients, less memory, more time. Default false.
+  void set_gradient_checkpointing(bool enabled);
+
   const ModelConfig& config() const { return config_; }
   at::ScalarType dtype() const { return dtype_; }
   at::Device device() const;
@@ -63,8 +67,8 @@ class MiDashengLM : public Layer {
   std::shared_ptr<QwenDecoder> decoder;
 
  private:
-  /// Final hidden states of the packed tokens, [layout.tokens, hidden].
-  at::Tensor hidden_states(const Batch& batch, const BatchLayout& layout);
+  /// Final hidden states of the packed tokens, [layout.tokens, hidden], or with `rows` of some of them.
+  at::Tensor hidden_states(const Batch& batch, const BatchLayout& layout, const at::Tensor& rows = {});
 
   ModelConfig config_;
   at::ScalarType dtype_;

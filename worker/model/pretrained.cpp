@@ -52,9 +52,17 @@ void copy_companions(const fs::path& source, const fs::path& target) {
   }
 }
 
-void write_config(const fs::path& source, const fs::path& target, at::ScalarType dtype) {
+bool is_tied(const MiDashengLM& model) {
+  return model.decoder->lm_head->weight.is_same(model.decoder->embed_tokens->weight);
+}
+
+void write_config(const fs::path& source, const fs::path& target, const MiDashengLM& model) {
   auto config = ordered_json::parse(read_text(source / "config.json"));
-  const char* name = dtype == at::kBFloat16 ? "bfloat16" : "float32";
+  const char* name = model.dtype() == at::kBFloat16 ? "bfloat16" : "float32";
+  if (model.config().text.tie_word_embeddings && !is_tied(model)) {
+    config["tie_word_embeddings"] = false;
+    config["text_config"]["tie_word_embeddings"] = false;
+  }
   config["dtype"] = name;
   for (auto* part : {&config, &config["text_config"]}) {  // transformers 4 reads torch_dtype
     for (const char* key : {"dtype", "torch_dtype"}) {
@@ -67,7 +75,7 @@ void write_config(const fs::path& source, const fs::path& target, at::ScalarType
 NamedTensors checkpoint_tensors(MiDashengLM& model) {
   NamedTensors tensors;
   for (const auto& [layer, slot, name] : tensor_slots(model)) {
-    if (model.config().text.tie_word_embeddings && name == "decoder.lm_head.weight") continue;
+    if (is_tied(model) && name == "decoder.lm_head.weight") continue;
     tensors.emplace_back(name, *slot.tensor);
   }
   return tensors;
@@ -139,7 +147,7 @@ void save_adapter(MiDashengLM& model, const LoraConfig& config, const fs::path& 
       {"init_lora_weights", true},
       {"lora_alpha", plain_number(config.alpha)},
       {"lora_dropout", plain_number(config.dropout)},
-      {"modules_to_save", ordered_json::array()},
+      {"modules_to_save", modules_to_save(config.targets)},
       {"peft_type", "LORA"},
       {"r", config.rank},
       {"target_modules", target_modules_pattern(config.targets)},
@@ -159,7 +167,7 @@ void save_merged(MiDashengLM& model, const fs::path& source_folder, const fs::pa
   make_folder(unfinished);
   try {
     copy_companions(source_folder, unfinished);
-    write_config(source_folder, unfinished, model.dtype());
+    write_config(source_folder, unfinished, model);
     write_weights(checkpoint_tensors(model), unfinished, static_cast<size_t>(shard_bytes));
     publish(unfinished, target);
   } catch (...) {

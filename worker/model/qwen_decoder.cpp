@@ -6,6 +6,8 @@
 #include <ATen/ops/pow.h>
 #include <ATen/ops/silu.h>
 
+#include "worker/model/checkpoint_layer.hpp"
+
 namespace mdl {
 namespace {
 
@@ -31,7 +33,7 @@ Embedding::Embedding(int64_t rows, int64_t dim, at::ScalarType dtype) {
 }
 
 at::Tensor Embedding::forward(const at::Tensor& ids) const {
-  return at::embedding(weight, ids);
+  return at::embedding(weight, ids, untrained_row.value_or(-1));
 }
 
 DecoderLayer::DecoderLayer(const TextConfig& config, at::ScalarType dtype) : config_(config) {
@@ -60,11 +62,18 @@ DecoderLayer::DecoderLayer(const TextConfig& config, at::ScalarType dtype) : con
   post_norm_ = register_module("post_attention_layernorm", norm(hidden));
 }
 
-at::Tensor DecoderLayer::forward(const at::Tensor& x, const RopeAngles& rope,
-                                 const std::vector<SequenceGroup>& groups) const {
-  const at::Tensor h = x + attention(input_norm_->forward(x), rope, groups);
+at::Tensor DecoderLayer::forward(const at::Tensor& x, const RopeAngles& rope, const std::vector<SequenceGroup>& groups,
+                                 const at::Tensor& rows) const {
+  const auto kept = [&](const at::Tensor& all) { return rows.defined() ? all.index_select(0, rows) : all; };
+  const at::Tensor h = kept(x) + o_->forward(kept(attention(input_norm_->forward(x), rope, groups)));
   const at::Tensor n = post_norm_->forward(h);
   return h + down_->forward(at::silu(gate_->forward(n)) * up_->forward(n));
+}
+
+std::vector<at::Tensor> DecoderLayer::trained() const {
+  std::vector<at::Tensor> tensors;
+  for (const auto& layer : {q_, k_, v_, o_, gate_, up_, down_}) layer->collect_trained(tensors);
+  return tensors;
 }
 
 at::Tensor DecoderLayer::attention(const at::Tensor& x, const RopeAngles& rope,
@@ -76,13 +85,14 @@ at::Tensor DecoderLayer::attention(const at::Tensor& x, const RopeAngles& rope,
     query = q_norm_->forward(query);
     key = k_norm_->forward(key);
   }
-  return o_->forward(packed_attention(rotated(query, rope), rotated(key, rope), value, groups, /*causal=*/true));
+  return packed_attention(rotated(query, rope), rotated(key, rope), value, groups, /*causal=*/true);
 }
 
 QwenDecoder::QwenDecoder(const TextConfig& config, at::ScalarType dtype) : config_(config) {
   auto model = register_module("model", std::make_shared<Layer>());
   embed_tokens =
       model->register_module("embed_tokens", std::make_shared<Embedding>(config.vocab_size, config.hidden_size, dtype));
+  embed_tokens->untrained_row = config.pad_token_id;
   auto layers = model->register_module("layers", std::make_shared<Layer>());
   for (int64_t i = 0; i < config.num_layers; ++i) {
     layers_.push_back(layers->register_module(std::to_string(i), std::make_shared<DecoderLayer>(config, dtype)));
@@ -92,10 +102,14 @@ QwenDecoder::QwenDecoder(const TextConfig& config, at::ScalarType dtype) : confi
 }
 
 at::Tensor QwenDecoder::forward(const at::Tensor& embeddings, const at::Tensor& positions,
-                                const std::vector<SequenceGroup>& groups) const {
+                                const std::vector<SequenceGroup>& groups, const at::Tensor& rows) const {
   const auto rope = rope_angles(positions, config_.head_dim, config_.rope_theta, embeddings.scalar_type());
   at::Tensor h = embeddings;
-  for (const auto& layer : layers_) h = layer->forward(h, rope, groups);
+  for (const auto& layer : layers_) {
+    const at::Tensor wanted = layer == layers_.back() ? rows : at::Tensor();
+    const auto run = [=](const at::Tensor& x) { return layer->forward(x, rope, groups, wanted); };
+    h = gradient_checkpointing ? checkpoint_layer(run, h, layer->trained()) : run(h);
+  }
   return norm_->forward(h);
 }
 
