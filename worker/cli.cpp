@@ -1,9 +1,17 @@
 #include "worker/cli.hpp"
 
+#include <c10/util/Exception.h>
+
+#include <csignal>
 #include <iostream>
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/error_file.hpp"
+#include "worker/nearest_name.hpp"
+#include "worker/train_command.hpp"
+#include "worker/training/stop_signal.hpp"
+#include "worker/training/worker_environment.hpp"
 
 namespace mdl {
 namespace {
@@ -24,9 +32,9 @@ Options:
   --version         the version
 )";
 
-}  // namespace
+const std::vector<std::string> kCommands = {"train", "convert-dataset", "inference", "info"};
 
-int run_toolkit(const std::vector<std::string>& arguments) {
+int dispatch(const std::vector<std::string>& arguments) {
   if (arguments.empty()) throw UsageError("no command given", "Try: mdl-toolkit --help");
   const std::string& command = arguments.front();
   if (command == "--help" || command == "-h") {
@@ -37,11 +45,46 @@ int run_toolkit(const std::vector<std::string>& arguments) {
     std::cout << "mdl-toolkit " << MDL_VERSION << '\n';
     return 0;
   }
-  for (const char* later : {"train", "convert-dataset", "inference", "info"}) {
+  if (command == "train") return run_train({arguments.begin() + 1, arguments.end()});
+  for (const std::string& later : kCommands) {
     if (command == later) throw UsageError(str_cat("mdl-toolkit ", later, " is not yet supported"));
   }
+  const std::string nearest = nearest_name(command, kCommands);
   throw UsageError(str_cat("unknown command \"", command, "\""),
-                   "The commands are: train, convert-dataset, inference, info.");
+                   nearest.empty() ? "The commands are: train, convert-dataset, inference, info."
+                                   : str_cat("Did you mean ", nearest, "?"));
+}
+
+/// One write, so that the messages of several ranks do not mix.
+int report(const std::string& message, int exit_code) {
+  const auto rank = lookup_environment("RANK");
+  std::cout << std::flush;
+  std::cerr << str_cat("mdl-toolkit: error: ", rank ? str_cat("rank ", *rank, ": ") : "", message, "\n") << std::flush;
+  write_error_file(message);
+  return exit_code;
+}
+
+}  // namespace
+
+int run_toolkit(const std::vector<std::string>& arguments) {
+  try {
+    return dispatch(arguments);
+  } catch (const StoppedBySignal& stop) {
+    std::cout << std::flush;
+    std::signal(stop.signal, SIG_DFL);
+    std::raise(stop.signal);
+    return 128 + stop.signal;  // only where the signal is blocked
+  } catch (const Error& error) {
+    return report(error.what(), error.exit_code());
+  } catch (const c10::OutOfMemoryError& error) {
+    return report(str_cat("out of memory: ", error.what_without_backtrace(), "\n  A smaller --batch-size needs less; ",
+                          "--gradient-accumulation-steps keeps the number of clips in a step."),
+                  kExitFailure);
+  } catch (const c10::Error& error) {  // its what() would add a C++ stack trace
+    return report(error.what_without_backtrace(), kExitFailure);
+  } catch (const std::exception& error) {
+    return report(error.what(), kExitFailure);
+  }
 }
 
 }  // namespace mdl

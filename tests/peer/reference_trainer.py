@@ -1,0 +1,62 @@
+"""Trains as the Python mdl-toolkit does, but from a given adapter: Hugging Face's Trainer over the tool's own collator and arguments.
+
+The tool itself always starts from a fresh random adapter, so its losses cannot be compared step by step with another program's.
+Alone or as a worker of torchrun (with ACCELERATE_USE_CPU=1). Rank 0 leaves trainer_state.json in OUTPUT/checkpoint-LAST.
+"""
+
+import argparse
+import functools
+from pathlib import Path
+
+import torch
+from datasets import load_from_disk
+from mdl_toolkit.convert_dataset import padding
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.trainer import Trainer
+from transformers.training_args import TrainingArguments
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--adapter", type=Path, required=True)
+    parser.add_argument("--train", type=Path, required=True)
+    parser.add_argument("--eval", type=Path)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--batch-norm", choices=["train", "eval"], default="train")
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--accumulation", type=int, default=1)
+    parser.add_argument("--epochs", type=float, default=1.0)
+    parser.add_argument("--lr", type=float, default=1e-4)
+    parser.add_argument("--warmup-steps", type=int, default=0)
+    parser.add_argument("--eval-steps", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=42)
+    arguments = parser.parse_args()
+
+    tokenizer = AutoTokenizer.from_pretrained(arguments.model, trust_remote_code=True)
+    model = AutoModelForCausalLM.from_pretrained(arguments.model, trust_remote_code=True, dtype=torch.float32)
+    model = PeftModel.from_pretrained(model, arguments.adapter, is_trainable=True)
+    if arguments.batch_norm == "eval":
+        norm = model.get_base_model().audio_encoder.init_bn
+        norm.eval()
+        norm.train = lambda mode=True: norm
+
+    trainer = Trainer(
+        model=model,
+        args=TrainingArguments(
+            output_dir=str(arguments.output), per_device_train_batch_size=arguments.batch_size,
+            per_device_eval_batch_size=arguments.batch_size, gradient_accumulation_steps=arguments.accumulation,
+            learning_rate=arguments.lr, num_train_epochs=arguments.epochs, warmup_steps=arguments.warmup_steps,
+            eval_strategy="steps" if arguments.eval else "no", eval_steps=arguments.eval_steps, logging_steps=1,
+            save_steps=100000, seed=arguments.seed, report_to=[], dataloader_pin_memory=False, gradient_checkpointing=True,
+            gradient_checkpointing_kwargs={"use_reentrant": False}),
+        data_collator=functools.partial(padding, tokenizer=tokenizer, dtype=torch.float32, device=model.device),
+        train_dataset=load_from_disk(str(arguments.train)),
+        eval_dataset=load_from_disk(str(arguments.eval)) if arguments.eval else None,
+    )
+    trainer.train()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+#include <catch2/catch.hpp>
+
+#include "worker/training/progress.hpp"
+#include "worker/training/run_state.hpp"
+
+using namespace mdl;
+
+TEST_CASE("a piped line has the Trainer's form") {
+  CHECK(format_metrics({{"loss", 7.711982250213623},
+                        {"grad_norm", 1.0846879482269287},
+                        {"learning_rate", 8.888888888888889e-05},
+                        {"epoch", 1.0}}) ==
+        "{'loss': '7.712', 'grad_norm': '1.085', 'learning_rate': '8.889e-05', 'epoch': '1'}");
+}
+
+TEST_CASE("the state keeps logged numbers in full precision") {
+  RunState state;
+  state.step = 3;
+  state.log({{"loss", 7.711982250213623}});
+  const auto json = nlohmann::json::parse(state.to_json());
+  CHECK(json["log_history"][0]["loss"] == 7.711982250213623);
+  CHECK(json["log_history"][0]["step"] == 3);
+  CHECK(json["global_step"] == 3);
+}

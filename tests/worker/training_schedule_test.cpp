@@ -1,0 +1,52 @@
+#include <catch2/catch.hpp>
+
+#include "worker/training/schedule.hpp"
+
+using namespace mdl;
+
+TEST_CASE("the learning rate falls linearly to zero") {
+  CHECK(linear_learning_rate(1e-4, 0, 0, 9) == Approx(1e-4));
+  CHECK(linear_learning_rate(1e-4, 1, 0, 9) == Approx(8.888888888888889e-05));
+  CHECK(linear_learning_rate(1e-4, 8, 0, 9) == Approx(1.1111111111111112e-05));
+  CHECK(linear_learning_rate(1e-4, 9, 0, 9) == 0);
+}
+
+TEST_CASE("warm-up starts at zero and reaches the full rate") {
+  CHECK(linear_learning_rate(1.0, 0, 4, 10) == 0);
+  CHECK(linear_learning_rate(1.0, 2, 4, 10) == Approx(0.5));
+  CHECK(linear_learning_rate(1.0, 4, 4, 10) == Approx(1.0));
+  CHECK(linear_learning_rate(1.0, 7, 4, 10) == Approx(0.5));
+}
+
+TEST_CASE("a warm-up longer than the run never reaches the full rate") {
+  CHECK(linear_learning_rate(1.0, 4, 10, 5) == Approx(0.4));
+}
+
+TEST_CASE("the last step of an epoch takes the micro-batches that are left") {
+  const Plan plan = plan_steps(9, 4, 1.0);
+  CHECK(plan.steps_per_epoch == 3);
+  CHECK(plan.total_steps == 3);
+  CHECK(micro_batches(plan, 4, 0) == 4);
+  CHECK(micro_batches(plan, 4, 2) == 1);
+}
+
+TEST_CASE("a fraction of an epoch ends a run inside it") {
+  CHECK(plan_steps(9, 1, 0.5).total_steps == 5);
+  CHECK(plan_steps(9, 1, 1.5).total_steps == 14);
+  CHECK(plan_steps(9, 1, 1.5).epochs == 2);
+}
+
+TEST_CASE("an interval is a number of steps or a fraction of all") {
+  CHECK(StepInterval{500}.resolve(9) == 500);
+  CHECK(StepInterval{1}.resolve(9) == 1);
+  CHECK(StepInterval{0.25}.resolve(9) == 3);
+  CHECK(StepInterval{0}.resolve(9) == 0);
+}
+
+TEST_CASE("the last step is always due") {
+  CHECK(is_due(4, 2, 9));
+  CHECK_FALSE(is_due(5, 2, 9));
+  CHECK(is_due(9, 2, 9));
+  CHECK(is_due(9, 0, 9));
+  CHECK_FALSE(is_due(4, 0, 9));
+}

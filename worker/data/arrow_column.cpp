@@ -1,0 +1,91 @@
+#include "worker/data/arrow_column.hpp"
+
+#include <arrow/api.h>
+
+#include <algorithm>
+
+namespace mdl {
+namespace {
+
+template <typename ArrayType>
+std::vector<int64_t> widen(const arrow::Array& values, int64_t begin, int64_t end) {
+  const auto* raw = static_cast<const ArrayType&>(values).raw_values();
+  return {raw + begin, raw + end};
+}
+
+}  // namespace
+
+std::optional<ListColumn> ListColumn::of(std::shared_ptr<arrow::Array> array) {
+  ListColumn column;
+  if (array->type_id() == arrow::Type::LIST) {
+    column.values_ = static_cast<const arrow::ListArray&>(*array).values();
+  } else if (array->type_id() == arrow::Type::LARGE_LIST) {
+    column.values_ = static_cast<const arrow::LargeListArray&>(*array).values();
+    column.large_ = true;
+  } else {
+    return std::nullopt;
+  }
+  column.array_ = std::move(array);
+  return column;
+}
+
+int64_t ListColumn::begin(int64_t row) const {
+  return large_ ? static_cast<const arrow::LargeListArray&>(*array_).value_offset(row)
+                : static_cast<const arrow::ListArray&>(*array_).value_offset(row);
+}
+
+int64_t ListColumn::end(int64_t row) const {
+  return begin(row + 1);
+}
+
+bool ListColumn::is_null(int64_t row) const {
+  return array_->IsNull(row);
+}
+
+bool holds_integers(const arrow::DataType& type) {
+  switch (type.id()) {
+    case arrow::Type::BOOL:
+    case arrow::Type::INT8:
+    case arrow::Type::INT16:
+    case arrow::Type::INT32:
+    case arrow::Type::INT64:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::vector<int64_t> read_integers(const arrow::Array& values, int64_t begin, int64_t end) {
+  switch (values.type_id()) {
+    case arrow::Type::INT8:
+      return widen<arrow::Int8Array>(values, begin, end);
+    case arrow::Type::INT16:
+      return widen<arrow::Int16Array>(values, begin, end);
+    case arrow::Type::INT32:
+      return widen<arrow::Int32Array>(values, begin, end);
+    case arrow::Type::INT64:
+      return widen<arrow::Int64Array>(values, begin, end);
+    default: {
+      std::vector<int64_t> bits;  // a column of 0 and 1 may be stored as bool
+      for (int64_t i = begin; i < end; ++i) bits.push_back(static_cast<const arrow::BooleanArray&>(values).Value(i));
+      return bits;
+    }
+  }
+}
+
+bool holds_waveform(const arrow::DataType& type) {
+  return type.id() == arrow::Type::FLOAT || type.id() == arrow::Type::DOUBLE || type.id() == arrow::Type::INT16;
+}
+
+Waveform read_waveform(const arrow::Array& values, int64_t begin, int64_t end) {
+  const auto count = static_cast<size_t>(end - begin);
+  if (values.type_id() == arrow::Type::FLOAT) {
+    return std::span<const float>(static_cast<const arrow::FloatArray&>(values).raw_values() + begin, count);
+  }
+  if (values.type_id() == arrow::Type::INT16) {
+    return std::span<const int16_t>(static_cast<const arrow::Int16Array&>(values).raw_values() + begin, count);
+  }
+  return std::span<const double>(static_cast<const arrow::DoubleArray&>(values).raw_values() + begin, count);
+}
+
+}  // namespace mdl

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <boost/program_options/variables_map.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "worker/training/schedule.hpp"
+
+namespace mdl {
+
+/// Throws UsageError: "--option value: expected …".
+[[noreturn]] void reject_value(const std::string& option, const std::string& value, const std::string& expected);
+
+/// The values of a parsed command line, read with their types as pydantic reads them for the Python tool. Every option
+/// was declared as a list of texts; of a single-valued option the last one counts. A value that cannot be read is a
+/// UsageError naming option and value. The readers that take a target leave it alone when the option was not given.
+class OptionValues {
+ public:
+  explicit OptionValues(const boost::program_options::variables_map& given) : given_(given) {}
+
+  std::optional<std::string> text(const std::string& name) const;
+
+  /// Repeated options, values separated by commas, and JSON lists, joined.
+  std::optional<std::vector<std::string>> list(const std::string& name) const;
+
+  /// Throws when the option is missing or empty.
+  std::filesystem::path required_path(const std::string& name) const;
+
+  /// A whole number from `least`.
+  void integer(const std::string& name, int64_t least, auto& target) const {
+    if (const auto number = read_integer(name, least)) target = *number;
+  }
+
+  /// A finite number above `above`.
+  void number(const std::string& name, double above, double& target) const;
+
+  void interval(const std::string& name, bool may_be_zero, StepInterval& target) const;
+
+  /// true/false, 1/0, yes/no, on/off, t/f, y/n in any case.
+  std::optional<bool> boolean(const std::string& name) const;
+
+ private:
+  std::optional<int64_t> read_integer(const std::string& name, int64_t least) const;
+
+  const boost::program_options::variables_map& given_;
+};
+
+}  // namespace mdl

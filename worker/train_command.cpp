@@ -1,0 +1,117 @@
+#include "worker/train_command.hpp"
+
+#include <torch/torch.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+
+#include "common/error.hpp"
+#include "common/log.hpp"
+#include "common/str_cat.hpp"
+#include "worker/data/dataset_folder.hpp"
+#include "worker/data/pad_token.hpp"
+#include "worker/model_folder.hpp"
+#include "worker/train_options.hpp"
+#include "worker/training/checkpoint.hpp"
+#include "worker/training/trainer.hpp"
+
+namespace mdl {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kAdapterWeights = "adapter_model.safetensors";
+
+/// Throws when OUTPUT cannot be made or written to, without making it: a run that fails a later check leaves nothing.
+void check_output(const fs::path& output) {
+  fs::path existing = fs::absolute(output).lexically_normal();
+  while (!fs::exists(existing)) existing = existing.parent_path();
+  if (!fs::is_directory(existing)) {
+    throw UsageError(str_cat("--output ", output.string(), ": ", existing.string(), " is a file, not a folder"));
+  }
+  if (::access(existing.c_str(), W_OK | X_OK) != 0) {
+    throw UsageError(str_cat("--output ", output.string(), ": ", describe_errno("cannot write to", existing, errno)));
+  }
+}
+
+/// What all workers must agree on; see ProcessGroup::require_same.
+std::string facts(const TrainOptions& options, int64_t train_rows, int64_t eval_rows, at::ScalarType dtype) {
+  std::string targets;
+  for (const Target target : options.lora.targets) targets += std::to_string(static_cast<int>(target));
+  return str_cat("--lora-rank ", options.lora.rank, "\n--lora-alpha ", options.lora.alpha, "\n--train-target ", targets,
+                 "\n--lr ", options.learning_rate, "\n--num-epochs ", options.epochs, "\n--warmup-steps ",
+                 options.warmup_steps, "\n--batch-size ", options.batch_size, "\n--gradient-accumulation-steps ",
+                 options.accumulation_steps, "\n--seed ", options.seed, "\n--eval-steps ", options.eval_steps.value,
+                 "\n--eval-batch-size ", options.eval_batch_size.value_or(options.batch_size), "\n--bf16 ",
+                 dtype == at::kBFloat16, "\n--batch-norm ", static_cast<int>(options.batch_norm),
+                 "\na training dataset of ", train_rows, " rows\nan evaluation dataset of ", eval_rows, " rows\n");
+}
+
+void announce(const ProcessGroup& group, at::Device device) {
+  if (!group.is_first() || device.is_cuda()) return;
+  log::warning("no CUDA device: training on the CPU",
+               group.is_alone() ? "" : str_cat(" in ", group.world_size(), " processes joined by Gloo"));
+}
+
+void print_parameter_counts(MiDashengLM& model) {
+  const ParameterCounts counts = count_parameters(model);
+  std::printf("trainable params: %lld || all params: %lld || trainable%%: %.4f\n",
+              static_cast<long long>(counts.trainable), static_cast<long long>(counts.all),
+              100.0 * static_cast<double>(counts.trainable) / static_cast<double>(counts.all));
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int run_train(const std::vector<std::string>& arguments) {
+  if (std::find_if(arguments.begin(), arguments.end(),
+                   [](const std::string& a) { return a == "--help" || a == "-h"; }) != arguments.end()) {
+    std::cout << train_help();
+    return 0;
+  }
+  const TrainOptions options = parse_train_options(arguments);
+  const auto environment = read_worker_environment();
+  const at::Device device = choose_device(environment);
+  const at::ScalarType dtype = options.bf16.value_or(prefers_bf16(device)) ? at::kBFloat16 : at::kFloat;
+
+  const fs::path model_folder = find_model_folder(options.model_name);
+  load_config(model_folder);
+  const int64_t pad_token_id = read_pad_token_id(model_folder);
+  const DatasetFolder train_data(options.train_dataset);
+  std::optional<DatasetFolder> eval_data;
+  if (options.eval_dataset) eval_data.emplace(*options.eval_dataset);
+  if (options.initial_adapter && !fs::exists(*options.initial_adapter / kAdapterWeights)) {
+    throw UsageError(
+        str_cat("--initial-adapter ", options.initial_adapter->string(), ": no ", kAdapterWeights, " there"));
+  }
+  check_output(options.output);
+
+  ProcessGroup group = environment && environment->world_size > 1 ? ProcessGroup(*environment, device) : ProcessGroup();
+  group.require_same(facts(options, train_data.size(), eval_data ? eval_data->size() : 0, dtype));
+  announce(group, device);
+
+  torch::manual_seed(options.seed);
+  const auto model = load_model(model_folder, dtype, device);
+  attach_lora(*model, options.lora, options.seed);
+  if (options.initial_adapter) load_lora(*model, *options.initial_adapter / kAdapterWeights);
+  if (group.is_first()) print_parameter_counts(*model);
+
+  Trainer({.options = options,
+           .model_folder = model_folder,
+           .model = *model,
+           .train_data = train_data,
+           .eval_data = eval_data ? &*eval_data : nullptr,
+           .group = group,
+           .pad_token_id = pad_token_id})
+      .train();
+  if (group.is_first()) {
+    const fs::path final_folder = save_final(options.output, *model, options.lora, model_folder, options.merge_lora);
+    std::cout << "saved " << final_folder.string() << std::endl;
+  }
+  return 0;
+}
+
+}  // namespace mdl

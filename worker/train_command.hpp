@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace mdl {
+
+/// `mdl-toolkit train ARGUMENTS`. Everything that can be checked (options, folders, every row of the datasets, the
+/// environment of the launcher) is checked before other workers are waited for and before the model is loaded.
+/// Returns the exit code. Throws UsageError, Error, StoppedBySignal.
+int run_train(const std::vector<std::string>& arguments);
+
+}  // namespace mdl

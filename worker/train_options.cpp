@@ -1,0 +1,175 @@
+#include "worker/train_options.hpp"
+
+#include <boost/program_options.hpp>
+#include <map>
+#include <sstream>
+
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "worker/nearest_name.hpp"
+#include "worker/option_values.hpp"
+
+namespace mdl {
+namespace {
+
+namespace po = boost::program_options;
+
+/// Options of the Python tool that are still to come, with the value that asks for what happens anyway.
+const std::map<std::string, std::string>& unsupported_options() {
+  static const std::map<std::string, std::string> options = {
+      {"from-modelscope", "false"},  {"lora-dropout", "0"}, {"gradient-checkpointing", "false"},
+      {"quantization", ""},          {"report-to", "[]"},   {"eval-accumulation-steps", ""},
+      {"system-prompt", ""},         {"user-prompt", ""},   {"base-dir", ""},
+      {"tokenizing-batch-size", ""}, {"num-workers", ""},   {"resume-from-checkpoint", "false"}};
+  return options;
+}
+
+struct OptionText {
+  const char* name;
+  const char* help;
+};
+
+/// Default in parentheses.
+constexpr OptionText kOptions[] = {
+    {"model-name",
+     "folder of the MiDashengLM checkpoint, or a name in the local Hugging Face cache (mispeech/midashenglm-7b)"},
+    {"train-dataset", "dataset folder to train on, as convert-dataset writes it (required)"},
+    {"eval-dataset", "dataset folder to evaluate on (none)"},
+    {"output", "folder for checkpoint-STEP/ and final/ (required)"},
+    {"lora-rank", "rank of the adapters (32)"},
+    {"lora-alpha", "the adapters' output is scaled by alpha / rank (32)"},
+    {"train-target",
+     "what gets adapters: encoder, projector, decoder; repeated, with commas, or a JSON list (all three)"},
+    {"initial-adapter", "PEFT adapter folder to start from (a fresh adapter)"},
+    {"lr", "learning rate at its highest (1e-4)"},
+    {"num-epochs", "passes over the data, may be a fraction (1.0)"},
+    {"warmup-steps", "steps in which the learning rate rises (0)"},
+    {"batch-size", "clips in a batch of each process (8)"},
+    {"gradient-accumulation-steps", "batches before the weights change (1)"},
+    {"bf16", "true, false or auto: base model in bfloat16 (auto: where the GPU has it)"},
+    {"batch-norm", "batch: normalise audio by the batch, as the Python tool; frozen: as the checkpoint does (batch)"},
+    {"seed", "decides the order of the data and fresh adapters (42)"},
+    {"eval-steps", "steps between evaluations; below 1 a fraction of all steps (500)"},
+    {"eval-batch-size", "clips in an evaluation batch of each process (batch-size)"},
+    {"save-steps", "steps between checkpoints; below 1 a fraction of all steps, 0 only the last (500)"},
+    {"save-total-limit", "checkpoints to keep, oldest removed first (all)"},
+    {"merge-lora", "true: final/ is a whole model; false: final/ is the adapter (true)"},
+};
+
+/// Every option takes text, any number of times; OptionValues makes sense of it.
+po::options_description describe() {
+  po::options_description options("Options", 110, 80);
+  options.add_options()("help,h", "this text");
+  for (const OptionText& option : kOptions) {
+    options.add_options()(option.name, po::value<std::vector<std::string>>()->value_name("VALUE"), option.help);
+  }
+  return options;
+}
+
+std::set<Target> parse_targets(const std::vector<std::string>& names) {
+  std::set<Target> targets;
+  for (const std::string& name : names) {
+    if (name == "encoder") {
+      targets.insert(Target::encoder);
+    } else if (name == "projector") {
+      targets.insert(Target::projector);
+    } else if (name == "decoder") {
+      targets.insert(Target::decoder);
+    } else if (name == "embed_tokens" || name == "lm_head") {
+      throw UsageError(str_cat("--train-target ", name, " is not yet supported"));
+    } else {
+      reject_value("train-target", name, "encoder, projector or decoder");
+    }
+  }
+  if (targets.empty()) reject_value("train-target", "", "at least one of encoder, projector, decoder");
+  return targets;
+}
+
+po::variables_map parse(const std::vector<std::string>& arguments) {
+  po::options_description all = describe();
+  for (const auto& [name, harmless] : unsupported_options()) {
+    all.add_options()(name.c_str(), po::value<std::vector<std::string>>());
+  }
+
+  po::variables_map given;
+  try {
+    namespace style = po::command_line_style;
+    const auto parsed = po::command_line_parser(arguments)
+                            .options(all)
+                            .positional(po::positional_options_description())
+                            .style(style::allow_long | style::allow_short | style::allow_dash_for_short |
+                                   style::long_allow_adjacent | style::long_allow_next | style::short_allow_next)
+                            .run();
+    po::store(parsed, given);
+  } catch (const po::unknown_option& error) {
+    std::vector<std::string> names;
+    for (const auto& option : all.options()) names.push_back(option->long_name());
+    std::string typed = error.get_option_name();
+    typed.erase(0, typed.find_first_not_of('-'));
+    const std::string nearest = nearest_name(typed, names);
+    throw UsageError(str_cat("unknown option --", typed),
+                     nearest.empty() ? "Try: mdl-toolkit train --help" : str_cat("Did you mean --", nearest, "?"));
+  } catch (const po::too_many_positional_options_error&) {
+    throw UsageError("mdl-toolkit train takes options only, but a value stands alone", "Try: mdl-toolkit train --help");
+  } catch (const po::error& error) {
+    throw UsageError(error.what(), "Try: mdl-toolkit train --help");
+  }
+
+  for (const auto& [name, harmless] : unsupported_options()) {
+    if (!given.count(name)) continue;
+    for (const std::string& value : given[name].as<std::vector<std::string>>()) {
+      if (value == harmless) continue;
+      throw UsageError(str_cat("--", name, " ", value, " is not yet supported"));
+    }
+  }
+  return given;
+}
+
+}  // namespace
+
+std::string train_help() {
+  std::ostringstream out;
+  out << "usage: mdl-toolkit train --train-dataset DIR --output DIR [options]\n\n"
+         "Trains a LoRA adapter of a MiDashengLM model, alone or as one of the workers of mdl-launch, torchrun or "
+         "accelerate.\n"
+         "Defaults in parentheses.\n\n"
+      << describe();
+  return std::move(out).str();
+}
+
+TrainOptions parse_train_options(const std::vector<std::string>& arguments) {
+  const po::variables_map given = parse(arguments);
+  const OptionValues values(given);
+
+  TrainOptions options;
+  options.train_dataset = values.required_path("train-dataset");
+  options.output = values.required_path("output");
+  if (const auto name = values.text("model-name")) options.model_name = *name;
+  if (values.text("eval-dataset")) options.eval_dataset = values.required_path("eval-dataset");
+  if (values.text("initial-adapter")) options.initial_adapter = values.required_path("initial-adapter");
+
+  values.integer("lora-rank", 1, options.lora.rank);
+  values.number("lora-alpha", 0, options.lora.alpha);
+  if (const auto names = values.list("train-target")) options.lora.targets = parse_targets(*names);
+  if (const auto merge = values.boolean("merge-lora")) options.merge_lora = *merge;
+  if (const auto text = values.text("batch-norm")) {
+    if (*text != "batch" && *text != "frozen") reject_value("batch-norm", *text, "batch or frozen");
+    options.batch_norm = *text == "batch" ? BatchNorm::batch : BatchNorm::frozen;
+  }
+
+  values.number("lr", 0, options.learning_rate);
+  values.number("num-epochs", 0, options.epochs);
+  values.integer("warmup-steps", 0, options.warmup_steps);
+  values.integer("batch-size", 1, options.batch_size);
+  values.integer("gradient-accumulation-steps", 1, options.accumulation_steps);
+  if (values.text("bf16") != "auto") options.bf16 = values.boolean("bf16");
+  values.integer("seed", 0, options.seed);
+
+  values.interval("eval-steps", false, options.eval_steps);
+  values.integer("eval-batch-size", 1, options.eval_batch_size);
+  values.interval("save-steps", true, options.save_steps);
+  values.integer("save-total-limit", 1, options.save_total_limit);
+  return options;
+}
+
+}  // namespace mdl

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "worker/model/lora.hpp"
+#include "worker/training/schedule.hpp"
+
+namespace mdl {
+
+/// What the batch normalisation in front of the encoder does in training.
+enum class BatchNorm {
+  batch,   ///< as the Python tool: statistics of each rank's batch, running statistics move
+  frozen,  ///< running statistics, unchanged: the loss of a clip does not depend on its batch
+};
+
+/// The command line of `mdl-toolkit train`. Names and defaults are those of the Python tool.
+struct TrainOptions {
+  std::string model_name = "mispeech/midashenglm-7b";  ///< see find_model_folder()
+  std::filesystem::path train_dataset;
+  std::optional<std::filesystem::path> eval_dataset;
+  std::filesystem::path output;
+
+  LoraConfig lora;  ///< rank 32, alpha 32, all three targets
+  bool merge_lora = true;
+  std::optional<std::filesystem::path> initial_adapter;  ///< a PEFT folder to start from; not in the Python tool
+  BatchNorm batch_norm = BatchNorm::batch;               ///< not in the Python tool
+
+  double learning_rate = 1e-4;
+  double epochs = 1.0;
+  int64_t warmup_steps = 0;
+  int64_t batch_size = 8;  ///< clips per process and forward pass
+  int64_t accumulation_steps = 1;
+  std::optional<bool> bf16;  ///< unset: when the GPU has it
+  uint64_t seed = 42;
+
+  StepInterval eval_steps{500};
+  std::optional<int64_t> eval_batch_size;  ///< unset: batch_size
+  StepInterval save_steps{500};
+  std::optional<int64_t> save_total_limit;
+};
+
+/// The text of `mdl-toolkit train --help`.
+std::string train_help();
+
+/// Parses and checks the values. Throws UsageError: an unknown option (with the nearest known name), an option of the
+/// Python tool that is not yet supported, a missing required option, a value that is no number or out of range.
+TrainOptions parse_train_options(const std::vector<std::string>& arguments);
+
+}  // namespace mdl

@@ -1,0 +1,56 @@
+#include "worker/training/adamw.hpp"
+
+#include <ATen/ops/_foreach_add.h>
+#include <ATen/ops/_foreach_mul.h>
+#include <ATen/ops/_foreach_norm.h>
+#include <ATen/ops/_fused_adamw.h>
+#include <torch/torch.h>
+
+namespace mdl {
+namespace {
+
+constexpr double kBeta1 = 0.9;
+constexpr double kBeta2 = 0.999;
+constexpr double kEpsilon = 1e-8;
+
+}  // namespace
+
+AdamW::AdamW(std::vector<at::Tensor> parameters) : parameters_(std::move(parameters)) {
+  for (const at::Tensor& parameter : parameters_) {
+    state_.steps.push_back(torch::zeros({}, parameter.options().dtype(at::kFloat)));
+    state_.first_moments.push_back(torch::zeros_like(parameter));
+    state_.second_moments.push_back(torch::zeros_like(parameter));
+  }
+}
+
+void AdamW::step(double learning_rate) {
+  const torch::NoGradGuard no_grad;
+  std::vector<at::Tensor> parameters, gradients, first, second, steps;
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    if (!parameters_[i].grad().defined()) continue;
+    parameters.push_back(parameters_[i]);
+    gradients.push_back(parameters_[i].grad());
+    first.push_back(state_.first_moments[i]);
+    second.push_back(state_.second_moments[i]);
+    steps.push_back(state_.steps[i]);
+  }
+  if (parameters.empty()) return;
+  at::_foreach_add_(steps, 1);  // the kernel expects the number of this update
+  at::_fused_adamw_(parameters, gradients, first, second, /*max_exp_avg_sqs=*/{}, steps, learning_rate, kBeta1, kBeta2,
+                    /*weight_decay=*/0.0, kEpsilon, /*amsgrad=*/false, /*maximize=*/false);
+}
+
+double clip_gradients(const std::vector<at::Tensor>& parameters, double max_norm) {
+  std::vector<at::Tensor> gradients;
+  for (const at::Tensor& parameter : parameters) {
+    if (parameter.grad().defined()) gradients.push_back(parameter.grad());
+  }
+  if (gradients.empty()) return 0;
+  const torch::NoGradGuard no_grad;
+  const at::Tensor norm = torch::stack(at::_foreach_norm(gradients)).norm();
+  // The small number keeps the quotient finite for a zero norm; torch has it too.
+  at::_foreach_mul_(gradients, torch::clamp_max(max_norm / (norm + 1e-6), 1.0));
+  return norm.item<double>();
+}
+
+}  // namespace mdl

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+namespace mdl {
+
+/// AdamW with betas 0.9 and 0.999, epsilon 1e-8 and no weight decay, by torch's fused kernel: what Hugging Face's
+/// Trainer runs ("adamw_torch_fused"). Parameters are updated in place.
+class AdamW {
+ public:
+  explicit AdamW(std::vector<at::Tensor> parameters);
+
+  /// One update by the parameters' gradients. A parameter without a gradient is left alone.
+  void step(double learning_rate);
+
+  /// The moments, for checkpoints; parallel to the parameters.
+  struct State {
+    std::vector<at::Tensor> steps;  ///< float32 scalars: updates so far
+    std::vector<at::Tensor> first_moments;
+    std::vector<at::Tensor> second_moments;
+  };
+  State& state() { return state_; }
+
+ private:
+  std::vector<at::Tensor> parameters_;
+  State state_;
+};
+
+/// Scales the gradients so that their joint 2-norm is at most `max_norm` and returns the norm before (torch's
+/// clip_grad_norm_). NaN when a gradient is not finite.
+double clip_gradients(const std::vector<at::Tensor>& parameters, double max_norm);
+
+}  // namespace mdl

@@ -1,0 +1,112 @@
+#include "worker/training/checkpoint.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "common/atomic_file.hpp"
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "worker/model/pretrained.hpp"
+
+namespace mdl {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What transformers needs of a folder beside an adapter to make prompts for it.
+constexpr const char* kTextFiles[] = {"tokenizer.json",
+                                      "tokenizer_config.json",
+                                      "special_tokens_map.json",
+                                      "vocab.json",
+                                      "merges.txt",
+                                      "chat_template.jinja",
+                                      "chat_template.json",
+                                      "preprocessor_config.json",
+                                      "processor_config.json",
+                                      "added_tokens.json"};
+
+/// The N of checkpoint-N, or nothing for another name.
+std::optional<int64_t> step_of(const fs::path& folder) {
+  constexpr std::string_view kPrefix = "checkpoint-";
+  const std::string name = folder.filename().string();
+  if (name.compare(0, kPrefix.size(), kPrefix) != 0) return std::nullopt;
+  int64_t step = 0;
+  const char* const last = name.data() + name.size();
+  const auto [end, error] = std::from_chars(name.data() + kPrefix.size(), last, step);
+  return error == std::errc() && end == last ? std::optional(step) : std::nullopt;
+}
+
+}  // namespace
+
+void write_folder_atomically(const fs::path& target, const std::function<void(const fs::path&)>& fill) {
+  const fs::path unfinished = target.string() + ".unfinished";
+  const fs::path replaced = target.string() + ".replaced";
+  try {
+    fs::remove_all(unfinished);
+    fs::remove_all(replaced);
+    fs::create_directories(unfinished);
+    fill(unfinished);
+    for (const auto& entry : fs::recursive_directory_iterator(unfinished)) sync_to_disk(entry.path());
+    sync_to_disk(unfinished);
+    if (fs::exists(target)) fs::rename(target, replaced);
+    fs::rename(unfinished, target);
+    sync_to_disk(fs::absolute(target).parent_path());
+    fs::remove_all(replaced);
+  } catch (const fs::filesystem_error& error) {
+    std::error_code ignored;
+    fs::remove_all(unfinished, ignored);
+    throw Error(str_cat("cannot write ", target.string(), ": ", error.code().message()));
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove_all(unfinished, ignored);
+    throw;
+  }
+}
+
+fs::path save_checkpoint(const fs::path& output, MiDashengLM& model, const LoraConfig& lora,
+                         const fs::path& model_folder, const RunState& state) {
+  const fs::path target = output / str_cat("checkpoint-", state.step);
+  write_folder_atomically(target, [&](const fs::path& folder) {
+    save_adapter(model, lora, model_folder, folder);
+    write_text_atomically(folder / "trainer_state.json", state.to_json());
+  });
+  return target;
+}
+
+std::vector<fs::path> list_checkpoints(const fs::path& output) {
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(output)) {
+    if (entry.is_directory() && step_of(entry.path())) found.push_back(entry.path());
+  }
+  std::sort(found.begin(), found.end(), [](const fs::path& a, const fs::path& b) { return step_of(a) < step_of(b); });
+  return found;
+}
+
+void remove_old_checkpoints(const fs::path& output, int64_t most) {
+  std::vector<fs::path> checkpoints = list_checkpoints(output);
+  const auto keep = static_cast<size_t>(most);
+  for (size_t i = 0; i + keep < checkpoints.size(); ++i) {
+    std::error_code error;
+    fs::remove_all(checkpoints[i], error);
+    if (error) throw Error(str_cat("cannot remove old checkpoint ", checkpoints[i].string(), ": ", error.message()));
+  }
+}
+
+fs::path save_final(const fs::path& output, MiDashengLM& model, const LoraConfig& lora, const fs::path& model_folder,
+                    bool merge) {
+  const fs::path target = output / "final";
+  if (merge) {
+    merge_lora(model);
+    save_merged(model, model_folder, target);
+    return target;
+  }
+  write_folder_atomically(target, [&](const fs::path& folder) {
+    save_adapter(model, lora, model_folder, folder);
+    for (const char* name : kTextFiles) {
+      if (fs::exists(model_folder / name)) fs::copy_file(model_folder / name, folder / name);
+    }
+  });
+  return target;
+}
+
+}  // namespace mdl

@@ -1,0 +1,148 @@
+#include "worker/training/process_group.hpp"
+
+#include <torch/torch.h>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#include <torch/csrc/distributed/c10d/comm.hpp>
+
+#include <sstream>
+
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "worker/training/network_interface.hpp"
+
+#ifdef MDL_WITH_CUDA
+#include <c10/cuda/CUDAFunctions.h>
+#include <cuda_runtime_api.h>
+#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
+#endif
+
+namespace mdl {
+namespace {
+
+/// Bytes of one broadcast message, as torch's DistributedDataParallel has it.
+constexpr size_t kBroadcastBytes = size_t{250} << 20;
+
+c10::intrusive_ptr<c10d::Store> join_store(const WorkerEnvironment& environment) {
+  c10d::TCPStoreOptions options;
+  options.port = environment.master_port;
+  options.isServer = !environment.launcher_has_store && environment.rank == 0;
+  // The launcher's store has clients of its own, so only a store of ours can wait for a known number.
+  if (!environment.launcher_has_store) options.numWorkers = static_cast<size_t>(environment.world_size);
+  options.waitWorkers = false;
+  try {
+    c10::intrusive_ptr<c10d::Store> store = c10::make_intrusive<c10d::TCPStore>(environment.master_addr, options);
+    if (environment.store_prefix.empty()) return store;
+    return c10::make_intrusive<c10d::PrefixStore>(environment.store_prefix, store);
+  } catch (const std::exception& error) {
+    throw Error(str_cat("cannot ", options.isServer ? "serve" : "reach", " the store at MASTER_ADDR:MASTER_PORT ",
+                        environment.master_addr, ":", environment.master_port, ": ", error.what()),
+                options.isServer ? "Another program may hold the port; choose a different MASTER_PORT."
+                                 : "Is rank 0 (or the launcher) running, and does a firewall let this port through?");
+  }
+}
+
+c10::intrusive_ptr<c10d::Backend> make_gloo(const c10::intrusive_ptr<c10d::Store>& store,
+                                            const WorkerEnvironment& environment) {
+  auto options = c10d::ProcessGroupGloo::Options::create();
+  options->devices.push_back(std::visit(
+      [](const auto& way) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(way)>, InterfaceName>) {
+          return c10d::ProcessGroupGloo::createDeviceForInterface(way.name);
+        } else {
+          return c10d::ProcessGroupGloo::createDeviceForHostname(way.address);
+        }
+      },
+      choose_gloo_address(environment)));
+  return c10::make_intrusive<c10d::ProcessGroupGloo>(store, environment.rank, environment.world_size, options);
+}
+
+}  // namespace
+
+ProcessGroup::ProcessGroup(const WorkerEnvironment& environment, at::Device device)
+    : rank_(environment.rank), world_size_(environment.world_size) {
+  using Group = c10d::ProcessGroup;
+  store_ = join_store(environment);
+  group_ = c10::make_intrusive<Group>(store_, environment.rank, environment.world_size);
+  if (device.is_cuda()) {
+#ifdef MDL_WITH_CUDA
+    auto nccl = c10::make_intrusive<c10d::ProcessGroupNCCL>(c10::make_intrusive<c10d::PrefixStore>("nccl", store_),
+                                                            environment.rank, environment.world_size);
+    group_->setBackend(at::kCUDA, Group::NCCL, std::optional<c10::intrusive_ptr<c10d::Backend>>(nccl));
+    group_->setDefaultBackend(Group::NCCL);
+    group_->setBoundDeviceId(device);
+#endif
+  } else {
+    auto gloo = make_gloo(c10::make_intrusive<c10d::PrefixStore>("gloo", store_), environment);
+    group_->setBackend(at::kCPU, Group::GLOO, std::optional<c10::intrusive_ptr<c10d::Backend>>(gloo));
+    group_->setDefaultBackend(Group::GLOO);
+  }
+  group_->setGroupName("mdl");
+}
+
+ProcessGroup::~ProcessGroup() = default;
+
+void ProcessGroup::PendingSum::wait() {
+  if (work_) work_->wait();
+  work_.reset();
+}
+
+ProcessGroup::PendingSum ProcessGroup::start_sum(at::Tensor& tensor) {
+  if (is_alone()) return PendingSum(nullptr);
+  std::vector<at::Tensor> tensors{tensor};
+  return PendingSum(group_->allreduce(tensors));
+}
+
+void ProcessGroup::broadcast(const std::vector<at::Tensor>& tensors) {
+  if (!is_alone() && !tensors.empty()) c10d::broadcast_coalesced(group_, tensors, kBroadcastBytes, /*rank=*/0);
+}
+
+void ProcessGroup::require_same(const std::string& facts) {
+  if (is_alone()) return;
+  if (is_first()) {
+    store_->set("mdl/facts", std::vector<uint8_t>(facts.begin(), facts.end()));
+    return;
+  }
+  const std::vector<uint8_t> first = store_->get("mdl/facts");
+  std::istringstream mine(facts);
+  std::istringstream theirs(std::string(first.begin(), first.end()));
+  for (std::string a, b; std::getline(mine, a) && std::getline(theirs, b);) {
+    if (a != b) {
+      throw UsageError(str_cat("rank ", rank_, " was started with ", a, ", but rank 0 with ", b),
+                       "All workers of a run need the same options and the same data.");
+    }
+  }
+}
+
+at::Device choose_device(const std::optional<WorkerEnvironment>& environment) {
+#ifdef MDL_WITH_CUDA
+  const int gpus = c10::cuda::device_count();  // 0, without an error, where no driver is installed
+  if (gpus > 0) {
+    const int wanted = environment ? environment->local_rank : 0;
+    if (wanted >= gpus) {
+      throw UsageError(str_cat("local rank ", wanted, " has no GPU: this host shows ", gpus, " to the job"),
+                       "Start at most one process for each GPU (--nproc-per-node gpu).");
+    }
+    c10::cuda::set_device(static_cast<c10::DeviceIndex>(wanted));
+    return {at::kCUDA, static_cast<c10::DeviceIndex>(wanted)};
+  }
+#else
+  static_cast<void>(environment);
+#endif
+  return at::kCPU;
+}
+
+bool prefers_bf16(at::Device device) {
+#ifdef MDL_WITH_CUDA
+  if (device.is_cuda()) {
+    int major = 0;
+    return cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device.index()) == cudaSuccess &&
+           major >= 8;
+  }
+#endif
+  static_cast<void>(device);
+  return false;
+}
+
+}  // namespace mdl

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace mdl {
+
+/// The checkpoint that `--resume-from-checkpoint` means: nothing for "false", the newest whole checkpoint-STEP in
+/// `output` for "true", else the folder itself. Checkpoints of the Python tool are as good as ours. Throws UsageError
+/// when there is none, or the folder given is not whole, saying what it lacks.
+std::optional<std::filesystem::path> find_checkpoint(const std::string& option, const std::filesystem::path& output);
+
+/// What keeps `folder` from being a whole checkpoint, or an empty text: a missing file, a cut one, a broken state.
+std::string checkpoint_fault(const std::filesystem::path& folder);
+
+}  // namespace mdl
