@@ -1,0 +1,267 @@
+"""The native `mdl-toolkit train` beside Hugging Face's Trainer, alone and under the real torchrun and mdl-launch."""
+
+import ast
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+HERE = Path(__file__).resolve().parent
+COMMON = ["--lora-rank", "8", "--lora-alpha", "16"]
+
+
+@pytest.fixture(scope="session")
+def toolkit(bin_dir):
+    return bin_dir / "mdl-toolkit"
+
+
+@pytest.fixture(scope="session")
+def data(checkpoint, dataset):
+    model = checkpoint()
+    train, test = dataset(model)
+    return model, train, test
+
+
+@pytest.fixture(scope="session")
+def adapter(data, tmp_path_factory):
+    """A PEFT adapter whose B is not zero, so that every gradient matters from the first step."""
+    model, _, _ = data
+    folder = tmp_path_factory.mktemp("adapter")
+    python(HERE / "make_adapter.py", "--model", model, "--output", folder)
+    return folder
+
+
+def python(script, *arguments, launcher=(), env=None):
+    command = [*launcher, sys.executable, script, *arguments]
+    return run(command, env={"ACCELERATE_USE_CPU": "1", **(env or {})})
+
+
+def run(command, env=None, check=True, **options):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **(env or {})}
+    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=200,
+                          env=environment, **options)
+    if check:
+        assert done.returncode == 0, f"{command} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def train_command(toolkit, data, output, *options):
+    model, train, test = data
+    return [toolkit, "train", "--model-name", model, "--train-dataset", train, "--eval-dataset", test, "--output", output,
+            "--merge-lora", "false", *COMMON, *options]
+
+
+def two(launcher, bin_dir, venv_bin):
+    program = bin_dir / "mdl-launch" if launcher == "mdl-launch" else venv_bin / "torchrun"
+    if not program.exists():
+        pytest.skip(f"{program} is not built")
+    return [program, "--standalone", "--nproc-per-node", "2", "--no-python"]
+
+
+def history(output):
+    """log_history of the newest checkpoint: (training steps, evaluations)."""
+    newest = max(output.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    log = json.loads((newest / "trainer_state.json").read_text())["log_history"]
+    return [entry for entry in log if "loss" in entry], [entry for entry in log if "eval_loss" in entry]
+
+
+def assert_same(ours, theirs, keys=("loss", "grad_norm", "learning_rate", "epoch"), rtol=1e-3):
+    assert len(ours) == len(theirs) > 0
+    for mine, other in zip(ours, theirs):
+        assert mine["step"] == other["step"]
+        for key in keys:
+            assert mine[key] == pytest.approx(other[key], rel=rtol, abs=1e-12), f"{key} at step {mine['step']}"
+
+
+def assert_same_adapter(ours, theirs, rtol=1e-3):
+    mine, other = load_file(ours / "adapter_model.safetensors"), load_file(theirs / "adapter_model.safetensors")
+    assert mine.keys() == other.keys()
+    for name in mine:
+        difference = (mine[name] - other[name]).norm() / other[name].norm()
+        assert difference < rtol, f"{name} differs by {difference}"
+
+
+@pytest.mark.parametrize("case", [
+    {"batch": 4, "epochs": 2, "warmup": 3},
+    {"batch": 2, "epochs": 1.5, "accumulation": 4},
+], ids=["two epochs with warm-up", "accumulation and a fraction of an epoch"])
+def test_alone_every_step_equals_the_trainer(toolkit, data, adapter, tmp_path, case):
+    model, train, test = data
+    reference, ours = tmp_path / "reference", tmp_path / "ours"
+    python(HERE / "reference_trainer.py", "--model", model, "--adapter", adapter, "--train", train, "--eval", test, "--output",
+           reference, "--batch-size", case["batch"], "--epochs", case["epochs"], "--accumulation", case.get("accumulation", 1),
+           "--warmup-steps", case.get("warmup", 0), "--eval-steps", 4, "--lr", 1e-3)
+    run(train_command(toolkit, data, ours, "--initial-adapter", adapter, "--batch-size", case["batch"], "--num-epochs",
+                      case["epochs"], "--gradient-accumulation-steps", case.get("accumulation", 1), "--warmup-steps",
+                      case.get("warmup", 0), "--eval-steps", 4, "--lr", 1e-3))
+    assert_same(history(ours)[0], history(reference)[0])
+    assert_same(history(ours)[1], history(reference)[1], keys=("eval_loss", "epoch"))
+    steps = len(history(ours)[0])
+    assert_same_adapter(ours / f"checkpoint-{steps}", reference / f"checkpoint-{steps}")
+
+
+def test_two_ranks_equal_two_ranks_of_the_trainer(toolkit, bin_dir, venv_bin, data, adapter, tmp_path):
+    model, train, test = data
+    reference, ours = tmp_path / "reference", tmp_path / "ours"
+    launcher = two("torchrun", bin_dir, venv_bin)
+    python(HERE / "reference_trainer.py", "--model", model, "--adapter", adapter, "--train", train, "--eval", test, "--output",
+           reference, "--batch-size", 2, "--accumulation", 2, "--eval-steps", 4, launcher=launcher)
+    run([*launcher, *train_command(toolkit, data, ours, "--initial-adapter", adapter, "--batch-size", 2,
+                                   "--gradient-accumulation-steps", 2, "--eval-steps", 4)])
+    assert_same(history(ours)[0], history(reference)[0])
+    # 9 test clips in batches of 4 leave one over; the Trainer's value for it counts other clips instead.
+    assert_same(history(ours)[1], history(reference)[1], keys=("eval_loss",), rtol=1e-2)
+
+
+@pytest.mark.parametrize("launcher", ["torchrun", "mdl-launch"])
+def test_two_ranks_equal_one_with_twice_the_batch(toolkit, bin_dir, venv_bin, data, adapter, tmp_path, launcher):
+    """Batch normalisation by the batch would make a clip's loss depend on its batch, in Python too; so it is frozen here."""
+    options = ["--initial-adapter", adapter, "--batch-norm", "frozen", "--eval-steps", "4", "--lr", "1e-3"]
+    run(train_command(toolkit, data, tmp_path / "one", "--batch-size", "4", *options))
+    done = run([*two(launcher, bin_dir, venv_bin),
+                *train_command(toolkit, data, tmp_path / "two", "--batch-size", "2", *options)])
+    # 35 clips: the last step of two ranks repeats one clip to be even, one rank just takes three.
+    assert_same(history(tmp_path / "two")[0][:-1], history(tmp_path / "one")[0][:-1], rtol=1e-4)
+    assert_same(history(tmp_path / "two")[1][:-1], history(tmp_path / "one")[1][:-1], keys=("eval_loss",), rtol=1e-4)
+    assert done.stderr.count("no CUDA device") <= 1
+
+
+def test_both_launchers_give_the_same_losses(toolkit, bin_dir, venv_bin, data, tmp_path):
+    for launcher in ("torchrun", "mdl-launch"):
+        run([*two(launcher, bin_dir, venv_bin), *train_command(toolkit, data, tmp_path / launcher, "--batch-size", "4")])
+    assert_same(history(tmp_path / "mdl-launch")[0], history(tmp_path / "torchrun")[0], rtol=1e-6)
+
+
+def test_a_piped_run_prints_what_the_trainer_prints_and_the_loss_falls(toolkit, data, tmp_path):
+    model, train, test = data
+    output = tmp_path / "out"
+    done = run([toolkit, "train", "--model-name", model, "--train-dataset", train, "--eval-dataset", test, "--output", output,
+                "--batch-size", "4", "--num-epochs", "4", "--lr", "1e-2", "--eval-steps", "18", *COMMON])
+    lines = [ast.literal_eval(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    steps = [line for line in lines if "loss" in line]
+    assert len(steps) == 36
+    assert [*steps[0]] == ["loss", "grad_norm", "learning_rate", "epoch"]
+    assert all(re.fullmatch(r"[\d.e+-]+", value) for line in lines for value in line.values())
+    evaluations = [line for line in lines if "eval_loss" in line]
+    assert [*evaluations[0]] == ["eval_loss", "eval_runtime", "eval_samples_per_second", "eval_steps_per_second", "epoch"]
+    assert len(evaluations) == 2
+    assert [*lines[-1]] == ["train_runtime", "train_samples_per_second", "train_steps_per_second", "train_loss", "epoch"]
+    losses = [float(line["loss"]) for line in steps]
+    assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
+    assert float(evaluations[-1]["eval_loss"]) < float(evaluations[0]["eval_loss"])
+    assert (output / "final" / "model.safetensors").exists()
+    assert (output / "final" / "tokenizer.json").exists()
+
+
+def test_checkpoints_are_kept_and_counted(toolkit, data, tmp_path):
+    run(train_command(toolkit, data, tmp_path, "--batch-size", "8", "--num-epochs", "2", "--save-steps", "2",
+                      "--save-total-limit", "2"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-8", "final"]
+    with safe_open(tmp_path / "checkpoint-10" / "adapter_model.safetensors", "pt") as file:
+        assert all(name.startswith("base_model.model.") for name in file.keys())
+    assert json.loads((tmp_path / "final" / "adapter_config.json").read_text())["r"] == 8
+
+
+# Bad input: one message with the thing in it, an exit code, and nothing left that looks like a result.
+
+
+def assert_refused(done, output, code, *words):
+    assert done.returncode == code, done.stderr
+    errors = [line for line in done.stderr.splitlines() if "mdl-toolkit: error:" in line]
+    assert len(errors) == 1, done.stderr
+    assert all(str(word) in done.stderr for word in words), done.stderr
+    assert not output.exists() or not any(output.iterdir())
+
+
+def test_an_unknown_option_names_the_nearest(toolkit, data, tmp_path):
+    done = run(train_command(toolkit, data, tmp_path / "out", "--lora-rnak", "8"), check=False)
+    assert_refused(done, tmp_path / "out", 2, "--lora-rnak", "--lora-rank")
+
+
+@pytest.mark.parametrize("option", ["--model-name", "--train-dataset", "--eval-dataset"])
+def test_a_missing_folder_is_named(toolkit, data, tmp_path, option):
+    done = run(train_command(toolkit, data, tmp_path / "out", option, tmp_path / "nothing"), check=False)
+    assert_refused(done, tmp_path / "out", 2, tmp_path / "nothing")
+
+
+def test_an_output_that_is_a_file_is_refused(toolkit, data, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = run(train_command(toolkit, data, tmp_path / "file" / "out"), check=False)
+    assert_refused(done, tmp_path / "file" / "out", 2, tmp_path / "file")
+
+
+def test_a_truncated_model_is_refused(toolkit, data, tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(data[0], model)
+    with open(model / "model.safetensors", "r+b") as file:
+        file.truncate(100_000)
+    done = run(train_command(toolkit, data, tmp_path / "out", "--model-name", model), check=False)
+    assert done.returncode in (1, 2)
+    assert_refused(done, tmp_path / "out", done.returncode, "model.safetensors")
+
+
+def rewrite(source, target, change):
+    """A copy of a dataset folder with one change, written by the real datasets package."""
+    script = ("import sys, datasets; d = datasets.load_from_disk(sys.argv[1]).select(range(8)); "
+              f"d = {change}; d.save_to_disk(sys.argv[2])")
+    run([sys.executable, "-c", script, source, target])
+
+
+def test_a_dataset_without_a_column_is_refused(toolkit, data, tmp_path):
+    rewrite(data[1], tmp_path / "train", "d.remove_columns('labels')")
+    done = run(train_command(toolkit, data, tmp_path / "out", "--train-dataset", tmp_path / "train"), check=False)
+    assert_refused(done, tmp_path / "out", 2, '"labels"', ".arrow")
+
+
+def test_an_audio_of_zero_samples_is_refused(toolkit, data, tmp_path):
+    rewrite(data[1], tmp_path / "train", "d.map(lambda row, i: {'input_values': [], 'audio_length': 0} if i == 5 else row, with_indices=True)")
+    done = run(train_command(toolkit, data, tmp_path / "out", "--train-dataset", tmp_path / "train"), check=False)
+    assert_refused(done, tmp_path / "out", 2, "row 5", "zero samples")
+
+
+def test_an_adapter_of_another_rank_is_refused(toolkit, data, adapter, tmp_path):
+    done = run(train_command(toolkit, data, tmp_path / "out", "--initial-adapter", adapter, "--lora-rank", "4"), check=False)
+    assert done.returncode in (1, 2)
+    assert_refused(done, tmp_path / "out", done.returncode, "lora_A")
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_with_its_step(toolkit, data, adapter, tmp_path):
+    broken = tmp_path / "adapter"
+    shutil.copytree(adapter, broken)
+    tensors = load_file(broken / "adapter_model.safetensors")
+    next(iter(tensors.values())).fill_(float("nan"))
+    save_file(tensors, broken / "adapter_model.safetensors", metadata={"format": "pt"})
+    done = run(train_command(toolkit, data, tmp_path / "out", "--initial-adapter", broken), check=False)
+    assert_refused(done, tmp_path / "out", 1, "step 1", "nan")
+
+
+def test_the_failure_report_of_torchrun_shows_the_message(toolkit, bin_dir, venv_bin, data, tmp_path):
+    done = run([*two("torchrun", bin_dir, venv_bin),
+                *train_command(toolkit, data, tmp_path / "out", "--train-dataset", tmp_path / "nothing")], check=False)
+    assert done.returncode != 0
+    report = done.stderr.split("ChildFailedError", 1)[1]
+    assert str(tmp_path / "nothing") in report
+
+
+def test_sigterm_leaves_a_checkpoint_of_the_last_step(toolkit, data, tmp_path):
+    process = subprocess.Popen([str(part) for part in train_command(toolkit, data, tmp_path, "--batch-size", "1", "--num-epochs",
+                                                                    "1000")], stdout=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        if line.startswith("{") and "'epoch': '0.2'" in line:
+            process.send_signal(signal.SIGTERM)
+            break
+    process.stdout.read()
+    assert process.wait(timeout=60) == -signal.SIGTERM
+    (folder,) = tmp_path.iterdir()
+    state = json.loads((folder / "trainer_state.json").read_text())
+    assert folder.name == f"checkpoint-{state['global_step']}"
+    assert state["log_history"][-1]["step"] == state["global_step"] >= 7
+    load_file(folder / "adapter_model.safetensors")
