@@ -2,9 +2,9 @@
 
 #include <bit>
 #include <cstring>
-#include <limits>
-#include <optional>
+#include <utility>
 
+#include "common/pickle_opcode.hpp"
 #include "common/str_cat.hpp"
 
 namespace mdl {
@@ -12,52 +12,8 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "a pickle's numbers are copied as they lie in memory");
 
-/// The opcodes that are read or written, by the names of Python's pickletools.
-enum Opcode : unsigned char {
-  kMark = '(',
-  kStop = '.',
-  kBinInt = 'J',
-  kBinInt1 = 'K',
-  kBinInt2 = 'M',
-  kNone = 'N',
-  kReduce = 'R',
-  kBinUnicode = 'X',
-  kAppend = 'a',
-  kBuild = 'b',
-  kGlobal = 'c',
-  kAppends = 'e',
-  kBinGet = 'h',
-  kLongBinGet = 'j',
-  kBinPut = 'q',
-  kLongBinPut = 'r',
-  kSetItem = 's',
-  kTuple = 't',
-  kSetItems = 'u',
-  kEmptyDict = '}',
-  kEmptyList = ']',
-  kEmptyTuple = ')',
-  kBinBytes = 'B',
-  kShortBinBytes = 'C',
-  kProto = 0x80,
-  kNewObj = 0x81,
-  kTuple1 = 0x85,
-  kTuple2 = 0x86,
-  kTuple3 = 0x87,
-  kNewTrue = 0x88,
-  kNewFalse = 0x89,
-  kLong1 = 0x8a,
-  kShortBinUnicode = 0x8c,
-  kBinUnicode8 = 0x8d,
-  kEmptySet = 0x8f,
-  kAddItems = 0x90,
-  kStackGlobal = 0x93,
-  kMemoize = 0x94,
-  kFrame = 0x95,
-};
-
 constexpr unsigned char kLowestProtocol = 2;
 constexpr unsigned char kHighestProtocol = 5;
-constexpr unsigned char kWrittenProtocol = 4;
 
 }  // namespace
 
@@ -340,120 +296,6 @@ class PickleReader {
 
 Pickle::Pickle(std::string_view bytes) {
   root_ = PickleReader(bytes, values_).read();
-}
-
-template <typename Number>
-void PickleWriter::raw(Number value) {
-  out_.append(reinterpret_cast<const char*>(&value), sizeof(value));
-}
-
-PickleWriter::PickleWriter() {
-  opcode(static_cast<char>(kProto));
-  raw(kWrittenProtocol);
-}
-
-void PickleWriter::none() {
-  opcode(kNone);
-}
-void PickleWriter::boolean(bool value) {
-  opcode(static_cast<char>(value ? kNewTrue : kNewFalse));
-}
-
-void PickleWriter::integer(std::int64_t value) {
-  if (value >= 0 && value <= std::numeric_limits<std::uint8_t>::max()) {
-    opcode(kBinInt1);
-    raw(static_cast<std::uint8_t>(value));
-  } else if (value >= std::numeric_limits<std::int32_t>::min() && value <= std::numeric_limits<std::int32_t>::max()) {
-    opcode(kBinInt);
-    raw(static_cast<std::int32_t>(value));
-  } else {
-    opcode(static_cast<char>(kLong1));
-    raw(static_cast<std::uint8_t>(sizeof(value)));
-    raw(value);
-  }
-}
-
-void PickleWriter::string(std::string_view text) {
-  if (const auto known = strings_.find(text); known != strings_.end()) return get(known->second);
-  if (text.size() <= std::numeric_limits<std::uint8_t>::max()) {
-    opcode(static_cast<char>(kShortBinUnicode));
-    raw(static_cast<std::uint8_t>(text.size()));
-  } else {
-    opcode(static_cast<char>(kBinUnicode8));
-    raw(static_cast<std::uint64_t>(text.size()));
-  }
-  out_.append(text);
-  strings_.emplace(text, memoize());
-}
-
-void PickleWriter::bytes(std::string_view text) {
-  if (text.size() <= std::numeric_limits<std::uint8_t>::max()) {
-    opcode(kShortBinBytes);
-    raw(static_cast<std::uint8_t>(text.size()));
-  } else {
-    opcode(kBinBytes);
-    raw(static_cast<std::uint32_t>(text.size()));
-  }
-  out_.append(text);
-}
-
-void PickleWriter::type(const std::string& module, const std::string& name) {
-  const std::string whole = module + "." + name;
-  if (const auto known = types_.find(whole); known != types_.end()) return get(known->second);
-  string(module);
-  string(name);
-  opcode(static_cast<char>(kStackGlobal));
-  types_.emplace(whole, memoize());
-}
-
-void PickleWriter::tuple(std::size_t count) {
-  constexpr unsigned char kCodes[] = {kEmptyTuple, kTuple1, kTuple2, kTuple3};
-  opcode(static_cast<char>(kCodes[count]));
-}
-
-void PickleWriter::empty_dict() {
-  opcode(kEmptyDict);
-}
-void PickleWriter::empty_set() {
-  opcode(static_cast<char>(kEmptySet));
-}
-void PickleWriter::mark() {
-  opcode(kMark);
-}
-void PickleWriter::set_items() {
-  opcode(kSetItems);
-}
-void PickleWriter::add_items() {
-  opcode(static_cast<char>(kAddItems));
-}
-void PickleWriter::reduce() {
-  opcode(kReduce);
-}
-void PickleWriter::new_object() {
-  opcode(static_cast<char>(kNewObj));
-}
-void PickleWriter::build() {
-  opcode(kBuild);
-}
-
-PickleWriter::Memo PickleWriter::memoize() {
-  opcode(static_cast<char>(kMemoize));
-  return memos_++;
-}
-
-void PickleWriter::get(Memo memo) {
-  if (memo <= std::numeric_limits<std::uint8_t>::max()) {
-    opcode(kBinGet);
-    raw(static_cast<std::uint8_t>(memo));
-  } else {
-    opcode(kLongBinGet);
-    raw(static_cast<std::uint32_t>(memo));
-  }
-}
-
-std::string PickleWriter::finish() {
-  opcode(kStop);
-  return std::move(out_);
 }
 
 }  // namespace mdl

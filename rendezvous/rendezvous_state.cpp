@@ -6,6 +6,7 @@
 
 #include "common/base64.hpp"
 #include "common/pickle.hpp"
+#include "common/pickle_writer.hpp"
 #include "common/str_cat.hpp"
 
 namespace mdl {

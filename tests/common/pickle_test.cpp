@@ -5,6 +5,8 @@
 #include <limits>
 #include <string>
 
+#include "common/pickle_writer.hpp"
+
 using namespace mdl;
 using Catch::Matchers::Contains;
 using Kind = PickleValue::Kind;

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "common/base64.hpp"
-#include "common/pickle.hpp"
+#include "common/pickle_writer.hpp"
 
 using namespace mdl;
 using namespace std::chrono_literals;

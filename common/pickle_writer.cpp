@@ -1,0 +1,132 @@
+#include "common/pickle_writer.hpp"
+
+#include <bit>
+#include <limits>
+#include <utility>
+
+#include "common/pickle_opcode.hpp"
+
+namespace mdl {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "a pickle's numbers are copied as they lie in memory");
+
+constexpr unsigned char kWrittenProtocol = 4;
+
+}  // namespace
+
+template <typename Number>
+void PickleWriter::raw(Number value) {
+  out_.append(reinterpret_cast<const char*>(&value), sizeof(value));
+}
+
+PickleWriter::PickleWriter() {
+  opcode(static_cast<char>(kProto));
+  raw(kWrittenProtocol);
+}
+
+void PickleWriter::none() {
+  opcode(kNone);
+}
+void PickleWriter::boolean(bool value) {
+  opcode(static_cast<char>(value ? kNewTrue : kNewFalse));
+}
+
+void PickleWriter::integer(std::int64_t value) {
+  if (value >= 0 && value <= std::numeric_limits<std::uint8_t>::max()) {
+    opcode(kBinInt1);
+    raw(static_cast<std::uint8_t>(value));
+  } else if (value >= std::numeric_limits<std::int32_t>::min() && value <= std::numeric_limits<std::int32_t>::max()) {
+    opcode(kBinInt);
+    raw(static_cast<std::int32_t>(value));
+  } else {
+    opcode(static_cast<char>(kLong1));
+    raw(static_cast<std::uint8_t>(sizeof(value)));
+    raw(value);
+  }
+}
+
+void PickleWriter::string(std::string_view text) {
+  if (const auto known = strings_.find(text); known != strings_.end()) return get(known->second);
+  if (text.size() <= std::numeric_limits<std::uint8_t>::max()) {
+    opcode(static_cast<char>(kShortBinUnicode));
+    raw(static_cast<std::uint8_t>(text.size()));
+  } else {
+    opcode(static_cast<char>(kBinUnicode8));
+    raw(static_cast<std::uint64_t>(text.size()));
+  }
+  out_.append(text);
+  strings_.emplace(text, memoize());
+}
+
+void PickleWriter::bytes(std::string_view text) {
+  if (text.size() <= std::numeric_limits<std::uint8_t>::max()) {
+    opcode(kShortBinBytes);
+    raw(static_cast<std::uint8_t>(text.size()));
+  } else {
+    opcode(kBinBytes);
+    raw(static_cast<std::uint32_t>(text.size()));
+  }
+  out_.append(text);
+}
+
+void PickleWriter::type(const std::string& module, const std::string& name) {
+  const std::string whole = module + "." + name;
+  if (const auto known = types_.find(whole); known != types_.end()) return get(known->second);
+  string(module);
+  string(name);
+  opcode(static_cast<char>(kStackGlobal));
+  types_.emplace(whole, memoize());
+}
+
+void PickleWriter::tuple(std::size_t count) {
+  constexpr unsigned char kCodes[] = {kEmptyTuple, kTuple1, kTuple2, kTuple3};
+  opcode(static_cast<char>(kCodes[count]));
+}
+
+void PickleWriter::empty_dict() {
+  opcode(kEmptyDict);
+}
+void PickleWriter::empty_set() {
+  opcode(static_cast<char>(kEmptySet));
+}
+void PickleWriter::mark() {
+  opcode(kMark);
+}
+void PickleWriter::set_items() {
+  opcode(kSetItems);
+}
+void PickleWriter::add_items() {
+  opcode(static_cast<char>(kAddItems));
+}
+void PickleWriter::reduce() {
+  opcode(kReduce);
+}
+void PickleWriter::new_object() {
+  opcode(static_cast<char>(kNewObj));
+}
+void PickleWriter::build() {
+  opcode(kBuild);
+}
+
+PickleWriter::Memo PickleWriter::memoize() {
+  opcode(static_cast<char>(kMemoize));
+  return memos_++;
+}
+
+void PickleWriter::get(Memo memo) {
+  if (memo <= std::numeric_limits<std::uint8_t>::max()) {
+    opcode(kBinGet);
+    raw(static_cast<std::uint8_t>(memo));
+  } else {
+    opcode(kLongBinGet);
+    raw(static_cast<std::uint32_t>(memo));
+  }
+}
+
+std::string PickleWriter::finish() {
+  opcode(kStop);
+  return std::move(out_);
+}
+
+}  // namespace mdl
