@@ -10,12 +10,14 @@ usage: scripts/bench.sh BENCH
 
   launch   mdl-launch beside torchrun: starting 8 processes of /bin/true on one node
   store    our TCPStore server beside torch's own under the same load: connecting, operations, barriers, memory
+  convert  our convert-dataset beside the Python tool's: 35 and 1,400 real sounds
 TEXT
 }
 
 case "${1:-}" in
   launch) targets=(mdl-launch) ;;
   store) targets=(mdl-bench) ;;
+  convert) targets=(mdl-toolkit) ;;
   -h | --help) usage; exit 0 ;;
   *) usage >&2; exit 2 ;;
 esac

@@ -7,7 +7,9 @@
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/convert/convert_command.hpp"
 #include "worker/error_file.hpp"
+#include "worker/info/info_command.hpp"
 #include "worker/nearest_name.hpp"
 #include "worker/train_command.hpp"
 #include "worker/training/stop_signal.hpp"
@@ -23,9 +25,9 @@ LoRA fine-tuning of MiDashengLM audio-language models.
 
 Commands:
   train             train a LoRA adapter, alone or as one of the workers of mdl-launch or torchrun
-  convert-dataset   not yet supported
+  convert-dataset   turn a CSV file of sounds and texts into a dataset folder
+  info              tell what a model's, adapter's or dataset's folder holds
   inference         not yet supported
-  info              not yet supported
 
 Options:
   --help, -h        this text; `mdl-toolkit COMMAND --help` for a command's options
@@ -46,6 +48,8 @@ int dispatch(const std::vector<std::string>& arguments) {
     return 0;
   }
   if (command == "train") return run_train({arguments.begin() + 1, arguments.end()});
+  if (command == "convert-dataset") return convert_command({arguments.begin() + 1, arguments.end()});
+  if (command == "info") return info_command({arguments.begin() + 1, arguments.end()});
   for (const std::string& later : kCommands) {
     if (command == later) throw UsageError(str_cat("mdl-toolkit ", later, " is not yet supported"));
   }

@@ -36,6 +36,7 @@ TEST_CASE("a quoted field holds commas, line ends and doubled quotes") {
 
 TEST_CASE("every kind of line end ends a record, and empty lines are skipped") {
   CHECK(shown("a,b\r\nc,d\re,f\n\n\r\ng,h") == "a|b\nc|d\ne|f\ng|h\n");
+  CHECK(shown("a,b\n \t\nc,d\n  ") == "a|b\nc|d\n");
   CHECK(shown("\xEF\xBB\xBF"
               "a\n") == "a\n");
   CHECK(shown("").empty());

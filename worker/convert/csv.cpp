@@ -1,5 +1,7 @@
 #include "worker/convert/csv.hpp"
 
+#include <algorithm>
+
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 
@@ -15,7 +17,7 @@ class Reader {
   std::vector<CsvRecord> run() {
     std::vector<CsvRecord> records;
     while (at_ < text_.size()) {
-      if (take_line_end()) continue;  // an empty line
+      if (take_blank_line()) continue;
       CsvRecord record{line_, {}};
       do {
         record.fields.push_back(field());
@@ -38,6 +40,14 @@ class Reader {
     const bool ended = take('\n') || carriage_return;
     line_ += ended;
     return ended;
+  }
+
+  bool take_blank_line() {
+    const auto end = text_.find_first_not_of(" \t", at_);
+    if (end != std::string_view::npos && text_[end] != '\n' && text_[end] != '\r') return false;
+    at_ = std::min(end, text_.size());
+    take_line_end();
+    return true;
   }
 
   std::optional<std::string> field() {

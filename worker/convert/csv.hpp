@@ -16,7 +16,7 @@ struct CsvRecord {
 };
 
 /// Reads comma-separated values (RFC 4180): fields in double quotes may hold commas, line ends and doubled quotes.
-/// Takes every kind of line end and a byte order mark, skips empty lines. Throws UsageError naming the line of a quoted
+/// Takes every kind of line end and a byte order mark, skips blank lines. Throws UsageError naming the line of a quoted
 /// field that is never closed.
 std::vector<CsvRecord> parse_csv(std::string_view text);
 

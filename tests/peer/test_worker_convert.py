@@ -1,0 +1,280 @@
+"""convert-dataset beside the real Python tool, on real and made sounds."""
+
+import csv
+import http.server
+import os
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import made_once, run
+from datasets import load_from_disk
+
+TEXTS = ["a bell", "Zu\u0308rich, \u201cquoted\u201d", "\u6f22\u5b57\u306e\u30c6\u30b9\u30c8", "two\nlines", "\u0645\u0631\u062d\u0628\u0627", "x" * 300, "5 o'clock", "\U0001f600 ok"]
+
+
+def sound(path, rate, channels, seconds, seed):
+    rng = np.random.default_rng(seed)
+    time = np.arange(int(rate * seconds)) / rate
+    waves = [0.4 * np.sin(2 * np.pi * (200 + 150 * c) * time * (1 + time)) + 0.05 * rng.standard_normal(len(time)) for c in range(channels)]
+    subtype = {"format": "OGG", "subtype": "OPUS"} if path.suffix == ".opus" else {}
+    soundfile.write(path, np.stack(waves, 1).astype(np.float32), rate, **subtype)
+
+
+@pytest.fixture(scope="module")
+def sounds(data_dir):
+    """A folder with all.csv: every format, rate and number of channels, and a few of Debian's real sounds."""
+    target = data_dir / "convert-sounds"
+    with made_once(target) as folder:
+        if folder:
+            folder.mkdir()
+            rows = []
+            for kind in ("wav", "flac", "ogg", "mp3", "opus"):
+                for rate in (8000, 16000, 44100, 48000):
+                    if kind == "opus" and rate == 44100:
+                        continue  # Opus has no such rate
+                    for channels in (1, 2):
+                        seed = len(rows)
+                        name = f"{kind}-{rate}-{channels}.{kind}"
+                        sound(folder / name, rate, channels, 0.15 + 0.21 * seed % 2, seed)
+                        rows.append({"audio": name})
+            real = sorted(Path("/usr/share/sounds/alsa").glob("*.wav")) + sorted(Path("/usr/share/sounds/freedesktop/stereo").glob("*.oga"))
+            rows += [{"audio": str(path)} for path in real[::6]]
+            for i, row in enumerate(rows):
+                row["prediction"] = TEXTS[i % len(TEXTS)]
+                row["system_prompt"] = "Be brief." if i % 3 == 0 else ""
+                row["user_prompt"] = f"What is it, no. {i}?" if i % 4 else ""
+                row["unused"] = i
+            write_csv(folder / "all.csv", rows)
+    return target
+
+
+def write_csv(path, rows):
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.fixture
+def ours(bin_dir):
+    """ours(*arguments) -> what our convert-dataset printed; a failure fails the test."""
+    return lambda *arguments: run([bin_dir / "mdl-toolkit", "convert-dataset", *arguments])
+
+
+def fails(bin_dir, *arguments):
+    """The message and exit code of a run of ours that must fail."""
+    done = subprocess.run([bin_dir / "mdl-toolkit", "convert-dataset", *map(str, arguments)], capture_output=True, text=True, timeout=120)
+    assert done.returncode != 0, done.stdout
+    return done.stderr, done.returncode
+
+
+def theirs(venv_bin, *arguments):
+    run([venv_bin / "mdl-toolkit", "convert-dataset", *arguments], input="y\n")
+
+
+def assert_equal(ours, theirs, tolerance):
+    assert ours.features == theirs.features
+    assert ours.column_names == theirs.column_names
+    assert ours.split == theirs.split
+    assert len(ours) == len(theirs)
+    ours, theirs = ours.with_format("numpy"), theirs.with_format("numpy")
+    for row in range(len(ours)):
+        for column in ("input_ids", "attention_mask", "labels", "audio_length"):
+            assert np.array_equal(ours[row][column], theirs[row][column]), (row, column)
+        assert ours[row]["input_values"].shape == theirs[row]["input_values"].shape, row
+        assert np.abs(ours[row]["input_values"] - theirs[row]["input_values"]).max() <= tolerance, row
+
+
+@pytest.mark.parametrize("decoder", ["qwen2", "qwen3"])
+def test_the_folder_is_the_python_tools(sounds, tmp_path, ours, venv_bin, checkpoint, decoder):
+    """Ids, masks, labels, lengths, features and padding are the same. So are the samples, bit by bit, but for Vorbis: the Python wheel
+    has another release of libvorbis, so those differ by 1e-6 at most."""
+    model = checkpoint(decoder)
+    options = [sounds / "all.csv", "--model-name", model, "--base-dir", sounds, "--user-prompt", "Default?"]
+    if decoder == "qwen3":
+        options += ["--system-prompt", "You hear.", "--tokenizing-batch-size", "5"]
+    theirs(venv_bin, *options, "--output", tmp_path / "theirs")
+    ours(*options, "--output", tmp_path / "ours", "--max-shard-size", "1MB")
+    assert len(list((tmp_path / "ours").glob("data-*-of-*.arrow"))) > 2
+    assert sorted(path.suffix for path in (tmp_path / "ours").iterdir() if path.suffix != ".arrow") == [".json", ".json"]
+    assert_equal(load_from_disk(tmp_path / "ours"), load_from_disk(tmp_path / "theirs"), tolerance=1e-6)
+    exact = {"wav", "flac", "mp3", "opus"}
+    with (sounds / "all.csv").open(newline="") as stream:
+        kinds = [row["audio"].rpartition(".")[2] for row in csv.DictReader(stream)]
+    one, other = (load_from_disk(tmp_path / name).with_format("numpy") for name in ("ours", "theirs"))
+    assert sum(kind in exact for kind in kinds) > 30
+    for row, kind in enumerate(kinds):
+        if kind in exact:
+            assert np.array_equal(one[row]["input_values"], other[row]["input_values"]), (row, kind)
+
+
+def test_pcm16_holds_the_same_sounds_in_half_the_space(sounds, tmp_path, ours, checkpoint):
+    options = [sounds / "all.csv", "--model-name", checkpoint(), "--base-dir", sounds, "--tokenizing-batch-size", "1"]
+    ours(*options, "--output", tmp_path / "float32")
+    ours(*options, "--output", tmp_path / "pcm16", "--audio-encoding", "pcm16")
+    wide, narrow = (load_from_disk(tmp_path / name).with_format("numpy") for name in ("float32", "pcm16"))
+    assert narrow.features["input_values"].feature.dtype == "int16"
+    for row in range(len(wide)):
+        assert len(narrow[row]["input_values"]) == narrow[row]["audio_length"] == wide[row]["audio_length"]
+        assert np.array_equal(narrow[row]["input_ids"], wide[row]["input_ids"])
+        difference = narrow[row]["input_values"] / 32768 - wide[row]["input_values"]
+        assert np.abs(difference).max() <= 0.5 / 32768 + 1e-7
+    size = {name: sum(path.stat().st_size for path in (tmp_path / name).glob("*.arrow")) for name in ("float32", "pcm16")}
+    assert size["pcm16"] < 0.6 * size["float32"]
+
+
+def test_all_bad_rows_are_listed_before_anything_is_written(sounds, tmp_path, bin_dir, checkpoint):
+    good = str(sounds / "wav-8000-1.wav")
+    (tmp_path / "text.wav").write_text("not a sound")
+    soundfile.write(tmp_path / "empty.wav", np.zeros(0, np.float32), 16000)
+    write_csv(tmp_path / "bad.csv", [
+        {"audio": good, "user_prompt": "fine", "prediction": "p"},
+        {"audio": "", "user_prompt": "", "prediction": "p"},
+        {"audio": good, "user_prompt": "", "prediction": ""},
+        {"audio": str(tmp_path / "missing.wav"), "user_prompt": "", "prediction": "p"},
+        {"audio": str(tmp_path / "text.wav"), "user_prompt": "", "prediction": "p"},
+        {"audio": str(tmp_path / "empty.wav"), "user_prompt": "", "prediction": "p"},
+        {"audio": good, "user_prompt": "a <|AUDIO|> too many", "prediction": "p"},
+    ])
+    message, code = fails(bin_dir, tmp_path / "bad.csv", "--model-name", checkpoint(), "--output", tmp_path / "out")
+    assert code == 2
+    assert "row 1 " not in message
+    for row, what in {2: "audio is empty", 3: "prediction is empty", 4: "missing.wav", 5: "text.wav", 6: "empty.wav", 7: "<|AUDIO|>"}.items():
+        (line,) = [line for line in message.split("\n") if f"row {row} (line {row + 1})" in line]
+        assert what in line
+    assert not list(tmp_path.glob("out*"))
+
+
+@pytest.mark.parametrize("options, what", [
+    (["--output", "out", "--outptu", "x"], "--output"), ([], "--output is required"), (["--output", "out", "--num-workers", "0"], "--num-workers"),
+    (["--output", "out", "--audio-encoding", "mp3"], "float32 or pcm16"), (["--output", "out", "--max-shard-size", "1TB"], "500MB"),
+    (["--output", "out", "--model-name", "nobody/nothing"], "nobody/nothing"), (["--output", "out", "--from-modelscope", "true"], "downloads no models"),
+    (["more.csv", "--output", "out"], "more.csv"), (["--output", "."], "something else"),
+])
+def test_a_wrong_command_line_is_one_message_and_exit_2(sounds, bin_dir, checkpoint, options, what):
+    model = [] if "--model-name" in options else ["--model-name", checkpoint()]
+    done = subprocess.run([bin_dir / "mdl-toolkit", "convert-dataset", sounds / "all.csv", *model, *options], capture_output=True, text=True, cwd=sounds)
+    assert done.returncode == 2, done.stderr
+    assert what in done.stderr
+
+
+def many_rows(folder, count, seconds):
+    sound(folder / "clip.wav", 16000, 1, seconds, 1)
+    write_csv(folder / "many.csv", [{"audio": str(folder / "clip.wav"), "prediction": f"answer {i}"} for i in range(count)])
+    return folder / "many.csv"
+
+
+def test_a_killed_run_goes_on_where_it_was(tmp_path, bin_dir, ours, checkpoint):
+    rows = many_rows(tmp_path, 480, 2.0)
+    options = [rows, "--model-name", checkpoint(), "--max-shard-size", "2MB", "--output", tmp_path / "out"]
+    process = subprocess.Popen([bin_dir / "mdl-toolkit", "convert-dataset", *map(str, options)], stdout=subprocess.DEVNULL)
+    partial = tmp_path / "out.partial"
+    while len(list(partial.glob("data-*.arrow"))) < 3:
+        with pytest.raises(subprocess.TimeoutExpired):  # it must not be done before it is killed
+            process.wait(timeout=0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "out").exists()
+    finished = len(list(partial.glob("data-*.arrow")))
+    printed = ours(*options)
+    assert f"({finished} from an earlier run)" in printed
+    assert not partial.exists()
+    ours(*options[:-1], tmp_path / "whole")
+    one, other = load_from_disk(tmp_path / "out"), load_from_disk(tmp_path / "whole")
+    assert len(one) == 480
+    for name in sorted(path.name for path in (tmp_path / "whole").glob("*.arrow")):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert one[479]["input_ids"] == other[479]["input_ids"]
+
+
+def test_a_sound_that_breaks_off_costs_its_own_data_file_only(sounds, tmp_path, bin_dir, ours, checkpoint):
+    rows = [{"audio": str(sounds / "flac-48000-2.flac"), "prediction": str(i)} for i in range(6)]
+    whole = (sounds / "flac-48000-1.flac").read_bytes()
+    (tmp_path / "cut.flac").write_bytes(whole[: len(whole) // 2])
+    rows[3]["audio"] = str(tmp_path / "cut.flac")
+    write_csv(tmp_path / "rows.csv", rows)
+    options = [tmp_path / "rows.csv", "--model-name", checkpoint(), "--tokenizing-batch-size", "1", "--max-shard-size", "1KB", "--output", tmp_path / "out"]
+    message, code = fails(bin_dir, *options)
+    assert code == 1
+    assert "row 4 (line 5)" in message and "cut.flac" in message
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "cut.flac").write_bytes(whole)
+    assert "(5 from an earlier run)" in ours(*options)
+    assert len(load_from_disk(tmp_path / "out")) == 6
+
+
+def test_memory_does_not_grow_with_the_rows(tmp_path, bin_dir, checkpoint):
+    def peak(count):
+        rows = many_rows(tmp_path, count, 10.0)
+        process = subprocess.Popen([bin_dir / "mdl-toolkit", "convert-dataset", rows, "--model-name", checkpoint(), "--output", tmp_path / "out"],
+                                   stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        return usage.ru_maxrss * 1024
+
+    few, many = peak(64), peak(256)
+    assert (tmp_path / "out").is_dir()
+    # 192 more clips are 123 MB of samples.
+    assert many - few < 40e6, (few, many)
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    tries = {}
+
+    def do_GET(self):
+        name = self.path.strip("/")
+        self.tries[name] = self.tries.get(name, 0) + 1
+        if name == "moved.wav":
+            self.send_response(302)
+            self.send_header("Location", "/good.wav")
+            self.end_headers()
+        elif name == "missing.wav":
+            self.send_error(404)
+        elif name == "busy.wav" and self.tries[name] < 3:
+            self.send_error(503)
+        elif name == "down.wav":
+            self.send_error(500)
+        else:
+            body = self.sound + (b"\0" * 100_000 if name == "large.wav" else b"")
+            self.send_response(200)
+            if name != "large.wav":  # as a server that does not say how much is to come
+                self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_sounds_are_fetched_from_addresses(sounds, tmp_path, bin_dir, ours, checkpoint):
+    clip = sounds / "wav-16000-1.wav"
+    handler = type("Handler", (Server,), {"sound": clip.read_bytes(), "tries": {}})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        base = f"http://127.0.0.1:{server.server_port}"
+        try:
+            options = ["--model-name", checkpoint(), "--base-dir", sounds]
+            names = ["good", "moved", "busy"]
+            write_csv(tmp_path / "good.csv", [{"audio": f"{base}/{name}.wav", "prediction": name} for name in names])
+            ours(tmp_path / "good.csv", *options, "--output", tmp_path / "fetched")
+            write_csv(tmp_path / "local.csv", [{"audio": clip.name, "prediction": name} for name in names])
+            ours(tmp_path / "local.csv", *options, "--output", tmp_path / "local")
+            assert_equal(load_from_disk(tmp_path / "fetched"), load_from_disk(tmp_path / "local"), tolerance=0)
+            assert handler.tries["busy.wav"] == 3
+
+            write_csv(tmp_path / "bad.csv", [{"audio": f"{base}/{name}.wav", "prediction": name} for name in ("missing", "large", "down")])
+            message, code = fails(bin_dir, tmp_path / "bad.csv", *options, "--output", tmp_path / "bad", "--download-attempts", "2",
+                                  "--max-download-size", str(clip.stat().st_size + 1000))
+            assert code == 1
+            for row, what in enumerate(["answered 404", "larger than", "answered 500 (tried 2 times)"], 1):
+                assert any(f"row {row} " in line and what in line for line in message.split("\n")), message
+            assert handler.tries["missing.wav"] == 1
+            assert handler.tries["down.wav"] == 2
+        finally:
+            server.shutdown()

@@ -1,0 +1,73 @@
+"""mdl-toolkit info beside what safetensors, datasets and peft read from the same folders."""
+
+import shutil
+import subprocess
+
+import pytest
+import torch
+from conftest import run
+from datasets import load_from_disk
+from peft import LoraConfig, get_peft_model
+from safetensors import safe_open
+from transformers import AutoModelForCausalLM
+
+
+@pytest.fixture
+def info(bin_dir):
+    return lambda *arguments: run([bin_dir / "mdl-toolkit", "info", *arguments])
+
+
+def counted(path):
+    with safe_open(path, "pt") as file:
+        tensors = [file.get_tensor(name) for name in file.keys()]
+    return f"{sum(t.numel() for t in tensors):,} numbers in {len(tensors):,} tensors"
+
+
+def test_a_models_folder(info, checkpoint):
+    model = checkpoint()
+    told = info(model)
+    assert counted(model / "model.safetensors") in told
+    for expected in ("a model", "midashenglm", "num_hidden_layers 2", "audio_projector:", "2,006 tokens", "<|im_start|>assistant\n    A bell.<|im_end|>"):
+        assert expected in told
+
+
+def test_an_adapters_folder(info, checkpoint, tmp_path):
+    model = AutoModelForCausalLM.from_pretrained(checkpoint(), trust_remote_code=True, dtype=torch.bfloat16)
+    get_peft_model(model, LoraConfig(r=4, lora_alpha=8, target_modules=r"^audio_projector\.net\.(0|2)$")).save_pretrained(tmp_path)
+    told = info(tmp_path)
+    assert counted(tmp_path / "adapter_model.safetensors") in told
+    for expected in ("a LoRA adapter", str(checkpoint()), "r 4, lora_alpha 8", r"^audio_projector\.net\.(0|2)$"):
+        assert expected in told
+
+
+def test_a_datasets_folder(info, checkpoint, dataset):
+    train, _ = dataset()
+    rows = load_from_disk(train)
+    told = info(train, "--model-name", checkpoint(), "--row", "3")
+    tokens = sum(sum(row["attention_mask"]) for row in rows)
+    labels = sum(label != -100 for row in rows for label in row["labels"])
+    samples = sum(rows["audio_length"])
+    for expected in (f"{len(rows)}\n", f"{tokens:,}, ", f"{labels:,}, ", f"{samples / 16000 / 3600:.2f} h", "input_values [float32]", "What is this sound?",
+                     "<|im_start|>user"):
+        assert expected in told
+    assert "--model-name" in info(train)
+
+
+@pytest.mark.parametrize("arguments, what", [([], "no folder"), (["."], "none of the folders"), (["nothing"], "nothing"), ([".", "more"], "more"), (["--rwo", "1"], "rwo")])
+def test_a_wrong_command_line_is_one_message_and_exit_2(bin_dir, tmp_path, arguments, what):
+    done = subprocess.run([bin_dir / "mdl-toolkit", "info", *arguments], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert what in done.stderr
+
+
+def test_damage_is_named(bin_dir, checkpoint, dataset, tmp_path):
+    broken = tmp_path / "model"
+    shutil.copytree(checkpoint(), broken)
+    whole = (broken / "model.safetensors").read_bytes()
+    (broken / "model.safetensors").write_bytes(whole[:-1])
+    done = subprocess.run([bin_dir / "mdl-toolkit", "info", broken], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "model.safetensors is damaged" in done.stderr
+    done = subprocess.run([bin_dir / "mdl-toolkit", "info", dataset()[1], "--row", "9"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "rows 0 to 8" in done.stderr

@@ -1,0 +1,136 @@
+#include "worker/info/describe_dataset.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "common/atomic_file.hpp"
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "worker/data/dataset_folder.hpp"
+#include "worker/info/describe_model.hpp"
+#include "worker/text/tokenizer.hpp"
+
+namespace mdl {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr double kSampleRate = 16000;
+
+/// "[int32]" for a list, "int64" for a single value.
+std::string columns_of(const fs::path& folder) {
+  std::string text;
+  try {
+    const auto info = nlohmann::ordered_json::parse(read_text(folder / "dataset_info.json"));
+    for (const auto& [name, feature] : info.at("features").items()) {
+      const auto& inner = feature.contains("feature") ? feature.at("feature") : feature;
+      const std::string dtype = inner.value("dtype", "?");
+      text +=
+          str_cat(text.empty() ? "" : ", ", name, ' ', feature.contains("feature") ? str_cat('[', dtype, ']') : dtype);
+    }
+  } catch (const nlohmann::json::exception&) {
+    return "not said in dataset_info.json";
+  }
+  return text;
+}
+
+/// Least, mean and most of a number over all rows.
+struct Spread {
+  std::int64_t least = std::numeric_limits<std::int64_t>::max(), most = 0, sum = 0;
+  void add(std::int64_t value) {
+    least = std::min(least, value);
+    most = std::max(most, value);
+    sum += value;
+  }
+  std::string show(std::int64_t rows, double unit, const char* name) const {
+    std::array<char, 128> text{};
+    std::snprintf(text.data(), text.size(), "%.4g to %.4g%s, %.4g on average", static_cast<double>(least) / unit,
+                  static_cast<double>(most) / unit, name, static_cast<double>(sum) / unit / static_cast<double>(rows));
+    return text.data();
+  }
+};
+
+/// Token ids as text, a run of equal tokens as one and its count.
+std::string show_ids(const std::vector<std::int64_t>& ids, const Tokenizer* tokenizer) {
+  std::string text;
+  for (std::size_t i = 0; i < ids.size();) {
+    std::size_t run = i;
+    while (run < ids.size() && ids[run] == ids[i]) ++run;
+    if (tokenizer && run - i > 3) {
+      const std::array one{static_cast<TokenId>(ids[i])};
+      text += str_cat(tokenizer->decode(one, false), "*", run - i);
+      i = run;
+    } else if (tokenizer) {
+      // Characters may be made of several tokens, so decode up to the next long run.
+      std::vector<TokenId> part;
+      while (i < ids.size()) {
+        std::size_t next = i;
+        while (next < ids.size() && ids[next] == ids[i]) ++next;
+        if (next - i > 3) break;
+        for (; i < next; ++i) part.push_back(static_cast<TokenId>(ids[i]));
+      }
+      text += tokenizer->decode(part, false);
+    } else {
+      text += str_cat(text.empty() ? "" : " ", ids[i]);
+      if (run - i > 3) text += str_cat("*", run - i);
+      i = run - i > 3 ? run : i + 1;
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string describe_dataset(const fs::path& folder, std::int64_t row, const std::optional<fs::path>& model_folder) {
+  const DatasetFolder dataset(folder);
+  if (row < 0 || row >= dataset.size())
+    throw UsageError(str_cat("--row ", row, ": the dataset has the rows 0 to ", dataset.size() - 1));
+  Spread lengths, tokens, labels, stored;
+  std::int64_t padding = 0;
+  for (std::int64_t i = 0; i < dataset.size(); ++i) {
+    const Sample sample = dataset.sample(i);
+    lengths.add(sample.audio_length);
+    stored.add(sample_count(sample.waveform));
+    const auto real = std::count(sample.attention_mask.begin(), sample.attention_mask.end(), 1);
+    tokens.add(real);
+    padding += std::ssize(sample.attention_mask) - real;
+    labels.add(std::ssize(sample.labels) - std::count(sample.labels.begin(), sample.labels.end(), kIgnoredLabel));
+  }
+  std::int64_t bytes = 0, files = 0;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() != ".arrow") continue;
+    ++files;
+    bytes += static_cast<std::int64_t>(entry.file_size());
+  }
+  std::array<char, 64> hours{};
+  std::snprintf(hours.data(), hours.size(), "%.2f h, ", static_cast<double>(lengths.sum) / kSampleRate / 3600);
+  std::array<char, 64> share{};
+  std::snprintf(share.data(), share.size(), "%.0f %% of the samples, %.0f %% of the tokens",
+                100.0 * static_cast<double>(stored.sum - lengths.sum) / static_cast<double>(stored.sum),
+                100.0 * static_cast<double>(padding) / static_cast<double>(tokens.sum + padding));
+
+  std::optional<Tokenizer> tokenizer;
+  if (model_folder) tokenizer = Tokenizer::load(*model_folder);
+  const Sample sample = dataset.sample(row);
+  std::vector<std::int64_t> ids, labelled;
+  for (std::size_t i = 0; i < sample.input_ids.size(); ++i) {
+    if (sample.attention_mask[i]) ids.push_back(sample.input_ids[i]);
+    if (sample.labels[i] != kIgnoredLabel) labelled.push_back(sample.labels[i]);
+  }
+  const Tokenizer* shown_by = tokenizer ? &*tokenizer : nullptr;
+  std::array<char, 64> seconds{};
+  std::snprintf(seconds.data(), seconds.size(), "%.2f s of sound",
+                static_cast<double>(sample.audio_length) / kSampleRate);
+  return str_cat(folder.string(), ": a dataset\n  rows:               ", with_commas(dataset.size()),
+                 "\n  files:              ", files, ", ", as_size(bytes),
+                 "\n  columns:            ", columns_of(folder), "\n  sound:              ", hours.data(),
+                 lengths.show(dataset.size(), kSampleRate, " s"), "\n  tokens:             ", with_commas(tokens.sum),
+                 ", ", tokens.show(dataset.size(), 1, ""), "\n  labels:             ", with_commas(labels.sum), ", ",
+                 labels.show(dataset.size(), 1, ""), "\n  padding:            ", share.data(), "\n  row ", row, " (",
+                 seconds.data(), "):\n", show_ids(ids, shown_by), "\n  its labels:\n", show_ids(labelled, shown_by),
+                 tokenizer ? "\n" : "\n  (give --model-name to see these ids as text)\n");
+}
+
+}  // namespace mdl

@@ -1,0 +1,166 @@
+#include "worker/info/describe_model.hpp"
+
+#include <array>
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "common/atomic_file.hpp"
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "worker/convert/processor.hpp"
+#include "worker/info/tensor_files.hpp"
+
+namespace mdl {
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+json read_json(const fs::path& path) {
+  try {
+    return json::parse(read_text(path));
+  } catch (const json::exception& error) {
+    throw Error(str_cat(path.string(), " is not valid JSON: ", error.what()));
+  }
+}
+
+/// "embed_dim 48, depth 2": the keys that are there, each as the file has it.
+std::string values_of(const json& object, std::initializer_list<const char*> keys) {
+  std::string text;
+  for (const char* key : keys) {
+    const auto found = object.find(key);
+    if (found == object.end() || found->is_null()) continue;
+    text += str_cat(text.empty() ? "" : ", ", key, ' ', found->is_string() ? found->get<std::string>() : found->dump());
+  }
+  return text.empty() ? "not said" : text;
+}
+
+std::string line(const std::string& name, const std::string& text) {
+  std::array<char, 32> padded{};
+  std::snprintf(padded.data(), padded.size(), "%-20s", (name + ":").c_str());
+  return str_cat("  ", padded.data(), text, '\n');
+}
+
+std::string describe(const TensorTotals& totals) {
+  return str_cat(with_commas(totals.elements), " numbers in ", with_commas(totals.tensors), " tensors, ", totals.dtypes,
+                 ", ", as_size(totals.bytes));
+}
+
+/// Totals of the tensors, and of each part of the model when there are several.
+std::string describe_tensors(const std::vector<TensorInfo>& tensors, const std::string& prefix) {
+  if (tensors.empty()) return line("weights", "none (no .safetensors file)");
+  std::string text = line("weights", describe(total(tensors)));
+  std::map<std::string, std::vector<TensorInfo>> parts;
+  for (const TensorInfo& tensor : tensors) {
+    std::string name = tensor.name;
+    if (name.starts_with(prefix)) name.erase(0, prefix.size());
+    parts[name.substr(0, name.find('.'))].push_back(tensor);
+  }
+  if (parts.size() > 1) {
+    for (const auto& [name, part] : parts) text += line("  " + name, describe(total(part)));
+  }
+  return text;
+}
+
+std::string indented(const std::string& text) {
+  std::string out = "    ";
+  for (const char c : text) out += c == '\n' ? "\n    " : std::string(1, c);
+  return out;
+}
+
+std::string describe_text_side(const fs::path& folder) {
+  const Processor processor = Processor::load(folder);
+  const AudioSettings& audio = processor.audio();
+  std::string text = line("tokenizer", str_cat(with_commas(static_cast<std::int64_t>(processor.tokenizer().size())),
+                                               " tokens, pads with id ", processor.pad_token()));
+  text += line("sounds", str_cat(audio.sample_rate, " Hz, a token \"", audio.audio_token, "\" for each ",
+                                 160 * 4 * audio.subsampling, " samples"));
+  const std::vector<Message> example = {{"user", {{"audio", "sound.wav"}, {"text", "What is it?"}}},
+                                        {"assistant", {{"text", "A bell."}}}};
+  const auto encoded = processor.encode(example, {audio.sample_rate}, false);
+  return text +
+         line("chat template",
+              str_cat("a second of sound, a question and an answer are ", encoded.ids.size(), " tokens:")) +
+         indented(expand_audio_tokens(processor.chat_template().apply(example, false), {audio.sample_rate}, audio)) +
+         '\n';
+}
+
+std::string describe_training(const fs::path& folder) {
+  if (!fs::exists(folder / "trainer_state.json")) return {};
+  const json state = read_json(folder / "trainer_state.json");
+  std::string text =
+      line("training", values_of(state, {"global_step", "max_steps", "epoch", "num_train_epochs", "best_metric"}));
+  for (const char* key : {"loss", "eval_loss"}) {
+    const json log = state.value("log_history", json::array());
+    for (auto entry = log.rbegin(); entry != log.rend(); ++entry) {
+      if (!entry->contains(key)) continue;
+      text += line(str_cat("  last ", key),
+                   str_cat(entry->at(key).dump(), " at step ", entry->value("step", json()).dump()));
+      break;
+    }
+  }
+  return text + line("  optimizer",
+                     fs::exists(folder / "optimizer.pt")
+                         ? "optimizer.pt, " + as_size(static_cast<std::int64_t>(fs::file_size(folder / "optimizer.pt")))
+                         : "none: training cannot go on from here");
+}
+
+}  // namespace
+
+std::string describe_checkpoint(const fs::path& folder) {
+  const json config = read_json(folder / "config.json");
+  std::string text = str_cat(folder.string(), ": a model\n", line("type", config.value("model_type", "not said")));
+  if (config.contains("audio_encoder_config")) {
+    text += line("audio encoder",
+                 values_of(config["audio_encoder_config"], {"embed_dim", "depth", "num_heads", "target_length"}));
+  }
+  if (config.contains("text_config")) {
+    text +=
+        line("decoder", values_of(config["text_config"],
+                                  {"model_type", "hidden_size", "num_hidden_layers", "num_attention_heads",
+                                   "num_key_value_heads", "intermediate_size", "vocab_size", "tie_word_embeddings"}));
+  }
+  text += describe_tensors(read_tensor_infos(folder), "");
+  if (fs::exists(folder / "tokenizer.json")) {
+    text += describe_text_side(folder);
+  } else {
+    text += line("tokenizer", "none (no tokenizer.json)");
+  }
+  return text + describe_training(folder);
+}
+
+std::string describe_adapter(const fs::path& folder) {
+  const json config = read_json(folder / "adapter_config.json");
+  std::string text = str_cat(folder.string(), ": a LoRA adapter\n");
+  text +=
+      line("base model",
+           values_of(config, {"base_model_name_or_path"}).substr(config.contains("base_model_name_or_path") ? 24 : 0));
+  text += line("LoRA", values_of(config, {"r", "lora_alpha", "lora_dropout", "use_rslora", "use_dora", "bias"}));
+  text += line("layers", values_of(config, {"target_modules"}));
+  text += line("trained whole", values_of(config, {"modules_to_save"}));
+  text += describe_tensors(read_tensor_infos(folder), "base_model.model.");
+  return text + describe_training(folder);
+}
+
+std::string with_commas(std::int64_t number) {
+  std::string digits = std::to_string(number);
+  for (auto at = std::ssize(digits) - 3; at > (number < 0 ? 1 : 0); at -= 3)
+    digits.insert(static_cast<std::size_t>(at), ",");
+  return digits;
+}
+
+std::string as_size(std::int64_t bytes) {
+  std::array<char, 32> text{};
+  const auto value = static_cast<double>(bytes);
+  if (bytes < 1'000'000) {
+    std::snprintf(text.data(), text.size(), "%.1f kB", value / 1e3);
+  } else if (bytes < 1'000'000'000) {
+    std::snprintf(text.data(), text.size(), "%.1f MB", value / 1e6);
+  } else {
+    std::snprintf(text.data(), text.size(), "%.2f GB", value / 1e9);
+  }
+  return text.data();
+}
+
+}  // namespace mdl

@@ -1,0 +1,79 @@
+#include "worker/info/tensor_files.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <set>
+
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+
+namespace mdl {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::uint64_t kLargestHeader = 100'000'000;  // as the safetensors library has it
+
+void read_file(const fs::path& path, std::vector<TensorInfo>& tensors) {
+  const auto refuse = [&](const std::string& why) {
+    throw Error(str_cat(path.string(), " is damaged: ", why), "Copy it again from where it came from.");
+  };
+  const auto size = static_cast<std::uint64_t>(fs::file_size(path));
+  std::ifstream in(path, std::ios::binary);
+  std::array<unsigned char, 8> prefix{};
+  if (!in.read(reinterpret_cast<char*>(prefix.data()), prefix.size())) refuse("it is shorter than 8 bytes");
+  std::uint64_t length = 0;
+  for (std::size_t i = 0; i < prefix.size(); ++i) length |= static_cast<std::uint64_t>(prefix[i]) << (8 * i);
+  if (length > kLargestHeader || length + 8 > size) refuse("its header is longer than the file");
+  std::string header(length, '\0');
+  if (!in.read(header.data(), static_cast<std::streamsize>(length))) refuse("its header cannot be read");
+  try {
+    const auto document = nlohmann::json::parse(header);
+    for (const auto& [name, entry] : document.items()) {
+      if (name == "__metadata__") continue;
+      const auto offsets = entry.at("data_offsets").get<std::array<std::uint64_t, 2>>();
+      if (offsets[0] > offsets[1] || offsets[1] > size - 8 - length)
+        refuse(str_cat("the file ends before the tensor ", name, " does"));
+      tensors.push_back({name, entry.at("dtype").get<std::string>(), entry.at("shape").get<std::vector<std::int64_t>>(),
+                         static_cast<std::int64_t>(offsets[1] - offsets[0])});
+    }
+  } catch (const nlohmann::json::exception& error) {
+    refuse(error.what());
+  }
+}
+
+}  // namespace
+
+std::int64_t TensorInfo::elements() const {
+  return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+}
+
+std::vector<TensorInfo> read_tensor_infos(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() == ".safetensors") files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  std::vector<TensorInfo> tensors;
+  for (const fs::path& file : files) read_file(file, tensors);
+  return tensors;
+}
+
+TensorTotals total(const std::vector<TensorInfo>& tensors) {
+  TensorTotals totals;
+  std::set<std::string> dtypes;
+  for (const TensorInfo& tensor : tensors) {
+    ++totals.tensors;
+    totals.elements += tensor.elements();
+    totals.bytes += tensor.bytes;
+    dtypes.insert(tensor.dtype);
+  }
+  for (const std::string& dtype : dtypes) totals.dtypes += (totals.dtypes.empty() ? "" : " and ") + dtype;
+  return totals;
+}
+
+}  // namespace mdl

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace mdl {
+
+/// What a safetensors file says about a tensor, without its values.
+struct TensorInfo {
+  std::string name;
+  std::string dtype;  ///< as the file has it: F32, BF16, ...
+  std::vector<std::int64_t> shape;
+  std::int64_t bytes = 0;
+
+  std::int64_t elements() const;
+};
+
+/// The tensors of all FOLDER/*.safetensors files, from their headers. A folder without one gives none. Throws Error
+/// naming a file whose header is damaged or which is shorter than its header says.
+std::vector<TensorInfo> read_tensor_infos(const std::filesystem::path& folder);
+
+/// A group of tensors: how many, their elements and bytes, and the dtypes among them ("BF16", "F32 and BF16").
+struct TensorTotals {
+  std::int64_t tensors = 0;
+  std::int64_t elements = 0;
+  std::int64_t bytes = 0;
+  std::string dtypes;
+};
+TensorTotals total(const std::vector<TensorInfo>& tensors);
+
+}  // namespace mdl
