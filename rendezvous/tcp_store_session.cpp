@@ -27,12 +27,14 @@ void TcpStoreSession::push(StoreReply reply) {
 asio::awaitable<void> TcpStoreSession::read_loop(Self self) {
   boost::system::error_code error;
   while (self->open_) {
-    const auto wait = self->output_full() ? asio::ip::tcp::socket::wait_write : asio::ip::tcp::socket::wait_read;
+    const bool was_full = self->output_full();
+    const auto wait = was_full ? asio::ip::tcp::socket::wait_write : asio::ip::tcp::socket::wait_read;
     co_await self->socket_.async_wait(wait, asio::redirect_error(asio::use_awaitable, error));
     if (error || !self->open_) break;
-    if (self->output_full()) {
+    if (was_full) {
+      // The write loop may have woken first and sent everything: what counts is that the queue was full, since queries
+      // that came along with those that filled it still wait in the decoder, and no further byte may ever arrive.
       self->flush();
-      // Queries that came along with those that filled the queue wait in the decoder.
       if (!self->output_full()) self->handle_queries();
     } else if (self->receive()) {
       self->handle_queries();
