@@ -6,7 +6,7 @@
 
 using namespace mdl::launcher;
 
-TEST_CASE("--standalone and one node without endpoint meet on a free loopback port") {
+TEST_CASE("a standalone job and one node without endpoint meet on a free loopback port") {
   LaunchOptions options;
   options.rdzv_id = "mine";
   for (const bool standalone : {true, false}) {
