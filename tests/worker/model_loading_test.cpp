@@ -103,6 +103,19 @@ TEST_CASE("padding changes no result: rows alone give what they give in a batch"
   CHECK(padding.abs().max().item<float>() == 0);
 }
 
+TEST_CASE("a lone clip too short for one audio token is padded with zeros") {
+  const TempDir dir;
+  write_checkpoint(dir.path(), tiny_config_json());
+  const auto model = mdl::load_model(dir.path(), at::kFloat, at::kCPU);
+  const at::Tensor ids = at::arange(48, 50, at::kLong).view({1, 2});
+  const at::Tensor wave = at::ones({1, 200});
+  const mdl::Batch brief{ids, at::ones({1, 2}, at::kLong), wave, at::full({1}, 200, at::kLong), {}};
+  mdl::Batch padded = brief;
+  padded.input_values = at::zeros({1, 3200});
+  padded.input_values.narrow(1, 0, 200).copy_(wave);
+  CHECK(at::equal(model->logits(brief), model->logits(padded)));
+}
+
 TEST_CASE("init_bn normalises by the batch in train mode and by its running statistics else") {
   const TempDir dir;
   write_checkpoint(dir.path(), tiny_config_json());

@@ -1,13 +1,68 @@
 #include "worker/model/linear.hpp"
 
-#include <ATen/ops/addmm.h>
 #include <ATen/ops/dropout.h>
 #include <ATen/ops/linear.h>
-#include <ATen/ops/matmul.h>
-
-#include <c10/core/GradMode.h>
+#include <ATen/ops/mm.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 namespace mdl {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::tensor_list;
+
+/// y += factor · a·b, in y's type; the product is rounded only with the sum.
+void add_product(at::Tensor& y, const at::Tensor& a, const at::Tensor& b, double factor) {
+  if (y.scalar_type() == a.scalar_type()) {
+    y.addmm_(a, b, 1, factor);
+  } else {
+    y.add_(at::mm(a, b), factor);
+  }
+}
+
+/// What gets no gradient; no argument of its own to autograd.
+struct FrozenLinear {
+  at::Tensor weight;
+  at::Tensor bias;  ///< or undefined
+
+  at::Tensor forward(const at::Tensor& x) const {
+    return bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);
+  }
+};
+
+/// A frozen linear layer with its adapter as one node of the graph. Beside what autograd would make of the same
+/// formula, it adds both halves of the output and of the input's gradient in place, and keeps x in its own type instead
+/// of a float32 copy.
+struct AdaptedLinear : torch::autograd::Function<AdaptedLinear> {
+  static at::Tensor forward(AutogradContext* context, const FrozenLinear& base, const at::Tensor& x,
+                            const at::Tensor& a, const at::Tensor& b, double scaling) {
+    at::Tensor y = base.forward(x);
+    const at::Tensor low = at::linear(x.to(a.scalar_type()), a);  // [rows, rank]
+    add_product(y, low, b.t(), scaling);
+    context->save_for_backward({x, base.weight, a, b, low});
+    context->saved_data["scaling"] = scaling;
+    return y;
+  }
+
+  static tensor_list backward(AutogradContext* context, const tensor_list& grads) {
+    const auto saved = context->get_saved_variables();
+    const auto &x = saved[0], &weight = saved[1], &a = saved[2], &b = saved[3], &low = saved[4];
+    const double scaling = context->saved_data["scaling"].toDouble();
+    const at::Tensor& grad = grads[0];
+    const at::Tensor wide_grad = grad.to(a.scalar_type());
+    const at::Tensor grad_low = at::mm(wide_grad, b).mul_(scaling);
+    at::Tensor grad_x;
+    if (x.requires_grad()) {
+      grad_x = at::mm(grad, weight);
+      add_product(grad_x, grad_low, a, 1);
+    }
+    const at::Tensor grad_a = at::mm(grad_low.t(), x.to(a.scalar_type()));
+    const at::Tensor grad_b = at::mm(wide_grad.t(), low).mul_(scaling);
+    return {at::Tensor(), grad_x, grad_a, grad_b, at::Tensor()};
+  }
+};
+
+}  // namespace
 
 Linear::Linear(int64_t in, int64_t out, bool with_bias, at::ScalarType dtype) {
   declare_parameter(weight, "weight", {out, in}, dtype);
@@ -15,13 +70,15 @@ Linear::Linear(int64_t in, int64_t out, bool with_bias, at::ScalarType dtype) {
 }
 
 at::Tensor Linear::forward(const at::Tensor& x) const {
-  at::Tensor y = bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);
+  const FrozenLinear base{weight, bias};
+  if (adapter && !(adapter->dropout > 0 && is_training())) {
+    return AdaptedLinear::apply(base, x, adapter->a, adapter->b, adapter->scaling);
+  }
+  const at::Tensor y = base.forward(x);
   if (!adapter) return y;
-  at::Tensor input = x.to(adapter->a.scalar_type());
-  if (adapter->dropout > 0) input = at::dropout(input, adapter->dropout, is_training());
-  const at::Tensor low = at::linear(input, adapter->a);
-  // The scaled product is added while it is computed, which saves a tensor of the output's size.
-  return at::addmm(y.to(low.scalar_type()), low, adapter->b.t(), 1, adapter->scaling).to(y.scalar_type());
+  const at::Tensor dropped = at::dropout(x.to(adapter->a.scalar_type()), adapter->dropout, /*train=*/true);
+  const at::Tensor delta = at::linear(at::linear(dropped, adapter->a), adapter->b);
+  return (y + delta * adapter->scaling).to(y.scalar_type());
 }
 
 void Linear::collect_trained(std::vector<at::Tensor>& into) const {
@@ -33,7 +90,7 @@ void Linear::collect_trained(std::vector<at::Tensor>& into) const {
 void Linear::merge() {
   if (!adapter) return;
   const at::NoGradGuard no_grad;
-  at::Tensor delta = at::matmul(adapter->b, adapter->a);
+  at::Tensor delta = at::mm(adapter->b, adapter->a);
   weight.add_(delta.mul_(adapter->scaling));
   adapter.reset();
 }

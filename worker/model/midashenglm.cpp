@@ -1,6 +1,9 @@
 #include "worker/model/midashenglm.hpp"
 
+#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/zeros.h>
+
+#include <algorithm>
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
@@ -41,35 +44,36 @@ void MiDashengLM::set_gradient_checkpointing(bool enabled) {
   decoder->gradient_checkpointing = enabled;
 }
 
-BatchLayout MiDashengLM::layout(const Batch& batch) const {
-  int64_t frames = 0;
-  if (batch.input_values.defined()) {
-    if (batch.input_values.dim() != 2)
-      throw Error(
-          str_cat("batch: input_values has shape ", batch.input_values.sizes(), ", but [batch, samples] is needed"));
-    const int64_t samples = batch.input_values.size(1);
-    if (samples <= config_.audio.n_fft / 2) {
-      throw Error(str_cat("batch: clips of ", samples, " samples are too short for a mel frame"),
-                  str_cat("Pad them with zeros to at least ", config_.audio.n_fft, " samples."));
-    }
-    frames = MelFrontend::frame_count(samples, config_.audio);
+at::Tensor MiDashengLM::waveforms(const Batch& batch) const {
+  const at::Tensor& given = batch.input_values;
+  if (!given.defined()) return given;
+  if (given.dim() != 2) {
+    throw Error(str_cat("batch: input_values has shape ", given.sizes(), ", but [batch, samples] is needed"));
   }
-  return plan_batch(on_host(batch), config_, frames);
+  const int64_t token = config_.subsample_factor * config_.audio.patch_frames * config_.audio.hop_length;
+  const int64_t least = std::max(token, config_.audio.n_fft);
+  return given.size(1) < least ? at::constant_pad_nd(given, {0, least - given.size(1)}) : given;
+}
+
+BatchLayout MiDashengLM::layout(const Batch& batch) const {
+  const at::Tensor wave = waveforms(batch);
+  return plan_batch(on_host(batch), config_,
+                    wave.defined() ? MelFrontend::frame_count(wave.size(1), config_.audio) : 0);
 }
 
 at::Tensor MiDashengLM::features(const Batch& batch) {
-  return audio_encoder->frontend->forward(batch.input_values);
+  return audio_encoder->frontend->forward(waveforms(batch));
 }
 
 at::Tensor MiDashengLM::encode(const Batch& batch) {
-  return audio_encoder->forward(batch.input_values, layout(batch).pieces);
+  return audio_encoder->forward(waveforms(batch), layout(batch).pieces);
 }
 
 at::Tensor MiDashengLM::hidden_states(const Batch& batch, const BatchLayout& plan, const at::Tensor& rows) {
   const at::Device place = device();
   at::Tensor h = decoder->embed(index_tensor(plan.token_ids, place));
   if (!plan.clips.empty()) {
-    const at::Tensor patches = audio_encoder->forward(batch.input_values, plan.pieces);
+    const at::Tensor patches = audio_encoder->forward(waveforms(batch), plan.pieces);
     const at::Tensor audio =
         audio_projector->forward(patches.index_select(0, index_tensor(plan.folded_patches, place)));
     h = h.index_copy(0, index_tensor(plan.audio_rows, place), audio.to(h.scalar_type()));

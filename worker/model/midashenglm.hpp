@@ -67,6 +67,9 @@ class MiDashengLM : public Layer {
   std::shared_ptr<QwenDecoder> decoder;
 
  private:
+  /// input_values, made long enough for one audio token with zeros, as MiDashengLM does with a lone short clip.
+  at::Tensor waveforms(const Batch& batch) const;
+
   /// Final hidden states of the packed tokens, [layout.tokens, hidden], or with `rows` of some of them.
   at::Tensor hidden_states(const Batch& batch, const BatchLayout& layout, const at::Tensor& rows = {});
 

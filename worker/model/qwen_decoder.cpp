@@ -1,32 +1,11 @@
 #include "worker/model/qwen_decoder.hpp"
 
-#include <ATen/ops/arange.h>
-#include <ATen/ops/cat.h>
 #include <ATen/ops/embedding.h>
-#include <ATen/ops/pow.h>
 #include <ATen/ops/silu.h>
 
 #include "worker/model/checkpoint_layer.hpp"
 
 namespace mdl {
-namespace {
-
-/// Rotates each pair (x[i], x[i + half]) of a head by its angle.
-at::Tensor rotated(const at::Tensor& x, const RopeAngles& rope) {
-  const auto halves = x.chunk(2, -1);
-  return x * rope.cos + at::cat({-halves[1], halves[0]}, -1) * rope.sin;
-}
-
-}  // namespace
-
-RopeAngles rope_angles(const at::Tensor& positions, int64_t head_dim, double theta, at::ScalarType dtype) {
-  const auto options = at::TensorOptions().dtype(at::kFloat).device(positions.device());
-  const at::Tensor exponents = at::arange(0, head_dim, 2, options) / static_cast<double>(head_dim);
-  const at::Tensor frequencies = at::pow(theta, exponents).reciprocal();
-  const at::Tensor angles = positions.to(at::kFloat).unsqueeze(1) * frequencies;
-  const at::Tensor both = at::cat({angles, angles}, 1).unsqueeze(1);
-  return {both.cos().to(dtype), both.sin().to(dtype)};
-}
 
 Embedding::Embedding(int64_t rows, int64_t dim, at::ScalarType dtype) {
   declare_parameter(weight, "weight", {rows, dim}, dtype);

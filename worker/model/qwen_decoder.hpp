@@ -8,17 +8,9 @@
 #include "worker/model/config.hpp"
 #include "worker/model/linear.hpp"
 #include "worker/model/norm.hpp"
+#include "worker/model/rope.hpp"
 
 namespace mdl {
-
-/// Rotary position angles of packed tokens: cos and sin, [tokens, 1, head_dim], both halves equal.
-struct RopeAngles {
-  at::Tensor cos;
-  at::Tensor sin;
-};
-
-/// Angle of position p and pair i: p / theta^(2i / head_dim), computed in float32, given in `dtype`.
-RopeAngles rope_angles(const at::Tensor& positions, int64_t head_dim, double theta, at::ScalarType dtype);
 
 class Embedding : public Layer {
  public:
