@@ -10,33 +10,28 @@
 #include <memory>
 #include <optional>
 
+#include "common/endpoint.hpp"
 #include "common/error.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/failure_report.hpp"
+#include "launcher/job_rendezvous.hpp"
 #include "launcher/notifier.hpp"
 #include "launcher/oom_kills.hpp"
 #include "launcher/output_mux.hpp"
 #include "launcher/restart_policy.hpp"
 #include "launcher/run_folder.hpp"
+#include "launcher/signal_names.hpp"
 #include "launcher/worker_env.hpp"
 #include "launcher/worker_group.hpp"
-#include "rendezvous/tcp_store_server.hpp"
 
 namespace mdl::launcher {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kGrace = 30s;       // torchrun's --shutdown-timeout
 constexpr auto kKillLimit = 10s;   // SIGKILL works at once or, in an uninterruptible system call, perhaps never
 constexpr auto kOutputLimit = 2s;  // after a signal, for a reader of our output that does not read
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  ::gethostname(name.data(), name.size() - 1);
-  return name.data();
-}
 
 bool is_ignored(int signo) {
   struct sigaction action {};
@@ -57,56 +52,67 @@ class Agent {
       : plan_(plan),
         changed_(io_),
         signals_(io_),
+        rendezvous_(make_rendezvous(io_, plan.store)),
         output_(io_),
-        folder_("", plan.store.run_id),
+        folder_(plan.logs.log_dir, plan.store.run_id),
         restarts_left_(plan.max_restarts),
         oom_kills_before_(oom_kills()) {
     adopt_orphans();
     ::signal(SIGPIPE, SIG_IGN);
-    for (const int signo : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) {
+    for (const int signo : parse_signals(plan.signals_to_handle)) {
       if (signo != SIGHUP || !is_ignored(SIGHUP)) signals_.add(signo);  // nohup's wish is kept
     }
     follow_signals();
-    open_store(plan.store.port);
   }
 
   int run() {
-    int exit_code = kExitFailure;
+    announce();
     std::exception_ptr failure;
     asio::co_spawn(
-        io_, [&]() -> asio::awaitable<void> { exit_code = co_await work(); },
+        io_, [this] { return work(); },
         [&](std::exception_ptr error) {
           failure = error;
           io_.stop();
         });
     io_.run();
     if (failure) std::rethrow_exception(failure);
-    return exit_code;
+    return exit_code_;
   }
 
  private:
-  asio::awaitable<int> work() {
+  void announce() {
     if (limits_omp_threads(plan_.environment, plan_.local_world_size)) {
       log::warning("OMP_NUM_THREADS is not set: giving each worker 1, so that ", plan_.local_world_size,
                    " workers do not overload this node. Set it to what suits the job");
     }
-    start_workers();
-    for (;;) {
+    if (writes_logs() && plan_.logs.log_dir.empty()) {
+      log::warning("the workers' logs are in ", folder_.path().string(), "; --log-dir chooses another place");
+      folder_.keep();
+    }
+  }
+
+  /// The job from its first round to its end; leaves `exit_code_` behind. (All coroutines here return void: of one that
+  /// returned int, GCC 12 took a wrong address of its frame.)
+  asio::awaitable<void> work() {
+    co_await begin_round();
+    while (group_) {
       switch (decide(observe(), restarts_left_)) {
         case Decision::go_on:
           co_await changed_.wait();
           break;
         case Decision::finish:
-          co_await output_.finish();
-          co_return succeed();
+          co_await succeed();
+          co_return;
         case Decision::restart_for_free:
         case Decision::restart:
           co_await restart();
           break;
         case Decision::give_up:
-          co_return co_await fail();
+          co_await fail();
+          co_return;
         case Decision::obey_signal:
-          co_return co_await obey_signal();
+          co_await obey_signal();
+          co_return;
       }
     }
   }
@@ -122,35 +128,82 @@ class Agent {
     return seen;
   }
 
-  /// An empty store for each attempt: in one that held the keys of the last, a worker could read the address of a peer
-  /// that has been stopped before the new one has written its own. (torchrun keeps the store, and this happens to it.)
-  void open_store(std::uint16_t port) {
-    store_.reset();
-    store_.emplace(io_, plan_.store.loopback_only ? ListenAddress::loopback() : ListenAddress::any(), port);
-    store_->start();
+  /// Waits for `task`, but not longer than until a signal tells the launcher to end (see signal_). What is left of the
+  /// task ends with the event loop.
+  asio::awaitable<void> unless_signalled(asio::awaitable<void> (Agent::*task)()) {
+    // (A pointer, because GCC 12 destroys an awaitable that is handed to a coroutine twice.)
+    bool done = false;
+    std::exception_ptr failure;
+    asio::co_spawn(
+        io_, [this, task] { return (this->*task)(); },
+        [this, &done, &failure](std::exception_ptr error) {
+          if (signal_) return;  // nobody waits any more
+          failure = error;
+          done = true;
+          changed_.notify();
+        });
+    while (!done && !signal_) co_await changed_.wait();
+    if (failure) std::rethrow_exception(failure);
+  }
+
+  asio::awaitable<void> begin_round() {
+    co_await unless_signalled(&Agent::agree_on_round);
+    if (!signal_) start_workers();
+  }
+
+  asio::awaitable<void> agree_on_round() {
+    const LocalGroup group{plan_.role, plan_.local_world_size};
+    round_ = co_await rendezvous_->next_round(group);
+  }
+
+  asio::awaitable<void> wait_for_the_others() { return rendezvous_->wait_for_the_others(); }
+
+  bool writes_logs() const {
+    for (int local_rank = 0; local_rank < plan_.local_world_size; ++local_rank) {
+      for (const Stream stream : {Stream::out, Stream::err}) {
+        if (route_of(plan_.logs, local_rank, stream).to_file) return true;
+      }
+    }
+    return false;
   }
 
   int restart_count() const { return plan_.max_restarts - restarts_left_; }
+
+  WorkerIdentity identity(int local_rank) const {
+    return {local_rank, static_cast<int>(round_.ranks.base_global_rank) + local_rank,
+            static_cast<int>(round_.ranks.base_role_rank) + local_rank};
+  }
 
   void start_workers() {
     GroupIdentity group;
     group.role = plan_.role;
     group.run_id = plan_.store.run_id;
-    group.local_world_size = group.world_size = group.role_world_size = plan_.local_world_size;
-    group.master_addr = plan_.store.master_addr;
-    group.master_port = store_->port();
+    group.group_rank = round_.group_rank;
+    group.group_world_size = round_.group_world_size;
+    group.local_world_size = plan_.local_world_size;
+    group.world_size = static_cast<int>(round_.ranks.global_world_size);
+    group.role_world_size = static_cast<int>(round_.ranks.role_world_size);
+    group.master_addr = round_.master_addr;
+    group.master_port = round_.master_port;
     group.restart_count = restart_count();
     group.max_restarts = plan_.max_restarts;
 
-    folder_.open_attempt(restart_count(), plan_.local_world_size);
-    const auto ends = output_.open_streams(plan_.local_world_size);
+    group.signals_to_handle = plan_.signals_to_handle;
+    group.virtual_local_rank = plan_.virtual_local_rank;
+
+    std::vector<std::string> prefixes;
+    for (int local_rank = 0; local_rank < plan_.local_world_size; ++local_rank) {
+      prefixes.push_back(line_prefix(plan_.logs, plan_.role, local_rank, identity(local_rank).rank, host_name()));
+    }
+    const auto folder = folder_.open_attempt(restart_count(), plan_.local_world_size);
+    const auto ends = output_.open_streams(plan_.local_world_size, plan_.logs, folder, prefixes);
     std::vector<WorkerSpec> specs;
     for (int local_rank = 0; local_rank < plan_.local_world_size; ++local_rank) {
       const OutputMux::WorkerEnds& end = ends[static_cast<std::size_t>(local_rank)];
       const std::string error_file = folder_.error_file(restart_count(), local_rank).string();
       specs.push_back({plan_.command.executable, argv_of_worker(plan_.command, local_rank),
-                       worker_environment(plan_.environment, group, {local_rank, local_rank, local_rank}, error_file),
-                       end.out.get(), end.err.get()});
+                       worker_environment(plan_.environment, group, identity(local_rank), error_file), end.out.get(),
+                       end.err.get()});
     }
     group_.reset();
     group_ = std::make_unique<WorkerGroup>(io_, specs, changed_);
@@ -158,14 +211,16 @@ class Agent {
 
   asio::awaitable<void> stop_workers(int signo) {
     stopping_ = true;
-    co_await group_->stop(signo, kGrace, kKillLimit, hurry_);
+    co_await group_->stop(signo, std::chrono::seconds(plan_.shutdown_timeout), kKillLimit, hurry_);
     stopping_ = false;
     if (!group_->broken().empty()) log::error(group_->broken());
   }
 
-  int succeed() {
+  asio::awaitable<void> succeed() {
+    co_await output_.finish();
     group_->let_go();
-    return 0;
+    co_await unless_signalled(&Agent::wait_for_the_others);
+    if (!signal_) exit_code_ = 0;
   }
 
   asio::awaitable<void> restart() {
@@ -180,11 +235,10 @@ class Agent {
     co_await output_.finish();
     if (signal_) co_return;
     --restarts_left_;
-    open_store(store_->port());
-    start_workers();
+    co_await begin_round();
   }
 
-  asio::awaitable<int> fail() {
+  asio::awaitable<void> fail() {
     const auto running = group_->running();
     if (running > 0) log::warning("a worker has failed: stopping the other ", running);
     co_await stop_workers(SIGTERM);
@@ -196,24 +250,23 @@ class Agent {
     print(format_report(report));
 
     const auto first = root_cause(report.workers);
-    if (!first) co_return kExitFailure;
+    if (!first) co_return;
     const ReportedWorker& root = report.workers[*first];
     if (root.state.phase == WorkerState::Phase::cannot_start) {
-      co_return root.state.start_errno == ENOENT ? kExitNotFound : kExitNotExecutable;
+      exit_code_ = root.state.start_errno == ENOENT ? kExitNotFound : kExitNotExecutable;
     }
     const auto own_error_file = find_variable(plan_.environment, "TORCHELASTIC_ERROR_FILE");
     if (root.error && own_error_file && !own_error_file->empty()) {
       pass_on_error_file(folder_.error_file(restart_count(), root.local_rank), *own_error_file,
                          python_exit_code(root.state));
     }
-    co_return kExitFailure;
   }
 
-  asio::awaitable<int> obey_signal() {
-    const std::string name = str_cat("SIG", ::sigabbrev_np(*signal_));
+  asio::awaitable<void> obey_signal() {
+    const std::string name = signal_name(*signal_);
     const int running = group_->running();
     log::warning("received ", name, ": passing it on to ", running, running == 1 ? " worker" : " workers",
-                 ", which have 30 s to end; a second signal kills them");
+                 ", which have ", plan_.shutdown_timeout, " s to end; a second signal kills them");
     co_await stop_workers(*signal_);
     asio::steady_timer patience(io_, kOutputLimit);
     patience.async_wait([this](boost::system::error_code error) {
@@ -221,14 +274,13 @@ class Agent {
     });
     co_await output_.finish();
     log::warning("ended by ", name);
-    co_return kExitFailure;
   }
 
   std::vector<ReportedWorker> describe_workers() const {
     std::vector<ReportedWorker> workers;
     for (std::size_t i = 0; i < group_->workers().size(); ++i) {
       const int local_rank = static_cast<int>(i);
-      workers.push_back({local_rank, local_rank, group_->workers()[i],
+      workers.push_back({identity(local_rank).rank, local_rank, group_->workers()[i],
                          read_error_file(folder_.error_file(restart_count(), local_rank)),
                          output_.last_stderr_lines(local_rank)});
     }
@@ -250,10 +302,12 @@ class Agent {
   asio::io_context io_;
   Notifier changed_;
   asio::signal_set signals_;
-  std::optional<TcpStoreServer> store_;
+  std::unique_ptr<JobRendezvous> rendezvous_;
+  Round round_;  ///< the one that the workers of now belong to
   OutputMux output_;
   RunFolder folder_;
   std::unique_ptr<WorkerGroup> group_;
+  int exit_code_ = kExitFailure;
   int restarts_left_;
   std::optional<std::int64_t> oom_kills_before_;
   std::optional<int> signal_;  ///< the last one that asked for the end

@@ -10,17 +10,13 @@
 #include <tuple>
 
 #include "common/str_cat.hpp"
+#include "launcher/signal_names.hpp"
 
 namespace mdl::launcher {
 namespace {
 
 constexpr std::size_t kOtherFailures = 8;  // more would push the root cause off the screen
 constexpr std::size_t kTracebackLines = 24;
-
-std::string signal_name(int signo) {
-  const char* name = ::sigabbrev_np(signo);
-  return name ? str_cat("SIG", name) : str_cat("signal ", signo);
-}
 
 std::string local_time(std::int64_t nanoseconds) {
   const std::time_t seconds = nanoseconds / 1'000'000'000;

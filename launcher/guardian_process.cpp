@@ -26,6 +26,7 @@ class GuardianProcess {
     ::setsid();
     adopt_orphans();
     ::prctl(PR_SET_NAME, "mdl-guardian");
+    forget_inherited_handlers();
     sigset_t child;
     ::sigemptyset(&child);
     ::sigaddset(&child, SIGCHLD);
@@ -34,17 +35,19 @@ class GuardianProcess {
   }
 
   void start(const std::vector<WorkerSpec>& workers) {
+    std::vector<GuardianEvent> events;  // told together: a launcher that wakes for each would slow the start down
     for (std::size_t i = 0; i < workers.size(); ++i) {
       const StartedProcess worker = start_worker(workers[i]);
       pids_.push_back(worker.pid);
       const int local_rank = static_cast<int>(i);
       if (worker.error == 0) {
-        report({GuardianEvent::Kind::started, local_rank, worker.pid, 0, now()});
+        events.push_back({GuardianEvent::Kind::started, local_rank, worker.pid, 0, now()});
       } else {
-        report({GuardianEvent::Kind::start_failed, local_rank, -1, worker.error, now()});
+        events.push_back({GuardianEvent::Kind::start_failed, local_rank, -1, worker.error, now()});
         break;
       }
     }
+    for (const GuardianEvent& event : events) report(event);
     forget_inherited_files();
   }
 
@@ -70,6 +73,18 @@ class GuardianProcess {
   static std::int64_t now() {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
         .count();
+  }
+
+  /// The launcher's handlers would write to its pipes. Ignored signals stay so: nohup's SIGHUP is the workers' as well.
+  static void forget_inherited_handlers() {
+    struct sigaction action {};
+    for (int signo = 1; signo < NSIG; ++signo) {
+      if (::sigaction(signo, nullptr, &action) != 0 || action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN)
+        continue;
+      action.sa_handler = SIG_DFL;
+      action.sa_flags = 0;
+      ::sigaction(signo, &action, nullptr);
+    }
   }
 
   /// The workers have their descriptors now. Here they would keep pipes open, a terminal busy, and files undeleted.

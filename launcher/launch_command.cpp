@@ -84,14 +84,14 @@ std::string find_python(const Environment& environment, std::string& argv0) {
 LaunchCommand make_launch_command(const LaunchOptions& options, const Environment& environment) {
   LaunchCommand command;
   command.display_name = options.program;
-  if (options.no_python) {
+  if (options.no_python && !options.run_path) {
     command.executable = find_program(options.program, environment, "Check the name after --no-python.");
     command.argv = {options.program};
   } else {
     std::string python;
     command.executable = find_python(environment, python);
     command.argv = {python, "-u"};
-    if (options.module) {
+    if (options.module && !options.run_path) {
       command.argv.push_back("-m");
     } else if (std::error_code error; !std::filesystem::exists(options.program, error)) {
       throw Error(str_cat("cannot run the script ", options.program, ": no such file"),

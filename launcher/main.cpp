@@ -9,6 +9,7 @@
 #include "common/error.hpp"
 #include "common/log.hpp"
 #include "launcher/accelerate/accelerate_command.hpp"
+#include "launcher/accelerate/preflight.hpp"
 #include "launcher/agent.hpp"
 #include "launcher/gpu_count.hpp"
 #include "launcher/launch_command.hpp"
@@ -34,6 +35,10 @@ int launch(const mdl::launcher::LaunchOptions& options) {
   plan.local_world_size = count_workers(options.nproc_per_node, variable("CUDA_VISIBLE_DEVICES"));
   plan.max_restarts = options.max_restarts;
   plan.role = options.role;
+  plan.signals_to_handle = options.signals_to_handle;
+  plan.shutdown_timeout = options.shutdown_timeout;
+  plan.virtual_local_rank = options.virtual_local_rank;
+  plan.logs = options.logs;
   for (char** entry = ::environ; *entry; ++entry) plan.environment.emplace_back(*entry);
   return run_agent(plan);
 }
@@ -44,10 +49,13 @@ int main(int argc, char** argv) {
   mdl::log::set_program("mdl-launch");
   try {
     std::vector<std::string> args(argv + 1, argv + argc);
+    const auto facts = mdl::accelerate::probe_machine(count_gpus);
     if (mdl::accelerate::is_accelerate_command(args)) {
-      const auto outcome = mdl::accelerate::run_command(args, mdl::accelerate::probe_machine(count_gpus));
+      const auto outcome = mdl::accelerate::run_command(args, facts);
       if (!outcome.launch) return outcome.exit_code;
       args = *outcome.launch;  // as if the user had written torchrun's options
+    } else {
+      mdl::accelerate::warn_beforehand(args, facts);
     }
     const auto parsed = mdl::launcher::parse_command_line(args, variable);
     if (parsed.text) return std::fputs(parsed.text->c_str(), stdout) < 0 || std::fflush(stdout) != 0 ? 1 : 0;

@@ -9,12 +9,87 @@ namespace po = boost::program_options;
 namespace mdl::launcher {
 namespace {
 
-po::typed_value<std::string>* text(const char* placeholder) {
-  return po::value<std::string>()->value_name(placeholder);
-}
+/// One row of --help. `value` is the placeholder of its value, nullptr for a flag.
+struct Row {
+  const char* name;  ///< and ",x" for the short name
+  const char* value;
+  const char* help;
+};
 
-po::typed_value<bool>* flag() {
-  return po::value<bool>()->zero_tokens()->implicit_value(true);
+struct Group {
+  const char* title;
+  std::vector<Row> rows;
+};
+
+const std::vector<Group>& groups() {
+  static const std::vector<Group> all = {
+      {"Workers",
+       {
+           {"nproc-per-node", "N|gpu|cpu|auto",
+            "Workers on this node (default 1): a number; gpu: one for each visible GPU; cpu: one for each CPU; auto: "
+            "gpu "
+            "if there is one, else cpu."},
+           {"role", "NAME", "Name of the workers' role, given to them as ROLE_NAME (default: default)."},
+           {"max-restarts", "N", "How often all workers are started again after one failed (default 0)."},
+           {"monitor-interval", "SECONDS",
+            "Accepted for torchrun's sake. The end of a worker is seen at once, so there is nothing to tune."},
+           {"signals-to-handle", "SIG,...",
+            "Signals that are passed on to the workers and end the job (default SIGTERM,SIGINT,SIGHUP,SIGQUIT)."},
+           {"shutdown-timeout", "SECONDS",
+            "Time for workers to end before they are killed (default 30, or TORCH_ELASTIC_SHUTDOWN_TIMEOUT)."},
+           {"virtual-local-rank", nullptr,
+            "Give every worker LOCAL_RANK 0 and CUDA_VISIBLE_DEVICES with its own GPU only."},
+       }},
+      {"What a worker runs",
+       {
+           {"module,m", nullptr, "PROGRAM is a Python module: run python -m PROGRAM."},
+           {"no-python", nullptr, "PROGRAM is a program of its own: run it without python."},
+           {"run-path", nullptr,
+            "PROGRAM is a Python script, also with --no-python. (torchrun runs it in its own interpreter.)"},
+       }},
+      {"How workers find each other",
+       {
+           {"standalone", nullptr,
+            "One node. Starts a store on a free port of this host's loopback interface; --rdzv-* are ignored."},
+           {"nnodes", "N|MIN:MAX", "Number of nodes (default 1)."},
+           {"rdzv-backend", "static|c10d", "Rendezvous backend (default static)."},
+           {"rdzv-endpoint", "HOST[:PORT]", "Where the rendezvous store is."},
+           {"rdzv-id", "ID", "Identity of the job, given to workers as TORCHELASTIC_RUN_ID (default none)."},
+           {"rdzv-conf", "KEY=VALUE,...", "Further settings of the rendezvous."},
+           {"local-addr", "HOST", "Address of this node for the others."},
+           {"node-rank", "N", "Rank of this node for --rdzv-backend static (default 0)."},
+           {"master-addr", "HOST", "Address of the store for --rdzv-backend static (default 127.0.0.1)."},
+           {"master-port", "PORT", "Port of the store for --rdzv-backend static (default 29500)."},
+       }},
+      {"Output of workers",
+       {
+           {"log-dir", "DIR",
+            "Folder for log files: DIR/ID_RANDOM/attempt_N/LOCALRANK/stdout.log, stderr.log, error.json (default: a "
+            "temporary one)."},
+           {"redirects,r", "0-3|RANK:0-3,...",
+            "Streams that go to log files instead of the console: 1 stdout, 2 stderr, 3 both; for all workers, or by "
+            "local "
+            "rank as in 0:3,1:2."},
+           {"tee,t", "0-3|RANK:0-3,...", "Streams that go to log files and, each line with a prefix, to the console."},
+           {"log-line-prefix-template", "TEXT",
+            "Prefix of tee'd lines with ${role_name}, ${local_rank}, ${rank}, ${hostname} (default "
+            "[${role_name}${local_rank}]:)."},
+           {"local-ranks-filter", "RANK,...", "Only these workers' output reaches the console; log files get all."},
+           {"duplicate-stdout-filters", "WORD,...",
+            "Lines of tee'd stdout with one of the words go to filtered_stdout.log, too (,, stands for a comma)."},
+           {"duplicate-stderr-filters", "WORD,...", "The same for stderr and filtered_stderr.log."},
+       }},
+      {"Other",
+       {
+           {"start-method", "spawn|fork|forkserver",
+            "Checked and without effect: how Python starts functions; here workers are programs."},
+           {"event-log-handler", "null", "Only null: other handlers are registered in Python."},
+           {"print-completion", "bash|zsh|tcsh", "Print a completion script for the shell and exit."},
+           {"help,h", nullptr, "Print this text and exit."},
+           {"version", nullptr, "Print the version and exit."},
+       }},
+  };
+  return all;
 }
 
 std::size_t edit_distance(const std::string& a, const std::string& b) {
@@ -38,36 +113,19 @@ po::options_description describe_options() {
   constexpr unsigned kWidth = 110;
   constexpr unsigned kDescriptionWidth = 62;
   po::options_description all("", kWidth, kDescriptionWidth);
-
-  po::options_description workers("Workers", kWidth, kDescriptionWidth);
-  workers.add_options()(
-      "nproc-per-node", text("N|gpu|cpu|auto"),
-      "Workers on this node (default 1): a number; gpu: one for each visible GPU; cpu: one for each CPU; auto: gpu "
-      "if there is one, else cpu.")("role", text("NAME"),
-                                    "Name of the workers' role, given to them as ROLE_NAME (default: default).")(
-      "max-restarts", text("N"), "How often all workers are started again after one failed (default 0).")(
-      "monitor-interval", text("SECONDS"),
-      "Accepted for torchrun's sake. The end of a worker is seen at once, so there is nothing to tune.");
-
-  po::options_description program("What a worker runs", kWidth, kDescriptionWidth);
-  program.add_options()("module,m", flag(), "PROGRAM is a Python module: run python -m PROGRAM.")(
-      "no-python", flag(), "PROGRAM is a program of its own: run it without python.");
-
-  po::options_description rendezvous("How workers find each other", kWidth, kDescriptionWidth);
-  rendezvous.add_options()(
-      "standalone", flag(),
-      "One node. Starts a store on a free port of this host's loopback interface; --rdzv-* are ignored.")(
-      "nnodes", text("N|MIN:MAX"), "Number of nodes (default 1).")(
-      "rdzv-backend", text("static|c10d"), "Rendezvous backend (default static).")("rdzv-endpoint", text("HOST[:PORT]"),
-                                                                                   "Where the rendezvous store is.")(
-      "rdzv-id", text("ID"), "Identity of the job, given to workers as TORCHELASTIC_RUN_ID (default none).")(
-      "master-addr", text("HOST"), "Address of the store for --rdzv-backend static (default 127.0.0.1).")(
-      "master-port", text("PORT"), "Port of the store for --rdzv-backend static (default 29500).");
-
-  po::options_description other("Other", kWidth, kDescriptionWidth);
-  other.add_options()("help,h", flag(), "Print this text and exit.")("version", flag(), "Print the version and exit.");
-
-  all.add(workers).add(program).add(rendezvous).add(other);
+  for (const Group& group : groups()) {
+    po::options_description section(group.title, kWidth, kDescriptionWidth);
+    for (const Row& row : group.rows) {
+      const po::value_semantic* semantic;
+      if (row.value) {
+        semantic = po::value<std::string>()->value_name(row.value);
+      } else {
+        semantic = po::value<bool>()->zero_tokens()->implicit_value(true);
+      }
+      section.add_options()(row.name, semantic, row.help);
+    }
+    all.add(section);
+  }
   return all;
 }
 
@@ -77,25 +135,8 @@ bool is_flag(const po::option_description& option) {
 
 const std::vector<FutureOption>& future_options() {
   static const std::vector<FutureOption> options = {
-      {"rdzv-conf", "", false},
-      {"node-rank", "", false},
-      {"local-addr", "", false},
-      {"start-method", "", false},
-      {"event-log-handler", "", false},
-      {"run-path", "", true},
-      {"log-dir", "", false},
-      {"redirects", "r", false},
-      {"tee", "t", false},
-      {"log-line-prefix-template", "", false},
-      {"local-ranks-filter", "", false},
-      {"duplicate-stdout-filters", "", false},
-      {"duplicate-stderr-filters", "", false},
       {"logs-specs", "", false},
       {"numa-binding", "", false},
-      {"signals-to-handle", "", false},
-      {"shutdown-timeout", "", false},
-      {"virtual-local-rank", "", true},
-      {"print-completion", "", false},
   };
   return options;
 }

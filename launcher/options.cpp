@@ -7,7 +7,9 @@
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "launcher/completion.hpp"
 #include "launcher/option_table.hpp"
+#include "launcher/signal_names.hpp"
 
 namespace po = boost::program_options;
 
@@ -150,6 +152,28 @@ NodeRange to_node_range(const std::string& value) {
   return range;
 }
 
+StreamChoice to_stream_choice(const std::string& name, const std::string& value) {
+  const auto choice = parse_stream_choice(value);
+  if (choice) return *choice;
+  throw UsageError(
+      str_cat("--", name, " must be 0, 1, 2 or 3, or such a number for local ranks as in 0:3,1:2, but is \"", value,
+              "\""),
+      "1 stands for stdout, 2 for stderr, 3 for both.");
+}
+
+std::set<int> to_ranks(const std::string& value) {
+  std::set<int> ranks;
+  for (const std::string& word : parse_filters(value)) ranks.insert(to_int("local-ranks-filter", word, 0));
+  return ranks;
+}
+
+void check_choice(const std::string& name, const std::string& value, const std::vector<std::string>& choices) {
+  if (std::find(choices.begin(), choices.end(), value) != choices.end()) return;
+  std::string list;
+  for (const std::string& choice : choices) list += str_cat(list.empty() ? "" : ", ", choice);
+  throw UsageError(str_cat("--", name, " does not know \"", value, "\""), str_cat("It may be: ", list, "."));
+}
+
 std::string variable_name(std::string option) {
   for (char& c : option) c = c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
   return str_cat("PET_", option);
@@ -160,7 +184,7 @@ po::parsed_options parse_environment(const po::options_description& description,
   po::parsed_options parsed(&description);
   for (const auto& option : description.options()) {
     const std::string& name = option->long_name();
-    if (name == "help" || name == "version") continue;
+    if (name == "help" || name == "version" || name == "print-completion") continue;
     const std::string variable = variable_name(name);
     auto value = environment(variable);
     if (!value) continue;
@@ -199,30 +223,78 @@ std::string help_text(const po::options_description& description) {
       "command line;\n126 PROGRAM is not executable; 127 PROGRAM was not found.\n");
 }
 
-void fill(LaunchOptions& options, const po::variables_map& values) {
-  const auto text = [&](const char* name, std::string& field) {
-    if (values.count(name)) field = values[name].as<std::string>();
+/// The values by option; only those that were given.
+using Values = std::map<std::string, std::string>;
+
+Values to_values(const po::variables_map& given) {
+  Values values;
+  for (const auto& [name, value] : given) {
+    const bool is_text = value.value().type() == typeid(std::string);
+    values[name] = is_text ? value.as<std::string>() : value.as<bool>() ? "1" : "0";
+  }
+  return values;
+}
+
+void fill_log_options(LogOptions& logs, const Values& values, const Environment& environment) {
+  const auto given = [&](const char* name, const auto& use) {
+    if (const auto found = values.find(name); found != values.end()) use(found->second);
   };
-  const auto flag = [&](const char* name) { return values.count(name) && values[name].as<bool>(); };
+  given("log-dir", [&](const std::string& value) { logs.log_dir = value; });
+  given("redirects", [&](const std::string& value) { logs.redirects = to_stream_choice("redirects", value); });
+  given("tee", [&](const std::string& value) { logs.tee = to_stream_choice("tee", value); });
+  given("log-line-prefix-template", [&](const std::string& value) { logs.line_prefix_template = value; });
+  given("local-ranks-filter", [&](const std::string& value) {
+    if (!value.empty()) logs.local_ranks_filter = to_ranks(value);
+  });
+  given("duplicate-stdout-filters",
+        [&](const std::string& value) { logs.duplicate_filters[0] = parse_filters(value); });
+  given("duplicate-stderr-filters",
+        [&](const std::string& value) { logs.duplicate_filters[1] = parse_filters(value); });
+  if (logs.line_prefix_template.empty()) {
+    logs.line_prefix_template = environment("TORCHELASTIC_LOG_LINE_PREFIX_TEMPLATE").value_or("");
+  }
+}
+
+void fill(LaunchOptions& options, const Values& values, const Environment& environment) {
+  const auto text = [&](const char* name, std::string& field) {
+    if (const auto found = values.find(name); found != values.end()) field = found->second;
+  };
+  const auto flag = [&](const char* name) {
+    const auto found = values.find(name);
+    return found != values.end() && found->second == "1";
+  };
+  const auto number = [&](const char* name, int& field, int least) {
+    if (const auto found = values.find(name); found != values.end()) field = to_int(name, found->second, least);
+  };
   options.standalone = flag("standalone");
   options.module = flag("module");
   options.no_python = flag("no-python");
+  options.run_path = flag("run-path");
+  options.virtual_local_rank = flag("virtual-local-rank");
   text("nproc-per-node", options.nproc_per_node);
   text("rdzv-backend", options.rdzv_backend);
   text("rdzv-endpoint", options.rdzv_endpoint);
   text("rdzv-id", options.rdzv_id);
+  text("rdzv-conf", options.rdzv_conf);
   text("master-addr", options.master_addr);
   text("role", options.role);
-  if (values.count("nnodes")) options.nnodes = to_node_range(values["nnodes"].as<std::string>());
-  if (values.count("max-restarts")) {
-    options.max_restarts = to_int("max-restarts", values["max-restarts"].as<std::string>(), 0);
+  text("signals-to-handle", options.signals_to_handle);
+  parse_signals(options.signals_to_handle);
+  number("max-restarts", options.max_restarts, 0);
+  number("node-rank", options.node_rank, 0);
+  if (const auto grace = environment("TORCH_ELASTIC_SHUTDOWN_TIMEOUT")) {
+    options.shutdown_timeout = to_int("shutdown-timeout (TORCH_ELASTIC_SHUTDOWN_TIMEOUT)", *grace, 0);
   }
-  if (values.count("master-port")) {
-    options.master_port = to_int("master-port", values["master-port"].as<std::string>(), 0);
-  }
-  if (values.count("monitor-interval")) {
-    options.monitor_interval = to_seconds("monitor-interval", values["monitor-interval"].as<std::string>());
-  }
+  number("shutdown-timeout", options.shutdown_timeout, 0);
+  if (values.count("nnodes")) options.nnodes = to_node_range(values.at("nnodes"));
+  if (values.count("local-addr")) options.local_addr = values.at("local-addr");
+  if (values.count("master-port")) options.master_port = to_int("master-port", values.at("master-port"), 0);
+  if (values.count("monitor-interval"))
+    options.monitor_interval = to_seconds("monitor-interval", values.at("monitor-interval"));
+  if (values.count("start-method"))
+    check_choice("start-method", values.at("start-method"), {"spawn", "fork", "forkserver"});
+  if (values.count("event-log-handler")) check_choice("event-log-handler", values.at("event-log-handler"), {"null"});
+  fill_log_options(options.logs, values, environment);
 }
 
 }  // namespace
@@ -243,6 +315,12 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& args, const
     parsed.text = "mdl-launch " MDL_VERSION "\n";
     return parsed;
   }
+  for (const po::option& given : split.options) {
+    if (given.string_key != "print-completion") continue;
+    check_choice("print-completion", given.value.front(), {"bash", "zsh", "tcsh"});
+    parsed.text = completion_script(given.value.front(), description);
+    return parsed;
+  }
   refuse_future_options(split.options);
 
   po::variables_map values;
@@ -261,7 +339,7 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& args, const
   } catch (const po::error& error) {
     throw UsageError(error.what(), kSeeHelp);
   }
-  fill(parsed.options, values);
+  fill(parsed.options, to_values(values), environment);
 
   if (split.program_index >= args.size()) {
     throw UsageError("no program to run: the command line ends after the options",
@@ -269,7 +347,7 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& args, const
   }
   parsed.options.program = args[split.program_index];
   parsed.options.program_args.assign(args.begin() + static_cast<std::ptrdiff_t>(split.program_index) + 1, args.end());
-  if (parsed.options.module && parsed.options.no_python) {
+  if (parsed.options.module && parsed.options.no_python && !parsed.options.run_path) {
     throw UsageError("--module and --no-python exclude each other",
                      "A module is run by python; leave one of them out.");
   }

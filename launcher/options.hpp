@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "launcher/log_plan.hpp"
+
 namespace mdl::launcher {
 
 /// How many nodes a job needs at least and may have at most (`--nnodes N` or `--nnodes MIN:MAX`).
@@ -25,20 +27,29 @@ struct LaunchOptions {
   std::string rdzv_backend = "static";
   std::string rdzv_endpoint;
   std::string rdzv_id = "none";
+  std::string rdzv_conf;  ///< KEY=VALUE,…
+  int node_rank = 0;
+  std::optional<std::string> local_addr;
   std::optional<int> master_port;
   std::string master_addr = "127.0.0.1";
 
   int max_restarts = 0;
   double monitor_interval = 0.1;  ///< seconds; accepted, and without effect: an exit is seen at once
   std::string role = "default";
+  std::string signals_to_handle = "SIGTERM,SIGINT,SIGHUP,SIGQUIT";
+  int shutdown_timeout = 30;  ///< seconds between the signal that asks workers to end and SIGKILL
+  bool virtual_local_rank = false;
+
+  LogOptions logs;
 
   bool module = false;
   bool no_python = false;
+  bool run_path = false;
   std::string program;  ///< script, module or program to run
   std::vector<std::string> program_args;
 };
 
-/// What a command line asks for: either a text to print on stdout (--help, --version) or a launch.
+/// What a command line asks for: either a text to print on stdout (--help, --version, --print-completion) or a launch.
 struct ParsedCommandLine {
   std::optional<std::string> text;
   LaunchOptions options;

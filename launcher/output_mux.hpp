@@ -1,24 +1,27 @@
 #pragma once
 
-#include <boost/asio/signal_set.hpp>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "common/unique_fd.hpp"
+#include "launcher/log_plan.hpp"
 #include "rendezvous/asio.hpp"
 
 namespace mdl::launcher {
 
-/// Passes the workers' stdout and stderr through to the launcher's, byte for byte, and remembers the last lines that
-/// each wrote to stderr. Where several workers write to one stream, whole lines are passed on, so that lines of
-/// different workers never mix; an unfinished line is passed on after 100 ms or 64 KiB, and ended by a newline only if
-/// another worker writes before its own end comes. Memory is bounded: a worker waits while the launcher's own reader is
-/// slow.
+/// Brings the workers' stdout and stderr to the launcher's own, to log files, or both, and remembers the last lines
+/// that each wrote to stderr.
+///
+/// By default bytes pass through unchanged. Where several workers write to one stream, whole lines are passed on, so
+/// that lines of different workers never mix; an unfinished line is passed on after 100 ms or 64 KiB, and ended by a
+/// newline only if another worker writes before its own end comes. Memory is bounded: a worker waits while the
+/// launcher's own reader is slow.
 class OutputMux {
  public:
   /// Writes to `stdout_fd` and `stderr_fd`, which stay the caller's.
-  OutputMux(asio::io_context& io, int stdout_fd = 1, int stderr_fd = 2);
+  explicit OutputMux(asio::io_context& io, int stdout_fd = 1, int stderr_fd = 2);
   ~OutputMux();
   OutputMux(const OutputMux&) = delete;
   OutputMux& operator=(const OutputMux&) = delete;
@@ -28,9 +31,12 @@ class OutputMux {
     UniqueFd out;
     UniqueFd err;
   };
-  /// Prepares for `workers` workers with local ranks 0, 1, …, and forgets those of an earlier attempt.
-  /// Throws Error when there are not enough file descriptors.
-  std::vector<WorkerEnds> open_streams(int workers);
+  /// Prepares for `workers` workers with local ranks 0, 1, …, and forgets those of an earlier attempt. Log files go to
+  /// `attempt_folder`, which has a folder for each local rank; `prefixes` are those of the tee'd lines, by local rank.
+  /// Throws Error when files or file descriptors cannot be had.
+  std::vector<WorkerEnds> open_streams(int workers, const LogOptions& logs = {},
+                                       const std::filesystem::path& attempt_folder = {},
+                                       const std::vector<std::string>& prefixes = {});
 
   /// Once all workers have exited: passes on what they left in their pipes, and waits until it has been written. What a
   /// descendant still writes later gets EPIPE.
@@ -38,7 +44,7 @@ class OutputMux {
   /// Stops waiting for a slow reader; what it has not read is dropped.
   void give_up();
 
-  /// The last lines of the worker's stderr, oldest first.
+  /// The last lines of the worker's stderr, oldest first; also of one that was redirected to a file.
   std::vector<std::string> last_stderr_lines(int local_rank) const;
 
  private:

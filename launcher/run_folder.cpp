@@ -24,6 +24,7 @@ fs::path make_unique_folder(const fs::path& parent, const std::string& prefix) {
 }  // namespace
 
 RunFolder::RunFolder(const std::string& base, const std::string& run_id) {
+  if (base == "/dev/null") return;
   std::error_code error;
   fs::path parent = base;
   if (base.empty()) {
@@ -45,6 +46,7 @@ RunFolder::~RunFolder() {
 }
 
 fs::path RunFolder::open_attempt(int attempt, int workers) {
+  if (run_.empty()) return {};
   const fs::path folder = run_ / str_cat("attempt_", attempt);
   std::error_code error;
   fs::remove_all(folder, error);
@@ -56,6 +58,7 @@ fs::path RunFolder::open_attempt(int attempt, int workers) {
 }
 
 fs::path RunFolder::error_file(int attempt, int local_rank) const {
+  if (run_.empty()) return {};
   return run_ / str_cat("attempt_", attempt) / std::to_string(local_rank) / "error.json";
 }
 

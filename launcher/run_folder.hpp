@@ -10,7 +10,8 @@ namespace mdl::launcher {
 /// all it holds at the end.
 class RunFolder {
  public:
-  /// `base` empty: a temporary one. Throws Error when it cannot be created, naming it.
+  /// `base` empty: a temporary one; "/dev/null": none at all, and every path is empty. Throws Error when it cannot be
+  /// created, naming it.
   RunFolder(const std::string& base, const std::string& run_id);
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;

@@ -1,8 +1,11 @@
 #include "launcher/store_plan.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <map>
 #include <random>
+#include <vector>
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
@@ -20,6 +23,62 @@ std::uint16_t to_port(int port, const std::string& where) {
 
 bool is_loopback(const std::string& host) {
   return host == "localhost" || host.rfind("127.", 0) == 0 || host == "::1" || host == "[::1]";
+}
+
+using Settings = std::map<std::string, std::string>;
+
+std::string trimmed(std::string text) {
+  text.erase(0, text.find_first_not_of(' '));
+  text.erase(text.find_last_not_of(' ') + 1);
+  return text;
+}
+
+Settings parse_settings(const std::string& text) {
+  static const std::vector<std::string> known = {"backend",
+                                                 "cas_backoff_max_seconds",
+                                                 "close_timeout",
+                                                 "heartbeat_timeout",
+                                                 "is_host",
+                                                 "join_timeout",
+                                                 "keep_alive_interval",
+                                                 "keep_alive_max_attempt",
+                                                 "last_call_timeout",
+                                                 "rank",
+                                                 "read_timeout",
+                                                 "store_type",
+                                                 "timeout"};
+  Settings settings;
+  for (std::size_t begin = 0; !text.empty() && begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const std::string item = text.substr(begin, end - begin);
+    const std::size_t equals = item.find('=');
+    const std::string key = trimmed(item.substr(0, equals));
+    const std::string value = equals == std::string::npos ? "" : trimmed(item.substr(equals + 1));
+    if (key.empty() || value.empty()) {
+      throw UsageError(str_cat("--rdzv-conf: \"", item, "\" is not KEY=VALUE"),
+                       "Write it as in join_timeout=600,read_timeout=60.");
+    }
+    if (std::find(known.begin(), known.end(), key) == known.end()) {
+      std::string list;
+      for (const std::string& name : known) list += str_cat(list.empty() ? "" : ", ", name);
+      throw UsageError(str_cat("--rdzv-conf does not know \"", key, "\""), str_cat("It may have: ", list, "."));
+    }
+    settings[key] = value;
+    begin = end + 1;
+  }
+  return settings;
+}
+
+std::chrono::seconds static_timeout(const Settings& settings) {
+  const auto given = settings.find("timeout");
+  if (given == settings.end()) return std::chrono::seconds(900);
+  int seconds = 0;
+  const char* end = given->second.data() + given->second.size();
+  if (std::from_chars(given->second.data(), end, seconds).ptr != end || seconds < 1) {
+    throw UsageError(
+        str_cat("--rdzv-conf timeout must be a number of seconds above 0, but is \"", given->second, "\""));
+  }
+  return std::chrono::seconds(seconds);
 }
 
 StorePlan plan_static_store(const LaunchOptions& options) {
@@ -49,14 +108,25 @@ StorePlan plan_store(const LaunchOptions& options, const std::string& fresh_id) 
   StorePlan local;
   local.run_id = fresh_id;
   if (options.standalone) return local;
-  if (options.nnodes.max > 1) {
-    throw UsageError("jobs on several nodes (--nnodes above 1) are not yet supported by this version of mdl-launch",
-                     "Use torchrun for this job, or one node with --standalone.");
-  }
+  const Settings settings = parse_settings(options.rdzv_conf);
+  const bool several = options.nnodes.max > 1;
   if (options.rdzv_backend == "static") {
-    return options.rdzv_endpoint.empty() && !options.master_port ? local : plan_static_store(options);
+    if (!several && options.rdzv_endpoint.empty() && !options.master_port) return local;
+    StorePlan plan = plan_static_store(options);
+    plan.timeout = static_timeout(settings);
+    plan.nodes = options.nnodes.max;
+    plan.node_rank = options.node_rank;
+    if (options.node_rank >= plan.nodes) {
+      throw UsageError(str_cat("--node-rank ", options.node_rank, " is not below the number of nodes, ", plan.nodes),
+                       "The nodes have the ranks 0, 1, …: one each.");
+    }
+    return plan;
   }
   if (options.rdzv_backend == "c10d") {
+    if (several) {
+      throw UsageError("--rdzv-backend c10d with several nodes is not yet supported by this version of mdl-launch",
+                       "Use --rdzv-backend static with --node-rank, --master-addr and --master-port.");
+    }
     // One node meets nobody at the endpoint; its workers meet at a store on a port of its own, as torchrun's do.
     local.run_id = options.rdzv_id;
     return local;

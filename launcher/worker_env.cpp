@@ -2,11 +2,33 @@
 
 #include <utility>
 
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+
 namespace mdl::launcher {
 namespace {
 
 bool names(const std::string& entry, const std::string& name) {
   return entry.size() > name.size() && entry[name.size()] == '=' && entry.compare(0, name.size(), name) == 0;
+}
+
+/// The entry of the worker in the inherited list of devices, or its own number where there is no list.
+std::string own_device(const std::optional<std::string>& list, const std::string& name, int local_rank) {
+  if (!list) return std::to_string(local_rank);
+  std::size_t begin = 0;
+  for (int i = 0; i < local_rank && begin != std::string::npos; ++i) {
+    const std::size_t comma = list->find(',', begin);
+    begin = comma == std::string::npos ? comma : comma + 1;
+  }
+  if (begin == std::string::npos) {
+    throw UsageError(
+        str_cat("--virtual-local-rank: there is no device for local rank ", local_rank, " in ", name, "=", *list),
+        "Start fewer workers, or name more devices.");
+  }
+  std::string device = list->substr(begin, list->find(',', begin) - begin);
+  device.erase(0, device.find_first_not_of(' '));
+  device.erase(device.find_last_not_of(' ') + 1);
+  return device;
 }
 
 }  // namespace
@@ -25,7 +47,7 @@ bool limits_omp_threads(const std::vector<std::string>& inherited, int local_wor
 std::vector<std::string> worker_environment(const std::vector<std::string>& inherited, const GroupIdentity& group,
                                             const WorkerIdentity& worker, const std::string& error_file) {
   std::vector<std::pair<std::string, std::string>> set = {
-      {"LOCAL_RANK", std::to_string(worker.local_rank)},
+      {"LOCAL_RANK", group.virtual_local_rank ? "0" : std::to_string(worker.local_rank)},
       {"RANK", std::to_string(worker.rank)},
       {"GROUP_RANK", std::to_string(group.group_rank)},
       {"ROLE_RANK", std::to_string(worker.role_rank)},
@@ -46,6 +68,15 @@ std::vector<std::string> worker_environment(const std::vector<std::string>& inhe
   if (!find_variable(inherited, "TORCH_NCCL_ASYNC_ERROR_HANDLING"))
     set.push_back({"TORCH_NCCL_ASYNC_ERROR_HANDLING", "1"});
   if (limits_omp_threads(inherited, group.local_world_size)) set.push_back({"OMP_NUM_THREADS", "1"});
+
+  if (group.virtual_local_rank) {
+    const auto hip = find_variable(inherited, "HIP_VISIBLE_DEVICES");
+    const bool amd = hip && !hip->empty();
+    const std::string name = amd ? "HIP_VISIBLE_DEVICES" : "CUDA_VISIBLE_DEVICES";
+    const std::string device = own_device(find_variable(inherited, name), name, worker.local_rank);
+    set.push_back({"CUDA_VISIBLE_DEVICES", device});
+    if (amd) set.push_back({"HIP_VISIBLE_DEVICES", device});
+  }
 
   std::vector<std::string> environment;
   environment.reserve(inherited.size() + set.size());

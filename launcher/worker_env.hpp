@@ -28,12 +28,14 @@ struct GroupIdentity {
   int restart_count = 0;
   int max_restarts = 0;
   std::string signals_to_handle = "SIGTERM,SIGINT,SIGHUP,SIGQUIT";
+  bool virtual_local_rank = false;  ///< every worker sees one GPU, as its device 0
 };
 
 /// The environment of one worker as NAME=VALUE: `inherited` (the launcher's own) with what torchrun 2.15 sets (run.py,
 /// elastic/agent/server/local_elastic_agent.py) put over it. `error_file` is where the worker may describe its failure.
 /// OMP_NUM_THREADS becomes 1 when it is not set and this node has several workers; TORCH_NCCL_ASYNC_ERROR_HANDLING
-/// becomes 1 when it is not set.
+/// becomes 1 when it is not set. With virtual_local_rank LOCAL_RANK is 0, and CUDA_VISIBLE_DEVICES (on AMD's software
+/// HIP_VISIBLE_DEVICES as well) names the worker's own device; throws UsageError when the inherited list is too short.
 std::vector<std::string> worker_environment(const std::vector<std::string>& inherited, const GroupIdentity& group,
                                             const WorkerIdentity& worker, const std::string& error_file);
 

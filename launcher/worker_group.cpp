@@ -8,6 +8,7 @@
 
 #include "common/error.hpp"
 #include "common/log.hpp"
+#include "launcher/signal_names.hpp"
 
 namespace mdl::launcher {
 
@@ -111,8 +112,7 @@ asio::awaitable<bool> WorkerGroup::stop(int signo, std::chrono::milliseconds gra
     while (running() > 0 && !hurry && Notifier::Clock::now() < deadline) co_await state_->changed.wait_until(deadline);
     for (const WorkerState& worker : workers()) {
       if (worker.phase == WorkerState::Phase::running) {
-        log::warning("worker with pid ", worker.pid, " has not ended on ", ::sigabbrev_np(signo) ? "SIG" : "signal ",
-                     ::sigabbrev_np(signo) ? ::sigabbrev_np(signo) : std::to_string(signo).c_str(), ": killing it");
+        log::warning("worker with pid ", worker.pid, " has not ended on ", signal_name(signo), ": killing it");
       }
     }
   }

@@ -49,14 +49,11 @@ bool place(int from, int to) {
   if (!place(out, STDOUT_FILENO) || !place(err, STDERR_FILENO)) return errno;
   close_from(3);
 
-  struct sigaction action {};
-  for (int signo = 1; signo < NSIG; ++signo) {
-    if (::sigaction(signo, nullptr, &action) != 0) continue;
-    if (action.sa_handler == SIG_DFL || (signo == SIGHUP && action.sa_handler == SIG_IGN)) continue;
-    action.sa_handler = SIG_DFL;
-    action.sa_flags = 0;
-    ::sigaction(signo, &action, nullptr);
-  }
+  // exec resets handlers, but keeps what is ignored: by this launcher (SIGPIPE), or by a shell that started it with &
+  // (SIGINT, SIGQUIT). Python's subprocess does the same.
+  struct sigaction by_default {};
+  by_default.sa_handler = SIG_DFL;
+  for (const int signo : {SIGPIPE, SIGXFSZ, SIGTERM, SIGINT, SIGQUIT}) ::sigaction(signo, &by_default, nullptr);
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -24,7 +24,7 @@ struct StartedProcess {
 };
 
 /// Starts a worker as the leader of its own session and process group, with the caller's stdin, the given stdout and
-/// stderr, no other descriptor, an empty signal mask and default signal handlers (an ignored SIGHUP stays ignored, so
+/// stderr, no other descriptor, an empty signal mask and default signal handling (an ignored SIGHUP stays ignored, so
 /// that nohup works). The kernel kills it when the calling process dies. Returns once the program has been loaded: a
 /// program that cannot be loaded is an error here, not an exit of the worker.
 StartedProcess start_worker(const WorkerSpec& spec);

@@ -126,10 +126,11 @@ TEST_CASE("let_go leaves a daemon of a successful worker alone") {
 TEST_CASE("signals reach the whole process group of a worker, and only living workers") {
   test::TempDir dir;
   const std::string file = (dir.path() / "got").string();
-  Guardian guardian({test::shell("exec 2>/dev/null; trap 'echo worker >> " + file + "; exit 3' USR1; sh -c 'trap \"echo child >> " +
-                                 file + "; exit\" USR1; echo ready >> " + file +
-                                 "; while :; do sleep 0.01; done' & while :; do sleep 0.01; done"),
-                     test::shell("exit 0")});
+  Guardian guardian(
+      {test::shell("exec 2>/dev/null; trap 'echo worker >> " + file + "; exit 3' USR1; sh -c 'trap \"echo child >> " +
+                   file + "; exit\" USR1; echo ready >> " + file +
+                   "; while :; do sleep 0.01; done' & while :; do sleep 0.01; done"),
+       test::shell("exit 0")});
   while (next(guardian).kind != Kind::exited) {
   }
   REQUIRE(test::becomes_true([&] { return std::filesystem::exists(file) && read_text(file) == "ready\n"; }));

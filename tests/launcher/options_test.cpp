@@ -110,6 +110,47 @@ TEST_CASE("wrong values say which option and what was expected") {
   CHECK_THAT(error_of({"-m", "--no-python", "x"}), Contains("exclude each other"));
 }
 
+TEST_CASE("log options are understood, also from the variables of torchrun") {
+  const auto options = parse({"-r", "1", "-t0:2", "--log_dir", "/logs", "--local-ranks-filter", "0,2",
+                              "--duplicate-stdout-filters", "a,,b,c", "x"},
+                             {{"TORCHELASTIC_LOG_LINE_PREFIX_TEMPLATE", "${rank}"}});
+  CHECK(options.logs.redirects.includes(5, Stream::out));
+  CHECK(options.logs.tee.includes(0, Stream::err));
+  CHECK(options.logs.log_dir == "/logs");
+  CHECK(options.logs.local_ranks_filter == std::set<int>{0, 2});
+  CHECK(options.logs.duplicate_filters[0] == Words{"a,b", "c"});
+  CHECK(options.logs.line_prefix_template == "${rank}");
+  CHECK_THAT(error_of({"--tee", "5", "x"}), Contains("--tee") && Contains("5"));
+  CHECK_THAT(error_of({"--local-ranks-filter", "0,x", "x"}), Contains("--local-ranks-filter"));
+}
+
+TEST_CASE("the shutdown timeout comes from the option, else from torch's variable, else it is 30 s") {
+  const std::map<std::string, std::string> variables = {{"TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "7"}};
+  CHECK(parse({"x"}).shutdown_timeout == 30);
+  CHECK(parse({"x"}, variables).shutdown_timeout == 7);
+  CHECK(parse({"--shutdown-timeout", "0", "x"}, variables).shutdown_timeout == 0);
+  CHECK_THAT(error_of({"--shutdown-timeout=-1", "x"}), Contains("--shutdown-timeout"));
+}
+
+TEST_CASE("choices are checked, and what only Python can do is refused") {
+  CHECK(parse({"--start-method", "fork", "--event-log-handler", "null", "x"}).program == "x");
+  CHECK_THAT(error_of({"--start-method", "thread", "x"}), Contains("thread") && Contains("forkserver"));
+  CHECK_THAT(error_of({"--event-log-handler", "mine", "x"}), Contains("mine"));
+  CHECK_THAT(error_of({"--signals-to-handle", "SIGNAL", "x"}), Contains("SIGNAL"));
+  CHECK_THAT(error_of({"--logs-specs", "mine", "x"}), Contains("--logs-specs"));
+}
+
+TEST_CASE("--print-completion prints a script with every option for the three shells") {
+  for (const char* shell : {"bash", "zsh", "tcsh"}) {
+    const auto parsed =
+        parse_command_line({"--print-completion", shell}, [](const std::string&) { return std::nullopt; });
+    REQUIRE(parsed.text);
+    CHECK_THAT(*parsed.text,
+               Contains("nproc-per-node") && Contains("duplicate-stderr-filters") && Contains("mdl-launch"));
+  }
+  CHECK_THAT(error_of({"--print-completion", "fish"}), Contains("fish") && Contains("zsh"));
+}
+
 TEST_CASE("--help shows every option in groups, --version the version, also without a program") {
   const auto help = parse_command_line({"--help"}, [](const std::string&) { return std::nullopt; });
   REQUIRE(help.text);

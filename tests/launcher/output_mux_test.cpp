@@ -12,10 +12,12 @@
 #include <future>
 #include <thread>
 
+#include "common/atomic_file.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/output_destination.hpp"
 #include "launcher/worker_terminal.hpp"
 #include "tests/launcher/process_probe.hpp"
+#include "tests/temp_dir.hpp"
 
 using namespace mdl;
 using namespace mdl::launcher;
@@ -153,6 +155,59 @@ TEST_CASE("what a worker left in its pipe when it died is passed on") {
   ends.clear();
   bench.finish();
   CHECK(get_available(bench.out.read_end).size() == 50'000);
+}
+
+TEST_CASE("a tee'd stream goes to its file unchanged and to the console line by line with a prefix") {
+  test::TempDir dir;
+  std::filesystem::create_directories(dir.path() / "0");
+  std::filesystem::create_directories(dir.path() / "1");
+  LogOptions logs;
+  logs.tee.for_all = 1;
+  logs.duplicate_filters[0] = {"apple", "pear"};
+  Bench bench;
+  const auto ends = bench.mux->open_streams(2, logs, dir.path(), {"[a0]:", "[a1]:"});
+  put(ends[0].out, "one\n 10%\r 20%\r\nan ap");
+  put(ends[1].out, "a pear\n");
+  bench.run_ready();
+  put(ends[0].out, "ple");
+  put(ends[0].err, "not tee'd\n");
+  bench.finish();
+  const std::string console = get_available(bench.out.read_end);
+  for (const char* line : {"[a0]:one\n", "[a0]: 10%\n", "[a0]: 20%\n", "[a1]:a pear\n", "[a0]:an apple"}) {
+    CHECK_THAT(console, Catch::Contains(line));
+  }
+  CHECK(std::count(console.begin(), console.end(), '\n') == 4);
+  CHECK(read_text(dir.path() / "0/stdout.log") == "one\n 10%\r 20%\r\nan apple");
+  CHECK_THAT(read_text(dir.path() / "filtered_stdout.log"),
+             Catch::Contains("[a1]:a pear\n") && Catch::Contains("[a0]:an apple"));
+  CHECK(get_available(bench.err.read_end) == "not tee'd\n");
+  CHECK_FALSE(std::filesystem::exists(dir.path() / "0/stderr.log"));
+}
+
+TEST_CASE("a redirected stream goes to its file only, and its last lines are known all the same") {
+  test::TempDir dir;
+  std::filesystem::create_directories(dir.path() / "0");
+  LogOptions logs;
+  logs.redirects.for_all = kBothStreams;
+  Bench bench;
+  const auto ends = bench.mux->open_streams(1, logs, dir.path());
+  put(ends[0].err, "Traceback\nboom\n");
+  bench.finish();
+  CHECK(read_text(dir.path() / "0/stderr.log") == "Traceback\nboom\n");
+  CHECK(bench.mux->last_stderr_lines(0) == std::vector<std::string>{"Traceback", "boom"});
+  CHECK(get_available(bench.err.read_end).empty());
+}
+
+TEST_CASE("a worker that the ranks filter hides is still read, and its last words are remembered") {
+  LogOptions logs;
+  logs.local_ranks_filter = {1};
+  Bench bench;
+  const auto ends = bench.mux->open_streams(2, logs);
+  put(ends[0].err, "hidden\n");
+  put(ends[1].err, "shown\n");
+  bench.finish();
+  CHECK(get_available(bench.err.read_end) == "shown\n");
+  CHECK(bench.mux->last_stderr_lines(0) == std::vector<std::string>{"hidden"});
 }
 
 TEST_CASE("a reader that does not read slows the worker down, and the launcher keeps little") {

@@ -50,3 +50,18 @@ TEST_CASE("OMP_NUM_THREADS becomes 1 only for several workers and only when it i
   CHECK_FALSE(find_variable(environment_of({}, 1), "OMP_NUM_THREADS"));
   CHECK(find_variable(environment_of({"TORCH_NCCL_ASYNC_ERROR_HANDLING=3"}), "TORCH_NCCL_ASYNC_ERROR_HANDLING") == "3");
 }
+
+TEST_CASE("with a virtual local rank every worker has rank 0 and a device of its own") {
+  GroupIdentity group;
+  group.local_world_size = 2;
+  group.virtual_local_rank = true;
+  const auto of = [&](const Words& inherited) { return worker_environment(inherited, group, {1, 1, 1}, ""); };
+  CHECK(find_variable(of({}), "LOCAL_RANK") == "0");
+  CHECK(find_variable(of({}), "CUDA_VISIBLE_DEVICES") == "1");
+  CHECK(find_variable(of({"CUDA_VISIBLE_DEVICES=4, 6,7"}), "CUDA_VISIBLE_DEVICES") == "6");
+  const Words amd = of({"HIP_VISIBLE_DEVICES=2,3", "CUDA_VISIBLE_DEVICES=9"});
+  CHECK(find_variable(amd, "HIP_VISIBLE_DEVICES") == "3");
+  CHECK(find_variable(amd, "CUDA_VISIBLE_DEVICES") == "3");
+  CHECK_THROWS_WITH(of({"CUDA_VISIBLE_DEVICES=5"}),
+                    Catch::Contains("local rank 1") && Catch::Contains("CUDA_VISIBLE_DEVICES=5"));
+}

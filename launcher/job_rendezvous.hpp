@@ -1,0 +1,44 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "launcher/store_plan.hpp"
+#include "rendezvous/asio.hpp"
+#include "rendezvous/rank_assignment.hpp"
+
+namespace mdl::launcher {
+
+/// What this node brings to a round.
+struct LocalGroup {
+  std::string role;
+  int local_world_size = 1;
+};
+
+/// What this node gets from a round: who its workers are among all, and where they meet.
+struct Round {
+  int group_rank = 0;
+  int group_world_size = 1;
+  AssignedRanks ranks;
+  std::string master_addr;
+  std::uint16_t master_port = 0;
+};
+
+/// How the nodes of a job agree on a round of workers; one round for each (re)start. Runs on the caller's io_context.
+class JobRendezvous {
+ public:
+  virtual ~JobRendezvous() = default;
+  /// Agrees on the next round. Throws Error when that cannot be (a port in use, nobody answers in time).
+  virtual asio::awaitable<Round> next_round(const LocalGroup& group) = 0;
+  /// After this node's workers have succeeded: waits for the other nodes, for at most five minutes, so that a store
+  /// which this node hosts outlives their workers. Does not throw; what goes wrong is logged.
+  virtual asio::awaitable<void> wait_for_the_others() = 0;
+};
+
+/// The rendezvous that `plan` asks for. The plan must outlive it.
+std::unique_ptr<JobRendezvous> make_rendezvous(asio::io_context& io, const StorePlan& plan);
+
+}  // namespace mdl::launcher

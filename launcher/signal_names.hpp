@@ -1,0 +1,18 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mdl::launcher {
+
+/// "SIGTERM" for 15, "signal 64" for one without a name.
+std::string signal_name(int signo);
+
+/// 15 for "SIGTERM"; nullopt for what is no signal's name.
+std::optional<int> signal_number(const std::string& name);
+
+/// The signals of "SIGTERM,SIGINT,…". Throws UsageError naming a word that is no signal, or one that nobody can handle.
+std::vector<int> parse_signals(const std::string& list);
+
+}  // namespace mdl::launcher

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/unique_fd.hpp"
+#include "launcher/last_lines.hpp"
+#include "launcher/output_destination.hpp"
+#include "rendezvous/asio.hpp"
+
+namespace mdl::launcher {
+
+/// A file that lines with one of some words are copied to, shared by the streams of several workers.
+struct LineFilter {
+  std::vector<std::string> words;
+  UniqueFd file;
+};
+
+/// Where the bytes of a worker's stream go. Any of them may be left out.
+struct StreamSinks {
+  OutputDestination* console = nullptr;
+  bool whole_lines = false;   ///< hold an unfinished line back for a while, as other workers write there, too
+  std::string prefix;         ///< put before each line on the console and in `filter`; lines end in '\n' then
+  bool line_by_line = false;  ///< a tee'd stream: complete lines only, each with the prefix
+  UniqueFd file;              ///< every byte
+  std::shared_ptr<LineFilter> filter;
+};
+
+/// One output stream of one worker on its way: read from the worker's pipe or terminal, its last lines remembered,
+/// passed on. Memory is bounded: nothing is read while the console does not keep up.
+class WorkerStream : public std::enable_shared_from_this<WorkerStream> {
+ public:
+  WorkerStream(asio::io_context& io, int local_rank, UniqueFd read_end, StreamSinks sinks);
+
+  /// Passes on what comes until the stream ends or finish() is called.
+  asio::awaitable<void> pump();
+  /// Passes on what the worker has left, its unfinished line included, and closes the stream.
+  asio::awaitable<void> finish();
+
+  const LastLines& last_lines() const { return last_lines_; }
+  int native_handle() { return from_.native_handle(); }
+
+ private:
+  std::size_t read_once();
+  void take(std::string_view bytes);
+  void take_lines(std::string_view bytes);
+  void pass_line(bool complete);
+  void start_to_hold();
+  void pass_unfinished_line();
+  asio::awaitable<void> wait_for_console();
+
+  int local_rank_;
+  asio::posix::stream_descriptor from_;
+  StreamSinks to_;
+  bool finishing_ = false;
+  std::string unfinished_;
+  bool after_return_ = false;  ///< line by line: a '\n' that follows a '\r' ends no second line
+  asio::steady_timer hold_;
+  LastLines last_lines_;
+};
+
+}  // namespace mdl::launcher
