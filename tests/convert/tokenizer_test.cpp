@@ -63,6 +63,13 @@ TEST_CASE("decoding joins bytes to characters and replaces what forms none") {
   CHECK(tokenizer.decode(Ids{-1, 99999, 'x'}, true) == "x");
 }
 
+TEST_CASE("a post-processor that adds nothing is taken") {
+  json document = small_tokenizer();
+  document["post_processor"] = json::parse(R"({"type": "Sequence", "processors": [{"type": "ByteLevel"},
+      {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A", "type_id": 0}}]}]})");
+  CHECK(load(document).encode("abc") == Ids{257});
+}
+
 TEST_CASE("a text that is not UTF-8 is refused") {
   CHECK_THROWS_AS(load(small_tokenizer()).encode("\xC3"), mdl::Error);
 }
@@ -80,7 +87,9 @@ TEST_CASE("a tokenizer that would cut texts in another way is refused, and the r
   refused("/normalizer", {{"type", "NFKC"}}, "NFKC");
   refused("/pre_tokenizer", nullptr, "pre-tokenizer");
   refused("/pre_tokenizer/add_prefix_space", true, "add_prefix_space");
-  refused("/post_processor", {{"type", "TemplateProcessing"}}, "TemplateProcessing");
+  refused("/post_processor", {{"type", "RobertaProcessing"}}, "RobertaProcessing");
+  refused("/post_processor",
+          json::parse(R"({"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>"}}]})"), "<s>");
   refused("/added_tokens/0/lstrip", true, "lstrip");
   refused("/model/merges/0", {"a", "zz"}, "zz");
   refused("/model/vocab", {{"a", 0}}, "byte");

@@ -3,6 +3,7 @@
 import csv
 import http.server
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -13,6 +14,7 @@ import pytest
 import soundfile
 from conftest import made_once, run
 from datasets import load_from_disk
+from transformers import AutoProcessor
 
 TEXTS = ["a bell", "Zu\u0308rich, \u201cquoted\u201d", "\u6f22\u5b57\u306e\u30c6\u30b9\u30c8", "two\nlines", "\u0645\u0631\u062d\u0628\u0627", "x" * 300, "5 o'clock", "\U0001f600 ok"]
 
@@ -111,6 +113,18 @@ def test_the_folder_is_the_python_tools(sounds, tmp_path, ours, venv_bin, checkp
     for row, kind in enumerate(kinds):
         if kind in exact:
             assert np.array_equal(one[row]["input_values"], other[row]["input_values"]), (row, kind)
+
+
+def test_a_checkpoint_that_transformers_saved_converts_to_the_same(sounds, tmp_path, ours, checkpoint):
+    """As final/ of a training: the settings are in other files then, and the tokenizer has a post-processor."""
+    saved = tmp_path / "saved"
+    AutoProcessor.from_pretrained(checkpoint(), trust_remote_code=True).save_pretrained(saved)
+    shutil.copy(checkpoint() / "config.json", saved)
+    assert (saved / "processor_config.json").exists() and not (saved / "preprocessor_config.json").exists()
+    for name, model in {"one": checkpoint(), "other": saved}.items():
+        ours(sounds / "all.csv", "--base-dir", sounds, "--model-name", model, "--output", tmp_path / name)
+    (one,) = (tmp_path / "one").glob("*.arrow")
+    assert one.read_bytes() == (tmp_path / "other" / one.name).read_bytes()
 
 
 def test_pcm16_holds_the_same_sounds_in_half_the_space(sounds, tmp_path, ours, checkpoint):

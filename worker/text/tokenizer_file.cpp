@@ -46,8 +46,7 @@ class TokenizerFile {
     read_normalizer(document_.value("normalizer", json()), tokenizer);
     if (!read_pre_tokenizer(document_.value("pre_tokenizer", json()), tokenizer))
       refuse("a pre-tokenizer without ByteLevel");
-    const std::string post = type_of(document_.value("post_processor", json()));
-    if (!post.empty() && post != "ByteLevel") refuse("the post-processor " + post);
+    check_post_processor(document_.value("post_processor", json()));
     if (type_of(document_.value("decoder", json())) != "ByteLevel") refuse("a decoder other than ByteLevel");
     tokenizer.entries_ = std::move(entries_);
     tokenizer.ids_ = std::move(ids_);
@@ -126,6 +125,21 @@ class TokenizerFile {
     } else {
       refuse("the normalizer " + type);
     }
+  }
+
+  /// ByteLevel changes offsets only. A template is what transformers saves with every tokenizer; it must add no token.
+  void check_post_processor(const json& part) const {
+    const std::string type = type_of(part);
+    if (part.is_null() || type == "ByteLevel") return;
+    if (type == "Sequence") {
+      for (const json& next : part.at("processors")) check_post_processor(next);
+      return;
+    }
+    if (type != "TemplateProcessing") refuse("the post-processor " + type);
+    for (const json& piece : part.at("single")) {
+      if (!piece.contains("Sequence")) refuse(str_cat("a post-processor that adds ", piece.dump()));
+    }
+    if (part.at("single").size() != 1) refuse("a post-processor that repeats the text");
   }
 
   /// Whether it ended in ByteLevel, which must come last: after it a text is no longer what patterns expect.
