@@ -28,3 +28,17 @@ find_program(MDL_MOLD mold)
 if(MDL_MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
+
+option(MDL_UNITY_BUILD "Compile several files of a library at once: three times faster from nothing, slower for one change" OFF)
+
+# mdl_unity_build(TARGET [FILE…]): lets MDL_UNITY_BUILD join the files of TARGET, except FILEs, whose names without linkage
+# clash with those of another file.
+function(mdl_unity_build target)
+  if(NOT MDL_UNITY_BUILD)
+    return()
+  endif()
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 16)
+  # The warning is about anonymous namespaces in headers, and takes a joined file for one.
+  target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+  set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+endfunction()
