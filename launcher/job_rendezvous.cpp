@@ -6,6 +6,7 @@
 #include "common/error.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
+#include "launcher/c10d_job_rendezvous.hpp"
 #include "rendezvous/tcp_store_client.hpp"
 #include "rendezvous/tcp_store_server.hpp"
 
@@ -97,6 +98,7 @@ class StaticRendezvous : public JobRendezvous {
       master.host = "localhost";
     }
     client_.emplace(co_await TcpStoreClient::connect(master, plan_.timeout));
+    co_await client_->join_workers();  // a real torchrun that is node 0 waits for this
   }
 
   asio::awaitable<void> assign(Milliseconds timeout) {
@@ -132,7 +134,8 @@ class StaticRendezvous : public JobRendezvous {
 
 }  // namespace
 
-std::unique_ptr<JobRendezvous> make_rendezvous(asio::io_context& io, const StorePlan& plan) {
+std::unique_ptr<JobRendezvous> make_rendezvous(asio::io_context& io, const StorePlan& plan, Notifier& changed) {
+  if (plan.c10d) return make_c10d_rendezvous(io, *plan.c10d, changed);
   if (plan.nodes > 1) return std::make_unique<StaticRendezvous>(io, plan);
   return std::make_unique<LocalRendezvous>(io, plan);
 }

@@ -222,6 +222,13 @@ std::string Client::local_address() const {
   return impl_->connection().local_address();
 }
 
+asio::awaitable<void> Client::join_workers() {
+  const Impl::Operation operation(*impl_, "joining the workers");
+  Query query = number_query(QueryType::add, "", 1);
+  query.key = "init/";  // the one key of torch's that has no '/' before it
+  co_await impl_->ask_number(std::move(query));
+}
+
 asio::awaitable<void> Client::set(std::string key, std::string value) {
   const Impl::Operation operation(*impl_, str_cat("set of key \"", key, "\""));
   co_await impl_->tell(wire::encode(key_query(QueryType::set, key, std::move(value))));

@@ -54,6 +54,10 @@ class TcpStoreClient {
   /// the server can reach this one.
   std::string local_address() const;
 
+  /// Counts this client among those that torch's server waits for before it begins, when it was made for a world size
+  /// (as torchrun's static rendezvous does). Ours waits for nobody.
+  asio::awaitable<void> join_workers();
+
   asio::awaitable<void> set(std::string key, std::string value);
   /// The value of `key`, once it is there; nullopt when it is not there by `timeout`.
   asio::awaitable<std::optional<std::string>> get(std::string key, Milliseconds timeout);
