@@ -52,7 +52,7 @@ class Agent {
       : plan_(plan),
         changed_(io_),
         signals_(io_),
-        rendezvous_(make_rendezvous(io_, plan.store)),
+        rendezvous_(make_rendezvous(io_, plan.store, changed_)),
         output_(io_),
         folder_(plan.logs.log_dir, plan.store.run_id),
         restarts_left_(plan.max_restarts),
@@ -96,6 +96,10 @@ class Agent {
   asio::awaitable<void> work() {
     co_await begin_round();
     while (group_) {
+      if (ended_by_others()) {
+        co_await follow_others();
+        co_return;
+      }
       switch (decide(observe(), restarts_left_)) {
         case Decision::go_on:
           co_await changed_.wait();
@@ -104,6 +108,8 @@ class Agent {
           co_await succeed();
           co_return;
         case Decision::restart_for_free:
+          co_await follow_membership();
+          break;
         case Decision::restart:
           co_await restart();
           break;
@@ -125,6 +131,7 @@ class Agent {
       seen.cannot_start = seen.cannot_start || worker.phase == WorkerState::Phase::cannot_start;
     }
     seen.signalled = signal_.has_value();
+    seen.membership_changed = rendezvous_->state() == RoundState::should_end;
     return seen;
   }
 
@@ -238,6 +245,24 @@ class Agent {
     co_await begin_round();
   }
 
+  asio::awaitable<void> follow_membership() {
+    log::warning("the nodes of the job have changed. Restarting all workers");
+    co_await stop_workers(SIGTERM);
+    co_await output_.finish();
+    if (signal_) co_return;
+    co_await begin_round();
+  }
+
+  bool ended_by_others() const {
+    return rendezvous_->state() == RoundState::closed && !group_->all_succeeded() && !group_->any_failed() && !signal_;
+  }
+
+  asio::awaitable<void> follow_others() {
+    log::error("another node has ended the job, and its report says why. Stopping the workers of this node");
+    co_await stop_workers(SIGTERM);
+    co_await output_.finish();
+  }
+
   asio::awaitable<void> fail() {
     const auto running = group_->running();
     if (running > 0) log::warning("a worker has failed: stopping the other ", running);
@@ -248,6 +273,7 @@ class Agent {
     const auto oom_kills_now = oom_kills();
     report.out_of_memory = oom_kills_now && oom_kills_before_ && *oom_kills_now > *oom_kills_before_;
     print(format_report(report));
+    co_await rendezvous_->close();
 
     const auto first = root_cause(report.workers);
     if (!first) co_return;
@@ -268,6 +294,7 @@ class Agent {
     log::warning("received ", name, ": passing it on to ", running, running == 1 ? " worker" : " workers",
                  ", which have ", plan_.shutdown_timeout, " s to end; a second signal kills them");
     co_await stop_workers(*signal_);
+    co_await rendezvous_->leave();
     asio::steady_timer patience(io_, kOutputLimit);
     patience.async_wait([this](boost::system::error_code error) {
       if (!error) output_.give_up();

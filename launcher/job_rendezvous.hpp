@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "launcher/notifier.hpp"
 #include "launcher/store_plan.hpp"
 #include "rendezvous/asio.hpp"
 #include "rendezvous/rank_assignment.hpp"
@@ -27,6 +28,13 @@ struct Round {
   std::uint16_t master_port = 0;
 };
 
+/// What has become of the round of now.
+enum class RoundState {
+  goes_on,
+  should_end,  ///< nodes wait to join, or have left, or the store was lost: time for the next round
+  closed,      ///< another node has ended the job
+};
+
 /// How the nodes of a job agree on a round of workers; one round for each (re)start. Runs on the caller's io_context.
 class JobRendezvous {
  public:
@@ -36,9 +44,14 @@ class JobRendezvous {
   /// After this node's workers have succeeded: waits for the other nodes, for at most five minutes, so that a store
   /// which this node hosts outlives their workers. Does not throw; what goes wrong is logged.
   virtual asio::awaitable<void> wait_for_the_others() = 0;
+  virtual RoundState state() const { return RoundState::goes_on; }
+  /// This node goes, the others may go on without it. Does not throw.
+  virtual asio::awaitable<void> leave() { co_return; }
+  /// The job is over for all nodes. Does not throw.
+  virtual asio::awaitable<void> close() { co_return; }
 };
 
-/// The rendezvous that `plan` asks for. The plan must outlive it.
-std::unique_ptr<JobRendezvous> make_rendezvous(asio::io_context& io, const StorePlan& plan);
+/// The rendezvous that `plan` asks for; `changed` is notified when state() becomes another. Both must outlive it.
+std::unique_ptr<JobRendezvous> make_rendezvous(asio::io_context& io, const StorePlan& plan, Notifier& changed);
 
 }  // namespace mdl::launcher

@@ -1,12 +1,14 @@
 #include "launcher/store_plan.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cstdio>
 #include <map>
 #include <random>
 #include <vector>
 
+#include "common/endpoint.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 
@@ -102,6 +104,56 @@ StorePlan plan_static_store(const LaunchOptions& options) {
   return plan;
 }
 
+int whole_seconds(const Settings& settings, const std::string& key, int otherwise) {
+  const auto given = settings.find(key);
+  if (given == settings.end()) return otherwise;
+  int value = 0;
+  const char* end = given->second.data() + given->second.size();
+  if (std::from_chars(given->second.data(), end, value).ptr != end || value < 1) {
+    throw UsageError(str_cat("--rdzv-conf ", key, " must be a whole number above 0, but is \"", given->second, "\""));
+  }
+  return value;
+}
+
+/// As torchrun reads it: in any case 1, true, t, yes, y; 0, false, f, no, n.
+std::optional<bool> truth(const Settings& settings, const std::string& key) {
+  const auto given = settings.find(key);
+  if (given == settings.end()) return std::nullopt;
+  std::string word = given->second;
+  std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::tolower(c); });
+  for (const char* yes : {"1", "true", "t", "yes", "y"}) {
+    if (word == yes) return true;
+  }
+  for (const char* no : {"0", "false", "f", "no", "n"}) {
+    if (word == no) return false;
+  }
+  throw UsageError(str_cat("--rdzv-conf ", key, " must be 1 or 0, but is \"", given->second, "\""));
+}
+
+StorePlan plan_c10d_store(const LaunchOptions& options, const Settings& settings) {
+  if (const auto type = settings.find("store_type"); type != settings.end() && type->second != "tcp") {
+    throw UsageError(str_cat("--rdzv-conf store_type=", type->second, " is not supported"), "Leave it out: it is tcp.");
+  }
+  C10dJob job;
+  job.run_id = options.rdzv_id;
+  job.endpoint = parse_endpoint(options.rdzv_endpoint.empty() ? "localhost" : options.rdzv_endpoint, kC10dPort);
+  job.local_addr = options.local_addr;
+  job.is_host = truth(settings, "is_host");
+  job.read_timeout = std::chrono::seconds(whole_seconds(settings, "read_timeout", 60));
+  RendezvousSettings& rules = job.settings;
+  rules.min_nodes = options.nnodes.min;
+  rules.max_nodes = options.nnodes.max;
+  rules.join_timeout = std::chrono::seconds(whole_seconds(settings, "join_timeout", 600));
+  rules.last_call_timeout = std::chrono::seconds(whole_seconds(settings, "last_call_timeout", 30));
+  rules.close_timeout = std::chrono::seconds(whole_seconds(settings, "close_timeout", 30));
+  rules.keep_alive_interval = std::chrono::seconds(whole_seconds(settings, "keep_alive_interval", 5));
+  rules.keep_alive_max_attempt = whole_seconds(settings, "keep_alive_max_attempt", 3);
+  StorePlan plan;
+  plan.run_id = options.rdzv_id;
+  plan.c10d = std::move(job);
+  return plan;
+}
+
 }  // namespace
 
 StorePlan plan_store(const LaunchOptions& options, const std::string& fresh_id) {
@@ -123,10 +175,7 @@ StorePlan plan_store(const LaunchOptions& options, const std::string& fresh_id) 
     return plan;
   }
   if (options.rdzv_backend == "c10d") {
-    if (several) {
-      throw UsageError("--rdzv-backend c10d with several nodes is not yet supported by this version of mdl-launch",
-                       "Use --rdzv-backend static with --node-rank, --master-addr and --master-port.");
-    }
+    if (several) return plan_c10d_store(options, settings);
     // One node meets nobody at the endpoint; its workers meet at a store on a port of its own, as torchrun's do.
     local.run_id = options.rdzv_id;
     return local;

@@ -1,0 +1,123 @@
+#include "rendezvous/round_keys.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+#include <vector>
+
+#include "common/str_cat.hpp"
+#include "rendezvous/rendezvous_error.hpp"
+#include "rendezvous/shared_state.hpp"
+
+namespace mdl {
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+milliseconds remaining(Clock::time_point deadline) {
+  return std::max(milliseconds::zero(), std::chrono::ceil<milliseconds>(deadline - Clock::now()));
+}
+
+[[noreturn]] void time_out(const RendezvousRound& round, const std::string& what) {
+  throw RendezvousError(RendezvousError::Reason::timed_out,
+                        str_cat("round ", round.number, " of the rendezvous \"", round.run_id, "\": ", what));
+}
+
+std::string master_addr_key(const RendezvousRound& round, std::int64_t number) {
+  return round_prefix(round.run_id, number) + "MASTER_ADDR";
+}
+std::string master_port_key(const RendezvousRound& round, std::int64_t number) {
+  return round_prefix(round.run_id, number) + "MASTER_PORT";
+}
+
+std::uint16_t parse_port(const RendezvousRound& round, const std::string& text) {
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    throw Error(str_cat("round ", round.number, " of the rendezvous \"", round.run_id, "\": MASTER_PORT is \"", text,
+                        "\", not a port"));
+  }
+  return port;
+}
+
+/// What round `number` says, if it says anything.
+asio::awaitable<std::optional<Endpoint>> published_master(TcpStoreClient& store, RendezvousRound round,
+                                                          std::int64_t number) {
+  const auto addr = co_await store.get_now(master_addr_key(round, number));
+  if (!addr) co_return std::nullopt;
+  const auto port = co_await store.get_now(master_port_key(round, number));
+  if (!port) co_return std::nullopt;
+  co_return Endpoint(*addr, parse_port(round, *port));
+}
+
+/// What the last earlier round with the same first address says, if there is one.
+asio::awaitable<std::optional<Endpoint>> earlier_master(TcpStoreClient& store, RendezvousRound round) {
+  for (std::int64_t number = round.number - 1; number >= 0; --number) {
+    const std::optional<Endpoint> master = co_await published_master(store, round, number);
+    if (master && master->host == round.first_addr) co_return master;
+  }
+  co_return std::nullopt;
+}
+
+}  // namespace
+
+asio::awaitable<Endpoint> share_master(TcpStoreClient& store, RendezvousRound round, std::optional<Endpoint> own,
+                                       milliseconds timeout) {
+  if (round.rank == 0 && own) {
+    co_await store.set(master_addr_key(round, round.number), own->host);
+    co_await store.set(master_port_key(round, round.number), std::to_string(own->port));
+    co_return std::move(*own);
+  }
+  const auto deadline = Clock::now() + timeout;
+  std::vector<std::string> keys;
+  keys.push_back(master_addr_key(round, round.number));
+  keys.push_back(master_port_key(round, round.number));
+  do {
+    const bool there = co_await store.wait(keys, std::min(kMasterGrace, remaining(deadline)));
+    std::optional<Endpoint> master;
+    if (there) {
+      master = co_await published_master(store, round, round.number);
+    } else {
+      master = co_await earlier_master(store, round);
+    }
+    if (master) co_return std::move(*master);
+  } while (Clock::now() < deadline);
+  time_out(round, str_cat("the first node (", round.first_addr, ") has not published MASTER_ADDR and MASTER_PORT"));
+}
+
+asio::awaitable<AssignedRanks> share_ranks(TcpStoreClient& store, RendezvousRound round, RoleInfo info,
+                                           milliseconds timeout) {
+  const std::string info_prefix = round_prefix(round.run_id, round.number) + "torchelastic/role_info/";
+  const std::string ranks_prefix = round_prefix(round.run_id, round.number) + "torchelastic/assigned_ranks/";
+  const auto deadline = Clock::now() + timeout;
+  co_await store.set(info_prefix + std::to_string(round.rank), to_json(info));
+
+  if (round.rank == 0) {
+    std::vector<std::string> keys;
+    for (std::int64_t i = 0; i < round.nodes; ++i) keys.push_back(info_prefix + std::to_string(i));
+    const auto infos = co_await store.multi_get(keys, timeout);
+    if (!infos) time_out(round, "not every node has told the number of its workers");
+    std::vector<RoleInfo> nodes;
+    for (const std::string& text : *infos) nodes.push_back(role_info_from_json(text));
+    const std::vector<AssignedRanks> assigned = assign_ranks(nodes);
+    std::vector<std::pair<std::string, std::string>> pairs;
+    for (std::size_t i = 0; i < assigned.size(); ++i)
+      pairs.emplace_back(ranks_prefix + std::to_string(i), to_json(assigned[i]));
+    co_await store.multi_set(std::move(pairs));
+  }
+  const auto mine = co_await store.get(ranks_prefix + std::to_string(round.rank), remaining(deadline));
+  if (!mine) time_out(round, str_cat("the first node (", round.first_addr, ") has not assigned the ranks"));
+  co_return assigned_ranks_from_json(*mine);
+}
+
+asio::awaitable<bool> exit_barrier(TcpStoreClient& store, RendezvousRound round, milliseconds timeout) {
+  const std::string prefix = round_prefix(round.run_id, round.number) + "torchelastic/agent/terminal_state/";
+  std::vector<std::string> last;
+  last.push_back(prefix + "last_member");
+  const std::int64_t count = co_await store.add(prefix + "num_members", 1);
+  if (count == round.nodes) co_await store.set(last.front(), "1");
+  co_return co_await store.wait(last, timeout);
+}
+
+}  // namespace mdl

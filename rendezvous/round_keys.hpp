@@ -1,0 +1,43 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "common/endpoint.hpp"
+#include "rendezvous/asio.hpp"
+#include "rendezvous/rank_assignment.hpp"
+#include "rendezvous/tcp_store_client.hpp"
+
+namespace mdl {
+
+/// One complete round of a rendezvous, as this node sees it.
+struct RendezvousRound {
+  std::string run_id;
+  std::int64_t number = 0;
+  std::int64_t rank = 0;   ///< of this node
+  std::int64_t nodes = 0;  ///< in this round
+  std::string first_addr;  ///< of the node with rank 0
+};
+
+// What the nodes of a round tell each other through the store, under round_prefix(): the same keys as torch's agents
+// use. Each throws RendezvousError (timed_out) that names what did not come, and StoreConnectionError.
+
+/// Where the workers meet: the store of the first node, at MASTER_ADDR and MASTER_PORT. The first node gives its `own`,
+/// the others get it.
+///
+/// torch's agents publish it only in the round in which they become first and keep it for later rounds. So when a round
+/// lacks it, the last earlier round with the same first address counts, after kMasterGrace.
+asio::awaitable<Endpoint> share_master(TcpStoreClient& store, RendezvousRound round, std::optional<Endpoint> own,
+                                       std::chrono::milliseconds timeout);
+inline constexpr std::chrono::milliseconds kMasterGrace{3000};
+
+/// The ranks of this node's workers. All nodes of the round call it, each with its own `info`; the first one assigns.
+asio::awaitable<AssignedRanks> share_ranks(TcpStoreClient& store, RendezvousRound round, RoleInfo info,
+                                           std::chrono::milliseconds timeout);
+
+/// Waits until all nodes of the round are through with their workers. False when they are not by `timeout`.
+asio::awaitable<bool> exit_barrier(TcpStoreClient& store, RendezvousRound round, std::chrono::milliseconds timeout);
+
+}  // namespace mdl

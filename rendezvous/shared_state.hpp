@@ -1,0 +1,38 @@
+#pragma once
+
+#include <string>
+
+#include "rendezvous/asio.hpp"
+#include "rendezvous/rendezvous_state.hpp"
+#include "rendezvous/tcp_store_client.hpp"
+
+namespace mdl {
+
+/// The state of one job's rendezvous in a store: read, and replaced only when nobody else has replaced it in between.
+class SharedRendezvousState {
+ public:
+  /// `store` must outlive this.
+  SharedRendezvousState(TcpStoreClient& store, const std::string& run_id);
+
+  /// Asks the store.
+  asio::awaitable<void> read();
+  /// Puts `next` in place of value(). True when it is there now; else value() has become what another node has written,
+  /// or a new state when the store has lost the old one (it was started again).
+  asio::awaitable<bool> replace(RendezvousState next);
+
+  /// The state as of the last read() or replace().
+  const RendezvousState& value() const { return state_; }
+
+ private:
+  void take(std::string stored);
+
+  TcpStoreClient& store_;
+  const std::string key_;
+  std::string stored_;  // as it lies in the store: what compare_set expects
+  RendezvousState state_;
+};
+
+/// "torch.rendezvous.JOB.ROUND/": what the keys of a round begin with.
+std::string round_prefix(const std::string& run_id, std::int64_t round);
+
+}  // namespace mdl
