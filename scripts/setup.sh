@@ -76,7 +76,7 @@ for list in "${lists[@]}"; do
   if cmp -s "$list" "$stamp"; then
     say "wheels of $list: all there"
   else
-    say "installing the wheels of $list (LibTorch and CUDA are about 3 GB the first time)"
+    say "installing the wheels of $list (the first time, LibTorch and its CUDA are about 3 GB)"
     "$venv/bin/python" -m pip install -q --disable-pip-version-check -r "$list"
     cp "$list" "$stamp"
   fi

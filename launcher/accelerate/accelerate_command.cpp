@@ -11,7 +11,9 @@
 #include "launcher/accelerate/doctor_command.hpp"
 #include "launcher/accelerate/env_command.hpp"
 #include "launcher/accelerate/find_config.hpp"
+#include "launcher/accelerate/job_question.hpp"
 #include "launcher/accelerate/launch_options.hpp"
+#include "launcher/accelerate/preflight.hpp"
 
 namespace mdl::accelerate {
 namespace {
@@ -52,6 +54,7 @@ Outcome launch(const Arguments& arguments, const MachineFacts& facts) {
     throw UsageError("no program to start is named", "Usage: mdl-launch launch [options] PROGRAM [arguments]");
   for (const std::string& warning : plan.warnings) log::warning(warning);
   if (!plan.problems.empty()) throw UsageError(plan.problems.front());
+  warn_beforehand(question_of(plan, config ? config->use_cpu : options.cpu));
   for (const auto& [name, value] : plan.environment) ::setenv(name.c_str(), value.c_str(), 1);
   if (plan.kind == LaunchPlan::Kind::simple) become(plan.simple_command(python_of(facts.environment)));
   return {0, plan.launcher_arguments()};

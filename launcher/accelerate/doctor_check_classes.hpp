@@ -12,7 +12,8 @@ namespace mdl::accelerate {
 class NodeChecks {
  public:
   NodeChecks(const JobQuestion& job, std::vector<Finding>& findings) : job_(job), findings_(findings) {}
-  void endpoint(const NodeFacts& node);
+  void endpoint_name(const NodeFacts& node);  ///< resolves, and is rank 0's own; needs no connection
+  void endpoint(const NodeFacts& node);       ///< the same, and the state of its port
   void gpus(const NodeFacts& node);
   void interfaces(const NodeFacts& node);
   void limits(const NodeFacts& node);  ///< shared memory, open files, threads

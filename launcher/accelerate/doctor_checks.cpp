@@ -62,9 +62,7 @@ std::vector<Finding> examine(const JobQuestion& job, const std::vector<NodeFacts
 std::vector<Finding> examine_cheaply(const JobQuestion& job, const NodeFacts& node) {
   std::vector<Finding> findings;
   NodeChecks here(job, findings);
-  here.endpoint(node);
-  here.gpus(node);
-  here.program(node);
+  here.endpoint_name(node);
   here.paths(node);
   return findings;
 }

@@ -25,8 +25,8 @@ std::string_view name_of(Finding::Level level);
 /// docs/accelerate.md.
 std::vector<Finding> examine(const JobQuestion& job, const std::vector<NodeFacts>& nodes);
 
-/// The checks that cost nothing and need no other node: those of the endpoint, the program and its paths, and idle
-/// GPUs. The launcher may run them before a launch, so that its errors have the doctor's words.
+/// The checks that cost nothing and need no other node: those of the endpoint's name and owner and of the program's
+/// paths. Every launch runs them (preflight.hpp), so that its warnings have the doctor's words.
 std::vector<Finding> examine_cheaply(const JobQuestion& job, const NodeFacts& node);
 
 /// The interface that NCCL takes when NCCL_SOCKET_IFNAME is not set: InfiniBand first, then the others, then Docker's,

@@ -1,6 +1,7 @@
 #include "launcher/accelerate/doctor_exchange.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <system_error>
 #include <thread>
 
@@ -87,7 +88,9 @@ bool compare_clock(Guest& guest) {
   auto answer = receive_message(guest.socket);
   double after = wall_clock();
   if (!answer || !answer->contains("time") || !answer->at("time").is_number()) return false;
-  guest.facts.clock_ahead_s = answer->at("time").get<double>() - (before + after) / 2;
+  double difference = answer->at("time").get<double>() - (before + after) / 2;
+  double doubt = (after - before) / 2;  // the answer may have been given at either end of the round trip
+  guest.facts.clock_ahead_s = std::copysign(std::max(0.0, std::abs(difference) - doubt), difference);
   return true;
 }
 

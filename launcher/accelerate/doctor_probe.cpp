@@ -15,6 +15,7 @@
 #include <memory>
 #include <regex>
 
+#include "common/endpoint.hpp"
 #include "common/error.hpp"
 
 namespace mdl::accelerate {
@@ -25,11 +26,6 @@ namespace fs = std::filesystem;
 std::string variable(const Environment& environment, const std::string& name) {
   auto found = environment.find(name);
   return found == environment.end() ? "" : found->second;
-}
-
-std::string host_name() {
-  char name[256] = {};
-  return ::gethostname(name, sizeof(name) - 1) == 0 ? name : "unknown";
 }
 
 std::string text_of_address(const sockaddr* address) {
@@ -166,12 +162,19 @@ std::vector<PathFacts> observe_paths(const std::vector<std::string>& program) {
   return paths;
 }
 
-NodeFacts observe_node(const JobQuestion& job, const MachineFacts& machine) {
+NodeFacts observe_cheaply(const JobQuestion& job) {
   NodeFacts node;
   node.host = host_name();
   node.rank = job.node_rank;
   node.launcher_version = MDL_VERSION;
   node.interfaces = observe_interfaces();
+  node.endpoint = observe_endpoint(job, node.interfaces);
+  node.paths = observe_paths(job.program);
+  return node;
+}
+
+NodeFacts observe_node(const JobQuestion& job, const MachineFacts& machine) {
+  NodeFacts node = observe_cheaply(job);
   observe_gpus(machine, node);
   bool limited = machine.environment.contains("CUDA_VISIBLE_DEVICES");
   node.cuda_visible_devices = limited ? variable(machine.environment, "CUDA_VISIBLE_DEVICES") : "unset";
@@ -187,9 +190,7 @@ NodeFacts observe_node(const JobQuestion& job, const MachineFacts& machine) {
   std::string ignored;
   auto own = resolve(node.host, ignored);
   if (!own.empty()) node.host_address = own[0];
-  node.endpoint = observe_endpoint(job, node.interfaces);
   observe_program(job, machine.environment, node);
-  node.paths = observe_paths(job.program);
   return node;
 }
 

@@ -10,6 +10,10 @@ namespace mdl::accelerate {
 /// does that.
 NodeFacts observe_node(const JobQuestion& job, const MachineFacts& machine);
 
+/// Only this node's name and addresses, the endpoint's name, and the paths: for every launch. Resolving a name is its
+/// slowest part.
+NodeFacts observe_cheaply(const JobQuestion& job);
+
 /// The files and folders that the program's arguments name by the options of mdl-toolkit (--train-dataset,
 /// --eval-dataset, --base-dir,
 /// --model-name and --resume-from-checkpoint when they are paths, --output): whether they can be used here.

@@ -46,9 +46,14 @@ void print_table(std::ostream& output, const std::vector<Finding>& findings, siz
          << warnings << " to look at.\n";
 }
 
-nlohmann::ordered_json report_json(const std::vector<Finding>& findings, const std::vector<NodeFacts>& nodes) {
+nlohmann::ordered_json report_json(const JobQuestion& job, const std::vector<Finding>& findings,
+                                   const std::vector<NodeFacts>& nodes) {
   nlohmann::ordered_json json;
   json["would_fail"] = would_fail(findings);
+  json["job"] = {{"nodes", job.nodes},         {"nproc_per_node", job.processes_here},
+                 {"node_rank", job.node_rank}, {"backend", job.backend},
+                 {"host", job.host},           {"port", job.port},
+                 {"program", job.program}};
   json["findings"] = nlohmann::ordered_json::array();
   for (const Finding& finding : findings) {
     nlohmann::ordered_json entry;

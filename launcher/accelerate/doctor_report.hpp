@@ -11,7 +11,8 @@ namespace mdl::accelerate {
 /// whether the job would fail.
 void print_table(std::ostream& output, const std::vector<Finding>& findings, size_t nodes, bool colours);
 
-/// {"would_fail": …, "findings": [{"level", "check", "node", "text", "advice"}], "nodes": [facts]}
-nlohmann::ordered_json report_json(const std::vector<Finding>& findings, const std::vector<NodeFacts>& nodes);
+/// {"would_fail": …, "job": {…}, "findings": [{"level", "check", "node", "text", "advice"}], "nodes": [facts]}
+nlohmann::ordered_json report_json(const JobQuestion& job, const std::vector<Finding>& findings,
+                                   const std::vector<NodeFacts>& nodes);
 
 }  // namespace mdl::accelerate

@@ -77,29 +77,9 @@ JobQuestion question_of_accelerate(const Words& words, const MachineFacts& facts
   MachineFacts patient = facts;
   patient.port_in_use = [](int) { return false; };  // the doctor looks at the port itself
   LaunchPlan plan = resolve_plan(options, config ? &*config : nullptr, patient);
-  JobQuestion job;
-  job.nodes = plan.num_machines;
-  job.processes_here = plan.nproc_per_node;
-  job.node_rank = plan.machine_rank.value_or(-1);
-  job.backend = plan.rdzv_backend;
-  job.wants_gpus = plan.kind == LaunchPlan::Kind::multi;
-  job.use_cpu = config ? config->use_cpu : options.cpu;
-  job.no_python = options.no_python;
-  job.module = options.module;
-  job.program = options.program;
-  job.omp_threads = plan.environment.at("OMP_NUM_THREADS");
-  if (plan.num_machines > 1) {
-    job.standalone = false;
-    Endpoint endpoint =
-        plan.rdzv_endpoint ? parse_endpoint(*plan.rdzv_endpoint, kStaticPort)
-        : plan.master_addr
-            ? Endpoint(*plan.master_addr, static_cast<uint16_t>(plan.master_port.value_or(kStaticPort)))
-            : Endpoint(plan.environment.at("MASTER_ADDR"),
-                       static_cast<uint16_t>(number("main-process-port", plan.environment.at("MASTER_PORT"))));
-    job.host = endpoint.host;
-    job.port = endpoint.port;
-    if (plan.kind == LaunchPlan::Kind::simple) job.node_rank = config ? config->machine_rank : -1;
-  }
+  JobQuestion job = question_of(plan, config ? config->use_cpu : options.cpu);
+  if (plan.kind == LaunchPlan::Kind::simple && plan.num_machines > 1)
+    job.node_rank = config ? config->machine_rank : -1;
   return job;
 }
 
@@ -168,6 +148,31 @@ JobQuestion question_of_torchrun(const std::vector<GivenOption>& given, const Ma
 }
 
 }  // namespace
+
+JobQuestion question_of(const LaunchPlan& plan, bool use_cpu) {
+  JobQuestion job;
+  job.nodes = plan.num_machines;
+  job.processes_here = plan.nproc_per_node;
+  job.node_rank = plan.machine_rank.value_or(-1);
+  job.backend = plan.rdzv_backend;
+  job.wants_gpus = plan.kind == LaunchPlan::Kind::multi;
+  job.use_cpu = use_cpu;
+  job.no_python = plan.options.no_python;
+  job.module = plan.options.module;
+  job.program = plan.options.program;
+  job.omp_threads = plan.environment.at("OMP_NUM_THREADS");
+  if (plan.num_machines == 1) return job;
+  job.standalone = false;
+  if (plan.rdzv_endpoint) {
+    Endpoint endpoint = parse_endpoint(*plan.rdzv_endpoint, kStaticPort);
+    job.host = endpoint.host;
+    job.port = endpoint.port;
+  } else {
+    job.host = plan.master_addr ? *plan.master_addr : plan.environment.at("MASTER_ADDR");
+    job.port = plan.master_port ? *plan.master_port : number("main-process-port", plan.environment.at("MASTER_PORT"));
+  }
+  return job;
+}
 
 DoctorOptions parse_doctor_options(const Words& arguments) {
   DoctorOptions options;

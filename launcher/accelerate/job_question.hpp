@@ -21,6 +21,9 @@ struct DoctorOptions {
 /// UsageError.
 DoctorOptions parse_doctor_options(const std::vector<std::string>& arguments);
 
+/// The job that a resolved plan describes; `use_cpu` as the file or the command line says.
+JobQuestion question_of(const LaunchPlan& plan, bool use_cpu);
+
 /// What job the words describe. They are accelerate's when one of them is an option that only accelerate has (such as
 /// --config-file or
 /// --num-processes), else torchrun's with the PET_* variables. Throws UsageError for words that neither has, and for

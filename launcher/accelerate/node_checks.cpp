@@ -32,19 +32,29 @@ std::string suggested_interface(const NodeFacts& node) {
 
 }  // namespace
 
-void NodeChecks::endpoint(const NodeFacts& node) {
+void NodeChecks::endpoint_name(const NodeFacts& node) {
   const EndpointFacts& endpoint = node.endpoint;
   if (endpoint.state == "none") return;
-  std::string name = str_cat(endpoint.host, ":", endpoint.port);
   if (!endpoint.resolve_error.empty()) {
     add(Level::fail, "endpoint", node,
         str_cat("the name ", endpoint.host, " does not resolve: ", endpoint.resolve_error),
         "Check its spelling, /etc/hosts and DNS (`getent hosts " + endpoint.host + "`), or use the address itself.");
-    return;
+  } else if (node.rank == 0 && job_.backend == "static" && !endpoint.owned) {
+    add(Level::warning, "endpoint owner", node,
+        str_cat("this is the machine of rank 0, but ", endpoint.host, " (", joined(endpoint.addresses),
+                ") is none of its addresses: ", joined(addresses_of(node))),
+        "Give the address under which the others see this machine; behind address translation this is as it should "
+        "be.");
   }
+}
+
+void NodeChecks::endpoint(const NodeFacts& node) {
+  const EndpointFacts& endpoint = node.endpoint;
+  endpoint_name(node);
+  if (endpoint.state == "none" || !endpoint.resolve_error.empty()) return;
+  std::string name = str_cat(endpoint.host, ":", endpoint.port);
   bool is_name = endpoint.addresses != std::vector<std::string>{endpoint.host};
   std::string resolved = is_name ? str_cat(endpoint.host, " is ", joined(endpoint.addresses)) : endpoint.host;
-  bool should_own = node.rank == 0 && job_.backend == "static";
   if (endpoint.state == "free") {
     add(Level::ok, "endpoint", node,
         str_cat(resolved, endpoint.owned ? ", an address of this machine" : "", "; port ", endpoint.port,
@@ -56,18 +66,11 @@ void NodeChecks::endpoint(const NodeFacts& node) {
     add(Level::ok, "endpoint", node, str_cat(resolved, "; ", name, " can be reached"));
   } else if (endpoint.state == "refused") {
     add(Level::warning, "endpoint", node,
-        str_cat(resolved, ", which answers, but nothing listens on port ", endpoint.port, " yet"),
+        str_cat(resolved, " answers, but nothing listens on port ", endpoint.port, " yet"),
         "Start the doctor (or the job) on that machine, too; if it runs there, a firewall refuses the port.");
   } else {
-    add(Level::fail, "endpoint", node, str_cat(resolved, ", but ", name, " cannot be reached: ", endpoint.error),
+    add(Level::fail, "endpoint", node, str_cat(name, " (", resolved, ") cannot be reached: ", endpoint.error),
         "Is the machine up and is the port open in its firewall? All nodes must be able to connect to it.");
-  }
-  if (should_own && !endpoint.owned) {
-    add(Level::warning, "endpoint owner", node,
-        str_cat("this is the machine of rank 0, but ", endpoint.host, " (", joined(endpoint.addresses),
-                ") is none of its addresses: ", joined(addresses_of(node))),
-        "Give the address under which the others see this machine; behind address translation this is as it should "
-        "be.");
   }
 }
 

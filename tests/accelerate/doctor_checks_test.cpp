@@ -206,3 +206,13 @@ TEST_CASE("a program that is missing or misses libraries, and unusable paths fai
   expect(complaint(after([](auto&, auto& nodes) { nodes[1].paths[0].free_bytes = 1 << 20; })), Level::warning, "paths",
          "only 1 MiB free");
 }
+
+TEST_CASE("the cheap checks of every launch have the doctor's words") {
+  NodeFacts node = healthy("node1", 0);
+  node.endpoint.state = "unreachable";  // nobody has tried
+  for (const Finding& finding : examine_cheaply(two_nodes(), node)) CHECK(finding.level == Level::ok);
+  node.endpoint.owned = false;
+  expect(complaint(examine_cheaply(two_nodes(), node)), Level::warning, "endpoint owner", "none of its addresses");
+  node.endpoint.resolve_error = "Name or service not known";
+  expect(complaint(examine_cheaply(two_nodes(), node)), Level::fail, "endpoint", "does not resolve");
+}

@@ -53,7 +53,7 @@ TEST_CASE("three doctors meet at the endpoint and go home with the same facts") 
   CHECK(first[1].endpoint.state == "reached");
   for (const NodeFacts& facts : first) {
     CHECK(facts.unreachable.empty());
-    CHECK(std::abs(facts.clock_ahead_s) < 1);
+    CHECK(std::abs(facts.clock_ahead_s) < 5);  // one clock; what the round trip leaves in doubt is taken off
   }
   auto seen_by_b = second.get();
   CHECK(nlohmann::json(seen_by_b) == nlohmann::json(first));
