@@ -1,0 +1,127 @@
+"""How nodes find each other: order, endpoints, sizes, names."""
+
+import pytest
+
+
+def finish(job, world):
+    for worker in world:
+        worker.succeed()
+    assert job.wait() == [0] * len(job.agents)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)])
+def test_nodes_may_start_in_any_order(job, order):
+    for number in order:
+        job.start(number)
+    world = job.stage.wait_for_world(3)
+    assert sorted(worker.host for worker in world) == ["node0", "node1", "node2"]
+    finish(job, world)
+
+
+@pytest.mark.parametrize("owner", [1, 2])
+def test_the_endpoint_may_be_any_of_the_nodes(job, owner):
+    job.endpoint = f"{job.hosts[owner].address}:29400"
+    job.start_all()
+    finish(job, job.stage.wait_for_world(3))
+
+
+def test_workers_are_given_addresses_that_the_other_hosts_can_reach(job):
+    job.start_all()
+    world = job.stage.wait_for_world(3)
+    assert {worker.environment["MASTER_ADDR"] for worker in world} == {next(h for h in job.hosts if h.name == world[0].host).address}
+    assert len({worker.environment["MASTER_PORT"] for worker in world}) == 1
+    finish(job, world)
+
+
+def test_a_job_may_be_all_ipv6(job):
+    job.endpoint = f"[{job.hosts[1].address6}]:29400"
+    job.start_all()
+    world = job.stage.wait_for_world(3)
+    assert world[0].environment["MASTER_ADDR"] in {host.address6 for host in job.hosts}
+    finish(job, world)
+
+
+def test_ranks_are_consecutive_within_a_node_and_complete_over_the_job(job):
+    for number in range(3):
+        job.start(number, workers=number + 1)
+    world = job.stage.wait_for_world(6)
+    assert len({(worker.host, worker.group_rank) for worker in world}) == 3
+    for worker in world:
+        assert worker.rank - int(worker.environment["LOCAL_RANK"]) == min(other.rank for other in world if other.host == worker.host)
+        assert worker.environment["GROUP_WORLD_SIZE"] == "3"
+    finish(job, world)
+
+
+def test_an_elastic_job_starts_with_those_that_came_before_the_last_call(job):
+    job.start(0, "1:3")
+    job.start(1, "1:3")
+    finish(job, job.stage.wait_for_world(2))
+
+
+def test_a_slow_node_is_waited_for_during_the_last_call(job):
+    for number in (0, 1):
+        job.start(number, "2:3", conf="last_call_timeout=15")
+    job.start(2, "2:3", conf="last_call_timeout=15")
+    world = job.stage.wait_for_world(3, 12)
+    assert len(job.stage.history) == 3, "the maximum ends the last call"
+    finish(job, world)
+
+
+def test_a_late_node_makes_all_restart_at_the_new_size_without_costing_a_restart(job):
+    job.start(0, "2:3")
+    job.start(1, "2:3")
+    before = job.stage.wait_for_world(2)
+    job.start(2, "2:3")
+    after = job.stage.wait_for_world(3, after=before)
+    assert all(worker.restarts == 0 for worker in after)
+    finish(job, after)
+
+
+def test_a_node_too_many_stands_by_and_disturbs_nobody(job):
+    job.start(0, "2")
+    job.start(1, "2")
+    world = job.stage.wait_for_world(2)
+    job.start(2, "2")
+    job.wait_for_state("a node on the redundancy list", lambda state: state["redundancy_list"])
+    assert job.stage.alive() == world
+    for worker in world:
+        worker.succeed()
+    assert job.wait()[:2] == [0, 0]
+    assert len(job.stage.history) == 2
+
+
+def test_a_node_that_stands_by_takes_the_place_of_one_that_leaves(job):
+    job.start(0, "1:2")
+    leaving = job.start(1, "1:2")
+    before = job.stage.wait_for_world(2)
+    job.start(2, "1:2")
+    job.wait_for_state("a node on the redundancy list", lambda state: state["redundancy_list"])
+    leaving.kill()
+    after = job.stage.wait_for_world(2, after=before)
+    assert {worker.host for worker in after} == {"node0", "node2"}
+    for worker in after:
+        worker.succeed()
+    assert job.wait() == [0, -9, 0]
+
+
+def test_too_few_nodes_is_an_error_that_says_how_many_were_needed(job):
+    agent = job.start(0, "3", conf="join_timeout=2")
+    assert agent.wait(15)
+    assert not job.stage.history
+    agent.wait_for_line("of at least 3 nodes", 1)
+
+
+def test_when_no_node_owns_the_endpoint_each_says_so_and_names_its_addresses(job):
+    job.endpoint = "10.77.0.99:29400"
+    agents = job.start_all(conf="read_timeout=4,join_timeout=4")
+    assert all(job.wait(15))
+    for agent in agents:
+        agent.wait_for_line(r"10\.77\.0\.99")
+        agent.wait_for_line(agent.host.address.replace(".", r"\."))
+
+
+def test_a_name_that_nobody_can_resolve_is_named_in_the_error(job):
+    job.endpoint = "no-such-node:29400"
+    agent = job.start(0, conf="read_timeout=4")
+    assert agent.wait(15)
+    agent.wait_for_line("no-such-node")

@@ -1,0 +1,94 @@
+"""What happens when a worker, an agent or a host fails."""
+
+import signal
+
+import pytest
+
+
+def end(world):
+    for worker in world:
+        worker.succeed()
+
+
+def test_the_failure_of_one_worker_ends_the_job_on_all_nodes(job):
+    job.endpoint = f"{job.hosts[2].address}:29400"
+    agents = job.start_all()
+    job.stage.wait_for_world(3)[1].fail(3, "the disk is full")
+    assert all(job.wait(30))
+    agents[1].wait_for_line("the disk is full", 1)
+    agents[1].wait_for_line(r"rank 1\b.*node1", 1)
+
+
+@pytest.mark.parametrize("way", ["fails", "is killed"])
+def test_with_restarts_left_all_workers_start_again_when_one(job, way):
+    job.start_all("3", "--max-restarts", "1")
+    before = job.stage.wait_for_world(3)
+    before[1].kill() if way == "is killed" else before[1].fail(3, "no luck")
+    after = job.stage.wait_for_world(3, after=before)
+    end(after)
+    assert job.wait() == [0, 0, 0]
+
+
+def test_when_an_agent_is_killed_the_rest_goes_on_smaller(job):
+    agents = job.start_all("2:3")
+    before = job.stage.wait_for_world(3)
+    agents[1].kill()
+    job.stage.wait_for_end([worker for worker in before if worker.host == "node1"], 2)
+    after = job.stage.wait_for_world(2, after=before)
+    assert {worker.host for worker in after} == {"node0", "node2"}
+    end(after)
+    assert job.wait() == [0, -9, 0]
+
+
+def test_an_agent_that_is_killed_and_started_again_rejoins_a_job_of_fixed_size(job):
+    agents = job.start_all()
+    before = job.stage.wait_for_world(3)
+    agents[2].kill()
+    agents[2].wait()
+    job.start(2)
+    after = job.stage.wait_for_world(3, after=before)
+    end(after)
+    assert job.wait() == [0, 0, -9, 0]
+
+
+def test_sigterm_to_one_agent_takes_out_that_node_only(job):
+    agents = job.start_all("2:3")
+    before = job.stage.wait_for_world(3)
+    agents[2].signal(signal.SIGTERM)
+    assert agents[2].wait(10)
+    after = job.stage.wait_for_world(2, after=before)
+    assert {worker.host for worker in after} == {"node0", "node1"}
+    end(after)
+    assert job.wait()[:2] == [0, 0]
+
+
+def test_a_host_that_hangs_is_dropped_and_comes_back_when_it_wakes(job):
+    agents = job.start_all("2:3")
+    before = job.stage.wait_for_world(3)
+    agents[1].stop()
+    job.stage.wait("a world of two", lambda: len([w for w in job.stage.alive() if w.world_size == 2]) == 2)
+    agents[1].resume()
+    after = job.stage.wait_for_world(3, after=list(job.stage.history))
+    end(after)
+    assert job.wait() == [0, 0, 0]
+
+
+def test_when_the_host_of_the_store_is_killed_and_started_again_the_job_goes_on(job):
+    agents = job.start_all()
+    before = job.stage.wait_for_world(3)
+    agents[0].kill()
+    agents[0].wait()
+    job.start(0)
+    after = job.stage.wait_for_world(3, after=before)
+    end(after)
+    assert job.wait() == [-9, 0, 0, 0]
+
+
+def test_nodes_that_are_done_wait_for_the_others(job):
+    job.start_all()
+    world = job.stage.wait_for_world(3)
+    end(world[:2])
+    job.stage.wait_for_end(world[:2])
+    assert not any(agent.ended for agent in job.agents)
+    end(world[2:])
+    assert job.wait() == [0, 0, 0]
