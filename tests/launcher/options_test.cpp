@@ -140,7 +140,7 @@ TEST_CASE("choices are checked, and what only Python can do is refused") {
   CHECK_THAT(error_of({"--logs-specs", "mine", "x"}), Contains("--logs-specs"));
 }
 
-TEST_CASE("--print-completion prints a script with every option for the three shells") {
+TEST_CASE("the option --print-completion prints a script with every option for the three shells") {
   for (const char* shell : {"bash", "zsh", "tcsh"}) {
     const auto parsed =
         parse_command_line({"--print-completion", shell}, [](const std::string&) { return std::nullopt; });
@@ -151,7 +151,7 @@ TEST_CASE("--print-completion prints a script with every option for the three sh
   CHECK_THAT(error_of({"--print-completion", "fish"}), Contains("fish") && Contains("zsh"));
 }
 
-TEST_CASE("--help shows every option in groups, --version the version, also without a program") {
+TEST_CASE("the option --help shows every option in groups, --version the version, also without a program") {
   const auto help = parse_command_line({"--help"}, [](const std::string&) { return std::nullopt; });
   REQUIRE(help.text);
   for (const char* word :
