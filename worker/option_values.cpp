@@ -85,10 +85,8 @@ void OptionValues::interval(const std::string& name, bool may_be_zero, StepInter
   }
 }
 
-std::optional<bool> OptionValues::boolean(const std::string& name) const {
-  const auto value = text(name);
-  if (!value) return std::nullopt;
-  std::string lower = *value;
+std::optional<bool> read_boolean(const std::string& text) {
+  std::string lower = text;
   std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
   for (const char* yes : {"true", "1", "yes", "on", "t", "y"}) {
     if (lower == yes) return true;
@@ -96,7 +94,15 @@ std::optional<bool> OptionValues::boolean(const std::string& name) const {
   for (const char* no : {"false", "0", "no", "off", "f", "n"}) {
     if (lower == no) return false;
   }
-  reject_value(name, *value, "true or false");
+  return std::nullopt;
+}
+
+std::optional<bool> OptionValues::boolean(const std::string& name) const {
+  const auto value = text(name);
+  if (!value) return std::nullopt;
+  const auto flag = read_boolean(*value);
+  if (!flag) reject_value(name, *value, "true or false");
+  return flag;
 }
 
 }  // namespace mdl

@@ -14,6 +14,9 @@ namespace mdl {
 /// Throws UsageError: "--option value: expected …".
 [[noreturn]] void reject_value(const std::string& option, const std::string& value, const std::string& expected);
 
+/// true/false, 1/0, yes/no, on/off, t/f, y/n in any case; nothing for another text.
+std::optional<bool> read_boolean(const std::string& text);
+
 /// The values of a parsed command line, read with their types as pydantic reads them for the Python tool. Every option
 /// was declared as a list of texts; of a single-valued option the last one counts. A value that cannot be read is a
 /// UsageError naming option and value. The readers that take a target leave it alone when the option was not given.
@@ -39,7 +42,7 @@ class OptionValues {
 
   void interval(const std::string& name, bool may_be_zero, StepInterval& target) const;
 
-  /// true/false, 1/0, yes/no, on/off, t/f, y/n in any case.
+  /// See read_boolean().
   std::optional<bool> boolean(const std::string& name) const;
 
  private:

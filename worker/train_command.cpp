@@ -16,6 +16,7 @@
 #include "worker/model_folder.hpp"
 #include "worker/train_options.hpp"
 #include "worker/training/checkpoint.hpp"
+#include "worker/training/resume.hpp"
 #include "worker/training/trainer.hpp"
 
 namespace mdl {
@@ -41,13 +42,14 @@ void check_output(const fs::path& output) {
 std::string facts(const TrainOptions& options, int64_t train_rows, int64_t eval_rows, at::ScalarType dtype) {
   std::string targets;
   for (const Target target : options.lora.targets) targets += std::to_string(static_cast<int>(target));
-  return str_cat("--lora-rank ", options.lora.rank, "\n--lora-alpha ", options.lora.alpha, "\n--train-target ", targets,
-                 "\n--lr ", options.learning_rate, "\n--num-epochs ", options.epochs, "\n--warmup-steps ",
-                 options.warmup_steps, "\n--batch-size ", options.batch_size, "\n--gradient-accumulation-steps ",
-                 options.accumulation_steps, "\n--seed ", options.seed, "\n--eval-steps ", options.eval_steps.value,
-                 "\n--eval-batch-size ", options.eval_batch_size.value_or(options.batch_size), "\n--bf16 ",
-                 dtype == at::kBFloat16, "\n--batch-norm ", static_cast<int>(options.batch_norm),
-                 "\na training dataset of ", train_rows, " rows\nan evaluation dataset of ", eval_rows, " rows\n");
+  return str_cat("--lora-rank ", options.lora.rank, "\n--lora-alpha ", options.lora.alpha, "\n--lora-dropout ",
+                 options.lora.dropout, "\n--train-target ", targets, "\n--lr ", options.learning_rate,
+                 "\n--num-epochs ", options.epochs, "\n--warmup-steps ", options.warmup_steps, "\n--batch-size ",
+                 options.batch_size, "\n--gradient-accumulation-steps ", options.accumulation_steps, "\n--seed ",
+                 options.seed, "\n--eval-steps ", options.eval_steps.value, "\n--eval-batch-size ",
+                 options.eval_batch_size.value_or(options.batch_size), "\n--bf16 ", dtype == at::kBFloat16,
+                 "\n--batch-norm ", static_cast<int>(options.batch_norm), "\na training dataset of ", train_rows,
+                 " rows\nan evaluation dataset of ", eval_rows, " rows\n");
 }
 
 void announce(const ProcessGroup& group, at::Device device) {
@@ -88,6 +90,13 @@ int run_train(const std::vector<std::string>& arguments) {
         str_cat("--initial-adapter ", options.initial_adapter->string(), ": no ", kAdapterWeights, " there"));
   }
   check_output(options.output);
+  // Only rank 0 reads the checkpoint, which need not lie on a disk that the others see.
+  std::optional<fs::path> checkpoint;
+  const bool reads_checkpoint = !environment || environment->rank == 0;
+  if (reads_checkpoint)
+    checkpoint = find_checkpoint(options.resume_from_checkpoint, options.output);
+  else if (options.resume_from_checkpoint != "false")
+    checkpoint = options.resume_from_checkpoint;
 
   ProcessGroup group = environment && environment->world_size > 1 ? ProcessGroup(*environment, device) : ProcessGroup();
   group.require_same(facts(options, train_data.size(), eval_data ? eval_data->size() : 0, dtype));
@@ -96,7 +105,10 @@ int run_train(const std::vector<std::string>& arguments) {
   torch::manual_seed(options.seed);
   const auto model = load_model(model_folder, dtype, device);
   attach_lora(*model, options.lora, options.seed);
-  if (options.initial_adapter) load_lora(*model, *options.initial_adapter / kAdapterWeights);
+  if (checkpoint && reads_checkpoint)
+    load_lora(*model, *checkpoint / kAdapterWeights);
+  else if (options.initial_adapter)
+    load_lora(*model, *options.initial_adapter / kAdapterWeights);
   if (group.is_first()) print_parameter_counts(*model);
 
   Trainer({.options = options,
@@ -105,7 +117,8 @@ int run_train(const std::vector<std::string>& arguments) {
            .train_data = train_data,
            .eval_data = eval_data ? &*eval_data : nullptr,
            .group = group,
-           .pad_token_id = pad_token_id})
+           .pad_token_id = pad_token_id,
+           .checkpoint = checkpoint})
       .train();
   if (group.is_first()) {
     const fs::path final_folder = save_final(options.output, *model, options.lora, model_folder, options.merge_lora);

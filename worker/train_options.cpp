@@ -1,6 +1,7 @@
 #include "worker/train_options.hpp"
 
 #include <boost/program_options.hpp>
+#include <limits>
 #include <map>
 #include <sstream>
 
@@ -17,10 +18,9 @@ namespace po = boost::program_options;
 /// Options of the Python tool that are still to come, with the value that asks for what happens anyway.
 const std::map<std::string, std::string>& unsupported_options() {
   static const std::map<std::string, std::string> options = {
-      {"from-modelscope", "false"},  {"lora-dropout", "0"}, {"gradient-checkpointing", "false"},
-      {"quantization", ""},          {"report-to", "[]"},   {"eval-accumulation-steps", ""},
-      {"system-prompt", ""},         {"user-prompt", ""},   {"base-dir", ""},
-      {"tokenizing-batch-size", ""}, {"num-workers", ""},   {"resume-from-checkpoint", "false"}};
+      {"from-modelscope", "false"}, {"quantization", ""}, {"report-to", "[]"}, {"eval-accumulation-steps", ""},
+      {"system-prompt", ""},        {"user-prompt", ""},  {"base-dir", ""},    {"tokenizing-batch-size", ""},
+      {"num-workers", ""}};
   return options;
 }
 
@@ -38,14 +38,17 @@ constexpr OptionText kOptions[] = {
     {"output", "folder for checkpoint-STEP/ and final/ (required)"},
     {"lora-rank", "rank of the adapters (32)"},
     {"lora-alpha", "the adapters' output is scaled by alpha / rank (32)"},
+    {"lora-dropout", "part of an adapter's inputs that is dropped in training (0)"},
     {"train-target",
-     "what gets adapters: encoder, projector, decoder; repeated, with commas, or a JSON list (all three)"},
+     "what gets adapters: encoder, projector, decoder; and what is trained whole: embed_tokens, lm_head; repeated, "
+     "with commas, or a JSON list (encoder,projector,decoder)"},
     {"initial-adapter", "PEFT adapter folder to start from (a fresh adapter)"},
     {"lr", "learning rate at its highest (1e-4)"},
     {"num-epochs", "passes over the data, may be a fraction (1.0)"},
     {"warmup-steps", "steps in which the learning rate rises (0)"},
     {"batch-size", "clips in a batch of each process (8)"},
     {"gradient-accumulation-steps", "batches before the weights change (1)"},
+    {"gradient-checkpointing", "true: less memory, a third more work (true)"},
     {"bf16", "true, false or auto: base model in bfloat16 (auto: where the GPU has it)"},
     {"batch-norm", "batch: normalise audio by the batch, as the Python tool; frozen: as the checkpoint does (batch)"},
     {"seed", "decides the order of the data and fresh adapters (42)"},
@@ -53,6 +56,7 @@ constexpr OptionText kOptions[] = {
     {"eval-batch-size", "clips in an evaluation batch of each process (batch-size)"},
     {"save-steps", "steps between checkpoints; below 1 a fraction of all steps, 0 only the last (500)"},
     {"save-total-limit", "checkpoints to keep, oldest removed first (all)"},
+    {"resume-from-checkpoint", "checkpoint folder to go on from; true: the newest one in output (false)"},
     {"merge-lora", "true: final/ is a whole model; false: final/ is the adapter (true)"},
 };
 
@@ -67,19 +71,18 @@ po::options_description describe() {
 }
 
 std::set<Target> parse_targets(const std::vector<std::string>& names) {
+  static const std::map<std::string, Target> known = {{"encoder", Target::encoder},
+                                                      {"projector", Target::projector},
+                                                      {"decoder", Target::decoder},
+                                                      {"embed_tokens", Target::embed_tokens},
+                                                      {"lm_head", Target::lm_head}};
   std::set<Target> targets;
   for (const std::string& name : names) {
-    if (name == "encoder") {
-      targets.insert(Target::encoder);
-    } else if (name == "projector") {
-      targets.insert(Target::projector);
-    } else if (name == "decoder") {
-      targets.insert(Target::decoder);
-    } else if (name == "embed_tokens" || name == "lm_head") {
-      throw UsageError(str_cat("--train-target ", name, " is not yet supported"));
-    } else {
-      reject_value("train-target", name, "encoder, projector or decoder");
+    const auto found = known.find(name);
+    if (found == known.end()) {
+      reject_value("train-target", name, "encoder, projector, decoder, embed_tokens or lm_head");
     }
+    targets.insert(found->second);
   }
   if (targets.empty()) reject_value("train-target", "", "at least one of encoder, projector, decoder");
   return targets;
@@ -150,6 +153,10 @@ TrainOptions parse_train_options(const std::vector<std::string>& arguments) {
 
   values.integer("lora-rank", 1, options.lora.rank);
   values.number("lora-alpha", 0, options.lora.alpha);
+  values.number("lora-dropout", -std::numeric_limits<double>::infinity(), options.lora.dropout);
+  if (options.lora.dropout < 0 || options.lora.dropout >= 1) {
+    reject_value("lora-dropout", *values.text("lora-dropout"), "a number from 0, below 1");
+  }
   if (const auto names = values.list("train-target")) options.lora.targets = parse_targets(*names);
   if (const auto merge = values.boolean("merge-lora")) options.merge_lora = *merge;
   if (const auto text = values.text("batch-norm")) {
@@ -162,6 +169,7 @@ TrainOptions parse_train_options(const std::vector<std::string>& arguments) {
   values.integer("warmup-steps", 0, options.warmup_steps);
   values.integer("batch-size", 1, options.batch_size);
   values.integer("gradient-accumulation-steps", 1, options.accumulation_steps);
+  if (const auto recompute = values.boolean("gradient-checkpointing")) options.gradient_checkpointing = *recompute;
   if (values.text("bf16") != "auto") options.bf16 = values.boolean("bf16");
   values.integer("seed", 0, options.seed);
 
@@ -169,6 +177,10 @@ TrainOptions parse_train_options(const std::vector<std::string>& arguments) {
   values.integer("eval-batch-size", 1, options.eval_batch_size);
   values.interval("save-steps", true, options.save_steps);
   values.integer("save-total-limit", 1, options.save_total_limit);
+  if (const auto text = values.text("resume-from-checkpoint")) {
+    const auto flag = read_boolean(*text);
+    options.resume_from_checkpoint = !flag ? *text : *flag ? "true" : "false";
+  }
   return options;
 }
 

@@ -34,6 +34,7 @@ struct TrainOptions {
   int64_t warmup_steps = 0;
   int64_t batch_size = 8;  ///< clips per process and forward pass
   int64_t accumulation_steps = 1;
+  bool gradient_checkpointing = true;
   std::optional<bool> bf16;  ///< unset: when the GPU has it
   uint64_t seed = 42;
 
@@ -41,6 +42,7 @@ struct TrainOptions {
   std::optional<int64_t> eval_batch_size;  ///< unset: batch_size
   StepInterval save_steps{500};
   std::optional<int64_t> save_total_limit;
+  std::string resume_from_checkpoint = "false";  ///< see find_checkpoint()
 };
 
 /// The text of `mdl-toolkit train --help`.

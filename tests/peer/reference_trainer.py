@@ -31,6 +31,8 @@ def main():
     parser.add_argument("--lr", type=float, default=1e-4)
     parser.add_argument("--warmup-steps", type=int, default=0)
     parser.add_argument("--eval-steps", type=int, default=500)
+    parser.add_argument("--save-steps", type=int, default=100000)
+    parser.add_argument("--resume", help="checkpoint folder to go on from")
     parser.add_argument("--seed", type=int, default=42)
     arguments = parser.parse_args()
 
@@ -49,13 +51,13 @@ def main():
             per_device_eval_batch_size=arguments.batch_size, gradient_accumulation_steps=arguments.accumulation,
             learning_rate=arguments.lr, num_train_epochs=arguments.epochs, warmup_steps=arguments.warmup_steps,
             eval_strategy="steps" if arguments.eval else "no", eval_steps=arguments.eval_steps, logging_steps=1,
-            save_steps=100000, seed=arguments.seed, report_to=[], dataloader_pin_memory=False, gradient_checkpointing=True,
+            save_steps=arguments.save_steps, seed=arguments.seed, report_to=[], dataloader_pin_memory=False, gradient_checkpointing=True,
             gradient_checkpointing_kwargs={"use_reentrant": False}),
         data_collator=functools.partial(padding, tokenizer=tokenizer, dtype=torch.float32, device=model.device),
         train_dataset=load_from_disk(str(arguments.train)),
         eval_dataset=load_from_disk(str(arguments.eval)) if arguments.eval else None,
     )
-    trainer.train()
+    trainer.train(resume_from_checkpoint=arguments.resume)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@
 #include <ATen/ops/_fused_adamw.h>
 #include <torch/torch.h>
 
+#include <map>
+
 namespace mdl {
 namespace {
 
@@ -25,19 +27,26 @@ AdamW::AdamW(std::vector<at::Tensor> parameters) : parameters_(std::move(paramet
 
 void AdamW::step(double learning_rate) {
   const torch::NoGradGuard no_grad;
-  std::vector<at::Tensor> parameters, gradients, first, second, steps;
+  // The kernel takes tensors of one type: adapters are float32, modules trained whole have the base's type.
+  struct Group {
+    std::vector<at::Tensor> parameters, gradients, first, second, steps;
+  };
+  std::map<at::ScalarType, Group> groups;
   for (size_t i = 0; i < parameters_.size(); ++i) {
     if (!parameters_[i].grad().defined()) continue;
-    parameters.push_back(parameters_[i]);
-    gradients.push_back(parameters_[i].grad());
-    first.push_back(state_.first_moments[i]);
-    second.push_back(state_.second_moments[i]);
-    steps.push_back(state_.steps[i]);
+    Group& group = groups[parameters_[i].scalar_type()];
+    group.parameters.push_back(parameters_[i]);
+    group.gradients.push_back(parameters_[i].grad());
+    group.first.push_back(state_.first_moments[i]);
+    group.second.push_back(state_.second_moments[i]);
+    group.steps.push_back(state_.steps[i]);
   }
-  if (parameters.empty()) return;
-  at::_foreach_add_(steps, 1);  // the kernel expects the number of this update
-  at::_fused_adamw_(parameters, gradients, first, second, /*max_exp_avg_sqs=*/{}, steps, learning_rate, kBeta1, kBeta2,
-                    /*weight_decay=*/0.0, kEpsilon, /*amsgrad=*/false, /*maximize=*/false);
+  for (auto& [type, group] : groups) {
+    at::_foreach_add_(group.steps, 1);  // the kernel expects the number of this update
+    at::_fused_adamw_(group.parameters, group.gradients, group.first, group.second, /*max_exp_avg_sqs=*/{}, group.steps,
+                      learning_rate, kBeta1, kBeta2, /*weight_decay=*/0.0, kEpsilon, /*amsgrad=*/false,
+                      /*maximize=*/false);
+  }
 }
 
 double clip_gradients(const std::vector<at::Tensor>& parameters, double max_norm) {

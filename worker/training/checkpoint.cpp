@@ -63,14 +63,8 @@ void write_folder_atomically(const fs::path& target, const std::function<void(co
   }
 }
 
-fs::path save_checkpoint(const fs::path& output, MiDashengLM& model, const LoraConfig& lora,
-                         const fs::path& model_folder, const RunState& state) {
-  const fs::path target = output / str_cat("checkpoint-", state.step);
-  write_folder_atomically(target, [&](const fs::path& folder) {
-    save_adapter(model, lora, model_folder, folder);
-    write_text_atomically(folder / "trainer_state.json", state.to_json());
-  });
-  return target;
+fs::path checkpoint_folder(const fs::path& output, int64_t step) {
+  return output / str_cat("checkpoint-", step);
 }
 
 std::vector<fs::path> list_checkpoints(const fs::path& output) {

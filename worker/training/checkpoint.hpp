@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "worker/model/lora.hpp"
-#include "worker/training/run_state.hpp"
 
 namespace mdl {
 
@@ -17,9 +16,8 @@ namespace mdl {
 void write_folder_atomically(const std::filesystem::path& target,
                              const std::function<void(const std::filesystem::path& folder)>& fill);
 
-/// Writes OUTPUT/checkpoint-STEP with the adapter in PEFT's form and trainer_state.json. Returns its path.
-std::filesystem::path save_checkpoint(const std::filesystem::path& output, MiDashengLM& model, const LoraConfig& lora,
-                                      const std::filesystem::path& model_folder, const RunState& state);
+/// OUTPUT/checkpoint-STEP.
+std::filesystem::path checkpoint_folder(const std::filesystem::path& output, int64_t step);
 
 /// The checkpoint-STEP folders of OUTPUT, by rising step.
 std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& output);

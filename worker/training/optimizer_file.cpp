@@ -1,7 +1,11 @@
 #include "worker/training/optimizer_file.hpp"
 
+#include <caffe2/serialize/inline_container.h>
 #include <torch/csrc/jit/serialization/pickle.h>
+#include <torch/csrc/jit/serialization/pickler.h>
 #include <torch/torch.h>
+
+#include <fstream>
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
@@ -37,9 +41,35 @@ IValue parameter_group(int64_t count, double base_rate, double rate) {
   return group;
 }
 
+/// Writes what torch.save would write for `value`: a zip archive of data.pkl and one record a tensor.
+/// torch::jit::pickle_save makes such an archive too, but tags lists and dictionaries with their types, which
+/// torch.load(weights_only=True) refuses.
 void write_pickle(const fs::path& file, const IValue& value) {
-  const std::vector<char> bytes = torch::jit::pickle_save(value);
-  write_text_atomically(file, {bytes.data(), bytes.size()});
+  std::string pickle;
+  torch::jit::Pickler pickler([&](const char* data, size_t size) { pickle.append(data, size); }, nullptr, nullptr,
+                              nullptr, nullptr, /*tag_aggregates=*/false);
+  pickler.protocol();
+  pickler.pushIValue(value);
+  pickler.stop();
+
+  write_atomically(file, [&](const fs::path& temporary) {
+    std::ofstream out(temporary, std::ios::binary);
+    caffe2::serialize::PyTorchStreamWriter archive([&](const void* data, size_t size) {
+      out.write(static_cast<const char*>(data), static_cast<std::streamsize>(size));
+      return out ? size : 0;
+    });
+    archive.writeRecord("data.pkl", pickle.data(), pickle.size());
+    constexpr std::string_view kByteOrder = "little";
+    archive.writeRecord("byteorder", kByteOrder.data(), kByteOrder.size());
+    size_t index = 0;
+    for (const at::Tensor& tensor : pickler.tensorData()) {
+      const auto data = torch::jit::getWriteableTensorData(tensor);
+      archive.writeRecord(str_cat("data/", index++), data.data(), data.sizeInBytes());
+    }
+    archive.writeEndOfFile();
+    out.close();
+    if (!out) throw Error(str_cat("cannot write ", file.string(), " (is the disk full?)"));
+  });
 }
 
 /// Reads a file of torch.save and hands its value to `use`. Whatever is wrong with the file becomes one Error.

@@ -35,9 +35,9 @@ c10::intrusive_ptr<c10d::Store> join_store(const WorkerEnvironment& environment)
     c10::intrusive_ptr<c10d::Store> store = c10::make_intrusive<c10d::TCPStore>(environment.master_addr, options);
     if (environment.store_prefix.empty()) return store;
     return c10::make_intrusive<c10d::PrefixStore>(environment.store_prefix, store);
-  } catch (const std::exception& error) {
+  } catch (const c10::Error& error) {  // its what() would add a C++ stack trace
     throw Error(str_cat("cannot ", options.isServer ? "serve" : "reach", " the store at MASTER_ADDR:MASTER_PORT ",
-                        environment.master_addr, ":", environment.master_port, ": ", error.what()),
+                        environment.master_addr, ":", environment.master_port, ": ", error.what_without_backtrace()),
                 options.isServer ? "Another program may hold the port; choose a different MASTER_PORT."
                                  : "Is rank 0 (or the launcher) running, and does a firewall let this port through?");
   }
@@ -98,15 +98,20 @@ void ProcessGroup::broadcast(const std::vector<at::Tensor>& tensors) {
   if (!is_alone() && !tensors.empty()) c10d::broadcast_coalesced(group_, tensors, kBroadcastBytes, /*rank=*/0);
 }
 
-void ProcessGroup::require_same(const std::string& facts) {
-  if (is_alone()) return;
+std::string ProcessGroup::share(const std::string& name, const std::string& text) {
+  if (is_alone()) return text;
+  const std::string key = "mdl/" + name;
   if (is_first()) {
-    store_->set("mdl/facts", std::vector<uint8_t>(facts.begin(), facts.end()));
-    return;
+    store_->set(key, std::vector<uint8_t>(text.begin(), text.end()));
+    return text;
   }
-  const std::vector<uint8_t> first = store_->get("mdl/facts");
+  const std::vector<uint8_t> bytes = store_->get(key);
+  return {bytes.begin(), bytes.end()};
+}
+
+void ProcessGroup::require_same(const std::string& facts) {
   std::istringstream mine(facts);
-  std::istringstream theirs(std::string(first.begin(), first.end()));
+  std::istringstream theirs(share("facts", facts));
   for (std::string a, b; std::getline(mine, a) && std::getline(theirs, b);) {
     if (a != b) {
       throw UsageError(str_cat("rank ", rank_, " was started with ", a, ", but rank 0 with ", b),

@@ -50,6 +50,9 @@ class ProcessGroup {
   /// Replaces the tensors by those of rank 0.
   void broadcast(const std::vector<at::Tensor>& tensors);
 
+  /// Rank 0's text, on every rank. `name` is used once in a run.
+  std::string share(const std::string& name, const std::string& text);
+
   /// Throws UsageError on each rank whose `facts` differ from those of rank 0: ranks that were started with different
   /// options or data would wait for each other for ever. `facts` is one "name: value" a line.
   void require_same(const std::string& facts);

@@ -9,6 +9,13 @@ void RunState::log(const Metrics& metrics) {
   log_history.push_back(std::move(entry));
 }
 
+void RunState::restore(const std::string& json) {
+  const auto saved = nlohmann::json::parse(json);
+  step = saved.at("global_step").get<int64_t>();
+  epoch = saved.at("epoch").get<double>();
+  log_history = saved.at("log_history");
+}
+
 std::string RunState::to_json() const {
   const nlohmann::json control = {{"should_epoch_stop", false},
                                   {"should_evaluate", false},

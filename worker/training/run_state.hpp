@@ -22,6 +22,10 @@ struct RunState {
   /// Appends a line of metrics, with the step.
   void log(const Metrics& metrics);
 
+  /// Takes over where the run stood, but not how long this one is to be, from a trainer_state.json of ours or the
+  /// Python tool's. Throws nlohmann::json::exception when it is not one.
+  void restore(const std::string& json);
+
   /// The text of trainer_state.json.
   std::string to_json() const;
 };

@@ -5,15 +5,20 @@
 #include <chrono>
 #include <cmath>
 
+#include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/data/sampler.hpp"
+#include "worker/model/pretrained.hpp"
 #include "worker/training/checkpoint.hpp"
+#include "worker/training/optimizer_file.hpp"
+#include "worker/training/running_statistics.hpp"
 
 namespace mdl {
 namespace {
 
+namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr double kMaxGradientNorm = 1.0;
@@ -64,20 +69,55 @@ Trainer::Trainer(const TrainingRun& run)
       optimizer_(parameters_),
       plan_(plan_steps(batches_per_rank(run.train_data.size(), run.options.batch_size, run.group.world_size()),
                        run.options.accumulation_steps, run.options.epochs)),
-      progress_(run.group.is_first(), plan_.total_steps) {
+      progress_(run.group.is_first(), plan_.total_steps),
+      base_rate_(run.options.learning_rate) {
   state_.total_steps = plan_.total_steps;
   state_.epochs = plan_.epochs;
   state_.batch_size = run.options.batch_size;
   state_.eval_steps = run.options.eval_steps.resolve(plan_.total_steps);
   state_.save_steps = run.options.save_steps.resolve(plan_.total_steps);
+  if (run.checkpoint) resume();
+}
+
+void Trainer::resume() {
+  const fs::path& folder = *run_.checkpoint;
+  std::string where;
+  if (run_.group.is_first()) {
+    load_optimizer(folder / "optimizer.pt", optimizer_.state());
+    const nlohmann::json text = {{"state", read_text(folder / "trainer_state.json")},
+                                 {"base_rate", load_base_rate(folder / "scheduler.pt")}};
+    where = text.dump();
+  }
+  const auto shared = nlohmann::json::parse(run_.group.share("resume", where));
+  state_.restore(shared.at("state").get<std::string>());
+  base_rate_ = shared.at("base_rate").get<double>();  // as the Trainer: the schedule goes on, whatever --lr says
+  {
+    const torch::NoGradGuard no_grad;
+    if (run_.group.is_first() && fs::exists(folder / kRunningStatisticsFile)) {
+      load_running_statistics(run_.model, folder / kRunningStatisticsFile);
+    }
+    run_.group.broadcast(tensors_of(running_statistics(run_.model)));
+    AdamW::State& state = optimizer_.state();
+    for (const auto* tensors : {&state.steps, &state.first_moments, &state.second_moments}) {
+      run_.group.broadcast(*tensors);
+    }
+  }
+  first_step_ = last_saved_ = state_.step;
+  if (run_.group.is_first()) {
+    log::warning("resuming from ", folder.string(), ": step ", state_.step, " of ", plan_.total_steps,
+                 base_rate_ == run_.options.learning_rate ? "" : str_cat("; learning rate ", base_rate_, " as there"));
+  }
 }
 
 void Trainer::train() {
   const auto start = Clock::now();
   run_.model.use_running_statistics(run_.options.batch_norm == BatchNorm::frozen);
+  run_.model.set_gradient_checkpointing(run_.options.gradient_checkpointing);
   run_.model.train();
   try {
-    for (int64_t epoch = 0; epoch < plan_.epochs; ++epoch) train_epoch(epoch);
+    for (int64_t epoch = state_.step / plan_.steps_per_epoch; state_.step < plan_.total_steps; ++epoch) {
+      train_epoch(epoch, state_.step % plan_.steps_per_epoch);
+    }
   } catch (const Error&) {
     throw;
   } catch (const std::exception&) {
@@ -88,20 +128,21 @@ void Trainer::train() {
   finish(seconds_since(start));
 }
 
-void Trainer::train_epoch(int64_t epoch) {
+void Trainer::train_epoch(int64_t epoch, int64_t first_step) {
   const EpochOrder order(run_.train_data.size(), run_.options.seed, epoch, run_.options.batch_size,
                          run_.group.world_size());
   const int64_t accumulation = run_.options.accumulation_steps;
-  const int64_t steps = std::min(plan_.steps_per_epoch, plan_.total_steps - state_.step);
-  Prefetcher<StepData> source(steps, [&](int64_t step) {
+  const int64_t end = std::min(plan_.steps_per_epoch, first_step + plan_.total_steps - state_.step);
+  const auto read = [&](int64_t step) {
     StepData data = read_step(run_.train_data, order, run_.group.rank(), step * accumulation,
                               micro_batches(plan_, accumulation, step), train_batches_);
     if (device_.is_cuda()) {
       for (Batch& batch : data.batches) batch.input_values = batch.input_values.pin_memory();
     }
     return data;
-  });
-  for (int64_t step = 0; step < steps; ++step) {
+  };
+  Prefetcher<StepData> source(end, read, first_step);
+  for (int64_t step = first_step; step < end; ++step) {
     StepData data = *source.next();
     const int64_t batches_done = step * accumulation + static_cast<int64_t>(data.batches.size());
     state_.epoch =
@@ -113,7 +154,7 @@ void Trainer::train_epoch(int64_t epoch) {
 
 void Trainer::train_step(StepData data) {
   const double learning_rate =
-      linear_learning_rate(run_.options.learning_rate, state_.step, run_.options.warmup_steps, plan_.total_steps);
+      linear_learning_rate(base_rate_, state_.step, run_.options.warmup_steps, plan_.total_steps);
   if (data.label_tokens == 0) {
     throw Error(str_cat("step ", state_.step + 1, ": no row of the batch has a label token (rows ", list_rows(data),
                         " of ", run_.train_data.path().string(), ")"));
@@ -174,7 +215,7 @@ void Trainer::run_evaluation() {
   // DistributedDataParallel.
   {
     const torch::NoGradGuard no_grad;
-    run_.group.broadcast(run_.model.buffers());
+    run_.group.broadcast(tensors_of(running_statistics(run_.model)));
   }
   const auto start = Clock::now();
   const EvaluationResult result = evaluate(run_.model, *run_.eval_data, eval_batches_, run_.group);
@@ -191,7 +232,14 @@ void Trainer::run_evaluation() {
 
 void Trainer::save() {
   if (!run_.group.is_first()) return;
-  save_checkpoint(run_.options.output, run_.model, run_.options.lora, run_.model_folder, state_);
+  const double next_rate = linear_learning_rate(base_rate_, state_.step, run_.options.warmup_steps, plan_.total_steps);
+  write_folder_atomically(checkpoint_folder(run_.options.output, state_.step), [&](const fs::path& folder) {
+    save_running_statistics(run_.model, folder / kRunningStatisticsFile);
+    save_adapter(run_.model, run_.options.lora, run_.model_folder, folder);
+    save_optimizer(folder / "optimizer.pt", optimizer_.state(), base_rate_, next_rate);
+    save_scheduler(folder / "scheduler.pt", state_.step, base_rate_, next_rate);
+    write_text_atomically(folder / "trainer_state.json", state_.to_json());
+  });
   last_saved_ = state_.step;
   if (run_.options.save_total_limit) remove_old_checkpoints(run_.options.output, *run_.options.save_total_limit);
 }
@@ -208,9 +256,11 @@ void Trainer::stop_if_asked() {
 }
 
 void Trainer::finish(double seconds) {
-  const auto steps = static_cast<double>(plan_.total_steps);
-  Metrics metrics = speed("train", seconds, static_cast<double>(run_.train_data.size()) * run_.options.epochs, steps);
-  metrics.emplace_back("train_loss", loss_total_ / steps);
+  const auto steps = static_cast<double>(plan_.total_steps - first_step_);  // of this process
+  const double share = steps / static_cast<double>(plan_.total_steps);
+  const double samples = static_cast<double>(run_.train_data.size()) * run_.options.epochs * share;
+  Metrics metrics = speed("train", seconds, samples, steps);
+  metrics.emplace_back("train_loss", loss_total_ / std::max(steps, 1.0));
   metrics.emplace_back("epoch", state_.epoch);
   state_.log(metrics);
   progress_.line(metrics);

@@ -27,6 +27,7 @@ struct TrainingRun {
   const DatasetFolder* eval_data;  ///< null: no evaluation
   ProcessGroup& group;
   int64_t pad_token_id;
+  std::optional<std::filesystem::path> checkpoint;  ///< to go on from: its adapter is loaded already, on rank 0
 };
 
 /// Hugging Face's training loop (transformers 5): the same order of samples, losses, learning rates and log lines for
@@ -42,7 +43,9 @@ class Trainer {
   void train();
 
  private:
-  void train_epoch(int64_t epoch);
+  /// Takes over step, log and optimizer from run_.checkpoint, which only rank 0 needs to reach.
+  void resume();
+  void train_epoch(int64_t epoch, int64_t first_step);
   void train_step(StepData data);
   /// Loss and gradients of a step; returns the loss over all ranks.
   double accumulate_gradients(StepData& data);
@@ -63,6 +66,8 @@ class Trainer {
   Progress progress_;
   StopSignal stop_;
   int64_t samples_done_ = 0;
+  double base_rate_;        ///< highest learning rate
+  int64_t first_step_ = 0;  ///< done before this process began
   int64_t last_saved_ = 0;
   double loss_total_ = 0;
 };

@@ -1,0 +1,91 @@
+"""What the tests of `mdl-toolkit train` share: runs of it and of Hugging Face's Trainer, and comparisons of what they leave."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+HERE = Path(__file__).resolve().parent
+COMMON = ["--lora-rank", "8", "--lora-alpha", "16"]
+
+
+@pytest.fixture(scope="session")
+def toolkit(bin_dir):
+    return bin_dir / "mdl-toolkit"
+
+
+@pytest.fixture(scope="session")
+def data(checkpoint, dataset):
+    model = checkpoint()
+    train, test = dataset(model)
+    return model, train, test
+
+
+@pytest.fixture(scope="session")
+def adapter(data, tmp_path_factory):
+    """A PEFT adapter whose B is not zero, so that every gradient matters from the first step."""
+    model, _, _ = data
+    folder = tmp_path_factory.mktemp("adapter")
+    python(HERE / "make_adapter.py", "--model", model, "--output", folder)
+    return folder
+
+
+def python(script, *arguments, launcher=(), env=None):
+    command = [*launcher, sys.executable, script, *arguments]
+    return run(command, env={"ACCELERATE_USE_CPU": "1", **(env or {})})
+
+
+def run(command, env=None, check=True, **options):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **(env or {})}
+    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=200,
+                          env=environment, **options)
+    if check:
+        assert done.returncode == 0, f"{command} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def train_command(toolkit, data, output, *options):
+    model, train, test = data
+    return [toolkit, "train", "--model-name", model, "--train-dataset", train, "--eval-dataset", test, "--output", output,
+            "--merge-lora", "false", *COMMON, *options]
+
+
+def two(launcher, bin_dir, venv_bin):
+    program = bin_dir / "mdl-launch" if launcher == "mdl-launch" else venv_bin / "torchrun"
+    if not program.exists():
+        pytest.skip(f"{program} is not built")
+    return [program, "--standalone", "--nproc-per-node", "2", "--no-python"]
+
+
+def history(output):
+    """log_history of the newest checkpoint: (training steps, evaluations)."""
+    newest = max(output.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    log = json.loads((newest / "trainer_state.json").read_text())["log_history"]
+    return [entry for entry in log if "loss" in entry], [entry for entry in log if "eval_loss" in entry]
+
+
+def assert_same(ours, theirs, keys=("loss", "grad_norm", "learning_rate", "epoch"), rtol=1e-3):
+    assert len(ours) == len(theirs) > 0
+    for mine, other in zip(ours, theirs):
+        assert mine["step"] == other["step"]
+        for key in keys:
+            assert mine[key] == pytest.approx(other[key], rel=rtol, abs=1e-12), f"{key} at step {mine['step']}"
+
+
+def assert_same_adapter(ours, theirs, rtol=1e-3):
+    mine, other = load_file(ours / "adapter_model.safetensors"), load_file(theirs / "adapter_model.safetensors")
+    assert mine.keys() == other.keys()
+    for name in mine:
+        difference = (mine[name] - other[name]).norm() / other[name].norm()
+        assert difference < rtol, f"{name} differs by {difference}"
+
+
+def reference(data, adapter, output, *options, launcher=()):
+    """Hugging Face's Trainer from the same adapter."""
+    model, train, test = data
+    python(HERE / "reference_trainer.py", "--model", model, "--adapter", adapter, "--train", train, "--eval", test, "--output",
+           output, *options, launcher=launcher)
