@@ -9,6 +9,7 @@ usage() {
 usage: scripts/bench.sh BENCH
 
   launch   mdl-launch beside torchrun: starting 8 processes of /bin/true on one node
+  rendezvous  N nodes find each other through c10d: real agents, and up to thousands of simulated ones
   store    our TCPStore server beside torch's own under the same load: connecting, operations, barriers, memory
   convert  our convert-dataset beside the Python tool's: 35 and 1,400 real sounds
 TEXT
@@ -16,6 +17,7 @@ TEXT
 
 case "${1:-}" in
   launch) targets=(mdl-launch) ;;
+  rendezvous) targets=(mdl-launch mdl-bench) ;;
   store) targets=(mdl-bench) ;;
   convert) targets=(mdl-toolkit) ;;
   -h | --help) usage; exit 0 ;;

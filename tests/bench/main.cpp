@@ -7,6 +7,7 @@
 #include <exception>
 #include <string>
 
+#include "rendezvous_bench.hpp"
 #include "store_bench.hpp"
 
 namespace {
@@ -15,8 +16,11 @@ int usage() {
   std::fputs(
       "usage: mdl-bench serve-store\n"
       "       mdl-bench connect|operations|waiting|hold PORT CLIENTS\n"
+      "       mdl-bench rendezvous-host PORT\n"
+      "       mdl-bench rendezvous-agents PORT AGENTS\n"
       "\n"
-      "Talks to the TCPStore server at 127.0.0.1:PORT. scripts/bench_store.py puts the numbers side by side.\n",
+      "Talks to the TCPStore server at 127.0.0.1:PORT. scripts/bench_store.py and bench_rendezvous.py put the numbers\n"
+      "side by side.\n",
       stderr);
   return 2;
 }
@@ -41,6 +45,8 @@ int run(const std::string& verb, unsigned long port, std::size_t clients) {
     bench::bench_waiting(server, clients);
   } else if (verb == "hold") {
     bench::hold_connections(server, clients);
+  } else if (verb == "rendezvous-agents") {
+    bench::join_rendezvous(server.port(), clients);
   } else {
     return usage();
   }
@@ -55,6 +61,10 @@ int main(int argc, char** argv) {
     const std::string verb = argc > 1 ? argv[1] : "";
     if (verb == "serve-store" && argc == 2) {
       mdl::bench::serve_store();
+      return 0;
+    }
+    if (verb == "rendezvous-host" && argc == 3) {
+      mdl::bench::host_rendezvous(static_cast<std::uint16_t>(std::strtoul(argv[2], nullptr, 10)));
       return 0;
     }
     return argc == 4 ? run(verb, std::strtoul(argv[2], nullptr, 10), std::strtoul(argv[3], nullptr, 10)) : usage();

@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstdio>
 #include <deque>
 #include <exception>
@@ -13,6 +12,7 @@
 
 #include "latencies.hpp"
 #include "rendezvous/tcp_store_server.hpp"
+#include "stdin_end.hpp"
 #include "store_connection.hpp"
 
 namespace mdl::bench {
@@ -65,15 +65,6 @@ asio::awaitable<void> operate(StoreConnection& connection, std::size_t index, Cl
     co_await connection.add("/bench/sum", 1);
     start = Clock::now();
     times.push_back(std::chrono::duration<double, std::micro>(start - between).count());
-  }
-}
-
-asio::awaitable<void> wait_for_stdin_to_end(asio::io_context& io) {
-  asio::posix::stream_descriptor input(io, ::dup(STDIN_FILENO));
-  char bytes[64];
-  boost::system::error_code ended;
-  while (!ended) {
-    co_await input.async_read_some(asio::buffer(bytes), asio::redirect_error(asio::use_awaitable, ended));
   }
 }
 

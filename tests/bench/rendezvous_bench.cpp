@@ -1,0 +1,73 @@
+#include "rendezvous_bench.hpp"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "common/error.hpp"
+#include "latencies.hpp"
+#include "rendezvous/c10d_rendezvous.hpp"
+#include "rendezvous/tcp_store_server.hpp"
+#include "stdin_end.hpp"
+
+namespace mdl::bench {
+namespace {
+
+C10dJob job_of(std::uint16_t port, std::size_t agents, std::size_t index) {
+  C10dJob job;
+  job.run_id = "bench";
+  job.endpoint = Endpoint("127.0.0.1", port);
+  job.settings.min_nodes = job.settings.max_nodes = static_cast<std::int64_t>(agents);
+  job.local_addr = "127.0.0.1";
+  job.is_host = false;
+  job.read_timeout = std::chrono::minutes(5);
+  job.local_id = static_cast<std::int64_t>(index);
+  return job;
+}
+
+}  // namespace
+
+void host_rendezvous(std::uint16_t port) {
+  asio::io_context io;
+  TcpStoreServer server(io, ListenAddress::loopback(), port);
+  server.start();
+  std::puts("ready");
+  std::fflush(stdout);
+  asio::co_spawn(io, wait_for_stdin_to_end(io), [&](std::exception_ptr) { io.stop(); });
+  io.run();
+}
+
+void join_rendezvous(std::uint16_t port, std::size_t agents) {
+  asio::io_context io;
+  // They live on until all have joined: an agent that goes away would leave the round.
+  std::vector<std::unique_ptr<C10dRendezvous>> joined(agents);
+  std::set<std::int64_t> ranks;
+  std::exception_ptr failure;
+  const auto start = Clock::now();
+  for (std::size_t i = 0; i < agents; ++i) {
+    asio::co_spawn(
+        io,
+        [&, i]() -> asio::awaitable<void> {
+          joined[i] = co_await C10dRendezvous::open(job_of(port, agents, i));
+          const RendezvousRound round = co_await joined[i]->next_round();
+          ranks.insert(round.rank);
+          if (ranks.size() == agents) io.stop();
+        },
+        [&](std::exception_ptr error) {
+          if (!error) return;
+          failure = error;
+          io.stop();
+        });
+  }
+  io.run();
+  const double elapsed = seconds_since(start);
+  if (failure) std::rethrow_exception(failure);
+  if (ranks.size() != agents) throw Error("two agents have been given the same rank");
+  std::printf("{\"seconds\": %.6g}\n", elapsed);
+}
+
+}  // namespace mdl::bench
