@@ -1,0 +1,56 @@
+"""Workers see the same under `mdl-launch launch` as under the real `accelerate launch`."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "accelerate"
+
+# Differ from launch to launch by their nature, or name the launcher's own files.
+OWN = {"PYTEST_CURRENT_TEST", "_", "SHLVL", "OLDPWD", "TORCHELASTIC_ERROR_FILE", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "KMP_INIT_AT_FORK",
+       "KMP_DUPLICATE_LIB_OK"}
+
+
+@pytest.fixture
+def two_processes(tmp_path):
+    """The page's file for one node, for 2 processes on the CPU and bf16."""
+    path = tmp_path / "two.yaml"
+    text = (FIXTURES / "single_node.yaml").read_text()
+    for old, new in [("use_cpu: false", "use_cpu: true"), ("num_processes: 8", "num_processes: 2"), ("mixed_precision: 'no'", "mixed_precision: bf16")]:
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture
+def environments(tmp_path):
+    """environments(command) -> {rank: the environment that the worker saw}."""
+    program = tmp_path / "show.sh"
+    program.write_text('#!/bin/sh\nenv -0 > "$1/$RANK"\n')
+    program.chmod(0o755)
+
+    def run(name, command):
+        folder = tmp_path / name
+        folder.mkdir()
+        clean = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
+        done = subprocess.run([*map(str, command), "--no_python", program, folder], env=clean, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
+        seen = {}
+        for file in folder.iterdir():
+            pairs = (line.partition("=") for line in file.read_text().split("\0") if line)
+            seen[file.name] = {key: value for key, _, value in pairs if key not in OWN}
+        return seen
+
+    return run
+
+
+def test_every_worker_has_the_environment_that_accelerate_gives_it(two_processes, environments, bin_dir, venv_bin):
+    ours = environments("ours", [bin_dir / "mdl-launch", "--config-file", two_processes])
+    real = environments("real", [venv_bin / "accelerate", "launch", "--config_file", two_processes])
+    assert set(ours) == {"0", "1"}
+    assert ours == real
+    assert ours["1"]["ACCELERATE_MIXED_PRECISION"] == "bf16"
+    assert ours["1"]["WORLD_SIZE"] == "2"
