@@ -134,7 +134,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin-dir", type=Path, required=True)
     parser.add_argument("--agents", type=int, nargs="*", default=[2, 4, 8])
-    parser.add_argument("--ours", type=int, nargs="*", default=[10, 100, 1000, 4000], help="how many simulated agents of ours join")
+    parser.add_argument("--ours", type=int, nargs="*", default=[10, 100], help="how many simulated agents of ours join")
     parser.add_argument("--theirs", type=int, nargs="*", default=[10, 100], help="for which of these torch's are measured as well")
     options = parser.parse_args()
     if os.geteuid() == 0 and "MDL_BENCH_NETWORK" not in os.environ:
