@@ -8,6 +8,7 @@ second interface with an address that no other host can reach.
 import contextlib
 import itertools
 import os
+import re
 import select
 import shutil
 import signal
@@ -38,6 +39,26 @@ def ip(*arguments):
     done = subprocess.run(["ip", *map(str, arguments)], capture_output=True, text=True)
     assert done.returncode == 0, f"ip {' '.join(map(str, arguments))}: {done.stderr}"
     return done.stdout
+
+
+def empty(namespace):
+    """Kills all that runs in a namespace, and removes it."""
+    deadline = time.monotonic() + 5
+    while (pids := ip("netns", "pids", namespace).split()) and time.monotonic() < deadline:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+    ip("netns", "delete", namespace)
+
+
+def remove_remains():
+    """Takes down the networks of test processes that were killed before they could do it themselves."""
+    for name in ip("netns", "list").split():
+        owner = re.match(r"mdl(\d+)n\d+h", name)
+        if owner and not os.path.exists(f"/proc/{owner[1]}"):
+            # Another test may be at it as well.
+            with contextlib.suppress(AssertionError):
+                empty(name)
 
 
 class Host:
@@ -109,6 +130,7 @@ class Network:
     """`with Network(folder, 3) as network:` network.hosts are up, and are gone afterwards with all that runs on them."""
 
     def __init__(self, folder, count=3):
+        remove_remains()
         self.prefix = f"mdl{os.getpid()}n{next(_networks)}h"
         self.folder = folder
         self.made = []
@@ -134,10 +156,5 @@ class Network:
 
     def close(self):
         for namespace in self.made:
-            deadline = time.monotonic() + 5
-            while (pids := ip("netns", "pids", namespace).split()) and time.monotonic() < deadline:
-                for pid in pids:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(int(pid), signal.SIGKILL)
-            ip("netns", "delete", namespace)
+            empty(namespace)
         self.made = []
