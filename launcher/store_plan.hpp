@@ -18,15 +18,15 @@ struct StorePlan {
   std::string run_id;
   int nodes = 1;  ///< above 1: a static rendezvous at master_addr:port, which node 0 hosts
   int node_rank = 0;
-  std::optional<C10dJob> c10d{};  ///< nodes that find each other; then nothing above counts but run_id
+  std::optional<C10dJob> c10d{};               ///< nodes that find each other; then nothing above counts but run_id
   std::chrono::milliseconds timeout{900'000};  ///< for the nodes to find each other; torchrun's default
 };
 
 /// The store of a job. As torchrun: --standalone, and one node without an endpoint or a port, mean a free
 /// port on this host and a fresh run id; --rdzv-backend static takes --master-addr and --master-port (29500), or
 /// --rdzv-endpoint in their place. `fresh_id` is used where the run id is made up.
-/// Throws UsageError for a c10d rendezvous of several nodes (not yet supported), an unknown backend, an endpoint
-/// without a port, a node rank that is not below the number of nodes, and --rdzv-conf that is not KEY=VALUE,….
+/// Throws UsageError for an unknown backend, an endpoint without a port, a
+/// node rank that is not below the number of nodes, and --rdzv-conf that is not KEY=VALUE,….
 StorePlan plan_store(const LaunchOptions& options, const std::string& fresh_id);
 
 /// A random identifier in the form of a UUID (version 4).
