@@ -85,9 +85,11 @@ at::Tensor QwenDecoder::forward(const at::Tensor& embeddings, const at::Tensor& 
   const auto rope = rope_angles(positions, config_.head_dim, config_.rope_theta, embeddings.scalar_type());
   at::Tensor h = embeddings;
   for (const auto& layer : layers_) {
-    const at::Tensor wanted = layer == layers_.back() ? rows : at::Tensor();
+    const bool last = layer == layers_.back();
+    const at::Tensor wanted = last ? rows : at::Tensor();
     const auto run = [=](const at::Tensor& x) { return layer->forward(x, rope, groups, wanted); };
-    h = gradient_checkpointing ? checkpoint_layer(run, h, layer->trained()) : run(h);
+    // The backward pass begins with the last layer: dropping what it computed would free nothing.
+    h = gradient_checkpointing && !last ? checkpoint_layer(run, h, layer->trained()) : run(h);
   }
   return norm_->forward(h);
 }
