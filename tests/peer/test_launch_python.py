@@ -7,6 +7,13 @@ import pytest
 
 from launching import MDL_LAUNCH, TORCHRUN, environment, launch
 
+# One write a line: two processes share one pipe, and print() writes each word by itself where Python is unbuffered.
+SAY = """
+def say(*words):
+    import os
+    os.write(1, (" ".join(map(str, words)) + "\\n").encode())
+"""
+
 DDP = """
 import os
 import torch
@@ -29,7 +36,7 @@ both = [torch.zeros_like(total) for _ in range(2)]
 dist.all_gather(both, total)
 group = dist.new_group([0, 1])
 dist.barrier(group)
-print("RESULT", dist.get_rank(), dist.get_world_size(), [value.item() for value in both])
+say("RESULT", dist.get_rank(), dist.get_world_size(), [value.item() for value in both])
 dist.destroy_process_group()
 """
 
@@ -44,7 +51,7 @@ if attempt == 0:
     if dist.get_rank() == 1:
         sys.exit("told to fail once")
     dist.barrier()  # rank 0 is in the middle of a collective when the other one goes
-print("RESULT", dist.get_rank(), attempt, value.item())
+say("RESULT", dist.get_rank(), attempt, value.item())
 dist.destroy_process_group()
 """
 
@@ -55,14 +62,14 @@ store = dist.distributed_c10d._get_default_store()
 store.set(f"key{dist.get_rank()}", "value")
 assert store.get(f"key{1 - dist.get_rank()}") == b"value"
 dist.barrier()
-print("RESULT", store.add("count", 1) > 0)
+say("RESULT", store.add("count", 1) > 0)
 """
 
 
 @pytest.fixture
 def script(tmp_path):
     def write(text, name="train.py"):
-        (tmp_path / name).write_text(textwrap.dedent(text))
+        (tmp_path / name).write_text(SAY + textwrap.dedent(text))
         return tmp_path / name
 
     return write
