@@ -25,7 +25,7 @@ def launch(*arguments, launcher=None, env=None, timeout=120, **options):
                           text=True, timeout=timeout, **options)
 
 
-def wait_until(condition, limit=20):
+def wait_until(condition, limit=100):
     """Looks again and again, for things that nothing tells of. Returns the first true value."""
     deadline = time.monotonic() + limit
     while not (value := condition()):
