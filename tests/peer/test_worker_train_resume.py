@@ -56,7 +56,9 @@ def test_the_optimizer_file_is_what_torch_save_writes(ours, theirs):
         mine = torch.load(ours / "checkpoint-6" / name, weights_only=True)
         other = torch.load(theirs / "checkpoint-6" / name, weights_only=True)
         assert mine.keys() == other.keys()
-    assert mine == pytest.approx(other)
+    assert mine.pop("lr_lambdas") == other.pop("lr_lambdas")
+    for name, value in mine.items():
+        assert value == pytest.approx(other[name]), name
     mine, other = (torch.load(folder / "checkpoint-6" / "optimizer.pt", weights_only=True) for folder in (ours, theirs))
     assert mine["param_groups"] == other["param_groups"]
     assert mine["state"].keys() == other["state"].keys()
