@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/error.hpp"
+#include "common/port_holder.hpp"
 #include "common/str_cat.hpp"
 #include "rendezvous/tcp_socket.hpp"
 
@@ -39,8 +40,8 @@ std::optional<tcp::acceptor> try_listen(asio::io_context& io, const tcp::endpoin
 [[noreturn]] void fail(const tcp::endpoint& endpoint, const error_code& error) {
   const std::string problem = str_cat("cannot listen on ", describe(endpoint), ": ", error.message());
   if (error == asio::error::address_in_use) {
-    throw Error(problem, str_cat("Another program has port ", endpoint.port(), "; `ss -ltnp 'sport = :",
-                                 endpoint.port(), "'` names it. Stop it or choose another port."));
+    throw Error(problem,
+                str_cat("It is taken by ", name_port_holder(endpoint.port()), ". Stop it or choose another port."));
   }
   if (error == asio::error::access_denied) throw Error(problem, "Ports below 1024 are for root. Choose another port.");
   throw Error(problem);

@@ -99,6 +99,8 @@ void ComparisonChecks::same(const std::string& check, bool required, const std::
 }
 
 void ComparisonChecks::versions() {
+  same("mdl-launch", false, "Install the same mdl-launch on all nodes.",
+       [](const NodeFacts& node) { return node.launcher_version; });
   same("GPU kind", false, "A job waits for its slowest GPU, and settings that fit one kind may not fit the other.",
        [](const NodeFacts& node) { return node.gpu_names.empty() ? "" : node.gpu_names[0]; });
   same("driver", false, "Install the same NVIDIA driver on all nodes.",

@@ -4,7 +4,9 @@
 #include <cmath>
 #include <system_error>
 #include <thread>
+#include <tuple>
 
+#include "common/port_holder.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/accelerate/doctor_socket.hpp"
 
@@ -72,6 +74,7 @@ std::optional<Guest> welcome(UniqueFd socket) {
   return guest;
 }
 
+/// All guests but guests[except] (none: guests.size()).
 json targets_for(const std::vector<Guest>& guests, size_t except) {
   json targets = json::array();
   for (size_t i = 0; i < guests.size(); ++i) {
@@ -102,12 +105,17 @@ std::vector<NodeFacts> host(const JobQuestion& job, NodeFacts self, const Listen
     if (!socket) break;
     if (auto guest = welcome(std::move(socket))) guests.push_back(std::move(*guest));
   }
-  std::sort(guests.begin(), guests.end(), [](const Guest& a, const Guest& b) { return a.facts.rank < b.facts.rank; });
+  std::sort(guests.begin(), guests.end(), [](const Guest& a, const Guest& b) {
+    return std::tie(a.facts.rank, a.facts.host) < std::tie(b.facts.rank, b.facts.host);
+  });
   self.unreachable = try_connections(targets_for(guests, guests.size()));
+  // That the guests reach the endpoint's port says nothing of the ports that workers will choose.
+  Listener back = listen_on(0);
   for (size_t i = 0; i < guests.size(); ++i) {
     Guest& guest = guests[i];
-    bool there =
-        compare_clock(guest) && send_message(guest.socket, {{"type", "connect"}, {"targets", targets_for(guests, i)}});
+    json targets = targets_for(guests, i);
+    targets.push_back({{"name", self.host}, {"address", own_address(guest.socket)}, {"port", back.port}});
+    bool there = compare_clock(guest) && send_message(guest.socket, {{"type", "connect"}, {"targets", targets}});
     auto answer = there ? receive_message(guest.socket) : std::nullopt;
     if (answer && answer->contains("unreachable") && answer->at("unreachable").is_array()) {
       for (const json& line : answer->at("unreachable")) {
@@ -158,6 +166,7 @@ std::vector<NodeFacts> visit(NodeFacts self, Clock::time_point deadline) {
       limit_waits(connection.socket, kAnswerLimit);
       if (!send_greeting(connection.socket) || !receive_greeting(connection.socket)) return {self};  // not a doctor
       endpoint.state = "reached";
+      endpoint.holder.clear();
       return be_guest(self, connection.socket, deadline);
     }
     std::this_thread::sleep_for(std::min(kRetry, until(deadline)));
@@ -181,6 +190,7 @@ std::vector<NodeFacts> exchange_facts(const JobQuestion& job, NodeFacts self, st
   }
   endpoint.error = reason(listener.error);
   endpoint.state = "taken";
+  endpoint.holder = name_port_holder(static_cast<std::uint16_t>(job.port));
   // Several doctors of one job on one machine, as in a trial on loopback: the first one is the host.
   if (job.nodes > 1 && job.node_rank < 0) return visit(std::move(self), deadline);
   return {self};

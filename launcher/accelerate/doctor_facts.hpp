@@ -41,9 +41,10 @@ struct EndpointFacts {
   bool owned = false;  ///< one of the addresses belongs to this node
   std::string state = "none";
   std::string error;
+  std::string holder;  ///< who has the port, when it is ours and taken: "nginx (process 77)"
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(EndpointFacts, host, port, addresses, resolve_error, owned, state,
-                                                error)
+                                                error, holder)
 
 /// A file or folder that the program's arguments name.
 struct PathFacts {

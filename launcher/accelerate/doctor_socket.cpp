@@ -38,6 +38,16 @@ bool receive_all(const UniqueFd& socket, char* data, size_t size) {
   return true;
 }
 
+std::string text_of(const sockaddr_storage& address, socklen_t size) {
+  char text[NI_MAXHOST] = {};
+  if (::getnameinfo(reinterpret_cast<const sockaddr*>(&address), size, text, sizeof(text), nullptr, 0,
+                    NI_NUMERICHOST) != 0) {
+    return "";
+  }
+  std::string name = text;
+  return name.starts_with("::ffff:") ? name.substr(7) : name;  // IPv4 through a dual-stack socket
+}
+
 }  // namespace
 
 Listener listen_on(int port) {
@@ -107,16 +117,15 @@ Connection connect_to(const std::string& address, int port, std::chrono::millise
 }
 
 std::string peer_address(const UniqueFd& socket) {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof(storage);
-  char text[NI_MAXHOST] = {};
-  auto* address = reinterpret_cast<sockaddr*>(&storage);
-  if (::getpeername(socket.get(), address, &size) != 0 ||
-      ::getnameinfo(address, size, text, sizeof(text), nullptr, 0, NI_NUMERICHOST) != 0) {
-    return "";
-  }
-  std::string name = text;
-  return name.starts_with("::ffff:") ? name.substr(7) : name;  // IPv4 through a dual-stack socket
+  sockaddr_storage address{};
+  socklen_t size = sizeof(address);
+  return ::getpeername(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0 ? text_of(address, size) : "";
+}
+
+std::string own_address(const UniqueFd& socket) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof(address);
+  return ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0 ? text_of(address, size) : "";
 }
 
 void limit_waits(const UniqueFd& socket, std::chrono::milliseconds limit) {

@@ -32,8 +32,9 @@ struct Connection {
 /// Connects to a numeric address.
 Connection connect_to(const std::string& address, int port, std::chrono::milliseconds limit);
 
-/// The numeric address of the other side.
+/// The numeric address of the other side, and that of this side as the other one sees it.
 std::string peer_address(const UniqueFd& socket);
+std::string own_address(const UniqueFd& socket);
 
 /// Bounds every later send and receive on this socket.
 void limit_waits(const UniqueFd& socket, std::chrono::milliseconds limit);

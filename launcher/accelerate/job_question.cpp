@@ -75,7 +75,7 @@ JobQuestion question_of_accelerate(const Words& words, const MachineFacts& facts
   LaunchOptions options = parse_launch_options(words);
   auto config = find_config(options, facts.environment);
   MachineFacts patient = facts;
-  patient.port_in_use = [](int) { return false; };  // the doctor looks at the port itself
+  patient.port_holder = [](int) { return ""; };  // the doctor looks at the port itself
   LaunchPlan plan = resolve_plan(options, config ? &*config : nullptr, patient);
   JobQuestion job = question_of(plan, config ? config->use_cpu : options.cpu);
   if (plan.kind == LaunchPlan::Kind::simple && plan.num_machines > 1)

@@ -17,9 +17,11 @@ namespace mdl::accelerate {
 /// own.
 struct MachineFacts {
   Environment environment;
-  std::function<int()> gpu_count;        ///< NVIDIA GPUs that a process started now would see
-  std::function<int()> physical_cores;   ///< cores without hyper-threads
-  std::function<bool(int)> port_in_use;  ///< whether something listens on this port of localhost
+  std::function<int()> gpu_count;       ///< NVIDIA GPUs that a process started now would see
+  std::function<int()> physical_cores;  ///< cores without hyper-threads
+  /// Who listens on this port of localhost: "nginx (process 77)", "another program" when that cannot be seen; empty
+  /// when nobody does.
+  std::function<std::string(int)> port_holder;
   std::function<int()> free_port;
 };
 

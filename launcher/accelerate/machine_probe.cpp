@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "common/error.hpp"
+#include "common/port_holder.hpp"
 #include "common/unique_fd.hpp"
 #include "launcher/accelerate/accelerate_command.hpp"
 
@@ -42,10 +43,12 @@ sockaddr_in loopback(int port) {
   return address;
 }
 
-bool port_in_use(int port) {
+std::string port_holder(int port) {
   UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address = loopback(port);
-  return socket && ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  // Asked as accelerate asks. The table of sockets alone would not do: it also has those of other addresses.
+  if (!socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) return "";
+  return name_port_holder(static_cast<std::uint16_t>(port));
 }
 
 int free_port() {
@@ -71,7 +74,7 @@ MachineFacts probe_machine(std::function<int()> gpu_count) {
   }
   facts.gpu_count = std::move(gpu_count);
   facts.physical_cores = count_physical_cores;
-  facts.port_in_use = port_in_use;
+  facts.port_holder = port_holder;
   facts.free_port = free_port;
   return facts;
 }

@@ -60,8 +60,11 @@ void NodeChecks::endpoint(const NodeFacts& node) {
         str_cat(resolved, endpoint.owned ? ", an address of this machine" : "", "; port ", endpoint.port,
                 " is free here"));
   } else if (endpoint.state == "taken") {
-    add(Level::fail, "endpoint", node, str_cat("on ", name, " another program than the job or the doctor answers"),
-        str_cat("See who with `ss -ltnp sport = :", endpoint.port, "`; stop it or choose another port on all nodes."));
+    bool known = !endpoint.holder.empty();
+    add(Level::fail, "endpoint", node,
+        known ? str_cat("port ", endpoint.port, " of this machine is taken by ", endpoint.holder)
+              : str_cat("on ", name, " another program than the job or the doctor answers"),
+        "Stop it, or choose another port on all nodes.");
   } else if (endpoint.state == "reached") {
     add(Level::ok, "endpoint", node, str_cat(resolved, "; ", name, " can be reached"));
   } else if (endpoint.state == "refused") {

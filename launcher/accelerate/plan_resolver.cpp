@@ -161,20 +161,21 @@ class Resolver {
       plan_.nproc_per_node = plan_.num_processes;
       plan_.master_port = port;
     }
-    if (first_machine && facts_.port_in_use(port)) take_other_port(port);
+    if (!first_machine) return;
+    if (std::string holder = facts_.port_holder(port); !holder.empty()) take_other_port(port, holder);
   }
 
-  void take_other_port(int port) {
+  void take_other_port(int port, const std::string& holder) {
     if (plan_.num_machines > 1) {
       plan_.problems.push_back(
-          str_cat("port ", port,
-                  " of this machine is in use by another program, and it is the job's main_process_port\n"
-                  "  Choose another, the same on all machines: --main-process-port N. `ss -ltnp` shows who has it."));
+          str_cat("port ", port, " of this machine is in use by ", holder,
+                  ", and it is the job's main_process_port\n"
+                  "  Stop that program, or choose another port, the same on all machines: --main-process-port N."));
       return;
     }
     plan_.standalone = true;
-    plan_.warnings.push_back(str_cat(
-        "port ", port, " is in use; this launch takes a free port instead (--main-process-port 0 does so always)"));
+    plan_.warnings.push_back(str_cat("port ", port, " is in use by ", holder,
+                                     "; this launch takes a free port instead (--main-process-port 0 does so always)"));
   }
 
   std::string require_main_ip() const {

@@ -30,7 +30,7 @@ NodeFacts healthy(const std::string& host, int rank) {
   node.program = "/usr/bin/mdl-toolkit";
   node.libtorch_version = "2.15.0";
   node.nccl_version = "2.27.5";
-  node.endpoint = {"node1", 29500, {"10.0.0.1"}, "", rank == 0, rank == 0 ? "free" : "reached", ""};
+  node.endpoint = {"node1", 29500, {"10.0.0.1"}, "", rank == 0, rank == 0 ? "free" : "reached", "", ""};
   node.paths = {{"--output", "/data/out", true, true, "", 1ull << 40}};
   return node;
 }
@@ -103,6 +103,11 @@ TEST_CASE("an endpoint that no node owns fails the job; behind translation rank 
 TEST_CASE("the endpoint's port is taken, refused or unreachable") {
   expect(complaint(after([](auto&, auto& nodes) { nodes[0].endpoint.state = "taken"; })), Level::fail, "endpoint",
          "another program");
+  expect(complaint(after([](auto&, auto& nodes) {
+           nodes[0].endpoint.state = "taken";
+           nodes[0].endpoint.holder = "nginx (process 77)";
+         })),
+         Level::fail, "endpoint", "port 29500 of this machine is taken by nginx (process 77)");
   expect(complaint(after([](auto&, auto& nodes) { nodes[1].endpoint.state = "refused"; })), Level::warning, "endpoint",
          "nothing listens");
   auto finding = complaint(after([](auto&, auto& nodes) {
@@ -144,6 +149,8 @@ TEST_CASE("GPUs that are missing, too few, or idle") {
 }
 
 TEST_CASE("different versions of LibTorch or NCCL fail the job, different drivers are worth a look") {
+  expect(complaint(after([](auto&, auto& nodes) { nodes[1].launcher_version = "0.0.9"; })), Level::warning,
+         "mdl-launch", "node2: 0.0.9");
   expect(complaint(after([](auto&, auto& nodes) { nodes[1].libtorch_version = "2.14.0"; })), Level::fail, "LibTorch",
          "node2: 2.14.0");
   expect(complaint(after([](auto&, auto& nodes) { nodes[1].nccl_version = "2.20.1"; })), Level::fail, "NCCL",

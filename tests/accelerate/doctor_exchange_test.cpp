@@ -24,7 +24,7 @@ NodeFacts node(const std::string& host, int port, int rank) {
   NodeFacts facts;
   facts.host = host;
   facts.rank = rank;
-  facts.endpoint = {"127.0.0.1", port, {"127.0.0.1"}, "", true, "unreachable", ""};
+  facts.endpoint = {"127.0.0.1", port, {"127.0.0.1"}, "", true, "unreachable", "", ""};
   return facts;
 }
 

@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 namespace {
 
 MachineFacts machine(Environment environment = {}, int gpus = 0) {
-  return {std::move(environment), [gpus] { return gpus; }, [] { return 4; }, [](int) { return false; },
+  return {std::move(environment), [gpus] { return gpus; }, [] { return 4; }, [](int) { return ""; },
           [] { return 40001; }};
 }
 

@@ -12,8 +12,8 @@ using Words = std::vector<std::string>;
 namespace {
 
 MachineFacts machine(int gpus, Environment environment = {}, bool port_taken = false) {
-  return {std::move(environment), [gpus] { return gpus; }, [] { return 16; }, [port_taken](int) { return port_taken; },
-          [] { return 40001; }};
+  return {std::move(environment), [gpus] { return gpus; }, [] { return 16; },
+          [port_taken](int) { return port_taken ? "nginx (process 77)" : ""; }, [] { return 40001; }};
 }
 
 const std::string kTwoNodes =
@@ -120,7 +120,9 @@ TEST_CASE("a port in use gives one machine a free one, and stops the first of se
   std::string one = "distributed_type: MULTI_GPU\nnum_processes: 4\n";
   CHECK(plan_of(one, {}, machine(4, {}, true)).standalone);
   CHECK(plan_of(one, {"--main-process-port", "0"}).master_port == 40001);
-  CHECK(plan_of(kTwoNodes, {}, machine(4, {}, true)).problems.size() == 1);
+  auto problems = plan_of(kTwoNodes, {}, machine(4, {}, true)).problems;
+  REQUIRE(problems.size() == 1);
+  CHECK_THAT(problems[0], Catch::Contains("port 29500 of this machine is in use by nginx (process 77)"));
   CHECK(plan_of(kTwoNodes, {"--machine-rank", "1"}, machine(4, {}, true)).problems.empty());
 }
 

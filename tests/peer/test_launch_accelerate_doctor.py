@@ -107,7 +107,7 @@ def test_a_taken_port_is_found(doctor):
         code, report = doctor("--nnodes", "2", "--node-rank", "0", "--master-addr", "127.0.0.1", "--master-port", taken.getsockname()[1],
                               "--no-python", "/bin/true")
     assert code == 1
-    assert "another program" in finding(report, "endpoint", "fail")["text"]
+    assert f"is taken by {Path('/proc/self/comm').read_text().strip()} (process {os.getpid()})" in finding(report, "endpoint", "fail")["text"]
 
 
 def test_kubeflows_variables_are_the_job(doctor):

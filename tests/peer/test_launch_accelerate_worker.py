@@ -1,5 +1,6 @@
 """Workers see the same under `mdl-launch launch` as under the real `accelerate launch`."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -54,3 +55,31 @@ def test_every_worker_has_the_environment_that_accelerate_gives_it(two_processes
     assert ours == real
     assert ours["1"]["ACCELERATE_MIXED_PRECISION"] == "bf16"
     assert ours["1"]["WORLD_SIZE"] == "2"
+
+
+def test_a_script_that_uses_accelerate_trains_under_mdl_launch(two_processes, bin_dir, venv_bin, tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import json, sys, torch\n"
+        "from accelerate import Accelerator\n"
+        "accelerator = Accelerator(cpu=True)\n"
+        "total = accelerator.reduce(torch.tensor([float(accelerator.process_index + 1)]), reduction='sum')\n"
+        "if accelerator.is_main_process:\n"
+        "    json.dump({'total': total.item(), 'processes': accelerator.num_processes,\n"
+        "               'precision': accelerator.mixed_precision}, open(sys.argv[1], 'w'))\n")
+    done = subprocess.run([bin_dir / "mdl-launch", "launch", "--config-file", two_processes, script, tmp_path / "result.json"],
+                          env=os.environ | {"PYTHON_EXEC": str(venv_bin / "python")}, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((tmp_path / "result.json").read_text()) == {"total": 3.0, "processes": 2, "precision": "bf16"}
+
+
+@pytest.mark.parametrize("words", [["--standalone"], ["launch", "--config-file", "two.yaml"]], ids=["torchrun", "accelerate"])
+def test_a_launch_warns_of_unusable_paths_in_the_doctors_words(words, two_processes, bin_dir, tmp_path):
+    toolkit = tmp_path / "mdl-toolkit"
+    toolkit.write_text("#!/bin/sh\n")
+    toolkit.chmod(0o755)
+    command = [two_processes if word == "two.yaml" else word for word in words]
+    done = subprocess.run([bin_dir / "mdl-launch", *command, "--no-python", toolkit, "train", "--train-dataset", "/nowhere/data"],
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "--train-dataset /nowhere/data cannot be read" in done.stderr
