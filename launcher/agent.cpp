@@ -192,6 +192,7 @@ class Agent {
     group.role_world_size = static_cast<int>(round_.ranks.role_world_size);
     group.master_addr = round_.master_addr;
     group.master_port = round_.master_port;
+    group.agent_store = round_.agent_store;
     group.restart_count = restart_count();
     group.max_restarts = plan_.max_restarts;
 

@@ -24,8 +24,8 @@ constexpr int kMostLosses = 5;
 
 class C10dJobRendezvous : public JobRendezvous {
  public:
-  C10dJobRendezvous(asio::io_context& io, C10dJob job, Notifier& changed)
-      : io_(io), job_(std::move(job)), changed_(changed), watch_ended_(io) {}
+  C10dJobRendezvous(asio::io_context& io, C10dJob job, bool agent_store, Notifier& changed)
+      : io_(io), job_(std::move(job)), agent_store_(agent_store), changed_(changed), watch_ended_(io) {}
 
   asio::awaitable<Round> next_round(const LocalGroup& group) override {
     co_await stop_watch();
@@ -81,6 +81,7 @@ class C10dJobRendezvous : public JobRendezvous {
     if (round_.rank == 0) {
       open_worker_store();
       own = Endpoint(rendezvous_->self().addr, workers_->port());
+      if (!agent_store_) workers_.reset();  // the port is free for the first worker
     }
     const Endpoint master = co_await share_master(*store_, round_, own, job_.read_timeout);
     RoleInfo info{group.role, round_.rank, group.local_world_size};
@@ -90,6 +91,7 @@ class C10dJobRendezvous : public JobRendezvous {
     round.group_world_size = static_cast<int>(round_.nodes);
     round.master_addr = master.host;
     round.master_port = master.port;
+    round.agent_store = agent_store_;
     co_return round;
   }
 
@@ -143,6 +145,7 @@ class C10dJobRendezvous : public JobRendezvous {
 
   asio::io_context& io_;
   const C10dJob job_;
+  const bool agent_store_;
   Notifier& changed_;
   Notifier watch_ended_;
   std::unique_ptr<C10dRendezvous> rendezvous_;
@@ -155,8 +158,9 @@ class C10dJobRendezvous : public JobRendezvous {
 
 }  // namespace
 
-std::unique_ptr<JobRendezvous> make_c10d_rendezvous(asio::io_context& io, const C10dJob& job, Notifier& changed) {
-  return std::make_unique<C10dJobRendezvous>(io, job, changed);
+std::unique_ptr<JobRendezvous> make_c10d_rendezvous(asio::io_context& io, const C10dJob& job, bool agent_store,
+                                                    Notifier& changed) {
+  return std::make_unique<C10dJobRendezvous>(io, job, agent_store, changed);
 }
 
 }  // namespace mdl::launcher

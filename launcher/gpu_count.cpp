@@ -171,7 +171,7 @@ int count_workers(const std::string& nproc_per_node, const std::optional<std::st
         "CPU, give a number: --nproc-per-node 2.");
   }
   if (nproc_per_node == "xpu") {
-    throw UsageError("--nproc-per-node xpu is not yet supported by this version of mdl-launch",
+    throw UsageError("--nproc-per-node xpu: mdl-launch counts NVIDIA's GPUs only, and cannot count Intel's",
                      "Give the number of workers.");
   }
   int number = 0;

@@ -34,9 +34,11 @@ class LocalRendezvous : public JobRendezvous {
     store_.emplace(io_, listen_address(plan_), port);
     store_->start();
     Round round;
+    round.agent_store = plan_.agent_store;
     round.ranks.global_world_size = round.ranks.role_world_size = group.local_world_size;
     round.master_addr = plan_.master_addr;
     round.master_port = store_->port();
+    if (!plan_.agent_store) store_.reset();  // the port is free for the first worker
     co_return round;
   }
 
@@ -135,7 +137,7 @@ class StaticRendezvous : public JobRendezvous {
 }  // namespace
 
 std::unique_ptr<JobRendezvous> make_rendezvous(asio::io_context& io, const StorePlan& plan, Notifier& changed) {
-  if (plan.c10d) return make_c10d_rendezvous(io, *plan.c10d, changed);
+  if (plan.c10d) return make_c10d_rendezvous(io, *plan.c10d, plan.agent_store, changed);
   if (plan.nodes > 1) return std::make_unique<StaticRendezvous>(io, plan);
   return std::make_unique<LocalRendezvous>(io, plan);
 }

@@ -26,6 +26,7 @@ struct Round {
   AssignedRanks ranks;
   std::string master_addr;
   std::uint16_t master_port = 0;
+  bool agent_store = true;  ///< whether the store there is an agent's; else the first worker has to bring it
 };
 
 /// What has become of the round of now.

@@ -271,6 +271,7 @@ void fill(LaunchOptions& options, const Values& values, const Environment& envir
   options.no_python = flag("no-python");
   options.run_path = flag("run-path");
   options.virtual_local_rank = flag("virtual-local-rank");
+  options.agent_store = environment("TORCH_DISABLE_SHARE_RDZV_TCP_STORE").value_or("") != "1";
   text("nproc-per-node", options.nproc_per_node);
   text("rdzv-backend", options.rdzv_backend);
   text("rdzv-endpoint", options.rdzv_endpoint);

@@ -39,6 +39,7 @@ struct LaunchOptions {
   std::string signals_to_handle = "SIGTERM,SIGINT,SIGHUP,SIGQUIT";
   int shutdown_timeout = 30;  ///< seconds between the signal that asks workers to end and SIGKILL
   bool virtual_local_rank = false;
+  bool agent_store = true;  ///< false: TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1, the first worker brings the workers' store
 
   LogOptions logs;
 

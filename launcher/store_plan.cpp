@@ -10,6 +10,7 @@
 
 #include "common/endpoint.hpp"
 #include "common/error.hpp"
+#include "common/log.hpp"
 #include "common/str_cat.hpp"
 
 namespace mdl::launcher {
@@ -32,6 +33,11 @@ using Settings = std::map<std::string, std::string>;
 std::string trimmed(std::string text) {
   text.erase(0, text.find_first_not_of(' '));
   text.erase(text.find_last_not_of(' ') + 1);
+  return text;
+}
+
+std::string in_lower_case(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
   return text;
 }
 
@@ -87,19 +93,12 @@ StorePlan plan_static_store(const LaunchOptions& options) {
   StorePlan plan;
   plan.run_id = options.rdzv_id;
   plan.master_addr = options.master_addr;
-  int port = options.master_port.value_or(kStaticPort);
-  std::string where = "--master-port";
+  plan.port = to_port(options.master_port.value_or(kStaticPort), "--master-port");
   if (!options.rdzv_endpoint.empty()) {
-    where = str_cat("--rdzv-endpoint ", options.rdzv_endpoint);
-    const std::size_t colon = options.rdzv_endpoint.rfind(':');
-    port = 0;
-    if (colon != std::string::npos) {
-      const char* begin = options.rdzv_endpoint.data() + colon + 1;
-      std::from_chars(begin, options.rdzv_endpoint.data() + options.rdzv_endpoint.size(), port);
-    }
-    plan.master_addr = options.rdzv_endpoint.substr(0, colon);
+    const Endpoint endpoint = parse_endpoint(options.rdzv_endpoint, 0);
+    plan.master_addr = endpoint.host;
+    plan.port = to_port(endpoint.port, str_cat("--rdzv-endpoint ", options.rdzv_endpoint));
   }
-  plan.port = to_port(port, where);
   plan.loopback_only = is_loopback(plan.master_addr);
   return plan;
 }
@@ -119,8 +118,7 @@ int whole_seconds(const Settings& settings, const std::string& key, int otherwis
 std::optional<bool> truth(const Settings& settings, const std::string& key) {
   const auto given = settings.find(key);
   if (given == settings.end()) return std::nullopt;
-  std::string word = given->second;
-  std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::tolower(c); });
+  const std::string word = in_lower_case(given->second);
   for (const char* yes : {"1", "true", "t", "yes", "y"}) {
     if (word == yes) return true;
   }
@@ -131,7 +129,7 @@ std::optional<bool> truth(const Settings& settings, const std::string& key) {
 }
 
 StorePlan plan_c10d_store(const LaunchOptions& options, const Settings& settings) {
-  if (const auto type = settings.find("store_type"); type != settings.end() && type->second != "tcp") {
+  if (const auto type = settings.find("store_type"); type != settings.end() && in_lower_case(type->second) != "tcp") {
     throw UsageError(str_cat("--rdzv-conf store_type=", type->second, " is not supported"), "Leave it out: it is tcp.");
   }
   C10dJob job;
@@ -148,8 +146,10 @@ StorePlan plan_c10d_store(const LaunchOptions& options, const Settings& settings
   rules.close_timeout = std::chrono::seconds(whole_seconds(settings, "close_timeout", 30));
   rules.keep_alive_interval = std::chrono::seconds(whole_seconds(settings, "keep_alive_interval", 5));
   rules.keep_alive_max_attempt = whole_seconds(settings, "keep_alive_max_attempt", 3);
+  whole_seconds(settings, "heartbeat_timeout", 5);
   StorePlan plan;
   plan.run_id = options.rdzv_id;
+  plan.agent_store = options.agent_store;
   plan.c10d = std::move(job);
   return plan;
 }
@@ -159,6 +159,9 @@ StorePlan plan_c10d_store(const LaunchOptions& options, const Settings& settings
 StorePlan plan_store(const LaunchOptions& options, const std::string& fresh_id) {
   StorePlan local;
   local.run_id = fresh_id;
+  local.agent_store = options.agent_store;
+  if (options.local_addr) local.master_addr = *options.local_addr;
+  local.loopback_only = is_loopback(local.master_addr);
   if (options.standalone) return local;
   const Settings settings = parse_settings(options.rdzv_conf);
   const bool several = options.nnodes.max > 1;
@@ -175,7 +178,15 @@ StorePlan plan_store(const LaunchOptions& options, const std::string& fresh_id) 
     return plan;
   }
   if (options.rdzv_backend == "c10d") {
-    if (several) return plan_c10d_store(options, settings);
+    if (options.node_rank != 0) {
+      log::warning("--node-rank is for --rdzv-backend static; with c10d the nodes agree on their ranks themselves");
+    }
+    if (options.master_port || options.master_addr != LaunchOptions().master_addr) {
+      log::warning(
+          "--master-addr and --master-port are for --rdzv-backend static; with c10d the first node gives them");
+    }
+    StorePlan plan = plan_c10d_store(options, settings);  // also to say what is wrong with the options
+    if (several) return plan;
     // One node meets nobody at the endpoint; its workers meet at a store on a port of its own, as torchrun's do.
     local.run_id = options.rdzv_id;
     return local;

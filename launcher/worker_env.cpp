@@ -61,7 +61,7 @@ std::vector<std::string> worker_environment(const std::vector<std::string>& inhe
       {"TORCHELASTIC_RESTART_COUNT", std::to_string(group.restart_count)},
       {"TORCHELASTIC_MAX_RESTARTS", std::to_string(group.max_restarts)},
       {"TORCHELASTIC_RUN_ID", group.run_id},
-      {"TORCHELASTIC_USE_AGENT_STORE", "True"},
+      {"TORCHELASTIC_USE_AGENT_STORE", group.agent_store ? "True" : "False"},
       {"TORCHELASTIC_SIGNALS_TO_HANDLE", group.signals_to_handle},
       {"TORCHELASTIC_ERROR_FILE", error_file},
   };

@@ -25,6 +25,7 @@ struct GroupIdentity {
   int role_world_size = 1;
   std::string master_addr;
   std::uint16_t master_port = 0;
+  bool agent_store = true;  ///< whether an agent hosts the store there
   int restart_count = 0;
   int max_restarts = 0;
   std::string signals_to_handle = "SIGTERM,SIGINT,SIGHUP,SIGQUIT";

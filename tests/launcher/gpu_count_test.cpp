@@ -48,6 +48,7 @@ TEST_CASE("the number of workers is a number, cpu, gpu or auto") {
   for (const char* wrong : {"0", "-2", "2.5", "gpus", "", "2x"}) {
     CHECK_THROWS_AS(count_workers(wrong, std::nullopt), mdl::UsageError);
   }
+  CHECK_THROWS_WITH(count_workers("xpu", std::nullopt), Catch::Contains("xpu") && Catch::Contains("Intel"));
 }
 
 TEST_CASE("no visible GPU is an error that says what to do, and auto takes the CPUs then") {

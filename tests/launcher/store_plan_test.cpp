@@ -37,6 +37,19 @@ TEST_CASE("a static rendezvous takes its address and port from the command line"
   CHECK_THROWS_WITH(plan_store(options, "fresh"), Catch::Contains("node3") && Catch::Contains("port"));
 }
 
+TEST_CASE("the address that is given for this node is what its workers are told") {
+  LaunchOptions options;
+  options.local_addr = "10.1.2.3";
+  for (const char* backend : {"static", "c10d"}) {
+    options.rdzv_backend = backend;
+    const StorePlan plan = plan_store(options, "fresh");
+    CHECK(plan.master_addr == "10.1.2.3");
+    CHECK_FALSE(plan.loopback_only);
+  }
+  options.nnodes = {2, 2};
+  CHECK(plan_store(options, "fresh").c10d.value().local_addr == "10.1.2.3");
+}
+
 TEST_CASE("etcd is a clear error") {
   LaunchOptions options;
   options.rdzv_backend = "etcd-v2";

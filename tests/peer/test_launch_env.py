@@ -55,6 +55,7 @@ def without_random_parts(fact):
     (["--standalone"], {}),
     (["--nproc_per_node=2", "--max-restarts=3", "--role", "trainer"], {"OMP_NUM_THREADS": 3, "TORCH_NCCL_ASYNC_ERROR_HANDLING": 0}),
     (["--nnodes", "1", "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", "--rdzv-id", "11111111-2222-4333-8444-555555555555"], {}),
+    (["--standalone", "--nproc-per-node", "2"], {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": 1}),
     ([], {"PET_NPROC_PER_NODE": 2, "PET_STANDALONE": 1, "PET_MAX_RESTARTS": 1, "RANK": 77, "MASTER_ADDR": "elsewhere"}),
 ])
 def test_workers_get_torchruns_environment(options, extra, facts_of):

@@ -106,6 +106,11 @@ def test_workers_use_the_launchers_store(script):
     assert results(launch("--standalone", "--nproc-per-node", "2", script(STORE_USER))) == ["RESULT True"] * 2
 
 
+def test_workers_bring_a_store_of_their_own_when_the_launchers_is_not_to_be_shared(script):
+    done = launch("--standalone", "--nproc-per-node", "2", script(STORE_USER), env=environment(TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1))
+    assert results(done) == ["RESULT True"] * 2
+
+
 def test_a_module_runs_with_m(script, tmp_path):
     script("import sys, os\nprint('RESULT', __name__, os.environ['RANK'], sys.argv[1:])", "some_module.py")
     done = launch("--standalone", "-m", "some_module", "--flag", env=environment(PYTHONPATH=tmp_path))

@@ -1,0 +1,62 @@
+"""How a job ends on all its nodes."""
+
+import contextlib
+import signal
+import subprocess
+
+
+@contextlib.contextmanager
+def store_on(host, bin_dir):
+    """A store that no agent hosts; yields (its process, its endpoint)."""
+    process = subprocess.Popen(host.command([bin_dir / "store_server_probe", "any"]), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process, f"{host.address}:{int(process.stdout.readline())}"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_finished_job_closes_its_rendezvous(job, bin_dir):
+    with store_on(job.hosts[2], bin_dir) as (_, job.endpoint):
+        for number in (0, 1):
+            job.start(number, "2")
+        for worker in job.stage.wait_for_world(2):
+            worker.succeed()
+        assert job.wait() == [0, 0]
+        job.wait_for_state("closed", lambda state: state["closed"])
+        late = job.start(0, "2")
+        assert late.wait(15)
+        late.wait_for_line("the job has ended", 1)
+        assert len(job.stage.history) == 2
+
+
+def test_a_failed_job_closes_its_rendezvous_too(job, bin_dir):
+    with store_on(job.hosts[2], bin_dir) as (_, job.endpoint):
+        for number in (0, 1):
+            job.start(number, "2")
+        job.stage.wait_for_world(2)[0].fail(1, "no luck")
+        assert all(job.wait())
+        job.wait_for_state("closed", lambda state: state["closed"])
+
+
+def test_an_agent_that_is_ended_by_a_signal_leaves_the_rendezvous_open(job, bin_dir):
+    with store_on(job.hosts[2], bin_dir) as (_, job.endpoint):
+        for number in (0, 1):
+            job.start(number, "1:2")
+        before = job.stage.wait_for_world(2)
+        job.agents[1].signal(signal.SIGTERM)
+        after = job.stage.wait_for_world(1, after=before)
+        job.wait_for_state("one node", lambda state: len(state["participants"]) == 1 and not state["closed"])
+        after[0].succeed()
+        assert job.wait()[0] == 0
+
+
+def test_a_node_that_is_done_ends_well_when_the_store_is_lost_while_it_waits_for_the_others(job):
+    for number in (0, 1):
+        job.start(number, "2", conf="read_timeout=4")
+    world = job.stage.wait_for_world(2)
+    done = next(worker for worker in world if worker.host == "node1")
+    done.succeed()
+    job.stage.wait_for_end([done])
+    job.agents[0].kill()
+    assert job.wait() == [-9, 0]

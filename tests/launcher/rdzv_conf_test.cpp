@@ -1,0 +1,148 @@
+// --rdzv-conf: what its keys do to the plan of a rendezvous. The claims are those of PyTorch's dynamic_rendezvous_test,
+// c10d_rendezvous_backend_test and utils_test about the same settings (docs/torchrun.md).
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "common/error.hpp"
+#include "launcher/store_plan.hpp"
+
+using namespace mdl;
+using namespace mdl::launcher;
+using namespace std::chrono_literals;
+using Catch::Contains;
+
+namespace {
+
+LaunchOptions two_nodes(const std::string& conf) {
+  LaunchOptions options;
+  options.rdzv_backend = "c10d";
+  options.rdzv_endpoint = "node7";
+  options.rdzv_id = "job";
+  options.nnodes = {1, 2};
+  options.rdzv_conf = conf;
+  return options;
+}
+
+C10dJob job_of(const std::string& conf) {
+  const StorePlan plan = plan_store(two_nodes(conf), "");
+  REQUIRE(plan.c10d);
+  return *plan.c10d;
+}
+
+std::string error_of(const LaunchOptions& options) {
+  try {
+    plan_store(options, "");
+  } catch (const UsageError& error) {
+    CHECK(error.exit_code() == 2);
+    return error.what();
+  }
+  return "no error";
+}
+
+std::string error_of(const std::string& conf) {
+  return error_of(two_nodes(conf));
+}
+
+}  // namespace
+
+TEST_CASE("the times of a rendezvous have torchrun's defaults") {
+  const C10dJob job = job_of("");
+  CHECK(job.settings.join_timeout == 600s);
+  CHECK(job.settings.last_call_timeout == 30s);
+  CHECK(job.settings.close_timeout == 30s);
+  CHECK(job.settings.keep_alive_interval == 5s);
+  CHECK(job.settings.keep_alive_max_attempt == 3);
+  CHECK(job.read_timeout == 60s);
+  CHECK(job.endpoint.port == 29400);
+  CHECK_FALSE(job.is_host);
+  CHECK(job.settings.min_nodes == 1);
+  CHECK(job.settings.max_nodes == 2);
+}
+
+TEST_CASE("each time of --rdzv-conf arrives where it counts, and blanks around keys and values do not") {
+  const C10dJob job = job_of(
+      " join_timeout=1, last_call_timeout = 2,close_timeout =3,keep_alive_interval= 4 ,keep_alive_max_attempt=5,"
+      "read_timeout=6");
+  CHECK(job.settings.join_timeout == 1s);
+  CHECK(job.settings.last_call_timeout == 2s);
+  CHECK(job.settings.close_timeout == 3s);
+  CHECK(job.settings.keep_alive_interval == 4s);
+  CHECK(job.settings.keep_alive_max_attempt == 5);
+  CHECK(job.read_timeout == 6s);
+}
+
+TEST_CASE("a number of --rdzv-conf that is not a whole one above 0 is an error that quotes it") {
+  for (const char* key : {"join_timeout", "last_call_timeout", "close_timeout", "heartbeat_timeout",
+                          "keep_alive_interval", "keep_alive_max_attempt", "read_timeout"}) {
+    for (const char* value : {"0", "-10", "1.5", "soon", "5s", "99999999999999999999"}) {
+      CHECK_THAT(error_of(std::string(key) + "=" + value), Contains(key) && Contains(value));
+    }
+  }
+}
+
+TEST_CASE("is_host takes all of torchrun's words for yes and no in any case, and no other") {
+  for (const char* yes : {"1", "true", "True", "TRUE", "t", "yes", "Yes", "y", "Y"}) {
+    CHECK(job_of(std::string("is_host=") + yes).is_host == true);
+  }
+  for (const char* no : {"0", "false", "False", "FALSE", "f", "no", "NO", "n", "N"}) {
+    CHECK(job_of(std::string("is_host=") + no).is_host == false);
+  }
+  for (const char* other : {"01", "ye", "Truee", "2", "-1", "on"}) {
+    CHECK_THAT(error_of(std::string("is_host=") + other), Contains("is_host") && Contains(other));
+  }
+}
+
+TEST_CASE("the store is tcp, and another store_type is an error") {
+  CHECK(job_of("store_type=tcp").endpoint.host == "node7");
+  CHECK(job_of("store_type=TCP").endpoint.host == "node7");  // torchrun does not look at the case
+  CHECK_THAT(error_of("store_type=file"), Contains("store_type=file") && Contains("tcp"));
+  CHECK_THAT(error_of("store_type=dummy"), Contains("store_type=dummy") && Contains("tcp"));
+}
+
+TEST_CASE("what is not KEY=VALUE is an error, nothing at all is fine, and only the first = divides") {
+  for (const char* wrong : {"timeout=1,", "timeout=1,,rank=2", "timeout", "timeout=", "=1", "timeout= "}) {
+    CHECK_THAT(error_of(wrong), Contains("KEY=VALUE"));
+  }
+  CHECK(job_of("").run_id == "job");
+  CHECK_THAT(error_of("store_type=a/b=c"), Contains("store_type=a/b=c"));
+}
+
+TEST_CASE("a key that torchrun does not have is an error that lists those it has") {
+  CHECK_THAT(error_of("join_timout=3"), Contains("join_timout") && Contains("join_timeout") && Contains("is_host"));
+  LaunchOptions alone = two_nodes("join_timout=3");
+  alone.nnodes = {1, 1};
+  CHECK_THAT(error_of(alone), Contains("join_timout"));
+  alone.rdzv_conf = "join_timeout=0";
+  CHECK_THAT(error_of(alone), Contains("join_timeout"));
+  alone.rdzv_conf = "";
+  alone.rdzv_endpoint = "node7:what";
+  CHECK_THAT(error_of(alone), Contains("node7:what"));
+}
+
+TEST_CASE("a static rendezvous waits 900 s for its nodes, or as long as timeout says") {
+  LaunchOptions options;
+  options.nnodes = {2, 2};
+  CHECK(plan_store(options, "").timeout == 900s);
+  options.rdzv_conf = "timeout=7";
+  CHECK(plan_store(options, "").timeout == 7s);
+  for (const char* wrong : {"0", "-1", "1.5", "long"}) {
+    options.rdzv_conf = std::string("timeout=") + wrong;
+    CHECK_THAT(error_of(options), Contains("timeout") && Contains(wrong));
+  }
+}
+
+TEST_CASE("a static rendezvous may be at an IPv6 address, and needs a port and a node rank that exists") {
+  LaunchOptions options;
+  options.nnodes = {2, 2};
+  options.rdzv_endpoint = "[2001:db8::7]:2345";
+  const StorePlan plan = plan_store(options, "");
+  CHECK(plan.master_addr == "2001:db8::7");
+  CHECK(plan.port == 2345);
+  for (const char* wrong : {"[2001:db8::7]", "2001:db8::7", "node7", "node7:", "node7:0", "node7:65536", "node7:x"}) {
+    options.rdzv_endpoint = wrong;
+    CHECK_THAT(error_of(options), Contains(wrong));
+  }
+  options.rdzv_endpoint = "node7:1";
+  options.node_rank = 2;
+  CHECK_THAT(error_of(options), Contains("--node-rank 2"));
+}

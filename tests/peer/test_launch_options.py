@@ -1,0 +1,119 @@
+"""Options whose effect only shows when the program runs; the real torchrun beside ours where the outcome can be compared."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from launching import MDL_LAUNCH, TORCHRUN, environment, launch, pids_in, running
+
+SHOW = ["--no-python", "/bin/sh", "-c"]
+
+
+def torchruns_options():
+    """The long names in `torchrun --help`."""
+    said = launch("--help", launcher=TORCHRUN).stdout
+    rows = re.findall(r"^  (-.*)", said, re.MULTILINE)
+    return sorted({name for row in rows for name in re.findall(r"(?:^|, )(--[a-z][a-z-]+)(?![a-z_-])", row)})
+
+
+def test_every_option_in_torchruns_help_is_in_ours():
+    theirs = torchruns_options()
+    assert {"--nnodes", "--tee", "--shutdown-timeout", "--print-completion"} <= set(theirs)
+    ours = launch("--help").stdout
+    unknown = [name for name in theirs if not re.search(rf"{name}\b", ours)]
+    # Refused by name, because it loads Python (see test_what_only_python_can_do_is_refused).
+    assert set(unknown) <= {"--logs-specs", "--numa-binding"}
+
+
+@pytest.mark.parametrize("options", [["--logs-specs", "mine"], ["--rdzv-backend", "etcd"], ["--nproc-per-node", "xpu"]])
+def test_what_only_python_can_do_is_refused(options):
+    done = launch(*options, *SHOW, "echo ran")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert options[0] in done.stderr
+
+
+def test_every_option_may_come_from_its_variable():
+    variables = {"PET_NNODES": "1", "PET_NPROC_PER_NODE": "2", "PET_MAX_RESTARTS": "4", "PET_ROLE": "actor", "PET_NO_PYTHON": "1",
+                 "PET_MASTER_PORT": "0", "PET_STANDALONE": "1", "PET_MONITOR_INTERVAL": "0.5", "PET_SIGNALS_TO_HANDLE": "SIGTERM"}
+    show = "echo $RANK/$WORLD_SIZE $TORCHELASTIC_MAX_RESTARTS $ROLE_NAME $TORCHELASTIC_SIGNALS_TO_HANDLE"
+    ours, theirs = (launch("/bin/sh", "-c", show, launcher=launcher, env=environment(**variables)) for launcher in (MDL_LAUNCH, TORCHRUN))
+    assert sorted(ours.stdout.splitlines()) == sorted(theirs.stdout.splitlines()) == ["0/2 4 actor SIGTERM", "1/2 4 actor SIGTERM"]
+
+
+def test_the_end_of_a_worker_is_seen_at_once_whatever_the_monitor_interval():
+    started = time.monotonic()
+    done = launch("--standalone", "--monitor-interval", "600", *SHOW, "exit 3")
+    assert done.returncode == 1
+    assert time.monotonic() - started < 60
+
+
+def test_only_the_signals_to_handle_are_passed_on(tmp_path):
+    script = """
+        trap 'echo told; exit 0' USR1 TERM
+        echo $$$$ >> "$1"
+        while :; do sleep 0.01; done
+    """
+    for launcher_program in (MDL_LAUNCH, TORCHRUN):
+        pids = tmp_path / f"pids of {launcher_program.name}"
+        options = ["--standalone", "--signals-to-handle", "SIGUSR1", *SHOW, script, "sh", pids]
+        with running(*options, launcher=launcher_program) as launcher:
+            pids_in(pids, 1)
+            launcher.send_signal(signal.SIGUSR1)
+            output, _ = launcher.communicate(timeout=60)
+        assert (launcher.returncode, output) == (1, "told\n")
+
+
+def test_the_address_that_is_given_for_this_node_becomes_the_masters():
+    options = ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", "--local-addr", "127.0.0.9", *SHOW, "echo $MASTER_ADDR"]
+    ours, theirs = (launch(*options, launcher=launcher) for launcher in (MDL_LAUNCH, TORCHRUN))
+    assert ours.stdout == theirs.stdout == "127.0.0.9\n"
+
+
+def test_a_node_rank_without_static_is_ignored_with_a_warning():
+    options = ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", "--node-rank", "3", *SHOW, "echo $GROUP_RANK"]
+    ours, theirs = (launch(*options, launcher=launcher) for launcher in (MDL_LAUNCH, TORCHRUN))
+    assert ours.stdout == theirs.stdout == "0\n"
+    for done in (ours, theirs):
+        assert re.search("node.rank", done.stderr)
+
+
+def test_a_negative_node_rank_and_a_port_that_is_none_are_errors():
+    for options, word in [(["--node-rank=-1"], "--node-rank"), (["--master-port", "70000"], "--master-port"),
+                          (["--rdzv-endpoint", "[::1]"], "--rdzv-endpoint [::1]")]:
+        done = launch("--nnodes", "2", *options, *SHOW, "true")
+        assert done.returncode == 2 and word in done.stderr
+
+
+def test_the_local_rank_can_be_an_argument_as_with_torch_distributed_launch(tmp_path):
+    script = tmp_path / "show.py"
+    script.write_text("import os, sys; os.write(1, f'{os.environ[\"RANK\"]} {sys.argv[1:]}\\n'.encode())")
+    ours = launch("--standalone", "--nproc-per-node", "2", script, "--local-rank=${local_rank}", "--flag")
+    theirs = launch("-m", "torch.distributed.launch", "--standalone", "--nproc-per-node", "2", script, "--flag", launcher=sys.executable)
+    assert sorted(ours.stdout.splitlines()) == sorted(theirs.stdout.splitlines())
+    assert "0 ['--local-rank=0', '--flag']" in ours.stdout.splitlines()
+
+
+def test_bash_completes_options_from_the_script_that_is_printed(tmp_path):
+    script = launch("--print-completion", "bash").stdout
+    ask = 'COMP_WORDS=(mdl-launch "$1"); COMP_CWORD=1; _mdl_launch; printf "%s\\n" "${COMPREPLY[@]}"'
+    for begun, expected in [("--rdzv-e", ["--rdzv-endpoint"]), ("--master", ["--master-addr", "--master-port"])]:
+        done = subprocess.run(["bash", "-c", f"{script}\n{ask}", "bash", begun], capture_output=True, text=True)
+        assert (sorted(done.stdout.split()), done.stderr) == (expected, "")
+
+
+@pytest.mark.parametrize("shell", ["zsh", "tcsh"])
+def test_the_other_shells_can_read_what_is_printed_for_them(shell, tmp_path):
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not installed")
+    script = tmp_path / "completion"
+    script.write_text(launch("--print-completion", shell).stdout)
+    options = ["-fc", f"autoload -U compinit; compinit -D -u; compdef _x mdl-launch; zsh -n {script}"] if shell == "zsh" else \
+        ["-fc", f"source {script}; complete mdl-launch"]
+    done = subprocess.run([shell, *options], capture_output=True, text=True, env={**os.environ, "HOME": str(tmp_path)})
+    assert done.returncode == 0 and not done.stderr
