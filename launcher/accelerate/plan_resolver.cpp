@@ -302,7 +302,8 @@ class Resolver {
 
   void warn_of_ignored_keys() {
     if (!config_) return;
-    if (plan_.kind == LaunchPlan::Kind::multi && config_->rdzv_backend != options_.rdzv_backend) {
+    bool left_at_default = options_.rdzv_backend == LaunchOptions().rdzv_backend;
+    if (plan_.kind == LaunchPlan::Kind::multi && config_->rdzv_backend != options_.rdzv_backend && left_at_default) {
       plan_.warnings.push_back(
           str_cat(config_->place_of("rdzv_backend"), ": rdzv_backend: ", config_->rdzv_backend,
                   " has no effect, as in accelerate 1.15, which takes it from the command line only. If you mean it: "

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
@@ -139,6 +140,36 @@ def test_the_command_that_the_sbatch_file_mentions_finds_its_rank(mdl_launch):
     assert json.loads(done.stdout)["launch"]["node_rank"] == 1
     done = mdl_launch("launch", "--config-file", fixture, "--machine-rank", "auto", "--dry-run", "x")
     assert done.returncode == 2 and "SLURM_NODEID" in done.stderr and "JOB_COMPLETION_INDEX" in done.stderr
+
+
+@pytest.mark.parametrize("source, words", [
+    (lambda rank: {"SLURM_NODEID": str(rank)}, []),
+    (lambda rank: {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": f"job-{rank}"}, []),
+    (lambda rank: {}, ["--rdzv_backend", "c10d"]),
+], ids=["Slurm", "Kubernetes", "c10d"])
+def test_two_machines_start_from_one_file_and_find_their_ranks(source, words, bin_dir, tmp_path):
+    fixture = (Path(__file__).resolve().parents[1] / "fixtures" / "accelerate" / "multi_node.yaml").read_text()
+    with socket.socket() as any_port:
+        any_port.bind(("127.0.0.1", 0))
+        port = any_port.getsockname()[1]
+    for old, new in [("use_cpu: false", "use_cpu: true"), ("10.0.0.1", "127.0.0.1"), ("29500", str(port)), ("num_processes: 8", "num_processes: 4")]:
+        assert old in fixture
+        fixture = fixture.replace(old, new)
+    path = tmp_path / "conf.yaml"
+    path.write_text(fixture)
+    program = tmp_path / "show.sh"
+    program.write_text('#!/bin/sh\necho "$RANK of $WORLD_SIZE: $LOCAL_RANK of machine $GROUP_RANK"\n')
+    program.chmod(0o755)
+    machines = [subprocess.Popen([bin_dir / "mdl-launch", "launch", "--config-file", path, "--machine-rank", "auto", *words, "--no-python", program],
+                                 env=clean_environment() | source(rank), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                for rank in (0, 1)]
+    said = [machine.communicate(timeout=100) for machine in machines]
+    assert [machine.returncode for machine in machines] == [0, 0], said
+    lines = [sorted(output.splitlines()) for output, _ in said]
+    assert sorted(lines[0] + lines[1]) == [f"{rank} of 4: {rank % 2} of machine {rank // 2}" for rank in range(4)]
+    if not words:
+        assert lines[1][0].startswith("2 of 4")
+    assert "no effect" not in said[0][1] + said[1][1]
 
 
 def test_the_systemd_unit_is_valid():
