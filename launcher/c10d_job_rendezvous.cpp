@@ -16,9 +16,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kOthersTimeout{300'000};  // torchrun's exit_barrier_timeout
-// How often a node looks whether its round goes on; less often the more there are, because all of them look.
-constexpr milliseconds kWatchInterval{100};
-constexpr milliseconds kWatchIntervalPerNode{5};
 // Losses of the store in a row that are taken for restarts of its host.
 constexpr int kMostLosses = 5;
 
@@ -112,8 +109,7 @@ class C10dJobRendezvous : public JobRendezvous {
   void start_watch() {
     state_ = RoundState::goes_on;
     watching_ = true;
-    const milliseconds interval = std::max(kWatchInterval, kWatchIntervalPerNode * round_.nodes);
-    asio::co_spawn(io_, rendezvous_->watch(interval), [this](std::exception_ptr error, RoundEvent event) {
+    asio::co_spawn(io_, rendezvous_->watch(), [this](std::exception_ptr error, RoundEvent event) {
       watching_ = false;
       if (error || event == RoundEvent::nodes_waiting || event == RoundEvent::node_lost ||
           event == RoundEvent::dropped) {

@@ -12,6 +12,7 @@ class RendezvousError : public Error {
   enum class Reason {
     timed_out,  ///< not enough nodes in time
     closed,     ///< the job has ended
+    refused,    ///< this node was started with other settings than the others
     left_out,   ///< the job has ended well; this node was a spare one and was never needed. No failure.
   };
 

@@ -28,9 +28,7 @@ class Step {
  public:
   Step(RendezvousState state, const NodeDesc& self, const RendezvousMoment& now,
        std::chrono::steady_clock::time_point deadline, const RendezvousSettings& settings)
-      : state_(std::move(state)), self_(self), now_(now), deadline_(deadline), settings_(settings) {
-    drop_dead_nodes(state_, now_.utc, settings_);
-  }
+      : state_(std::move(state)), self_(self), now_(now), deadline_(deadline), settings_(settings) {}
 
   RendezvousStep join() {
     if (state_.closed) return just(is_spare() ? RendezvousAction::left_out : RendezvousAction::closed);
@@ -170,6 +168,13 @@ void drop_dead_nodes(RendezvousState& state, RendezvousTime now, const Rendezvou
 }
 
 RendezvousStep rendezvous_step(RendezvousState state, const NodeDesc& self, RendezvousWish wish,
+                               const RendezvousMoment& now, std::chrono::steady_clock::time_point deadline,
+                               const RendezvousSettings& settings) {
+  drop_dead_nodes(state, now.utc, settings);
+  return rendezvous_rule(std::move(state), self, wish, now, deadline, settings);
+}
+
+RendezvousStep rendezvous_rule(RendezvousState state, const NodeDesc& self, RendezvousWish wish,
                                const RendezvousMoment& now, std::chrono::steady_clock::time_point deadline,
                                const RendezvousSettings& settings) {
   Step step(std::move(state), self, now, deadline, settings);

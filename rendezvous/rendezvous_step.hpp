@@ -73,6 +73,12 @@ RendezvousStep rendezvous_step(RendezvousState state, const NodeDesc& self, Rend
                                const RendezvousMoment& now, std::chrono::steady_clock::time_point deadline,
                                const RendezvousSettings& settings);
 
+/// The same decision about a state from which the dead nodes have been dropped already, by one who decides for many
+/// nodes in a row.
+RendezvousStep rendezvous_rule(RendezvousState state, const NodeDesc& self, RendezvousWish wish,
+                               const RendezvousMoment& now, std::chrono::steady_clock::time_point deadline,
+                               const RendezvousSettings& settings);
+
 /// Drops the nodes without heartbeats, as rendezvous_step() does before anything else.
 void drop_dead_nodes(RendezvousState& state, RendezvousTime now, const RendezvousSettings& settings);
 

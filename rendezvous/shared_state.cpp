@@ -5,13 +5,10 @@
 #include "common/str_cat.hpp"
 
 namespace mdl {
-namespace {
 
 std::string state_key(const std::string& run_id) {
-  return str_cat("torch.rendezvous.", run_id);
+  return str_cat(kStateKeyPrefix, run_id);
 }
-
-}  // namespace
 
 std::string round_prefix(const std::string& run_id, std::int64_t round) {
   return str_cat(state_key(run_id), ".", round, "/");

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "rendezvous/asio.hpp"
 #include "rendezvous/rendezvous_state.hpp"
@@ -32,6 +34,10 @@ class SharedRendezvousState {
   RendezvousState state_;
 };
 
+inline constexpr std::string_view kStateKeyPrefix = "torch.rendezvous.";
+
+/// "torch.rendezvous.JOB": where the state of a job's rendezvous lies.
+std::string state_key(const std::string& run_id);
 /// "torch.rendezvous.JOB.ROUND/": what the keys of a round begin with.
 std::string round_prefix(const std::string& run_id, std::int64_t round);
 

@@ -23,11 +23,6 @@ std::string byte(wire::WaitReply reply) {
   return std::string(1, static_cast<char>(reply));
 }
 
-StoreReply value_reply(ClientId to, StoreValue value) {
-  std::string length = number_bytes(value ? static_cast<std::int64_t>(value->size()) : 0);
-  return {to, std::move(length), std::move(value)};
-}
-
 std::shared_ptr<std::string> make_value(std::string bytes) {
   return std::make_shared<std::string>(std::move(bytes));
 }
@@ -51,6 +46,11 @@ std::string not_a_number(const char* operation, const std::string& key) {
 }
 
 }  // namespace
+
+StoreReply value_reply(ClientId to, StoreValue value) {
+  std::string length = number_bytes(value ? static_cast<std::int64_t>(value->size()) : 0);
+  return {to, std::move(length), std::move(value)};
+}
 
 std::string stored_key(std::string_view user_key) {
   return str_cat("/", user_key);

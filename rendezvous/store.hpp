@@ -28,6 +28,9 @@ struct StoreReply {
   StoreValue value{};
 };
 
+/// A value as the answer to a client: its length and its bytes; of null, the length 0.
+StoreReply value_reply(ClientId to, StoreValue value);
+
 /// Joins what torch's clients do to keys: a user's key "a" is stored, and waited for, as "/a".
 std::string stored_key(std::string_view user_key);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <random>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -84,6 +85,20 @@ asio::awaitable<std::string> StoreConnection::open(Milliseconds timeout) {
   co_return last;
 }
 
+asio::awaitable<void> StoreConnection::introduce() {
+  const std::uint32_t nonce = std::random_device{}();
+  co_await send(wire::encode_handshake(nonce));
+  const std::uint32_t answer = co_await receive_u32();
+  if (answer != nonce) fail("it does not answer as a TCPStore server");
+}
+
+void StoreConnection::interrupt() {
+  if (!interrupt_) return;
+  interrupt_->passed = true;
+  error_code ignored;
+  socket_.cancel(ignored);
+}
+
 asio::awaitable<void> StoreConnection::send(std::string bytes) {
   error_code error;
   co_await asio::async_write(socket_, asio::buffer(bytes), asio::redirect_error(asio::use_awaitable, error));
@@ -102,7 +117,8 @@ asio::awaitable<bool> StoreConnection::wait_for_bytes(std::size_t count) {
     error_code error;
     end_ += co_await socket_.async_read_some(asio::buffer(buffer_) + end_,
                                              asio::redirect_error(asio::use_awaitable, error));
-    if (error && error != asio::error::operation_aborted) fail(reason(error));
+    const bool closed = !socket_.is_open();
+    if (error && (closed || error != asio::error::operation_aborted)) fail(reason(error));
   }
   co_return true;
 }
@@ -144,6 +160,11 @@ asio::awaitable<std::string> StoreConnection::receive_string() {
     begin_ += part;
   }
   co_return text;
+}
+
+void StoreConnection::close() {
+  error_code ignored;
+  socket_.close(ignored);
 }
 
 void StoreConnection::fail(const std::string& why) {

@@ -41,6 +41,12 @@ class StoreConnection {
   /// Connects to the first address of the server that accepts. Empty, or why none did.
   asio::awaitable<std::string> open(Milliseconds timeout);
 
+  /// Says, as a TCPStore client does first, who it is, and makes sure that a TCPStore server answers.
+  asio::awaitable<void> introduce();
+
+  /// Ends a wait_for_bytes() that goes on as its deadline would.
+  void interrupt();
+
   asio::awaitable<void> send(std::string bytes);
   /// Waits until `count` bytes (at most kReadBytes) can be received at once. False when the deadline passes first;
   /// nothing is lost then.
@@ -51,6 +57,8 @@ class StoreConnection {
   /// A length and so many bytes.
   asio::awaitable<std::string> receive_string();
 
+  /// Closes the connection: what waits for it fails.
+  void close();
   /// Closes the connection and throws StoreConnectionError with this reason.
   [[noreturn]] void fail(const std::string& reason);
   /// The reason of the last failure.

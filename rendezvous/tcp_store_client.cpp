@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <random>
 #include <stdexcept>
 
 #include "common/str_cat.hpp"
@@ -17,10 +16,6 @@ using wire::Query;
 using wire::QueryType;
 using Milliseconds = TcpStoreClient::Milliseconds;
 using Clock = std::chrono::steady_clock;
-
-std::uint32_t random_nonce() {
-  return std::random_device{}();
-}
 
 std::vector<std::string> stored_keys(std::vector<std::string> keys) {
   for (std::string& key : keys) key = stored_key(key);
@@ -73,9 +68,11 @@ std::string name_keys(const std::vector<std::string>& keys) {
 /// One request after the other on a StoreConnection.
 class TcpStoreClient::Impl {
  public:
-  Impl(asio::any_io_executor executor, Endpoint server) : connection_(std::move(executor), std::move(server)) {}
+  Impl(asio::any_io_executor executor, Endpoint server)
+      : owned_(std::make_unique<StoreConnection>(std::move(executor), std::move(server))), connection_(*owned_) {}
 
   StoreConnection& connection() { return connection_; }
+  std::unique_ptr<StoreConnection> release() { return std::move(owned_); }
 
   /// Marks the connection as in use for as long as it lives.
   class Operation {
@@ -152,12 +149,6 @@ class TcpStoreClient::Impl {
     co_return strings;
   }
 
-  asio::awaitable<void> introduce() {
-    const std::uint32_t nonce = random_nonce();
-    co_await connection_.send(wire::encode_handshake(nonce));
-    if (co_await connection_.receive_u32() != nonce) connection_.fail("it does not answer as a TCPStore server");
-  }
-
  private:
   bool wait_reply(std::uint8_t byte, wire::WaitReply expected) {
     if (byte != static_cast<std::uint8_t>(expected)) {
@@ -166,7 +157,8 @@ class TcpStoreClient::Impl {
     return true;
   }
 
-  StoreConnection connection_;
+  std::unique_ptr<StoreConnection> owned_;
+  StoreConnection& connection_;
   bool busy_ = false;
 };
 
@@ -188,7 +180,7 @@ asio::awaitable<std::pair<std::optional<Client>, std::string>> Client::try_conne
     result.second = co_await impl->connection().open(timeout);
     if (result.second.empty()) {
       const auto deadline = impl->connection().deadline(remaining(until));
-      co_await impl->introduce();
+      co_await impl->connection().introduce();
       result.first = Client(impl);
     }
   } catch (const StoreConnectionError& error) {
@@ -216,6 +208,15 @@ asio::awaitable<Client> Client::connect(Endpoint server, Milliseconds timeout) {
       str_cat("cannot reach the store at ", to_string(server), " after ", tried.count(), " s (", reason, ")"),
       "Check that the address is right, that the process which hosts the store runs there, and that "
       "no firewall is between.");
+}
+
+std::unique_ptr<StoreConnection> Client::release() {
+  const auto impl = std::move(impl_);
+  return impl->release();
+}
+
+void Client::abort() {
+  if (impl_) impl_->connection().close();
 }
 
 std::string Client::local_address() const {

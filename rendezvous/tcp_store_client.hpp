@@ -14,6 +14,8 @@
 
 namespace mdl {
 
+class StoreConnection;
+
 /// The connection to the store is gone: the server ended, the network broke, or what came back was no answer. What was
 /// asked may or may not have been done. The client that threw it is of no further use; connect a new one.
 class StoreConnectionError : public Error {
@@ -49,6 +51,11 @@ class TcpStoreClient {
   TcpStoreClient(TcpStoreClient&&) noexcept;
   TcpStoreClient& operator=(TcpStoreClient&&) noexcept;
   ~TcpStoreClient();
+
+  /// The connection itself, introduced and idle; this is connected to nothing then.
+  std::unique_ptr<StoreConnection> release();
+  /// Closes the connection: the operation under way, if there is one, throws StoreConnectionError.
+  void abort();
 
   /// This end's address as the server sees it (without a translation in between): the address at which hosts that reach
   /// the server can reach this one.

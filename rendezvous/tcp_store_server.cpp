@@ -32,6 +32,12 @@ constexpr std::chrono::hours kLongestWait{24 * 365 * 10};
 /// The query of the process itself, which no client ever sends.
 constexpr ClientId kNobody = 0;
 
+bool may_change(wire::QueryType type) {
+  using wire::QueryType;
+  return type == QueryType::set || type == QueryType::compare_set || type == QueryType::add ||
+         type == QueryType::append || type == QueryType::delete_key;
+}
+
 }  // namespace
 
 class TcpStoreServer::Impl final : public TcpStoreSession::Owner, public std::enable_shared_from_this<Impl> {
@@ -61,15 +67,33 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner, public std::en
   }
 
   std::string handle(ClientId from, wire::Query query) override {
+    const bool is_call = extension_ && query.type == wire::QueryType::compare_set && query.key == call_key_;
+    if (is_call) return extension_->called(from, query.value);
+    const bool touches = extension_ && may_change(query.type) && query.key.starts_with(watched_prefix_);
+    const std::string key = touches ? query.key : std::string();
     std::vector<StoreReply> replies;
     std::string complaint = state_.apply(from, std::move(query), replies);
     deliver(from, replies);
+    if (touches) extension_->touched(key.substr(stored_key({}).size()));
     return complaint;
   }
 
   void closed(ClientId client) override {
     state_.forget(client);
     sessions_.erase(client);
+    if (extension_) extension_->left(client);
+  }
+
+  void extend(StoreExtension* extension, std::string_view key, std::string_view watched_prefix) {
+    extension_ = extension;
+    call_key_ = stored_key(key);
+    watched_prefix_ = stored_key(watched_prefix);
+  }
+
+  void answer(ClientId to, std::string text) {
+    std::vector<StoreReply> replies;
+    replies.push_back(value_reply(to, std::make_shared<const std::string>(std::move(text))));
+    deliver(kNobody, replies);
   }
 
   asio::mutable_buffer read_buffer() override { return asio::buffer(read_buffer_); }
@@ -198,6 +222,9 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner, public std::en
   std::unordered_map<ClientId, Session> sessions_;
   std::unordered_map<ClientId, std::shared_ptr<LocalWait>> local_waits_;
   ClientId next_id_ = kNobody + 1;
+  StoreExtension* extension_ = nullptr;
+  std::string call_key_;
+  std::string watched_prefix_;
   bool stopped_ = false;
   std::array<char, 64 * 1024> read_buffer_{};
 };
@@ -221,6 +248,13 @@ void TcpStoreServer::stop() {
 }
 std::size_t TcpStoreServer::client_count() const {
   return impl_->client_count();
+}
+
+void TcpStoreServer::extend(StoreExtension* extension, std::string_view key, std::string_view watched_prefix) {
+  impl_->extend(extension, key, watched_prefix);
+}
+void TcpStoreServer::answer(std::uint64_t client, std::string answer) {
+  impl_->answer(client, std::move(answer));
 }
 
 void TcpStoreServer::set(std::string_view key, std::string_view value) {

@@ -42,6 +42,22 @@ struct TcpStoreServerOptions {
   std::chrono::milliseconds stall_timeout{60'000};
 };
 
+/// A part of the server's process that answers some clients itself. Called on the server's thread.
+class StoreExtension {
+ public:
+  /// A client has sent COMPARE_SET of the extension's key, with `request` as the desired value. Nothing is stored; the
+  /// client gets, in their order, what TcpStoreServer::answer() is given. Returns why the client must be closed, else
+  /// nothing.
+  virtual std::string called(std::uint64_t client, const std::string& request) = 0;
+  /// A client's connection has ended, whether it has called or not.
+  virtual void left(std::uint64_t client) = 0;
+  /// A client may have changed this key, which begins with the watched prefix.
+  virtual void touched(const std::string& key) = 0;
+
+ protected:
+  ~StoreExtension() = default;
+};
+
 /// The key-value store that PyTorch's TCPStore clients talk to (protocol of torch 2.15, see wire.hpp; what the
 /// operations mean, see store.hpp). It runs inside the caller's io_context and on its one thread: create it, call the
 /// members below, and destroy it there.
@@ -69,6 +85,12 @@ class TcpStoreServer {
   void stop();
   /// How many clients are connected now.
   std::size_t client_count() const;
+
+  /// Lets `extension` answer those who call `key`, and know of the keys that begin with `watched_prefix`. At most one;
+  /// it must outlive the server, or be taken back with null.
+  void extend(StoreExtension* extension, std::string_view key = {}, std::string_view watched_prefix = {});
+  /// Answers a client that has called; one that has gone meanwhile is left alone.
+  void answer(std::uint64_t client, std::string answer);
 
   // The store without a socket, for the process that hosts it. Keys are spelled as a client's user spells them ("a/b");
   // changes wake the clients that wait, exactly as if they had come from a client.

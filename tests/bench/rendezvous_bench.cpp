@@ -11,6 +11,7 @@
 #include "common/error.hpp"
 #include "latencies.hpp"
 #include "rendezvous/c10d_rendezvous.hpp"
+#include "rendezvous/rendezvous_host.hpp"
 #include "rendezvous/tcp_store_server.hpp"
 #include "stdin_end.hpp"
 
@@ -34,6 +35,7 @@ C10dJob job_of(std::uint16_t port, std::size_t agents, std::size_t index) {
 void host_rendezvous(std::uint16_t port) {
   asio::io_context io;
   TcpStoreServer server(io, ListenAddress::loopback(), port);
+  const RendezvousHost host(io, server, "bench");
   server.start();
   std::puts("ready");
   std::fflush(stdout);

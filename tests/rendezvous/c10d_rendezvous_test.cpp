@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "rendezvous/rendezvous_host.hpp"
 #include "rendezvous/shared_state.hpp"
 #include "rendezvous/tcp_store_server.hpp"
 #include "server_thread.hpp"
@@ -17,11 +18,16 @@ using Reason = RendezvousError::Reason;
 
 namespace {
 
+/// What hosts the store: one of torch's agents, where all contend for the state, or one of ours, that is called.
+enum class Host { torchs, ours };
+#define FOR_EITHER_HOST GENERATE(Host::torchs, Host::ours)
+
 /// A store and the agents of a job, all in the test's one loop. Agents are coroutines; the test is over when all have
 /// ended.
 class Agents {
  public:
-  explicit Agents(std::int64_t min_nodes, std::int64_t max_nodes) : server_(io_, ListenAddress::loopback(), 0) {
+  Agents(Host host, std::int64_t min_nodes, std::int64_t max_nodes) : server_(io_, ListenAddress::loopback(), 0) {
+    if (host == Host::ours) host_.emplace(io_, server_, "job");
     server_.start();
     job.run_id = "job";
     job.endpoint = Endpoint("127.0.0.1", server_.port());
@@ -58,6 +64,7 @@ class Agents {
 
   asio::io_context io_;
   TcpStoreServer server_;
+  std::optional<RendezvousHost> host_;
   int running_ = 0;
   std::exception_ptr failure_;
 };
@@ -84,7 +91,7 @@ asio::awaitable<Reason> failed_join(C10dRendezvous& rendezvous, std::string& mes
 }  // namespace
 
 TEST_CASE("nodes of a job get their ranks, their workers' ranks and the master, and leave together") {
-  Agents agents(3, 3);
+  Agents agents(FOR_EITHER_HOST, 3, 3);
   std::vector<RendezvousRound> rounds;
   std::vector<AssignedRanks> assigned;
   std::vector<Endpoint> masters;
@@ -124,7 +131,7 @@ TEST_CASE("nodes of a job get their ranks, their workers' ranks and the master, 
 }
 
 TEST_CASE("a node that joins later makes the others begin a round with it") {
-  Agents agents(2, 3);
+  Agents agents(FOR_EITHER_HOST, 2, 3);
   std::vector<RoundEvent> events;
   std::vector<RendezvousRound> second;
   bool late_started = false;
@@ -135,7 +142,7 @@ TEST_CASE("a node that joins later makes the others begin a round with it") {
     const RendezvousRound first = co_await rendezvous.next_round();
     CHECK(first.nodes == 2);
     if (!std::exchange(late_started, true)) agents.start(2, late);
-    events.push_back(co_await rendezvous.watch(10ms));
+    events.push_back(co_await rendezvous.watch());
     second.push_back(co_await rendezvous.next_round());
   };
   agents.start(0, early);
@@ -151,14 +158,14 @@ TEST_CASE("a node that joins later makes the others begin a round with it") {
 }
 
 TEST_CASE("when one node leaves, the others are told and the job goes on without it") {
-  Agents agents(1, 2);
+  Agents agents(FOR_EITHER_HOST, 1, 2);
   std::vector<RoundEvent> events;
   bool joined = false;
   agents.start(0, [&](C10dRendezvous& rendezvous) -> asio::awaitable<void> {
     RendezvousRound round = co_await rendezvous.next_round();
     CHECK(round.nodes == 2);
     joined = true;
-    events.push_back(co_await rendezvous.watch(10ms));
+    events.push_back(co_await rendezvous.watch());
     round = co_await rendezvous.next_round();
     CHECK(round.nodes == 1);
     CHECK(round.number == 1);
@@ -173,13 +180,13 @@ TEST_CASE("when one node leaves, the others are told and the job goes on without
 }
 
 TEST_CASE("a node without heartbeats is lost to the others") {
-  Agents agents(2, 2);
+  Agents agents(FOR_EITHER_HOST, 2, 2);
   agents.job.settings.keep_alive_interval = 40ms;
   RoundEvent event{};
   for (int id = 0; id < 2; ++id) {
     agents.start(id, [&, id](C10dRendezvous& rendezvous) -> asio::awaitable<void> {
       co_await rendezvous.next_round();
-      if (id == 0) event = co_await rendezvous.watch(10ms);  // the other does nothing more
+      if (id == 0) event = co_await rendezvous.watch();  // the other does nothing more
     });
   }
   agents.finish();
@@ -187,7 +194,7 @@ TEST_CASE("a node without heartbeats is lost to the others") {
 }
 
 TEST_CASE("closing ends the watch of the others and keeps newcomers out") {
-  Agents agents(2, 2);
+  Agents agents(FOR_EITHER_HOST, 2, 2);
   RoundEvent event{};
   Reason reason{};
   std::string message;
@@ -195,7 +202,7 @@ TEST_CASE("closing ends the watch of the others and keeps newcomers out") {
   agents.start(0, [&](C10dRendezvous& rendezvous) -> asio::awaitable<void> {
     co_await rendezvous.next_round();
     joined = true;
-    event = co_await rendezvous.watch(10ms);
+    event = co_await rendezvous.watch();
     reason = co_await failed_join(rendezvous, message);
   });
   agents.start(1, [&](C10dRendezvous& rendezvous) -> asio::awaitable<void> {
@@ -210,21 +217,21 @@ TEST_CASE("closing ends the watch of the others and keeps newcomers out") {
 }
 
 TEST_CASE("watching can be stopped") {
-  Agents agents(1, 1);
+  Agents agents(FOR_EITHER_HOST, 1, 1);
   RoundEvent event{};
   agents.start(0, [&](C10dRendezvous& rendezvous) -> asio::awaitable<void> {
     co_await rendezvous.next_round();
     const auto executor = co_await asio::this_coro::executor;
     asio::steady_timer timer(executor, 30ms);
     timer.async_wait([&](const boost::system::error_code&) { rendezvous.stop_watching(); });
-    event = co_await rendezvous.watch(std::chrono::hours(1));
+    event = co_await rendezvous.watch();
   });
   agents.finish();
   CHECK(event == RoundEvent::stopped);
 }
 
 TEST_CASE("too few nodes are an error that says how many there were") {
-  Agents agents(3, 3);
+  Agents agents(FOR_EITHER_HOST, 3, 3);
   agents.job.settings.join_timeout = 300ms;
   Reason reason{};
   std::string message;

@@ -1,0 +1,142 @@
+#include "rendezvous/contesting_part.hpp"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "common/log.hpp"
+
+namespace mdl {
+namespace {
+
+using std::chrono::milliseconds;
+using SteadyClock = std::chrono::steady_clock;
+
+// A node that waits for others looks at the state this often: soon for few nodes, and less often the more there are,
+// because all of them look and the state grows with them.
+constexpr milliseconds kLookInterval{50};
+constexpr milliseconds kLookIntervalPerNode{1};
+constexpr milliseconds kLongestLookInterval{1000};
+// The same in a complete round.
+constexpr milliseconds kWatchInterval{100};
+constexpr milliseconds kWatchIntervalPerNode{5};
+
+RendezvousMoment moment() {
+  return {std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()), SteadyClock::now()};
+}
+
+milliseconds look_interval(const RendezvousState& state) {
+  const auto nodes = static_cast<std::int64_t>(state.participants.size() + state.wait_list.size());
+  return std::min(kLongestLookInterval, kLookInterval + nodes * kLookIntervalPerNode);
+}
+
+}  // namespace
+
+ContestingPart::ContestingPart(C10dJob job, NodeDesc self, TcpStoreClient store, asio::any_io_executor executor)
+    : RendezvousPart(std::move(job), std::move(self)),
+      store_(std::move(store)),
+      shared_(store_, this->job().run_id),
+      pause_(std::move(executor)) {}
+
+/// Looks at the state and changes it until `wish` has come true. Throws RendezvousError when it does not.
+asio::awaitable<void> ContestingPart::run(RendezvousWish wish, Clock::time_point deadline) {
+  co_await shared_.read();
+  while (true) {
+    RendezvousStep step = rendezvous_step(shared_.value(), self(), wish, moment(), deadline, job().settings);
+    if (step.action == RendezvousAction::done) co_return;
+    if (step.action == RendezvousAction::write) {
+      const bool written = co_await shared_.replace(std::move(step.state));
+      if (!written) {
+        co_await back_off();
+        continue;
+      }
+      log::debug("rendezvous \"", job().run_id, "\", round ", shared_.value().round, ": ", to_string(self()), " ",
+                 step.change);
+      if (step.renews_deadline) deadline = Clock::now() + job().settings.join_timeout;
+    } else if (step.action == RendezvousAction::wait) {
+      const auto idle =
+          std::chrono::ceil<milliseconds>(next_look(step.state, self(), moment(), deadline, job().settings));
+      const milliseconds limit = look_interval(step.state);
+      co_await rest(std::min(idle, limit));
+      co_await shared_.read();
+    } else {
+      fail(step.action, wish);
+    }
+  }
+}
+
+/// After a lost contest: at random within cas_backoff_max_seconds, so that the others are not met again at once.
+asio::awaitable<void> ContestingPart::back_off() {
+  const auto most = std::chrono::floor<milliseconds>(job().cas_backoff);
+  if (most <= milliseconds::zero()) co_return;
+  static std::minstd_rand random(std::random_device{}());
+  std::uniform_int_distribution<milliseconds::rep> any(0, most.count());
+  co_await rest(milliseconds(any(random)));
+}
+
+asio::awaitable<RendezvousRound> ContestingPart::next_round() {
+  const auto deadline = Clock::now() + job().settings.join_timeout;
+  co_await run(RendezvousWish::leave, deadline);
+  co_await run(RendezvousWish::join, deadline);
+  const RendezvousState& state = shared_.value();
+  members_ = static_cast<std::int64_t>(state.participants.size());
+  round_ = state.round;
+  RendezvousRound round;
+  round.run_id = job().run_id;
+  round.number = round_;
+  round.rank = state.participants.at(self());
+  round.nodes = members_;
+  for (const auto& [node, rank] : state.participants) {
+    if (rank == 0) round.first_addr = node.addr;
+  }
+  co_return round;
+}
+
+milliseconds ContestingPart::watch_interval() const {
+  return std::max(kWatchInterval, kWatchIntervalPerNode * members_);
+}
+
+asio::awaitable<RoundEvent> ContestingPart::watch() {
+  while (!std::exchange(stop_, false)) {
+    // As torch's: a heartbeat that cannot be written in time is no reason to end; the next one may be.
+    co_await run(RendezvousWish::keep_alive, Clock::now() + job().settings.keep_alive_interval);
+    RendezvousState state = shared_.value();
+    drop_dead_nodes(state, moment().utc, job().settings);
+    if (state.closed) co_return RoundEvent::closed;
+    if (state.round != round_ || !state.participants.contains(self())) co_return RoundEvent::dropped;
+    if (static_cast<std::int64_t>(state.participants.size()) < members_) co_return RoundEvent::node_lost;
+    if (!state.wait_list.empty()) co_return RoundEvent::nodes_waiting;
+    if (!stop_)
+      co_await rest(
+          std::min(watch_interval(), std::chrono::ceil<milliseconds>(job().settings.keep_alive_interval / 4)));
+  }
+  co_return RoundEvent::stopped;
+}
+
+void ContestingPart::stop_watching() {
+  stop_ = true;
+  pause_.cancel();
+}
+
+asio::awaitable<void> ContestingPart::leave() {
+  return run(RendezvousWish::leave, Clock::now() + job().settings.close_timeout);
+}
+
+asio::awaitable<void> ContestingPart::close() {
+  return run(RendezvousWish::close, Clock::now() + job().settings.close_timeout);
+}
+
+asio::awaitable<void> ContestingPart::rest(milliseconds time) {
+  boost::system::error_code cancelled;
+  pause_.expires_after(time);
+  co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+}
+
+void ContestingPart::fail(RendezvousAction action, RendezvousWish wish) const {
+  if (action == RendezvousAction::closed) fail_closed();
+  if (action == RendezvousAction::left_out) fail_left_out();
+  if (wish != RendezvousWish::join) fail_in_time();
+  fail_too_few(shared_.value().participants.size());
+}
+
+}  // namespace mdl

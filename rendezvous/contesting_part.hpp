@@ -1,0 +1,38 @@
+#pragma once
+
+#include "rendezvous/rendezvous_part.hpp"
+#include "rendezvous/shared_state.hpp"
+#include "rendezvous/tcp_store_client.hpp"
+
+namespace mdl {
+
+/// The part of an agent whose store is hosted by one of torch's: as they do, it changes the state itself, with
+/// compare_set, and looks at it again and again. All agents contend, so this is for few nodes.
+class ContestingPart final : public RendezvousPart {
+ public:
+  ContestingPart(C10dJob job, NodeDesc self, TcpStoreClient store, asio::any_io_executor executor);
+
+  asio::awaitable<RendezvousRound> next_round() override;
+  asio::awaitable<RoundEvent> watch() override;
+  void stop_watching() override;
+  asio::awaitable<void> leave() override;
+  asio::awaitable<void> close() override;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  asio::awaitable<void> run(RendezvousWish wish, Clock::time_point deadline);
+  asio::awaitable<void> rest(std::chrono::milliseconds time);
+  asio::awaitable<void> back_off();
+  [[noreturn]] void fail(RendezvousAction action, RendezvousWish wish) const;
+  std::chrono::milliseconds watch_interval() const;
+
+  TcpStoreClient store_;
+  SharedRendezvousState shared_;
+  asio::steady_timer pause_;
+  std::int64_t round_ = 0;
+  std::int64_t members_ = 0;  // of round_
+  bool stop_ = false;
+};
+
+}  // namespace mdl
