@@ -30,8 +30,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kKillLimit = 10s;   // SIGKILL works at once or, in an uninterruptible system call, perhaps never
-constexpr auto kOutputLimit = 2s;  // after a signal, for a reader of our output that does not read
+constexpr auto kKillLimit = 10s;      // SIGKILL works at once or, in an uninterruptible system call, perhaps never
+constexpr auto kLastWordsLimit = 1s;  // for a reader of our output that does not read, before the others are told
+constexpr auto kTellLimit = 10s;      // for a store that does not answer
+constexpr auto kOutputLimit = 2s;     // after a signal, for a reader of our output that does not read
 
 bool is_ignored(int signo) {
   struct sigaction action {};
@@ -97,7 +99,7 @@ class Agent {
     co_await begin_round();
     while (group_) {
       if (ended_by_others()) {
-        co_await follow_others();
+        co_await fail();
         co_return;
       }
       switch (decide(observe(), restarts_left_)) {
@@ -151,6 +153,20 @@ class Agent {
         });
     while (!done && !signal_) co_await changed_.wait();
     if (failure) std::rethrow_exception(failure);
+  }
+
+  /// The same for what must not keep a node for long that is about to end: until `limit`, or a second signal.
+  asio::awaitable<void> unless_hurried(asio::awaitable<void> (Agent::*task)(),
+                                       std::chrono::milliseconds limit = kTellLimit) {
+    const auto done = std::make_shared<bool>(false);
+    asio::co_spawn(
+        io_, [this, task] { return (this->*task)(); },
+        [this, done](std::exception_ptr) {
+          *done = true;
+          changed_.notify();
+        });
+    const auto deadline = Notifier::Clock::now() + limit;
+    while (!*done && !hurry_ && Notifier::Clock::now() < deadline) co_await changed_.wait_until(deadline);
   }
 
   asio::awaitable<void> begin_round() {
@@ -228,7 +244,12 @@ class Agent {
     co_await output_.finish();
     group_->let_go();
     co_await unless_signalled(&Agent::wait_for_the_others);
-    if (!signal_) exit_code_ = 0;
+    if (signal_) co_return;
+    if (rendezvous_->root_cause()) {
+      print(format_report(describe_failure(), rendezvous_->root_cause()));
+      co_await unless_hurried(&Agent::agree_on_root_cause);
+    }
+    exit_code_ = 0;  // as torchrun: what this node had to do has been done
   }
 
   asio::awaitable<void> restart() {
@@ -255,29 +276,45 @@ class Agent {
   }
 
   bool ended_by_others() const {
-    return rendezvous_->state() == RoundState::closed && !group_->all_succeeded() && !group_->any_failed() && !signal_;
+    return rendezvous_->state() == RoundState::closed && !group_->all_succeeded() && !signal_;
   }
 
-  asio::awaitable<void> follow_others() {
-    log::error("another node has ended the job, and its report says why. Stopping the workers of this node");
-    co_await stop_workers(SIGTERM);
-    co_await output_.finish();
-  }
-
-  asio::awaitable<void> fail() {
-    const auto running = group_->running();
-    if (running > 0) log::warning("a worker has failed: stopping the other ", running);
-    co_await stop_workers(SIGTERM);
-    co_await output_.finish();
+  FailureReport describe_failure() const {
     FailureReport report{plan_.command.display_name, host_name(), describe_workers(), restart_count(),
                          plan_.max_restarts,         false};
     const auto oom_kills_now = oom_kills();
     report.out_of_memory = oom_kills_now && oom_kills_before_ && *oom_kills_now > *oom_kills_before_;
-    print(format_report(report));
-    co_await rendezvous_->close();
+    return report;
+  }
 
+  /// The end of a job that has failed, here or on another node, or on both: stops the workers, and reports which
+  /// failure was the first of all.
+  asio::awaitable<void> fail() {
+    const bool failed_here = group_->any_failed();
+    const auto told = std::make_shared<bool>(!failed_here);
+    if (failed_here) co_await tell_the_others(told);
+    const int running = group_->running();
+    const std::string what = failed_here ? "a worker has failed" : "the job has failed on another node";
+    if (running > 0) log::warning(what, ": stopping ", failed_here ? "the other " : "all ", running);
+    co_await stop_workers(SIGTERM);
+    co_await output_.finish();
+    const auto deadline = Notifier::Clock::now() + kTellLimit;
+    while (!*told && !hurry_ && Notifier::Clock::now() < deadline) co_await changed_.wait_until(deadline);
+    // Not at the same time as telling: both use the same connection.
+    if (*told) co_await unless_hurried(&Agent::agree_on_root_cause);
+    report_failure(failed_here);
+  }
+
+  void report_failure(bool failed_here) {
+    const FailureReport report = describe_failure();
+    if (!failed_here && !rendezvous_->root_cause()) {
+      log::error("another node has ended the job, and its report says why");
+      return;
+    }
+    print(format_report(report, rendezvous_->root_cause()));
+    if (!failed_here) return;
     const auto first = root_cause(report.workers);
-    if (!first) co_return;
+    if (!first) return;
     const ReportedWorker& root = report.workers[*first];
     if (root.state.phase == WorkerState::Phase::cannot_start) {
       exit_code_ = root.state.start_errno == ENOENT ? kExitNotFound : kExitNotExecutable;
@@ -288,6 +325,28 @@ class Agent {
                          python_exit_code(root.state));
     }
   }
+
+  /// Before this node's workers are stopped, which may take long. Goes on by itself; `told` becomes true at its end.
+  asio::awaitable<void> tell_the_others(std::shared_ptr<bool> told) {
+    first_failed_ = root_cause(describe_workers());
+    co_await unless_hurried(&Agent::hear_last_words, kLastWordsLimit);
+    std::optional<RootCause> cause = describe_root_cause(describe_failure());
+    if (!cause) {
+      *told = true;
+      co_return;
+    }
+    asio::co_spawn(io_, rendezvous_->fail(std::move(*cause)), [this, told](std::exception_ptr) {
+      *told = true;
+      changed_.notify();
+    });
+  }
+
+  /// What the worker that failed first has left in its pipes.
+  asio::awaitable<void> hear_last_words() {
+    if (first_failed_) co_await output_.finish_worker(static_cast<int>(*first_failed_));
+  }
+
+  asio::awaitable<void> agree_on_root_cause() { return rendezvous_->agree_on_root_cause(); }
 
   asio::awaitable<void> obey_signal() {
     const std::string name = signal_name(*signal_);
@@ -335,6 +394,8 @@ class Agent {
   OutputMux output_;
   RunFolder folder_;
   std::unique_ptr<WorkerGroup> group_;
+  std::optional<std::size_t>
+      first_failed_;  ///< local rank of the worker that failed first here, once the job has failed
   int exit_code_ = kExitFailure;
   int restarts_left_;
   std::optional<std::int64_t> oom_kills_before_;

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <utility>
 
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
+#include "launcher/failure_board.hpp"
 #include "rendezvous/store_connection.hpp"
 #include "rendezvous/tcp_store_server.hpp"
 
@@ -15,14 +17,24 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kOthersTimeout{300'000};  // torchrun's exit_barrier_timeout
 // Losses of the store in a row that are taken for restarts of its host.
 constexpr int kMostLosses = 5;
+constexpr milliseconds kRestBetweenWatches{500};
+// After the rendezvous was closed: for this node's own barrier to end as well.
+constexpr milliseconds kCloseGrace{1000};
+// For the other nodes to read why the job has failed: each looks at the state as often as it watches it.
+constexpr milliseconds kReadersTimeout{5000};
 
 class C10dJobRendezvous : public JobRendezvous {
  public:
-  C10dJobRendezvous(asio::io_context& io, C10dJob job, bool agent_store, Notifier& changed)
-      : io_(io), job_(std::move(job)), agent_store_(agent_store), changed_(changed), watch_ended_(io) {}
+  C10dJobRendezvous(asio::io_context& io, const StorePlan& plan, Notifier& changed)
+      : io_(io),
+        job_(*plan.c10d),
+        agent_store_(plan.agent_store),
+        exit_barrier_timeout_(plan.exit_barrier_timeout),
+        changed_(changed),
+        board_(job_.run_id),
+        watch_ended_(io) {}
 
   asio::awaitable<Round> next_round(const LocalGroup& group) override {
     co_await stop_watch();
@@ -46,13 +58,22 @@ class C10dJobRendezvous : public JobRendezvous {
   asio::awaitable<void> wait_for_the_others() override {
     co_await stop_watch();
     if (!store_) co_return;
-    try {
-      if (!co_await exit_barrier(*store_, round_, kOthersTimeout)) {
-        log::warning("other nodes have not finished 300 s after this one; not waiting any longer");
-      }
-    } catch (const Error& error) {
-      // The store's host may end as soon as all have arrived.
-      log::info("while waiting for the other nodes to finish: ", error.what());
+    start_watch(WatchFor::end_of_job);  // without heartbeats the others would take this node for dead
+    const auto barrier = std::make_shared<Barrier>();
+    asio::co_spawn(io_, arrive(barrier), [this, barrier](std::exception_ptr error) {
+      barrier->ended = true;
+      barrier->failed = error != nullptr;
+      changed_.notify();
+    });
+    while (!barrier->ended && state_ == RoundState::goes_on) co_await changed_.wait();
+    // The first one that is through with the barrier closes the rendezvous; the rest hear of both at about once.
+    const auto soon = Notifier::Clock::now() + kCloseGrace;
+    while (!barrier->ended && !root_cause_ && Notifier::Clock::now() < soon) co_await changed_.wait_until(soon);
+    if (root_cause_) co_return;
+    // A failure is none: the store's host may end as soon as all have arrived.
+    if (barrier->ended && !barrier->failed && !barrier->all_there) {
+      log::warning("other nodes have not finished ", exit_barrier_timeout_.count(),
+                   " s after this one; not waiting any longer");
     }
     co_await close();
   }
@@ -64,9 +85,17 @@ class C10dJobRendezvous : public JobRendezvous {
     co_await quietly([this]() { return rendezvous_->leave(); });
   }
 
-  asio::awaitable<void> close() override {
+  asio::awaitable<void> fail(RootCause cause) override {
+    root_cause_ = cause;
     co_await stop_watch();
+    co_await quietly([this]() { return post_root_cause(); });
     co_await quietly([this]() { return rendezvous_->close(); });
+  }
+
+  asio::awaitable<void> agree_on_root_cause() override {
+    co_await stop_watch();
+    co_await quietly([this]() { return learn_root_cause(); });
+    if (rendezvous_ && rendezvous_->hosts_store()) co_await quietly([this]() { return wait_for_readers(); });
   }
 
  private:
@@ -81,6 +110,8 @@ class C10dJobRendezvous : public JobRendezvous {
       if (!agent_store_) workers_.reset();  // the port is free for the first worker
     }
     const Endpoint master = co_await share_master(*store_, round_, own, job_.read_timeout);
+    co_await board_.enrol(*store_, round_.number);  // before the ranks, so that all have when the workers start
+    signed_ = false;
     RoleInfo info{group.role, round_.rank, group.local_world_size};
     Round round;
     round.ranks = co_await share_ranks(*store_, round_, std::move(info), job_.read_timeout);
@@ -106,21 +137,61 @@ class C10dJobRendezvous : public JobRendezvous {
     rendezvous_.reset();
   }
 
-  void start_watch() {
+  enum class WatchFor { change, end_of_job };
+
+  void start_watch(WatchFor what = WatchFor::change) {
     state_ = RoundState::goes_on;
     watching_ = true;
-    asio::co_spawn(io_, rendezvous_->watch(), [this](std::exception_ptr error, RoundEvent event) {
+    asio::co_spawn(io_, watch(what), [this, what](std::exception_ptr error) {
       watching_ = false;
-      if (error || event == RoundEvent::nodes_waiting || event == RoundEvent::node_lost ||
-          event == RoundEvent::dropped) {
+      if (error) {
         state_ = RoundState::should_end;
-      } else if (event == RoundEvent::closed) {
-        state_ = RoundState::closed;
+        if (what == WatchFor::change) forget_store();
       }
-      if (error) forget_store();
       watch_ended_.notify();
       changed_.notify();
     });
+  }
+
+  asio::awaitable<void> watch(WatchFor what) {
+    RoundEvent event = co_await rendezvous_->watch();
+    while (what == WatchFor::end_of_job && (event == RoundEvent::nodes_waiting || event == RoundEvent::node_lost)) {
+      // Nothing for a node that is done; its heartbeats go on.
+      asio::steady_timer rest(io_, kRestBetweenWatches);
+      co_await rest.async_wait(asio::use_awaitable);
+      event = co_await rendezvous_->watch();
+    }
+    if (event == RoundEvent::closed) {
+      // At once: the store may be gone with its host by the time that the workers have been stopped.
+      done_elsewhere_ = false;
+      co_await quietly([this]() { return learn_root_cause(); });
+      // Others that are done and have lost patience close it as well: that is no reason for this node not to finish.
+      if (root_cause_ || !done_elsewhere_) state_ = RoundState::closed;
+    } else if (event != RoundEvent::stopped) {
+      state_ = RoundState::should_end;
+    }
+  }
+
+  asio::awaitable<void> post_root_cause() {
+    RootCause cause = *root_cause_;
+    co_await board_.post(*store_, std::move(cause));
+  }
+
+  asio::awaitable<void> learn_root_cause() {
+    auto first = co_await board_.read(*store_);
+    if (first) root_cause_ = std::move(first);
+    if (root_cause_ && !signed_) {
+      signed_ = true;
+      co_await board_.sign(*store_, round_.number);
+    }
+    done_elsewhere_ = co_await arrived_at_exit_barrier(*store_, round_) > 0;
+  }
+
+  asio::awaitable<void> wait_for_readers() {
+    const bool all = co_await board_.wait_for_signatures(*store_, round_.number, kReadersTimeout);
+    if (!all) {
+      log::info("some nodes have not taken notice of the job's end; not waiting any longer");
+    }
   }
 
   asio::awaitable<void> stop_watch() {
@@ -128,10 +199,27 @@ class C10dJobRendezvous : public JobRendezvous {
     while (watching_) co_await watch_ended_.wait();
   }
 
+  struct Barrier {
+    bool ended = false;
+    bool failed = false;  ///< the store was lost
+    bool all_there = false;
+  };
+
+  asio::awaitable<void> arrive(std::shared_ptr<Barrier> barrier) {
+    // A connection of its own, as this may go on when nobody waits for it any more.
+    TcpStoreClient store = co_await rendezvous_->connect();
+    barrier->all_there = co_await exit_barrier(store, round_, exit_barrier_timeout_);
+  }
+
+  asio::awaitable<void> close() {
+    co_await stop_watch();
+    co_await quietly([this]() { return rendezvous_->close(); });
+  }
+
   /// What is done on the way out must not hide why.
   template <typename Task>
   asio::awaitable<void> quietly(Task task) {
-    if (!rendezvous_) co_return;
+    if (!rendezvous_ || !store_) co_return;
     try {
       co_await task();
     } catch (const std::exception& error) {
@@ -142,21 +230,24 @@ class C10dJobRendezvous : public JobRendezvous {
   asio::io_context& io_;
   const C10dJob job_;
   const bool agent_store_;
+  const std::chrono::seconds exit_barrier_timeout_;
   Notifier& changed_;
+  const FailureBoard board_;
   Notifier watch_ended_;
   std::unique_ptr<C10dRendezvous> rendezvous_;
   std::optional<TcpStoreClient> store_;    ///< for the keys of a round
   std::optional<TcpStoreServer> workers_;  ///< the workers' own, while this node is or was the first
   RendezvousRound round_;
+  bool signed_ = false;          ///< the failure board, in this round
+  bool done_elsewhere_ = false;  ///< nodes have come to the exit barrier
   RoundState state_ = RoundState::goes_on;
   bool watching_ = false;
 };
 
 }  // namespace
 
-std::unique_ptr<JobRendezvous> make_c10d_rendezvous(asio::io_context& io, const C10dJob& job, bool agent_store,
-                                                    Notifier& changed) {
-  return std::make_unique<C10dJobRendezvous>(io, job, agent_store, changed);
+std::unique_ptr<JobRendezvous> make_c10d_rendezvous(asio::io_context& io, const StorePlan& plan, Notifier& changed) {
+  return std::make_unique<C10dJobRendezvous>(io, plan, changed);
 }
 
 }  // namespace mdl::launcher

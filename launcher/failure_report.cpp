@@ -5,8 +5,6 @@
 #include <sys/wait.h>
 
 #include <algorithm>
-#include <array>
-#include <ctime>
 #include <tuple>
 
 #include "common/str_cat.hpp"
@@ -16,31 +14,6 @@ namespace mdl::launcher {
 namespace {
 
 constexpr std::size_t kOtherFailures = 8;  // more would push the root cause off the screen
-constexpr std::size_t kTracebackLines = 24;
-
-std::string local_time(std::int64_t nanoseconds) {
-  const std::time_t seconds = nanoseconds / 1'000'000'000;
-  std::tm parts{};
-  localtime_r(&seconds, &parts);
-  std::array<char, 32> text{};
-  std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &parts);
-  return text.data();
-}
-
-/// A line of a worker, for a terminal: control characters (colours, cursor moves) would disturb what stands around it.
-std::string printable(const std::string& line) {
-  std::string result;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    const auto c = static_cast<unsigned char>(line[i]);
-    if (c == 0x1b && i + 1 < line.size() && line[i + 1] == '[') {
-      i += 2;
-      while (i < line.size() && (line[i] < '@' || line[i] > '~')) ++i;
-    } else if (c == '\t' || (c >= 0x20 && c != 0x7f)) {
-      result += line[i];
-    }
-  }
-  return result;
-}
 
 std::vector<std::string> split_lines(const std::string& text) {
   std::vector<std::string> lines;
@@ -52,9 +25,10 @@ std::vector<std::string> split_lines(const std::string& text) {
   return lines;
 }
 
-void append_quoted(std::string& out, const std::vector<std::string>& lines, std::size_t most) {
-  const std::size_t skipped = lines.size() > most ? lines.size() - most : 0;
-  for (std::size_t i = skipped; i < lines.size(); ++i) out += str_cat("    | ", printable(lines[i]), "\n");
+/// By its error file where that says it: the end may be long after the failure.
+std::int64_t failure_second(const ReportedWorker& worker) {
+  const bool has_time = worker.error && worker.error->seconds > 0;
+  return has_time ? worker.error->seconds : worker.state.ended_ns / 1'000'000'000;
 }
 
 std::string name_of(const ReportedWorker& worker) {
@@ -94,10 +68,7 @@ int python_exit_code(const WorkerState& state) {
 std::optional<std::size_t> root_cause(const std::vector<ReportedWorker>& workers) {
   const auto key = [&](std::size_t i) {
     const ReportedWorker& worker = workers[i];
-    const std::int64_t exit_second = worker.state.ended_ns / 1'000'000'000;
-    const bool has_time = worker.error && worker.error->seconds > 0;
-    return std::make_tuple(worker.state.told_to_stop && !worker.error, has_time ? worker.error->seconds : exit_second,
-                           worker.state.end_order);
+    return std::make_tuple(worker.state.told_to_stop && !worker.error, failure_second(worker), worker.state.end_order);
   };
   std::optional<std::size_t> first;
   for (std::size_t i = 0; i < workers.size(); ++i) {
@@ -106,37 +77,40 @@ std::optional<std::size_t> root_cause(const std::vector<ReportedWorker>& workers
   return first;
 }
 
-std::string format_report(const FailureReport& report) {
+std::optional<RootCause> describe_root_cause(const FailureReport& report) {
   const auto first = root_cause(report.workers);
+  if (!first) return std::nullopt;
+  const ReportedWorker& root = report.workers[*first];
+  RootCause cause;
+  cause.host = report.host;
+  cause.rank = root.rank;
+  cause.local_rank = root.local_rank;
+  cause.pid = std::max(root.state.pid, 0);
+  cause.end = describe_end(root.state);
+  cause.hint = hint_for(report, root);
+  cause.ended_ns = root.state.ended_ns;
+  cause.failed_s = failure_second(root);
+  if (root.error) {
+    cause.message = root.error->message;
+    cause.traceback = split_lines(root.error->traceback);
+  }
+  cause.stderr_lines = root.last_stderr_lines;
+  return cause;
+}
+
+std::string format_report(const FailureReport& report, const std::optional<RootCause>& cause) {
+  const auto root = cause ? cause : describe_root_cause(report);
   const std::string border(78, '=');
   std::string out = str_cat(border, "\n", report.job, " FAILED");
   if (report.max_restarts > 0)
     out += str_cat(" after ", report.restarts_used, " of ", report.max_restarts, " restarts");
   out += "\n";
-  if (!first) return out + border + "\n";
-
-  const ReportedWorker& root = report.workers[*first];
-  out += str_cat("Root cause: ", name_of(root), " on ", report.host, ", ", describe_end(root.state), ", at ",
-                 local_time(root.state.ended_ns), "\n");
-  if (const std::string hint = hint_for(report, root); !hint.empty()) out += str_cat("  ", hint, "\n");
-  if (root.error) {
-    out += str_cat("  Its error file says: ", printable(root.error->message), "\n");
-    append_quoted(out, split_lines(root.error->traceback), kTracebackLines);
-  }
-  // The traceback of the error file usually is what stderr ends with: once is enough.
-  if (!root.error || root.error->traceback.empty()) {
-    if (root.last_stderr_lines.empty()) {
-      out += "  It wrote nothing to stderr.\n";
-    } else {
-      out += "  Its last lines on stderr:\n";
-      append_quoted(out, root.last_stderr_lines, root.last_stderr_lines.size());
-    }
-  }
+  if (!root) return out + border + "\n";
+  out += format_root_cause(*root);
 
   std::size_t others = 0;
-  for (std::size_t i = 0; i < report.workers.size(); ++i) {
-    const ReportedWorker& worker = report.workers[i];
-    if (i == *first || !worker.state.failed() || ++others > kOtherFailures) continue;
+  for (const ReportedWorker& worker : report.workers) {
+    if (worker.rank == root->rank || !worker.state.failed() || ++others > kOtherFailures) continue;
     out += str_cat(others == 1 ? "Others: " : "        ", name_of(worker), " ", describe_end(worker.state),
                    worker.state.told_to_stop ? " (stopped by the launcher)" : "", "\n");
   }

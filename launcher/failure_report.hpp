@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "launcher/error_file.hpp"
+#include "launcher/root_cause.hpp"
 #include "launcher/worker_group.hpp"
 
 namespace mdl::launcher {
@@ -39,8 +40,11 @@ std::string describe_end(const WorkerState& state);
 /// The exit code as Python's subprocess has it: negative for a signal.
 int python_exit_code(const WorkerState& state);
 
-/// One screen of text: the root cause with rank, host, pid, how it ended, its error file's message, its last lines on
-/// stderr; then a line for each other failure.
-std::string format_report(const FailureReport& report);
+/// The first failure of this node, in words; nullopt when no worker of it failed by itself.
+std::optional<RootCause> describe_root_cause(const FailureReport& report);
+
+/// One screen of text: the root cause of the job, wherever it was (see format_root_cause), then a line for each other
+/// failure on this node. Without `cause` it is this node's own.
+std::string format_report(const FailureReport& report, const std::optional<RootCause>& cause = std::nullopt);
 
 }  // namespace mdl::launcher

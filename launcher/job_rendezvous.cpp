@@ -15,8 +15,6 @@ namespace {
 
 using Milliseconds = TcpStoreClient::Milliseconds;
 
-constexpr Milliseconds kExitBarrierTimeout{300'000};  // torchrun's exit_barrier_timeout
-
 ListenAddress listen_address(const StorePlan& plan) {
   return plan.loopback_only ? ListenAddress::loopback() : ListenAddress::any();
 }
@@ -82,8 +80,9 @@ class StaticRendezvous : public JobRendezvous {
       if (arrived == plan_.nodes) co_await client_->set(barrier + "/last_member", "<val_ignored>");
       std::vector<std::string> keys;
       keys.push_back(barrier + "/last_member");
-      if (!co_await client_->wait(std::move(keys), kExitBarrierTimeout)) {
-        log::warning("other nodes have not finished 300 s after this one; not waiting any longer");
+      if (!co_await client_->wait(std::move(keys), plan_.exit_barrier_timeout)) {
+        log::warning("other nodes have not finished ", plan_.exit_barrier_timeout.count(),
+                     " s after this one; not waiting any longer");
       }
     } catch (const Error& error) {
       // Node 0 may end, and its store with it, as soon as all have arrived.
@@ -137,7 +136,7 @@ class StaticRendezvous : public JobRendezvous {
 }  // namespace
 
 std::unique_ptr<JobRendezvous> make_rendezvous(asio::io_context& io, const StorePlan& plan, Notifier& changed) {
-  if (plan.c10d) return make_c10d_rendezvous(io, *plan.c10d, plan.agent_store, changed);
+  if (plan.c10d) return make_c10d_rendezvous(io, plan, changed);
   if (plan.nodes > 1) return std::make_unique<StaticRendezvous>(io, plan);
   return std::make_unique<LocalRendezvous>(io, plan);
 }

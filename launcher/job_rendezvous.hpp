@@ -7,6 +7,7 @@
 #include <string>
 
 #include "launcher/notifier.hpp"
+#include "launcher/root_cause.hpp"
 #include "launcher/store_plan.hpp"
 #include "rendezvous/asio.hpp"
 #include "rendezvous/rank_assignment.hpp"
@@ -43,13 +44,23 @@ class JobRendezvous {
   /// Agrees on the next round. Throws Error when that cannot be (a port in use, nobody answers in time).
   virtual asio::awaitable<Round> next_round(const LocalGroup& group) = 0;
   /// After this node's workers have succeeded: waits for the other nodes, for at most five minutes, so that a store
-  /// which this node hosts outlives their workers. Does not throw; what goes wrong is logged.
+  /// which this node hosts outlives their workers; ends as well when the job fails (see root_cause()). Does not throw;
+  /// what goes wrong is logged.
   virtual asio::awaitable<void> wait_for_the_others() = 0;
   virtual RoundState state() const { return RoundState::goes_on; }
   /// This node goes, the others may go on without it. Does not throw.
   virtual asio::awaitable<void> leave() { co_return; }
-  /// The job is over for all nodes. Does not throw.
-  virtual asio::awaitable<void> close() { co_return; }
+  /// Workers of this node have failed for good: tells the other nodes why, which ends the job for all of them. Does not
+  /// throw.
+  virtual asio::awaitable<void> fail(RootCause) { co_return; }
+  /// The last thing a node of a failed job does: learns which failure was the first of all nodes, and goes on hosting
+  /// the store until the others have learnt it as well, for some seconds at most. Does not throw.
+  virtual asio::awaitable<void> agree_on_root_cause() { co_return; }
+  /// The first failure of the job, as far as this node has been told; nullopt also when only torchrun's agents know.
+  const std::optional<RootCause>& root_cause() const { return root_cause_; }
+
+ protected:
+  std::optional<RootCause> root_cause_{};
 };
 
 /// The rendezvous that `plan` asks for; `changed` is notified when state() becomes another. Both must outlive it.

@@ -94,6 +94,14 @@ class OutputMux::Impl {
     co_await console(Stream::err).flush();
   }
 
+  asio::awaitable<void> finish_worker(int local_rank) {
+    for (const Stream stream : {Stream::out, Stream::err}) {
+      const std::size_t i = static_cast<std::size_t>(local_rank) * 2 + index(stream);
+      const std::shared_ptr<WorkerStream> from = i < routes_.size() ? routes_[i].stream : nullptr;
+      if (from) co_await from->finish();
+    }
+  }
+
   void give_up() {
     out_.give_up();
     console(Stream::err).give_up();
@@ -166,6 +174,9 @@ std::vector<OutputMux::WorkerEnds> OutputMux::open_streams(int workers, const Lo
 }
 asio::awaitable<void> OutputMux::finish() {
   return impl_->finish();
+}
+asio::awaitable<void> OutputMux::finish_worker(int local_rank) {
+  return impl_->finish_worker(local_rank);
 }
 void OutputMux::give_up() {
   impl_->give_up();

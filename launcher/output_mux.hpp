@@ -41,6 +41,8 @@ class OutputMux {
   /// Once all workers have exited: passes on what they left in their pipes, and waits until it has been written. What a
   /// descendant still writes later gets EPIPE.
   asio::awaitable<void> finish();
+  /// The same for one worker that has exited while others still run.
+  asio::awaitable<void> finish_worker(int local_rank);
   /// Stops waiting for a slow reader; what it has not read is dropped.
   void give_up();
 

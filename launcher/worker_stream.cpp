@@ -59,6 +59,7 @@ asio::awaitable<void> WorkerStream::pump() {
 asio::awaitable<void> WorkerStream::finish() {
   const auto self = shared_from_this();
   finishing_ = true;
+  if (!from_.is_open()) co_return;  // its reader has gone, or it was finished before
   from_.cancel();
   for (std::size_t total = 0; total < kMostLeftInAPipe;) {
     co_await wait_for_console();

@@ -60,6 +60,10 @@ asio::awaitable<std::optional<Endpoint>> earlier_master(TcpStoreClient& store, R
   co_return std::nullopt;
 }
 
+std::string exit_barrier_prefix(const RendezvousRound& round) {
+  return round_prefix(round.run_id, round.number) + "torchelastic/agent/terminal_state/";
+}
+
 }  // namespace
 
 asio::awaitable<Endpoint> share_master(TcpStoreClient& store, RendezvousRound round, std::optional<Endpoint> own,
@@ -111,8 +115,15 @@ asio::awaitable<AssignedRanks> share_ranks(TcpStoreClient& store, RendezvousRoun
   co_return assigned_ranks_from_json(*mine);
 }
 
+asio::awaitable<std::int64_t> arrived_at_exit_barrier(TcpStoreClient& store, RendezvousRound round) {
+  const std::string members = exit_barrier_prefix(round) + "num_members";
+  const std::optional<std::string> count = co_await store.get_now(members);
+  if (!count) co_return 0;
+  co_return co_await store.add(members, 0);
+}
+
 asio::awaitable<bool> exit_barrier(TcpStoreClient& store, RendezvousRound round, milliseconds timeout) {
-  const std::string prefix = round_prefix(round.run_id, round.number) + "torchelastic/agent/terminal_state/";
+  const std::string prefix = exit_barrier_prefix(round);
   std::vector<std::string> last;
   last.push_back(prefix + "last_member");
   const std::int64_t count = co_await store.add(prefix + "num_members", 1);

@@ -37,6 +37,9 @@ inline constexpr std::chrono::milliseconds kMasterGrace{3000};
 asio::awaitable<AssignedRanks> share_ranks(TcpStoreClient& store, RendezvousRound round, RoleInfo info,
                                            std::chrono::milliseconds timeout);
 
+/// How many nodes of the round have come to the exit barrier.
+asio::awaitable<std::int64_t> arrived_at_exit_barrier(TcpStoreClient& store, RendezvousRound round);
+
 /// Waits until all nodes of the round are through with their workers. False when they are not by `timeout`.
 asio::awaitable<bool> exit_barrier(TcpStoreClient& store, RendezvousRound round, std::chrono::milliseconds timeout);
 

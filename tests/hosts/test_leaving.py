@@ -10,13 +10,34 @@ def end(world):
         worker.succeed()
 
 
-def test_the_failure_of_one_worker_ends_the_job_on_all_nodes(job):
-    job.endpoint = f"{job.hosts[2].address}:29400"
+@pytest.mark.parametrize("store", [0, 1, 2])
+def test_the_failure_of_one_worker_ends_the_job_on_all_nodes(job, store):
+    job.endpoint = f"{job.hosts[store].address}:29400"
     agents = job.start_all()
     job.stage.wait_for_world(3)[1].fail(3, "the disk is full")
-    assert all(job.wait(30))
-    agents[1].wait_for_line("the disk is full", 1)
-    agents[1].wait_for_line(r"rank 1\b.*node1", 1)
+    assert job.wait(30) == [1, 1, 1]
+    for agent in agents:
+        agent.wait_for_line(r"Root cause: rank 1 .*on node1, exit code 3", 1)
+        agent.wait_for_line(r"\| the disk is full$", 1)
+
+
+def test_a_killed_worker_is_named_with_its_signal_on_all_nodes(job):
+    agents = job.start_all()
+    job.stage.wait_for_world(3)[2].kill()
+    assert job.wait(30) == [1, 1, 1]
+    for agent in agents:
+        agent.wait_for_line(r"Root cause: rank 2 .*on node2, signal SIGKILL", 1)
+
+
+def test_a_node_that_is_done_hears_why_the_others_have_failed(job):
+    agents = job.start_all()
+    world = job.stage.wait_for_world(3)
+    world[0].succeed()
+    job.stage.wait_for_end(world[:1])
+    world[2].fail(4, "too late")
+    assert job.wait(30) == [0, 1, 1], "as torchrun's, a node that has done its part ends well"
+    for agent in agents:
+        agent.wait_for_line(r"\| too late$", 1)
 
 
 @pytest.mark.parametrize("way", ["fails", "is killed"])

@@ -81,6 +81,27 @@ TEST_CASE("the error file's message and traceback are shown instead of stderr") 
   CHECK_THAT(text, Contains("RuntimeError: no") && Contains("|   line 1") && !Contains("noise"));
 }
 
+TEST_CASE("a node reports the failure of another node as the root cause, and its own workers below") {
+  RootCause elsewhere;
+  elsewhere.host = "node9";
+  elsewhere.rank = 17;
+  elsewhere.end = "exit code 5";
+  elsewhere.stderr_lines = {"no space left"};
+  const std::string text =
+      format_report({"train.py", "node7", {ended(2, SIGTERM, 0, 2, true)}, 0, 0, false}, elsewhere);
+  for (const char* part : {"Root cause: rank 17", "node9", "exit code 5", "| no space left", "Others: rank 2"}) {
+    CHECK_THAT(text, Contains(part));
+  }
+}
+
+TEST_CASE("an error file's time is when the worker failed, and without one its end is") {
+  auto worker = ended(4, exit_status(1), 90 * kSecond, 1);
+  CHECK(describe_root_cause({"t.py", "h", {worker}, 0, 0, false})->failed_s == 90);
+  worker.error = WorkerError{"ValueError: bad batch", "", 70};
+  CHECK(describe_root_cause({"t.py", "h", {worker}, 0, 0, false})->failed_s == 70);
+  CHECK_FALSE(describe_root_cause({"t.py", "h", {ended(0, 0, 1, 1)}, 0, 0, false}));
+}
+
 TEST_CASE("error files in the other form, and what is none, are told apart") {
   const auto flat = parse_error(R"({"message": "plain", "timestamp": 12})");
   REQUIRE(flat);

@@ -1,0 +1,65 @@
+#include "launcher/failure_board.hpp"
+
+#include <utility>
+#include <vector>
+
+#include "common/str_cat.hpp"
+
+namespace mdl::launcher {
+namespace {
+
+std::string agents_key(const std::string& prefix, std::int64_t round) {
+  return str_cat(prefix, "round/", round, "/agents");
+}
+std::string readers_key(const std::string& prefix, std::int64_t round) {
+  return str_cat(prefix, "round/", round, "/readers");
+}
+std::string all_read_key(const std::string& prefix, std::int64_t round) {
+  return str_cat(prefix, "round/", round, "/all_read");
+}
+
+}  // namespace
+
+asio::awaitable<void> FailureBoard::enrol(TcpStoreClient& store, std::int64_t round) const {
+  co_await store.add(agents_key(prefix_, round), 1);
+}
+
+asio::awaitable<std::int64_t> FailureBoard::enrolled(TcpStoreClient& store, std::int64_t round) const {
+  co_return co_await store.add(agents_key(prefix_, round), 0);
+}
+
+asio::awaitable<void> FailureBoard::post(TcpStoreClient& store, RootCause cause) const {
+  const std::string key = prefix_ + "root_cause";
+  const std::string mine = to_json(cause);
+  std::string there;  // compare_set of an empty value sets a key that is not there
+  while (true) {
+    std::string now = co_await store.compare_set(key, there, mine);
+    if (now == mine) co_return;
+    const auto other = root_cause_from_json(now);
+    if (other && !came_before(cause, *other)) co_return;
+    // What was expected comes back also when nothing is there: the store has begun anew.
+    const bool gone = now == there;
+    there = gone ? std::string() : std::move(now);
+  }
+}
+
+asio::awaitable<std::optional<RootCause>> FailureBoard::read(TcpStoreClient& store) const {
+  const std::optional<std::string> text = co_await store.get_now(prefix_ + "root_cause");
+  if (!text) co_return std::nullopt;
+  co_return root_cause_from_json(*text);
+}
+
+asio::awaitable<void> FailureBoard::sign(TcpStoreClient& store, std::int64_t round) const {
+  const std::int64_t readers = co_await store.add(readers_key(prefix_, round), 1);
+  const std::int64_t agents = co_await enrolled(store, round);
+  if (readers >= agents) co_await store.set(all_read_key(prefix_, round), "1");
+}
+
+asio::awaitable<bool> FailureBoard::wait_for_signatures(TcpStoreClient& store, std::int64_t round,
+                                                        std::chrono::milliseconds timeout) const {
+  std::vector<std::string> keys;
+  keys.push_back(all_read_key(prefix_, round));
+  co_return co_await store.wait(keys, timeout);
+}
+
+}  // namespace mdl::launcher

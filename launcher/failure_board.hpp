@@ -1,0 +1,41 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "launcher/root_cause.hpp"
+#include "rendezvous/asio.hpp"
+#include "rendezvous/tcp_store_client.hpp"
+
+namespace mdl::launcher {
+
+/// Where mdl-launch's agents tell each other why their job has failed: keys below "mdl-launch/JOB/" in the store of the
+/// rendezvous, which torchrun's agents never look at. Everything may throw StoreConnectionError.
+///
+/// The agent that hosts the store must not end before the others have read the board, and cannot know how many of the
+/// nodes are torchrun's: each agent enrols for each round, and signs when it has read.
+class FailureBoard {
+ public:
+  explicit FailureBoard(const std::string& run_id) : prefix_("mdl-launch/" + run_id + "/") {}
+
+  /// Before the workers of `round` start.
+  asio::awaitable<void> enrol(TcpStoreClient& store, std::int64_t round) const;
+  /// How many agents of `round` have enrolled so far.
+  asio::awaitable<std::int64_t> enrolled(TcpStoreClient& store, std::int64_t round) const;
+  /// Puts `cause` on the board, unless a failure that did not come later is there.
+  asio::awaitable<void> post(TcpStoreClient& store, RootCause cause) const;
+  /// The first failure of the job, if any agent of ours has posted one.
+  asio::awaitable<std::optional<RootCause>> read(TcpStoreClient& store) const;
+  /// This agent has read the board after the failure of `round`; once only.
+  asio::awaitable<void> sign(TcpStoreClient& store, std::int64_t round) const;
+  /// Waits until all agents that enrolled for `round` have signed; false when they have not by `timeout`.
+  asio::awaitable<bool> wait_for_signatures(TcpStoreClient& store, std::int64_t round,
+                                            std::chrono::milliseconds timeout) const;
+
+ private:
+  std::string prefix_;
+};
+
+}  // namespace mdl::launcher

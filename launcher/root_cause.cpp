@@ -1,0 +1,121 @@
+#include "launcher/root_cause.hpp"
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "common/str_cat.hpp"
+#include "launcher/last_lines.hpp"
+#include "launcher/printable.hpp"
+
+namespace mdl::launcher {
+namespace {
+using nlohmann::json;
+
+constexpr std::size_t kShortText = 256;
+constexpr std::size_t kMessageBytes = 8 * 1024;
+constexpr std::size_t kTracebackLines = 24;
+constexpr std::size_t kNumberOfLines = std::max(kTracebackLines, LastLines::kLines);
+
+std::string local_time(std::int64_t nanoseconds) {
+  const std::time_t seconds = nanoseconds / 1'000'000'000;
+  std::tm parts{};
+  localtime_r(&seconds, &parts);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &parts);
+  return text.data();
+}
+
+/// The last lines, each fit for a terminal.
+std::vector<std::string> last(const std::vector<std::string>& lines, std::size_t most) {
+  std::vector<std::string> kept;
+  for (std::size_t i = lines.size() > most ? lines.size() - most : 0; i < lines.size(); ++i) {
+    kept.push_back(printable(lines[i], LastLines::kLineBytes));
+  }
+  return kept;
+}
+
+std::string text_at(const json& object, const char* key, std::size_t most) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? printable(found->get_ref<const std::string&>(), most) : "";
+}
+
+std::int64_t number_at(const json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_number_integer()) return 0;
+  return std::max<std::int64_t>(0, found->get<std::int64_t>());
+}
+
+std::vector<std::string> lines_at(const json& object, const char* key) {
+  std::vector<std::string> lines;
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_array()) return lines;
+  for (const json& line : *found) {
+    if (line.is_string()) lines.push_back(line.get<std::string>());
+  }
+  return last(lines, kNumberOfLines);
+}
+
+void append_quoted(std::string& out, const std::vector<std::string>& lines) {
+  for (const std::string& line : lines) out += str_cat("    | ", line, "\n");
+}
+
+}  // namespace
+
+bool came_before(const RootCause& a, const RootCause& b) {
+  return a.failed_s < b.failed_s;
+}
+
+std::string to_json(const RootCause& cause) {
+  const json object = {{"host", printable(cause.host, kShortText)},
+                       {"rank", cause.rank},
+                       {"local_rank", cause.local_rank},
+                       {"pid", cause.pid},
+                       {"end", printable(cause.end, kShortText)},
+                       {"hint", printable(cause.hint, kShortText)},
+                       {"ended_ns", cause.ended_ns},
+                       {"failed_s", cause.failed_s},
+                       {"message", printable(cause.message, kMessageBytes)},
+                       {"traceback", last(cause.traceback, kTracebackLines)},
+                       {"stderr", last(cause.stderr_lines, LastLines::kLines)}};
+  return object.dump();
+}
+
+std::optional<RootCause> root_cause_from_json(std::string_view text) {
+  if (text.size() > kLargestRootCause) return std::nullopt;
+  const json object = json::parse(text, nullptr, false);
+  if (!object.is_object() || !object.contains("rank") || !object.contains("end")) return std::nullopt;
+  RootCause cause;
+  cause.host = text_at(object, "host", kShortText);
+  cause.rank = number_at(object, "rank");
+  cause.local_rank = number_at(object, "local_rank");
+  cause.pid = number_at(object, "pid");
+  cause.end = text_at(object, "end", kShortText);
+  cause.hint = text_at(object, "hint", kShortText);
+  cause.ended_ns = number_at(object, "ended_ns");
+  cause.failed_s = number_at(object, "failed_s");
+  cause.message = text_at(object, "message", kMessageBytes);
+  cause.traceback = lines_at(object, "traceback");
+  cause.stderr_lines = lines_at(object, "stderr");
+  return cause;
+}
+
+std::string format_root_cause(const RootCause& cause) {
+  std::string out = str_cat("Root cause: rank ", cause.rank, " (local rank ", cause.local_rank);
+  if (cause.pid > 0) out += str_cat(", pid ", cause.pid);
+  out += str_cat(") on ", printable(cause.host), ", ", printable(cause.end), ", at ", local_time(cause.ended_ns), "\n");
+  if (!cause.hint.empty()) out += str_cat("  ", printable(cause.hint), "\n");
+  if (!cause.message.empty()) {
+    out += str_cat("  Its error file says: ", printable(cause.message), "\n");
+    append_quoted(out, last(cause.traceback, kTracebackLines));
+  }
+  // The traceback of the error file usually is what stderr ends with: once is enough.
+  if (!cause.message.empty() && !cause.traceback.empty()) return out;
+  if (cause.stderr_lines.empty()) return out + "  It wrote nothing to stderr.\n";
+  out += "  Its last lines on stderr:\n";
+  append_quoted(out, last(cause.stderr_lines, LastLines::kLines));
+  return out;
+}
+
+}  // namespace mdl::launcher
