@@ -24,6 +24,7 @@
 #include "launcher/signal_names.hpp"
 #include "launcher/worker_env.hpp"
 #include "launcher/worker_group.hpp"
+#include "launcher/worker_specs.hpp"
 
 namespace mdl::launcher {
 namespace {
@@ -192,43 +193,14 @@ class Agent {
 
   int restart_count() const { return plan_.max_restarts - restarts_left_; }
 
-  WorkerIdentity identity(int local_rank) const {
-    return {local_rank, static_cast<int>(round_.ranks.base_global_rank) + local_rank,
-            static_cast<int>(round_.ranks.base_role_rank) + local_rank};
-  }
-
   void start_workers() {
-    GroupIdentity group;
-    group.role = plan_.role;
-    group.run_id = plan_.store.run_id;
-    group.group_rank = round_.group_rank;
-    group.group_world_size = round_.group_world_size;
-    group.local_world_size = plan_.local_world_size;
-    group.world_size = static_cast<int>(round_.ranks.global_world_size);
-    group.role_world_size = static_cast<int>(round_.ranks.role_world_size);
-    group.master_addr = round_.master_addr;
-    group.master_port = round_.master_port;
-    group.agent_store = round_.agent_store;
-    group.restart_count = restart_count();
-    group.max_restarts = plan_.max_restarts;
-
-    group.signals_to_handle = plan_.signals_to_handle;
-    group.virtual_local_rank = plan_.virtual_local_rank;
-
-    std::vector<std::string> prefixes;
-    for (int local_rank = 0; local_rank < plan_.local_world_size; ++local_rank) {
-      prefixes.push_back(line_prefix(plan_.logs, plan_.role, local_rank, identity(local_rank).rank, host_name()));
-    }
     const auto folder = folder_.open_attempt(restart_count(), plan_.local_world_size);
-    const auto ends = output_.open_streams(plan_.local_world_size, plan_.logs, folder, prefixes);
-    std::vector<WorkerSpec> specs;
+    const auto ends = output_.open_streams(plan_.local_world_size, plan_.logs, folder, line_prefixes(plan_, round_));
+    std::vector<std::filesystem::path> error_files;
     for (int local_rank = 0; local_rank < plan_.local_world_size; ++local_rank) {
-      const OutputMux::WorkerEnds& end = ends[static_cast<std::size_t>(local_rank)];
-      const std::string error_file = folder_.error_file(restart_count(), local_rank).string();
-      specs.push_back({plan_.command.executable, argv_of_worker(plan_.command, local_rank),
-                       worker_environment(plan_.environment, group, identity(local_rank), error_file), end.out.get(),
-                       end.err.get()});
+      error_files.push_back(folder_.error_file(restart_count(), local_rank));
     }
+    const auto specs = worker_specs(plan_, round_, restart_count(), error_files, ends);
     group_.reset();
     group_ = std::make_unique<WorkerGroup>(io_, specs, changed_);
   }
@@ -367,7 +339,7 @@ class Agent {
     std::vector<ReportedWorker> workers;
     for (std::size_t i = 0; i < group_->workers().size(); ++i) {
       const int local_rank = static_cast<int>(i);
-      workers.push_back({identity(local_rank).rank, local_rank, group_->workers()[i],
+      workers.push_back({identity_of(round_, local_rank).rank, local_rank, group_->workers()[i],
                          read_error_file(folder_.error_file(restart_count(), local_rank)),
                          output_.last_stderr_lines(local_rank)});
     }

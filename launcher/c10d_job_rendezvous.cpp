@@ -72,7 +72,7 @@ class C10dJobRendezvous : public JobRendezvous {
     if (root_cause_) co_return;
     // A failure is none: the store's host may end as soon as all have arrived.
     if (barrier->ended && !barrier->failed && !barrier->all_there) {
-      log::warning("other nodes have not finished ", exit_barrier_timeout_.count(),
+      log::warning("other nodes have not finished ", std::chrono::duration<double>(exit_barrier_timeout_).count(),
                    " s after this one; not waiting any longer");
     }
     co_await close();
@@ -166,7 +166,11 @@ class C10dJobRendezvous : public JobRendezvous {
       done_elsewhere_ = false;
       co_await quietly([this]() { return learn_root_cause(); });
       // Others that are done and have lost patience close it as well: that is no reason for this node not to finish.
-      if (root_cause_ || !done_elsewhere_) state_ = RoundState::closed;
+      if (root_cause_ || !done_elsewhere_) {
+        state_ = RoundState::closed;
+      } else if (what == WatchFor::change) {
+        log::warning("other nodes are done and have ended; going on without them");
+      }
     } else if (event != RoundEvent::stopped) {
       state_ = RoundState::should_end;
     }
@@ -230,7 +234,7 @@ class C10dJobRendezvous : public JobRendezvous {
   asio::io_context& io_;
   const C10dJob job_;
   const bool agent_store_;
-  const std::chrono::seconds exit_barrier_timeout_;
+  const milliseconds exit_barrier_timeout_;
   Notifier& changed_;
   const FailureBoard board_;
   Notifier watch_ended_;

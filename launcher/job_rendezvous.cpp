@@ -81,7 +81,8 @@ class StaticRendezvous : public JobRendezvous {
       std::vector<std::string> keys;
       keys.push_back(barrier + "/last_member");
       if (!co_await client_->wait(std::move(keys), plan_.exit_barrier_timeout)) {
-        log::warning("other nodes have not finished ", plan_.exit_barrier_timeout.count(),
+        log::warning("other nodes have not finished ",
+                     std::chrono::duration<double>(plan_.exit_barrier_timeout).count(),
                      " s after this one; not waiting any longer");
       }
     } catch (const Error& error) {

@@ -135,8 +135,8 @@ int to_int(const std::string& name, const std::string& value, int least) {
 double to_seconds(const std::string& name, const std::string& value) {
   double number = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-  if (error != std::errc() || end != value.data() + value.size() || !(number >= 0)) {
-    throw UsageError(str_cat("--", name, " must be a number of seconds, but is \"", value, "\""), kSeeHelp);
+  if (error != std::errc() || end != value.data() + value.size() || !(number >= 0 && number < 1e9)) {
+    throw UsageError(str_cat(name, " must be a number of seconds, but is \"", value, "\""), kSeeHelp);
   }
   return number;
 }
@@ -287,11 +287,14 @@ void fill(LaunchOptions& options, const Values& values, const Environment& envir
     options.shutdown_timeout = to_int("shutdown-timeout (TORCH_ELASTIC_SHUTDOWN_TIMEOUT)", *grace, 0);
   }
   number("shutdown-timeout", options.shutdown_timeout, 0);
+  if (const auto patience = environment("TORCH_ELASTIC_EXIT_BARRIER_TIMEOUT")) {
+    options.exit_barrier_timeout = to_seconds("the environment variable TORCH_ELASTIC_EXIT_BARRIER_TIMEOUT", *patience);
+  }
   if (values.count("nnodes")) options.nnodes = to_node_range(values.at("nnodes"));
   if (values.count("local-addr")) options.local_addr = values.at("local-addr");
   if (values.count("master-port")) options.master_port = to_int("master-port", values.at("master-port"), 0);
   if (values.count("monitor-interval"))
-    options.monitor_interval = to_seconds("monitor-interval", values.at("monitor-interval"));
+    options.monitor_interval = to_seconds("--monitor-interval", values.at("monitor-interval"));
   if (values.count("start-method"))
     check_choice("start-method", values.at("start-method"), {"spawn", "fork", "forkserver"});
   if (values.count("event-log-handler")) check_choice("event-log-handler", values.at("event-log-handler"), {"null"});

@@ -37,7 +37,8 @@ struct LaunchOptions {
   double monitor_interval = 0.1;  ///< seconds; accepted, and without effect: an exit is seen at once
   std::string role = "default";
   std::string signals_to_handle = "SIGTERM,SIGINT,SIGHUP,SIGQUIT";
-  int shutdown_timeout = 30;  ///< seconds between the signal that asks workers to end and SIGKILL
+  int shutdown_timeout = 30;          ///< seconds between the signal that asks workers to end and SIGKILL
+  double exit_barrier_timeout = 300;  ///< seconds for the other nodes to be done after this one
   bool virtual_local_rank = false;
   bool agent_store = true;  ///< false: TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1, the first worker brings the workers' store
 

@@ -154,9 +154,8 @@ StorePlan plan_c10d_store(const LaunchOptions& options, const Settings& settings
   return plan;
 }
 
-}  // namespace
-
-StorePlan plan_store(const LaunchOptions& options, const std::string& fresh_id) {
+/// Where the store is, and who hosts it.
+StorePlan plan_place(const LaunchOptions& options, const std::string& fresh_id) {
   StorePlan local;
   local.run_id = fresh_id;
   local.agent_store = options.agent_store;
@@ -193,6 +192,15 @@ StorePlan plan_store(const LaunchOptions& options, const std::string& fresh_id) 
   }
   throw UsageError(str_cat("--rdzv-backend ", options.rdzv_backend, " is not supported"),
                    "Use c10d or static. etcd is not needed: c10d brings its own store.");
+}
+
+}  // namespace
+
+StorePlan plan_store(const LaunchOptions& options, const std::string& fresh_id) {
+  StorePlan plan = plan_place(options, fresh_id);
+  plan.exit_barrier_timeout =
+      std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(options.exit_barrier_timeout));
+  return plan;
 }
 
 std::string make_uuid() {

@@ -19,9 +19,9 @@ struct StorePlan {
   int nodes = 1;  ///< above 1: a static rendezvous at master_addr:port, which node 0 hosts
   int node_rank = 0;
   bool agent_store = true;  ///< false: the first worker hosts the store at the port it is told; never so for static
-  std::optional<C10dJob> c10d{};                   ///< nodes that find each other; then nothing above counts but run_id
-  std::chrono::milliseconds timeout{900'000};      ///< for the nodes to find each other; torchrun's default
-  std::chrono::seconds exit_barrier_timeout{300};  ///< for the nodes to be done; torchrun's
+  std::optional<C10dJob> c10d{};               ///< nodes that find each other; then nothing above counts but run_id
+  std::chrono::milliseconds timeout{900'000};  ///< for the nodes to find each other; torchrun's default
+  std::chrono::milliseconds exit_barrier_timeout{300'000};  ///< for the nodes to be done; torchrun's
 };
 
 /// The store of a job. As torchrun: --standalone, and one node without an endpoint or a port, mean a free

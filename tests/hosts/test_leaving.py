@@ -1,6 +1,7 @@
 """What happens when a worker, an agent or a host fails."""
 
 import signal
+import time
 
 import pytest
 
@@ -112,4 +113,33 @@ def test_nodes_that_are_done_wait_for_the_others(job):
     job.stage.wait_for_end(world[:2])
     assert not any(agent.ended for agent in job.agents)
     end(world[2:])
+    assert job.wait() == [0, 0, 0]
+
+
+def test_a_node_that_is_done_stays_part_of_the_job_while_the_others_work(job):
+    job.start_all()
+    world = job.stage.wait_for_world(3)
+    end(world[:1])
+    job.stage.wait_for_end(world[:1])
+    address = next(host.address for host in job.hosts if host.name == world[0].host)
+    much_later = time.time() + 5  # than the keep-alive of 3 s
+    job.wait_for_state("heartbeats of the node that is done", lambda state: state["last_heartbeats"].get(address, 0) > much_later)
+    assert job.stage.alive() == world[1:]
+    end(world[1:])
+    assert job.wait() == [0, 0, 0]
+
+
+def test_a_node_that_has_waited_long_enough_for_the_others_does_not_end_their_work(job):
+    agents = job.start_all(environment={"TORCH_ELASTIC_EXIT_BARRIER_TIMEOUT": "1"})
+    world = job.stage.wait_for_world(3)
+    done = next(worker for worker in world if worker.host == "node2")
+    done.succeed()
+    assert agents[2].wait(15) == 0
+    agents[2].wait_for_line("have not finished 1 s after this one", 1)
+    rest = [worker for worker in world if worker is not done]
+    job.wait_for_state("a closed rendezvous", lambda state: state["closed"])
+    for agent in agents[:2]:
+        agent.wait_for_line("other nodes are done and have ended; going on without them")
+    assert job.stage.alive() == rest
+    end(rest)
     assert job.wait() == [0, 0, 0]

@@ -62,3 +62,17 @@ TEST_CASE("run ids are UUIDs, each a new one") {
   CHECK(a[14] == '4');
   CHECK(a != make_uuid());
 }
+
+TEST_CASE("the exit barrier's timeout is torchrun's, or TORCH_ELASTIC_EXIT_BARRIER_TIMEOUT") {
+  const auto timeout_of = [](std::optional<std::string> variable) {
+    const Environment environment = [&](const std::string& name) {
+      return name == "TORCH_ELASTIC_EXIT_BARRIER_TIMEOUT" ? variable : std::nullopt;
+    };
+    const auto parsed = parse_command_line({"--nnodes=2", "--rdzv-backend=c10d", "a.py"}, environment);
+    return plan_store(parsed.options, "fresh").exit_barrier_timeout;
+  };
+  CHECK(timeout_of(std::nullopt) == std::chrono::seconds(300));
+  CHECK(timeout_of("0") == std::chrono::seconds(0));
+  CHECK(timeout_of("1.5") == std::chrono::milliseconds(1500));
+  for (const char* wrong : {"-1", "soon", "", "nan"}) CHECK_THROWS_AS(timeout_of(wrong), mdl::UsageError);
+}

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "launcher/launch_command.hpp"
+#include "launcher/log_plan.hpp"
+#include "launcher/store_plan.hpp"
+
+namespace mdl::launcher {
+
+/// A job as this node runs it, decided before anything is started.
+struct LaunchPlan {
+  LaunchCommand command;
+  StorePlan store;
+  int local_world_size = 1;
+  int max_restarts = 0;
+  std::string role = "default";
+  std::string signals_to_handle = "SIGTERM,SIGINT,SIGHUP,SIGQUIT";
+  int shutdown_timeout = 30;  ///< seconds
+  bool virtual_local_rank = false;
+  LogOptions logs;
+  std::vector<std::string> environment;  ///< the launcher's own, as NAME=VALUE
+};
+
+}  // namespace mdl::launcher

@@ -1,0 +1,57 @@
+#include "launcher/worker_specs.hpp"
+
+#include "common/endpoint.hpp"
+
+namespace mdl::launcher {
+namespace {
+
+GroupIdentity describe_group(const LaunchPlan& plan, const Round& round, int restart_count) {
+  GroupIdentity group;
+  group.role = plan.role;
+  group.run_id = plan.store.run_id;
+  group.group_rank = round.group_rank;
+  group.group_world_size = round.group_world_size;
+  group.local_world_size = plan.local_world_size;
+  group.world_size = static_cast<int>(round.ranks.global_world_size);
+  group.role_world_size = static_cast<int>(round.ranks.role_world_size);
+  group.master_addr = round.master_addr;
+  group.master_port = round.master_port;
+  group.agent_store = round.agent_store;
+  group.restart_count = restart_count;
+  group.max_restarts = plan.max_restarts;
+  group.signals_to_handle = plan.signals_to_handle;
+  group.virtual_local_rank = plan.virtual_local_rank;
+  return group;
+}
+
+}  // namespace
+
+WorkerIdentity identity_of(const Round& round, int local_rank) {
+  return {local_rank, static_cast<int>(round.ranks.base_global_rank) + local_rank,
+          static_cast<int>(round.ranks.base_role_rank) + local_rank};
+}
+
+std::vector<std::string> line_prefixes(const LaunchPlan& plan, const Round& round) {
+  std::vector<std::string> prefixes;
+  for (int local_rank = 0; local_rank < plan.local_world_size; ++local_rank) {
+    prefixes.push_back(line_prefix(plan.logs, plan.role, local_rank, identity_of(round, local_rank).rank, host_name()));
+  }
+  return prefixes;
+}
+
+std::vector<WorkerSpec> worker_specs(const LaunchPlan& plan, const Round& round, int restart_count,
+                                     const std::vector<std::filesystem::path>& error_files,
+                                     const std::vector<OutputMux::WorkerEnds>& ends) {
+  const GroupIdentity group = describe_group(plan, round, restart_count);
+  std::vector<WorkerSpec> specs;
+  for (std::size_t i = 0; i < ends.size(); ++i) {
+    const int local_rank = static_cast<int>(i);
+    specs.push_back(
+        {plan.command.executable, argv_of_worker(plan.command, local_rank),
+         worker_environment(plan.environment, group, identity_of(round, local_rank), error_files[i].string()),
+         ends[i].out.get(), ends[i].err.get()});
+  }
+  return specs;
+}
+
+}  // namespace mdl::launcher
