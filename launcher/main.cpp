@@ -14,6 +14,7 @@
 #include "launcher/gpu_count.hpp"
 #include "launcher/launch_command.hpp"
 #include "launcher/options.hpp"
+#include "launcher/status_command.hpp"
 #include "launcher/store_plan.hpp"
 
 namespace {
@@ -49,6 +50,7 @@ int main(int argc, char** argv) {
   mdl::log::set_program("mdl-launch");
   try {
     std::vector<std::string> args(argv + 1, argv + argc);
+    if (mdl::launcher::is_status_command(args)) return mdl::launcher::run_status_command(args, variable);
     const auto facts = mdl::accelerate::probe_machine(count_gpus);
     if (mdl::accelerate::is_accelerate_command(args)) {
       const auto outcome = mdl::accelerate::run_command(args, facts);

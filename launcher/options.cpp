@@ -212,10 +212,17 @@ po::parsed_options parse_environment(const po::options_description& description,
 
 std::string help_text(const po::options_description& description) {
   return str_cat(
-      "Usage: mdl-launch [options] PROGRAM [arguments of PROGRAM]\n\n"
+      "Usage: mdl-launch [options] PROGRAM [arguments of PROGRAM]\n"
+      "       mdl-launch launch|config|env|doctor|status [options]\n\n"
       "Starts one worker process or several on this node, tells each its rank, and watches over them, as\n"
       "torchrun does. Options stand before PROGRAM; '_' and '-' are the same in their names; a variable\n"
-      "PET_NAME gives an option its default. Without --no-python or --module, PROGRAM is a Python script.\n",
+      "PET_NAME gives an option its default. Without --no-python or --module, PROGRAM is a Python script.\n\n"
+      "Commands (--help after one shows its options; a program of such a name is started as ./NAME):\n"
+      "  launch   start PROGRAM from accelerate's YAML configuration\n"
+      "  config   write that configuration, asking questions\n"
+      "  env      print what a bug report needs\n"
+      "  doctor   check this machine, the network and a job's options before a launch\n"
+      "  status   show who is in the rendezvous of a running job\n",
       description,
       "\nSignals: SIGTERM, SIGINT, SIGHUP and SIGQUIT are passed on to the workers; those still there after "
       "30 s\nare killed, at once on a second signal. When mdl-launch itself is killed, all its workers are "

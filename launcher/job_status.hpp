@@ -1,0 +1,38 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "common/endpoint.hpp"
+#include "launcher/root_cause.hpp"
+#include "rendezvous/asio.hpp"
+#include "rendezvous/rank_assignment.hpp"
+#include "rendezvous/rendezvous_report.hpp"
+
+namespace mdl::launcher {
+
+/// What the store of a job says about it to somebody who takes no part in it; torchrun's jobs included.
+struct JobStatus {
+  std::string run_id;  ///< --rdzv-id
+  Endpoint endpoint;
+  RendezvousReport rendezvous{};
+  std::map<std::int64_t, RoleInfo> workers{};  ///< by rank of the node, as far as the nodes have told
+  std::optional<RootCause> root_cause{};       ///< only of jobs with agents of ours, and only when they have failed
+};
+
+/// Asks the store at `endpoint` and changes nothing there. Throws StoreConnectionError when nobody answers within
+/// `timeout`.
+asio::awaitable<JobStatus> read_job_status(Endpoint endpoint, std::string run_id, std::chrono::milliseconds timeout);
+
+/// A table for people: the state of the round, a line for each node with its rank, its workers' ranks and the age of
+/// its last heartbeat at `now` (by the clocks of that node and this one), and why the job has failed.
+/// `status.rendezvous.state` must be there.
+std::string format_status(const JobStatus& status, RendezvousTime now);
+
+/// The same as one JSON object on one line.
+std::string status_to_json(const JobStatus& status, RendezvousTime now);
+
+}  // namespace mdl::launcher

@@ -1,0 +1,148 @@
+#include "launcher/status_command.hpp"
+
+#include <boost/program_options.hpp>
+#include <charconv>
+#include <cstdio>
+#include <optional>
+
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "launcher/job_status.hpp"
+#include "launcher/printable.hpp"
+#include "rendezvous/c10d_job.hpp"
+#include "rendezvous/tcp_store_client.hpp"
+
+namespace po = boost::program_options;
+
+namespace mdl::launcher {
+namespace {
+
+struct StatusOptions {
+  std::string endpoint;
+  std::string run_id;  ///< empty: the one that is there
+  bool json = false;
+  bool help = false;
+  std::chrono::milliseconds timeout{5000};
+};
+
+po::options_description describe_status_options() {
+  po::options_description description("Options", 110, 62);
+  auto add = description.add_options();
+  add("rdzv-endpoint", po::value<std::string>()->value_name("HOST[:PORT]"),
+      "Where the job's rendezvous is (port 29400 when left out). PET_RDZV_ENDPOINT gives a default.");
+  add("rdzv-id", po::value<std::string>()->value_name("ID"),
+      "Which job; needed when there are several (default: PET_RDZV_ID).");
+  add("json", "Print one JSON object on one line.");
+  add("timeout", po::value<std::string>()->value_name("SECONDS"), "How long to wait for an answer (default 5).");
+  add("help,h", "Print this text and exit.");
+  return description;
+}
+
+/// '-' and '_' are the same in the names of options.
+std::vector<std::string> with_dashes(std::vector<std::string> args) {
+  for (std::string& word : args) {
+    if (word.compare(0, 2, "--") != 0) continue;
+    for (std::size_t i = 2; i < word.size() && word[i] != '='; ++i) {
+      if (word[i] == '_') word[i] = '-';
+    }
+  }
+  return args;
+}
+
+std::chrono::milliseconds to_timeout(const std::string& text) {
+  double seconds = 0;
+  const char* const end = text.data() + text.size();
+  const auto [parsed, error] = std::from_chars(text.data(), end, seconds);
+  if (error != std::errc() || parsed != end || !(seconds > 0 && seconds < 1e6)) {
+    throw UsageError(str_cat("status: --timeout must be a number of seconds above 0, but is \"", text, "\""));
+  }
+  return std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(seconds));
+}
+
+StatusOptions parse_status_options(const std::vector<std::string>& args, const Environment& environment) {
+  StatusOptions options;
+  po::variables_map values;
+  try {
+    const po::options_description description = describe_status_options();
+    const po::positional_options_description none;
+    po::store(po::command_line_parser(with_dashes(args)).options(description).positional(none).run(), values);
+  } catch (const po::error& error) {
+    throw UsageError(str_cat("status: ", error.what()), "mdl-launch status --help lists the options.");
+  }
+  const auto text = [&](const char* name, const char* variable) {
+    if (values.count(name)) return values[name].as<std::string>();
+    return environment(variable).value_or("");
+  };
+  options.help = values.count("help") > 0;
+  options.json = values.count("json") > 0;
+  options.endpoint = text("rdzv-endpoint", "PET_RDZV_ENDPOINT");
+  options.run_id = text("rdzv-id", "PET_RDZV_ID");
+  if (values.count("timeout")) options.timeout = to_timeout(values["timeout"].as<std::string>());
+  return options;
+}
+
+JobStatus ask(const Endpoint& endpoint, const std::string& run_id, std::chrono::milliseconds timeout) {
+  asio::io_context io;
+  std::optional<JobStatus> status;
+  std::exception_ptr failure;
+  asio::co_spawn(io, read_job_status(endpoint, run_id, timeout), [&](std::exception_ptr error, JobStatus read) {
+    failure = error;
+    status = std::move(read);
+    io.stop();
+  });
+  io.run();
+  if (failure) std::rethrow_exception(failure);
+  return std::move(*status);
+}
+
+std::string list_of(const std::vector<std::string>& ids) {
+  constexpr std::size_t kMost = 20;
+  std::string list;
+  for (std::size_t i = 0; i < std::min(ids.size(), kMost); ++i) {
+    list += str_cat(list.empty() ? "\"" : ", \"", printable(ids[i], 256), "\"");
+  }
+  return ids.size() > kMost ? str_cat(list, " and ", ids.size() - kMost, " more") : list;
+}
+
+/// With an empty `run_id`: the only job that is there.
+JobStatus find_job(const Endpoint& endpoint, const std::string& run_id, std::chrono::milliseconds timeout) {
+  JobStatus status = ask(endpoint, run_id, timeout);
+  if (status.rendezvous.state) return status;
+  const std::vector<std::string>& others = status.rendezvous.other_jobs;
+  if (run_id.empty() && others.size() == 1) return find_job(endpoint, others.front(), timeout);
+  const std::string what =
+      run_id.empty() ? "no job that could be meant" : str_cat("no job \"", printable(run_id), "\"");
+  throw Error(str_cat("status: there is ", what, " at ", to_string(endpoint)),
+              others.empty()
+                  ? "No rendezvous at all is there: this store is for something else, or no node has come yet."
+                  : str_cat("What is there: --rdzv-id ", list_of(others), "."));
+}
+
+}  // namespace
+
+bool is_status_command(const std::vector<std::string>& args) {
+  return !args.empty() && args.front() == "status";
+}
+
+int run_status_command(const std::vector<std::string>& args, const Environment& environment) {
+  const StatusOptions options = parse_status_options({args.begin() + 1, args.end()}, environment);
+  std::string text;
+  if (options.help) {
+    text = str_cat(
+        "Usage: mdl-launch status --rdzv-endpoint HOST[:PORT] [--rdzv-id ID] [--json]\n\n"
+        "Prints who is in the rendezvous (c10d) of a job, started by mdl-launch or by torchrun: round, nodes, ranks,\n"
+        "the nodes that wait or stand by, and the age of each one's last heartbeat. Takes no part in the job.\n\n",
+        describe_status_options());
+  } else {
+    if (options.endpoint.empty()) {
+      throw UsageError("status: --rdzv-endpoint is missing", "Write it as the job's nodes have it: HOST[:PORT].");
+    }
+    const Endpoint endpoint = parse_endpoint(options.endpoint, kC10dPort);
+    const JobStatus status = find_job(endpoint, options.run_id, options.timeout);
+    const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+    text = options.json ? status_to_json(status, now) : format_status(status, now);
+  }
+  return std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0 ? kExitFailure : 0;
+}
+
+}  // namespace mdl::launcher

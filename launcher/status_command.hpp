@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "launcher/options.hpp"
+
+namespace mdl::launcher {
+
+/// Whether the command line begins with the word "status". (A program of that name is started as ./status.)
+bool is_status_command(const std::vector<std::string>& args);
+
+/// `mdl-launch status --rdzv-endpoint HOST[:PORT] [--rdzv-id ID] [--json] [--timeout SECONDS]`, also with torchrun's
+/// PET_RDZV_ENDPOINT and PET_RDZV_ID: prints who is in the rendezvous there. Without an id, the one job that is there.
+/// Returns 0. Throws UsageError for a wrong command line, StoreConnectionError when nobody answers at the endpoint, and
+/// Error, which names the jobs that are there, when this one is not.
+int run_status_command(const std::vector<std::string>& args, const Environment& environment);
+
+}  // namespace mdl::launcher
