@@ -14,6 +14,7 @@
 #include "common/error.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
+#include "launcher/background_task.hpp"
 #include "launcher/failure_report.hpp"
 #include "launcher/job_rendezvous.hpp"
 #include "launcher/notifier.hpp"
@@ -25,6 +26,7 @@
 #include "launcher/worker_env.hpp"
 #include "launcher/worker_group.hpp"
 #include "launcher/worker_specs.hpp"
+#include "rendezvous/rendezvous_error.hpp"
 
 namespace mdl::launcher {
 namespace {
@@ -39,14 +41,6 @@ constexpr auto kOutputLimit = 2s;     // after a signal, for a reader of our out
 bool is_ignored(int signo) {
   struct sigaction action {};
   return ::sigaction(signo, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
-}
-
-void print(const std::string& text) {
-  for (std::size_t done = 0; done < text.size();) {
-    const ssize_t n = ::write(STDERR_FILENO, text.data() + done, text.size() - done);
-    if (n <= 0) return;
-    done += static_cast<std::size_t>(n);
-  }
 }
 
 class Agent {
@@ -138,41 +132,54 @@ class Agent {
     return seen;
   }
 
-  /// Waits for `task`, but not longer than until a signal tells the launcher to end (see signal_). What is left of the
-  /// task ends with the event loop.
-  asio::awaitable<void> unless_signalled(asio::awaitable<void> (Agent::*task)()) {
-    // (A pointer, because GCC 12 destroys an awaitable that is handed to a coroutine twice.)
-    bool done = false;
-    std::exception_ptr failure;
-    asio::co_spawn(
-        io_, [this, task] { return (this->*task)(); },
-        [this, &done, &failure](std::exception_ptr error) {
-          if (signal_) return;  // nobody waits any more
-          failure = error;
-          done = true;
-          changed_.notify();
-        });
-    while (!done && !signal_) co_await changed_.wait();
-    if (failure) std::rethrow_exception(failure);
+  using Step = asio::awaitable<void> (Agent::*)();
+
+  // (A pointer, because GCC 12 destroys an awaitable that is handed to a coroutine twice.)
+  BackgroundTask begin(Step step) {
+    return BackgroundTask(
+        io_, [this, step] { return (this->*step)(); }, changed_);
+  }
+
+  /// Takes a step, but waits no longer than until a signal tells the launcher to end (see signal_).
+  asio::awaitable<void> unless_signalled(Step step) {
+    const BackgroundTask task = begin(step);
+    while (!task.done() && !signal_) co_await changed_.wait();
+    if (!signal_) task.rethrow();
   }
 
   /// The same for what must not keep a node for long that is about to end: until `limit`, or a second signal.
-  asio::awaitable<void> unless_hurried(asio::awaitable<void> (Agent::*task)(),
-                                       std::chrono::milliseconds limit = kTellLimit) {
-    const auto done = std::make_shared<bool>(false);
-    asio::co_spawn(
-        io_, [this, task] { return (this->*task)(); },
-        [this, done](std::exception_ptr) {
-          *done = true;
-          changed_.notify();
-        });
+  asio::awaitable<void> unless_hurried(const BackgroundTask& task, std::chrono::milliseconds limit) {
     const auto deadline = Notifier::Clock::now() + limit;
-    while (!*done && !hurry_ && Notifier::Clock::now() < deadline) co_await changed_.wait_until(deadline);
+    while (!task.done() && !hurry_ && Notifier::Clock::now() < deadline) co_await changed_.wait_until(deadline);
   }
 
   asio::awaitable<void> begin_round() {
-    co_await unless_signalled(&Agent::agree_on_round);
-    if (!signal_) start_workers();
+    std::optional<RendezvousError> ended;
+    try {
+      co_await unless_signalled(&Agent::agree_on_round);
+    } catch (const RendezvousError& error) {
+      ended = error;
+    }
+    if (ended) {
+      end_without_round(*ended);
+    } else if (!signal_) {
+      start_workers();
+    }
+  }
+
+  /// The job has ended before this node could be part of a round of it.
+  void end_without_round(const RendezvousError& error) {
+    const auto& cause = rendezvous_->root_cause();
+    const bool spare = error.reason() == RendezvousError::Reason::left_out;
+    if (!cause && !spare) throw error;
+    group_.reset();
+    if (cause) {
+      print_report(format_report(
+          {plan_.command.display_name, host_name(), {}, restart_count(), plan_.max_restarts, false}, cause));
+    } else {
+      log::warning(error.what());
+      exit_code_ = 0;
+    }
   }
 
   asio::awaitable<void> agree_on_round() {
@@ -218,8 +225,9 @@ class Agent {
     co_await unless_signalled(&Agent::wait_for_the_others);
     if (signal_) co_return;
     if (rendezvous_->root_cause()) {
-      print(format_report(describe_failure(), rendezvous_->root_cause()));
-      co_await unless_hurried(&Agent::agree_on_root_cause);
+      print_report(format_report(describe_failure(), rendezvous_->root_cause()));
+      const BackgroundTask agreeing = begin(&Agent::agree_on_root_cause);
+      co_await unless_hurried(agreeing, kTellLimit);
     }
     exit_code_ = 0;  // as torchrun: what this node had to do has been done
   }
@@ -263,19 +271,39 @@ class Agent {
   /// failure was the first of all.
   asio::awaitable<void> fail() {
     const bool failed_here = group_->any_failed();
-    const auto told = std::make_shared<bool>(!failed_here);
-    if (failed_here) co_await tell_the_others(told);
+    if (failed_here) co_await hear_last_words();
+    // Before this node's workers are stopped, which may take long.
+    const BackgroundTask telling = begin(&Agent::tell_the_others);
     const int running = group_->running();
     const std::string what = failed_here ? "a worker has failed" : "the job has failed on another node";
     if (running > 0) log::warning(what, ": stopping ", failed_here ? "the other " : "all ", running);
     co_await stop_workers(SIGTERM);
     co_await output_.finish();
-    const auto deadline = Notifier::Clock::now() + kTellLimit;
-    while (!*told && !hurry_ && Notifier::Clock::now() < deadline) co_await changed_.wait_until(deadline);
-    // Not at the same time as telling: both use the same connection.
-    if (*told) co_await unless_hurried(&Agent::agree_on_root_cause);
+    co_await unless_hurried(telling, kTellLimit);
+    if (telling.done()) {  // not at the same time: both use the same connection
+      const BackgroundTask agreeing = begin(&Agent::agree_on_root_cause);
+      co_await unless_hurried(agreeing, kTellLimit);
+    }
     report_failure(failed_here);
   }
+
+  asio::awaitable<void> tell_the_others() {
+    std::optional<RootCause> cause = describe_root_cause(describe_failure());
+    if (cause) co_await rendezvous_->fail(std::move(*cause));
+  }
+
+  /// What the worker that failed first has left in its pipes.
+  asio::awaitable<void> hear_last_words() {
+    first_failed_ = root_cause(describe_workers());
+    const BackgroundTask hearing = begin(&Agent::finish_first_failed);
+    co_await unless_hurried(hearing, kLastWordsLimit);
+  }
+
+  asio::awaitable<void> finish_first_failed() {
+    if (first_failed_) co_await output_.finish_worker(static_cast<int>(*first_failed_));
+  }
+
+  asio::awaitable<void> agree_on_root_cause() { return rendezvous_->agree_on_root_cause(); }
 
   void report_failure(bool failed_here) {
     const FailureReport report = describe_failure();
@@ -283,7 +311,7 @@ class Agent {
       log::error("another node has ended the job, and its report says why");
       return;
     }
-    print(format_report(report, rendezvous_->root_cause()));
+    print_report(format_report(report, rendezvous_->root_cause()));
     if (!failed_here) return;
     const auto first = root_cause(report.workers);
     if (!first) return;
@@ -297,28 +325,6 @@ class Agent {
                          python_exit_code(root.state));
     }
   }
-
-  /// Before this node's workers are stopped, which may take long. Goes on by itself; `told` becomes true at its end.
-  asio::awaitable<void> tell_the_others(std::shared_ptr<bool> told) {
-    first_failed_ = root_cause(describe_workers());
-    co_await unless_hurried(&Agent::hear_last_words, kLastWordsLimit);
-    std::optional<RootCause> cause = describe_root_cause(describe_failure());
-    if (!cause) {
-      *told = true;
-      co_return;
-    }
-    asio::co_spawn(io_, rendezvous_->fail(std::move(*cause)), [this, told](std::exception_ptr) {
-      *told = true;
-      changed_.notify();
-    });
-  }
-
-  /// What the worker that failed first has left in its pipes.
-  asio::awaitable<void> hear_last_words() {
-    if (first_failed_) co_await output_.finish_worker(static_cast<int>(*first_failed_));
-  }
-
-  asio::awaitable<void> agree_on_root_cause() { return rendezvous_->agree_on_root_cause(); }
 
   asio::awaitable<void> obey_signal() {
     const std::string name = signal_name(*signal_);

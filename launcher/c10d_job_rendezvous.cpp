@@ -8,7 +8,9 @@
 
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
+#include "launcher/background_task.hpp"
 #include "launcher/failure_board.hpp"
+#include "rendezvous/shared_state.hpp"
 #include "rendezvous/store_connection.hpp"
 #include "rendezvous/tcp_store_server.hpp"
 
@@ -24,6 +26,8 @@ constexpr milliseconds kRestBetweenWatches{500};
 constexpr milliseconds kCloseGrace{1000};
 // For the other nodes to read why the job has failed: each looks at the state as often as it watches it.
 constexpr milliseconds kReadersTimeout{5000};
+constexpr milliseconds kSparesTimeout{2000};
+constexpr milliseconds kRestForSpares{50};
 
 class C10dJobRendezvous : public JobRendezvous {
  public:
@@ -40,6 +44,7 @@ class C10dJobRendezvous : public JobRendezvous {
     co_await stop_watch();
     for (int losses = 0;;) {
       std::optional<StoreConnectionError> lost;
+      std::optional<RendezvousError> ended;
       try {
         Round round = co_await join(group);
         start_watch();
@@ -49,6 +54,13 @@ class C10dJobRendezvous : public JobRendezvous {
         // given up rather than been started again.
         if (!rendezvous_ || round_.nodes == 0 || ++losses > kMostLosses) throw;
         lost = error;
+      } catch (const RendezvousError& error) {
+        ended = error;
+      }
+      if (ended) {
+        co_await quietly([this]() { return learn_root_cause(); });
+        co_await leave();
+        throw *ended;
       }
       log::warning("the rendezvous' store was lost (", lost->what(), "); looking for it again");
       forget_store();
@@ -59,19 +71,16 @@ class C10dJobRendezvous : public JobRendezvous {
     co_await stop_watch();
     if (!store_) co_return;
     start_watch(WatchFor::end_of_job);  // without heartbeats the others would take this node for dead
-    const auto barrier = std::make_shared<Barrier>();
-    asio::co_spawn(io_, arrive(barrier), [this, barrier](std::exception_ptr error) {
-      barrier->ended = true;
-      barrier->failed = error != nullptr;
-      changed_.notify();
-    });
-    while (!barrier->ended && state_ == RoundState::goes_on) co_await changed_.wait();
+    const auto all_there = std::make_shared<bool>(false);
+    const BackgroundTask barrier(
+        io_, [this, all_there] { return arrive(all_there); }, changed_);
+    while (!barrier.done() && state_ == RoundState::goes_on) co_await changed_.wait();
     // The first one that is through with the barrier closes the rendezvous; the rest hear of both at about once.
     const auto soon = Notifier::Clock::now() + kCloseGrace;
-    while (!barrier->ended && !root_cause_ && Notifier::Clock::now() < soon) co_await changed_.wait_until(soon);
+    while (!barrier.done() && !root_cause_ && Notifier::Clock::now() < soon) co_await changed_.wait_until(soon);
     if (root_cause_) co_return;
     // A failure is none: the store's host may end as soon as all have arrived.
-    if (barrier->ended && !barrier->failed && !barrier->all_there) {
+    if (barrier.done() && !barrier.failed() && !*all_there) {
       log::warning("other nodes have not finished ", std::chrono::duration<double>(exit_barrier_timeout_).count(),
                    " s after this one; not waiting any longer");
     }
@@ -95,7 +104,9 @@ class C10dJobRendezvous : public JobRendezvous {
   asio::awaitable<void> agree_on_root_cause() override {
     co_await stop_watch();
     co_await quietly([this]() { return learn_root_cause(); });
-    if (rendezvous_ && rendezvous_->hosts_store()) co_await quietly([this]() { return wait_for_readers(); });
+    if (!rendezvous_ || !rendezvous_->hosts_store()) co_return;
+    co_await quietly([this]() { return wait_for_readers(); });
+    co_await quietly([this]() { return wait_for_spares(); });
   }
 
  private:
@@ -184,7 +195,7 @@ class C10dJobRendezvous : public JobRendezvous {
   asio::awaitable<void> learn_root_cause() {
     auto first = co_await board_.read(*store_);
     if (first) root_cause_ = std::move(first);
-    if (root_cause_ && !signed_) {
+    if (root_cause_ && !signed_ && round_.nodes > 0) {
       signed_ = true;
       co_await board_.sign(*store_, round_.number);
     }
@@ -203,21 +214,29 @@ class C10dJobRendezvous : public JobRendezvous {
     while (watching_) co_await watch_ended_.wait();
   }
 
-  struct Barrier {
-    bool ended = false;
-    bool failed = false;  ///< the store was lost
-    bool all_there = false;
-  };
-
-  asio::awaitable<void> arrive(std::shared_ptr<Barrier> barrier) {
+  asio::awaitable<void> arrive(std::shared_ptr<bool> all_there) {
     // A connection of its own, as this may go on when nobody waits for it any more.
     TcpStoreClient store = co_await rendezvous_->connect();
-    barrier->all_there = co_await exit_barrier(store, round_, exit_barrier_timeout_);
+    *all_there = co_await exit_barrier(store, round_, exit_barrier_timeout_);
   }
 
   asio::awaitable<void> close() {
     co_await stop_watch();
     co_await quietly([this]() { return rendezvous_->close(); });
+    if (rendezvous_ && rendezvous_->hosts_store()) co_await quietly([this]() { return wait_for_spares(); });
+  }
+
+  /// Before the store ends with this process: until the nodes that stand by have heard of the job's end and left.
+  /// (Those of torchrun do not leave, but look once a second.)
+  asio::awaitable<void> wait_for_spares() {
+    SharedRendezvousState shared(*store_, job_.run_id);
+    const auto deadline = Notifier::Clock::now() + kSparesTimeout;
+    while (true) {
+      co_await shared.read();
+      if (shared.value().redundancy_list.empty() || Notifier::Clock::now() >= deadline) co_return;
+      asio::steady_timer rest(io_, kRestForSpares);
+      co_await rest.async_wait(asio::use_awaitable);
+    }
   }
 
   /// What is done on the way out must not hide why.

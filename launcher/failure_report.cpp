@@ -3,8 +3,10 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <tuple>
 
 #include "common/str_cat.hpp"
@@ -116,6 +118,15 @@ std::string format_report(const FailureReport& report, const std::optional<RootC
   }
   if (others > kOtherFailures) out += str_cat("        and ", others - kOtherFailures, " more\n");
   return out + border + "\n";
+}
+
+void print_report(const std::string& text) {
+  for (std::size_t done = 0; done < text.size();) {
+    const ssize_t n = ::write(STDERR_FILENO, text.data() + done, text.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return;
+    done += static_cast<std::size_t>(n);
+  }
 }
 
 }  // namespace mdl::launcher

@@ -47,4 +47,7 @@ std::optional<RootCause> describe_root_cause(const FailureReport& report);
 /// failure on this node. Without `cause` it is this node's own.
 std::string format_report(const FailureReport& report, const std::optional<RootCause>& cause = std::nullopt);
 
+/// Writes it to stderr, past all buffers, as far as that can be written.
+void print_report(const std::string& text);
+
 }  // namespace mdl::launcher

@@ -77,17 +77,29 @@ def test_a_late_node_makes_all_restart_at_the_new_size_without_costing_a_restart
     finish(job, after)
 
 
-def test_a_node_too_many_stands_by_and_disturbs_nobody(job):
+@pytest.mark.parametrize("host", [0, 1])
+def test_a_node_too_many_stands_by_and_ends_well_with_the_job(job, host):
+    job.endpoint = f"{job.hosts[host].address}:29400"
     job.start(0, "2")
     job.start(1, "2")
     world = job.stage.wait_for_world(2)
     job.start(2, "2")
     job.wait_for_state("a node on the redundancy list", lambda state: state["redundancy_list"])
     assert job.stage.alive() == world
-    for worker in world:
-        worker.succeed()
-    assert job.wait()[:2] == [0, 0]
+    finish(job, world)
     assert len(job.stage.history) == 2
+
+
+def test_a_node_that_stands_by_reports_why_the_job_has_failed(job):
+    job.start(0, "2")
+    job.start(1, "2")
+    world = job.stage.wait_for_world(2)
+    spare = job.start(2, "2")
+    job.wait_for_state("a node on the redundancy list", lambda state: state["redundancy_list"])
+    world[1].fail(5, "no more paper")
+    assert job.wait() == [1, 1, 1]
+    spare.wait_for_line(r"Root cause: rank 1 .*, exit code 5", 1)
+    spare.wait_for_line(r"\| no more paper$", 1)
 
 
 def test_a_node_that_stands_by_takes_the_place_of_one_that_leaves(job):
