@@ -47,7 +47,6 @@ class C10dJobRendezvous : public JobRendezvous {
       std::optional<RendezvousError> ended;
       try {
         Round round = co_await join(group);
-        start_watch();
         co_return round;
       } catch (const StoreConnectionError& error) {
         // A store that cannot be reached at all is not one that was lost; and before the first round, its host has
@@ -63,6 +62,7 @@ class C10dJobRendezvous : public JobRendezvous {
         throw *ended;
       }
       log::warning("the rendezvous' store was lost (", lost->what(), "); looking for it again");
+      co_await stop_watch();
       forget_store();
     }
   }
@@ -114,18 +114,25 @@ class C10dJobRendezvous : public JobRendezvous {
     if (!rendezvous_) rendezvous_ = co_await C10dRendezvous::open(job_);
     if (!store_) store_.emplace(co_await rendezvous_->connect());
     round_ = co_await rendezvous_->next_round();
+    signed_ = false;
+    // From here on: a node that waits for the others' answers must be seen to live.
+    start_watch();
     std::optional<Endpoint> own;
     if (round_.rank == 0) {
       open_worker_store();
       own = Endpoint(rendezvous_->self().addr, workers_->port());
       if (!agent_store_) workers_.reset();  // the port is free for the first worker
     }
-    const Endpoint master = co_await share_master(*store_, round_, own, job_.read_timeout);
     co_await board_.enrol(*store_, round_.number);  // before the ranks, so that all have when the workers start
-    signed_ = false;
     RoleInfo info{group.role, round_.rank, group.local_world_size};
     Round round;
+    // The first node publishes the master before it assigns the ranks, as torchrun's does. So the others need not wait
+    // for a master once they have their ranks; and meanwhile torchrun's agents, whose heartbeats stop while they wait
+    // for an answer, have all that they need from this node.
+    Endpoint master;
+    if (own) master = co_await share_master(*store_, round_, own, job_.read_timeout);
     round.ranks = co_await share_ranks(*store_, round_, std::move(info), job_.read_timeout);
+    if (!own) master = co_await share_master(*store_, round_, own, job_.read_timeout);
     round.group_rank = static_cast<int>(round_.rank);
     round.group_world_size = static_cast<int>(round_.nodes);
     round.master_addr = master.host;

@@ -31,7 +31,7 @@ struct RendezvousRound {
 /// lacks it, the last earlier round with the same first address counts, after kMasterGrace.
 asio::awaitable<Endpoint> share_master(TcpStoreClient& store, RendezvousRound round, std::optional<Endpoint> own,
                                        std::chrono::milliseconds timeout);
-inline constexpr std::chrono::milliseconds kMasterGrace{3000};
+inline constexpr std::chrono::milliseconds kMasterGrace{200};
 
 /// The ranks of this node's workers. All nodes of the round call it, each with its own `info`; the first one assigns.
 asio::awaitable<AssignedRanks> share_ranks(TcpStoreClient& store, RendezvousRound round, RoleInfo info,
