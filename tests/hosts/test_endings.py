@@ -1,6 +1,7 @@
 """How a job ends on all its nodes."""
 
 import contextlib
+import os
 import signal
 import subprocess
 
@@ -60,3 +61,31 @@ def test_a_node_that_is_done_ends_well_when_the_store_is_lost_while_it_waits_for
     job.stage.wait_for_end([done])
     job.agents[0].kill()
     assert job.wait() == [-9, 0]
+
+
+def test_when_the_store_is_gone_at_the_end_the_workers_failure_is_still_what_is_reported(job, bin_dir):
+    with store_on(job.hosts[2], bin_dir) as (store, job.endpoint):
+        for number in (0, 1):
+            job.start(number, "2", conf="close_timeout=2,read_timeout=4")
+        world = job.stage.wait_for_world(2)
+        # A store that hangs: it neither answers nor closes its connections.
+        for pid in job.hosts[2].processes():
+            os.kill(pid, signal.SIGSTOP)
+        world[0].fail(3, "the disk is full")
+        failed = next(agent for agent in job.agents if agent.host.name == world[0].host)
+        assert failed.wait(30) == 1
+        failed.wait_for_line("the disk is full", 1)
+        store.kill()
+        for pid in job.hosts[2].processes():
+            os.kill(pid, signal.SIGKILL)
+        job.wait(60)
+
+
+def test_nobody_waits_at_the_end_for_a_node_whose_worker_has_failed(job):
+    job.start_all()
+    world = job.stage.wait_for_world(3)
+    world[0].succeed()
+    job.stage.wait_for_end(world[:1])
+    world[1].fail(1, "no luck")
+    assert job.agents[int(world[1].host[4:])].wait(15) == 1
+    job.wait(15)
