@@ -164,6 +164,17 @@ class PickleReader {
       case kBinInt2:
         push_integer(number<std::uint16_t>());
         break;
+      case kBinFloat: {  // the one number with its first byte first
+        std::uint64_t bits = 0;
+        for (int i = 0; i < 8; ++i) bits = bits << 8 | u8();
+        push(Kind::real)->real = std::bit_cast<double>(bits);
+        break;
+      }
+      case kBinPersId: {
+        const PickleValue* const id = pop();
+        push(Kind::persistent)->items = {id};
+        break;
+      }
       case kLong1:
         push_long();
         break;

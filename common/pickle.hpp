@@ -20,12 +20,14 @@ class PickleError : public Error {
 /// A value of a pickle, as it lies there: types are names and objects are their parts. Nothing is imported, called or
 /// executed, whatever the pickle asks for.
 struct PickleValue {
-  enum class Kind { none, boolean, integer, string, bytes, tuple, list, set, dict, type, object };
+  enum class Kind { none, boolean, integer, real, string, bytes, tuple, list, set, dict, type, object, persistent };
 
   Kind kind = Kind::none;
   std::int64_t integer = 0;  ///< also of boolean: 0 or 1
-  std::string text{};        ///< of string (UTF-8) and bytes; of type: "module.name"
-  /// Of tuple, list and set: the elements; of dict: key, value, key, value …; of object: the arguments it is made of.
+  double real = 0;
+  std::string text{};  ///< of string (UTF-8) and bytes; of type: "module.name"
+  /// Of tuple, list and set: the elements; of dict: key, value, key, value …; of object: the arguments it is made of;
+  /// of persistent: the one value that names what lies outside the pickle (in a file of torch.save a tensor's storage).
   std::vector<const PickleValue*> items{};
   const PickleValue* type = nullptr;   ///< of object
   const PickleValue* state = nullptr;  ///< of object: what BUILD gave it, null when nothing did
@@ -40,9 +42,9 @@ class Pickle {
   static constexpr std::size_t kMaxBytes = 64 * 1024 * 1024;
   static constexpr std::size_t kMaxValues = 4 * 1024 * 1024;
 
-  /// Reads protocols 2 to 5, of them what plain data needs: None, bool, int of 64 bits, str, bytes, tuple, list, set,
-  /// dict, and objects made by NEWOBJ or REDUCE with BUILD. Throws PickleError for anything else, and for bytes after
-  /// the end.
+  /// Reads protocols 2 to 5, of them what plain data needs: None, bool, int of 64 bits, float, str, bytes, tuple, list,
+  /// set, dict, objects made by NEWOBJ or REDUCE with BUILD, and persistent ids. Throws PickleError for anything else,
+  /// and for bytes after the end.
   explicit Pickle(std::string_view bytes);
 
   Pickle(const Pickle&) = delete;

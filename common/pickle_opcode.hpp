@@ -6,10 +6,12 @@ namespace mdl {
 enum PickleOpcode : unsigned char {
   kMark = '(',
   kStop = '.',
+  kBinFloat = 'G',
   kBinInt = 'J',
   kBinInt1 = 'K',
   kBinInt2 = 'M',
   kNone = 'N',
+  kBinPersId = 'Q',
   kReduce = 'R',
   kBinUnicode = 'X',
   kAppend = 'a',

@@ -11,7 +11,20 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "a pickle's numbers are copied as they lie in memory");
 
-constexpr unsigned char kWrittenProtocol = 4;
+/// The characters of Latin-1, one for each byte, in UTF-8.
+std::string as_latin1(std::string_view bytes) {
+  std::string text;
+  for (const char byte : bytes) {
+    const auto code = static_cast<unsigned char>(byte);
+    if (code < 0x80) {
+      text += byte;
+    } else {
+      text += static_cast<char>(0xc0 | code >> 6);
+      text += static_cast<char>(0x80 | (code & 0x3f));
+    }
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -20,9 +33,9 @@ void PickleWriter::raw(Number value) {
   out_.append(reinterpret_cast<const char*>(&value), sizeof(value));
 }
 
-PickleWriter::PickleWriter() {
+PickleWriter::PickleWriter(Protocol protocol) : protocol_(protocol) {
   opcode(static_cast<char>(kProto));
-  raw(kWrittenProtocol);
+  raw(static_cast<unsigned char>(protocol));
 }
 
 void PickleWriter::none() {
@@ -46,9 +59,18 @@ void PickleWriter::integer(std::int64_t value) {
   }
 }
 
+void PickleWriter::real(double value) {
+  opcode(kBinFloat);
+  const auto bits = std::bit_cast<std::uint64_t>(value);
+  for (int shift = 56; shift >= 0; shift -= 8) raw(static_cast<std::uint8_t>(bits >> shift));
+}
+
 void PickleWriter::string(std::string_view text) {
   if (const auto known = strings_.find(text); known != strings_.end()) return get(known->second);
-  if (text.size() <= std::numeric_limits<std::uint8_t>::max()) {
+  if (protocol_ == Protocol::two) {
+    opcode(kBinUnicode);
+    raw(static_cast<std::uint32_t>(text.size()));
+  } else if (text.size() <= std::numeric_limits<std::uint8_t>::max()) {
     opcode(static_cast<char>(kShortBinUnicode));
     raw(static_cast<std::uint8_t>(text.size()));
   } else {
@@ -60,6 +82,13 @@ void PickleWriter::string(std::string_view text) {
 }
 
 void PickleWriter::bytes(std::string_view text) {
+  if (protocol_ == Protocol::two) {
+    type("_codecs", "encode");
+    string(as_latin1(text));
+    string("latin1");
+    tuple(2);
+    return reduce();
+  }
   if (text.size() <= std::numeric_limits<std::uint8_t>::max()) {
     opcode(kShortBinBytes);
     raw(static_cast<std::uint8_t>(text.size()));
@@ -73,9 +102,14 @@ void PickleWriter::bytes(std::string_view text) {
 void PickleWriter::type(const std::string& module, const std::string& name) {
   const std::string whole = module + "." + name;
   if (const auto known = types_.find(whole); known != types_.end()) return get(known->second);
-  string(module);
-  string(name);
-  opcode(static_cast<char>(kStackGlobal));
+  if (protocol_ == Protocol::two) {
+    opcode(kGlobal);
+    out_.append(module).append("\n").append(name).append("\n");
+  } else {
+    string(module);
+    string(name);
+    opcode(static_cast<char>(kStackGlobal));
+  }
   types_.emplace(whole, memoize());
 }
 
@@ -84,6 +118,12 @@ void PickleWriter::tuple(std::size_t count) {
   opcode(static_cast<char>(kCodes[count]));
 }
 
+void PickleWriter::tuple_from_mark() {
+  opcode(kTuple);
+}
+void PickleWriter::empty_list() {
+  opcode(kEmptyList);
+}
 void PickleWriter::empty_dict() {
   opcode(kEmptyDict);
 }
@@ -92,6 +132,12 @@ void PickleWriter::empty_set() {
 }
 void PickleWriter::mark() {
   opcode(kMark);
+}
+void PickleWriter::appends() {
+  opcode(kAppends);
+}
+void PickleWriter::persistent_id() {
+  opcode(kBinPersId);
 }
 void PickleWriter::set_items() {
   opcode(kSetItems);
@@ -110,7 +156,15 @@ void PickleWriter::build() {
 }
 
 PickleWriter::Memo PickleWriter::memoize() {
-  opcode(static_cast<char>(kMemoize));
+  if (protocol_ == Protocol::four) {
+    opcode(static_cast<char>(kMemoize));
+  } else if (memos_ <= std::numeric_limits<std::uint8_t>::max()) {
+    opcode(kBinPut);
+    raw(static_cast<std::uint8_t>(memos_));
+  } else {
+    opcode(kLongBinPut);
+    raw(static_cast<std::uint32_t>(memos_));
+  }
   return memos_++;
 }
 
