@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
+#include <set>
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
+#include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/audio/audio_file.hpp"
 #include "worker/convert/fingerprint.hpp"
@@ -57,7 +60,12 @@ std::string first_line(const std::exception& error) {
   return text.substr(0, text.find('\n'));
 }
 
-std::vector<CheckedRow> check_rows(const RowFile& file, const ConvertOptions& options, const Processor& processor) {
+void warn(const RowProblem& problem, const fs::path& input) {
+  log::warning(input.string(), ", row ", problem.number, " (line ", problem.line, ") is left out: ", problem.what);
+}
+
+/// Checks every row; takes the bad ones out of `file` when they may be left out.
+std::vector<CheckedRow> check_rows(RowFile& file, const ConvertOptions& options, const Processor& processor) {
   std::vector<CheckedRow> checked(file.rows.size());
   std::vector<RowProblem> problems = file.problems;
   std::mutex mutex;
@@ -73,11 +81,23 @@ std::vector<CheckedRow> check_rows(const RowFile& file, const ConvertOptions& op
     progress.add(1);
     if (problem) problems.push_back({file.rows[i].number, file.rows[i].line, *problem});
   });
-  if (!problems.empty()) {
+  if (problems.empty()) return checked;
+  std::set<std::int64_t> bad;
+  for (const RowProblem& problem : problems) bad.insert(problem.number);
+  if (!options.skip_bad_rows || bad.size() >= file.rows.size()) {
     throw UsageError(describe_problems(problems, options.input),
                      "Nothing was written. Correct these rows or take them out.");
   }
-  return checked;
+  for (const RowProblem& problem : problems) warn(problem, options.input);
+  std::vector<CheckedRow> good;
+  std::vector<Row> rows;
+  for (std::size_t i = 0; i < checked.size(); ++i) {
+    if (bad.count(file.rows[i].number)) continue;
+    good.push_back(checked[i]);
+    rows.push_back(file.rows[i]);
+  }
+  file.rows = std::move(rows);
+  return good;
 }
 
 /// Bytes that a group takes in a data file.
@@ -121,7 +141,8 @@ Group convert_group(std::span<const Row> rows, const ConvertOptions& options, co
       group.problems.push_back({row.number, row.line, first_line(error)});
     }
   }
-  if (group.problems.empty()) group.batch = make_record_batch(converted, processor.pad_token(), options.encoding);
+  const bool usable = group.problems.empty() || (options.skip_bad_rows && !converted.empty());
+  if (usable) group.batch = make_record_batch(converted, processor.pad_token(), options.encoding);
   return group;
 }
 
@@ -150,13 +171,23 @@ void add_row(Fingerprint& print, const Row& row, const CheckedRow& checked, cons
     print.add(value);
 }
 
+/// What the dataset in a folder was made from; empty when there is none.
+std::string fingerprint_of(const fs::path& dataset) {
+  try {
+    return nlohmann::json::parse(read_text(dataset / "state.json")).at("_fingerprint").get<std::string>();
+  } catch (const std::exception&) {
+    return {};
+  }
+}
+
 /// Thrown out of a data file that has bad rows, so that it is not kept.
 struct BadRows {};
 
 }  // namespace
 
 ConvertSummary convert_dataset(const ConvertOptions& options) {
-  const RowFile file = read_rows(options.input);
+  RowFile file = read_rows(options.input);
+  const std::int64_t rows_given = std::ssize(file.rows);
   PartialFolder::check_target(options.output);
   const Processor processor = Processor::load(options.model_folder);
   const std::vector<CheckedRow> checked = check_rows(file, options, processor);
@@ -185,8 +216,19 @@ ConvertSummary convert_dataset(const ConvertOptions& options) {
     plan[shard_name(shard, shards.size())] = print.hex();
     whole.add(print.hex());
   }
+  if (options.keep_same && fingerprint_of(options.output) == whole.hex()) {
+    return {.rows = std::ssize(rows),
+            .bad_rows = rows_given - std::ssize(rows),
+            .bytes = 0,
+            .shards = shards.size(),
+            .shards_found = shards.size()};
+  }
   PartialFolder folder(options.output, plan);
-  ConvertSummary summary{std::ssize(rows), 0, shards.size(), 0};
+  ConvertSummary summary{.rows = std::ssize(rows),
+                         .bad_rows = rows_given - std::ssize(rows),
+                         .bytes = 0,
+                         .shards = shards.size(),
+                         .shards_found = 0};
   std::vector<std::size_t> missing;  // groups
   std::int64_t missing_bytes = 0;
   ProgressBar progress("Converting", std::ssize(rows));
@@ -216,9 +258,15 @@ ConvertSummary convert_dataset(const ConvertOptions& options) {
         bool good = true;
         for (std::size_t group = shards[shard].first; group < shards[shard].last; ++group) {
           const Group made = pipeline.take();
-          problems.insert(problems.end(), made.problems.begin(), made.problems.end());
-          good = good && made.problems.empty();
-          if (good) write(*made.batch);
+          if (options.skip_bad_rows) {
+            for (const RowProblem& problem : made.problems) warn(problem, options.input);
+            summary.bad_rows += std::ssize(made.problems);
+            summary.rows -= std::ssize(made.problems);
+          } else {
+            problems.insert(problems.end(), made.problems.begin(), made.problems.end());
+            good = good && made.problems.empty();
+          }
+          if (good && made.batch) write(*made.batch);
           progress.add(std::ssize(part_of(rows, group)));
         }
         if (!good) throw BadRows{};

@@ -20,11 +20,14 @@ struct ConvertOptions {
   AudioEncoding encoding = AudioEncoding::float32;
   std::int64_t max_shard_bytes = 500'000'000;
   DownloadLimits downloads;
+  bool keep_same = false;  ///< a dataset of the same input, options and checkpoint in place of `output` stays as it is
+  bool skip_bad_rows = false;  ///< bad rows are left out, with a warning each, instead of ending the conversion
 };
 
 struct ConvertSummary {
   std::int64_t rows = 0;
-  std::int64_t bytes = 0;  ///< of the data files
+  std::int64_t bad_rows = 0;  ///< that were left out
+  std::int64_t bytes = 0;     ///< of the data files
   std::size_t shards = 0;
   std::size_t shards_found = 0;  ///< made by an earlier run
 };
