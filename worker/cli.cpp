@@ -71,6 +71,8 @@ int report(const std::string& message, int exit_code) {
 }  // namespace
 
 int run_toolkit(const std::vector<std::string>& arguments) {
+  // A file that grows beyond the limit set for it is then an error of the write that can be told, as a full disk is.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     return dispatch(arguments);
   } catch (const StoppedBySignal& stop) {

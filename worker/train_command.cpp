@@ -16,6 +16,9 @@
 #include "worker/model_folder.hpp"
 #include "worker/train_options.hpp"
 #include "worker/training/checkpoint.hpp"
+#include "worker/training/csv_dataset.hpp"
+#include "worker/training/job_identity.hpp"
+#include "worker/training/precision.hpp"
 #include "worker/training/resume.hpp"
 #include "worker/training/trainer.hpp"
 
@@ -46,10 +49,11 @@ std::string facts(const TrainOptions& options, int64_t train_rows, int64_t eval_
                  options.lora.dropout, "\n--train-target ", targets, "\n--lr ", options.learning_rate,
                  "\n--num-epochs ", options.epochs, "\n--warmup-steps ", options.warmup_steps, "\n--batch-size ",
                  options.batch_size, "\n--gradient-accumulation-steps ", options.accumulation_steps, "\n--seed ",
-                 options.seed, "\n--eval-steps ", options.eval_steps.value, "\n--eval-batch-size ",
-                 options.eval_batch_size.value_or(options.batch_size), "\n--bf16 ", dtype == at::kBFloat16,
-                 "\n--batch-norm ", static_cast<int>(options.batch_norm), "\na training dataset of ", train_rows,
-                 " rows\nan evaluation dataset of ", eval_rows, " rows\n");
+                 options.seed, "\n--skip-bad-samples ", options.skip_bad_samples, "\n--eval-steps ",
+                 options.eval_steps.value, "\n--eval-batch-size ", options.eval_batch_size.value_or(options.batch_size),
+                 "\n--eval-accumulation-steps ", options.eval_accumulation_steps.value_or(0), "\n--bf16 ",
+                 dtype == at::kBFloat16, "\n--batch-norm ", static_cast<int>(options.batch_norm),
+                 "\na training dataset of ", train_rows, " rows\nan evaluation dataset of ", eval_rows, " rows\n");
 }
 
 void announce(const ProcessGroup& group, at::Device device) {
@@ -77,14 +81,15 @@ int run_train(const std::vector<std::string>& arguments) {
   const TrainOptions options = parse_train_options(arguments);
   const auto environment = read_worker_environment();
   const at::Device device = choose_device(environment);
-  const at::ScalarType dtype = options.bf16.value_or(prefers_bf16(device)) ? at::kBFloat16 : at::kFloat;
+  const at::ScalarType dtype =
+      choose_dtype(options.bf16, lookup_environment("ACCELERATE_MIXED_PRECISION"), prefers_bf16(device));
 
   const fs::path model_folder = find_model_folder(options.model_name);
   load_config(model_folder);
   const int64_t pad_token_id = read_pad_token_id(model_folder);
-  const DatasetFolder train_data(options.train_dataset);
-  std::optional<DatasetFolder> eval_data;
-  if (options.eval_dataset) eval_data.emplace(*options.eval_dataset);
+  std::optional<DatasetFolder> train_data, eval_data;
+  if (!is_csv(options.train_dataset)) train_data.emplace(options.train_dataset);
+  if (options.eval_dataset && !is_csv(*options.eval_dataset)) eval_data.emplace(*options.eval_dataset);
   if (options.initial_adapter && !fs::exists(*options.initial_adapter / kAdapterWeights)) {
     throw UsageError(
         str_cat("--initial-adapter ", options.initial_adapter->string(), ": no ", kAdapterWeights, " there"));
@@ -93,14 +98,24 @@ int run_train(const std::vector<std::string>& arguments) {
   // Only rank 0 reads the checkpoint, which need not lie on a disk that the others see.
   std::optional<fs::path> checkpoint;
   const bool reads_checkpoint = !environment || environment->rank == 0;
-  if (reads_checkpoint)
-    checkpoint = find_checkpoint(options.resume_from_checkpoint, options.output);
-  else if (options.resume_from_checkpoint != "false")
-    checkpoint = options.resume_from_checkpoint;
+  if (reads_checkpoint) checkpoint = find_checkpoint(options.resume_from_checkpoint, options.output);
 
   ProcessGroup group = environment && environment->world_size > 1 ? ProcessGroup(*environment, device) : ProcessGroup();
-  group.require_same(facts(options, train_data.size(), eval_data ? eval_data->size() : 0, dtype));
+  const bool first_of_host = !environment || environment->local_rank == 0;
+  const auto convert = [&](const fs::path& csv, const char* name) {
+    return DatasetFolder(convert_csv(csv, name, options, model_folder, group, first_of_host));
+  };
+  if (!train_data) train_data.emplace(convert(options.train_dataset, "train"));
+  if (options.eval_dataset && !eval_data) eval_data.emplace(convert(*options.eval_dataset, "eval"));
+  group.require_same(facts(options, train_data->size(), eval_data ? eval_data->size() : 0, dtype));
   announce(group, device);
+
+  const std::vector<std::string> agents = group.gather("agents", launcher_agent());
+  if (reads_checkpoint) {
+    if (const auto of_job = find_checkpoint_of_job(options.output, agents)) checkpoint = of_job;
+  }
+  const std::string where = group.share("checkpoint", checkpoint ? checkpoint->string() : std::string());
+  checkpoint = where.empty() ? std::nullopt : std::optional<fs::path>(where);
 
   torch::manual_seed(options.seed);
   const auto model = load_model(model_folder, dtype, device);
@@ -114,11 +129,12 @@ int run_train(const std::vector<std::string>& arguments) {
   Trainer({.options = options,
            .model_folder = model_folder,
            .model = *model,
-           .train_data = train_data,
+           .train_data = *train_data,
            .eval_data = eval_data ? &*eval_data : nullptr,
            .group = group,
            .pad_token_id = pad_token_id,
-           .checkpoint = checkpoint})
+           .checkpoint = checkpoint,
+           .agents = agents})
       .train();
   if (group.is_first()) {
     const fs::path final_folder = save_final(options.output, *model, options.lora, model_folder, options.merge_lora);

@@ -1,14 +1,18 @@
 #include "worker/train_options.hpp"
 
+#include <algorithm>
 #include <boost/program_options.hpp>
 #include <limits>
 #include <map>
 #include <sstream>
+#include <thread>
 
 #include "common/error.hpp"
+#include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/nearest_name.hpp"
 #include "worker/option_values.hpp"
+#include "worker/training/csv_dataset.hpp"
 
 namespace mdl {
 namespace {
@@ -17,12 +21,24 @@ namespace po = boost::program_options;
 
 /// Options of the Python tool that are still to come, with the value that asks for what happens anyway.
 const std::map<std::string, std::string>& unsupported_options() {
-  static const std::map<std::string, std::string> options = {
-      {"from-modelscope", "false"}, {"quantization", ""}, {"report-to", "[]"}, {"eval-accumulation-steps", ""},
-      {"system-prompt", ""},        {"user-prompt", ""},  {"base-dir", ""},    {"tokenizing-batch-size", ""},
-      {"num-workers", ""}};
+  static const std::map<std::string, std::string> options = {{"quantization", ""}};
   return options;
 }
+
+/// Options that may be nothing; "null" is how the Python tool's command line says so.
+constexpr const char* kMayBeNothing[] = {"bf16",
+                                         "quantization",
+                                         "eval-batch-size",
+                                         "eval-accumulation-steps",
+                                         "save-total-limit",
+                                         "eval-dataset",
+                                         "resume-from-checkpoint",
+                                         "system-prompt",
+                                         "user-prompt",
+                                         "base-dir"};
+
+/// Options that matter only where a dataset is a CSV file.
+constexpr const char* kForCsv[] = {"system-prompt", "user-prompt", "base-dir", "tokenizing-batch-size", "num-workers"};
 
 struct OptionText {
   const char* name;
@@ -33,8 +49,9 @@ struct OptionText {
 constexpr OptionText kOptions[] = {
     {"model-name",
      "folder of the MiDashengLM checkpoint, or a name in the local Hugging Face cache (mispeech/midashenglm-7b)"},
-    {"train-dataset", "dataset folder to train on, as convert-dataset writes it (required)"},
-    {"eval-dataset", "dataset folder to evaluate on (none)"},
+    {"train-dataset",
+     "dataset folder to train on, as convert-dataset writes it, or a CSV file to convert first (required)"},
+    {"eval-dataset", "dataset folder or CSV file to evaluate on (none)"},
     {"output", "folder for checkpoint-STEP/ and final/ (required)"},
     {"lora-rank", "rank of the adapters (32)"},
     {"lora-alpha", "the adapters' output is scaled by alpha / rank (32)"},
@@ -49,15 +66,32 @@ constexpr OptionText kOptions[] = {
     {"batch-size", "clips in a batch of each process (8)"},
     {"gradient-accumulation-steps", "batches before the weights change (1)"},
     {"gradient-checkpointing", "true: less memory, a third more work (true)"},
-    {"bf16", "true, false or auto: base model in bfloat16 (auto: where the GPU has it)"},
+    {"bf16",
+     "true, false or auto: base model in bfloat16 (auto: what ACCELERATE_MIXED_PRECISION says, else where the GPU has "
+     "it)"},
     {"batch-norm", "batch: normalise audio by the batch, as the Python tool; frozen: as the checkpoint does (batch)"},
-    {"seed", "decides the order of the data and fresh adapters (42)"},
+    {"seed", "decides the order of the data, fresh adapters and dropout (42)"},
+    {"skip-bad-samples",
+     "true: rows with broken sound or nothing to learn, and steps whose loss is no number, are left out and counted; "
+     "false: they end the run (false)"},
     {"eval-steps", "steps between evaluations; below 1 a fraction of all steps (500)"},
     {"eval-batch-size", "clips in an evaluation batch of each process (batch-size)"},
+    {"eval-accumulation-steps", "evaluation batches after which the losses leave the device (all)"},
+    {"report-to",
+     "tensorboard: event files in OUTPUT/runs (or TENSORBOARD_LOGGING_DIR); json: OUTPUT/log.jsonl; none; all; "
+     "repeated, with commas, or a JSON list (none)"},
     {"save-steps", "steps between checkpoints; below 1 a fraction of all steps, 0 only the last (500)"},
-    {"save-total-limit", "checkpoints to keep, oldest removed first (all)"},
-    {"resume-from-checkpoint", "checkpoint folder to go on from; true: the newest one in output (false)"},
+    {"save-total-limit", "checkpoints to keep, oldest removed first; 0: all (all)"},
+    {"resume-from-checkpoint",
+     "checkpoint folder to go on from; true: the newest one in output; workers that a launcher restarts go on by "
+     "themselves (false)"},
     {"merge-lora", "true: final/ is a whole model; false: final/ is the adapter (true)"},
+    {"system-prompt", "for CSV files: system prompt of rows that have none (none)"},
+    {"user-prompt", "for CSV files: user prompt of rows that have none (none)"},
+    {"base-dir", "for CSV files: folder that the paths of sounds are relative to (the current folder)"},
+    {"tokenizing-batch-size", "for CSV files: rows that are padded to the same length (8)"},
+    {"num-workers", "for CSV files: threads that convert (one for each core)"},
+    {"from-modelscope", "only false: this program downloads no models (false)"},
 };
 
 /// Every option takes text, any number of times; OptionValues makes sense of it.
@@ -86,6 +120,37 @@ std::set<Target> parse_targets(const std::vector<std::string>& names) {
   }
   if (targets.empty()) reject_value("train-target", "", "at least one of encoder, projector, decoder");
   return targets;
+}
+
+std::set<ReportKind> parse_reports(const std::vector<std::string>& names) {
+  std::set<ReportKind> kinds;
+  if (names == std::vector<std::string>{"none"}) return kinds;
+  if (names == std::vector<std::string>{"all"}) return {ReportKind::tensorboard, ReportKind::json};
+  for (const std::string& name : names) {
+    if (name != "tensorboard" && name != "json") {
+      throw UsageError(str_cat("--report-to ", name, " is not supported: this program reports to tensorboard and json"),
+                       "The log lines on stdout are the Trainer's; a program of your own can read them.");
+    }
+    kinds.insert(name == "json" ? ReportKind::json : ReportKind::tensorboard);
+  }
+  return kinds;
+}
+
+void read_csv_options(const OptionValues& values, TrainOptions& options) {
+  const auto not_empty = [](std::optional<std::string> text) {
+    return text && text->empty() ? std::nullopt : std::move(text);
+  };
+  options.csv.defaults.system_prompt = not_empty(values.text("system-prompt"));
+  options.csv.defaults.user_prompt = not_empty(values.text("user-prompt"));
+  options.csv.defaults.base_dir = values.text("base-dir").value_or("");
+  options.csv.workers = std::max(1U, std::thread::hardware_concurrency());
+  values.integer("tokenizing-batch-size", 1, options.csv.group_size);
+  values.integer("num-workers", 1, options.csv.workers);
+  if (options.csv.workers > 1024) reject_value("num-workers", str_cat(options.csv.workers), "at most 1024 threads");
+  if (is_csv(options.train_dataset) || (options.eval_dataset && is_csv(*options.eval_dataset))) return;
+  for (const char* name : kForCsv) {
+    if (values.text(name)) log::warning("--", name, " changes nothing: the datasets are folders, not CSV files");
+  }
 }
 
 po::variables_map parse(const std::vector<std::string>& arguments) {
@@ -118,6 +183,10 @@ po::variables_map parse(const std::vector<std::string>& arguments) {
     throw UsageError(error.what(), "Try: mdl-toolkit train --help");
   }
 
+  for (const char* name : kMayBeNothing) {
+    const auto found = given.find(name);
+    if (found != given.end() && found->second.as<std::vector<std::string>>().back() == "null") given.erase(found);
+  }
   for (const auto& [name, harmless] : unsupported_options()) {
     if (!given.count(name)) continue;
     for (const std::string& value : given[name].as<std::vector<std::string>>()) {
@@ -172,15 +241,25 @@ TrainOptions parse_train_options(const std::vector<std::string>& arguments) {
   if (const auto recompute = values.boolean("gradient-checkpointing")) options.gradient_checkpointing = *recompute;
   if (values.text("bf16") != "auto") options.bf16 = values.boolean("bf16");
   values.integer("seed", 0, options.seed);
+  if (const auto skip = values.boolean("skip-bad-samples")) options.skip_bad_samples = *skip;
 
   values.interval("eval-steps", false, options.eval_steps);
-  values.integer("eval-batch-size", 1, options.eval_batch_size);
+  values.integer("eval-batch-size", 0, options.eval_batch_size);
+  if (options.eval_batch_size == 0) options.eval_batch_size.reset();  // as the Python tool takes it
+  values.integer("eval-accumulation-steps", 1, options.eval_accumulation_steps);
+  if (const auto names = values.list("report-to")) options.report_to = parse_reports(*names);
   values.interval("save-steps", true, options.save_steps);
-  values.integer("save-total-limit", 1, options.save_total_limit);
+  values.integer("save-total-limit", 0, options.save_total_limit);
+  if (options.save_total_limit == 0) options.save_total_limit.reset();
   if (const auto text = values.text("resume-from-checkpoint")) {
     const auto flag = read_boolean(*text);
     options.resume_from_checkpoint = !flag ? *text : *flag ? "true" : "false";
   }
+  if (values.boolean("from-modelscope").value_or(false)) {
+    throw UsageError("--from-modelscope true is not supported: this program downloads no models",
+                     "Download the model and give its folder as --model-name.");
+  }
+  read_csv_options(values, options);
   return options;
 }
 

@@ -3,10 +3,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "worker/convert/row.hpp"
 #include "worker/model/lora.hpp"
+#include "worker/reports/reports.hpp"
 #include "worker/training/schedule.hpp"
 
 namespace mdl {
@@ -17,12 +20,20 @@ enum class BatchNorm {
   frozen,  ///< running statistics, unchanged: the loss of a clip does not depend on its batch
 };
 
+/// How a CSV file given in place of a dataset folder is converted; as the options of convert-dataset.
+struct CsvOptions {
+  ConversationDefaults defaults;
+  std::size_t group_size = 8;
+  std::size_t workers = 1;
+};
+
 /// The command line of `mdl-toolkit train`. Names and defaults are those of the Python tool.
 struct TrainOptions {
   std::string model_name = "mispeech/midashenglm-7b";  ///< see find_model_folder()
-  std::filesystem::path train_dataset;
+  std::filesystem::path train_dataset;                 ///< a dataset folder, or a CSV file (see csv_dataset.hpp)
   std::optional<std::filesystem::path> eval_dataset;
   std::filesystem::path output;
+  CsvOptions csv;
 
   LoraConfig lora;  ///< rank 32, alpha 32, all three targets
   bool merge_lora = true;
@@ -37,9 +48,12 @@ struct TrainOptions {
   bool gradient_checkpointing = true;
   std::optional<bool> bf16;  ///< unset: when the GPU has it
   uint64_t seed = 42;
+  bool skip_bad_samples = false;  ///< not in the Python tool
 
   StepInterval eval_steps{500};
-  std::optional<int64_t> eval_batch_size;  ///< unset: batch_size
+  std::optional<int64_t> eval_batch_size;          ///< unset: batch_size
+  std::optional<int64_t> eval_accumulation_steps;  ///< unset: losses leave the device at the end
+  std::set<ReportKind> report_to;
   StepInterval save_steps{500};
   std::optional<int64_t> save_total_limit;
   std::string resume_from_checkpoint = "false";  ///< see find_checkpoint()

@@ -80,20 +80,24 @@ TEST_CASE("an abbreviation is not taken for an option") {
 }
 
 TEST_CASE("a value that makes no sense is named with its option") {
-  for (const auto& [option, value] : std::vector<std::pair<std::string, std::string>>{{"--lora-rank", "0"},
-                                                                                      {"--lora-rank", "8x"},
-                                                                                      {"--lora-alpha", "nan"},
-                                                                                      {"--lr", "fast"},
-                                                                                      {"--lr", "-1"},
-                                                                                      {"--num-epochs", "0"},
-                                                                                      {"--batch-size", "-4"},
-                                                                                      {"--batch-size", "1e3"},
-                                                                                      {"--merge-lora", "maybe"},
-                                                                                      {"--train-target", "ears"},
-                                                                                      {"--save-total-limit", "0"},
-                                                                                      {"--lora-dropout", "1"},
-                                                                                      {"--lora-dropout", "-0.1"},
-                                                                                      {"--seed", "-1"}}) {
+  for (const auto& [option, value] :
+       std::vector<std::pair<std::string, std::string>>{{"--lora-rank", "0"},
+                                                        {"--lora-rank", "8x"},
+                                                        {"--lora-alpha", "nan"},
+                                                        {"--lr", "fast"},
+                                                        {"--lr", "-1"},
+                                                        {"--num-epochs", "0"},
+                                                        {"--batch-size", "-4"},
+                                                        {"--batch-size", "1e3"},
+                                                        {"--merge-lora", "maybe"},
+                                                        {"--train-target", "ears"},
+                                                        {"--save-total-limit", "-1"},
+                                                        {"--eval-accumulation-steps", "0"},
+                                                        {"--num-workers", "0"},
+                                                        {"--skip-bad-samples", "perhaps"},
+                                                        {"--lora-dropout", "1"},
+                                                        {"--lora-dropout", "-0.1"},
+                                                        {"--seed", "-1"}}) {
     CAPTURE(option, value);
     CHECK_THROWS_WITH(parse({option, value}), Contains(option) && Contains("expected"));
     CHECK_THROWS_AS(parse({option, value}), UsageError);
@@ -102,7 +106,47 @@ TEST_CASE("a value that makes no sense is named with its option") {
 
 TEST_CASE("an option of the Python tool that is still to come says so") {
   CHECK_THROWS_WITH(parse({"--quantization", "4bit"}), Contains("--quantization 4bit is not yet supported"));
+}
+
+TEST_CASE("models are not downloaded") {
   CHECK_NOTHROW(parse({"--from-modelscope", "false"}));  // asks for what happens anyway
+  CHECK_THROWS_AS(parse({"--from-modelscope", "true"}), UsageError);
+}
+
+TEST_CASE("reports go to tensorboard and json, and no other program is promised") {
+  using Kinds = std::set<ReportKind>;
+  CHECK(parse({}).report_to.empty());
+  CHECK((parse({"--report-to", "tensorboard"}).report_to == Kinds{ReportKind::tensorboard}));
+  CHECK((parse({"--report-to", R"(["json","tensorboard"])"}).report_to ==
+         Kinds{ReportKind::json, ReportKind::tensorboard}));
+  CHECK(parse({"--report-to", "none"}).report_to.empty());
+  CHECK(parse({"--report-to", "[]"}).report_to.empty());
+  CHECK(parse({"--report-to", "all"}).report_to.size() == 2);
+  CHECK_THROWS_WITH(parse({"--report-to", "wandb"}), Contains("--report-to wandb is not supported"));
+}
+
+TEST_CASE("null is nothing, where the Python tool takes it") {
+  CHECK_FALSE(parse({"--bf16", "null"}).bf16.has_value());
+  CHECK_FALSE(parse({"--eval-dataset", "null"}).eval_dataset.has_value());
+  CHECK_FALSE(parse({"--save-total-limit", "null"}).save_total_limit.has_value());
+  CHECK(parse({"--resume-from-checkpoint", "null"}).resume_from_checkpoint == "false");
+  CHECK_THROWS_AS(parse({"--lora-rank", "null"}), UsageError);
+}
+
+TEST_CASE("zero stands for no limit and for the training batch's size, as in the Python tool") {
+  CHECK_FALSE(parse({"--save-total-limit", "0"}).save_total_limit.has_value());
+  CHECK_FALSE(parse({"--eval-batch-size", "0"}).eval_batch_size.has_value());
+}
+
+TEST_CASE("the options of a conversion are those of convert-dataset") {
+  const TrainOptions options =
+      parse({"--train-dataset", "train.csv", "--system-prompt", "You hear.", "--user-prompt", "", "--base-dir",
+             "sounds", "--tokenizing-batch-size", "4", "--num-workers", "3"});
+  CHECK(options.csv.defaults.system_prompt == "You hear.");
+  CHECK_FALSE(options.csv.defaults.user_prompt.has_value());
+  CHECK(options.csv.defaults.base_dir == "sounds");
+  CHECK(options.csv.group_size == 4);
+  CHECK(options.csv.workers == 3);
 }
 
 TEST_CASE("a missing required option is named") {

@@ -22,18 +22,12 @@ TEST_CASE("a warm-up longer than the run never reaches the full rate") {
   CHECK(linear_learning_rate(1.0, 4, 10, 5) == Approx(0.4));
 }
 
-TEST_CASE("the last step of an epoch takes the micro-batches that are left") {
-  const Plan plan = plan_steps(9, 4, 1.0);
-  CHECK(plan.steps_per_epoch == 3);
-  CHECK(plan.total_steps == 3);
-  CHECK(micro_batches(plan, 4, 0) == 4);
-  CHECK(micro_batches(plan, 4, 2) == 1);
-}
-
-TEST_CASE("a fraction of an epoch ends a run inside it") {
-  CHECK(plan_steps(9, 1, 0.5).total_steps == 5);
-  CHECK(plan_steps(9, 1, 1.5).total_steps == 14);
-  CHECK(plan_steps(9, 1, 1.5).epochs == 2);
+TEST_CASE("a run that goes on with larger steps keeps its place in the schedule and still ends at zero") {
+  // 10 steps were planned and 4 done; the rest takes 3 steps, each of which goes twice as far.
+  const LearningRate rate{.base = 1.0, .warmup_steps = 0, .total = 10, .position = 4, .per_step = 2, .first_step = 4};
+  CHECK(rate.at(4) == Approx(0.6));
+  CHECK(rate.at(5) == Approx(0.4));
+  CHECK(rate.at(7) == 0);
 }
 
 TEST_CASE("an interval is a number of steps or a fraction of all") {

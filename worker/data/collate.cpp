@@ -3,6 +3,9 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cmath>
+
+#include "common/str_cat.hpp"
 
 namespace mdl {
 
@@ -12,6 +15,22 @@ int64_t label_tokens(const Sample& sample) {
     if (sample.labels[t] != kIgnoredLabel && sample.attention_mask[t - 1] != 0) ++count;
   }
   return count;
+}
+
+std::string sound_fault(const Sample& sample) {
+  return std::visit(
+      [](const auto& values) {
+        const auto broken = std::find_if(values.begin(), values.end(),
+                                         [](auto value) { return !std::isfinite(static_cast<double>(value)); });
+        return broken == values.end() ? std::string()
+                                      : str_cat("sound sample ", broken - values.begin(), " is ", *broken);
+      },
+      sample.waveform);
+}
+
+std::string sample_fault(const Sample& sample) {
+  std::string fault = sound_fault(sample);
+  return fault.empty() && label_tokens(sample) == 0 ? "no token is labelled" : fault;
 }
 
 Batch collate(std::span<const Sample> samples, int64_t pad_token_id, at::ScalarType audio_dtype) {

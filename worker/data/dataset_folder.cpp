@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 struct DatasetFolder::Chunk {
   int64_t first_row;  ///< in the whole dataset
   int64_t rows;
+  std::string file;  ///< its name in the folder
   std::shared_ptr<arrow::RecordBatch> batch;
   ListColumn input_ids, attention_mask, labels, input_values;
   std::shared_ptr<arrow::Array> audio_length;
@@ -122,7 +123,8 @@ DatasetFolder::DatasetFolder(const fs::path& folder) : folder_(folder) {
                          kConvertAdvice);
       }
       chunks_.push_back(std::make_unique<Chunk>(
-          Chunk{rows, batch->num_rows(), batch, list_column(*batch, "input_ids", holds_integers, "integers", file),
+          Chunk{rows, batch->num_rows(), file.filename().string(), batch,
+                list_column(*batch, "input_ids", holds_integers, "integers", file),
                 list_column(*batch, "attention_mask", holds_integers, "integers", file),
                 list_column(*batch, "labels", holds_integers, "integers", file),
                 list_column(*batch, "input_values", holds_waveform, "float32, float64 or int16", file), length}));
@@ -177,6 +179,10 @@ const DatasetFolder::Chunk& DatasetFolder::chunk_of(int64_t row) const {
   const auto after = std::upper_bound(chunks_.begin(), chunks_.end(), row,
                                       [](int64_t wanted, const auto& chunk) { return wanted < chunk->first_row; });
   return **std::prev(after);
+}
+
+std::string DatasetFolder::describe(int64_t row) const {
+  return str_cat("row ", row, " of ", folder_.string(), " (file ", chunk_of(row).file, ")");
 }
 
 Sample DatasetFolder::sample(int64_t row) const {

@@ -32,6 +32,9 @@ class DatasetFolder {
 
   const std::filesystem::path& path() const { return folder_; }
 
+  /// "row 5 of FOLDER (file data-00000-of-00001.arrow)", for messages.
+  std::string describe(int64_t row) const;
+
  private:
   struct Chunk;
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <type_traits>
 #include <variant>
 #include <vector>
@@ -35,5 +36,12 @@ inline constexpr int64_t kIgnoredLabel = -100;
 
 /// Tokens of the sample that the loss counts: labelled ones with a real token before them to predict them from.
 int64_t label_tokens(const Sample& sample);
+
+/// What makes the sample useless in training, or an empty text: a value of the sound that is no finite number (it would
+/// make every weight NaN).
+std::string sound_fault(const Sample& sample);
+
+/// sound_fault(), or that no token is labelled, so that there is nothing to learn.
+std::string sample_fault(const Sample& sample);
 
 }  // namespace mdl

@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
@@ -20,7 +21,15 @@ struct Part {
 
 Part read_part(const DatasetFolder& dataset, const BatchOptions& options, int64_t first, int64_t end) {
   Part part;
-  for (int64_t row = first; row < end; ++row) part.samples.push_back(dataset.sample(row));
+  for (int64_t row = first; row < end; ++row) {
+    Sample sample = dataset.sample(row);
+    const std::string fault = sound_fault(sample);
+    if (fault.empty()) {
+      part.samples.push_back(std::move(sample));
+    } else if (!options.skip_bad_samples) {
+      throw Error(str_cat("evaluation: ", dataset.describe(row), ": ", fault));
+    }
+  }
   if (!part.samples.empty()) part.batch = collate(part.samples, options.pad_token_id, options.audio_dtype);
   return part;
 }
@@ -48,37 +57,45 @@ EvaluationResult evaluate(MiDashengLM& model, const DatasetFolder& dataset, cons
   const int64_t rows = dataset.size();
   const int64_t stride = options.batch_size * group.world_size();
   const int64_t batches = (rows + stride - 1) / stride;
-  // [0]: sums of losses, [1]: label tokens; added up over the ranks once, at the end.
-  at::Tensor totals = torch::zeros({2, batches}, torch::dtype(at::kDouble).device(model.device()));
+  // [0]: sums of losses, [1]: label tokens, [2]: clips; of so many batches, then added up over the ranks.
+  const int64_t stretch = options.accumulation_steps > 0 ? std::min(options.accumulation_steps, batches) : batches;
+  at::Tensor totals = torch::zeros({3, stretch}, torch::dtype(at::kDouble).device(model.device()));
+  std::vector<double> loss_sums, tokens_of_batches;
+  std::vector<int64_t> clips_of_batches;
+  const auto collect = [&](int64_t count) {
+    group.sum(totals);
+    const at::Tensor host = totals.cpu();
+    const auto values = host.accessor<double, 2>();
+    for (int64_t i = 0; i < count; ++i) {
+      loss_sums.push_back(values[0][i]);
+      tokens_of_batches.push_back(values[1][i]);
+      clips_of_batches.push_back(std::llround(values[2][i]));
+    }
+    totals.zero_();
+  };
   Prefetcher<Part> parts(batches, [&](int64_t index) {
     const int64_t first = index * stride + group.rank() * options.batch_size;
     return read_part(dataset, options, first, std::min(first + options.batch_size, rows));
   });
   for (int64_t index = 0; index < batches; ++index) {
     Part part = *parts.next();
-    if (part.samples.empty()) continue;
     int64_t tokens = 0;
     for (const Sample& sample : part.samples) tokens += label_tokens(sample);
-    if (tokens == 0) continue;
-    part.batch.input_values = part.batch.input_values.to(model.device());
-    totals[0][index] = model.loss_sum(part.batch).to(at::kDouble);
-    totals[1][index] = tokens;
+    const int64_t at = index % stretch;
+    totals[2][at] = std::ssize(part.samples);
+    if (tokens > 0) {
+      part.batch.input_values = part.batch.input_values.to(model.device());
+      totals[0][at] = model.loss_sum(part.batch).to(at::kDouble);
+      totals[1][at] = tokens;
+    }
+    if (at + 1 == stretch || index + 1 == batches) collect(at + 1);
   }
-  group.sum(totals);
   model.train(was_training);
 
-  totals = totals.cpu();
-  const auto row_of = [&](int64_t row) {
-    const auto values = totals[row].contiguous();
-    return std::vector<double>(values.data_ptr<double>(), values.data_ptr<double>() + batches);
-  };
-  std::vector<int64_t> samples;
-  for (int64_t index = 0; index < batches; ++index) samples.push_back(std::min(stride, rows - index * stride));
-  const std::vector<double> tokens = row_of(1);
-  if (std::all_of(tokens.begin(), tokens.end(), [](double count) { return count == 0; })) {
+  if (std::all_of(tokens_of_batches.begin(), tokens_of_batches.end(), [](double count) { return count == 0; })) {
     throw Error(str_cat("no row of ", dataset.path().string(), " has a label, so it cannot be evaluated on"));
   }
-  return {.loss = mean_of_batches(row_of(0), tokens, samples), .samples = rows, .batches = batches};
+  return {.loss = mean_of_batches(loss_sums, tokens_of_batches, clips_of_batches), .samples = rows, .batches = batches};
 }
 
 }  // namespace mdl

@@ -13,6 +13,8 @@ struct BatchOptions {
   int64_t batch_size = 8;  ///< clips of this rank in a batch
   int64_t pad_token_id = 0;
   at::ScalarType audio_dtype = at::kFloat;  ///< see collate()
+  bool skip_bad_samples = false;            ///< see read_step(); false: they are errors
+  int64_t accumulation_steps = 0;           ///< evaluation batches after which losses leave the device; 0: at the end
 };
 
 struct EvaluationResult {
@@ -28,7 +30,8 @@ struct EvaluationResult {
 /// is that of one rank with a W times larger batch, and every row counts once. The Trainer's own value agrees where the
 /// rows divide evenly; else its last batch counts some rows twice and others not at all.
 ///
-/// Every rank must call it and gets the same result. Throws Error when no row has a label.
+/// Every rank must call it and gets the same result. A row with broken sound (see sample_fault()) is left out with
+/// options.skip_bad_samples, else an Error naming it. Throws Error when no row has a label.
 EvaluationResult evaluate(MiDashengLM& model, const DatasetFolder& dataset, const BatchOptions& options,
                           ProcessGroup& group);
 

@@ -1,15 +1,13 @@
 #include "worker/training/optimizer_file.hpp"
 
-#include <caffe2/serialize/inline_container.h>
 #include <torch/csrc/jit/serialization/pickle.h>
 #include <torch/csrc/jit/serialization/pickler.h>
 #include <torch/torch.h>
 
-#include <fstream>
-
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/training/torch_archive.hpp"
 
 namespace mdl {
 namespace {
@@ -41,9 +39,8 @@ IValue parameter_group(int64_t count, double base_rate, double rate) {
   return group;
 }
 
-/// Writes what torch.save would write for `value`: a zip archive of data.pkl and one record a tensor.
-/// torch::jit::pickle_save makes such an archive too, but tags lists and dictionaries with their types, which
-/// torch.load(weights_only=True) refuses.
+/// Writes what torch.save would write for `value`. torch::jit::pickle_save makes such an archive too, but tags lists
+/// and dictionaries with their types, which torch.load(weights_only=True) refuses.
 void write_pickle(const fs::path& file, const IValue& value) {
   std::string pickle;
   torch::jit::Pickler pickler([&](const char* data, size_t size) { pickle.append(data, size); }, nullptr, nullptr,
@@ -52,24 +49,7 @@ void write_pickle(const fs::path& file, const IValue& value) {
   pickler.pushIValue(value);
   pickler.stop();
 
-  write_atomically(file, [&](const fs::path& temporary) {
-    std::ofstream out(temporary, std::ios::binary);
-    caffe2::serialize::PyTorchStreamWriter archive([&](const void* data, size_t size) {
-      out.write(static_cast<const char*>(data), static_cast<std::streamsize>(size));
-      return out ? size : 0;
-    });
-    archive.writeRecord("data.pkl", pickle.data(), pickle.size());
-    constexpr std::string_view kByteOrder = "little";
-    archive.writeRecord("byteorder", kByteOrder.data(), kByteOrder.size());
-    size_t index = 0;
-    for (const at::Tensor& tensor : pickler.tensorData()) {
-      const auto data = torch::jit::getWriteableTensorData(tensor);
-      archive.writeRecord(str_cat("data/", index++), data.data(), data.sizeInBytes());
-    }
-    archive.writeEndOfFile();
-    out.close();
-    if (!out) throw Error(str_cat("cannot write ", file.string(), " (is the disk full?)"));
-  });
+  write_torch_archive(file, pickle, pickler.tensorData());
 }
 
 /// Reads a file of torch.save and hands its value to `use`. Whatever is wrong with the file becomes one Error.

@@ -6,8 +6,11 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #include <torch/csrc/distributed/c10d/comm.hpp>
 
+#include <chrono>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "common/base64.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "worker/training/network_interface.hpp"
@@ -23,6 +26,9 @@ namespace {
 
 /// Bytes of one broadcast message, as torch's DistributedDataParallel has it.
 constexpr size_t kBroadcastBytes = size_t{250} << 20;
+
+/// How long one question to the store waits before it is asked again.
+constexpr std::chrono::milliseconds kPatience = std::chrono::seconds(60);
 
 c10::intrusive_ptr<c10d::Store> join_store(const WorkerEnvironment& environment) {
   c10d::TCPStoreOptions options;
@@ -104,6 +110,43 @@ std::string ProcessGroup::share(const std::string& name, const std::string& text
   if (is_first()) {
     store_->set(key, std::vector<uint8_t>(text.begin(), text.end()));
     return text;
+  }
+  return wait_for(key);
+}
+
+std::vector<std::string> ProcessGroup::gather(const std::string& name, const std::string& text) {
+  if (is_alone()) return {text};
+  const auto key_of = [&](int64_t rank) { return str_cat("mdl/", name, "/", rank); };
+  if (!is_first()) {
+    store_->set(key_of(rank_), std::vector<uint8_t>(text.begin(), text.end()));
+    return {};
+  }
+  std::vector<std::string> texts = {text};
+  for (int64_t rank = 1; rank < world_size_; ++rank) {
+    texts.push_back(wait_for(key_of(rank)));
+    store_->deleteKey(key_of(rank));
+  }
+  return texts;
+}
+
+std::vector<std::string> ProcessGroup::share_all(const std::string& name, const std::string& text) {
+  const nlohmann::json texts = gather(name, base64_encode(text));
+  std::vector<std::string> all;
+  for (const auto& item : nlohmann::json::parse(share(name + "/all", texts.dump()))) {
+    all.push_back(base64_decode(item.get<std::string>()).value());
+  }
+  return all;
+}
+
+std::string ProcessGroup::wait_for(const std::string& key) {
+  for (;;) {
+    try {
+      store_->wait({key}, kPatience);
+      break;
+    } catch (const c10::DistStoreError&) {
+      // Not there yet. A rank that has ended takes its launcher's store, and so this connection, with it: another
+      // error.
+    }
   }
   const std::vector<uint8_t> bytes = store_->get(key);
   return {bytes.begin(), bytes.end()};

@@ -50,8 +50,15 @@ class ProcessGroup {
   /// Replaces the tensors by those of rank 0.
   void broadcast(const std::vector<at::Tensor>& tensors);
 
-  /// Rank 0's text, on every rank. `name` is used once in a run.
+  /// Rank 0's text, on every rank. `name` is used once in a run. The others wait for as long as rank 0 works on it.
   std::string share(const std::string& name, const std::string& text);
+
+  /// The texts of all ranks, by rank, on rank 0; nothing on the others, which do not wait. `name` is used once in a
+  /// run.
+  std::vector<std::string> gather(const std::string& name, const std::string& text);
+
+  /// gather(), but every rank gets the texts.
+  std::vector<std::string> share_all(const std::string& name, const std::string& text);
 
   /// Throws UsageError on each rank whose `facts` differ from those of rank 0: ranks that were started with different
   /// options or data would wait for each other for ever. `facts` is one "name: value" a line.
@@ -61,6 +68,8 @@ class ProcessGroup {
   const c10::intrusive_ptr<c10d::ProcessGroup>& c10d_group() const { return group_; }
 
  private:
+  std::string wait_for(const std::string& key);
+
   int64_t rank_ = 0;
   int64_t world_size_ = 1;
   c10::intrusive_ptr<c10d::Store> store_;

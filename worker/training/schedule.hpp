@@ -12,23 +12,24 @@ struct StepInterval {
   int64_t resolve(int64_t total_steps) const;
 };
 
-/// How a run is cut into steps. A step is one update of the weights.
-struct Plan {
-  int64_t batches_per_epoch = 0;  ///< micro-batches of each rank
-  int64_t steps_per_epoch = 0;
-  int64_t total_steps = 0;  ///< may end inside an epoch
-  int64_t epochs = 0;       ///< begun
-};
-
-/// As the Trainer counts: the last step of an epoch takes the micro-batches that are left; `epochs` may be a fraction.
-Plan plan_steps(int64_t batches_per_epoch, int64_t accumulation_steps, double epochs);
-
-/// Micro-batches of step `step` (from 0) of an epoch.
-int64_t micro_batches(const Plan& plan, int64_t accumulation_steps, int64_t step);
-
 /// Learning rate of step `step` (from 0): rises linearly from 0 over `warmup_steps`, then falls linearly to 0 at
 /// `total_steps` (Hugging Face's "linear" schedule).
-double linear_learning_rate(double base, int64_t step, int64_t warmup_steps, int64_t total_steps);
+double linear_learning_rate(double base, double step, int64_t warmup_steps, double total_steps);
+
+/// The learning rates of a run. When a run goes on with another number of ranks, its steps get larger or smaller; the
+/// schedule keeps the scale of the steps that it began with, so that the rate goes on from where it was and reaches 0
+/// at the end of the data.
+struct LearningRate {
+  double base = 0;  ///< the highest
+  int64_t warmup_steps = 0;
+  double total = 0;        ///< steps of the scale's run
+  double position = 0;     ///< where `first_step` is on that scale
+  double per_step = 1;     ///< how far a step of this run goes on that scale
+  int64_t first_step = 0;  ///< of this process
+
+  double position_of(int64_t step) const { return position + static_cast<double>(step - first_step) * per_step; }
+  double at(int64_t step) const { return linear_learning_rate(base, position_of(step), warmup_steps, total); }
+};
 
 /// What happens after step `step` (from 1). The last step evaluates and saves in any case.
 bool is_due(int64_t step, int64_t interval, int64_t total_steps);

@@ -1,14 +1,31 @@
 #include "worker/training/step_source.hpp"
 
+#include <algorithm>
+
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
 #include "worker/data/collate.hpp"
 #include "worker/data/sampler.hpp"
 
 namespace mdl {
+namespace {
 
-EpochOrder::EpochOrder(int64_t rows, uint64_t seed, int64_t epoch, int64_t batch_size, int64_t world_size) {
-  const std::vector<int64_t> order = epoch_order(rows, seed, epoch);
-  for (int64_t rank = 0; rank < world_size; ++rank) {
-    ranks_.push_back(rank_batches(order, batch_size, world_size, rank));
+constexpr const char* kSkipAdvice = "Repair the row, or leave such rows out with --skip-bad-samples true.";
+
+/// A sample that a batch needs so as not to be empty: nothing to hear and nothing to learn. `zeros` keeps its sound.
+Sample silence(Sample sample, std::vector<float>& zeros) {
+  zeros.assign(static_cast<size_t>(sample.audio_length), 0.0F);
+  sample.waveform = std::span<const float>(zeros);
+  std::fill(sample.labels.begin(), sample.labels.end(), kIgnoredLabel);
+  return sample;
+}
+
+}  // namespace
+
+EpochOrder::EpochOrder(const DataShape& shape, uint64_t seed, int64_t epoch, int64_t taken) {
+  const std::vector<int64_t> order = epoch_order(shape.rows, seed, epoch);
+  for (int64_t rank = 0; rank < shape.world_size; ++rank) {
+    ranks_.push_back(rank_batches(order, shape.batch_size, shape.world_size, rank, taken));
   }
 }
 
@@ -22,14 +39,31 @@ StepData read_step(const DatasetFolder& dataset, const EpochOrder& order, int64_
   for (int64_t index = first; index < first + count; ++index) {
     for (int64_t peer = 0; peer < order.world_size(); ++peer) {
       std::vector<Sample> samples;
+      std::vector<int64_t> rows;
       for (const int64_t row : order.rows(peer, index)) {
-        samples.push_back(dataset.sample(row));
-        step.label_tokens += label_tokens(samples.back());
+        Sample sample = dataset.sample(row);
+        if (options.skip_bad_samples) {  // of all ranks: what they leave out changes the number of label tokens
+          const std::string fault = sample_fault(sample);
+          if (!fault.empty()) {
+            step.left_out.push_back(str_cat(dataset.describe(row), ": ", fault));
+            continue;
+          }
+        } else if (peer == rank) {
+          const std::string fault = sound_fault(sample);
+          if (!fault.empty()) throw Error(str_cat(dataset.describe(row), ": ", fault), kSkipAdvice);
+        }
+        const int64_t tokens = label_tokens(sample);
+        if (tokens == 0) step.unlabelled.push_back(row);
+        step.label_tokens += tokens;
+        samples.push_back(std::move(sample));
+        rows.push_back(row);
       }
       step.samples += static_cast<int64_t>(samples.size());
       if (peer != rank) continue;
+      std::vector<float> zeros;
+      if (samples.empty()) samples.push_back(silence(dataset.sample(order.rows(peer, index).front()), zeros));
       step.batches.push_back(collate(samples, options.pad_token_id, options.audio_dtype));
-      step.rows.push_back(order.rows(peer, index));
+      step.rows.push_back(rows);
     }
   }
   return step;

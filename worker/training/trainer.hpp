@@ -1,14 +1,15 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <optional>
 
 #include "worker/data/dataset_folder.hpp"
 #include "worker/model/midashenglm.hpp"
+#include "worker/reports/reports.hpp"
 #include "worker/train_options.hpp"
 #include "worker/training/adamw.hpp"
 #include "worker/training/data_parallel.hpp"
+#include "worker/training/data_progress.hpp"
 #include "worker/training/evaluation.hpp"
 #include "worker/training/process_group.hpp"
 #include "worker/training/progress.hpp"
@@ -28,31 +29,49 @@ struct TrainingRun {
   ProcessGroup& group;
   int64_t pad_token_id;
   std::optional<std::filesystem::path> checkpoint;  ///< to go on from: its adapter is loaded already, on rank 0
+  std::vector<std::string> agents{};                ///< launcher_agent() of all ranks; rank 0 only
 };
 
 /// Hugging Face's training loop (transformers 5): the same order of samples, losses, learning rates and log lines for
 /// the same start. A step sums the loss over the label tokens of all its micro-batches on all ranks and divides by
 /// their number.
+///
+/// A run may go on with another number of ranks than its checkpoint was written by: with the samples of the epoch that
+/// were not taken yet, and with the learning rate where it was. A launcher's stop signal ends all ranks after the same
+/// step, with a checkpoint.
 class Trainer {
  public:
   explicit Trainer(const TrainingRun& run);
 
-  /// Trains to the end and leaves checkpoints in the output folder. Throws Error when a loss or gradient is not finite,
-  /// a batch cannot be computed or a checkpoint cannot be written; StoppedBySignal after SIGTERM or SIGINT, with a
-  /// checkpoint of the last complete step.
+  /// Trains to the end and leaves checkpoints in the output folder. Throws Error when a batch cannot be computed, a
+  /// loss or gradient is not finite or a file cannot be written, naming step and rows, with a checkpoint of the steps
+  /// before where that can be; StoppedBySignal after SIGTERM or SIGINT to any rank.
   void train();
 
  private:
-  /// Takes over step, log and optimizer from run_.checkpoint, which only rank 0 needs to reach.
+  /// Takes over from run_.checkpoint, which only rank 0 needs to reach.
   void resume();
-  void train_epoch(int64_t epoch, int64_t first_step);
-  void train_step(StepData data);
-  /// Loss and gradients of a step; returns the loss over all ranks.
+  void train_epoch();
+  void train_step(StepData& data, double epoch, const DataPosition& position);
+  /// Loss and gradients of a step; returns the loss over all ranks. Learns whether a rank was asked to stop.
   double accumulate_gradients(StepData& data);
-  void finish_step(double loss, double norm, double learning_rate);
+  /// The loss or a gradient is not finite: leaves the step out, or throws.
+  void leave_out_step(const StepData& data, double loss, double norm);
+  void count_bad_samples(const StepData& data);
+  /// Counts the step, with what is to be logged about it (nothing: it was left out), and evaluates and saves when due.
+  void finish_step(const Metrics& metrics, double epoch, const DataPosition& position);
+  void log(const Metrics& metrics);
   void run_evaluation();
+
+  /// A checkpoint of the last step; every rank calls it.
   void save();
-  void stop_if_asked();
+  /// The same by rank 0 alone, when other ranks may be gone. Not being able to is only told.
+  void save_alone() noexcept;
+  void write(std::vector<std::string> rng);
+  void remember_step();
+  void restore_statistics();
+
+  void stop_if_agreed();
   void finish(double seconds);
 
   TrainingRun run_;
@@ -61,15 +80,25 @@ class Trainer {
   std::vector<at::Tensor> parameters_;
   DataParallel data_parallel_;
   AdamW optimizer_;
-  Plan plan_;
+  DataProgress data_;  ///< what was trained on
   RunState state_;
-  Progress progress_;
+  LearningRate rate_;
+  std::optional<Progress> progress_;
+  std::optional<Reports> reports_;  ///< rank 0 only
   StopSignal stop_;
+  bool stop_agreed_ = false;
+
+  // What a step that fails is taken back to.
+  std::vector<at::Tensor> statistics_;  ///< of batch normalisation
+  std::string rng_;                     ///< see to_text(RngState)
+
   int64_t samples_done_ = 0;
-  double base_rate_;        ///< highest learning rate
   int64_t first_step_ = 0;  ///< done before this process began
   int64_t last_saved_ = 0;
+  bool saving_ = false;
   double loss_total_ = 0;
+  int64_t samples_left_out_ = 0, steps_left_out_ = 0, steps_left_out_in_a_row_ = 0;
+  bool told_of_unlabelled_ = false;
 };
 
 }  // namespace mdl

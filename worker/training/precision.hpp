@@ -1,0 +1,17 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+#include <string>
+
+namespace mdl {
+
+/// The type of the base model: what --bf16 says; else bfloat16 when `mixed_precision` (the environment variable
+/// ACCELERATE_MIXED_PRECISION, which accelerate's launcher and mdl-launch accelerate set) is "bf16"; else bfloat16
+/// where `device` computes in it. "no" leaves the choice to the device, as the Python tool does. Throws UsageError for
+/// fp16 and fp8, which MiDashengLM is not trained in, unless --bf16 is given.
+at::ScalarType choose_dtype(std::optional<bool> bf16, const std::optional<std::string>& mixed_precision,
+                            bool device_prefers_bf16);
+
+}  // namespace mdl

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "worker/model/midashenglm.hpp"
+#include "worker/train_options.hpp"
+#include "worker/training/adamw.hpp"
+#include "worker/training/data_progress.hpp"
+#include "worker/training/process_group.hpp"
+#include "worker/training/rng_file.hpp"
+#include "worker/training/run_state.hpp"
+
+namespace mdl {
+
+/// Everything that goes into OUTPUT/checkpoint-STEP.
+struct RunCheckpoint {
+  const TrainOptions& options;
+  const std::filesystem::path& model_folder;
+  MiDashengLM& model;
+  AdamW::State& optimizer;
+  const RunState& state;
+  const DataProgress& progress;
+  double base_rate;  ///< the schedule's highest learning rate
+  double next_rate;  ///< of the next step
+  std::vector<std::string>
+      rng{};  ///< to_text() of the ranks' states, by rank; rank 0's alone where the others' are lost
+};
+
+/// Writes the folder, so that it is there whole or not at all, and only then removes those beyond save_total_limit.
+void write_checkpoint(const RunCheckpoint& checkpoint);
+
+/// What a checkpoint says, the same on every rank but for the random state.
+struct ResumedRun {
+  RunState state;
+  std::optional<DataProgress> progress;  ///< nothing: written by the Python tool
+  int64_t world_size = 1;                ///< that wrote it
+  int64_t batch_size = 0;
+  double base_rate = 0;
+  std::optional<RngState> rng;  ///< of this rank; nothing where the checkpoint has none for it
+};
+
+/// Reads a checkpoint of ours or of the Python tool, all but the adapter; the optimizer's and the model's running
+/// statistics go where they belong. Only rank 0 needs to reach the folder; every rank calls it. Throws Error naming the
+/// file that does not fit.
+ResumedRun read_checkpoint(const std::filesystem::path& folder, MiDashengLM& model, AdamW::State& optimizer,
+                           ProcessGroup& group);
+
+}  // namespace mdl
