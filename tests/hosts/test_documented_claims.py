@@ -1,4 +1,4 @@
-"""docs/torchrun.md names a test for each claim; they must exist."""
+"""docs/torchrun.md and docs/mdl-toolkit.md name a test for each claim; they must exist."""
 
 import re
 from pathlib import Path
@@ -8,10 +8,11 @@ TABLE_ROW = re.compile(r"^\|.*\|\s*([^|]*?)\s*\|$")
 
 
 def named_tests():
-    """What stands between backticks in the last column of the document's tables."""
-    for line in (REPOSITORY / "docs/torchrun.md").read_text().splitlines():
-        if row := TABLE_ROW.match(line):
-            yield from re.findall(r"`([^`]+)`", row[1])
+    """What stands between backticks in the last column of the documents' tables."""
+    for document in ("torchrun.md", "mdl-toolkit.md"):
+        for line in (REPOSITORY / "docs" / document).read_text().splitlines():
+            if row := TABLE_ROW.match(line):
+                yield from re.findall(r"`([^`]+)`", row[1])
 
 
 def python_tests():
@@ -24,7 +25,7 @@ def catch_cases():
             for name in re.findall(r'TEST_CASE\(\s*"([^"]+)"', path.read_text())}
 
 
-def test_every_test_that_docs_torchrun_md_names_exists():
+def test_every_test_that_the_documents_name_exists():
     missing = sorted(set(named_tests()) - python_tests() - catch_cases())
     assert not missing
 

@@ -30,14 +30,17 @@ def main():
     parser.add_argument("--epochs", type=float, default=1.0)
     parser.add_argument("--lr", type=float, default=1e-4)
     parser.add_argument("--warmup-steps", type=int, default=0)
-    parser.add_argument("--eval-steps", type=int, default=500)
-    parser.add_argument("--save-steps", type=int, default=100000)
+    parser.add_argument("--eval-steps", type=float, default=500)
+    parser.add_argument("--save-steps", type=float, default=100000)
     parser.add_argument("--resume", help="checkpoint folder to go on from")
     parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--report-to", action="append", default=[])
+    parser.add_argument("--dtype", default="float32")
     arguments = parser.parse_args()
 
     tokenizer = AutoTokenizer.from_pretrained(arguments.model, trust_remote_code=True)
-    model = AutoModelForCausalLM.from_pretrained(arguments.model, trust_remote_code=True, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(arguments.model, trust_remote_code=True,
+                                                 dtype=getattr(torch, arguments.dtype))
     model = PeftModel.from_pretrained(model, arguments.adapter, is_trainable=True)
     if arguments.batch_norm == "eval":
         norm = model.get_base_model().audio_encoder.init_bn
@@ -51,9 +54,9 @@ def main():
             per_device_eval_batch_size=arguments.batch_size, gradient_accumulation_steps=arguments.accumulation,
             learning_rate=arguments.lr, num_train_epochs=arguments.epochs, warmup_steps=arguments.warmup_steps,
             eval_strategy="steps" if arguments.eval else "no", eval_steps=arguments.eval_steps, logging_steps=1,
-            save_steps=arguments.save_steps, seed=arguments.seed, report_to=[], dataloader_pin_memory=False, gradient_checkpointing=True,
+            save_steps=arguments.save_steps, seed=arguments.seed, report_to=arguments.report_to, dataloader_pin_memory=False, gradient_checkpointing=True,
             gradient_checkpointing_kwargs={"use_reentrant": False}),
-        data_collator=functools.partial(padding, tokenizer=tokenizer, dtype=torch.float32, device=model.device),
+        data_collator=functools.partial(padding, tokenizer=tokenizer, dtype=model.dtype, device=model.device),
         train_dataset=load_from_disk(str(arguments.train)),
         eval_dataset=load_from_disk(str(arguments.eval)) if arguments.eval else None,
     )

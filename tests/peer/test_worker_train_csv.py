@@ -1,0 +1,84 @@
+"""`mdl-toolkit train` takes CSV files of sounds and texts in place of dataset folders, as the Python tool does."""
+
+import csv
+import os
+
+import pytest
+from training_runs import COMMON, assert_same, data, history, run, toolkit, train_command, two  # noqa: F401
+
+
+@pytest.fixture(scope="module")
+def sounds(data, tmp_path_factory):
+    """train.csv and test.csv of the shared dataset, where the Python tool converted them."""
+    folder = data[1].parent
+    return folder / "train.csv", folder / "test.csv"
+
+
+def command(toolkit, model, train, output, *options):
+    return [toolkit, "train", "--model-name", model, "--train-dataset", train, "--output", output, "--merge-lora", "false",
+            "--batch-size", "8", *COMMON, *options]
+
+
+def test_a_csv_file_trains_as_the_folder_made_from_it(toolkit, data, sounds, tmp_path):
+    model, train, test = data
+    run(command(toolkit, model, train, tmp_path / "folder", "--eval-dataset", test))
+    done = run(command(toolkit, model, sounds[0], tmp_path / "csv", "--eval-dataset", sounds[1]))
+    assert_same(history(tmp_path / "csv")[0], history(tmp_path / "folder")[0], rtol=1e-4)
+    assert_same(history(tmp_path / "csv")[1], history(tmp_path / "folder")[1], keys=("eval_loss",), rtol=1e-4)
+    assert f"{sounds[0]} is converted: {tmp_path}/csv/dataset-train, 35 rows" in done.stderr
+
+
+def test_a_second_run_takes_the_conversion_of_the_first(toolkit, data, sounds, tmp_path):
+    options = ["--num-epochs", "0.2", "--system-prompt", "You hear a sound."]
+    run(command(toolkit, data[0], sounds[0], tmp_path, *options))
+    state = tmp_path / "dataset-train" / "state.json"
+    before = state.stat().st_mtime_ns
+    done = run(command(toolkit, data[0], sounds[0], tmp_path, *options))
+    assert "was converted before" in done.stderr and state.stat().st_mtime_ns == before
+    # Another prompt makes other data.
+    done = run(command(toolkit, data[0], sounds[0], tmp_path, "--num-epochs", "0.2", "--system-prompt", "Listen."))
+    assert "is converted" in done.stderr and state.stat().st_mtime_ns != before
+
+
+@pytest.mark.parametrize("launcher", ["torchrun", "mdl-launch"])
+def test_of_two_ranks_one_converts_and_both_train(toolkit, bin_dir, venv_bin, data, sounds, tmp_path, launcher):
+    done = run([*two(launcher, bin_dir, venv_bin), *command(toolkit, data[0], sounds[0], tmp_path, "--batch-size", "4")])
+    assert done.stderr.count("is converted") == 1
+    assert len(history(tmp_path)[0]) == 5
+
+
+def broken(sounds, folder):
+    """The train.csv with a clip that is missing in row 3 and one that is no sound in row 5."""
+    rows = list(csv.DictReader(sounds[0].open()))[:16]
+    noise = folder / "noise.wav"
+    noise.write_bytes(b"RIFF but then nothing")
+    for row in rows:
+        row["audio"] = os.path.join(sounds[0].parent, row["audio"])
+    rows[2]["audio"] = str(folder / "missing.wav")
+    rows[4]["audio"] = str(noise)
+    path = folder / "broken.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def test_bad_rows_of_a_csv_file_are_listed_on_one_rank_and_end_all(toolkit, bin_dir, venv_bin, data, sounds, tmp_path):
+    done = run([*two("torchrun", bin_dir, venv_bin),
+                *command(toolkit, data[0], broken(sounds, tmp_path), tmp_path / "out")], check=False)
+    assert done.returncode != 0
+    assert "row 3" in done.stderr and "row 5" in done.stderr and "missing.wav" in done.stderr
+    assert not (tmp_path / "out" / "dataset-train").exists()
+
+
+def test_bad_rows_of_a_csv_file_can_be_left_out(toolkit, data, sounds, tmp_path):
+    done = run(command(toolkit, data[0], broken(sounds, tmp_path), tmp_path / "out", "--skip-bad-samples", "true"))
+    assert "row 3" in done.stderr and "row 5" in done.stderr
+    assert "14 rows; 2 bad ones left out" in done.stderr
+    assert len(history(tmp_path / "out")[0]) == 2
+
+
+def test_options_for_csv_files_say_so_when_there_is_none(toolkit, data, tmp_path):
+    done = run(train_command(toolkit, data, tmp_path, "--num-epochs", "0.1", "--system-prompt", "Listen."))
+    assert "--system-prompt changes nothing" in done.stderr

@@ -1,0 +1,136 @@
+"""Training goes on with another number of ranks: from the newest checkpoint, with the samples of the epoch that are left, none twice.
+
+LOGLEVEL=DEBUG makes each rank tell the rows of every step that it has done; that is what is counted here.
+"""
+
+import collections
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+from training_runs import adapter, data, history, run, toolkit, train_command  # noqa: F401
+
+DEBUG = {"LOGLEVEL": "DEBUG", "OMP_NUM_THREADS": "1"}
+DONE = re.compile(r"step (\d+) is done; rank (\d+): rows ([\d, ]+) of")
+
+
+def rows_by_step(stderr):
+    """{step: rows of all ranks}."""
+    steps = collections.defaultdict(list)
+    for step, _, rows in DONE.findall(stderr):
+        steps[int(step)] += [int(row) for row in rows.split(",")]
+    return steps
+
+
+@pytest.fixture(scope="module")
+def even(data, tmp_path_factory):
+    """32 clips: they divide evenly by one and two ranks, so that no batch is filled up with rows that come twice."""
+    folder = tmp_path_factory.mktemp("even") / "train"
+    script = "import sys, datasets; datasets.load_from_disk(sys.argv[1]).select(range(32)).save_to_disk(sys.argv[2])"
+    run([sys.executable, "-c", script, data[1], folder])
+    return data[0], folder, data[2]
+
+
+def launch(bin_dir, ranks):
+    return [bin_dir / "mdl-launch", "--standalone", "--nproc-per-node", ranks, "--no-python"]
+
+
+@pytest.mark.parametrize("before, after", [(2, 1), (1, 2)])
+def test_the_rest_of_the_epoch_is_trained_on_and_nothing_twice(toolkit, bin_dir, even, adapter, tmp_path, before, after):
+    options = ["--batch-size", "2", "--lr", "1e-3", "--save-steps", "4", "--num-epochs", "2"]
+    first = run([*launch(bin_dir, before), *train_command(toolkit, even, tmp_path, "--initial-adapter", adapter, *options)], env=DEBUG)
+    taken = [row for step, rows in rows_by_step(first.stderr).items() if step <= 4 for row in rows]
+    assert len(taken) == 4 * 2 * before
+
+    second = run([*launch(bin_dir, after), *train_command(toolkit, even, tmp_path / "on", *options, "--resume-from-checkpoint",
+                                                          tmp_path / "checkpoint-4")], env=DEBUG)
+    assert f"written by {before} processes, now {after}" in second.stderr
+    steps = rows_by_step(second.stderr)
+    rest_of_epoch = (32 - len(taken)) // (2 * after)
+    first_epoch = taken + [row for step in range(5, 5 + rest_of_epoch) for row in steps[step]]
+    assert sorted(first_epoch) == list(range(32))
+    last = max(steps)
+    assert last == 4 + rest_of_epoch + 32 // (2 * after)
+    assert sorted(row for step in range(5 + rest_of_epoch, last + 1) for row in steps[step]) == list(range(32))
+
+    # The learning rate goes on where it was and falls to zero at the end of the data.
+    rates = [entry["learning_rate"] for entry in history(tmp_path / "on")[0]]
+    planned = 2 * 32 // (2 * before)
+    fall = (1e-3 * (planned - 4) / planned) / (last - 4)
+    assert rates[3] == pytest.approx(1e-3 * (planned - 3) / planned)
+    assert rates[4:] == pytest.approx([1e-3 * (planned - 4) / planned - fall * i for i in range(last - 4)])
+    assert history(tmp_path / "on")[0][-1]["epoch"] == 2
+
+
+def agent(bin_dir, port, command, log):
+    """An agent of one worker of a job for one to two nodes."""
+    return subprocess.Popen([str(part) for part in (
+        bin_dir / "mdl-launch", "--nnodes", "1:2", "--nproc-per-node", "1", "--rdzv-backend", "c10d", "--rdzv-id", "elastic",
+        "--rdzv-endpoint", f"127.0.0.1:{port}", "--rdzv-conf", "last_call_timeout=1", "--max-restarts", "3", "--no-python",
+        *command)], stdout=log, stderr=log, env={**os.environ, **DEBUG}, start_new_session=True)
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_for(log, pattern, *agents):
+    """Follows a log until a line matches."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        text = log.read_text()
+        if re.search(pattern, text):
+            return
+        assert all(process.poll() is None for process in agents), text
+        time.sleep(0.05)
+    raise AssertionError(f"{pattern} did not come:\n{log.read_text()}")
+
+
+def test_a_job_that_loses_a_node_goes_on_by_itself_with_what_is_left(toolkit, bin_dir, even, adapter, tmp_path):
+    if not (bin_dir / "mdl-launch").exists():
+        pytest.skip("mdl-launch is not built")
+    # No --resume-from-checkpoint: the checkpoint is known as this job's.
+    command = train_command(toolkit, even, tmp_path / "out", "--initial-adapter", adapter, "--batch-size", "1", "--num-epochs", "8",
+                            "--save-steps", "4")
+    port, agents = free_port(), []
+    logs = [tmp_path / "first.log", tmp_path / "second.log"]
+    try:
+        for log in logs:
+            with log.open("w") as file:
+                agents.append(agent(bin_dir, port, command, file))
+        wait_for(logs[0], r"'loss'", *agents)
+        wait_for(logs[0], r"step 6 is done", *agents)
+        agents[1].send_signal(signal.SIGTERM)  # this node leaves
+        agents[1].wait(timeout=60)
+        assert agents[0].wait(timeout=150) == 0, logs[0].read_text()
+    finally:
+        for process in agents:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+    text = "".join(log.read_text() for log in logs)
+    assert "written by 2 processes, now 1" in text
+    resumed = int(re.search(r"resuming from \S+checkpoint-(\d+): ", text).group(1))
+    steps, done = collections.defaultdict(list), DONE.findall(text)
+    for step, _, rows in done:
+        steps[int(step)] += [int(row) for row in rows.split(",")]
+    counts = collections.Counter(row for rows in steps.values() for row in rows)
+    assert resumed >= 4 and counts == {row: 8 for row in range(32)}
+    state = json.loads(max((tmp_path / "out").glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+                       .joinpath("trainer_state.json").read_text())
+    assert state["epoch"] == 8 and state["global_step"] == resumed + (8 * 32 - 2 * resumed)
+
+
+def test_an_older_runs_checkpoint_is_not_taken_for_this_jobs(toolkit, bin_dir, even, adapter, tmp_path):
+    command = train_command(toolkit, even, tmp_path, "--initial-adapter", adapter, "--batch-size", "8", "--save-steps", "2")
+    run([*launch(bin_dir, 1), *command])
+    done = run([*launch(bin_dir, 1), *command])
+    assert "resuming" not in done.stderr and done.stdout.count("'grad_norm'") == 4
