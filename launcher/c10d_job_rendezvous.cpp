@@ -11,7 +11,6 @@
 #include "launcher/background_task.hpp"
 #include "launcher/failure_board.hpp"
 #include "rendezvous/shared_state.hpp"
-#include "rendezvous/store_connection.hpp"
 #include "rendezvous/tcp_store_server.hpp"
 
 namespace mdl::launcher {
@@ -41,18 +40,20 @@ class C10dJobRendezvous : public JobRendezvous {
         watch_ended_(io) {}
 
   asio::awaitable<Round> next_round(const LocalGroup& group) override {
-    co_await stop_watch();
     for (int losses = 0;;) {
-      std::optional<StoreConnectionError> lost;
+      co_await stop_watch();
+      std::string lost;
       std::optional<RendezvousError> ended;
       try {
+        if (lost_) forget_store();
+        co_await find_store();
         Round round = co_await join(group);
         co_return round;
       } catch (const StoreConnectionError& error) {
         // A store that cannot be reached at all is not one that was lost; and before the first round, its host has
         // given up rather than been started again.
-        if (!rendezvous_ || round_.nodes == 0 || ++losses > kMostLosses) throw;
-        lost = error;
+        if (!rendezvous_ || round_.nodes == 0) throw;
+        lost = error.what();
       } catch (const RendezvousError& error) {
         ended = error;
       }
@@ -61,9 +62,15 @@ class C10dJobRendezvous : public JobRendezvous {
         co_await leave();
         throw *ended;
       }
-      log::warning("the rendezvous' store was lost (", lost->what(), "); looking for it again");
-      co_await stop_watch();
-      forget_store();
+      sharing_ = false;
+      const bool round_ended = state_ != RoundState::goes_on && !lost_;  // before all knew their ranks
+      if (round_ended) {
+        store_.reset();
+        continue;
+      }
+      if (++losses > kMostLosses) throw StoreConnectionError(lost);
+      log::warning("the rendezvous' store was lost (", lost, "); looking for it again");
+      lost_ = true;
     }
   }
 
@@ -110,12 +117,33 @@ class C10dJobRendezvous : public JobRendezvous {
   }
 
  private:
+  asio::awaitable<void> find_store() {
+    if (rendezvous_) co_return;
+    std::string failure;
+    try {
+      rendezvous_ = co_await C10dRendezvous::open(job_);
+    } catch (const StoreConnectionError& error) {
+      if (round_.nodes == 0) throw;
+      failure = error.what();
+    }
+    if (rendezvous_) co_return;
+    const std::chrono::duration<double> tried = job_.read_timeout;
+    throw StoreConnectionError(
+        str_cat("the store of the rendezvous \"", job_.run_id, "\" at ", to_string(job_.endpoint),
+                " was lost and has not come back within ", tried.count(),
+                " s: ", failure.substr(0, failure.find('\n'))),
+        "The agent on that node hosts it and must run for as long as the job. Look there for why it has ended; or the "
+        "network to it is cut.");
+  }
+
   asio::awaitable<Round> join(const LocalGroup& group) {
-    if (!rendezvous_) rendezvous_ = co_await C10dRendezvous::open(job_);
+    state_ = RoundState::goes_on;
     if (!store_) store_.emplace(co_await rendezvous_->connect());
     round_ = co_await rendezvous_->next_round();
     signed_ = false;
-    // From here on: a node that waits for the others' answers must be seen to live.
+    // From here on: a node that waits for the others' answers must be seen to live, and one that dies meanwhile must
+    // not be waited for.
+    sharing_ = true;
     start_watch();
     std::optional<Endpoint> own;
     if (round_.rank == 0) {
@@ -138,6 +166,7 @@ class C10dJobRendezvous : public JobRendezvous {
     round.master_addr = master.host;
     round.master_port = master.port;
     round.agent_store = agent_store_;
+    sharing_ = false;
     co_return round;
   }
 
@@ -153,6 +182,7 @@ class C10dJobRendezvous : public JobRendezvous {
   void forget_store() {
     store_.reset();
     rendezvous_.reset();
+    lost_ = false;
   }
 
   enum class WatchFor { change, end_of_job };
@@ -164,8 +194,10 @@ class C10dJobRendezvous : public JobRendezvous {
       watching_ = false;
       if (error) {
         state_ = RoundState::should_end;
-        if (what == WatchFor::change) forget_store();
+        lost_ = what == WatchFor::change;
       }
+      // The ranks of a round that is over are waited for in vain.
+      if (sharing_ && store_ && state_ != RoundState::goes_on) store_->abort();
       watch_ended_.notify();
       changed_.notify();
     });
@@ -179,7 +211,9 @@ class C10dJobRendezvous : public JobRendezvous {
       co_await rest.async_wait(asio::use_awaitable);
       event = co_await rendezvous_->watch();
     }
-    if (event == RoundEvent::closed) {
+    if (event == RoundEvent::closed && sharing_) {
+      state_ = RoundState::closed;  // the next join says why
+    } else if (event == RoundEvent::closed) {
       // At once: the store may be gone with its host by the time that the workers have been stopped.
       done_elsewhere_ = false;
       co_await quietly([this]() { return learn_root_cause(); });
@@ -272,6 +306,8 @@ class C10dJobRendezvous : public JobRendezvous {
   bool done_elsewhere_ = false;  ///< nodes have come to the exit barrier
   RoundState state_ = RoundState::goes_on;
   bool watching_ = false;
+  bool lost_ = false;     ///< the store; it is looked for anew before the next round
+  bool sharing_ = false;  ///< the ranks of a round are being exchanged over store_
 };
 
 }  // namespace

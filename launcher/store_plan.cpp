@@ -114,6 +114,21 @@ int whole_seconds(const Settings& settings, const std::string& key, int otherwis
   return value;
 }
 
+/// A time that may be 0 and have a fraction; 0 when it is not given.
+RendezvousSettings::Duration any_seconds(const Settings& settings, const std::string& key) {
+  const auto given = settings.find(key);
+  if (given == settings.end()) return {};
+  constexpr double kMost = 1e9;
+  double value = 0;
+  const char* const end = given->second.data() + given->second.size();
+  const auto [parsed, error] = std::from_chars(given->second.data(), end, value);
+  if (error != std::errc() || parsed != end || !(value >= 0) || value > kMost) {
+    throw UsageError(
+        str_cat("--rdzv-conf ", key, " must be a number of seconds, 0 or more, but is \"", given->second, "\""));
+  }
+  return std::chrono::round<RendezvousSettings::Duration>(std::chrono::duration<double>(value));
+}
+
 /// As torchrun reads it: in any case 1, true, t, yes, y; 0, false, f, no, n.
 std::optional<bool> truth(const Settings& settings, const std::string& key) {
   const auto given = settings.find(key);
@@ -146,7 +161,8 @@ StorePlan plan_c10d_store(const LaunchOptions& options, const Settings& settings
   rules.close_timeout = std::chrono::seconds(whole_seconds(settings, "close_timeout", 30));
   rules.keep_alive_interval = std::chrono::seconds(whole_seconds(settings, "keep_alive_interval", 5));
   rules.keep_alive_max_attempt = whole_seconds(settings, "keep_alive_max_attempt", 3);
-  whole_seconds(settings, "heartbeat_timeout", 5);
+  rules.heartbeat_timeout = std::chrono::seconds(whole_seconds(settings, "heartbeat_timeout", 5));
+  job.cas_backoff = any_seconds(settings, "cas_backoff_max_seconds");
   StorePlan plan;
   plan.run_id = options.rdzv_id;
   plan.agent_store = options.agent_store;

@@ -17,10 +17,8 @@
 namespace mdl {
 namespace {
 
-using std::chrono::milliseconds;
-
 // To look, after a failure, whether it has to do with other jobs.
-constexpr milliseconds kLookTimeout{2000};
+constexpr std::chrono::milliseconds kLookTimeout{2000};
 
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
@@ -54,6 +52,18 @@ std::unique_ptr<HostedStore> host_store(const C10dJob& job, asio::io_context& io
     log::info("rendezvous \"", job.run_id, "\": does not host the store: ", error.what());
     return nullptr;
   }
+}
+
+/// The other jobs whose rendezvous lie in the same store, as far as that can be told.
+asio::awaitable<std::vector<std::string>> other_jobs(Endpoint store, std::string run_id) {
+  std::vector<std::string> others;
+  try {
+    RendezvousReport report = co_await read_rendezvous(std::move(store), std::move(run_id), kLookTimeout);
+    others = std::move(report.other_jobs);
+  } catch (const Error& error) {
+    log::info("looking for other jobs: ", error.what());
+  }
+  co_return others;
 }
 
 /// Other nodes wait elsewhere when this one has another job's name.
@@ -127,7 +137,7 @@ asio::awaitable<std::unique_ptr<C10dRendezvous>> C10dRendezvous::open(C10dJob jo
   if (desk) {
     part = std::make_unique<CallingPart>(std::move(job), std::move(self), address, std::move(*store), executor);
   } else {
-    part = std::make_unique<ContestingPart>(std::move(job), std::move(self), std::move(*store), executor);
+    part = std::make_unique<ContestingPart>(std::move(job), std::move(self), address, std::move(*store), executor);
   }
   auto impl = std::make_unique<Impl>(std::move(hosted), address, std::move(part));
   co_return std::unique_ptr<C10dRendezvous>(new C10dRendezvous(std::move(impl)));
@@ -148,7 +158,21 @@ asio::awaitable<TcpStoreClient> C10dRendezvous::connect() {
 }
 
 asio::awaitable<RendezvousRound> C10dRendezvous::next_round() {
-  return impl_->part().next_round();
+  std::optional<RendezvousError> failure;
+  try {
+    RendezvousRound round = co_await impl_->part().next_round();
+    co_return round;
+  } catch (const RendezvousError& error) {
+    failure = error;
+  }
+  if (failure->reason() != RendezvousError::Reason::timed_out) throw *failure;
+  const std::vector<std::string> others = co_await other_jobs(impl_->address(), impl_->part().job().run_id);
+  if (others.empty()) throw *failure;
+  const std::string text = failure->what();
+  throw RendezvousError(RendezvousError::Reason::timed_out,
+                        str_cat(text.substr(0, text.find('\n')), "; nodes with --rdzv-id ", joined(others),
+                                " have been at the same endpoint"),
+                        "All nodes of a job need the same --rdzv-id.");
 }
 asio::awaitable<RoundEvent> C10dRendezvous::watch() {
   return impl_->part().watch();

@@ -25,8 +25,7 @@ CallingPart::CallingPart(C10dJob job, NodeDesc self, Endpoint host, TcpStoreClie
       line_(std::move(executor), std::move(host), this->job().settings, store.release()) {}
 
 milliseconds CallingPart::patience_in_round() const {
-  const RendezvousSettings& settings = job().settings;
-  return std::chrono::ceil<milliseconds>(settings.keep_alive_interval * settings.keep_alive_max_attempt);
+  return std::chrono::ceil<milliseconds>(job().settings.keep_alive());
 }
 
 DeskRequest CallingPart::request(DeskRequest::Wish wish) const {

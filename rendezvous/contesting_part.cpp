@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/log.hpp"
+#include "common/str_cat.hpp"
 
 namespace mdl {
 namespace {
@@ -20,6 +21,9 @@ constexpr milliseconds kLongestLookInterval{1000};
 // The same in a complete round.
 constexpr milliseconds kWatchInterval{100};
 constexpr milliseconds kWatchIntervalPerNode{5};
+// One attempt to connect anew, and what comes after it.
+constexpr milliseconds kDialTimeout{1000};
+constexpr milliseconds kDialPauseAfterFailure{100};
 
 RendezvousMoment moment() {
   return {std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()), SteadyClock::now()};
@@ -32,11 +36,21 @@ milliseconds look_interval(const RendezvousState& state) {
 
 }  // namespace
 
-ContestingPart::ContestingPart(C10dJob job, NodeDesc self, TcpStoreClient store, asio::any_io_executor executor)
+ContestingPart::ContestingPart(C10dJob job, NodeDesc self, Endpoint host, TcpStoreClient store,
+                               asio::any_io_executor executor)
     : RendezvousPart(std::move(job), std::move(self)),
-      store_(std::move(store)),
+      host_(std::move(host)),
       shared_(store_, this->job().run_id),
-      pause_(std::move(executor)) {}
+      pause_(std::move(executor)) {
+  adopt(std::move(store));
+}
+
+void ContestingPart::adopt(TcpStoreClient store) {
+  store_ = std::move(store);
+  // The store answers from memory. A connection that is silent for longer is not worth waiting for: TCP itself finds a
+  // link that was cut and has healed only after twice the time.
+  store_.set_reply_timeout(std::chrono::ceil<milliseconds>(job().settings.heartbeat_timeout));
+}
 
 /// Looks at the state and changes it until `wish` has come true. Throws RendezvousError when it does not.
 asio::awaitable<void> ContestingPart::run(RendezvousWish wish, Clock::time_point deadline) {
@@ -93,22 +107,52 @@ asio::awaitable<RendezvousRound> ContestingPart::next_round() {
 }
 
 milliseconds ContestingPart::watch_interval() const {
-  return std::max(kWatchInterval, kWatchIntervalPerNode * members_);
+  const auto often_enough = std::chrono::ceil<milliseconds>(job().settings.keep_alive_interval / 4);
+  return std::min(often_enough, std::max(kWatchInterval, kWatchIntervalPerNode * members_));
+}
+
+/// Looks at the state, and lets the others see that this node lives. Empty, or why that could not be.
+asio::awaitable<std::string> ContestingPart::send_heartbeat() {
+  std::string failure;
+  try {
+    co_await run(RendezvousWish::keep_alive, Clock::now() + job().settings.keep_alive_interval);
+  } catch (const RendezvousError&) {
+    // As torch's: a heartbeat that cannot be written in time is no reason to end; the next one may be.
+  } catch (const StoreConnectionError& error) {
+    failure = error.what();
+  }
+  co_return failure;
+}
+
+/// One attempt. Throws StoreConnectionError when nobody listens there any more.
+asio::awaitable<void> ContestingPart::reconnect() {
+  auto [client, failure] = co_await TcpStoreClient::try_connect(host_, kDialTimeout);
+  if (client) {
+    adopt(std::move(*client));
+  } else if (failure == "connection refused") {
+    throw StoreConnectionError(str_cat("lost the store of the rendezvous at ", to_string(host_), ": ", failure));
+  }
 }
 
 asio::awaitable<RoundEvent> ContestingPart::watch() {
+  auto heard = Clock::now();
   while (!std::exchange(stop_, false)) {
-    // As torch's: a heartbeat that cannot be written in time is no reason to end; the next one may be.
-    co_await run(RendezvousWish::keep_alive, Clock::now() + job().settings.keep_alive_interval);
+    const std::string failure = co_await send_heartbeat();
+    if (!failure.empty()) {
+      // A connection that breaks, and is there again before the others take this node for dead, is no loss.
+      if (Clock::now() - heard > job().settings.keep_alive()) throw StoreConnectionError(failure);
+      co_await reconnect();
+      if (!stop_) co_await rest(kDialPauseAfterFailure);
+      continue;
+    }
+    heard = Clock::now();
     RendezvousState state = shared_.value();
     drop_dead_nodes(state, moment().utc, job().settings);
     if (state.closed) co_return RoundEvent::closed;
     if (state.round != round_ || !state.participants.contains(self())) co_return RoundEvent::dropped;
     if (static_cast<std::int64_t>(state.participants.size()) < members_) co_return RoundEvent::node_lost;
     if (!state.wait_list.empty()) co_return RoundEvent::nodes_waiting;
-    if (!stop_)
-      co_await rest(
-          std::min(watch_interval(), std::chrono::ceil<milliseconds>(job().settings.keep_alive_interval / 4)));
+    if (!stop_) co_await rest(watch_interval());
   }
   co_return RoundEvent::stopped;
 }

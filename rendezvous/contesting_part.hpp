@@ -10,7 +10,8 @@ namespace mdl {
 /// compare_set, and looks at it again and again. All agents contend, so this is for few nodes.
 class ContestingPart final : public RendezvousPart {
  public:
-  ContestingPart(C10dJob job, NodeDesc self, TcpStoreClient store, asio::any_io_executor executor);
+  /// `store` is a connection to the host at `host`.
+  ContestingPart(C10dJob job, NodeDesc self, Endpoint host, TcpStoreClient store, asio::any_io_executor executor);
 
   asio::awaitable<RendezvousRound> next_round() override;
   asio::awaitable<RoundEvent> watch() override;
@@ -24,9 +25,13 @@ class ContestingPart final : public RendezvousPart {
   asio::awaitable<void> run(RendezvousWish wish, Clock::time_point deadline);
   asio::awaitable<void> rest(std::chrono::milliseconds time);
   asio::awaitable<void> back_off();
+  asio::awaitable<std::string> send_heartbeat();
+  asio::awaitable<void> reconnect();
+  void adopt(TcpStoreClient store);
   [[noreturn]] void fail(RendezvousAction action, RendezvousWish wish) const;
   std::chrono::milliseconds watch_interval() const;
 
+  const Endpoint host_;
   TcpStoreClient store_;
   SharedRendezvousState shared_;
   asio::steady_timer pause_;

@@ -118,7 +118,7 @@ bool RendezvousDesk::drop(RendezvousState& state, const RendezvousMoment& now) {
   for (auto entry = guests_.begin(); entry != guests_.end();) {
     const Guest& guest = entry->second;
     const bool gone = !guest.line && now.steady - guest.lost >= kGrace;
-    const bool silent = now.steady - guest.heard > patience();
+    const bool silent = now.steady - guest.heard > settings_.keep_alive();
     if (gone) changed = apply(state, entry->first, RendezvousWish::leave, now) || changed;
     entry = gone || silent ? forget(entry) : std::next(entry);
   }

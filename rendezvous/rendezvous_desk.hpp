@@ -93,9 +93,6 @@ class RendezvousDesk {
   std::optional<DeskAnswer> answer_to_join(const RendezvousState& state, const NodeDesc& node, Guest& guest) const;
   Kind event_of_round(const RendezvousState& state, const NodeDesc& node, const Guest& guest) const;
   Guests::iterator forget(Guests::iterator guest);
-  RendezvousSettings::Duration patience() const {
-    return settings_.keep_alive_interval * settings_.keep_alive_max_attempt;
-  }
   RendezvousSettings::Duration rest() const;
 
   RendezvousSettings settings_;  // of the first agent; all have the same --nnodes

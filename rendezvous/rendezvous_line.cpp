@@ -1,6 +1,7 @@
 #include "rendezvous/rendezvous_line.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 #include <utility>
 
 #include "common/str_cat.hpp"
@@ -63,7 +64,7 @@ RendezvousLine::RendezvousLine(asio::any_io_executor executor, Endpoint host, co
     : executor_(executor),
       host_(std::move(host)),
       heartbeat_(std::max(kShortestHeartbeat, std::chrono::floor<Milliseconds>(settings.keep_alive_interval / 2))),
-      slow_(std::max(kDialTimeout, heartbeat_)),
+      slow_(std::min(std::max(kDialTimeout, heartbeat_), std::chrono::ceil<Milliseconds>(settings.heartbeat_timeout))),
       connection_(std::move(connection)),
       pause_(executor) {}
 
@@ -151,6 +152,8 @@ asio::awaitable<std::optional<DeskAnswer>> RendezvousLine::hear(Milliseconds at_
 
 asio::awaitable<DeskAnswer> RendezvousLine::ask(DeskRequest request, Clock::time_point deadline,
                                                 Milliseconds patience) {
+  if (asking_) throw std::logic_error("RendezvousLine: two wishes at once");
+  const Flag asking(asking_);
   request_ = std::move(request);
   interrupted_ = false;
   const std::uint64_t first = next_number_;
@@ -209,7 +212,8 @@ asio::awaitable<DeskAnswer> RendezvousLine::ask(DeskRequest request, Clock::time
 }
 
 void RendezvousLine::fail(const std::string& reason) const {
-  throw StoreConnectionError(str_cat("lost the host of the rendezvous at ", to_string(host_), ": ", reason));
+  throw StoreConnectionError(str_cat("lost the host of the rendezvous at ", to_string(host_), ": ", reason),
+                             "Look on that node for why its agent has ended; or the network to it is cut.");
 }
 
 }  // namespace mdl

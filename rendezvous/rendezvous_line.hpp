@@ -61,7 +61,8 @@ class RendezvousLine {
   std::uint64_t next_number_ = 1;
   bool unanswered_ = false;                        // a call is pending on connection_
   std::optional<Clock::time_point> owed_since_{};  // when the host was asked for what it has to answer at once
-  bool listening_ = false;                         // waits for an answer to begin
+  bool asking_ = false;
+  bool listening_ = false;  // waits for an answer to begin
   bool interrupted_ = false;
 };
 

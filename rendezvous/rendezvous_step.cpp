@@ -152,7 +152,7 @@ class Step {
 }  // namespace
 
 void drop_dead_nodes(RendezvousState& state, RendezvousTime now, const RendezvousSettings& settings) {
-  const RendezvousTime oldest = now - settings.keep_alive_interval * settings.keep_alive_max_attempt;
+  const RendezvousTime oldest = now - settings.keep_alive();
   bool lost_participant = false;
   for (auto entry = state.last_heartbeats.begin(); entry != state.last_heartbeats.end();) {
     if (entry->second >= oldest) {

@@ -18,7 +18,13 @@ struct RendezvousSettings {
   Duration last_call_timeout = std::chrono::seconds(30);  ///< last_call_timeout: for more nodes once there are enough
   Duration close_timeout = std::chrono::seconds(30);      ///< close_timeout
   Duration keep_alive_interval = std::chrono::seconds(5);
-  std::int64_t keep_alive_max_attempt = 3;  ///< a node is dead after so many intervals without a heartbeat
+  Duration heartbeat_timeout = std::chrono::seconds(5);  ///< a connection that has not answered one by then is remade
+  std::int64_t keep_alive_max_attempt = 3;               ///< a node is dead after so many intervals without a heartbeat
+
+  /// How long a node may be silent.
+  Duration keep_alive() const { return keep_alive_interval * keep_alive_max_attempt; }
+
+  bool operator==(const RendezvousSettings&) const = default;
 };
 
 /// What a node is about.

@@ -72,6 +72,7 @@ class TcpStoreClient::Impl {
       : owned_(std::make_unique<StoreConnection>(std::move(executor), std::move(server))), connection_(*owned_) {}
 
   StoreConnection& connection() { return connection_; }
+  Milliseconds reply_timeout = kReplyTimeout;
   std::unique_ptr<StoreConnection> release() { return std::move(owned_); }
 
   /// Marks the connection as in use for as long as it lives.
@@ -93,21 +94,21 @@ class TcpStoreClient::Impl {
 
   /// Sends a request that has no answer.
   asio::awaitable<void> tell(std::string request) {
-    const auto deadline = connection_.deadline(kReplyTimeout);
+    const auto deadline = connection_.deadline(reply_timeout);
     co_await connection_.send(std::move(request));
   }
   asio::awaitable<std::int64_t> ask_number(Query query) {
-    const auto deadline = connection_.deadline(kReplyTimeout);
+    const auto deadline = connection_.deadline(reply_timeout);
     co_await connection_.send(wire::encode(query));
     co_return static_cast<std::int64_t>(co_await connection_.receive_u64());
   }
   asio::awaitable<std::string> ask_string(Query query) {
-    const auto deadline = connection_.deadline(kReplyTimeout);
+    const auto deadline = connection_.deadline(reply_timeout);
     co_await connection_.send(wire::encode(query));
     co_return co_await connection_.receive_string();
   }
   asio::awaitable<bool> ask_check(std::vector<std::string> keys) {
-    const auto deadline = connection_.deadline(kReplyTimeout);
+    const auto deadline = connection_.deadline(reply_timeout);
     co_await connection_.send(wire::encode(keys_query(QueryType::check, std::move(keys))));
     const auto answer = static_cast<wire::CheckReply>(co_await connection_.receive_byte());
     co_return answer == wire::CheckReply::ready;
@@ -117,7 +118,7 @@ class TcpStoreClient::Impl {
   /// more.
   asio::awaitable<bool> ask_wait(Query query, Milliseconds timeout) {
     {
-      const auto deadline = connection_.deadline(kReplyTimeout);
+      const auto deadline = connection_.deadline(reply_timeout);
       co_await connection_.send(wire::encode(query));
     }
     {
@@ -125,7 +126,7 @@ class TcpStoreClient::Impl {
       const bool answered = co_await connection_.wait_for_bytes(1);
       if (answered) co_return wait_reply(co_await connection_.receive_byte(), wire::WaitReply::stop_waiting);
     }
-    const auto deadline = connection_.deadline(kReplyTimeout);
+    const auto deadline = connection_.deadline(reply_timeout);
     co_await connection_.send(wire::encode(query_of(QueryType::cancel_wait)));
     const std::uint8_t answer = co_await connection_.receive_byte();
     if (answer == static_cast<std::uint8_t>(wire::WaitReply::wait_canceled)) co_return false;
@@ -135,7 +136,7 @@ class TcpStoreClient::Impl {
   }
 
   asio::awaitable<std::optional<std::string>> pop(std::string queue) {
-    const auto deadline = connection_.deadline(kReplyTimeout);
+    const auto deadline = connection_.deadline(reply_timeout);
     co_await connection_.send(wire::encode(key_query(QueryType::queue_pop, queue)));
     const std::uint64_t length = co_await connection_.receive_u64();
     if (length == 0) co_return std::nullopt;
@@ -213,6 +214,10 @@ asio::awaitable<Client> Client::connect(Endpoint server, Milliseconds timeout) {
 std::unique_ptr<StoreConnection> Client::release() {
   const auto impl = std::move(impl_);
   return impl->release();
+}
+
+void Client::set_reply_timeout(Milliseconds timeout) {
+  impl_->reply_timeout = timeout;
 }
 
 void Client::abort() {
@@ -294,7 +299,7 @@ asio::awaitable<std::optional<std::vector<std::string>>> Client::multi_get(std::
   if (!co_await impl_->ask_wait(keys_query(QueryType::wait, keys), timeout)) co_return std::nullopt;
   const std::size_t count = keys.size();
   co_await impl_->tell(wire::encode(keys_query(QueryType::multi_get, std::move(keys))));
-  const auto deadline = impl_->connection().deadline(kReplyTimeout);
+  const auto deadline = impl_->connection().deadline(impl_->reply_timeout);
   co_return co_await impl_->receive_strings(count);
 }
 
@@ -329,7 +334,7 @@ asio::awaitable<std::int64_t> Client::queue_length(std::string queue) {
 asio::awaitable<std::vector<std::string>> Client::list_keys() {
   const Impl::Operation operation(*impl_, "list of the keys");
   const std::int64_t count = co_await impl_->ask_number(query_of(QueryType::list_keys));
-  const auto deadline = impl_->connection().deadline(kReplyTimeout);
+  const auto deadline = impl_->connection().deadline(impl_->reply_timeout);
   const std::vector<std::string> stored = co_await impl_->receive_strings(static_cast<std::uint64_t>(count));
   std::vector<std::string> keys;
   for (const std::string& key : stored) keys.push_back(key.starts_with('/') ? key.substr(1) : key);

@@ -36,6 +36,8 @@ class TcpStoreClient {
   /// How long a server may take over an operation that does not wait for anything. It answers from memory: one that has
   /// said nothing for this long, though the connection stands, hangs or is stopped.
   static constexpr Milliseconds kReplyTimeout{60'000};
+  /// Another time in its place, for this client.
+  void set_reply_timeout(Milliseconds timeout);
   /// How long connect() rests after a refused attempt.
   static constexpr Milliseconds kRetryDelay{100};
 

@@ -10,6 +10,7 @@ import queue
 import signal
 import socket
 import threading
+import time
 from pathlib import Path
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -124,4 +125,10 @@ class Stage:
         return self.alive()
 
     def wait_for_end(self, workers, seconds=30):
+        """Waits until these workers have ended and their agents, which reap them, know of it."""
         self.wait(f"the end of {workers}", lambda: all(worker.gone for worker in workers), seconds)
+        deadline = time.monotonic() + seconds
+        for worker in workers:
+            while os.path.exists(f"/proc/{worker.pid}"):
+                assert time.monotonic() < deadline, f"{worker} has hung up and still runs after {seconds} s"
+                time.sleep(0.01)

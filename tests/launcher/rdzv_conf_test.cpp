@@ -51,6 +51,7 @@ TEST_CASE("the times of a rendezvous have torchrun's defaults") {
   CHECK(job.settings.last_call_timeout == 30s);
   CHECK(job.settings.close_timeout == 30s);
   CHECK(job.settings.keep_alive_interval == 5s);
+  CHECK(job.settings.heartbeat_timeout == 5s);
   CHECK(job.settings.keep_alive_max_attempt == 3);
   CHECK(job.read_timeout == 60s);
   CHECK(job.endpoint.port == 29400);
@@ -77,6 +78,16 @@ TEST_CASE("a number of --rdzv-conf that is not a whole one above 0 is an error t
     for (const char* value : {"0", "-10", "1.5", "soon", "5s", "99999999999999999999"}) {
       CHECK_THAT(error_of(std::string(key) + "=" + value), Contains(key) && Contains(value));
     }
+  }
+}
+
+TEST_CASE("cas_backoff_max_seconds may be 0 and have a fraction, and must be a number") {
+  CHECK(job_of("").cas_backoff == 0s);
+  CHECK(job_of("cas_backoff_max_seconds=0").cas_backoff == 0s);
+  CHECK(job_of("cas_backoff_max_seconds=0.25").cas_backoff == 250ms);
+  for (const char* wrong : {"-1", "inf", "nan", "soon", "1s"}) {
+    CHECK_THAT(error_of(std::string("cas_backoff_max_seconds=") + wrong),
+               Contains("cas_backoff_max_seconds") && Contains(wrong));
   }
 }
 
