@@ -38,7 +38,8 @@ class C10dRendezvous {
   asio::awaitable<RendezvousRound> next_round();
   /// Sends heartbeats until something happens to the round.
   asio::awaitable<RoundEvent> watch();
-  /// Ends the watch() that goes on, or else the next one, soon; from another coroutine of the same io_context.
+  /// Ends the watch() that goes on, or else the next one in this round, soon; from another coroutine of the same
+  /// io_context.
   void stop_watching();
   /// Takes this node alone out of the rendezvous.
   asio::awaitable<void> leave();

@@ -40,6 +40,7 @@ DeskRequest CallingPart::request(DeskRequest::Wish wish) const {
 
 asio::awaitable<RendezvousRound> CallingPart::next_round() {
   ticket_ = new_ticket();
+  stop_ = false;
   const DeskRequest wish = request(DeskRequest::Wish::join);
   auto deadline = Clock::now() + job().settings.join_timeout;
   while (true) {

@@ -89,6 +89,7 @@ asio::awaitable<void> ContestingPart::back_off() {
 }
 
 asio::awaitable<RendezvousRound> ContestingPart::next_round() {
+  stop_ = false;
   const auto deadline = Clock::now() + job().settings.join_timeout;
   co_await run(RendezvousWish::leave, deadline);
   co_await run(RendezvousWish::join, deadline);
