@@ -4,13 +4,14 @@ So a test knows at every moment which workers live, in which round and with whic
 sleeping. Unix sockets with a path cross network namespaces, so this also works while a link is cut.
 """
 
+import contextlib
 import json
 import os
 import queue
+import select
 import signal
 import socket
 import threading
-import time
 from pathlib import Path
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -125,10 +126,12 @@ class Stage:
         return self.alive()
 
     def wait_for_end(self, workers, seconds=30):
-        """Waits until these workers have ended and their agents, which reap them, know of it."""
+        """Waits until these workers have hung up, and their processes are gone: only then does an agent know of it."""
         self.wait(f"the end of {workers}", lambda: all(worker.gone for worker in workers), seconds)
-        deadline = time.monotonic() + seconds
         for worker in workers:
-            while os.path.exists(f"/proc/{worker.pid}"):
-                assert time.monotonic() < deadline, f"{worker} has hung up and still runs after {seconds} s"
-                time.sleep(0.01)
+            with contextlib.suppress(ProcessLookupError):
+                process = os.pidfd_open(worker.pid)
+                try:
+                    assert select.select([process], [], [], seconds)[0], f"{worker} has hung up and still runs after {seconds} s"
+                finally:
+                    os.close(process)
