@@ -147,6 +147,32 @@ TEST_CASE("what is no pickle of plain data is an error that says where") {
   CHECK_THROWS_WITH(Pickle(data), Contains("pickle, byte ") && Contains(reason));
 }
 
+TEST_CASE("a pickle for torch.load has the opcodes of protocol 2 and comes back") {
+  PickleWriter out(PickleWriter::Protocol::two);
+  out.mark();
+  out.string("storage");
+  out.persistent_id();
+  out.real(-0.15625);
+  out.bytes("\x80z");
+  out.empty_list();
+  out.mark();
+  out.integer(4294967295);
+  out.appends();
+  out.tuple_from_mark();
+  const std::string data = out.finish();
+  CHECK(data.substr(0, 2) == "\x80\x02");
+  CHECK(data.find('\x94') == std::string::npos);
+  const Pickle pickle(data);
+  const auto& items = pickle.root().items;
+  REQUIRE(items.size() == 4);
+  CHECK(items[0]->kind == PickleValue::Kind::persistent);
+  CHECK(items[0]->items.front()->text == "storage");
+  CHECK(items[1]->real == -0.15625);
+  CHECK(items[2]->type->text == "_codecs.encode");
+  CHECK(items[2]->items.front()->text == "\xc2\x80z");  // Latin-1, in UTF-8
+  CHECK(items[3]->items.front()->integer == 4294967295);
+}
+
 TEST_CASE("every beginning of a pickle is an error, never a crash") {
   const std::string whole = written([](PickleWriter& out) {
     out.type("a", "B");
