@@ -233,6 +233,13 @@ class Agent {
   }
 
   asio::awaitable<void> restart() {
+    const std::string obstacle = co_await rendezvous_->restart_obstacle();
+    if (!obstacle.empty()) {
+      log::warning("not restarting the workers: ", obstacle);
+      co_await fail();
+      group_.reset();
+      co_return;
+    }
     const auto workers = describe_workers();
     if (const auto first = root_cause(workers)) {
       const ReportedWorker& worker = workers[*first];
@@ -308,7 +315,7 @@ class Agent {
   void report_failure(bool failed_here) {
     const FailureReport report = describe_failure();
     if (!failed_here && !rendezvous_->root_cause()) {
-      log::error("another node has ended the job, and its report says why");
+      log::error("the job has ended on another node, which has not said why here; see its output");
       return;
     }
     print_report(format_report(report, rendezvous_->root_cause()));

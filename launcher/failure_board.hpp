@@ -20,6 +20,9 @@ class FailureBoard {
  public:
   explicit FailureBoard(const std::string& run_id) : prefix_("mdl-launch/" + run_id + "/") {}
 
+  /// What all its keys begin with.
+  const std::string& prefix() const { return prefix_; }
+
   /// Before the workers of `round` start.
   asio::awaitable<void> enrol(TcpStoreClient& store, std::int64_t round) const;
   /// How many agents of `round` have enrolled so far.

@@ -48,6 +48,8 @@ class JobRendezvous {
   /// what goes wrong is logged.
   virtual asio::awaitable<void> wait_for_the_others() = 0;
   virtual RoundState state() const { return RoundState::goes_on; }
+  /// Why this node's workers cannot be started again although restarts are left; empty when they can. Does not throw.
+  virtual asio::awaitable<std::string> restart_obstacle() { co_return std::string(); }
   /// This node goes, the others may go on without it. Does not throw.
   virtual asio::awaitable<void> leave() { co_return; }
   /// Workers of this node have failed for good: tells the other nodes why, which ends the job for all of them. Does not

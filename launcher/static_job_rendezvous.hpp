@@ -1,0 +1,21 @@
+#pragma once
+
+#include <memory>
+
+#include "launcher/job_rendezvous.hpp"
+#include "launcher/notifier.hpp"
+#include "launcher/store_plan.hpp"
+
+namespace mdl::launcher {
+
+/// The rendezvous of nodes that know their rank from the command line (--node-rank): they only tell each other how many
+/// workers they have. Node 0 hosts the store, for the workers as well.
+///
+/// In the first round keys and values are torchrun's, whose agents may be among the nodes. torchrun starts a node again
+/// all by itself, beside the old workers of the others and with their keys in the store. Agents of ours start again
+/// together, in a further round with keys of their own, when a worker of one has failed or one's agent was started
+/// anew; node 0 removes the workers' keys in between. (With torchrun's agents among them there is no further round:
+/// see restart_obstacle().)
+std::unique_ptr<JobRendezvous> make_static_rendezvous(asio::io_context& io, const StorePlan& plan, Notifier& changed);
+
+}  // namespace mdl::launcher
