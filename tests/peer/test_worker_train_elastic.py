@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from training_runs import adapter, data, history, run, toolkit, train_command  # noqa: F401
@@ -127,6 +128,42 @@ def test_a_job_that_loses_a_node_goes_on_by_itself_with_what_is_left(toolkit, bi
     state = json.loads(max((tmp_path / "out").glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
                        .joinpath("trainer_state.json").read_text())
     assert state["epoch"] == 8 and state["global_step"] == resumed + (8 * 32 - 2 * resumed)
+
+
+def worker_of_rank(rank, output):
+    """The process of a rank of the run that writes to `output`."""
+    for process in Path("/proc").iterdir():
+        try:
+            if (process.name.isdigit() and str(output).encode() in (process / "cmdline").read_bytes()
+                    and f"RANK={rank}".encode() in (process / "environ").read_bytes().split(b"\0")):
+                return int(process.name)
+        except OSError:
+            continue
+    raise AssertionError(f"no process of rank {rank}")
+
+
+def test_a_worker_killed_with_sigkill_costs_no_step_that_the_first_rank_had_done(toolkit, bin_dir, even, adapter, tmp_path):
+    output, log = tmp_path / "out", tmp_path / "log"
+    command = train_command(toolkit, even, output, "--initial-adapter", adapter, "--batch-size", "1", "--num-epochs", "4",
+                            "--save-steps", "1000")
+    launch_two = [bin_dir / "mdl-launch", "--standalone", "--nproc-per-node", "2", "--max-restarts", "1", "--no-python"]
+    with log.open("w") as file:
+        job = subprocess.Popen([str(part) for part in (*launch_two, *command)], stdout=file, stderr=file, env={**os.environ, **DEBUG},
+                               start_new_session=True)
+    try:
+        wait_for(log, r"step 6 is done; rank 1", job)
+        os.kill(worker_of_rank(1, output), signal.SIGKILL)
+        assert job.wait(timeout=150) == 0, log.read_text()
+    finally:
+        if job.poll() is None:
+            os.killpg(job.pid, signal.SIGKILL)
+            job.wait()
+    text = log.read_text()
+    first_try = text[:text.index("resuming from")]
+    done = max(int(step) for step, rank, _ in DONE.findall(first_try) if rank == "0")
+    assert int(re.search(r"resuming from \S+checkpoint-(\d+): ", text).group(1)) == done >= 6
+    assert [entry["step"] for entry in history(output)[0]] == list(range(1, 65))
+    assert collections.Counter(row for _, rank, rows in DONE.findall(text) if rank == "0" for row in rows.split(",")).total() == 64
 
 
 def test_an_older_runs_checkpoint_is_not_taken_for_this_jobs(toolkit, bin_dir, even, adapter, tmp_path):
