@@ -8,11 +8,12 @@ TABLE_ROW = re.compile(r"^\|.*\|\s*([^|]*?)\s*\|$")
 
 
 def named_tests():
-    """What stands between backticks in the last column of the documents' tables."""
+    """What stands between backticks in the last column of the documents' tables, and Python tests named anywhere."""
     for document in ("torchrun.md", "mdl-toolkit.md"):
         for line in (REPOSITORY / "docs" / document).read_text().splitlines():
             if row := TABLE_ROW.match(line):
                 yield from re.findall(r"`([^`]+)`", row[1])
+            yield from re.findall(r"`(test_\w+\.py::\w+)`", line)
 
 
 def python_tests():

@@ -74,6 +74,18 @@ def test_bad_samples_can_be_left_out_and_are_counted(toolkit, broken, tmp_path, 
     assert (tmp_path / "final").exists()
 
 
+@pytest.mark.parametrize("seed, step", [("42", 6), ("2", 3)], ids=["the first rank's", "the second rank's"])
+def test_a_bad_sample_of_either_rank_ends_both_and_the_first_keeps_the_steps_before(toolkit, bin_dir, venv_bin, broken, tmp_path,
+                                                                                    seed, step):
+    """The seeds put row 5 into the sixth step of rank 0 and the third of rank 1."""
+    done = run([*two("torchrun", bin_dir, venv_bin), *train_command(toolkit, broken["nan"], tmp_path, *ONE_BY_ONE, "--seed", seed)],
+               check=False)
+    assert done.returncode != 0
+    (line,) = [line for line in done.stderr.splitlines() if "mdl-toolkit: error:" in line and "sound sample 0 is nan" in line]
+    assert "row 5 of" in line
+    assert step_of(line) == step and kept(tmp_path) == step - 1
+
+
 def test_two_ranks_leave_out_the_same_and_stay_together(toolkit, bin_dir, venv_bin, broken, tmp_path):
     done = run([*two("torchrun", bin_dir, venv_bin),
                 *train_command(toolkit, broken["nan"], tmp_path, "--batch-size", "1", "--skip-bad-samples", "true")])
