@@ -38,11 +38,6 @@ constexpr auto kLastWordsLimit = 1s;  // for a reader of our output that does no
 constexpr auto kTellLimit = 10s;      // for a store that does not answer
 constexpr auto kOutputLimit = 2s;     // after a signal, for a reader of our output that does not read
 
-bool is_ignored(int signo) {
-  struct sigaction action {};
-  return ::sigaction(signo, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
-}
-
 class Agent {
  public:
   explicit Agent(const LaunchPlan& plan)
@@ -82,7 +77,7 @@ class Agent {
       log::warning("OMP_NUM_THREADS is not set: giving each worker 1, so that ", plan_.local_world_size,
                    " workers do not overload this node. Set it to what suits the job");
     }
-    if (writes_logs() && plan_.logs.log_dir.empty()) {
+    if (writes_files(plan_.logs, plan_.local_world_size) && plan_.logs.log_dir.empty()) {
       log::warning("the workers' logs are in ", folder_.path().string(), "; --log-dir chooses another place");
       folder_.keep();
     }
@@ -91,6 +86,22 @@ class Agent {
   /// The job from its first round to its end; leaves `exit_code_` behind. (All coroutines here return void: of one that
   /// returned int, GCC 12 took a wrong address of its frame.)
   asio::awaitable<void> work() {
+    std::exception_ptr failure;
+    try {
+      co_await work_in_rounds();
+    } catch (const std::exception& error) {
+      failure = std::current_exception();
+      own_failure_ = error.what();
+    }
+    if (failure && in_round_) {
+      // The others could go on without a node that found no round, but not without one that has broken its own.
+      const BackgroundTask telling = begin(&Agent::tell_own_failure);
+      co_await unless_hurried(telling, kTellLimit);
+    }
+    if (failure) std::rethrow_exception(failure);
+  }
+
+  asio::awaitable<void> work_in_rounds() {
     co_await begin_round();
     while (group_) {
       if (ended_by_others()) {
@@ -124,9 +135,7 @@ class Agent {
     GroupObservation seen;
     seen.all_succeeded = group_->all_succeeded();
     seen.any_failed = group_->any_failed();
-    for (const WorkerState& worker : group_->workers()) {
-      seen.cannot_start = seen.cannot_start || worker.phase == WorkerState::Phase::cannot_start;
-    }
+    seen.cannot_start = group_->any_cannot_start();
     seen.signalled = signal_.has_value();
     seen.membership_changed = rendezvous_->state() == RoundState::should_end;
     return seen;
@@ -184,19 +193,12 @@ class Agent {
 
   asio::awaitable<void> agree_on_round() {
     const LocalGroup group{plan_.role, plan_.local_world_size};
+    in_round_ = false;
     round_ = co_await rendezvous_->next_round(group);
+    in_round_ = true;
   }
 
   asio::awaitable<void> wait_for_the_others() { return rendezvous_->wait_for_the_others(); }
-
-  bool writes_logs() const {
-    for (int local_rank = 0; local_rank < plan_.local_world_size; ++local_rank) {
-      for (const Stream stream : {Stream::out, Stream::err}) {
-        if (route_of(plan_.logs, local_rank, stream).to_file) return true;
-      }
-    }
-    return false;
-  }
 
   int restart_count() const { return plan_.max_restarts - restarts_left_; }
 
@@ -299,6 +301,12 @@ class Agent {
     if (cause) co_await rendezvous_->fail(std::move(*cause));
   }
 
+  asio::awaitable<void> tell_own_failure() {
+    RootCause cause = describe_own_failure(host_name(), static_cast<int>(round_.ranks.base_global_rank), own_failure_);
+    co_await rendezvous_->fail(std::move(cause));
+    co_await rendezvous_->agree_on_root_cause();
+  }
+
   /// What the worker that failed first has left in its pipes.
   asio::awaitable<void> hear_last_words() {
     first_failed_ = root_cause(describe_workers());
@@ -376,6 +384,8 @@ class Agent {
   asio::signal_set signals_;
   std::unique_ptr<JobRendezvous> rendezvous_;
   Round round_;  ///< the one that the workers of now belong to
+  bool in_round_ = false;
+  std::string own_failure_;
   OutputMux output_;
   RunFolder folder_;
   std::unique_ptr<WorkerGroup> group_;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <tuple>
 
 #include "common/str_cat.hpp"
@@ -97,6 +98,17 @@ std::optional<RootCause> describe_root_cause(const FailureReport& report) {
     cause.traceback = split_lines(root.error->traceback);
   }
   cause.stderr_lines = root.last_stderr_lines;
+  return cause;
+}
+
+RootCause describe_own_failure(const std::string& host, int rank, const std::string& problem) {
+  RootCause cause;
+  cause.host = host;
+  cause.rank = rank;
+  cause.end = "could not be started by mdl-launch";
+  cause.message = problem;
+  cause.ended_ns = std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
+  cause.failed_s = cause.ended_ns / 1'000'000'000;
   return cause;
 }
 

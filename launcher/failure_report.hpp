@@ -34,6 +34,10 @@ struct FailureReport {
 /// had told them to stop come last. nullopt when none failed.
 std::optional<std::size_t> root_cause(const std::vector<ReportedWorker>& workers);
 
+/// The root cause where a launcher itself has failed, such as for want of a log folder, and its workers, the first of
+/// which has the rank `rank`, did not start because of it.
+RootCause describe_own_failure(const std::string& host, int rank, const std::string& problem);
+
 /// "exit code 3", "signal SIGSEGV", "could not be started: No such file or directory".
 std::string describe_end(const WorkerState& state);
 

@@ -68,6 +68,15 @@ StreamRoute route_of(const LogOptions& options, int local_rank, Stream stream) {
   return route;
 }
 
+bool writes_files(const LogOptions& options, int local_world_size) {
+  for (int local_rank = 0; local_rank < local_world_size; ++local_rank) {
+    for (const Stream stream : {Stream::out, Stream::err}) {
+      if (route_of(options, local_rank, stream).to_file) return true;
+    }
+  }
+  return false;
+}
+
 std::string line_prefix(const LogOptions& options, const std::string& role, int local_rank, int rank,
                         const std::string& host) {
   if (options.line_prefix_template.empty()) return str_cat("[", role, local_rank, "]:");

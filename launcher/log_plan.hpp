@@ -51,6 +51,8 @@ struct StreamRoute {
 /// torchrun's rules (DefaultLogsSpecs.reify): a tee'd stream goes to the file and, line by line with a prefix, to the
 /// console; a redirected one to the file only; the ranks filter hides streams from the console, never from files.
 StreamRoute route_of(const LogOptions& options, int local_rank, Stream stream);
+/// Whether any stream of a node's workers goes to a file.
+bool writes_files(const LogOptions& options, int local_world_size);
 
 /// The beginning of each line of a tee'd stream on the console.
 std::string line_prefix(const LogOptions& options, const std::string& role, int local_rank, int rank,

@@ -41,4 +41,9 @@ std::vector<int> parse_signals(const std::string& list) {
   return signals;
 }
 
+bool is_ignored(int signo) {
+  struct sigaction action {};
+  return ::sigaction(signo, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 }  // namespace mdl::launcher

@@ -15,4 +15,7 @@ std::optional<int> signal_number(const std::string& name);
 /// The signals of "SIGTERM,SIGINT,…". Throws UsageError naming a word that is no signal, or one that nobody can handle.
 std::vector<int> parse_signals(const std::string& list);
 
+/// Whether this process ignores a signal, as nohup has it ignore SIGHUP.
+bool is_ignored(int signo);
+
 }  // namespace mdl::launcher

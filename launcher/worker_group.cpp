@@ -33,6 +33,11 @@ bool WorkerGroup::any_failed() const {
   return std::any_of(workers().begin(), workers().end(), [](const WorkerState& worker) { return worker.failed(); });
 }
 
+bool WorkerGroup::any_cannot_start() const {
+  return std::any_of(workers().begin(), workers().end(),
+                     [](const WorkerState& worker) { return worker.phase == WorkerState::Phase::cannot_start; });
+}
+
 int WorkerGroup::running() const {
   return static_cast<int>(std::count_if(workers().begin(), workers().end(), [](const WorkerState& worker) {
     return worker.phase == WorkerState::Phase::running;

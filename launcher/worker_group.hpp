@@ -45,6 +45,7 @@ class WorkerGroup {
   const std::vector<WorkerState>& workers() const { return state_->workers; }
   bool all_succeeded() const;
   bool any_failed() const;
+  bool any_cannot_start() const;
   int running() const;
   /// Why the guardian's messages ended, if they did before their time; all workers count as killed then.
   const std::string& broken() const { return state_->broken; }

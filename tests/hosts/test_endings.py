@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 
@@ -89,3 +90,21 @@ def test_nobody_waits_at_the_end_for_a_node_whose_worker_has_failed(job):
     world[1].fail(1, "no luck")
     assert job.agents[int(world[1].host[4:])].wait(15) == 1
     job.wait(15)
+
+
+def test_an_error_of_an_agent_itself_ends_the_job_on_all_nodes(job, tmp_path):
+    logs = tmp_path / "logs"
+    job.start(0, "3", "--max-restarts", "1")
+    job.start(1, "3", "--max-restarts", "1", "--log-dir", logs, "--redirects", "3")
+    job.start(2, "3", "--max-restarts", "1")
+    world = job.stage.wait_for_world(3)
+    # The folder for the logs of the next attempt cannot be made.
+    run, = logs.iterdir()
+    shutil.rmtree(run)
+    run.write_text("in the way")
+    next(worker for worker in world if worker.host == "node1").fail(1, "once")
+    assert all(job.wait(15))
+    for agent in job.agents:
+        agent.wait_for_line("attempt_1", 1)
+    job.agents[0].wait_for_line("Root cause: rank 1 .*on node1, could not be started", 1)
+    assert len(job.stage.history) <= 3 + 2
