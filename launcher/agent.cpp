@@ -3,9 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <array>
 #include <boost/asio/signal_set.hpp>
-#include <cstdio>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -13,7 +11,6 @@
 #include "common/endpoint.hpp"
 #include "common/error.hpp"
 #include "common/log.hpp"
-#include "common/str_cat.hpp"
 #include "launcher/background_task.hpp"
 #include "launcher/failure_report.hpp"
 #include "launcher/job_rendezvous.hpp"

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,15 @@ from network import Network, why_not
 from stage import Stage
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+# Run on a host with the folder of store_client.py, an address and a port.
+READ_STORE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from store_client import StoreClient
+store = StoreClient(sys.argv[2], sys.argv[3])
+for key in store.keys():
+    print(key, store.get(key).decode(errors="replace").replace("\\n", " "))
+"""
 STATE_READER = Path(__file__).with_name("state_reader.py")
 LAUNCHERS = {
     "mdl-launch": Path(os.environ.get("MDL_BIN_DIR", REPOSITORY / "build/release/bin")) / "mdl-launch",
@@ -96,6 +106,20 @@ class Job:
             reader.kill()
             reader.wait()
         raise AssertionError(f"not within {seconds} s: {what}; states: {seen}")
+
+    def store(self, host=0):
+        """What lies in the rendezvous' store, by keys, as seen from hosts[host]."""
+        address, _, port = self.endpoint.rpartition(":")
+        read = subprocess.run(self.hosts[host].command(["python3", "-SEc", READ_STORE, Path(__file__).parent, address, port]),
+                              capture_output=True, text=True, check=True)
+        return dict(line.split(" ", 1) for line in read.stdout.splitlines())
+
+    def wait_until_done(self, nodes, round=0, seconds=30):
+        """Waits until so many agents have seen that all their workers have succeeded, and wait for the others."""
+        arrived = f"torch.rendezvous.{self.id}.{round}/torchelastic/agent/terminal_state/num_members"
+        deadline = time.monotonic() + seconds
+        while self.store().get(arrived) != str(nodes):
+            assert time.monotonic() < deadline, f"not within {seconds} s: {nodes} nodes at the exit barrier"
 
     def wait(self, seconds=30):
         """Waits until every agent has ended; returns their exit codes."""

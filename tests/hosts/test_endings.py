@@ -59,7 +59,7 @@ def test_a_node_that_is_done_ends_well_when_the_store_is_lost_while_it_waits_for
     world = job.stage.wait_for_world(2)
     done = next(worker for worker in world if worker.host == "node1")
     done.succeed()
-    job.stage.wait_for_end([done])
+    job.wait_until_done(1)
     job.agents[0].kill()
     assert job.wait() == [-9, 0]
 
@@ -86,7 +86,7 @@ def test_nobody_waits_at_the_end_for_a_node_whose_worker_has_failed(job):
     job.start_all()
     world = job.stage.wait_for_world(3)
     world[0].succeed()
-    job.stage.wait_for_end(world[:1])
+    job.wait_until_done(1)
     world[1].fail(1, "no luck")
     assert job.agents[int(world[1].host[4:])].wait(15) == 1
     job.wait(15)

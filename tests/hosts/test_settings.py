@@ -1,31 +1,10 @@
 """Options and --rdzv-conf keys whose effect only shows between hosts."""
 
-import subprocess
-from pathlib import Path
-
-# Run on a host with the folder of store_client.py, an address and a port.
-READ_KEYS = """
-import sys
-sys.path.insert(0, sys.argv[1])
-from store_client import StoreClient
-store = StoreClient(sys.argv[2], sys.argv[3])
-for key in store.keys():
-    print(key, store.get(key).decode())
-"""
-
 
 def finish(job, world):
     for worker in world:
         worker.succeed()
     assert job.wait() == [0] * len(job.agents)
-
-
-def keys(job, host):
-    """What lies in the rendezvous' store, as seen from hosts[host]."""
-    address, _, port = job.endpoint.rpartition(":")
-    read = subprocess.run(job.hosts[host].command(["python3", "-SEc", READ_KEYS, Path(__file__).parent, address, port]),
-                          capture_output=True, text=True, check=True)
-    return dict(line.split(" ", 1) for line in read.stdout.splitlines())
 
 
 def test_the_state_lies_where_torchs_agents_look_for_it(job):
@@ -34,7 +13,7 @@ def test_the_state_lies_where_torchs_agents_look_for_it(job):
     state = job.wait_for_state("a complete round", lambda state: state["complete"])
     assert state["participants"] == {job.hosts[int(worker.host[4:])].address: worker.rank for worker in world}
     assert (state["round"], state["closed"], state["wait_list"], state["redundancy_list"]) == (0, False, [], [])
-    seen = keys(job, 1)
+    seen = job.store(1)
     prefix = f"torch.rendezvous.{job.id}"
     assert seen[f"{prefix}.0/MASTER_ADDR"] == world[0].environment["MASTER_ADDR"]
     assert seen[f"{prefix}.0/MASTER_PORT"] == world[0].environment["MASTER_PORT"]
@@ -51,7 +30,7 @@ def test_each_round_has_a_number_and_a_place_of_its_own(job):
     after = job.stage.wait_for_world(3, after=before)
     state = job.wait_for_state("the second round", lambda state: state["complete"] and state["round"] == 1)
     assert len(state["participants"]) == 3
-    seen = keys(job, 2)
+    seen = job.store(2)
     assert {f"torch.rendezvous.{job.id}.{number}/torchelastic/assigned_ranks/0" for number in (0, 1)} <= set(seen)
     finish(job, after)
 
