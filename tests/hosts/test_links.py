@@ -107,3 +107,16 @@ def test_nodes_that_disagree_on_the_number_of_nodes_are_told(job):
     first.signal(15)
     job.wait()
     assert not job.stage.history
+
+
+def test_another_job_at_the_same_endpoint_is_told_apart_from_an_unreachable_host(job):
+    first = job.start(0, "2", conf="join_timeout=4")
+    other = job.start(1, "2", conf="join_timeout=4", id="another")
+    assert [agent.wait(20) for agent in (first, other)] == [1, 1]
+    for agent, own, others in [(first, "job", "another"), (other, "another", "job")]:
+        agent.wait_for_line(f'"{own}"', 1)
+        agent.wait_for_line(f"--rdzv-id.*{others}|{others}.*--rdzv-id", 1)
+    unreachable = job.start(2, "2", endpoint="10.77.0.99:29400", conf="read_timeout=2")
+    assert unreachable.wait(20)
+    unreachable.wait_for_line("10.77.0.99", 1)
+    assert "--rdzv-id" not in unreachable.output
