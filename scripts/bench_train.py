@@ -7,6 +7,7 @@ real torchrun.
   throughput          clips a second between the first and the last log line of a step, what comes before left out.
   time to first step  from the command's start to the first step's log line.
   wall time           from start to end, the merged model written.
+  processor time      user and system time of all processes from start to end: what a loaded machine changes least.
   peak memory         the largest resident set of one training process.
   roofline            the matrix products of a training step alone (forward and backward, no gradients of frozen weights, padding
                       left out), by the same LibTorch with as many threads, as clips a second: what no program can exceed.
@@ -16,6 +17,7 @@ import argparse
 import json
 import os
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -51,8 +53,8 @@ def peak_of_children(pid, peaks, stop):
 
 
 def train(command, env):
-    """(seconds to the first step, seconds from the first to the last step, steps, wall seconds, peak KiB) of one run."""
-    started = time.perf_counter()
+    """(seconds to the first step, seconds from the first to the last step, steps, wall, peak KiB, processor seconds) of one run."""
+    started, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
                                    env={**os.environ, **env})
@@ -71,7 +73,9 @@ def train(command, env):
         if code != 0:
             log.seek(0)
             sys.exit(f"{command} exited with {code}:\n{log.read().decode()[-3000:]}")
-    return times[0] - started, times[-1] - times[0], len(times), time.perf_counter() - started, max(peaks.values())
+    now = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
+    return times[0] - started, times[-1] - times[0], len(times), time.perf_counter() - started, max(peaks.values()), processor
 
 
 ROOFLINE = """
@@ -158,6 +162,7 @@ def main():
     parser.add_argument("--bin-dir", type=Path, required=True)
     parser.add_argument("--repeat", type=int, default=4, help="how often the data holds each sound")
     parser.add_argument("--repetitions", type=int, default=2)
+    parser.add_argument("--threads", type=int, help="of each process (the cores, shared by the ranks)")
     parser.add_argument("--ranks", type=int, nargs="*", default=[1, 2])
     parser.add_argument("--gradient-checkpointing", nargs="*", default=["true", "false"])
     args = parser.parse_args()
@@ -176,7 +181,7 @@ def main():
         programs = {"ours": args.bin_dir / "mdl-toolkit", "theirs": VENV_BIN / "mdl-toolkit"}
         for ranks in args.ranks:
             for checkpointing in args.gradient_checkpointing:
-                env = {"ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": str(max(1, cores // ranks))}
+                env = {"ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": str(args.threads or max(1, cores // ranks))}
                 runs = {name: [] for name in programs}
                 for _ in range(args.repetitions):
                     for name, program in programs.items():
@@ -186,15 +191,16 @@ def main():
                         runs[name].append(train([*launcher, program, "train", "--model-name", model, "--train-dataset", dataset,
                                                  "--output", output, "--lora-rank", "16", "--batch-size", BATCH, "--bf16", "false",
                                                  "--gradient-checkpointing", checkpointing], env))
-                ours, theirs = ([statistics.median(run[i] for run in runs[name]) for i in range(5)] for name in ("ours", "theirs"))
+                ours, theirs = ([statistics.median(run[i] for run in runs[name]) for i in range(6)] for name in ("ours", "theirs"))
                 case = f"{ranks} rank{'s' if ranks > 1 else ''}, gradient checkpointing {checkpointing}"
                 rates = [(run[2] - 1) * BATCH * ranks / run[1] for run in (ours, theirs)]
                 report(f"{case}: throughput", rates[0], rates[1], "clips/s", rates[0] / rates[1])
                 report(f"{case}: time to first step", ours[0], theirs[0], "s", theirs[0] / ours[0])
                 report(f"{case}: wall time", ours[3], theirs[3], "s", theirs[3] / ours[3])
+                report(f"{case}: processor time", ours[5], theirs[5], "s", theirs[5] / ours[5])
                 report(f"{case}: peak memory", ours[4] / 1024, theirs[4] / 1024, "MiB", theirs[4] / ours[4])
                 if ranks == 1:
-                    limit = roofline(dataset, model, cores, checkpointing == "true", work)
+                    limit = roofline(dataset, model, args.threads or cores, checkpointing == "true", work)
                     report(f"{case}: roofline (ours is the limit, ratio our part of it)", limit, None, "clips/s", rates[0] / limit)
 
 
