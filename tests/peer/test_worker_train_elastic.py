@@ -15,7 +15,9 @@ import time
 from pathlib import Path
 
 import pytest
-from training_runs import adapter, data, history, run, toolkit, train_command  # noqa: F401
+import torch
+from training_runs import (adapter, assert_same, data, history, reference, run, toolkit, train_command,  # noqa: F401
+                           two)
 
 DEBUG = {"LOGLEVEL": "DEBUG", "OMP_NUM_THREADS": "1"}
 DONE = re.compile(r"step (\d+) is done; rank (\d+): rows ([\d, ]+) of")
@@ -67,6 +69,25 @@ def test_the_rest_of_the_epoch_is_trained_on_and_nothing_twice(toolkit, bin_dir,
     assert rates[3] == pytest.approx(1e-3 * (planned - 3) / planned)
     assert rates[4:] == pytest.approx([1e-3 * (planned - 4) / planned - fall * i for i in range(last - 4)])
     assert history(tmp_path / "on")[0][-1]["epoch"] == 2
+
+
+def test_a_checkpoint_of_two_python_ranks_goes_on_with_one_of_ours_and_the_reverse(toolkit, bin_dir, venv_bin, even, adapter, tmp_path):
+    """The Python tool's checkpoint tells the number of ranks by its rng_state_N.pth. Two of its ranks also go on from two of ours."""
+    launcher = two("torchrun", bin_dir, venv_bin)
+    reference(even, adapter, tmp_path / "theirs", "--batch-size", 2, "--lr", 1e-3, "--save-steps", 4, launcher=launcher)
+    options = ["--batch-size", "2", "--lr", "1e-3", "--save-steps", "4"]
+    done = run([*launch(bin_dir, 1), *train_command(toolkit, even, tmp_path / "one", *options, "--resume-from-checkpoint",
+                                                    tmp_path / "theirs" / "checkpoint-4")], env=DEBUG)
+    assert "written by 2 processes, now 1" in done.stderr
+    order = torch.randperm(32, generator=torch.Generator().manual_seed(42)).tolist()
+    steps = rows_by_step(done.stderr)
+    assert [row for step in sorted(steps) for row in steps[step]] == order[4 * 2 * 2:]
+
+    run([*launcher, *train_command(toolkit, even, tmp_path / "ours", "--initial-adapter", adapter, *options)])
+    reference(even, adapter, tmp_path / "resumed", "--batch-size", 2, "--lr", 1e-3, "--save-steps", 4, "--resume",
+              tmp_path / "ours" / "checkpoint-4", launcher=launcher)
+    assert_same(history(tmp_path / "resumed")[0], history(tmp_path / "ours")[0])
+    assert_same(history(tmp_path / "ours")[0], history(tmp_path / "theirs")[0])
 
 
 def agent(bin_dir, port, command, log):
