@@ -9,6 +9,7 @@
 #include "common/str_cat.hpp"
 #include "worker/convert/convert_command.hpp"
 #include "worker/error_file.hpp"
+#include "worker/inference_command.hpp"
 #include "worker/info/info_command.hpp"
 #include "worker/nearest_name.hpp"
 #include "worker/train_command.hpp"
@@ -27,7 +28,7 @@ Commands:
   train             train a LoRA adapter, alone or as one of the workers of mdl-launch or torchrun
   convert-dataset   turn a CSV file of sounds and texts into a dataset folder
   info              tell what a model's, adapter's or dataset's folder holds
-  inference         not yet supported
+  inference         answer the rows of a CSV file of sounds
 
 Options:
   --help, -h        this text; `mdl-toolkit COMMAND --help` for a command's options
@@ -49,10 +50,8 @@ int dispatch(const std::vector<std::string>& arguments) {
   }
   if (command == "train") return run_train({arguments.begin() + 1, arguments.end()});
   if (command == "convert-dataset") return convert_command({arguments.begin() + 1, arguments.end()});
+  if (command == "inference") return run_inference({arguments.begin() + 1, arguments.end()});
   if (command == "info") return info_command({arguments.begin() + 1, arguments.end()});
-  for (const std::string& later : kCommands) {
-    if (command == later) throw UsageError(str_cat("mdl-toolkit ", later, " is not yet supported"));
-  }
   const std::string nearest = nearest_name(command, kCommands);
   throw UsageError(str_cat("unknown command \"", command, "\""),
                    nearest.empty() ? "The commands are: train, convert-dataset, inference, info."

@@ -32,6 +32,11 @@ std::optional<std::string> OptionValues::text(const std::string& name) const {
   return given_[name].as<std::vector<std::string>>().back();
 }
 
+std::optional<std::string> OptionValues::text_or_none(const std::string& name) const {
+  const auto value = text(name);
+  return value && value->empty() ? std::nullopt : value;
+}
+
 std::optional<std::vector<std::string>> OptionValues::list(const std::string& name) const {
   if (!given_.count(name)) return std::nullopt;
   std::vector<std::string> items;
@@ -52,7 +57,7 @@ std::optional<std::vector<std::string>> OptionValues::list(const std::string& na
 
 std::filesystem::path OptionValues::required_path(const std::string& name) const {
   const auto value = text(name);
-  if (!value) throw UsageError(str_cat("--", name, " is required"), "Try: mdl-toolkit train --help");
+  if (!value) throw UsageError(str_cat("--", name, " is required"), str_cat("Try: mdl-toolkit ", command_, " --help"));
   if (value->empty()) reject_value(name, *value, "a path");
   return *value;
 }
@@ -73,6 +78,23 @@ void OptionValues::number(const std::string& name, double above, double& target)
   if (!value) return;
   target = parse_number(name, *value);
   if (target <= above) reject_value(name, *value, str_cat("a number above ", above));
+}
+
+void OptionValues::bytes(const std::string& name, std::int64_t& target) const {
+  const auto value = text(name);
+  if (!value) return;
+  std::size_t digits = 0;
+  while (digits < value->size() && (*value)[digits] >= '0' && (*value)[digits] <= '9') ++digits;
+  const std::string unit = value->substr(digits);
+  const std::int64_t factor = unit.empty()   ? 1
+                              : unit == "KB" ? 1'000
+                              : unit == "MB" ? 1'000'000
+                              : unit == "GB" ? 1'000'000'000
+                                             : 0;
+  if (digits == 0 || digits > 9 || factor == 0 || std::stoll(*value) == 0) {
+    reject_value(name, *value, "a size, for example 500MB");
+  }
+  target = std::stoll(*value) * factor;
 }
 
 void OptionValues::interval(const std::string& name, bool may_be_zero, StepInterval& target) const {

@@ -22,9 +22,14 @@ std::optional<bool> read_boolean(const std::string& text);
 /// UsageError naming option and value. The readers that take a target leave it alone when the option was not given.
 class OptionValues {
  public:
-  explicit OptionValues(const boost::program_options::variables_map& given) : given_(given) {}
+  /// `command`: the subcommand whose help a message points to.
+  explicit OptionValues(const boost::program_options::variables_map& given, std::string command = "train")
+      : given_(given), command_(std::move(command)) {}
 
   std::optional<std::string> text(const std::string& name) const;
+
+  /// The same, but an empty text is none.
+  std::optional<std::string> text_or_none(const std::string& name) const;
 
   /// Repeated options, values separated by commas, and JSON lists, joined.
   std::optional<std::vector<std::string>> list(const std::string& name) const;
@@ -40,6 +45,9 @@ class OptionValues {
   /// A finite number above `above`.
   void number(const std::string& name, double above, double& target) const;
 
+  /// A size above 0: plain bytes, or with KB, MB or GB (powers of 1000) behind the number.
+  void bytes(const std::string& name, std::int64_t& target) const;
+
   void interval(const std::string& name, bool may_be_zero, StepInterval& target) const;
 
   /// See read_boolean().
@@ -49,6 +57,7 @@ class OptionValues {
   std::optional<int64_t> read_integer(const std::string& name, int64_t least) const;
 
   const boost::program_options::variables_map& given_;
+  std::string command_;
 };
 
 }  // namespace mdl

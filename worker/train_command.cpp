@@ -21,6 +21,7 @@
 #include "worker/training/precision.hpp"
 #include "worker/training/resume.hpp"
 #include "worker/training/trainer.hpp"
+#include "worker/training/unquantized.hpp"
 
 namespace mdl {
 namespace {
@@ -52,8 +53,10 @@ std::string facts(const TrainOptions& options, int64_t train_rows, int64_t eval_
                  options.seed, "\n--skip-bad-samples ", options.skip_bad_samples, "\n--eval-steps ",
                  options.eval_steps.value, "\n--eval-batch-size ", options.eval_batch_size.value_or(options.batch_size),
                  "\n--eval-accumulation-steps ", options.eval_accumulation_steps.value_or(0), "\n--bf16 ",
-                 dtype == at::kBFloat16, "\n--batch-norm ", static_cast<int>(options.batch_norm),
-                 "\na training dataset of ", train_rows, " rows\nan evaluation dataset of ", eval_rows, " rows\n");
+                 dtype == at::kBFloat16, "\n--quantization ",
+                 options.quantization ? options.quantization->name() : "none", "\n--batch-norm ",
+                 static_cast<int>(options.batch_norm), "\na training dataset of ", train_rows,
+                 " rows\nan evaluation dataset of ", eval_rows, " rows\n");
 }
 
 void announce(const ProcessGroup& group, at::Device device) {
@@ -83,6 +86,8 @@ int run_train(const std::vector<std::string>& arguments) {
   const at::Device device = choose_device(environment);
   const at::ScalarType dtype =
       choose_dtype(options.bf16, lookup_environment("ACCELERATE_MIXED_PRECISION"), prefers_bf16(device));
+
+  const Quantize quantize = options.quantization ? make_quantizer(*options.quantization, device) : Quantize();
 
   const fs::path model_folder = find_model_folder(options.model_name);
   load_config(model_folder);
@@ -118,7 +123,7 @@ int run_train(const std::vector<std::string>& arguments) {
   checkpoint = where.empty() ? std::nullopt : std::optional<fs::path>(where);
 
   torch::manual_seed(options.seed);
-  const auto model = load_model(model_folder, dtype, device);
+  const auto model = load_model(model_folder, dtype, device, quantize);
   attach_lora(*model, options.lora, options.seed);
   if (checkpoint && reads_checkpoint)
     load_lora(*model, *checkpoint / kAdapterWeights);
@@ -137,7 +142,9 @@ int run_train(const std::vector<std::string>& arguments) {
            .agents = agents})
       .train();
   if (group.is_first()) {
-    const fs::path final_folder = save_final(options.output, *model, options.lora, model_folder, options.merge_lora);
+    const auto to_save =
+        options.quantization && options.merge_lora ? unquantized_copy(*model, options.lora, model_folder) : model;
+    const fs::path final_folder = save_final(options.output, *to_save, options.lora, model_folder, options.merge_lora);
     std::cout << "saved " << final_folder.string() << std::endl;
   }
   return 0;

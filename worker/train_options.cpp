@@ -10,7 +10,7 @@
 #include "common/error.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
-#include "worker/nearest_name.hpp"
+#include "worker/command_line.hpp"
 #include "worker/option_values.hpp"
 #include "worker/training/csv_dataset.hpp"
 
@@ -19,15 +19,11 @@ namespace {
 
 namespace po = boost::program_options;
 
-/// Options of the Python tool that are still to come, with the value that asks for what happens anyway.
-const std::map<std::string, std::string>& unsupported_options() {
-  static const std::map<std::string, std::string> options = {{"quantization", ""}};
-  return options;
-}
-
 /// Options that may be nothing; "null" is how the Python tool's command line says so.
 constexpr const char* kMayBeNothing[] = {"bf16",
                                          "quantization",
+                                         "quantization-type",
+                                         "double-quantization",
                                          "eval-batch-size",
                                          "eval-accumulation-steps",
                                          "save-total-limit",
@@ -39,11 +35,6 @@ constexpr const char* kMayBeNothing[] = {"bf16",
 
 /// Options that matter only where a dataset is a CSV file.
 constexpr const char* kForCsv[] = {"system-prompt", "user-prompt", "base-dir", "tokenizing-batch-size", "num-workers"};
-
-struct OptionText {
-  const char* name;
-  const char* help;
-};
 
 /// Default in parentheses.
 constexpr OptionText kOptions[] = {
@@ -69,6 +60,11 @@ constexpr OptionText kOptions[] = {
     {"bf16",
      "true, false or auto: base model in bfloat16 (auto: what ACCELERATE_MIXED_PRECISION says, else where the GPU has "
      "it)"},
+    {"quantization",
+     "8bit or 4bit: keep the frozen linear layers' weights so, with the package bitsandbytes; final/ is merged into "
+     "the checkpoint's own weights (none)"},
+    {"quantization-type", "of 4bit: fp4 or nf4 (fp4)"},
+    {"double-quantization", "of 4bit: true quantizes the scales too (false)"},
     {"batch-norm", "batch: normalise audio by the batch, as the Python tool; frozen: as the checkpoint does (batch)"},
     {"seed", "decides the order of the data, fresh adapters and dropout (42)"},
     {"skip-bad-samples",
@@ -93,16 +89,6 @@ constexpr OptionText kOptions[] = {
     {"num-workers", "for CSV files: threads that convert (one for each core)"},
     {"from-modelscope", "only false: this program downloads no models (false)"},
 };
-
-/// Every option takes text, any number of times; OptionValues makes sense of it.
-po::options_description describe() {
-  po::options_description options("Options", 110, 80);
-  options.add_options()("help,h", "this text");
-  for (const OptionText& option : kOptions) {
-    options.add_options()(option.name, po::value<std::vector<std::string>>()->value_name("VALUE"), option.help);
-  }
-  return options;
-}
 
 std::set<Target> parse_targets(const std::vector<std::string>& names) {
   static const std::map<std::string, Target> known = {{"encoder", Target::encoder},
@@ -154,45 +140,11 @@ void read_csv_options(const OptionValues& values, TrainOptions& options) {
 }
 
 po::variables_map parse(const std::vector<std::string>& arguments) {
-  po::options_description all = describe();
-  for (const auto& [name, harmless] : unsupported_options()) {
-    all.add_options()(name.c_str(), po::value<std::vector<std::string>>());
-  }
-
-  po::variables_map given;
-  try {
-    namespace style = po::command_line_style;
-    const auto parsed = po::command_line_parser(arguments)
-                            .options(all)
-                            .positional(po::positional_options_description())
-                            .style(style::allow_long | style::allow_short | style::allow_dash_for_short |
-                                   style::long_allow_adjacent | style::long_allow_next | style::short_allow_next)
-                            .run();
-    po::store(parsed, given);
-  } catch (const po::unknown_option& error) {
-    std::vector<std::string> names;
-    for (const auto& option : all.options()) names.push_back(option->long_name());
-    std::string typed = error.get_option_name();
-    typed.erase(0, typed.find_first_not_of('-'));
-    const std::string nearest = nearest_name(typed, names);
-    throw UsageError(str_cat("unknown option --", typed),
-                     nearest.empty() ? "Try: mdl-toolkit train --help" : str_cat("Did you mean --", nearest, "?"));
-  } catch (const po::too_many_positional_options_error&) {
-    throw UsageError("mdl-toolkit train takes options only, but a value stands alone", "Try: mdl-toolkit train --help");
-  } catch (const po::error& error) {
-    throw UsageError(error.what(), "Try: mdl-toolkit train --help");
-  }
-
+  po::variables_map given = parse_command_line("train", kOptions, arguments);
+  refuse_standing_arguments(given, "train");
   for (const char* name : kMayBeNothing) {
     const auto found = given.find(name);
     if (found != given.end() && found->second.as<std::vector<std::string>>().back() == "null") given.erase(found);
-  }
-  for (const auto& [name, harmless] : unsupported_options()) {
-    if (!given.count(name)) continue;
-    for (const std::string& value : given[name].as<std::vector<std::string>>()) {
-      if (value == harmless) continue;
-      throw UsageError(str_cat("--", name, " ", value, " is not yet supported"));
-    }
   }
   return given;
 }
@@ -205,7 +157,7 @@ std::string train_help() {
          "Trains a LoRA adapter of a MiDashengLM model, alone or as one of the workers of mdl-launch, torchrun or "
          "accelerate.\n"
          "Defaults in parentheses.\n\n"
-      << describe();
+      << describe_options(kOptions);
   return std::move(out).str();
 }
 
@@ -240,6 +192,8 @@ TrainOptions parse_train_options(const std::vector<std::string>& arguments) {
   values.integer("gradient-accumulation-steps", 1, options.accumulation_steps);
   if (const auto recompute = values.boolean("gradient-checkpointing")) options.gradient_checkpointing = *recompute;
   if (values.text("bf16") != "auto") options.bf16 = values.boolean("bf16");
+  options.quantization = parse_quantization(values.text("quantization"), values.text("quantization-type"),
+                                            values.boolean("double-quantization"));
   values.integer("seed", 0, options.seed);
   if (const auto skip = values.boolean("skip-bad-samples")) options.skip_bad_samples = *skip;
 

@@ -9,6 +9,7 @@
 
 #include "worker/convert/row.hpp"
 #include "worker/model/lora.hpp"
+#include "worker/quantization/quantization.hpp"
 #include "worker/reports/reports.hpp"
 #include "worker/training/schedule.hpp"
 
@@ -46,7 +47,8 @@ struct TrainOptions {
   int64_t batch_size = 8;  ///< clips per process and forward pass
   int64_t accumulation_steps = 1;
   bool gradient_checkpointing = true;
-  std::optional<bool> bf16;  ///< unset: when the GPU has it
+  std::optional<bool> bf16;                  ///< unset: when the GPU has it
+  std::optional<Quantization> quantization;  ///< of the frozen linear layers
   uint64_t seed = 42;
   bool skip_bad_samples = false;  ///< not in the Python tool
 

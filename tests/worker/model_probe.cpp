@@ -3,6 +3,7 @@
 //
 //   model_probe --checkpoint DIR --batch FILE [--adapter DIR --rank R --alpha A] --out FILE [--eval] [--checkpointing]
 //   [--whole] [--checkpointing]
+//               [--quantization 8bit|4bit [--quantization-type fp4|nf4] [--double-quantization]]
 //               [--save-adapter DIR] [--save-merged DIR [--shard-bytes N]]
 //
 // FILE holds a batch under the names of worker/data/batch.hpp. Written are: loss (the sum), features, encoded (patches
@@ -18,6 +19,9 @@
 #include "common/error.hpp"
 #include "worker/model/lora.hpp"
 #include "worker/model/pretrained.hpp"
+#include "worker/quantization/four_bit_weight.hpp"
+#include "worker/quantization/int8_weight.hpp"
+#include "worker/quantization/quantization.hpp"
 
 namespace {
 
@@ -40,10 +44,36 @@ at::Tensor laid_out(const at::Tensor& rows, const std::vector<mdl::AudioPiece>& 
   return table;
 }
 
+std::optional<std::string> text_of(const po::variables_map& options, const char* name) {
+  return options.count(name) ? std::optional(options[name].as<std::string>()) : std::nullopt;
+}
+
+/// codes.NAME, scales.NAME and weight.NAME (dequantized) of every quantized layer.
+void add_quantized(mdl::MiDashengLM& model, mdl::NamedTensors& out) {
+  for (const auto& item : model.named_modules("", /*include_self=*/false)) {
+    const auto* layer = dynamic_cast<const mdl::Linear*>(item.value().get());
+    if (!layer || !layer->quantized) continue;
+    const auto add = [&](const char* what, const at::Tensor& x) { out.emplace_back(what + ("." + item.key()), x); };
+    add("weight", layer->quantized->dequantized(model.dtype()));
+    if (const auto* four = dynamic_cast<const mdl::FourBitWeight*>(layer->quantized.get())) {
+      add("codes", four->codes());
+      add("scales", four->scales());
+    } else {
+      const auto& eight = dynamic_cast<const mdl::Int8Weight&>(*layer->quantized);
+      add("codes", eight.codes());
+      add("scales", eight.scales());
+    }
+  }
+}
+
 int run(const po::variables_map& options) {
   const auto checkpoint = options["checkpoint"].as<std::string>();
   const bool bf16 = options.count("bf16") != 0;
-  auto model = mdl::load_model(checkpoint, bf16 ? at::kBFloat16 : at::kFloat, at::kCPU);
+  const auto quantization =
+      mdl::parse_quantization(text_of(options, "quantization"), text_of(options, "quantization-type"),
+                              options.count("double-quantization") ? std::optional(true) : std::nullopt);
+  auto model = mdl::load_model(checkpoint, bf16 ? at::kBFloat16 : at::kFloat, at::kCPU,
+                               quantization ? mdl::make_quantizer(*quantization, at::kCPU) : mdl::Quantize());
   const mdl::Batch batch = read_batch(options["batch"].as<std::string>());
 
   mdl::LoraConfig lora;
@@ -67,6 +97,7 @@ int run(const po::variables_map& options) {
   model->train(options.count("eval") == 0);
   model->set_gradient_checkpointing(options.count("checkpointing") != 0);
   mdl::NamedTensors out;
+  add_quantized(*model, out);
   const at::Tensor loss = model->loss_sum(batch);
   out.emplace_back("loss", loss.detach());
   for (const auto& [layer, slot, name] : mdl::tensor_slots(*model)) {
@@ -101,7 +132,8 @@ int main(int argc, char** argv) {
       "batch", po::value<std::string>()->required())("adapter", po::value<std::string>())(
       "rank", po::value<int64_t>()->default_value(8))("alpha", po::value<double>()->default_value(32))(
       "out", po::value<std::string>()->required())("eval", "")("bf16", "")("checkpointing", "")("whole", "")(
-      "save-adapter", po::value<std::string>())("save-merged", po::value<std::string>())(
+      "quantization", po::value<std::string>())("quantization-type", po::value<std::string>())(
+      "double-quantization", "")("save-adapter", po::value<std::string>())("save-merged", po::value<std::string>())(
       "shard-bytes", po::value<int64_t>()->default_value(5'000'000'000));
   try {
     po::variables_map options;

@@ -104,10 +104,6 @@ TEST_CASE("a value that makes no sense is named with its option") {
   }
 }
 
-TEST_CASE("an option of the Python tool that is still to come says so") {
-  CHECK_THROWS_WITH(parse({"--quantization", "4bit"}), Contains("--quantization 4bit is not yet supported"));
-}
-
 TEST_CASE("models are not downloaded") {
   CHECK_NOTHROW(parse({"--from-modelscope", "false"}));  // asks for what happens anyway
   CHECK_THROWS_AS(parse({"--from-modelscope", "true"}), UsageError);
@@ -147,6 +143,22 @@ TEST_CASE("the options of a conversion are those of convert-dataset") {
   CHECK(options.csv.defaults.base_dir == "sounds");
   CHECK(options.csv.group_size == 4);
   CHECK(options.csv.workers == 3);
+}
+
+TEST_CASE("quantization has two widths, and its options need 4bit") {
+  using Kind = mdl::Quantization::Kind;
+  CHECK(!parse({}).quantization);
+  CHECK(parse({"--quantization", "8bit"}).quantization->kind == Kind::int8);
+  CHECK(parse({"--quantization", "4bit"}).quantization->kind == Kind::fp4);
+  const auto doubly =
+      parse({"--quantization", "4bit", "--quantization-type", "nf4", "--double-quantization", "true"}).quantization;
+  CHECK(doubly->kind == Kind::nf4);
+  CHECK(doubly->double_quantization);
+  CHECK_THROWS_WITH(parse({"--quantization", "2bit"}), Contains("8bit or 4bit"));
+  CHECK_THROWS_WITH(parse({"--quantization", "4bit", "--quantization-type", "int4"}), Contains("fp4 or nf4"));
+  CHECK_THROWS_WITH(parse({"--quantization", "8bit", "--quantization-type", "nf4"}),
+                    Contains("needs --quantization 4bit"));
+  CHECK_THROWS_WITH(parse({"--double-quantization", "true"}), Contains("needs --quantization 4bit"));
 }
 
 TEST_CASE("a missing required option is named") {

@@ -3,102 +3,22 @@
 #include <arrow/api.h>
 
 #include <algorithm>
-#include <mutex>
 #include <nlohmann/json.hpp>
-#include <numeric>
-#include <optional>
-#include <set>
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
-#include "common/log.hpp"
 #include "common/str_cat.hpp"
-#include "worker/audio/audio_file.hpp"
 #include "worker/convert/fingerprint.hpp"
 #include "worker/convert/parallel.hpp"
 #include "worker/convert/partial_folder.hpp"
 #include "worker/convert/processor.hpp"
 #include "worker/convert/progress_bar.hpp"
+#include "worker/convert/row_reader.hpp"
 #include "worker/convert/shard_plan.hpp"
 
 namespace mdl {
 namespace fs = std::filesystem;
 namespace {
-
-/// What an address is taken for before it is fetched, in seconds.
-constexpr std::int64_t kAssumedSeconds = 10;
-
-/// What the check of a row found out.
-struct CheckedRow {
-  std::int64_t samples = 0;  ///< at the model's rate; assumed for an address
-  std::int64_t tokens = 0;
-  std::int64_t file_size = 0;
-  std::int64_t file_time = 0;
-};
-
-CheckedRow check_row(const Row& row, const ConvertOptions& options, const Processor& processor) {
-  if (!row.audio) throw Error("the column audio is empty");
-  if (!row.prediction) throw Error("the column prediction is empty");
-  const std::string audio = audio_of(row, options.defaults);
-  const int rate = processor.audio().sample_rate;
-  CheckedRow checked;
-  if (is_url(audio)) {
-    checked.samples = kAssumedSeconds * rate;
-  } else {
-    checked.samples = resampled_length(probe_audio(audio), rate);
-    checked.file_size = static_cast<std::int64_t>(fs::file_size(audio));
-    checked.file_time = fs::last_write_time(audio).time_since_epoch().count();
-  }
-  const auto encoded = processor.encode(conversation_of(row, options.defaults), {checked.samples}, false);
-  checked.tokens = std::ssize(encoded.ids);
-  return checked;
-}
-
-/// "what" of an error without its advice: one line for each row is enough.
-std::string first_line(const std::exception& error) {
-  const std::string text = error.what();
-  return text.substr(0, text.find('\n'));
-}
-
-void warn(const RowProblem& problem, const fs::path& input) {
-  log::warning(input.string(), ", row ", problem.number, " (line ", problem.line, ") is left out: ", problem.what);
-}
-
-/// Checks every row; takes the bad ones out of `file` when they may be left out.
-std::vector<CheckedRow> check_rows(RowFile& file, const ConvertOptions& options, const Processor& processor) {
-  std::vector<CheckedRow> checked(file.rows.size());
-  std::vector<RowProblem> problems = file.problems;
-  std::mutex mutex;
-  ProgressBar progress("Checking rows", std::ssize(file.rows));
-  parallel_for(file.rows.size(), options.workers, [&](std::size_t i) {
-    std::optional<std::string> problem;
-    try {
-      checked[i] = check_row(file.rows[i], options, processor);
-    } catch (const std::exception& error) {
-      problem = first_line(error);
-    }
-    const std::lock_guard lock(mutex);
-    progress.add(1);
-    if (problem) problems.push_back({file.rows[i].number, file.rows[i].line, *problem});
-  });
-  if (problems.empty()) return checked;
-  std::set<std::int64_t> bad;
-  for (const RowProblem& problem : problems) bad.insert(problem.number);
-  if (!options.skip_bad_rows || bad.size() >= file.rows.size()) {
-    throw UsageError(describe_problems(problems, options.input),
-                     "Nothing was written. Correct these rows or take them out.");
-  }
-  for (const RowProblem& problem : problems) warn(problem, options.input);
-  std::vector<CheckedRow> good;
-  std::vector<Row> rows;
-  for (std::size_t i = 0; i < checked.size(); ++i) {
-    if (bad.count(file.rows[i].number)) continue;
-    good.push_back(checked[i]);
-    rows.push_back(file.rows[i]);
-  }
-  file.rows = std::move(rows);
-  return good;
-}
 
 /// Bytes that a group takes in a data file.
 std::int64_t group_bytes(std::span<const CheckedRow> rows, AudioEncoding encoding) {
@@ -119,30 +39,19 @@ struct Group {
   std::vector<RowProblem> problems;
 };
 
-ConvertedRow convert_row(const Row& row, const ConvertOptions& options, const Processor& processor) {
-  const std::string audio = audio_of(row, options.defaults);
-  const int rate = processor.audio().sample_rate;
-  ConvertedRow converted;
-  converted.waveform =
-      is_url(audio) ? load_audio(download(audio, options.downloads), audio, rate) : load_audio(fs::path(audio), rate);
-  auto encoded = processor.encode(conversation_of(row, options.defaults), {std::ssize(converted.waveform)}, false);
-  converted.input_ids = std::move(encoded.ids);
-  converted.labels = std::move(encoded.labels);
-  return converted;
-}
-
-Group convert_group(std::span<const Row> rows, const ConvertOptions& options, const Processor& processor) {
+Group convert_group(std::span<const Row> rows, const RowReader& reader, TokenId pad_token,
+                    const ConvertOptions& options) {
   Group group;
   std::vector<ConvertedRow> converted;
   for (const Row& row : rows) {
     try {
-      converted.push_back(convert_row(row, options, processor));
+      converted.push_back(reader.read(row));
     } catch (const std::exception& error) {
       group.problems.push_back({row.number, row.line, first_line(error)});
     }
   }
   const bool usable = group.problems.empty() || (options.skip_bad_rows && !converted.empty());
-  if (usable) group.batch = make_record_batch(converted, processor.pad_token(), options.encoding);
+  if (usable) group.batch = make_record_batch(converted, pad_token, options.encoding);
   return group;
 }
 
@@ -162,8 +71,8 @@ Fingerprint common_fingerprint(const ConvertOptions& options, const Processor& p
   return print;
 }
 
-void add_row(Fingerprint& print, const Row& row, const CheckedRow& checked, const ConvertOptions& options) {
-  for (const Message& message : conversation_of(row, options.defaults)) {
+void add_row(Fingerprint& print, const std::vector<Message>& conversation, const CheckedRow& checked) {
+  for (const Message& message : conversation) {
     print.add(message.role);
     for (const ContentPart& part : message.content) print.add(part.value);
   }
@@ -190,7 +99,8 @@ ConvertSummary convert_dataset(const ConvertOptions& options) {
   const std::int64_t rows_given = std::ssize(file.rows);
   PartialFolder::check_target(options.output);
   const Processor processor = Processor::load(options.model_folder);
-  const std::vector<CheckedRow> checked = check_rows(file, options, processor);
+  const RowReader reader(processor, options, RowPurpose::training);
+  const std::vector<CheckedRow> checked = reader.check_all(file, options.input, options.skip_bad_rows);
 
   const std::span rows(file.rows);
   const std::size_t groups = (rows.size() + options.group_size - 1) / options.group_size;
@@ -211,7 +121,7 @@ ConvertSummary convert_dataset(const ConvertOptions& options) {
     Fingerprint print = common;
     for (std::size_t i = shards[shard].first * options.group_size;
          i < std::min(shards[shard].last * options.group_size, rows.size()); ++i) {
-      add_row(print, rows[i], checked[i], options);
+      add_row(print, reader.conversation(rows[i]), checked[i]);
     }
     plan[shard_name(shard, shards.size())] = print.hex();
     whole.add(print.hex());
@@ -247,7 +157,7 @@ ConvertSummary convert_dataset(const ConvertOptions& options) {
   folder.require_space(missing_bytes);
 
   OrderedPipeline<Group> pipeline(missing, options.workers, options.workers, [&](std::size_t group) {
-    return convert_group(part_of(rows, group), options, processor);
+    return convert_group(part_of(rows, group), reader, processor.pad_token(), options);
   });
   std::vector<RowProblem> problems;
   for (std::size_t shard = 0; shard < shards.size(); ++shard) {
@@ -259,7 +169,7 @@ ConvertSummary convert_dataset(const ConvertOptions& options) {
         for (std::size_t group = shards[shard].first; group < shards[shard].last; ++group) {
           const Group made = pipeline.take();
           if (options.skip_bad_rows) {
-            for (const RowProblem& problem : made.problems) warn(problem, options.input);
+            for (const RowProblem& problem : made.problems) warn_left_out(problem, options.input);
             summary.bad_rows += std::ssize(made.problems);
             summary.rows -= std::ssize(made.problems);
           } else {

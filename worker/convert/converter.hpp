@@ -4,22 +4,18 @@
 #include <filesystem>
 #include <string>
 
-#include "worker/audio/download.hpp"
 #include "worker/convert/dataset_writer.hpp"
-#include "worker/convert/row.hpp"
+#include "worker/convert/row_options.hpp"
 
 namespace mdl {
 
-struct ConvertOptions {
+struct ConvertOptions : RowOptions {
   std::filesystem::path input;         ///< CSV file
   std::filesystem::path output;        ///< dataset folder
   std::filesystem::path model_folder;  ///< checkpoint whose tokenizer, chat template and audio settings are used
-  ConversationDefaults defaults;
-  std::size_t group_size = 8;  ///< rows that are padded together (--tokenizing-batch-size)
-  std::size_t workers = 1;
+  std::size_t group_size = 8;          ///< rows that are padded together (--tokenizing-batch-size)
   AudioEncoding encoding = AudioEncoding::float32;
   std::int64_t max_shard_bytes = 500'000'000;
-  DownloadLimits downloads;
   bool keep_same = false;  ///< a dataset of the same input, options and checkpoint in place of `output` stays as it is
   bool skip_bad_rows = false;  ///< bad rows are left out, with a warning each, instead of ending the conversion
 };

@@ -7,7 +7,6 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "worker/audio/download.hpp"
-#include "worker/convert/csv.hpp"
 #include "worker/text/unicode.hpp"
 
 namespace mdl {
@@ -28,7 +27,7 @@ std::vector<CsvRecord> read_records(const std::filesystem::path& path) {
 }  // namespace
 
 RowFile read_rows(const std::filesystem::path& path) {
-  const auto records = read_records(path);
+  auto records = read_records(path);
   if (records.size() < 2) {
     throw UsageError(str_cat(path.string(), " has no rows"),
                      "A first line with the columns' names and one line for each clip are expected.");
@@ -62,6 +61,7 @@ RowFile read_rows(const std::filesystem::path& path) {
     file.rows.push_back(
         {number, record.line, field("audio"), field("system_prompt"), field("user_prompt"), field("prediction")});
   }
+  file.records = std::move(records);
   return file;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "worker/convert/csv.hpp"
 #include "worker/text/chat_template.hpp"
 
 namespace mdl {
@@ -30,6 +31,7 @@ struct RowProblem {
 struct RowFile {
   std::vector<Row> rows;
   std::vector<RowProblem> problems;  ///< rows with more fields than the header
+  std::vector<CsvRecord> records;    ///< the file as it is: the header, then a record for each row
 };
 
 /// Reads the columns audio, system_prompt, user_prompt and prediction; others are ignored. Throws UsageError naming the

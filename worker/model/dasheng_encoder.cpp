@@ -60,8 +60,8 @@ DashengEncoder::DashengEncoder(const AudioEncoderConfig& config, at::ScalarType 
   norm_ = register_module("norm", std::make_shared<LayerNorm>(config.embed_dim, kLayerNormEps, dtype));
 }
 
-at::Tensor DashengEncoder::forward(const at::Tensor& waveform, const std::vector<AudioPiece>& pieces) {
-  const at::Tensor mel = init_bn->forward(frontend->forward(waveform).to(time_pos_embed_.scalar_type()));
+at::Tensor DashengEncoder::encode(const at::Tensor& features, const std::vector<AudioPiece>& pieces) {
+  const at::Tensor mel = init_bn->forward(features.to(time_pos_embed_.scalar_type()));
   std::vector<int64_t> queries, keys;
   for (const auto& piece : pieces) {
     queries.push_back(piece.patches);

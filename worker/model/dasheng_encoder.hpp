@@ -44,7 +44,12 @@ class DashengEncoder : public Layer {
   DashengEncoder(const AudioEncoderConfig& config, at::ScalarType dtype);
 
   /// waveform [batch, samples] float32 -> one row [dim] for each patch of `pieces`, in their order.
-  at::Tensor forward(const at::Tensor& waveform, const std::vector<AudioPiece>& pieces);
+  at::Tensor forward(const at::Tensor& waveform, const std::vector<AudioPiece>& pieces) {
+    return encode(frontend->forward(waveform), pieces);
+  }
+
+  /// The same from the frontend's features on: dB [batch, n_mels, frames].
+  at::Tensor encode(const at::Tensor& features, const std::vector<AudioPiece>& pieces);
 
   bool gradient_checkpointing = false;  ///< recompute each block in the backward pass
   std::shared_ptr<MelFrontend> frontend;

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "worker/model/layer.hpp"
+#include "worker/model/quantized_weight.hpp"
 
 namespace mdl {
 
@@ -26,14 +27,19 @@ class Linear : public Layer {
   /// Appends what is trained of this layer.
   void collect_trained(std::vector<at::Tensor>& into) const;
 
+  /// Computes with `value` from now on instead of the weight, of which only the shape stays.
+  void quantize(c10::intrusive_ptr<QuantizedWeight> value);
+
+  at::Device device() const { return quantized ? quantized->device() : weight.device(); }
   int64_t in_features() const { return weight.size(1); }
   int64_t out_features() const { return weight.size(0); }
 
-  /// weight += scaling · B·A in place, computed in float32; the adapter is removed.
+  /// weight += scaling · B·A in place, computed in float32; the adapter is removed. Throws Error for a quantized layer.
   void merge();
 
-  at::Tensor weight;
-  at::Tensor bias;  ///< [out], or undefined
+  at::Tensor weight;                              ///< [out, in]; of a quantized layer on the meta device
+  c10::intrusive_ptr<QuantizedWeight> quantized;  ///< null where the weight is used
+  at::Tensor bias;                                ///< [out], or undefined
   std::optional<LoraAdapter> adapter;
 };
 

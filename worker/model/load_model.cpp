@@ -66,7 +66,8 @@ void check(const std::vector<OwnedSlot>& slots, const SafetensorsFolder& files, 
 
 }  // namespace
 
-std::shared_ptr<MiDashengLM> load_model(const std::filesystem::path& folder, at::ScalarType dtype, at::Device device) {
+std::shared_ptr<MiDashengLM> load_model(const std::filesystem::path& folder, at::ScalarType dtype, at::Device device,
+                                        const Quantize& quantize) {
   const ModelConfig config = load_config(folder);
   const SafetensorsFolder files(folder);
   auto model = std::make_shared<MiDashengLM>(config, dtype);
@@ -78,6 +79,11 @@ std::shared_ptr<MiDashengLM> load_model(const std::filesystem::path& folder, at:
   for (const auto& [layer, slot, name] : slots) {
     if (tied && name == kHead) continue;
     const at::Tensor value = files.contains(name) ? files.tensor(name) : *slot.tensor;
+    auto* linear = dynamic_cast<Linear*>(layer);
+    if (quantize && linear && slot.name == "weight" && name != kHead) {
+      linear->quantize(quantize(value.to(slot.tensor->scalar_type()), device));
+      continue;
+    }
     layer->set_tensor(slot.name, value.to(device, slot.tensor->scalar_type()));
   }
   if (tied) model->decoder->lm_head->set_tensor("weight", model->decoder->embed_tokens->weight);

@@ -81,7 +81,7 @@ void attach_lora(MiDashengLM& model, const LoraConfig& config, uint64_t seed) {
   int64_t attached = 0;
   for (const auto& [name, layer] : linear_layers(model)) {
     if (pattern.empty() || !std::regex_match(name, wanted)) continue;
-    const at::Device device = layer->weight.device();
+    const at::Device device = layer->device();
     const bool meta = device.is_meta();
     const auto options = at::TensorOptions().dtype(at::kFloat).device(meta ? at::kMeta : at::kCPU);
     at::Tensor a = at::empty({config.rank, layer->in_features()}, options);

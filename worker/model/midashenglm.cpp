@@ -44,14 +44,18 @@ void MiDashengLM::set_gradient_checkpointing(bool enabled) {
   decoder->gradient_checkpointing = enabled;
 }
 
+int64_t MiDashengLM::least_samples() const {
+  const int64_t token = config_.subsample_factor * config_.audio.patch_frames * config_.audio.hop_length;
+  return std::max(token, config_.audio.n_fft);
+}
+
 at::Tensor MiDashengLM::waveforms(const Batch& batch) const {
   const at::Tensor& given = batch.input_values;
   if (!given.defined()) return given;
   if (given.dim() != 2) {
     throw Error(str_cat("batch: input_values has shape ", given.sizes(), ", but [batch, samples] is needed"));
   }
-  const int64_t token = config_.subsample_factor * config_.audio.patch_frames * config_.audio.hop_length;
-  const int64_t least = std::max(token, config_.audio.n_fft);
+  const int64_t least = least_samples();
   return given.size(1) < least ? at::constant_pad_nd(given, {0, least - given.size(1)}) : given;
 }
 
@@ -69,17 +73,53 @@ at::Tensor MiDashengLM::encode(const Batch& batch) {
   return audio_encoder->forward(waveforms(batch), layout(batch).pieces);
 }
 
-at::Tensor MiDashengLM::hidden_states(const Batch& batch, const BatchLayout& plan, const at::Tensor& rows) {
-  const at::Device place = device();
-  at::Tensor h = decoder->embed(index_tensor(plan.token_ids, place));
-  if (!plan.clips.empty()) {
-    const at::Tensor patches = audio_encoder->forward(waveforms(batch), plan.pieces);
-    const at::Tensor audio =
-        audio_projector->forward(patches.index_select(0, index_tensor(plan.folded_patches, place)));
-    h = h.index_copy(0, index_tensor(plan.audio_rows, place), audio.to(h.scalar_type()));
+at::Tensor MiDashengLM::lone_features(const Batch& batch) {
+  const at::Tensor wave = waveforms(batch), lengths = batch.audio_length.cpu();
+  std::vector<at::Tensor> clips;
+  for (int64_t clip = 0; clip < wave.size(0); ++clip) {
+    const int64_t length = std::max(lengths[clip].item<int64_t>(), least_samples());
+    clips.push_back(audio_encoder->frontend->forward(wave.narrow(0, clip, 1).narrow(1, 0, length)).squeeze(0));
   }
+  const int64_t frames = MelFrontend::frame_count(wave.size(1), config_.audio);
+  at::Tensor all = at::zeros({wave.size(0), config_.audio.n_mels, frames}, clips.front().options());
+  for (size_t clip = 0; clip < clips.size(); ++clip) {
+    all[static_cast<int64_t>(clip)].narrow(1, 0, clips[clip].size(1)).copy_(clips[clip]);
+  }
+  return all;
+}
+
+at::Tensor MiDashengLM::embeddings(const at::Tensor& features, const BatchLayout& plan) {
+  const at::Device place = device();
+  const at::Tensor text = decoder->embed(index_tensor(plan.token_ids, place));
+  if (plan.clips.empty()) return text;
+  const at::Tensor patches = audio_encoder->encode(features, plan.pieces);
+  const at::Tensor audio = audio_projector->forward(patches.index_select(0, index_tensor(plan.folded_patches, place)));
+  return text.index_copy(0, index_tensor(plan.audio_rows, place), audio.to(text.scalar_type()));
+}
+
+at::Tensor MiDashengLM::hidden_states(const Batch& batch, const BatchLayout& plan, const at::Tensor& rows) {
+  const at::Tensor h = embeddings(plan.clips.empty() ? at::Tensor() : features(batch), plan);
   const auto groups = group_sequences(plan.row_lengths, plan.row_lengths);
-  return decoder->forward(h, index_tensor(plan.positions, place), groups, rows);
+  return decoder->forward(h, index_tensor(plan.positions, device()), groups, rows);
+}
+
+MiDashengLM::Prefill MiDashengLM::read_prompts(const Batch& batch) {
+  const BatchLayout plan = layout(batch);
+  std::vector<int64_t> positions, last;
+  for (const int64_t length : plan.row_lengths) {
+    for (int64_t t = 0; t < length; ++t) positions.push_back(t);
+    last.push_back(std::ssize(positions) - 1);
+  }
+  KvCache cache(decoder->layer_count(), plan.row_lengths, device());
+  const at::Tensor h = embeddings(plan.clips.empty() ? at::Tensor() : lone_features(batch), plan);
+  const auto groups = group_sequences(plan.row_lengths, plan.row_lengths);
+  const at::Tensor hidden =
+      decoder->forward(h, index_tensor(positions, device()), groups, index_tensor(last, device()), &cache);
+  return {decoder->lm_head->forward(hidden).to(at::kFloat), std::move(cache)};
+}
+
+at::Tensor MiDashengLM::next_logits(const at::Tensor& tokens, KvCache& cache) {
+  return decoder->lm_head->forward(decoder->step(decoder->embed(tokens), cache)).to(at::kFloat);
 }
 
 at::Tensor MiDashengLM::logits(const Batch& batch) {

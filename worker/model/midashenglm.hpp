@@ -48,6 +48,19 @@ class MiDashengLM : public Layer {
   /// Encoded patches, one row each, in the order of BatchLayout::pieces.
   at::Tensor encode(const Batch& batch);
 
+  /// What the first token of an answer is chosen from, and what the others are made with.
+  struct Prefill {
+    at::Tensor logits;  ///< [batch, vocab] float32, of the token that follows each row
+    KvCache cache;
+  };
+
+  /// Reads the prompts of a batch. Each clip is heard as if it were alone: its features do not depend on the padding
+  /// behind it, so neither does the answer on the rest of the batch. Needs eval mode.
+  Prefill read_prompts(const Batch& batch);
+
+  /// Goes on by one token in each row: tokens int64 [rows], of the device -> logits of the next, [rows, vocab] float32.
+  at::Tensor next_logits(const at::Tensor& tokens, KvCache& cache);
+
   /// The plan that the calls above make for this batch.
   BatchLayout layout(const Batch& batch) const;
 
@@ -67,8 +80,17 @@ class MiDashengLM : public Layer {
   std::shared_ptr<QwenDecoder> decoder;
 
  private:
+  /// Samples that give one audio token: what a lone short clip is filled up to.
+  int64_t least_samples() const;
+
   /// input_values, made long enough for one audio token with zeros, as MiDashengLM does with a lone short clip.
   at::Tensor waveforms(const Batch& batch) const;
+
+  /// features(), but each clip by itself; frames behind its end, which nobody looks at, are zero.
+  at::Tensor lone_features(const Batch& batch);
+
+  /// The packed tokens' embeddings, [layout.tokens, hidden], with the audio's in their places.
+  at::Tensor embeddings(const at::Tensor& features, const BatchLayout& layout);
 
   /// Final hidden states of the packed tokens, [layout.tokens, hidden], or with `rows` of some of them.
   at::Tensor hidden_states(const Batch& batch, const BatchLayout& layout, const at::Tensor& rows = {});
@@ -80,6 +102,9 @@ class MiDashengLM : public Layer {
 /// Loads a checkpoint folder (config.json, model.safetensors or its shards). On the CPU, tensors that already have
 /// `dtype` stay in the mapped file, so no second copy exists and ranks share the memory; others are converted one at a
 /// time. Missing, extra and wrongly shaped tensors are ONE Error that lists them all. The model comes in eval mode.
-std::shared_ptr<MiDashengLM> load_model(const std::filesystem::path& folder, at::ScalarType dtype, at::Device device);
+/// With `quantize`, the weights of all linear layers but lm_head are quantized one by one as they are loaded, so that
+/// the device never holds them whole.
+std::shared_ptr<MiDashengLM> load_model(const std::filesystem::path& folder, at::ScalarType dtype, at::Device device,
+                                        const Quantize& quantize = {});
 
 }  // namespace mdl

@@ -42,9 +42,20 @@ DecoderLayer::DecoderLayer(const TextConfig& config, at::ScalarType dtype) : con
 }
 
 at::Tensor DecoderLayer::forward(const at::Tensor& x, const RopeAngles& rope, const std::vector<SequenceGroup>& groups,
-                                 const at::Tensor& rows) const {
+                                 const at::Tensor& rows, LayerCache* cache) const {
   const auto kept = [&](const at::Tensor& all) { return rows.defined() ? all.index_select(0, rows) : all; };
-  const at::Tensor h = kept(x) + o_->forward(kept(attention(input_norm_->forward(x), rope, groups)));
+  const auto [query, key, value] = heads(input_norm_->forward(x), rope);
+  if (cache) cache->fill(key, value);
+  return finish(kept(x), kept(packed_attention(query, key, value, groups, /*causal=*/true)));
+}
+
+at::Tensor DecoderLayer::step(const at::Tensor& x, const RopeAngles& rope, LayerCache& cache) const {
+  const auto [query, key, value] = heads(input_norm_->forward(x), rope);
+  return finish(x, cache.attend(query, key, value));
+}
+
+at::Tensor DecoderLayer::finish(const at::Tensor& x, const at::Tensor& attended) const {
+  const at::Tensor h = x + o_->forward(attended);
   const at::Tensor n = post_norm_->forward(h);
   return h + down_->forward(at::silu(gate_->forward(n)) * up_->forward(n));
 }
@@ -55,8 +66,7 @@ std::vector<at::Tensor> DecoderLayer::trained() const {
   return tensors;
 }
 
-at::Tensor DecoderLayer::attention(const at::Tensor& x, const RopeAngles& rope,
-                                   const std::vector<SequenceGroup>& groups) const {
+DecoderLayer::Heads DecoderLayer::heads(const at::Tensor& x, const RopeAngles& rope) const {
   at::Tensor query = q_->forward(x).unflatten(1, {config_.num_heads, config_.head_dim});
   at::Tensor key = k_->forward(x).unflatten(1, {config_.num_kv_heads, config_.head_dim});
   const at::Tensor value = v_->forward(x).unflatten(1, {config_.num_kv_heads, config_.head_dim});
@@ -64,7 +74,7 @@ at::Tensor DecoderLayer::attention(const at::Tensor& x, const RopeAngles& rope,
     query = q_norm_->forward(query);
     key = k_norm_->forward(key);
   }
-  return packed_attention(rotated(query, rope), rotated(key, rope), value, groups, /*causal=*/true);
+  return {rotated(query, rope), rotated(key, rope), value};
 }
 
 QwenDecoder::QwenDecoder(const TextConfig& config, at::ScalarType dtype) : config_(config) {
@@ -81,16 +91,27 @@ QwenDecoder::QwenDecoder(const TextConfig& config, at::ScalarType dtype) : confi
 }
 
 at::Tensor QwenDecoder::forward(const at::Tensor& embeddings, const at::Tensor& positions,
-                                const std::vector<SequenceGroup>& groups, const at::Tensor& rows) const {
+                                const std::vector<SequenceGroup>& groups, const at::Tensor& rows,
+                                KvCache* cache) const {
   const auto rope = rope_angles(positions, config_.head_dim, config_.rope_theta, embeddings.scalar_type());
   at::Tensor h = embeddings;
-  for (const auto& layer : layers_) {
-    const bool last = layer == layers_.back();
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const auto& layer = layers_[i];
+    const bool last = i + 1 == layers_.size();
     const at::Tensor wanted = last ? rows : at::Tensor();
-    const auto run = [=](const at::Tensor& x) { return layer->forward(x, rope, groups, wanted); };
+    LayerCache* const kept = cache ? &cache->layer(i) : nullptr;
+    const auto run = [=](const at::Tensor& x) { return layer->forward(x, rope, groups, wanted, kept); };
     // The backward pass begins with the last layer: dropping what it computed would free nothing.
     h = gradient_checkpointing && !last ? checkpoint_layer(run, h, layer->trained()) : run(h);
   }
+  return norm_->forward(h);
+}
+
+at::Tensor QwenDecoder::step(const at::Tensor& embeddings, KvCache& cache) const {
+  const auto rope = rope_angles(cache.positions(), config_.head_dim, config_.rope_theta, embeddings.scalar_type());
+  at::Tensor h = embeddings;
+  for (size_t i = 0; i < layers_.size(); ++i) h = layers_[i]->step(h, rope, cache.layer(i));
+  cache.advance();
   return norm_->forward(h);
 }
 

@@ -6,6 +6,7 @@
 
 #include "worker/model/attention.hpp"
 #include "worker/model/config.hpp"
+#include "worker/model/kv_cache.hpp"
 #include "worker/model/linear.hpp"
 #include "worker/model/norm.hpp"
 #include "worker/model/rope.hpp"
@@ -26,15 +27,25 @@ class DecoderLayer : public Layer {
   DecoderLayer(const TextConfig& config, at::ScalarType dtype);
 
   /// x [tokens, hidden], packed causal sequences. With `rows`, only these tokens are computed past the attention and
-  /// returned, in this order: [rows, hidden].
+  /// returned, in this order: [rows, hidden]. With `cache`, it keeps the keys and values.
   at::Tensor forward(const at::Tensor& x, const RopeAngles& rope, const std::vector<SequenceGroup>& groups,
-                     const at::Tensor& rows = {}) const;
+                     const at::Tensor& rows = {}, LayerCache* cache = nullptr) const;
+
+  /// One further token of each cached sequence: x [rows, hidden] -> [rows, hidden].
+  at::Tensor step(const at::Tensor& x, const RopeAngles& rope, LayerCache& cache) const;
 
   std::vector<at::Tensor> trained() const;  ///< the tensors that need gradients
 
  private:
-  /// Attention of all tokens up to, but without, the output projection: [tokens, heads · head_dim].
-  at::Tensor attention(const at::Tensor& x, const RopeAngles& rope, const std::vector<SequenceGroup>& groups) const;
+  struct Heads {
+    at::Tensor query;  ///< [tokens, heads, head_dim], rotated
+    at::Tensor key;    ///< [tokens, kv_heads, head_dim], rotated
+    at::Tensor value;  ///< [tokens, kv_heads, head_dim]
+  };
+  Heads heads(const at::Tensor& x, const RopeAngles& rope) const;
+
+  /// All that follows the attention: x and `attended` [tokens, heads · head_dim] -> the layer's output.
+  at::Tensor finish(const at::Tensor& x, const at::Tensor& attended) const;
 
   TextConfig config_;
   std::shared_ptr<RmsNorm> input_norm_, post_norm_;
@@ -50,9 +61,15 @@ class QwenDecoder : public Layer {
   at::Tensor embed(const at::Tensor& ids) const { return embed_tokens->forward(ids); }
 
   /// Embeddings [tokens, hidden] of packed rows with their rope positions [tokens] -> normalised final states. With
-  /// `rows` only those of these tokens: the last layer does no work for the others.
+  /// `rows` only those of these tokens: the last layer does no work for the others. `cache` keeps keys and values.
   at::Tensor forward(const at::Tensor& embeddings, const at::Tensor& positions,
-                     const std::vector<SequenceGroup>& groups, const at::Tensor& rows = {}) const;
+                     const std::vector<SequenceGroup>& groups, const at::Tensor& rows = {},
+                     KvCache* cache = nullptr) const;
+
+  /// Embeddings [rows, hidden] of one further token of each cached sequence -> normalised final states [rows, hidden].
+  at::Tensor step(const at::Tensor& embeddings, KvCache& cache) const;
+
+  int64_t layer_count() const { return static_cast<int64_t>(layers_.size()); }
 
   bool gradient_checkpointing = false;  ///< recompute each layer in the backward pass
   std::shared_ptr<Embedding> embed_tokens;

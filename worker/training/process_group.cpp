@@ -94,6 +94,11 @@ void ProcessGroup::PendingSum::wait() {
   work_.reset();
 }
 
+void ProcessGroup::PendingSum::check() {
+  if (!work_ || !work_->isCompleted()) return;
+  if (const auto failure = work_->exception()) std::rethrow_exception(failure);
+}
+
 ProcessGroup::PendingSum ProcessGroup::start_sum(at::Tensor& tensor) {
   if (is_alone()) return PendingSum(nullptr);
   std::vector<at::Tensor> tensors{tensor};
@@ -150,6 +155,22 @@ std::string ProcessGroup::wait_for(const std::string& key) {
   }
   const std::vector<uint8_t> bytes = store_->get(key);
   return {bytes.begin(), bytes.end()};
+}
+
+int64_t ProcessGroup::next_number(const std::string& name) {
+  return is_alone() ? numbers_[name]++ : store_->add("mdl/next/" + name, 1) - 1;
+}
+
+void ProcessGroup::post(const std::string& name, const std::string& text) {
+  store_->set("mdl/post/" + name, std::vector<uint8_t>(text.begin(), text.end()));
+}
+
+std::optional<std::string> ProcessGroup::take(const std::string& name) {
+  const std::string key = "mdl/post/" + name;
+  if (is_alone() || !store_->check({key})) return std::nullopt;
+  const std::vector<uint8_t> bytes = store_->get(key);
+  store_->deleteKey(key);
+  return std::string(bytes.begin(), bytes.end());
 }
 
 void ProcessGroup::require_same(const std::string& facts) {

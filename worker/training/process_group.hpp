@@ -4,6 +4,7 @@
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 #include <torch/csrc/distributed/c10d/Store.hpp>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,6 +39,8 @@ class ProcessGroup {
    public:
     explicit PendingSum(c10::intrusive_ptr<c10d::Work> work) : work_(std::move(work)) {}
     void wait();
+    /// Throws when the operation has failed already: a rank is gone. Does not wait.
+    void check();
 
    private:
     c10::intrusive_ptr<c10d::Work> work_;  ///< null: nothing to wait for
@@ -60,6 +63,15 @@ class ProcessGroup {
   /// gather(), but every rank gets the texts.
   std::vector<std::string> share_all(const std::string& name, const std::string& text);
 
+  /// 0, 1, 2, … in the order in which ranks ask, each number once: how ranks share out work of unequal length.
+  int64_t next_number(const std::string& name);
+
+  /// Leaves a text for another rank, which take()s it under the same name. Names are used once in a run.
+  void post(const std::string& name, const std::string& text);
+
+  /// What was posted under `name`, or nothing so far. Does not wait.
+  std::optional<std::string> take(const std::string& name);
+
   /// Throws UsageError on each rank whose `facts` differ from those of rank 0: ranks that were started with different
   /// options or data would wait for each other for ever. `facts` is one "name: value" a line.
   void require_same(const std::string& facts);
@@ -72,6 +84,7 @@ class ProcessGroup {
 
   int64_t rank_ = 0;
   int64_t world_size_ = 1;
+  std::map<std::string, int64_t> numbers_;  ///< next_number()'s of a single process
   c10::intrusive_ptr<c10d::Store> store_;
   c10::intrusive_ptr<c10d::ProcessGroup> group_;
 };

@@ -156,6 +156,13 @@ ExpressionPtr ExpressionParser::unary(bool with_filters) {
   return with_filters ? filters_and_tests(std::move(value)) : std::move(value);
 }
 
+ExpressionPtr ExpressionParser::call(ExpressionPtr callee) {
+  auto made = make(ExpressionKind::call);
+  made->operands.push_back(std::move(callee));
+  arguments(*made);
+  return made;
+}
+
 ExpressionPtr ExpressionParser::postfix(ExpressionPtr operand) {
   for (;;) {
     if (take_symbol(".")) {
@@ -165,10 +172,7 @@ ExpressionPtr ExpressionParser::postfix(ExpressionPtr operand) {
     } else if (is_symbol("[")) {
       operand = subscript(std::move(operand));
     } else if (is_symbol("(")) {
-      auto made = make(ExpressionKind::call);
-      made->operands.push_back(std::move(operand));
-      arguments(*made);
-      operand = std::move(made);
+      operand = call(std::move(operand));
     } else {
       return operand;
     }
@@ -203,10 +207,7 @@ ExpressionPtr ExpressionParser::filters_and_tests(ExpressionPtr operand) {
         operand = std::move(inverse);
       }
     } else if (is_symbol("(")) {
-      auto made = make(ExpressionKind::call);
-      made->operands.push_back(std::move(operand));
-      arguments(*made);
-      operand = std::move(made);
+      operand = call(std::move(operand));
     } else {
       return operand;
     }

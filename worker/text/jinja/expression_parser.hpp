@@ -41,6 +41,7 @@ class ExpressionParser {
   ExpressionPtr concatenation();
   ExpressionPtr product();
   ExpressionPtr unary(bool with_filters);
+  ExpressionPtr call(ExpressionPtr callee);
   ExpressionPtr postfix(ExpressionPtr operand);
   ExpressionPtr filters_and_tests(ExpressionPtr operand);
   ExpressionPtr subscript(ExpressionPtr operand);

@@ -1,0 +1,315 @@
+"""inference beside the real transformers, peft and Python mdl-toolkit, in float32."""
+
+import csv
+import functools
+import json
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import soundfile
+import torch
+from conftest import made_once, run
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers.generation.logits_process import (
+    LogitsProcessorList, MinPLogitsWarper, RepetitionPenaltyLogitsProcessor, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper)
+
+NEW_TOKENS = 16
+LEAST_SAMPLES = 3200  # of one audio token
+os.environ["OMP_NUM_THREADS"] = "1"  # the model is too small for more
+torch.set_num_threads(1)
+QUESTIONS = ["What is this sound?", "", "Was h\u00f6rst du, \u201egenau\u201c?", "\u3053\u308c\u306f\u4f55?", "Describe it\nin two lines, \"please\"."]
+
+
+@pytest.fixture(scope="module")
+def prompts(data_dir):
+    """A CSV file of 50 prompts: Debian's real sounds, one of 13 s, and questions in several scripts."""
+    target = data_dir / "inference-prompts"
+    with made_once(target) as folder:
+        if folder:
+            folder.mkdir()
+            sounds = sorted(Path("/usr/share/sounds/alsa").glob("*.wav")) + sorted(Path("/usr/share/sounds/freedesktop/stereo").glob("*.oga"))
+            spoken = np.concatenate([soundfile.read(path, dtype="float32")[0] for path in sounds if path.suffix == ".wav" and "Noise" not in path.name])
+            soundfile.write(folder / "long.wav", spoken, 48000)
+            audio = [str(target / "long.wav"), *map(str, sounds)]
+            write_csv(folder / "rows.csv", [{"id": f"r{i}", "audio": audio[i % len(audio)], "user_prompt": QUESTIONS[i % 5],
+                                             "system_prompt": "Be brief." if i % 7 == 0 else "", "note": 'kept, "as is"'} for i in range(50)])
+    return target / "rows.csv"
+
+
+def write_csv(path, rows):
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_csv(path):
+    with path.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def configured(checkpoint, folder, **settings):
+    """The checkpoint with other settings in its generation_config.json; the weights are links."""
+    shutil.copytree(checkpoint, folder, copy_function=os.symlink)
+    (folder / "generation_config.json").unlink()
+    original = json.loads((checkpoint / "generation_config.json").read_text())
+    (folder / "generation_config.json").write_text(json.dumps({**original, **settings}))
+    return folder
+
+
+tokenizers = {}  # the text of a tokenizer.json -> the first checkpoint with it
+
+
+@functools.cache
+def python_rows(tokenizer_of, path):
+    """What the real mdl-toolkit makes of a file; the checkpoints share their tokenizer, so once is enough."""
+    from mdl_toolkit.convert_dataset import ConvertConfig, process_data
+
+    return process_data(ConvertConfig(model_name=tokenizer_of, num_workers=1, tokenizing_batch_size=1), path, "generation")
+
+
+def python_ids(checkpoint, path, adapter=None):
+    """transformers' greedy continuation of each row, one at a time."""
+    from mdl_toolkit.convert_dataset import padding
+
+    model = AutoModelForCausalLM.from_pretrained(checkpoint, trust_remote_code=True, dtype=torch.float32)
+    if adapter:
+        model = PeftModel.from_pretrained(model, adapter)
+    model.eval()
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+    tokenizers.setdefault((checkpoint / "tokenizer.json").read_text(), str(checkpoint))
+    converted = python_rows(tokenizers[(checkpoint / "tokenizer.json").read_text()], path)
+    answers = []
+    for i in range(len(converted)):
+        batch = padding([converted[i]], tokenizer=tokenizer, dtype=torch.float32)
+        # As MiDashengLM does with a lone short clip; the reference model does not.
+        batch["input_values"] = torch.nn.functional.pad(batch["input_values"], (0, max(0, LEAST_SAMPLES - batch["input_values"].shape[1])))
+        ids = model.generate(**batch, max_new_tokens=NEW_TOKENS)
+        answers.append(ids[0, batch["input_ids"].shape[1]:].tolist())
+    return answers
+
+
+def our_ids(bin_dir, checkpoint, path, *adapter, batch_size=8):
+    return json.loads(run([bin_dir / "generation_probe", "ids", checkpoint, path, batch_size, NEW_TOKENS, *adapter]).splitlines()[-1])
+
+
+def infer(bin_dir, *arguments, **options):
+    return run([bin_dir / "mdl-toolkit", "inference", *arguments], **options)
+
+
+@pytest.mark.parametrize("decoder, settings", [("qwen2", {}), ("qwen3", {"repetition_penalty": 1.3, "min_new_tokens": 3})])
+def test_greedy_token_ids_are_transformers(decoder, settings, checkpoint, prompts, bin_dir, tmp_path):
+    model = configured(checkpoint(decoder), tmp_path / "model", **settings)
+    theirs, ours = python_ids(model, prompts), our_ids(bin_dir, model, prompts)
+    assert len(theirs) == 50 and len({tuple(ids) for ids in theirs}) > 25
+    assert ours == theirs
+
+    infer(bin_dir, prompts, "--model-name", model, "--output", tmp_path / "out.csv", "--max-new-tokens", NEW_TOKENS, "--batch-size", 7)
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    rows, answered = read_csv(prompts), read_csv(tmp_path / "out.csv")
+    assert answered == [{**row, "prediction": tokenizer.decode(ids, skip_special_tokens=True)} for row, ids in zip(rows, theirs)]
+    assert not (tmp_path / "out.csv.partial").exists()
+
+
+def test_an_adapter_of_pefts_is_applied_as_peft_applies_it(checkpoint, prompts, bin_dir, tmp_path):
+    torch.manual_seed(3)
+    base = AutoModelForCausalLM.from_pretrained(checkpoint(), trust_remote_code=True, dtype=torch.float32)
+    model = get_peft_model(base, LoraConfig(r=4, lora_alpha=24, use_rslora=True, task_type="CAUSAL_LM", exclude_modules=["lm_head"],
+                                            target_modules=r".*(qkv|q_proj|down_proj|net\.0)", modules_to_save=["lm_head"]))
+    for name, tensor in model.named_parameters():
+        if "lora_B" in name or "lm_head.modules_to_save" in name:
+            torch.nn.init.normal_(tensor, std=0.05)
+    model.save_pretrained(tmp_path / "adapter")
+    few = tmp_path / "few.csv"
+    write_csv(few, read_csv(prompts)[:12])
+    theirs = python_ids(checkpoint(), few, tmp_path / "adapter")
+    assert our_ids(bin_dir, checkpoint(), few, tmp_path / "adapter") == theirs
+    assert our_ids(bin_dir, checkpoint(), few) != theirs
+
+    options = [few, "--max-new-tokens", NEW_TOKENS, "--output"]
+    infer(bin_dir, *options, tmp_path / "applied.csv", "--model-name", checkpoint(), "--adapter", tmp_path / "adapter")
+    infer(bin_dir, *options, tmp_path / "merged.csv", "--model-name", checkpoint(), "--adapter", tmp_path / "adapter", "--merge-adapter", "true")
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint())
+    expected = [tokenizer.decode(ids, skip_special_tokens=True) for ids in theirs]
+    assert [row["prediction"] for row in read_csv(tmp_path / "applied.csv")] == expected
+    assert read_csv(tmp_path / "merged.csv") == read_csv(tmp_path / "applied.csv")
+    # The adapter's folder names its model, so it can stand for it, as in transformers.
+    infer(bin_dir, *options, tmp_path / "named.csv", "--model-name", tmp_path / "adapter")
+    assert read_csv(tmp_path / "named.csv") == read_csv(tmp_path / "applied.csv")
+
+
+def test_the_python_tool_writes_the_same_rows_with_the_prompt_before_the_answer(checkpoint, prompts, bin_dir, venv_bin, tmp_path):
+    few = tmp_path / "few.csv"
+    write_csv(few, read_csv(prompts)[1:6])
+    options = [few, "--model-name", checkpoint(), "--max-length", "100", "--batch-size", "1", "--tokenizing-batch-size", "1", "--num-workers", "1"]
+    run([venv_bin / "mdl-toolkit", "inference", *options, "--output", tmp_path / "theirs.csv"], input="y\ny\ny\n")
+    infer(bin_dir, *options, "--output", tmp_path / "ours.csv")
+    header = [(tmp_path / name).read_bytes().split(b"\r\n")[0] for name in ("ours.csv", "theirs.csv")]
+    assert header[0] == header[1]
+    for our, their in zip(read_csv(tmp_path / "ours.csv"), read_csv(tmp_path / "theirs.csv"), strict=True):
+        assert their["prediction"].endswith("assistant\n" + our["prediction"]) and len(our["prediction"]) > 0
+        assert {**our, "prediction": ""} == {**their, "prediction": ""}
+
+
+@pytest.mark.parametrize("settings", [
+    {"temperature": 0.7, "top_k": 12, "top_p": 0.9, "repetition_penalty": 1.2}, {"temperature": 1.5, "top_k": 0, "top_p": 0.5, "min_p": 0.02},
+    {"top_k": 3, "repetition_penalty": 0.8}, {"top_k": 0, "top_p": 0.0}, {"top_k": 0, "min_p": 0.2}])
+def test_scores_are_processed_as_transformers_does_and_sampled_with_these_probabilities(settings, bin_dir, tmp_path):
+    torch.manual_seed(0)
+    scores = torch.randn(3, 60) * 2
+    seen = torch.randint(60, (3, 9))
+    safetensors.torch.save_file({"scores": scores, "seen": seen}, tmp_path / "in.safetensors")
+    (tmp_path / "generation_config.json").write_text(json.dumps({"do_sample": True, **settings}))
+    run([bin_dir / "generation_probe", "scores", tmp_path / "in.safetensors", tmp_path, tmp_path / "out.safetensors"])
+    ours = safetensors.torch.load_file(tmp_path / "out.safetensors")
+
+    config = GenerationConfig(**{"top_k": 50, "top_p": 1.0, "min_p": 0.0, "temperature": 1.0, "repetition_penalty": 1.0, **settings})
+    penalized = RepetitionPenaltyLogitsProcessor(float(config.repetition_penalty))(seen, scores) if config.repetition_penalty != 1 else scores
+    warpers = LogitsProcessorList([TemperatureLogitsWarper(float(config.temperature))])
+    if config.top_k > 0:
+        warpers.append(TopKLogitsWarper(config.top_k))
+    if config.top_p < 1:
+        warpers.append(TopPLogitsWarper(config.top_p))
+    if config.min_p > 0:
+        warpers.append(MinPLogitsWarper(config.min_p))
+    filtered = warpers(seen, penalized)
+    torch.testing.assert_close(ours["penalized"], penalized, rtol=1e-6, atol=0)
+    assert torch.equal(ours["filtered"].isinf(), filtered.isinf())
+    torch.testing.assert_close(ours["filtered"], filtered, rtol=1e-6, atol=1e-6)
+    probabilities = filtered.softmax(1)
+    assert (ours["frequency"] - probabilities).abs().max() < 5 * (0.25 / 20_000) ** 0.5
+    assert torch.equal(ours["frequency"] > 0, probabilities * 20_000 > 0) or (probabilities[ours["frequency"] == 0] < 1e-3).all()
+
+
+def test_sampled_answers_are_reproducible_and_do_not_depend_on_the_batch(checkpoint, prompts, bin_dir, tmp_path):
+    model = configured(checkpoint(), tmp_path / "model", do_sample=True, temperature=0.9, max_new_tokens=8)
+    few = tmp_path / "few.csv"
+    write_csv(few, read_csv(prompts)[:20])
+    for name, options in {"one": [], "same": ["--batch-size", 3], "other": ["--seed", 7]}.items():
+        infer(bin_dir, few, "--model-name", model, "--output", tmp_path / name, *options)
+    one, same, other = (read_csv(tmp_path / name) for name in ("one", "same", "other"))
+    assert one == same
+    assert sum(a != b for a, b in zip(one, other)) > 15
+
+
+def test_two_ranks_under_mdl_launch_share_the_rows(checkpoint, prompts, bin_dir, tmp_path):
+    options = [prompts, "--model-name", checkpoint(), "--max-new-tokens", 4, "--batch-size", 4]
+    infer(bin_dir, *options, "--output", tmp_path / "alone.csv")
+    printed = run([bin_dir / "mdl-launch", "--standalone", "--nproc-per-node", 2, "--no-python", bin_dir / "mdl-toolkit", "inference", *options,
+                   "--output", tmp_path / "two.csv"])
+    assert "50 rows answered" in printed and "by 2 processes" in printed
+    assert (tmp_path / "two.csv").read_bytes() == (tmp_path / "alone.csv").read_bytes()
+
+
+def partial_answers(path):
+    return [json.loads(line) for line in path.read_text().splitlines()[1:]] if path.exists() else []
+
+
+def test_a_killed_run_goes_on_where_it_was(checkpoint, prompts, bin_dir, tmp_path):
+    options = [prompts, "--model-name", checkpoint(), "--max-new-tokens", 8, "--batch-size", 1, "--output", tmp_path / "out.csv"]
+    partial = tmp_path / "out.csv.partial"
+    process = subprocess.Popen([bin_dir / "mdl-toolkit", "inference", *map(str, options)], stdout=subprocess.DEVNULL)
+    while not partial.exists() or partial.read_bytes().count(b"\n") < 4:
+        with pytest.raises(subprocess.TimeoutExpired):  # it must not be done before it is killed
+            process.wait(timeout=0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "out.csv").exists()
+    kept = partial.read_bytes().count(b"\n") - 1
+    assert 3 <= kept < 50
+    assert f"({kept} by an earlier run)" in infer(bin_dir, *options)
+    infer(bin_dir, *options[:-1], tmp_path / "whole.csv")
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert not partial.exists()
+
+
+def failing(bin_dir, *arguments, launcher=()):
+    done = subprocess.run([*map(str, launcher), bin_dir / "mdl-toolkit", "inference", *map(str, arguments)], capture_output=True, text=True, timeout=120)
+    assert done.returncode != 0, done.stdout
+    return done.stderr, done.returncode
+
+
+def test_all_bad_rows_are_listed_before_the_model_is_loaded(checkpoint, prompts, bin_dir, tmp_path):
+    good = read_csv(prompts)[1]["audio"]
+    write_csv(tmp_path / "bad.csv", [{"audio": good, "user_prompt": ""}, {"audio": "", "user_prompt": ""}, {"audio": "missing.wav", "user_prompt": ""},
+                                     {"audio": good, "user_prompt": "word " * 200}])
+    model = tmp_path / "model"
+    shutil.copytree(checkpoint(), model, ignore=shutil.ignore_patterns("*.safetensors"))  # loading it would fail
+    message, code = failing(bin_dir, tmp_path / "bad.csv", "--model-name", model, "--output", tmp_path / "out.csv", "--bf16", "false")
+    assert code == 2
+    for row, what in {2: "audio is empty", 3: "missing.wav", 4: "at most 127"}.items():
+        assert [line for line in message.split("\n") if f"row {row} (line {row + 1})" in line and what in line], message
+    assert "row 1 " not in message
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_a_sound_that_breaks_off_does_not_cost_the_other_answers(checkpoint, prompts, bin_dir, tmp_path):
+    rows = read_csv(prompts)[1:7]
+    soundfile.write(tmp_path / "whole.flac", np.random.default_rng(0).standard_normal(48000) * 0.1, 16000)
+    whole = (tmp_path / "whole.flac").read_bytes()
+    (tmp_path / "cut.flac").write_bytes(whole[: len(whole) // 2])
+    rows[2]["audio"] = str(tmp_path / "cut.flac")
+    write_csv(tmp_path / "rows.csv", rows)
+    options = [tmp_path / "rows.csv", "--model-name", checkpoint(), "--max-new-tokens", 4, "--batch-size", 2, "--output", tmp_path / "out.csv"]
+    message, code = failing(bin_dir, *options)
+    assert code == 1 and "row 3 (line 4)" in message and "cut.flac" in message
+    assert len(partial_answers(tmp_path / "out.csv.partial")) == 5
+    # With two ranks the message is rank 0's, wherever the row was.
+    message, code = failing(bin_dir, *options[:-1], tmp_path / "two.csv",
+                            launcher=[bin_dir / "mdl-launch", "--standalone", "--nproc-per-node", 2, "--no-python"])
+    assert "rank 0: " in message and "row 3 (line 4)" in message
+    assert len(partial_answers(tmp_path / "two.csv.partial")) == 5
+
+
+def test_a_rank_that_dies_ends_the_others_with_an_error(checkpoint, prompts, bin_dir, tmp_path):
+    """Without a launcher that would kill them."""
+    port = free_port()
+    options = ["--model-name", checkpoint(), "--max-new-tokens", 2, "--batch-size", 1, "--output", tmp_path / "out.csv"]
+    ranks = []
+    for rank in range(2):
+        environment = {**os.environ, "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        ranks.append(subprocess.Popen([bin_dir / "mdl-toolkit", "inference", str(prompts), *map(str, options)], env=environment,
+                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+    partial = tmp_path / "out.csv.partial"
+    while not partial.exists() or partial.read_bytes().count(b"\n") < 3:
+        with pytest.raises(subprocess.TimeoutExpired):
+            ranks[0].wait(timeout=0.002)
+    ranks[1].send_signal(signal.SIGKILL)
+    ranks[1].wait()
+    printed, _ = ranks[0].communicate(timeout=100)
+    assert ranks[0].returncode == 1, printed
+    assert "another rank ended" in printed
+    assert not (tmp_path / "out.csv").exists()
+
+
+def free_port():
+    import socket
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@pytest.mark.parametrize("options, what", [
+    (["--outptu", "x"], "--output"), ([], "--model-name is required"), (["--batch-size", "0"], "--batch-size"), (["--max-length", "x"], "--max-length"),
+    (["--model-name", "nobody/nothing"], "nobody/nothing"), (["--from-modelscope", "true"], "downloads no models"), (["--merge-adapter", "true"], "--adapter"),
+    (["--adapter", "."], "no adapter's folder"), (["more.csv"], "more.csv"), (["--output", "missing/out.csv"], "no folder missing")])
+def test_a_wrong_command_line_is_one_message_and_exit_2(prompts, bin_dir, checkpoint, options, what, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = [] if not options or "--model-name" in options else ["--model-name", checkpoint()]
+    output = [] if "--output" in options else ["--output", "out.csv"]
+    message, code = failing(bin_dir, prompts, *model, *output, *options)
+    assert code == 2 and what in message and message.count("error:") == 1
+
+
+def test_beams_are_refused(checkpoint, prompts, bin_dir, tmp_path):
+    model = configured(checkpoint(), tmp_path / "model", num_beams=4)
+    message, code = failing(bin_dir, prompts, "--model-name", model, "--output", tmp_path / "out.csv")
+    assert code == 2 and "num_beams" in message

@@ -1,0 +1,49 @@
+#include "worker/convert/row_options.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+
+namespace mdl {
+namespace {
+
+constexpr std::size_t kMostThreads = 1024;
+
+constexpr OptionText kRowOptions[] = {
+    {"system-prompt", "system prompt of rows that have none (none)"},
+    {"user-prompt", "user prompt of rows that have none (none)"},
+    {"base-dir", "folder that the paths of sounds are relative to (the current folder)"},
+    {"num-workers", "threads that read sounds (one for each core)"},
+    {"max-download-size", "bytes of a sound that is fetched from an address, at most (256MB)"},
+    {"download-attempts", "how often a sound is tried to be fetched (4)"},
+    {"from-modelscope", "only false: this program downloads no models (false)"},
+};
+
+}  // namespace
+
+std::span<const OptionText> row_option_texts() {
+  return kRowOptions;
+}
+
+RowOptions read_row_options(const OptionValues& values) {
+  RowOptions options;
+  if (values.boolean("from-modelscope").value_or(false)) {
+    throw UsageError("--from-modelscope true is not supported: this program downloads no models",
+                     "Download the model and give its folder as --model-name.");
+  }
+  options.defaults.system_prompt = values.text_or_none("system-prompt");
+  options.defaults.user_prompt = values.text_or_none("user-prompt");
+  options.defaults.base_dir = values.text("base-dir").value_or("");
+  options.workers = std::max(1U, std::thread::hardware_concurrency());
+  values.integer("num-workers", 1, options.workers);
+  if (options.workers > kMostThreads) {
+    reject_value("num-workers", str_cat(options.workers), str_cat("at most ", kMostThreads, " threads"));
+  }
+  values.bytes("max-download-size", options.downloads.max_bytes);
+  values.integer("download-attempts", 1, options.downloads.attempts);
+  return options;
+}
+
+}  // namespace mdl

@@ -1,0 +1,115 @@
+#include "worker/convert/row_reader.hpp"
+
+#include <mutex>
+#include <optional>
+#include <set>
+
+#include "common/error.hpp"
+#include "common/log.hpp"
+#include "common/str_cat.hpp"
+#include "worker/audio/audio_file.hpp"
+#include "worker/convert/parallel.hpp"
+#include "worker/convert/progress_bar.hpp"
+
+namespace mdl {
+namespace fs = std::filesystem;
+namespace {
+
+/// What an address is taken for before it is fetched, in seconds.
+constexpr std::int64_t kAssumedSeconds = 10;
+
+}  // namespace
+
+std::string first_line(const std::exception& error) {
+  const std::string text = error.what();
+  return text.substr(0, text.find('\n'));
+}
+
+void warn_left_out(const RowProblem& problem, const fs::path& path) {
+  log::warning(path.string(), ", row ", problem.number, " (line ", problem.line, ") is left out: ", problem.what);
+}
+
+Row RowReader::for_purpose(const Row& row) const {
+  Row wanted = row;
+  if (purpose_ == RowPurpose::answering) wanted.prediction.reset();
+  return wanted;
+}
+
+void RowReader::require_room(std::int64_t tokens) const {
+  if (tokens <= most_tokens_) return;
+  throw Error(
+      str_cat("it has ", tokens, " tokens, those of the sound included, but at most ", most_tokens_, " are allowed"));
+}
+
+std::vector<Message> RowReader::conversation(const Row& row) const {
+  return conversation_of(for_purpose(row), options_.defaults);
+}
+
+CheckedRow RowReader::check(const Row& row) const {
+  if (!row.audio) throw Error("the column audio is empty");
+  if (!row.prediction && purpose_ == RowPurpose::training) throw Error("the column prediction is empty");
+  const std::string audio = audio_of(row, options_.defaults);
+  const int rate = processor_.audio().sample_rate;
+  CheckedRow checked;
+  if (is_url(audio)) {
+    checked.samples = kAssumedSeconds * rate;
+  } else {
+    checked.samples = resampled_length(probe_audio(audio), rate);
+    checked.file_size = static_cast<std::int64_t>(fs::file_size(audio));
+    checked.file_time = fs::last_write_time(audio).time_since_epoch().count();
+  }
+  const auto encoded = processor_.encode(conversation(row), {checked.samples}, purpose_ == RowPurpose::answering);
+  checked.tokens = std::ssize(encoded.ids);
+  if (!is_url(audio)) require_room(checked.tokens);
+  return checked;
+}
+
+std::vector<CheckedRow> RowReader::check_all(RowFile& file, const fs::path& path, bool skip_bad) const {
+  std::vector<CheckedRow> checked(file.rows.size());
+  std::vector<RowProblem> problems = file.problems;
+  std::mutex mutex;
+  ProgressBar progress("Checking rows", std::ssize(file.rows));
+  parallel_for(file.rows.size(), options_.workers, [&](std::size_t i) {
+    std::optional<std::string> problem;
+    try {
+      checked[i] = check(file.rows[i]);
+    } catch (const std::exception& error) {
+      problem = first_line(error);
+    }
+    const std::lock_guard lock(mutex);
+    progress.add(1);
+    if (problem) problems.push_back({file.rows[i].number, file.rows[i].line, *problem});
+  });
+  if (problems.empty()) return checked;
+  std::set<std::int64_t> bad;
+  for (const RowProblem& problem : problems) bad.insert(problem.number);
+  if (!skip_bad || bad.size() >= file.rows.size()) {
+    throw UsageError(describe_problems(problems, path), "Nothing was written. Correct these rows or take them out.");
+  }
+  for (const RowProblem& problem : problems) warn_left_out(problem, path);
+  std::vector<CheckedRow> good;
+  std::vector<Row> rows;
+  for (std::size_t i = 0; i < checked.size(); ++i) {
+    if (bad.count(file.rows[i].number)) continue;
+    good.push_back(checked[i]);
+    rows.push_back(file.rows[i]);
+  }
+  file.rows = std::move(rows);
+  return good;
+}
+
+ConvertedRow RowReader::read(const Row& row) const {
+  const std::string audio = audio_of(row, options_.defaults);
+  const int rate = processor_.audio().sample_rate;
+  ConvertedRow converted;
+  converted.waveform =
+      is_url(audio) ? load_audio(download(audio, options_.downloads), audio, rate) : load_audio(fs::path(audio), rate);
+  auto encoded =
+      processor_.encode(conversation(row), {std::ssize(converted.waveform)}, purpose_ == RowPurpose::answering);
+  require_room(std::ssize(encoded.ids));
+  converted.input_ids = std::move(encoded.ids);
+  converted.labels = std::move(encoded.labels);
+  return converted;
+}
+
+}  // namespace mdl

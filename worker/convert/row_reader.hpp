@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <filesystem>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "worker/convert/dataset_writer.hpp"
+#include "worker/convert/processor.hpp"
+#include "worker/convert/row_options.hpp"
+
+namespace mdl {
+
+/// What the check of a row found out.
+struct CheckedRow {
+  std::int64_t samples = 0;  ///< at the model's rate; assumed for an address, which is not fetched yet
+  std::int64_t tokens = 0;   ///< of the text, audio tokens included
+  std::int64_t file_size = 0;
+  std::int64_t file_time = 0;
+};
+
+/// What becomes of a row: training takes its prediction as the assistant's turn; answering ignores it and opens that
+/// turn.
+enum class RowPurpose { training, answering };
+
+/// Turns rows of a CSV file into what the model takes. Several threads may share one. Refers to its arguments. A row
+/// whose text has more than `most_tokens` tokens, audio tokens included, is a bad one.
+class RowReader {
+ public:
+  RowReader(const Processor& processor, const RowOptions& options, RowPurpose purpose,
+            std::int64_t most_tokens = std::numeric_limits<std::int64_t>::max())
+      : processor_(processor), options_(options), purpose_(purpose), most_tokens_(most_tokens) {}
+
+  /// The conversation of a row, as it is tokenized.
+  std::vector<Message> conversation(const Row& row) const;
+
+  /// Checks the columns, the sound file's header and the text, without reading the sound. Throws Error.
+  CheckedRow check(const Row& row) const;
+
+  /// Checks all rows of `file`, which was read from `path`, on several threads with a progress bar. UsageError lists
+  /// all bad ones; with `skip_bad` they are taken out of `file` instead, with a warning each, unless all are bad.
+  std::vector<CheckedRow> check_all(RowFile& file, const std::filesystem::path& path, bool skip_bad = false) const;
+
+  /// Reads or fetches the sound and tokenizes the text. Throws Error.
+  ConvertedRow read(const Row& row) const;
+
+ private:
+  Row for_purpose(const Row& row) const;
+  void require_room(std::int64_t tokens) const;
+
+  const Processor& processor_;
+  const RowOptions& options_;
+  RowPurpose purpose_;
+  std::int64_t most_tokens_;
+};
+
+/// Warns that a row of the file `path` is left out.
+void warn_left_out(const RowProblem& problem, const std::filesystem::path& path);
+
+/// What an error says without its advice: one line for each row is enough.
+std::string first_line(const std::exception& error);
+
+}  // namespace mdl

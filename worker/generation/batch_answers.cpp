@@ -1,0 +1,97 @@
+#include "worker/generation/batch_answers.hpp"
+
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "worker/convert/parallel.hpp"
+#include "worker/data/collate.hpp"
+#include "worker/generation/generate.hpp"
+
+namespace mdl {
+namespace {
+
+using nlohmann::json;
+
+/// The row as the model's batches are made of.
+Sample prompt_of(const ConvertedRow& input) {
+  Sample sample;
+  sample.input_ids.assign(input.input_ids.begin(), input.input_ids.end());
+  sample.attention_mask.assign(input.input_ids.size(), 1);
+  sample.labels.assign(input.input_ids.size(), kIgnoredLabel);
+  sample.waveform = std::span<const float>(input.waveform);
+  sample.audio_length = std::ssize(input.waveform);
+  return sample;
+}
+
+}  // namespace
+
+LoadedRows load_rows(const std::vector<Row>& rows, const RowReader& reader, std::size_t threads) {
+  std::vector<std::optional<ConvertedRow>> inputs(rows.size());
+  std::vector<std::string> problems(rows.size());
+  parallel_for(rows.size(), threads, [&](std::size_t i) {
+    try {
+      inputs[i] = reader.read(rows[i]);
+    } catch (const std::exception& error) {
+      problems[i] = first_line(error);
+    }
+  });
+  LoadedRows loaded;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (inputs[i]) {
+      loaded.rows.push_back(rows[i]);
+      loaded.inputs.push_back(std::move(*inputs[i]));
+    } else {
+      loaded.problems.push_back({rows[i].number, rows[i].line, problems[i]});
+    }
+  }
+  return loaded;
+}
+
+std::string BatchAnswers::to_json() const {
+  json document = {{"answers", json::array()}, {"problems", json::array()}};
+  for (const auto& [row, answer] : answers) document["answers"].push_back({row, answer});
+  for (const auto& problem : problems) document["problems"].push_back({problem.number, problem.line, problem.what});
+  return document.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+BatchAnswers BatchAnswers::from_json(const std::string& text) {
+  const json document = json::parse(text);
+  BatchAnswers batch;
+  for (const json& answer : document.at("answers")) batch.answers[answer.at(0)] = answer.at(1).get<std::string>();
+  for (const json& problem : document.at("problems")) {
+    batch.problems.push_back({problem.at(0), problem.at(1), problem.at(2).get<std::string>()});
+  }
+  return batch;
+}
+
+int64_t AnswerLimits::most_prompt_tokens() const {
+  return max_new_tokens ? std::numeric_limits<int64_t>::max() : max_length - 1;
+}
+
+int64_t AnswerLimits::most_new_tokens(int64_t prompt_tokens) const {
+  return max_new_tokens.value_or(max_length - prompt_tokens);
+}
+
+BatchAnswers answer_rows(MiDashengLM& model, const Processor& processor, const LoadedRows& loaded,
+                         const AnswerLimits& limits, const GenerationConfig& config, uint64_t seed) {
+  BatchAnswers batch{{}, loaded.problems};
+  if (loaded.rows.empty()) return batch;
+  std::vector<Sample> samples;
+  std::vector<Continuation> continuations;
+  for (std::size_t i = 0; i < loaded.rows.size(); ++i) {
+    samples.push_back(prompt_of(loaded.inputs[i]));
+    continuations.push_back(
+        {static_cast<uint64_t>(loaded.rows[i].number), limits.most_new_tokens(std::ssize(loaded.inputs[i].input_ids))});
+  }
+  Batch prompts = collate(samples, processor.pad_token(), model.dtype());
+  prompts.input_values = prompts.input_values.to(model.device());
+  const auto answers = generate(model, prompts, continuations, config, seed);
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const std::vector<TokenId> ids(answers[i].begin(), answers[i].end());
+    batch.answers[loaded.rows[i].number] = processor.tokenizer().decode(ids, /*skip_special=*/true);
+  }
+  return batch;
+}
+
+}  // namespace mdl

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "worker/convert/row_reader.hpp"
+#include "worker/generation/generation_config.hpp"
+#include "worker/inference/answer_journal.hpp"
+#include "worker/model/midashenglm.hpp"
+
+namespace mdl {
+
+/// The rows of a batch, ready for the model, and those that turned out to be bad.
+struct LoadedRows {
+  std::vector<Row> rows;
+  std::vector<ConvertedRow> inputs;  ///< of `rows`
+  std::vector<RowProblem> problems;
+};
+
+/// Reads sounds and texts on several threads.
+LoadedRows load_rows(const std::vector<Row>& rows, const RowReader& reader, std::size_t threads);
+
+/// What came of a batch; goes from rank to rank as JSON.
+struct BatchAnswers {
+  Answers answers;
+  std::vector<RowProblem> problems;
+
+  std::string to_json() const;
+  static BatchAnswers from_json(const std::string& text);
+};
+
+/// How long answers may be.
+struct AnswerLimits {
+  int64_t max_length = 128;               ///< tokens of prompt and answer
+  std::optional<int64_t> max_new_tokens;  ///< tokens of the answer; then max_length does not count
+
+  int64_t most_prompt_tokens() const;
+  int64_t most_new_tokens(int64_t prompt_tokens) const;
+};
+
+/// Answers the rows of a batch. `seed` and a row's number decide what is sampled.
+BatchAnswers answer_rows(MiDashengLM& model, const Processor& processor, const LoadedRows& loaded,
+                         const AnswerLimits& limits, const GenerationConfig& config, uint64_t seed);
+
+}  // namespace mdl

@@ -1,0 +1,115 @@
+#include "worker/generation/generate.hpp"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "worker/generation/next_token.hpp"
+#include "worker/model/index_tensor.hpp"
+
+namespace mdl {
+namespace {
+
+/// bool [rows, vocab]: the tokens of each prompt.
+at::Tensor tokens_of(const Batch& prompts, int64_t vocabulary) {
+  at::Tensor seen = at::zeros({prompts.input_ids.size(0), vocabulary + 1}, at::kBool);
+  // Padding goes to a column of its own.
+  seen.scatter_(1, prompts.input_ids.masked_fill(prompts.attention_mask == 0, vocabulary), true);
+  return seen.narrow(1, 0, vocabulary);
+}
+
+/// The sequences of a batch that have not ended, with what the choice of the next token needs to know of them.
+class Generation {
+ public:
+  Generation(const Batch& prompts, const std::vector<Continuation>& continuations, const GenerationConfig& config,
+             uint64_t seed, int64_t vocabulary, at::Device device)
+      : continuations_(continuations), config_(config), seed_(seed), answers_(continuations.size()) {
+    for (size_t row = 0; row < continuations.size(); ++row) active_.push_back(row);
+    if (config.repetition_penalty != 1) seen_ = tokens_of(prompts, vocabulary).to(device);
+  }
+
+  /// Chooses the next token of each active sequence from its logits and drops the sequences that end with it. Returns
+  /// which of the active ones go on, by their place.
+  std::vector<int64_t> take(const at::Tensor& logits) {
+    const at::Tensor tokens = choose(logits);
+    const at::Tensor host = tokens.cpu();
+    std::vector<int64_t> going_on;
+    std::vector<size_t> rows;
+    for (size_t place = 0; place < active_.size(); ++place) {
+      const size_t row = active_[place];
+      const int64_t token = host.const_data_ptr<int64_t>()[place];
+      answers_[row].push_back(token);
+      const bool ended = std::count(config_.eos_token_ids.begin(), config_.eos_token_ids.end(), token) > 0 ||
+                         std::ssize(answers_[row]) >= continuations_[row].most_new_tokens;
+      if (ended) continue;
+      going_on.push_back(static_cast<int64_t>(place));
+      rows.push_back(row);
+    }
+    if (seen_.defined()) seen_.scatter_(1, tokens.unsqueeze(1), true);
+    if (rows.size() < active_.size()) {
+      const at::Tensor index = index_tensor(going_on, tokens.device());
+      if (seen_.defined()) seen_ = seen_.index_select(0, index);
+      last_tokens_ = tokens.index_select(0, index);
+      active_ = std::move(rows);
+    } else {
+      last_tokens_ = tokens;
+    }
+    return going_on;
+  }
+
+  const at::Tensor& last_tokens() const { return last_tokens_; }
+  std::vector<std::vector<int64_t>> answers() && { return std::move(answers_); }
+
+ private:
+  at::Tensor choose(const at::Tensor& logits) const {
+    require_finite(logits);
+    at::Tensor scores = logits;
+    if (seen_.defined()) scores = penalize_repetition(scores, seen_, config_.repetition_penalty);
+    const auto step = answers_[active_.front()].size();  // the same for all that are active
+    if (static_cast<int64_t>(step) < config_.min_new_tokens && !config_.eos_token_ids.empty()) {
+      scores = without_tokens(scores, config_.eos_token_ids);
+    }
+    if (!config_.do_sample) return likeliest(scores);
+    std::vector<double> numbers;
+    for (const size_t row : active_) numbers.push_back(random_number(seed_, continuations_[row].id, step));
+    return sampled(filter_for_sampling(scores, config_), numbers);
+  }
+
+  void require_finite(const at::Tensor& logits) const {
+    const at::Tensor sums = logits.sum(1).cpu();
+    for (size_t place = 0; place < active_.size(); ++place) {
+      if (std::isfinite(sums.const_data_ptr<float>()[place])) continue;
+      throw Error(str_cat("row ", continuations_[active_[place]].id, ": the model gives numbers that are not finite"),
+                  "Are the weights or the adapter damaged? With --bf16 false the range of numbers is wider.");
+    }
+  }
+
+  const std::vector<Continuation>& continuations_;
+  const GenerationConfig& config_;
+  uint64_t seed_;
+  std::vector<std::vector<int64_t>> answers_;
+  std::vector<size_t> active_;  ///< rows of the batch
+  at::Tensor seen_;             ///< bool [active, vocab], with a repetition penalty only
+  at::Tensor last_tokens_;      ///< [active]
+};
+
+}  // namespace
+
+std::vector<std::vector<int64_t>> generate(MiDashengLM& model, const Batch& prompts,
+                                           const std::vector<Continuation>& continuations,
+                                           const GenerationConfig& config, uint64_t seed) {
+  const at::NoGradGuard no_grad;
+  auto [logits, cache] = model.read_prompts(prompts);
+  Generation generation(prompts, continuations, config, seed, logits.size(1), model.device());
+  for (;;) {
+    const std::vector<int64_t> going_on = generation.take(logits);
+    if (going_on.empty()) return std::move(generation).answers();
+    if (std::ssize(going_on) < cache.rows()) cache.keep(going_on);
+    logits = model.next_logits(generation.last_tokens(), cache);
+  }
+}
+
+}  // namespace mdl

@@ -1,0 +1,240 @@
+#include "worker/inference_command.hpp"
+
+#include <torch/torch.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "common/atomic_file.hpp"
+#include "common/error.hpp"
+#include "common/log.hpp"
+#include "common/str_cat.hpp"
+#include "worker/convert/fingerprint.hpp"
+#include "worker/convert/progress_bar.hpp"
+#include "worker/generation/shared_batches.hpp"
+#include "worker/inference/answered_csv.hpp"
+#include "worker/inference/batch_plan.hpp"
+#include "worker/inference_options.hpp"
+#include "worker/model/adapter_folder.hpp"
+#include "worker/model/lora.hpp"
+#include "worker/model/safetensors.hpp"
+#include "worker/model_folder.hpp"
+
+namespace mdl {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using Batches = std::vector<std::vector<std::size_t>>;
+
+/// The model of a run, named by the options but not loaded.
+struct ModelChoice {
+  fs::path folder;
+  std::optional<AdapterFolder> adapter;
+};
+
+ModelChoice choose_model(const InferenceOptions& options) {
+  const fs::path named = find_model_folder(options.model_name);
+  ModelChoice choice{named, std::nullopt};
+  if (!fs::exists(named / "config.json") && fs::exists(named / "adapter_config.json")) {
+    if (options.adapter) throw UsageError(str_cat("--model-name ", named.string(), " is an adapter already"));
+    choice.adapter = AdapterFolder::load(named);
+    choice.folder = find_model_folder(choice.adapter->base_model);
+  }
+  if (options.adapter) choice.adapter = AdapterFolder::load(*options.adapter);
+  if (options.merge_adapter && !choice.adapter) {
+    throw UsageError("--merge-adapter true, but there is no adapter", "Name it with --adapter.");
+  }
+  return choice;
+}
+
+/// The type that a checkpoint is stored in, which transformers computes in too.
+at::ScalarType stored_type(const fs::path& folder) {
+  const json config = json::parse(read_text(folder / "config.json"));
+  std::string name = config.value("dtype", config.value("torch_dtype", ""));
+  if (name.empty()) {
+    const SafetensorsFolder files(folder);
+    name = files.entry("decoder.model.embed_tokens.weight").dtype == at::kBFloat16 ? "bfloat16" : "float32";
+  }
+  if (name == "float32") return at::kFloat;
+  if (name == "bfloat16") return at::kBFloat16;
+  throw UsageError(str_cat((folder / "config.json").string(), ": the weights are ", name),
+                   "Say --bf16 true or --bf16 false: this program computes in bfloat16 or float32.");
+}
+
+void add_texts(Fingerprint& print, const fs::path& folder, std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    if (fs::exists(folder / name)) print.add(read_text(folder / name));
+  }
+}
+
+void add_weights(Fingerprint& print, const fs::path& folder) {
+  std::vector<fs::path> weights;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() == ".safetensors") weights.push_back(entry.path());
+  }
+  std::sort(weights.begin(), weights.end());
+  for (const fs::path& path : weights) {
+    print.add(path.filename().string());
+    print.add(static_cast<int64_t>(fs::file_size(path)));
+    print.add(fs::last_write_time(path).time_since_epoch().count());
+  }
+}
+
+/// What the answers depend on and ranks must agree on. Files of weights and sounds may have other times on other hosts.
+Fingerprint common_facts(const InferenceOptions& options, const ModelChoice& model, at::ScalarType dtype) {
+  Fingerprint print;
+  print.add(read_text(options.input));
+  print.add(options.rows.defaults.system_prompt.value_or(""));
+  print.add(options.rows.defaults.user_prompt.value_or(""));
+  print.add(options.rows.defaults.base_dir.string());
+  print.add(options.quantization ? options.quantization->name() : "");
+  add_texts(
+      print, model.folder,
+      {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"});
+  if (model.adapter) add_texts(print, model.adapter->folder, {"adapter_config.json"});
+  for (const int64_t value : {options.max_length, options.max_new_tokens.value_or(-1), int64_t{options.merge_adapter},
+                              static_cast<int64_t>(options.seed), static_cast<int64_t>(dtype)}) {
+    print.add(value);
+  }
+  return print;
+}
+
+void check_output_file(const fs::path& output) {
+  const fs::path folder = output.has_parent_path() ? output.parent_path() : ".";
+  if (fs::is_directory(output)) throw UsageError(str_cat("--output ", output.string(), " is a folder, not a file"));
+  if (!fs::is_directory(folder)) throw UsageError(str_cat("--output: there is no folder ", folder.string()));
+  if (::access(folder.c_str(), W_OK) != 0) {
+    throw UsageError(str_cat("--output: ", describe_errno("cannot write to", folder, errno)));
+  }
+}
+
+/// Rank 0's part: the journal, the progress, the table at the end.
+class Table {
+ public:
+  Table(const InferenceOptions& options, const RowFile& file, const std::string& fingerprint)
+      : options_(options),
+        file_(file),
+        journal_(options.output, fingerprint),
+        begin_(std::chrono::steady_clock::now()) {
+    progress_.emplace("Answering", std::ssize(file.rows));
+    progress_->add(std::ssize(journal_.answers()));
+  }
+
+  std::vector<std::size_t> rows_left() const {
+    std::vector<std::size_t> rows;
+    for (std::size_t i = 0; i < file_.rows.size(); ++i) {
+      if (!journal_.answers().contains(file_.rows[i].number)) rows.push_back(i);
+    }
+    return rows;
+  }
+
+  void take(const BatchAnswers& batch) {
+    journal_.add(batch.answers);
+    problems_.insert(problems_.end(), batch.problems.begin(), batch.problems.end());
+    progress_->add(std::ssize(batch.answers) + std::ssize(batch.problems));
+  }
+
+  /// Writes the output. Throws Error that lists the rows that could not be answered, if there are any.
+  void finish(int64_t processes) {
+    progress_.reset();
+    if (!problems_.empty()) {
+      throw Error(describe_problems(problems_, options_.input),
+                  str_cat("The other answers are in ", journal_.path().string(),
+                          ". Correct the sounds and run the same command again: it goes on from there."));
+    }
+    write_text_atomically(options_.output, answered_csv(file_.records, journal_.answers()));
+    journal_.remove();
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin_;
+    std::cout << str_cat(options_.output.string(), ": ", file_.rows.size(), " rows answered",
+                         journal_.found() ? str_cat(" (", journal_.found(), " by an earlier run)") : "", " in ",
+                         std::round(seconds.count() * 10) / 10, " s",
+                         processes > 1 ? str_cat(" by ", processes, " processes") : "", "\n");
+  }
+
+ private:
+  const InferenceOptions& options_;
+  const RowFile& file_;
+  AnswerJournal journal_;
+  std::vector<RowProblem> problems_;
+  std::optional<ProgressBar> progress_;
+  std::chrono::steady_clock::time_point begin_;
+};
+
+std::shared_ptr<MiDashengLM> ready_model(const ModelChoice& choice, bool merge, at::ScalarType dtype, at::Device device,
+                                         const Quantize& quantize) {
+  auto model = load_model(choice.folder, dtype, device, quantize);
+  if (choice.adapter) apply_adapter(*model, *choice.adapter);
+  if (merge) merge_lora(*model);
+  model->eval();
+  return model;
+}
+
+}  // namespace
+
+int run_inference(const std::vector<std::string>& arguments) {
+  if (std::any_of(arguments.begin(), arguments.end(), [](const auto& a) { return a == "--help" || a == "-h"; })) {
+    std::cout << inference_help();
+    return 0;
+  }
+  const InferenceOptions options = parse_inference_options(arguments);
+  const auto environment = read_worker_environment();
+  const at::Device device = choose_device(environment);
+  const ModelChoice choice = choose_model(options);
+  load_config(choice.folder);
+  const GenerationConfig config = load_generation_config(choice.folder);
+  const at::ScalarType dtype = !options.bf16 ? stored_type(choice.folder) : *options.bf16 ? at::kBFloat16 : at::kFloat;
+  const Quantize quantize = options.quantization ? make_quantizer(*options.quantization, device) : Quantize();
+  const Processor processor = Processor::load(choice.folder);
+  RowFile file = read_rows(options.input);
+  check_output_file(options.output);
+  AnswerLimits limits{options.max_length, options.max_new_tokens};
+  if (!limits.max_new_tokens) limits.max_new_tokens = config.max_new_tokens;
+  const RowReader reader(processor, options.rows, RowPurpose::answering, limits.most_prompt_tokens());
+
+  // Gloo also between GPUs: ranks exchange nothing but the answers' text.
+  ProcessGroup group =
+      environment && environment->world_size > 1 ? ProcessGroup(*environment, at::kCPU) : ProcessGroup();
+  Fingerprint fingerprint = common_facts(options, choice, dtype);
+  group.require_same(str_cat("options, rows and settings of fingerprint ", fingerprint.hex(), "\n"));
+
+  std::optional<Table> table;
+  Batches batches;
+  if (group.is_first()) {
+    for (const std::string& note : config.notes) log::warning(note);
+    if (limits.max_new_tokens && !options.max_new_tokens) {
+      log::warning("generation_config.json has max_new_tokens ", *limits.max_new_tokens,
+                   ", which goes before --max-length");
+    }
+    add_weights(fingerprint, choice.folder);
+    if (choice.adapter) add_weights(fingerprint, choice.adapter->folder);
+    std::vector<int64_t> lengths;
+    for (const CheckedRow& row : reader.check_all(file, options.input)) {
+      lengths.push_back(row.tokens);
+      for (const int64_t value : {row.samples, row.file_size, row.file_time}) fingerprint.add(value);
+    }
+    table.emplace(options, file, fingerprint.hex());
+    batches = plan_batches(lengths, table->rows_left(), options.batch_size);
+  }
+  batches = json::parse(group.share("batches", json(batches).dump())).get<Batches>();
+
+  std::shared_ptr<MiDashengLM> model;
+  if (!batches.empty()) model = ready_model(choice, options.merge_adapter, dtype, device, quantize);
+  answer_batches(
+      group, batches.size(),
+      [&](std::size_t batch) {
+        std::vector<Row> rows;
+        for (const std::size_t row : batches[batch]) rows.push_back(file.rows.at(row));
+        return load_rows(rows, reader, options.rows.workers);
+      },
+      [&](const LoadedRows& rows) { return answer_rows(*model, processor, rows, limits, config, options.seed); },
+      [&](const BatchAnswers& answers) { table->take(answers); });
+  if (table) table->finish(group.world_size());
+  return 0;
+}
+
+}  // namespace mdl

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace mdl {
+
+/// `mdl-toolkit inference`: arguments without the command's name -> exit code. Throws Error.
+int run_inference(const std::vector<std::string>& arguments);
+
+}  // namespace mdl

@@ -1,0 +1,82 @@
+#include "worker/inference_options.hpp"
+
+#include <boost/program_options.hpp>
+#include <sstream>
+
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+
+namespace mdl {
+namespace {
+
+constexpr const char* kInferenceCommand = "inference";
+
+constexpr OptionText kInferenceOptions[] = {
+    {"output", "CSV file to write: the columns of the input and prediction (required)"},
+    {"model-name",
+     "folder of the MiDashengLM checkpoint, a name in the local Hugging Face cache, or the folder of an adapter, which "
+     "names its model (required)"},
+    {"batch-size", "rows that are answered together by each process (32)"},
+    {"max-length", "tokens of a prompt, those of the sound included, and its answer (128)"},
+    {"max-new-tokens",
+     "tokens of an answer; then --max-length does not count (max_new_tokens of generation_config.json, else what "
+     "--max-length leaves)"},
+    {"adapter", "folder of a LoRA adapter, of train's or PEFT's, that is put on the model (none)"},
+    {"merge-adapter", "true: merge the adapter into the weights first, which is faster (false)"},
+    {"bf16", "true, false or auto: compute in bfloat16 (auto: as the checkpoint is stored)"},
+    {"quantization", "8bit or 4bit: keep the linear layers' weights so, with the package bitsandbytes (none)"},
+    {"quantization-type", "of 4bit: fp4 or nf4 (fp4)"},
+    {"double-quantization", "of 4bit: true quantizes the scales too (false)"},
+    {"seed", "decides what is sampled where generation_config.json has do_sample (42)"},
+    {"tokenizing-batch-size", "as the Python tool's; nothing is padded here, so every value does the same (8)"},
+};
+
+std::vector<OptionText> all_inference_options() {
+  std::vector<OptionText> options(std::begin(kInferenceOptions), std::end(kInferenceOptions));
+  const auto rows = row_option_texts();
+  options.insert(options.end(), rows.begin(), rows.end());
+  return options;
+}
+
+}  // namespace
+
+std::string inference_help() {
+  std::ostringstream out;
+  out << "usage: mdl-toolkit inference INPUT.csv --model-name DIR --output OUT.csv [options]\n\n"
+         "Answers each row of a CSV file, whose columns are audio (a path, or an http or https address) and, if you "
+         "like, system_prompt and\n"
+         "user_prompt, and writes the answers into the column prediction, alone or as one of the workers of mdl-launch "
+         "or torchrun. How an\n"
+         "answer is chosen says the checkpoint's generation_config.json. All rows are checked before the model is "
+         "loaded. A run that was cut\n"
+         "off goes on where it was when it is started again. Defaults in parentheses.\n\n"
+      << describe_options(all_inference_options());
+  return std::move(out).str();
+}
+
+InferenceOptions parse_inference_options(const std::vector<std::string>& arguments) {
+  const auto given = parse_command_line(kInferenceCommand, all_inference_options(), arguments);
+  const OptionValues values(given, kInferenceCommand);
+  InferenceOptions options;
+  options.input = standing_argument(given, kInferenceCommand, "CSV file");
+  options.output = values.required_path("output");
+  options.model_name = values.required_path("model-name").string();
+  values.integer("batch-size", 1, options.batch_size);
+  values.integer("max-length", 1, options.max_length);
+  values.integer("max-new-tokens", 1, options.max_new_tokens);
+  options.rows = read_row_options(values);
+  if (values.text("adapter")) options.adapter = values.required_path("adapter");
+  options.merge_adapter = values.boolean("merge-adapter").value_or(false);
+  if (values.text("bf16") != "auto") options.bf16 = values.boolean("bf16");
+  options.quantization = parse_quantization(values.text("quantization"), values.text("quantization-type"),
+                                            values.boolean("double-quantization"));
+  if (options.quantization && options.merge_adapter) {
+    throw UsageError("--merge-adapter true is not possible with --quantization: the weights are not there to add to");
+  }
+  values.integer("seed", 0, options.seed);
+  std::size_t any = 0;
+  values.integer("tokenizing-batch-size", 1, any);
+  return options;
+}
+
+}  // namespace mdl

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "worker/convert/row_options.hpp"
+#include "worker/quantization/quantization.hpp"
+
+namespace mdl {
+
+/// The command line of `mdl-toolkit inference`. Names and defaults are those of the Python tool, where it has them.
+struct InferenceOptions {
+  std::filesystem::path input;   ///< CSV file
+  std::filesystem::path output;  ///< CSV file
+  std::string model_name;        ///< see find_model_folder(); or an adapter's folder, which names its model
+  std::size_t batch_size = 32;   ///< rows of each process
+  int64_t max_length = 128;      ///< tokens of prompt and answer
+  RowOptions rows;
+  // Not in the Python tool:
+  std::optional<int64_t> max_new_tokens;  ///< tokens of an answer; then max_length does not count
+  std::optional<std::filesystem::path> adapter;
+  bool merge_adapter = false;
+  std::optional<bool> bf16;  ///< unset: the type of the checkpoint
+  std::optional<Quantization> quantization;
+  uint64_t seed = 42;
+};
+
+/// The text of `mdl-toolkit inference --help`.
+std::string inference_help();
+
+/// Parses and checks the values. Throws UsageError.
+InferenceOptions parse_inference_options(const std::vector<std::string>& arguments);
+
+}  // namespace mdl
