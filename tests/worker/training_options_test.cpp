@@ -135,9 +135,8 @@ TEST_CASE("zero stands for no limit and for the training batch's size, as in the
 }
 
 TEST_CASE("the options of a conversion are those of convert-dataset") {
-  const TrainOptions options =
-      parse({"--train-dataset", "train.csv", "--system-prompt", "You hear.", "--user-prompt", "", "--base-dir",
-             "sounds", "--tokenizing-batch-size", "4", "--num-workers", "3"});
+  const TrainOptions options = parse({"--eval-dataset", "test.csv", "--system-prompt", "You hear.", "--user-prompt", "",
+                                      "--base-dir", "sounds", "--tokenizing-batch-size", "4", "--num-workers", "3"});
   CHECK(options.csv.defaults.system_prompt == "You hear.");
   CHECK_FALSE(options.csv.defaults.user_prompt.has_value());
   CHECK(options.csv.defaults.base_dir == "sounds");

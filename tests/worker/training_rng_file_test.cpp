@@ -40,6 +40,25 @@ TEST_CASE("NumPy's seeded words are those of the standard's Mersenne Twister") {
   CHECK(twister() == other());
 }
 
+TEST_CASE("the states of several GPUs come back, each its own") {
+  const test::TempDir folder;
+  RngState state = current_rng_state(at::kCPU);
+  for (int gpu = 0; gpu < 3; ++gpu) state.cuda.push_back(torch::full({16}, gpu, at::kByte));
+  save_rng_state(folder.path() / "rng_state_1.pth", state, 42, 2);
+  const RngState read = rng_state_from(to_text(load_rng_state(folder.path() / "rng_state_1.pth")));
+  CHECK(torch::equal(read.cpu, state.cpu));
+  REQUIRE(read.cuda.size() == 3);
+  for (size_t gpu = 0; gpu < 3; ++gpu) CHECK(torch::equal(read.cuda[gpu], state.cuda[gpu]));
+}
+
+TEST_CASE("a state of the wrong size is refused by name") {
+  const test::TempDir folder;
+  const auto file = folder.path() / "rng_state.pth";
+  save_rng_state(file, {.cpu = torch::zeros({100}, at::kByte), .cuda = {}}, 42, 1);
+  CHECK_THROWS_WITH(load_rng_state(file),
+                    Catch::Matchers::Contains("rng_state.pth") && Catch::Matchers::Contains("100 bytes"));
+}
+
 TEST_CASE("a file that is no random state is refused by name") {
   const test::TempDir folder;
   const auto file = folder.path() / "rng_state.pth";

@@ -133,6 +133,13 @@ RngState read_states(const PickleValue& root, const TorchArchive& archive) {
     }
   }
   if (!state.cpu.defined()) reject("it has no \"cpu\"");
+  const auto has_size = [](const at::Tensor& tensor, size_t bytes) {
+    return static_cast<size_t>(tensor.numel()) == bytes;
+  };
+  if (!has_size(state.cpu, kCpuStateBytes)) reject(str_cat("\"cpu\" has ", state.cpu.numel(), " bytes"));
+  for (const at::Tensor& gpu : state.cuda) {
+    if (!has_size(gpu, kCudaStateBytes)) reject(str_cat("\"cuda\" has ", gpu.numel(), " bytes"));
+  }
   return state;
 }
 
