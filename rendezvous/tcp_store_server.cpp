@@ -62,6 +62,10 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner, public std::en
     for (tcp::acceptor& acceptor : acceptors_) acceptor.close(ignored);
     sweep_timer_.cancel();
     for (auto& [id, wait] : local_waits_) wait->timer.cancel();
+    drop_clients();
+  }
+
+  void drop_clients() {
     // close() removes the session from the map.
     while (!sessions_.empty()) Session(sessions_.begin()->second)->close();
   }
@@ -245,6 +249,9 @@ void TcpStoreServer::start() {
 }
 void TcpStoreServer::stop() {
   impl_->stop();
+}
+void TcpStoreServer::drop_clients() {
+  impl_->drop_clients();
 }
 std::size_t TcpStoreServer::client_count() const {
   return impl_->client_count();

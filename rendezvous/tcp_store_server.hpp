@@ -83,6 +83,8 @@ class TcpStoreServer {
   void start();
   /// Stops listening, closes every client and ends every wait() below with false. May be called twice.
   void stop();
+  /// Closes every client's connection; they may come again.
+  void drop_clients();
   /// How many clients are connected now.
   std::size_t client_count() const;
 

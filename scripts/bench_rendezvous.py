@@ -6,12 +6,14 @@ Prints JSON lines: bench, case, ours, theirs, ratio (above 1: ours is better), u
                   start of Python, and growing with N.
   joining of N    without the start of processes: N agents in one process (ours: coroutines of mdl-bench, theirs: threads with
                   torch's own handlers), each with a connection of its own, and a host in a process of its own. Seconds until all
-                  know their ranks; beside it the bytes that the agents have sent, and the largest resident set of the host.
+                  know their ranks; beside it the bytes that all have sent, and the largest resident set of the host. "workers' ranks" goes on
+                  until each agent also has the ranks of its workers and the address at which they meet (ours alone).
 """
 
 import argparse
 import json
 import os
+import resource
 import select
 import socket
 import subprocess
@@ -134,9 +136,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin-dir", type=Path, required=True)
     parser.add_argument("--agents", type=int, nargs="*", default=[2, 4, 8])
-    parser.add_argument("--ours", type=int, nargs="*", default=[10, 100], help="how many simulated agents of ours join")
-    parser.add_argument("--theirs", type=int, nargs="*", default=[10, 100], help="for which of these torch's are measured as well")
+    parser.add_argument("--ours", type=int, nargs="*", default=[10, 100, 1000, 4000], help="how many simulated agents of ours join")
+    parser.add_argument("--theirs", type=int, nargs="*", default=[2, 4, 8, 10], help="for which of these torch's are measured as well")
     options = parser.parse_args()
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if os.geteuid() == 0 and "MDL_BENCH_NETWORK" not in os.environ:
         enter_own_network()
 
@@ -144,12 +148,13 @@ def main():
     for count in options.agents:
         report(f"agents of {count}", agents(options.bin_dir / "mdl-launch", count), agents(torchrun, count), "s")
     bench = str(options.bin_dir / "mdl-bench")
-    for count in options.ours:
+    for count in sorted({*options.ours, *options.theirs}):
         ours = joining([bench, "rendezvous-host"], [bench, "rendezvous-agents"], count)
         theirs = {}
         if count in options.theirs:
             theirs = joining([sys.executable, "-c", THEIR_HOST], [sys.executable, "-c", THEIR_AGENTS], count)
         report(f"joining of {count}", ours.get("seconds"), theirs.get("seconds"), "s")
+        report(f"joining of {count}, with workers' ranks", ours.get("with_worker_ranks"), None, "s")
         report(f"bytes on the wire, joining of {count}", ours.get("sent"), theirs.get("sent"), "B")
         report(f"host's peak memory, joining of {count}", ours.get("memory") and ours["memory"] / 1e6,
                theirs.get("memory") and theirs["memory"] / 1e6, "MB")

@@ -30,6 +30,23 @@ C10dJob job_of(std::uint16_t port, std::size_t agents, std::size_t index) {
   return job;
 }
 
+/// What an agent does once it is in a round: tells the number of its workers, and is told their ranks and where they
+/// meet.
+asio::awaitable<AssignedRanks> share(C10dRendezvous& rendezvous, RendezvousRound round) {
+  constexpr std::chrono::minutes kTimeout{5};
+  TcpStoreClient store = co_await rendezvous.connect();
+  std::optional<Endpoint> own;
+  if (round.rank == 0) own.emplace("127.0.0.1", 1);
+  if (own) co_await share_master(store, round, own, kTimeout);
+  RoleInfo info;
+  info.role = "default";
+  info.rank = round.rank;
+  info.local_world_size = 1;
+  const AssignedRanks assigned = co_await share_ranks(store, round, info, kTimeout);
+  if (!own) co_await share_master(store, round, own, kTimeout);
+  co_return assigned;
+}
+
 }  // namespace
 
 void host_rendezvous(std::uint16_t port) {
@@ -48,8 +65,11 @@ void join_rendezvous(std::uint16_t port, std::size_t agents) {
   // They live on until all have joined: an agent that goes away would leave the round.
   std::vector<std::unique_ptr<C10dRendezvous>> joined(agents);
   std::set<std::int64_t> ranks;
+  std::set<std::int64_t> worker_ranks;
+  asio::steady_timer all_joined(io, asio::steady_timer::time_point::max());
   std::exception_ptr failure;
   const auto start = Clock::now();
+  double until_joined = 0;
   for (std::size_t i = 0; i < agents; ++i) {
     asio::co_spawn(
         io,
@@ -57,7 +77,16 @@ void join_rendezvous(std::uint16_t port, std::size_t agents) {
           joined[i] = co_await C10dRendezvous::open(job_of(port, agents, i));
           const RendezvousRound round = co_await joined[i]->next_round();
           ranks.insert(round.rank);
-          if (ranks.size() == agents) io.stop();
+          if (ranks.size() == agents) {
+            until_joined = seconds_since(start);
+            all_joined.cancel();
+          } else {
+            boost::system::error_code cancelled;
+            co_await all_joined.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+          }
+          const AssignedRanks assigned = co_await share(*joined[i], round);
+          worker_ranks.insert(assigned.base_global_rank);
+          if (worker_ranks.size() == agents) io.stop();
         },
         [&](std::exception_ptr error) {
           if (!error) return;
@@ -68,8 +97,8 @@ void join_rendezvous(std::uint16_t port, std::size_t agents) {
   io.run();
   const double elapsed = seconds_since(start);
   if (failure) std::rethrow_exception(failure);
-  if (ranks.size() != agents) throw Error("two agents have been given the same rank");
-  std::printf("{\"seconds\": %.6g}\n", elapsed);
+  if (worker_ranks.size() != agents) throw Error("two agents have been given the same rank");
+  std::printf("{\"seconds\": %.6g, \"with_worker_ranks\": %.6g}\n", until_joined, elapsed);
 }
 
 }  // namespace mdl::bench
