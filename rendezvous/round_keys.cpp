@@ -78,10 +78,10 @@ asio::awaitable<Endpoint> share_master(TcpStoreClient& store, RendezvousRound ro
   keys.push_back(master_addr_key(round, round.number));
   keys.push_back(master_port_key(round, round.number));
   do {
-    const bool there = co_await store.wait(keys, std::min(kMasterGrace, remaining(deadline)));
+    const auto values = co_await store.multi_get(keys, std::min(kMasterGrace, remaining(deadline)));
     std::optional<Endpoint> master;
-    if (there) {
-      master = co_await published_master(store, round, round.number);
+    if (values) {
+      master.emplace(values->front(), parse_port(round, values->back()));
     } else {
       master = co_await earlier_master(store, round);
     }
