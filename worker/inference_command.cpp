@@ -191,7 +191,7 @@ int run_inference(const std::vector<std::string>& arguments) {
   const Quantize quantize = options.quantization ? make_quantizer(*options.quantization, device) : Quantize();
   const Processor processor = Processor::load(choice.folder);
   RowFile file = read_rows(options.input);
-  check_output_file(options.output);
+  if (!environment || environment->rank == 0) check_output_file(options.output);  // the others write nothing
   AnswerLimits limits{options.max_length, options.max_new_tokens};
   if (!limits.max_new_tokens) limits.max_new_tokens = config.max_new_tokens;
   const RowReader reader(processor, options.rows, RowPurpose::answering, limits.most_prompt_tokens());

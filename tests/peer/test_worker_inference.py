@@ -2,11 +2,13 @@
 
 import csv
 import functools
+import http.server
 import json
 import os
 import shutil
 import signal
 import subprocess
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -228,6 +230,31 @@ def test_a_killed_run_goes_on_where_it_was(checkpoint, prompts, bin_dir, tmp_pat
     infer(bin_dir, *options[:-1], tmp_path / "whole.csv")
     assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
     assert not partial.exists()
+
+
+def test_sounds_are_fetched_from_addresses_and_a_missing_one_is_named(checkpoint, prompts, bin_dir, tmp_path):
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    rows = read_csv(prompts)[1:4]
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory="/")) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        write_csv(tmp_path / "paths.csv", rows)
+        write_csv(tmp_path / "addresses.csv", [{**row, "audio": address + row["audio"]} for row in rows])
+        write_csv(tmp_path / "missing.csv", [rows[0], {**rows[1], "audio": address + "/none.wav"}])
+        options = ["--model-name", checkpoint(), "--max-length", 100, "--output"]
+        for name in ("paths", "addresses"):
+            infer(bin_dir, tmp_path / f"{name}.csv", *options, tmp_path / f"{name}.out")
+        message, code = failing(bin_dir, tmp_path / "missing.csv", *options, tmp_path / "missing.out")
+        # A sound's length is not known before it is fetched: that it leaves no room comes out then.
+        long, _ = failing(bin_dir, tmp_path / "addresses.csv", "--model-name", checkpoint(), "--max-length", 8, "--output", tmp_path / "long.out")
+        server.shutdown()
+    paths, addresses = (read_csv(tmp_path / f"{name}.out") for name in ("paths", "addresses"))
+    assert [row["prediction"] for row in paths] == [row["prediction"] for row in addresses]
+    assert code == 1 and "row 2 (line 3)" in message and "none.wav" in message
+    assert "row 1 (line 2)" in long and "at most 7" in long
 
 
 def failing(bin_dir, *arguments, launcher=()):
