@@ -12,7 +12,7 @@ import torch
 from datasets import load_from_disk
 from mdl_toolkit.convert_dataset import padding
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.trainer import Trainer
 from transformers.training_args import TrainingArguments
 
@@ -36,11 +36,15 @@ def main():
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--report-to", action="append", default=[])
     parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--quantization", choices=["4bit", "8bit"])
     arguments = parser.parse_args()
 
     tokenizer = AutoTokenizer.from_pretrained(arguments.model, trust_remote_code=True)
-    model = AutoModelForCausalLM.from_pretrained(arguments.model, trust_remote_code=True,
-                                                 dtype=getattr(torch, arguments.dtype))
+    dtype = getattr(torch, arguments.dtype)
+    quantized = {"4bit": dict(load_in_4bit=True, bnb_4bit_compute_dtype=dtype), "8bit": dict(load_in_8bit=True)}.get(arguments.quantization)
+    model = AutoModelForCausalLM.from_pretrained(
+        arguments.model, trust_remote_code=True, dtype=dtype,
+        **(dict(quantization_config=BitsAndBytesConfig(**quantized), device_map={"": "cpu"}) if quantized else {}))
     model = PeftModel.from_pretrained(model, arguments.adapter, is_trainable=True)
     if arguments.batch_norm == "eval":
         norm = model.get_base_model().audio_encoder.init_bn

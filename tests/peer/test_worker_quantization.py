@@ -14,7 +14,8 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
 from conftest import run
 from test_worker_model import Case, assert_equal, plain_name
-from training_runs import adapter, data, toolkit, train_command  # noqa: F401 (fixtures)
+from training_runs import (COMMON, HERE, adapter, assert_same, assert_same_adapter, data, history, python, toolkit,  # noqa: F401
+                           train_command)
 
 os.environ["OMP_NUM_THREADS"] = "1"  # the model is too small for more
 torch.set_num_threads(1)
@@ -107,6 +108,31 @@ def test_the_evaluation_is_pythons(case, kind, bin_dir):
         assert difference < 0.02, difference
     else:
         assert_equal(ours["logits"][real], logits[real], "logits", rtol=1e-3)
+
+
+@pytest.fixture(scope="module")
+def quantized_data(checkpoint, dataset, tmp_path_factory):
+    """A checkpoint whose rows are whole blocks, its datasets, and an adapter."""
+    model = checkpoint("qwen2", "--embed-dim", "64", "--intermediate", "192")
+    adapter = tmp_path_factory.mktemp("adapter")
+    python(HERE / "make_adapter.py", "--model", model, "--output", adapter)
+    return (model, *dataset(model)), adapter
+
+
+@pytest.mark.parametrize("bits", ["4bit", "8bit"])
+def test_a_run_of_training_is_the_trainers(bits, quantized_data, toolkit, tmp_path):
+    data, adapter = quantized_data
+    model, train, _ = data
+    python(HERE / "reference_trainer.py", "--model", model, "--adapter", adapter, "--train", train, "--output", tmp_path / "theirs",
+           "--quantization", bits, "--batch-size", "4")
+    ours = [toolkit, "train", "--model-name", model, "--train-dataset", train, "--output", tmp_path / "ours", "--merge-lora", "false", *COMMON,
+            "--quantization", bits, "--batch-size", "4", "--initial-adapter", adapter]
+    run(ours)
+    steps, expected = history(tmp_path / "ours")[0], history(tmp_path / "theirs")[0]
+    assert len(steps) == 9
+    assert_same(steps, expected)
+    newest = [max((tmp_path / name).glob("checkpoint-*")) for name in ("ours", "theirs")]
+    assert_same_adapter(*newest)
 
 
 def test_training_with_quantized_layers_learns_and_merges_into_the_checkpoints_own_weights(data, adapter, toolkit, tmp_path):
