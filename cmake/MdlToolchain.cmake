@@ -16,6 +16,15 @@ if(MDL_SANITIZE)
   add_link_options(-fsanitize=${MDL_SANITIZE})
 endif()
 
+if(MDL_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "MDL_FUZZ needs clang: run scripts/fuzz.sh --setup, then scripts/fuzz.sh, which configure it")
+  endif()
+  # Numbers from outside also become other numbers; a conversion without a meaning is as bad as an overflow.
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+
 find_program(MDL_CCACHE ccache)
 if(MDL_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   # Precompiled headers are cached only with these three.

@@ -5,6 +5,7 @@
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
+#include "common/json_nesting.hpp"
 #include "common/log.hpp"
 
 namespace mdl::launcher {
@@ -12,6 +13,13 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uintmax_t kLargest = 4 << 20;  // a traceback has some KiB; more is not for a report
+constexpr double kLargestTime = 1e15;         // seconds, 30 million years
+
+/// The JSON object of an error file; discarded, when the text is none or nests so deep that it is no error file.
+json parse_file(const std::string& text) {
+  if (json_nesting(text) > kMaxJsonNesting) return {json::value_t::discarded};
+  return json::parse(text, nullptr, false);
+}
 
 std::string text_at(const json& object, const char* key) {
   const auto found = object.find(key);
@@ -21,7 +29,11 @@ std::string text_at(const json& object, const char* key) {
 std::int64_t seconds_at(const json& object) {
   const auto found = object.find("timestamp");
   if (found == object.end()) return 0;
-  if (found->is_number()) return found->get<std::int64_t>();
+  if (found->is_number_integer()) return found->get<std::int64_t>();
+  if (found->is_number_float()) {
+    const double value = found->get<double>();  // any double, of which most are no time
+    return value > 0 && value < kLargestTime ? static_cast<std::int64_t>(value) : 0;
+  }
   std::int64_t seconds = 0;
   if (found->is_string()) {
     const std::string text = found->get<std::string>();
@@ -33,7 +45,7 @@ std::int64_t seconds_at(const json& object) {
 }  // namespace
 
 std::optional<WorkerError> parse_error(const std::string& text) {
-  const json root = json::parse(text, nullptr, false);
+  const json root = parse_file(text);
   if (!root.is_object() || !root.contains("message")) return std::nullopt;
   const json& message = root["message"];
   WorkerError error;
@@ -51,6 +63,13 @@ std::optional<WorkerError> parse_error(const std::string& text) {
     return std::nullopt;
   }
   return error;
+}
+
+std::optional<std::string> with_exit_code(const std::string& text, int exit_code) {
+  json root = parse_file(text);
+  if (!root.is_object()) return std::nullopt;
+  if (root.contains("message") && root["message"].is_object()) root["message"]["errorCode"] = exit_code;
+  return root.dump();
 }
 
 std::optional<WorkerError> read_error_file(const std::filesystem::path& path) {
@@ -71,10 +90,8 @@ std::optional<WorkerError> read_error_file(const std::filesystem::path& path) {
 
 void pass_on_error_file(const std::filesystem::path& from, const std::filesystem::path& to, int exit_code) {
   try {
-    json root = json::parse(read_text(from), nullptr, false);
-    if (!root.is_object()) return;
-    if (root.contains("message") && root["message"].is_object()) root["message"]["errorCode"] = exit_code;
-    write_text_atomically(to, root.dump());
+    if (std::filesystem::file_size(from) > kLargest) return;  // read_error_file has said so
+    if (const auto changed = with_exit_code(read_text(from), exit_code)) write_text_atomically(to, *changed);
   } catch (const std::exception& error) {
     log::warning("cannot pass the worker's error file on: ", error.what());
   }

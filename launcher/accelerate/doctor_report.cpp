@@ -19,6 +19,13 @@ const char* colour_of(Finding::Level level) {
   return "";
 }
 
+/// Without control characters: some texts come from other nodes, and must not steer the terminal.
+std::string printable(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+  return text;
+}
+
 }  // namespace
 
 void print_table(std::ostream& output, const std::vector<Finding>& findings, size_t nodes, bool colours) {
@@ -32,9 +39,9 @@ void print_table(std::ostream& output, const std::vector<Finding>& findings, siz
     if (colours) output << colour_of(finding.level);
     output << std::left << std::setw(kLevelWidth) << name_of(finding.level) << (colours ? "\x1b[0m" : "")
            << std::setw(check_width) << finding.check;
-    if (node_width > 0) output << std::setw(node_width) << finding.node;
-    output << finding.text << "\n";
-    if (!finding.advice.empty()) output << std::string(kLevelWidth, ' ') << "-> " << finding.advice << "\n";
+    if (node_width > 0) output << std::setw(node_width) << printable(finding.node);
+    output << printable(finding.text) << "\n";
+    if (!finding.advice.empty()) output << std::string(kLevelWidth, ' ') << "-> " << printable(finding.advice) << "\n";
   }
   auto count = [&](Finding::Level level) {
     return std::count_if(findings.begin(), findings.end(),

@@ -11,6 +11,8 @@
 #include <cstring>
 #include <memory>
 
+#include "common/json_nesting.hpp"
+
 namespace mdl::accelerate {
 namespace {
 
@@ -145,6 +147,13 @@ bool receive_greeting(const UniqueFd& socket) {
   return receive_all(socket, text, kGreetingSize) && std::memcmp(text, kGreeting, kGreetingSize) == 0;
 }
 
+std::optional<nlohmann::json> parse_message(const std::string& text) {
+  if (json_nesting(text) > kMaxJsonNesting) return std::nullopt;
+  auto message = nlohmann::json::parse(text, nullptr, false);
+  if (message.is_discarded() || !message.is_object()) return std::nullopt;
+  return message;
+}
+
 bool send_message(const UniqueFd& socket, const nlohmann::json& message) {
   std::string text = message.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   uint32_t size = htonl(static_cast<uint32_t>(text.size()));
@@ -159,9 +168,7 @@ std::optional<nlohmann::json> receive_message(const UniqueFd& socket) {
   if (size > kMaximalMessage) return std::nullopt;
   std::string text(size, '\0');
   if (!receive_all(socket, text.data(), size)) return std::nullopt;
-  auto message = nlohmann::json::parse(text, nullptr, false);
-  if (message.is_discarded() || !message.is_object()) return std::nullopt;
-  return message;
+  return parse_message(text);
 }
 
 }  // namespace mdl::accelerate

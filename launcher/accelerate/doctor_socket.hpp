@@ -43,6 +43,9 @@ void limit_waits(const UniqueFd& socket, std::chrono::milliseconds limit);
 bool send_greeting(const UniqueFd& socket);
 bool receive_greeting(const UniqueFd& socket);
 
+/// The text of a message: a JSON object that does not nest deeply. nullopt for anything else.
+std::optional<nlohmann::json> parse_message(const std::string& text);
+
 /// A message: 4 bytes of length, big-endian, then JSON.
 bool send_message(const UniqueFd& socket, const nlohmann::json& message);
 std::optional<nlohmann::json> receive_message(const UniqueFd& socket);

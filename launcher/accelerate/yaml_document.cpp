@@ -13,7 +13,8 @@
 namespace mdl::accelerate {
 namespace {
 
-constexpr int kMaximalDepth = 32;  // far beyond any real file; keeps a hostile one from exhausting the stack
+constexpr std::size_t kLongestNumber = 64;  // longer digits are a text; std::regex takes stack for every character
+constexpr int kMaximalDepth = 32;           // far beyond any real file; keeps a hostile one from exhausting the stack
 
 /// Integer forms of YAML 1.1: decimal, 0x, 0b, octal with a leading 0, underscores anywhere between. False when `text`
 /// is none.
@@ -83,7 +84,7 @@ YamlValue convert(const YAML::Node& node, int depth, const std::filesystem::path
         auto same = std::find_if(value.entries.begin(), value.entries.end(),
                                  [&](const auto& other) { return other.first == key.Scalar(); });
         if (same == value.entries.end()) {
-          value.entries.emplace_back(key.Scalar(), std::move(entry));
+          value.entries.push_back({key.Scalar(), std::move(entry)});
         } else {
           value.repeated_keys.push_back(key.Scalar());
           same->second = std::move(entry);
@@ -105,14 +106,15 @@ YamlValue resolve_plain_scalar(const std::string& text) {
       "\\.(nan|NaN|NAN)");
   YamlValue value;
   value.text = text;
+  const bool may_be_number = text.size() <= kLongestNumber;
   if (nulls.contains(text)) {
     value.type = YamlValue::Type::null;
   } else if (truths.contains(text) || falsehoods.contains(text)) {
     value.type = YamlValue::Type::boolean;
     value.boolean = truths.contains(text);
-  } else if (parse_integer(text, value.integer)) {
+  } else if (may_be_number && parse_integer(text, value.integer)) {
     value.type = YamlValue::Type::integer;
-  } else if (std::regex_match(text, real)) {
+  } else if (may_be_number && std::regex_match(text, real)) {
     value.type = YamlValue::Type::real;
   } else {
     value.type = YamlValue::Type::text;

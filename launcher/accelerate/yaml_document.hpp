@@ -6,6 +6,8 @@
 
 namespace mdl::accelerate {
 
+struct YamlEntry;
+
 /// A value of a YAML file with the type that PyYAML's safe_load gives it (YAML 1.1: an unquoted `no` is false, `1_000`
 /// is 1000), and the line it stands on. accelerate reads its files with safe_load, so these types decide what a file
 /// means.
@@ -17,8 +19,7 @@ struct YamlValue {
   long long integer = 0;
   std::string text;  ///< the scalar as written, without quotes
   std::vector<YamlValue> items;
-  std::vector<std::pair<std::string, YamlValue>>
-      entries;  ///< in the file's order; of a repeated key only the last, as PyYAML does
+  std::vector<YamlEntry> entries;  ///< in the file's order; of a repeated key only the last, as PyYAML does
   std::vector<std::string> repeated_keys;
   int line = 0;      ///< of the value, from 1
   int key_line = 0;  ///< of the key of this value in its map, from 1
@@ -27,6 +28,12 @@ struct YamlValue {
   std::string as_python_text() const;
   /// "a number", "text" and so on, for messages.
   std::string type_name() const;
+};
+
+/// A line of a map: key and value.
+struct YamlEntry {
+  std::string first;
+  YamlValue second;
 };
 
 /// The type of an unquoted scalar by YAML 1.1's rules as PyYAML has them.

@@ -66,8 +66,8 @@ def test_damage_is_named(bin_dir, checkpoint, dataset, tmp_path):
     whole = (broken / "model.safetensors").read_bytes()
     (broken / "model.safetensors").write_bytes(whole[:-1])
     done = subprocess.run([bin_dir / "mdl-toolkit", "info", broken], capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "model.safetensors is damaged" in done.stderr
+    assert done.returncode == 2
+    assert "model.safetensors: the file is truncated" in done.stderr
     done = subprocess.run([bin_dir / "mdl-toolkit", "info", dataset()[1], "--row", "9"], capture_output=True, text=True)
     assert done.returncode == 2
     assert "rows 0 to 8" in done.stderr

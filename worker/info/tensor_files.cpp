@@ -5,18 +5,16 @@
 #include <cstring>
 #include <fstream>
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/model/safetensors_header.hpp"
 
 namespace mdl {
 namespace fs = std::filesystem;
 namespace {
-
-constexpr std::uint64_t kLargestHeader = 100'000'000;  // as the safetensors library has it
 
 void read_file(const fs::path& path, std::vector<TensorInfo>& tensors) {
   const auto refuse = [&](const std::string& why) {
@@ -28,22 +26,12 @@ void read_file(const fs::path& path, std::vector<TensorInfo>& tensors) {
   if (!in.read(reinterpret_cast<char*>(prefix.data()), prefix.size())) refuse("it is shorter than 8 bytes");
   std::uint64_t length = 0;
   for (std::size_t i = 0; i < prefix.size(); ++i) length |= static_cast<std::uint64_t>(prefix[i]) << (8 * i);
-  if (length > kLargestHeader || length + 8 > size) refuse("its header is longer than the file");
+  if (length > kMaxSafetensorsHeader || length + 8 > size) refuse("its header is longer than the file");
   std::string header(length, '\0');
   if (!in.read(header.data(), static_cast<std::streamsize>(length))) refuse("its header cannot be read");
-  try {
-    const auto document = nlohmann::json::parse(header);
-    for (const auto& [name, entry] : document.items()) {
-      if (name == "__metadata__") continue;
-      const auto offsets = entry.at("data_offsets").get<std::array<std::uint64_t, 2>>();
-      if (offsets[0] > offsets[1] || offsets[1] > size - 8 - length)
-        refuse(str_cat("the file ends before the tensor ", name, " does"));
-      tensors.push_back({name, entry.at("dtype").get<std::string>(), entry.at("shape").get<std::vector<std::int64_t>>(),
-                         static_cast<std::int64_t>(offsets[1] - offsets[0])});
-    }
-  } catch (const nlohmann::json::exception& error) {
-    refuse(error.what());
-  }
+  std::map<std::string, std::string> metadata;
+  for (const auto& [name, tensor] : parse_safetensors_header(header, 8 + length, size, path.string(), metadata))
+    tensors.push_back({name, tensor.dtype, tensor.shape, static_cast<std::int64_t>(tensor.end - tensor.begin)});
 }
 
 }  // namespace

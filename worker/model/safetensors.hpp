@@ -12,7 +12,7 @@
 
 namespace mdl {
 
-/// A tensor as a safetensors header describes it.
+/// A tensor of a safetensors file.
 struct SafetensorsEntry {
   at::ScalarType dtype;
   std::vector<int64_t> shape;
@@ -20,19 +20,12 @@ struct SafetensorsEntry {
   size_t end;
 };
 
-/// Parses a safetensors header: the JSON text between the length field and the data. `data_start` is where the data
-/// begin in the file, `file_size` its length, both in bytes. Every name, dtype, shape and byte range is checked against
-/// the file: no range may leave it, overlap another or disagree with its shape. Metadata go to `metadata`. Throws Error
-/// naming `file`, the tensor and the fault.
-std::map<std::string, SafetensorsEntry> parse_safetensors_header(std::string_view json, size_t data_start,
-                                                                 size_t file_size, const std::string& file,
-                                                                 std::map<std::string, std::string>& metadata);
-
 /// One .safetensors file, memory-mapped: nothing is read before it is used, and ranks of one host share the pages.
 /// The mapping is private and writable: writing into a tensor of it changes the process's own copy of these pages only.
 class SafetensorsFile {
  public:
-  /// Throws Error when the file cannot be opened, is truncated, or has a broken header.
+  /// Throws Error when the file cannot be opened, is truncated, has a broken header (see safetensors_header.hpp), or a
+  /// type that LibTorch lacks.
   explicit SafetensorsFile(const std::filesystem::path& path);
 
   const std::map<std::string, SafetensorsEntry>& entries() const { return entries_; }

@@ -11,12 +11,13 @@
 #include "common/str_cat.hpp"
 #include "common/unique_fd.hpp"
 #include "worker/model/safetensors.hpp"
+#include "worker/model/safetensors_dtype.hpp"
+#include "worker/model/safetensors_header.hpp"
 
 namespace mdl {
 namespace {
 
-constexpr size_t kLengthField = 8;                  ///< little-endian header length at the start of the file
-constexpr uint64_t kMaxHeader = 100 * 1000 * 1000;  ///< the format's own limit
+constexpr size_t kLengthField = 8;  ///< little-endian header length at the start of the file
 
 struct Mapping {
   std::shared_ptr<std::byte> bytes;
@@ -47,7 +48,7 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : path_(path
   mapping_ = bytes;
   uint64_t header = 0;
   std::memcpy(&header, bytes.get(), kLengthField);  // every supported machine is little-endian
-  if (header > kMaxHeader) {
+  if (header > kMaxSafetensorsHeader) {
     throw UsageError(str_cat(path.string(), ": broken safetensors file: it claims a header of ", header, " bytes"),
                      "Is it really a safetensors file?");
   }
@@ -57,7 +58,14 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : path_(path
         "Was a download or a copy cut off? Fetch the file again.");
   }
   const std::string_view text(reinterpret_cast<const char*>(bytes.get()) + kLengthField, header);
-  entries_ = parse_safetensors_header(text, kLengthField + header, size, path.string(), metadata_);
+  for (auto& [name, tensor] : parse_safetensors_header(text, kLengthField + header, size, path.string(), metadata_)) {
+    const auto type = safetensors_dtype(tensor.dtype);
+    if (!type) {
+      throw UsageError(
+          str_cat(path.string(), ": tensor \"", name, "\": the dtype \"", tensor.dtype, "\" is not supported"));
+    }
+    entries_.emplace(name, SafetensorsEntry{*type, tensor.shape, tensor.begin, tensor.end});
+  }
 }
 
 at::Tensor SafetensorsFile::tensor(const std::string& name) const {

@@ -1,28 +1,57 @@
-#include <c10/core/ScalarType.h>
+#include "worker/model/safetensors_header.hpp"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 #include "common/error.hpp"
+#include "common/json_nesting.hpp"
 #include "common/str_cat.hpp"
-#include "worker/model/safetensors.hpp"
-#include "worker/model/safetensors_dtype.hpp"
 
 namespace mdl {
 namespace {
 
 using nlohmann::json;
 
+/// Bytes of one element of each type that the format knows.
+std::optional<std::size_t> element_size(std::string_view dtype) {
+  static constexpr std::array<std::pair<std::string_view, std::size_t>, 15> kSizes{{{"BOOL", 1},
+                                                                                    {"U8", 1},
+                                                                                    {"I8", 1},
+                                                                                    {"F8_E4M3", 1},
+                                                                                    {"F8_E5M2", 1},
+                                                                                    {"I16", 2},
+                                                                                    {"U16", 2},
+                                                                                    {"F16", 2},
+                                                                                    {"BF16", 2},
+                                                                                    {"I32", 4},
+                                                                                    {"U32", 4},
+                                                                                    {"F32", 4},
+                                                                                    {"I64", 8},
+                                                                                    {"U64", 8},
+                                                                                    {"F64", 8}}};
+  for (const auto& [name, size] : kSizes) {
+    if (name == dtype) return size;
+  }
+  return std::nullopt;
+}
+
 class HeaderParser {
  public:
   HeaderParser(size_t data_start, size_t file_size, const std::string& file)
       : data_start_(data_start), file_size_(file_size), file_(file) {}
 
-  SafetensorsEntry entry(const std::string& name, const json& value) const {
+  SafetensorsTensor entry(const std::string& name, const json& value) const {
     if (!value.is_object()) fail(name, "its description is no JSON object");
-    SafetensorsEntry entry{dtype(name, value), shape(name, value), 0, 0};
+    const auto found = value.find("dtype");
+    if (found == value.end() || !found->is_string()) fail(name, "it has no dtype");
+    SafetensorsTensor entry{found->get<std::string>(), shape(name, value), 0, 0};
+    const auto size_of_one = element_size(entry.dtype);
+    if (!size_of_one) fail(name, str_cat("the dtype ", found->dump(), " is not supported"));
     const auto [begin, end] = offsets(name, value);
-    uint64_t bytes = c10::elementSize(entry.dtype);
+    uint64_t bytes = *size_of_one;
     for (const int64_t size : entry.shape) {
       if (__builtin_mul_overflow(bytes, static_cast<uint64_t>(size), &bytes)) fail(name, "its shape is absurdly large");
     }
@@ -35,8 +64,8 @@ class HeaderParser {
   }
 
   /// The format has every byte of the data belong to exactly one tensor.
-  void check_cover(const std::map<std::string, SafetensorsEntry>& entries) const {
-    std::vector<std::pair<const std::string*, const SafetensorsEntry*>> sorted;
+  void check_cover(const std::map<std::string, SafetensorsTensor>& entries) const {
+    std::vector<std::pair<const std::string*, const SafetensorsTensor*>> sorted;
     for (const auto& [name, entry] : entries) sorted.emplace_back(&name, &entry);
     std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
       return std::pair(a.second->begin, a.second->end) < std::pair(b.second->begin, b.second->end);
@@ -56,14 +85,6 @@ class HeaderParser {
  private:
   [[noreturn]] void fail(const std::string& name, const std::string& why) const {
     throw UsageError(str_cat(file_, ": broken safetensors file: tensor \"", name, "\": ", why));
-  }
-
-  at::ScalarType dtype(const std::string& name, const json& value) const {
-    const auto found = value.find("dtype");
-    if (found == value.end() || !found->is_string()) fail(name, "it has no dtype");
-    const auto type = safetensors_dtype(found->get<std::string>());
-    if (!type) fail(name, str_cat("the dtype ", found->dump(), " is not supported"));
-    return *type;
   }
 
   std::vector<int64_t> shape(const std::string& name, const json& value) const {
@@ -102,16 +123,17 @@ class HeaderParser {
 
 }  // namespace
 
-std::map<std::string, SafetensorsEntry> parse_safetensors_header(std::string_view text, size_t data_start,
-                                                                 size_t file_size, const std::string& file,
-                                                                 std::map<std::string, std::string>& metadata) {
-  const json header = json::parse(text, nullptr, /*allow_exceptions=*/false);
+std::map<std::string, SafetensorsTensor> parse_safetensors_header(std::string_view text, size_t data_start,
+                                                                  size_t file_size, const std::string& file,
+                                                                  std::map<std::string, std::string>& metadata) {
+  json header;
+  if (json_nesting(text) <= kMaxJsonNesting) header = json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!header.is_object()) {
     throw UsageError(str_cat(file, ": broken safetensors file: its header is no JSON object"),
                      "Is it really a safetensors file, and whole?");
   }
   const HeaderParser parser(data_start, file_size, file);
-  std::map<std::string, SafetensorsEntry> entries;
+  std::map<std::string, SafetensorsTensor> entries;
   for (const auto& [name, value] : header.items()) {
     if (name == "__metadata__") {
       if (!value.is_object()) throw UsageError(str_cat(file, ": broken safetensors file: __metadata__ is no object"));

@@ -24,6 +24,9 @@ class Tokenizer {
   /// texts in another way than Hugging Face's.
   static Tokenizer load(const std::filesystem::path& folder);
 
+  /// The same from the text of a tokenizer.json; `file` names it in messages.
+  static Tokenizer parse(const std::string& json, const std::filesystem::path& file);
+
   /// Token ids of a text. Throws Error when it is not well-formed UTF-8.
   std::vector<TokenId> encode(std::string_view text) const;
 

@@ -2,6 +2,7 @@
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
+#include "common/json_nesting.hpp"
 #include "common/str_cat.hpp"
 #include "worker/text/byte_alphabet.hpp"
 #include "worker/text/tokenizer.hpp"
@@ -193,8 +194,14 @@ class TokenizerFile {
 
 Tokenizer Tokenizer::load(const std::filesystem::path& folder) {
   const auto path = folder / "tokenizer.json";
+  return parse(read_text(path), path);
+}
+
+Tokenizer Tokenizer::parse(const std::string& text, const std::filesystem::path& path) {
   try {
-    const json document = json::parse(read_text(path));
+    if (json_nesting(text) > kMaxJsonNesting)
+      throw Error(str_cat(path.string(), " is not a tokenizer.json: it nests too deeply"));
+    const json document = json::parse(text);
     return TokenizerFile(path, document).build();
   } catch (const json::exception& error) {
     throw Error(str_cat(path.string(), " is not a tokenizer.json: ", error.what()),

@@ -1,0 +1,249 @@
+"""Writes the seeds of corpus/: small inputs from the real programs (torch, accelerate, tokenizers, pyarrow, soundfile …).
+
+    build/venv/bin/python tests/fuzz/make_seeds.py
+
+Files named seed-* are this script's; the others are inputs that fuzzing found, and stay.
+"""
+
+import io
+import json
+import multiprocessing
+import pickle
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parents[1]
+sys.path.insert(0, str(REPOSITORY / "tests" / "peer"))
+
+
+def write(target, name, data):
+    folder = HERE / "corpus" / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"seed-{name}").write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+class Recorder:
+    """A proxy to a TCP port that remembers what came from the client. A process, as torch's queue_pop() keeps Python's lock."""
+
+    def __init__(self, port):
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        self._file = tempfile.NamedTemporaryFile()
+        self._process = multiprocessing.get_context("fork").Process(target=self._serve, args=[port], daemon=True)
+        self._process.start()
+
+    @property
+    def bytes(self):
+        return Path(self._file.name).read_bytes()
+
+    def _serve(self, port):
+        client, _ = self._server.accept()
+        server = socket.create_connection(("127.0.0.1", port))
+        threading.Thread(target=self._copy, args=[server, client, None], daemon=True).start()
+        with open(self._file.name, "ab", buffering=0) as file:
+            self._copy(client, server, file)
+
+    @staticmethod
+    def _copy(source, target, file):
+        while data := source.recv(65536):
+            if file:
+                file.write(data)
+            target.sendall(data)
+
+
+def packets(client, data):
+    """As store_protocol_fuzz.cpp reads them: [client][length] bytes."""
+    return b"".join(bytes([client, len(part)]) + part for part in (data[i:i + 255] for i in range(0, len(data), 255)))
+
+
+def store_protocol():
+    from torch.distributed import TCPStore
+
+    server = TCPStore("127.0.0.1", 0, None, True, wait_for_workers=False)
+
+    def session(client, actions):
+        recorder = Recorder(server.port)
+        store = TCPStore("127.0.0.1", recorder.port, None, False, timeout=timedelta(seconds=5))
+        introduction = len(recorder.bytes)
+        actions(store)
+        store.num_keys()  # its answer says that all before it has arrived
+        return packets(client, recorder.bytes if client == 3 else recorder.bytes[introduction:])
+
+    def values(store):
+        store.set("a", "1")
+        store.get("a")
+        store.add("n", 3)
+        store.compare_set("a", "1", "2")
+        store.append("a", "tail")
+        store.delete_key("n")
+        store.check(["a", "b"])
+        store.wait(["a"], timedelta(seconds=1))
+
+    def lists(store):
+        store.multi_set(["x", "y", "z"], ["1", "2", "3"])
+        store.multi_get(["x", "y"])
+        store.list_keys()
+        store.queue_push("q", "first")
+        store.queue_len("q")
+        store.queue_pop("q")
+
+    def waiting(store):
+        try:
+            store.wait(["never"], timedelta(milliseconds=10))
+        except Exception:  # the timeout sends CANCEL_WAIT
+            pass
+
+    write("store_protocol", "values", session(0, values))
+    write("store_protocol", "lists", session(1, lists))
+    write("store_protocol", "waiting", session(2, waiting) + session(0, lambda store: store.set("never", "now")))
+    write("store_protocol", "introduction", session(3, values))
+    write("store_protocol", "barrier", packets(0, b"\x12" + struct.pack("<Q", 1) + b"b" + struct.pack("<q", 2)) * 2)
+
+
+def rendezvous_pickle():
+    from torch.distributed.elastic.rendezvous.dynamic_rendezvous import _NodeDesc, _RendezvousState
+
+    state = _RendezvousState()
+    write("rendezvous_pickle", "new", pickle.dumps(state))
+    one, two = _NodeDesc("node0", 100, 0), _NodeDesc("10.0.0.2", 2**40, 1)
+    state.round, state.complete = 3, True
+    state.deadline = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=timezone.utc)
+    state.participants = {one: 0, two: 1}
+    state.last_heartbeats = {one: state.deadline, two: state.deadline}
+    state.wait_list = {_NodeDesc("late", 7, 0)}
+    write("rendezvous_pickle", "two-nodes", pickle.dumps(state))
+    for protocol in (2, 3, 5):
+        write("rendezvous_pickle", f"protocol-{protocol}", pickle.dumps(state, protocol))
+    write("rendezvous_pickle", "stranger", pickle.dumps({"a": [1, 2.5, None, b"x" * 300], "b": {(1, 2), frozenset([3])}, "c": print}))
+
+
+def error_file():
+    from torch.distributed.elastic.multiprocessing.errors import ErrorHandler
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "error.json"
+        try:
+            raise ValueError("row 7: \u4f60\u597d")
+        except ValueError as error:
+            handler = ErrorHandler()
+            handler._get_error_file_path = lambda: str(path)
+            handler.record_exception(error)
+        write("error_file", "torch", path.read_bytes())
+    write("error_file", "plain", json.dumps({"message": "killed", "timestamp": 1700000000}))
+    write("error_file", "text-time", json.dumps({"message": {"message": "m", "extraInfo": {"timestamp": "17"}}}))
+
+
+def accelerate_yaml():
+    for path in sorted((REPOSITORY / "tests/fixtures/accelerate").glob("*.yaml")):
+        write("accelerate_yaml", path.stem, path.read_bytes())
+    write("accelerate_yaml", "cpu", "distributed_type: 'NO'\nuse_cpu: true\nmixed_precision: bf16\nmachine_rank: auto\n")
+    write("accelerate_yaml", "dynamo", "distributed_type: MULTI_GPU\nnum_processes: 0x2\ngpu_ids: 0,1\ndynamo_config:\n  dynamo_backend: INDUCTOR\n"
+          "  dynamo_mode: max-autotune\n  dynamo_use_dynamic: on\n")
+    write("accelerate_yaml", "json", '{"distributed_type": "MULTI_GPU", "num_processes": 4, "debug": true, "main_process_port": 29501}')
+    write("accelerate_yaml", "other-yaml", "a: &x [1, 2.5e+3, ~, .inf]\nb: *x\n? [k]\n: !!str v\n--- |\n text\n")
+
+
+def command_line():
+    write("command_line", "standalone", "--standalone\n--nproc-per-node\ngpu\n--no-python\nmdl-toolkit\ntrain\n--output\nout")
+    write("command_line", "nodes", "PET_NNODES=2:4\nPET_RDZV_ID=job\n--rdzv-backend\nc10d\n--rdzv-endpoint=[fd00::1]:29400\n--rdzv_conf\n"
+          "join_timeout=600,is_host=1\n--max-restarts\n3\nscript.py")
+    write("command_line", "static", "--nnodes\n2\n--node-rank\n1\n--master-addr\n10.0.0.1\n--master-port\n29500\n-m\nmodule")
+    write("command_line", "logs", "--tee\n0:1,1:2\n-r\n3\n--log-dir\n/tmp/x\n--local-ranks-filter\n0,1\n--log-line-prefix-template\n"
+          "[${rank}]:\nprog")
+    write("command_line", "accelerate", "--config_file\nconf.yaml\n--num_processes=8\n--mixed-precision\nbf16\n--machine-rank\nauto\n"
+          "--gpu_ids\n0,1\n--dynamo_backend\ninductor\n--no-python\nprog\n--x")
+    write("command_line", "doctor", "--json\n--wait\n5\n--nnodes\n2\nprog")
+
+
+def doctor_message():
+    mdl_launch = next((path for path in [REPOSITORY / f"build/{preset}/bin/mdl-launch" for preset in ("release", "dev")] if path.exists()), None)
+    if mdl_launch is None:
+        sys.exit("make_seeds.py: build mdl-launch first (preset release or dev)")
+    done = subprocess.run([mdl_launch, "doctor", "--json", "--nnodes", "2", "--wait", "0", "--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:29999",
+                           "--no-python", "/bin/true", "--output", "/tmp/x"], stdout=subprocess.PIPE, text=True)
+    (facts,) = json.loads(done.stdout)["nodes"]
+    write("doctor_message", "node", json.dumps(facts))
+    facts.update(gpus=8, gpu_names=["NVIDIA H100"] * 8, unreachable=["b (10.0.0.2:4000): \x1b[31mno"], clock_ahead_s=-1e300, host="\u200fx\x07")
+    write("doctor_message", "odd", json.dumps(facts))
+
+
+def safetensors_header():
+    import torch
+    from safetensors.torch import save
+
+    tensors = {"model.a": torch.zeros(2, 3), "b": torch.zeros(4, dtype=torch.bfloat16), "c": torch.zeros(1, dtype=torch.bool)}
+    write("safetensors_header", "three", save(tensors, {"format": "pt", "step": "3"}))
+    write("safetensors_header", "empty", save({}))
+    write("safetensors_header", "scalar", save({"s": torch.tensor(1.5, dtype=torch.float64)}))
+    write("safetensors_index", "two", json.dumps({"metadata": {"total_size": 28}, "weight_map": {
+        "model.a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}))
+    write("safetensors_index", "outside", json.dumps({"weight_map": {"a": "../secrets.safetensors"}}))
+
+
+def tokenizer_json():
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(r"\p{N}|[^\s\p{N}]+|\s+"), "isolated"),
+                                                       pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.train_from_iterator(["the three"] * 9, trainers.BpeTrainer(vocab_size=262, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+                                                                         special_tokens=["<|im_end|>"], show_progress=False))
+    write("tokenizer_json", "small", tokenizer.to_str())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    write("tokenizer_json", "gpt2", tokenizer.to_str())
+
+
+def dataset_folder():
+    import pyarrow as pa
+
+    def stream(types, **options):
+        columns = {"input_ids": [[1, 2], [3]], "attention_mask": [[1, 1], [1]], "labels": [[-100, 2], [3]],
+                   "input_values": [[0.5, -0.5, 0.25], [1.0]], "audio_length": [3, 1]}
+        arrays = [pa.array(columns[name], type) for name, type in types.items()]
+        table = pa.record_batch(arrays, list(types))
+        sink = io.BytesIO()
+        with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(**options)) as writer:
+            writer.write_batch(table)
+        return sink.getvalue()
+
+    plain = {"input_ids": pa.list_(pa.int32()), "attention_mask": pa.list_(pa.int8()), "labels": pa.list_(pa.int64()),
+             "input_values": pa.list_(pa.float32()), "audio_length": pa.int64()}
+    write("dataset_folder", "plain", b"\0" + stream(plain))
+    write("dataset_folder", "large", b"\0" + stream(plain | {"input_ids": pa.large_list(pa.int64()), "input_values": pa.large_list(pa.float64())}))
+    write("dataset_folder", "compressed", b"\0" + stream(plain, compression="zstd"))
+    write("dataset_folder", "state", b"\1" + json.dumps({"_data_files": [{"filename": "data-00000-of-00001.arrow"}], "_split": None}).encode())
+
+
+def csv():
+    write("csv", "plain", "audio,prompt,target\na.wav,\u4f60\u597d,x\nb.wav,,y\n")
+    write("csv", "quoted", '\ufeff"a","b ""c"""\r\n"1,2","line\nbreak"\r\n\r\n3')
+
+
+def audio():
+    import numpy
+    import soundfile
+
+    sound = (numpy.sin(numpy.arange(800) / 9) / 2).astype("float32")
+    for name, format, subtype, data in [("wav16", "WAV", "PCM_16", sound), ("wav-float", "WAV", "FLOAT", sound[:200]), ("flac", "FLAC", "PCM_16", sound),
+                                        ("stereo", "WAV", "PCM_24", numpy.stack([sound[:100], -sound[:100]], 1)), ("ogg", "OGG", "VORBIS", sound),
+                                        ("aiff", "AIFF", "PCM_16", sound[:100])]:
+        out = io.BytesIO()
+        soundfile.write(out, data, 8000, format=format, subtype=subtype)
+        write("audio", name, out.getvalue())
+
+
+if __name__ == "__main__":
+    makers = [store_protocol, rendezvous_pickle, error_file, accelerate_yaml, command_line, doctor_message, safetensors_header, tokenizer_json,
+              dataset_folder, csv, audio]
+    for maker in [maker for maker in makers if len(sys.argv) == 1 or maker.__name__ in sys.argv[1:]]:
+        maker()
+        print(maker.__name__, "done")

@@ -1,0 +1,81 @@
+// What a TCPStore server makes of the bytes of its clients. Input: packets of [client % 4][length] bytes. Client 3 must
+// introduce itself; the others have done so.
+#include <array>
+
+#include "rendezvous/store.hpp"
+#include "rendezvous/wire.hpp"
+#include "tests/fuzz/fuzz_input.hpp"
+
+using namespace mdl;
+using fuzz::claim;
+
+namespace {
+
+constexpr std::size_t kClients = 4;
+
+class Server {
+ public:
+  Server() {
+    for (std::size_t client = 0; client + 1 < kClients; ++client) connect(client);
+  }
+
+  void receive(std::size_t client, std::string_view bytes) {
+    wire::QueryDecoder& decoder = decoders_[client];
+    decoder.feed(bytes);
+    while (auto query = decoder.next()) {
+      claim(query->type != wire::QueryType::validate, "the decoder keeps the introduction to itself");
+      claim(decoder.introduced(), "nothing comes from a client that has not introduced itself");
+      check_encoding(*query);
+      std::vector<StoreReply> replies;
+      const std::string why = state_.apply(client, std::move(*query), replies);
+      for (const StoreReply& reply : replies) claim(reply.to < kClients, "replies go to clients that are there");
+      if (!why.empty()) return reconnect(client);
+    }
+    if (!decoder.error().empty()) reconnect(client);
+  }
+
+  ~Server() {
+    for (ClientId client = 0; client < kClients; ++client) state_.forget(client);
+    claim(state_.waiting_count() == 0, "nobody waits once all have gone");
+    claim(state_.keys().size() == state_.key_count(), "every key is listed");
+  }
+
+ private:
+  void connect(std::size_t client) {
+    decoders_[client].feed(wire::encode_handshake(7));
+    claim(decoders_[client].next().has_value() && decoders_[client].introduced(), "a handshake is one PING");
+  }
+
+  void reconnect(std::size_t client) {
+    state_.forget(client);
+    decoders_[client] = {};
+    if (client + 1 < kClients) connect(client);
+  }
+
+  /// What was decoded means the same when it is sent again.
+  static void check_encoding(const wire::Query& query) {
+    wire::QueryDecoder decoder;
+    decoder.feed(wire::encode_handshake(7));
+    decoder.next();
+    decoder.feed(wire::encode(query));
+    const auto again = decoder.next();
+    claim(again && *again == query, "a decoded query can be encoded again");
+  }
+
+  std::array<wire::QueryDecoder, kClients> decoders_;
+  StoreState state_;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  Server server;
+  std::string_view rest = fuzz::text_of(data, size);
+  while (rest.size() > 2) {
+    const auto client = static_cast<unsigned char>(rest[0]) % kClients;
+    const std::size_t length = std::min<std::size_t>(static_cast<unsigned char>(rest[1]), rest.size() - 2);
+    server.receive(client, rest.substr(2, length));
+    rest.remove_prefix(2 + length);
+  }
+  return 0;
+}
