@@ -168,24 +168,26 @@ std::string host_name() {
   return name.data();
 }
 
-bool is_this_machine(const std::string& host) {
-  if (host == "localhost" || host == host_name()) return true;
-
+std::vector<std::string> own_addresses_of(const std::string& host) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   if (is_address(host)) hints.ai_flags = AI_NUMERICHOST;
   addrinfo* found = nullptr;
-  if (::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return false;
+  if (::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return {};
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> resolved(found, &::freeaddrinfo);
   const Interfaces list = interfaces();
+  std::vector<std::string> addresses;
   for (const addrinfo* candidate = resolved.get(); candidate; candidate = candidate->ai_next) {
     if (candidate->ai_family != AF_INET && candidate->ai_family != AF_INET6) continue;
-    if (is_loopback(candidate->ai_addr)) return true;
-    bool own = false;
+    bool own = is_loopback(candidate->ai_addr);
     for_each_address(list, [&](const sockaddr* address) { own = own || same_address(candidate->ai_addr, address); });
-    if (own) return true;
+    if (own) addresses.push_back(address_text(candidate->ai_addr, candidate->ai_addrlen));
   }
-  return false;
+  return addresses;
+}
+
+bool is_this_machine(const std::string& host) {
+  return host == "localhost" || host == host_name() || !own_addresses_of(host).empty();
 }
 
 }  // namespace mdl

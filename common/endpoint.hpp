@@ -40,6 +40,10 @@ std::vector<std::string> local_addresses();
 /// This machine's name, as `hostname` prints it.
 std::string host_name();
 
+/// The addresses that `host` resolves to and that this machine's interfaces have, in the resolver's order; loopback
+/// addresses among them. Asks the resolver, as is_this_machine does.
+std::vector<std::string> own_addresses_of(const std::string& host);
+
 /// Whether `host` is this machine: "localhost", its name, a loopback address, an address of one of its interfaces, or a
 /// name that resolves to one. Asks the resolver, so it can take seconds where DNS does not answer.
 bool is_this_machine(const std::string& host);

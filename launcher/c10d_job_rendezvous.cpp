@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "common/endpoint.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/background_task.hpp"
@@ -175,7 +176,10 @@ class C10dJobRendezvous : public JobRendezvous {
   void open_worker_store() {
     const std::uint16_t port = workers_ ? workers_->port() : 0;
     workers_.reset();
-    workers_.emplace(io_, ListenAddress::any(), port);
+    const std::string& addr = rendezvous_->self().addr;  // by which the workers of all nodes come
+    workers_.emplace(
+        io_, job_.listen_everywhere ? ListenAddress::any() : ListenAddress::reached_at(addr, own_addresses_of(addr)),
+        port);
     workers_->start();
   }
 

@@ -22,7 +22,8 @@ std::optional<WorkerError> read_error_file(const std::filesystem::path& path);
 /// The same from the file's text.
 std::optional<WorkerError> parse_error(const std::string& json);
 
-/// The text of an error file with "errorCode" set to `exit_code` where torch puts it; nullopt when it is no JSON object.
+/// The text of an error file with "errorCode" set to `exit_code` where torch puts it; nullopt when it is no JSON
+/// object.
 std::optional<std::string> with_exit_code(const std::string& json, int exit_code);
 
 /// For a launcher that runs under another: copies a worker's error file to the launcher's own, with the worker's exit

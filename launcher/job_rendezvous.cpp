@@ -9,10 +9,6 @@
 namespace mdl::launcher {
 namespace {
 
-ListenAddress listen_address(const StorePlan& plan) {
-  return plan.loopback_only ? ListenAddress::loopback() : ListenAddress::any();
-}
-
 /// One node: nobody to agree with, only a store for the workers.
 class LocalRendezvous : public JobRendezvous {
  public:

@@ -130,7 +130,7 @@ class StaticRendezvous : public JobRendezvous {
 
   asio::awaitable<void> connect() {
     if (plan_.node_rank == 0) {
-      server_.emplace(io_, plan_.loopback_only ? ListenAddress::loopback() : ListenAddress::any(), plan_.port);
+      server_.emplace(io_, listen_address(plan_), plan_.port);
       server_->start();
     }
     const Endpoint master = address();

@@ -51,6 +51,7 @@ Settings parse_settings(const std::string& text) {
                                                  "keep_alive_interval",
                                                  "keep_alive_max_attempt",
                                                  "last_call_timeout",
+                                                 "listen",
                                                  "rank",
                                                  "read_timeout",
                                                  "store_type",
@@ -143,6 +144,14 @@ std::optional<bool> truth(const Settings& settings, const std::string& key) {
   throw UsageError(str_cat("--rdzv-conf ", key, " must be 1 or 0, but is \"", given->second, "\""));
 }
 
+/// --rdzv-conf listen: on the interfaces that the endpoint names, or on all. Ours alone; torchrun listens on all.
+bool listens_everywhere(const Settings& settings) {
+  const auto given = settings.find("listen");
+  if (given == settings.end() || given->second == "endpoint") return false;
+  if (given->second == "any") return true;
+  throw UsageError(str_cat("--rdzv-conf listen must be endpoint or any, but is \"", given->second, "\""));
+}
+
 StorePlan plan_c10d_store(const LaunchOptions& options, const Settings& settings) {
   if (const auto type = settings.find("store_type"); type != settings.end() && in_lower_case(type->second) != "tcp") {
     throw UsageError(str_cat("--rdzv-conf store_type=", type->second, " is not supported"), "Leave it out: it is tcp.");
@@ -152,6 +161,7 @@ StorePlan plan_c10d_store(const LaunchOptions& options, const Settings& settings
   job.endpoint = parse_endpoint(options.rdzv_endpoint.empty() ? "localhost" : options.rdzv_endpoint, kC10dPort);
   job.local_addr = options.local_addr;
   job.is_host = truth(settings, "is_host");
+  job.listen_everywhere = listens_everywhere(settings);
   job.read_timeout = std::chrono::seconds(whole_seconds(settings, "read_timeout", 60));
   RendezvousSettings& rules = job.settings;
   rules.min_nodes = options.nnodes.min;
@@ -184,6 +194,7 @@ StorePlan plan_place(const LaunchOptions& options, const std::string& fresh_id) 
     if (!several && options.rdzv_endpoint.empty() && !options.master_port) return local;
     StorePlan plan = plan_static_store(options);
     plan.timeout = static_timeout(settings);
+    plan.listen_everywhere = listens_everywhere(settings);
     plan.nodes = options.nnodes.max;
     plan.node_rank = options.node_rank;
     if (options.node_rank >= plan.nodes) {
@@ -217,6 +228,12 @@ StorePlan plan_store(const LaunchOptions& options, const std::string& fresh_id) 
   plan.exit_barrier_timeout =
       std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(options.exit_barrier_timeout));
   return plan;
+}
+
+ListenAddress listen_address(const StorePlan& plan) {
+  if (plan.loopback_only) return ListenAddress::loopback();
+  if (plan.listen_everywhere) return ListenAddress::any();
+  return ListenAddress::reached_at(plan.master_addr, own_addresses_of(plan.master_addr));
 }
 
 std::string make_uuid() {

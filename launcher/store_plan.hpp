@@ -7,13 +7,15 @@
 
 #include "launcher/options.hpp"
 #include "rendezvous/c10d_rendezvous.hpp"
+#include "rendezvous/listen_address.hpp"
 
 namespace mdl::launcher {
 
 /// Where the store that the workers meet at listens, and how they are told.
 struct StorePlan {
   bool loopback_only = true;
-  std::uint16_t port = 0;  ///< 0: any free one
+  bool listen_everywhere = false;  ///< every interface, rather than those that master_addr names
+  std::uint16_t port = 0;          ///< 0: any free one
   std::string master_addr = "localhost";
   std::string run_id;
   int nodes = 1;  ///< above 1: a static rendezvous at master_addr:port, which node 0 hosts
@@ -30,6 +32,9 @@ struct StorePlan {
 /// Throws UsageError for an unknown backend, an endpoint without a port, a
 /// node rank that is not below the number of nodes, and --rdzv-conf that is not KEY=VALUE,….
 StorePlan plan_store(const LaunchOptions& options, const std::string& fresh_id);
+
+/// Where the store of a plan that is not c10d's listens. Asks the resolver for the master's name.
+ListenAddress listen_address(const StorePlan& plan);
 
 /// A random identifier in the form of a UUID (version 4).
 std::string make_uuid();

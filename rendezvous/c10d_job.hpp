@@ -22,6 +22,7 @@ struct C10dJob {
   std::optional<bool> is_host{};                   ///< of --rdzv-conf; else whether `endpoint` is this machine
   std::chrono::milliseconds read_timeout{60'000};  ///< of --rdzv-conf: to reach the store, and for its answers
   RendezvousSettings::Duration cas_backoff{0};     ///< cas_backoff_max_seconds: the longest rest after a lost contest
+  bool listen_everywhere = false;                  ///< the store is open to every interface, not only the endpoint's
   std::int64_t local_id = 0;                       ///< tells several agents of one process apart
 };
 

@@ -32,10 +32,15 @@ std::string node_addr(const C10dJob& job, bool hosts, const TcpStoreClient& stor
   return hosts ? job.endpoint.host : store.local_address();
 }
 
+ListenAddress listen_address(const C10dJob& job) {
+  if (job.listen_everywhere) return ListenAddress::any();
+  return ListenAddress::reached_at(job.endpoint.host, own_addresses_of(job.endpoint.host));
+}
+
 /// The store of a rendezvous and, in it, the host's side of the latter.
 struct HostedStore {
   HostedStore(asio::io_context& io, const C10dJob& job)
-      : server(io, ListenAddress::any(), job.endpoint.port), host(io, server, job.run_id) {
+      : server(io, listen_address(job), job.endpoint.port), host(io, server, job.run_id) {
     server.start();
   }
   TcpStoreServer server;

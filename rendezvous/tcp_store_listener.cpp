@@ -17,8 +17,8 @@ using boost::system::error_code;
 // The kernel lowers this to its net.core.somaxconn. Thousands of ranks connect within milliseconds of each other.
 constexpr int kBacklog = 65'535;
 
-// How often to look for a port that is free on both loopback addresses: any port is the choice of the kernel for the
-// first address, and somebody may have it on the second.
+// How often to look for a port that is free on all addresses: any port is the choice of the kernel for the first
+// address, and somebody may have it on the next.
 constexpr int kPortAttempts = 16;
 
 std::optional<tcp::acceptor> try_listen(asio::io_context& io, const tcp::endpoint& endpoint, error_code& error) {
@@ -70,16 +70,26 @@ std::vector<tcp::acceptor> listen_on_any(asio::io_context& io, std::uint16_t por
   return acceptors;
 }
 
-std::vector<tcp::acceptor> listen_on_loopback(asio::io_context& io, std::uint16_t port) {
+/// On the first address, and on the others as far as the machine has them, all on one port.
+std::vector<tcp::acceptor> listen_on_each(asio::io_context& io, const std::vector<asio::ip::address>& addresses,
+                                          std::uint16_t port) {
   for (int attempt = 1;; ++attempt) {
     std::vector<tcp::acceptor> acceptors;
-    acceptors.push_back(listen_or_fail(io, {asio::ip::address_v4::loopback(), port}));
-    const tcp::endpoint v6(asio::ip::address_v6::loopback(), acceptors.front().local_endpoint().port());
-    error_code error;
-    std::optional<tcp::acceptor> second = try_listen(io, v6, error);
-    if (second) acceptors.push_back(std::move(*second));
-    if (second || family_missing(error)) return acceptors;
-    if (port != 0 || attempt == kPortAttempts) fail(v6, error);
+    acceptors.push_back(listen_or_fail(io, {addresses.front(), port}));
+    const std::uint16_t chosen = acceptors.front().local_endpoint().port();
+    bool taken = false;
+    for (std::size_t i = 1; i < addresses.size() && !taken; ++i) {
+      const tcp::endpoint next(addresses[i], chosen);
+      error_code error;
+      std::optional<tcp::acceptor> acceptor = try_listen(io, next, error);
+      if (acceptor) {
+        acceptors.push_back(std::move(*acceptor));
+      } else if (!family_missing(error)) {
+        if (port != 0 || attempt == kPortAttempts) fail(next, error);
+        taken = true;
+      }
+    }
+    if (!taken) return acceptors;
   }
 }
 
@@ -88,15 +98,13 @@ std::vector<tcp::acceptor> listen_on_loopback(asio::io_context& io, std::uint16_
 std::vector<tcp::acceptor> listen_at(asio::io_context& io, const ListenAddress& address, std::uint16_t port) {
   switch (address.kind()) {
     case ListenAddress::Kind::loopback:
-      return listen_on_loopback(io, port);
+      return listen_on_each(io, {asio::ip::address_v4::loopback(), asio::ip::address_v6::loopback()}, port);
     case ListenAddress::Kind::any:
       return listen_on_any(io, port);
-    case ListenAddress::Kind::one:
+    case ListenAddress::Kind::some:
       break;
   }
-  std::vector<tcp::acceptor> acceptors;
-  acceptors.push_back(listen_or_fail(io, {address.address(), port}));
-  return acceptors;
+  return listen_on_each(io, address.addresses(), port);
 }
 
 }  // namespace mdl

@@ -10,29 +10,9 @@
 #include <vector>
 
 #include "rendezvous/asio.hpp"
+#include "rendezvous/listen_address.hpp"
 
 namespace mdl {
-
-/// Where a server listens.
-class ListenAddress {
- public:
-  /// 127.0.0.1 and, where the machine has it, ::1, on one port: "localhost" reaches it whatever that name resolves to.
-  static ListenAddress loopback() { return ListenAddress(Kind::loopback, {}); }
-  /// Every interface: [::] with IPv4 included; 0.0.0.0 on a machine without IPv6.
-  static ListenAddress any() { return ListenAddress(Kind::any, {}); }
-  /// One address of this machine.
-  static ListenAddress on(asio::ip::address address) { return ListenAddress(Kind::one, std::move(address)); }
-
-  enum class Kind { loopback, any, one };
-  Kind kind() const { return kind_; }
-  /// Of Kind::one.
-  const asio::ip::address& address() const { return address_; }
-
- private:
-  ListenAddress(Kind kind, asio::ip::address address) : kind_(kind), address_(std::move(address)) {}
-  Kind kind_;
-  asio::ip::address address_;
-};
 
 /// When the server gives up on a client. Nothing else in a client's behaviour is timed: a client may wait for ever.
 struct TcpStoreServerOptions {

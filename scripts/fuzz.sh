@@ -59,9 +59,11 @@ printf '\n%-20s %12s %10s %9s %8s %s\n' target inputs inputs/s "peak MB" seconds
 for name in "${targets[@]}"; do
   corpus=build/fuzz/corpus/$name found=build/fuzz/found/$name log=build/fuzz/$name.log
   mkdir -p "$corpus" "$found"
-  result=clean
-  "build/fuzz/bin/${name}_fuzz" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=256 -print_final_stats=1 \
-    -artifact_prefix="$found/" "$corpus" "tests/fuzz/corpus/$name" >"$log" 2>&1 || { result="HARM, see $log and $found/"; harm=1; }
+  result=clean leaks=1
+  # libsndfile 1.2.0 loses a few KiB for every damaged Ogg header (vorbis_info_init).
+  [ "$name" != audio ] || leaks=0
+  ASAN_OPTIONS=detect_leaks=$leaks "build/fuzz/bin/${name}_fuzz" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=256 -print_final_stats=1 \
+    -artifact_prefix="$found/" -detect_leaks=$leaks "$corpus" "tests/fuzz/corpus/$name" >"$log" 2>&1 || { result="HARM, see $log and $found/"; harm=1; }
   figure() { sed -n "s/^stat::$1: *//p" "$log"; }
   printf '%-20s %12s %10s %9s %8s %s\n' "$name" "$(figure number_of_executed_units)" "$(figure average_exec_per_sec)" "$(figure peak_rss_mb)" \
     "$seconds" "$result"

@@ -109,7 +109,7 @@ void take(LaunchOptions& options, const std::string& name, const std::string& va
 [[noreturn]] void refuse_unknown(const std::string& word) {
   std::string name =
       word.substr(word.find_first_not_of('-') == std::string::npos ? word.size() : word.find_first_not_of('-'));
-  name = name.substr(0, name.find('='));
+  name.resize(std::min(name.find('='), name.size()));
   std::replace(name.begin(), name.end(), '-', '_');
   std::string nearest = nearest_name(name, option_names());
   throw UsageError(

@@ -90,7 +90,12 @@ std::vector<float> read_mono(SNDFILE* file, const AudioInfo& info, const std::st
 std::vector<float> load(SNDFILE* file, const SF_INFO& header, const std::string& name, int sample_rate) {
   const AudioInfo info = checked(file, header, name);
   std::vector<float> mono = read_mono(file, info, name);
-  return info.sample_rate == sample_rate ? mono : resample(mono, info.sample_rate, sample_rate);
+  if (info.sample_rate == sample_rate) return mono;
+  std::vector<float> resampled = resample(mono, info.sample_rate, sample_rate);
+  // Floats of 1e38 are numbers, but their sums are none.
+  if (!std::all_of(resampled.begin(), resampled.end(), [](float sample) { return std::isfinite(sample); }))
+    throw Error(str_cat("the sound file ", name, " holds samples too large for a sound"), kAdvice);
+  return resampled;
 }
 
 }  // namespace

@@ -31,7 +31,10 @@ const nlohmann::json& JsonFields::require(const std::string& key) const {
 void JsonFields::reject(const std::string& key, const std::string& why) const {
   const auto* value = find(key);
   std::string shown = value ? value->dump() : "missing";
-  if (shown.size() > 80) shown = shown.substr(0, 80) + "…";
+  if (shown.size() > 80) {
+    shown.resize(80);
+    shown += "…";
+  }
   throw UsageError(str_cat(file_, ": \"", full(key), "\" is ", shown, ": ", why));
 }
 
