@@ -357,6 +357,10 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& args, const
                      "Name a Python script, or a program after --no-python. mdl-launch --help shows how.");
   }
   parsed.options.program = args[split.program_index];
+  if (parsed.options.program.empty()) {
+    throw UsageError("the program to run is an empty word",
+                     "Was it meant to be the value of a shell variable? That one is not set.");
+  }
   parsed.options.program_args.assign(args.begin() + static_cast<std::ptrdiff_t>(split.program_index) + 1, args.end());
   if (parsed.options.module && parsed.options.no_python && !parsed.options.run_path) {
     throw UsageError("--module and --no-python exclude each other",

@@ -47,10 +47,10 @@ Outcome launch(const Arguments& arguments, const MachineFacts& facts) {
   auto config = find_config(options, facts.environment);
   LaunchPlan plan = resolve_plan(options, config ? &*config : nullptr, facts);
   if (options.dry_run) {
-    std::cout << plan.to_json().dump(2) << "\n";
+    std::cout << plan.to_json().dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
     return {};
   }
-  if (options.program.empty())
+  if (options.program.empty() || options.program.front().empty())
     throw UsageError("no program to start is named", "Usage: mdl-launch launch [options] PROGRAM [arguments]");
   for (const std::string& warning : plan.warnings) log::warning(warning);
   if (!plan.problems.empty()) throw UsageError(plan.problems.front());

@@ -45,7 +45,8 @@ int doctor_command(const std::vector<std::string>& arguments, const MachineFacts
   auto nodes = exchange_facts(job, observe_node(job, facts), options.wait);
   auto findings = examine(job, nodes);
   if (options.json) {
-    std::cout << report_json(job, findings, nodes).dump(2) << "\n";
+    std::cout << report_json(job, findings, nodes).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
+              << "\n";
   } else {
     print_table(std::cout, findings, nodes.size(), terminal);
   }

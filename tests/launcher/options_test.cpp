@@ -107,6 +107,7 @@ TEST_CASE("wrong values say which option and what was expected") {
   CHECK_THAT(error_of({"--standalone=yes", "x"}), Contains("takes no value"));
   CHECK_THAT(error_of({"--nproc-per-node"}), Contains("needs a value"));
   CHECK_THAT(error_of({"--standalone"}), Contains("no program to run"));
+  CHECK_THAT(error_of({"--standalone", "", "x"}), Contains("empty word"));
   CHECK_THAT(error_of({"-m", "--no-python", "x"}), Contains("exclude each other"));
 }
 

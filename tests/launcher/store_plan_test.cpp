@@ -76,3 +76,20 @@ TEST_CASE("the exit barrier's timeout is torchrun's, or TORCH_ELASTIC_EXIT_BARRI
   CHECK(timeout_of("1.5") == std::chrono::milliseconds(1500));
   for (const char* wrong : {"-1", "soon", "", "nan"}) CHECK_THROWS_AS(timeout_of(wrong), mdl::UsageError);
 }
+
+TEST_CASE("the stores are open to the endpoint's interfaces unless listen says any") {
+  const auto plan = [](std::string conf, std::string backend) {
+    LaunchOptions options;
+    options.nnodes = {2, 2};
+    options.rdzv_backend = std::move(backend);
+    options.rdzv_endpoint = "node1:29400";
+    options.rdzv_conf = std::move(conf);
+    return plan_store(options, "fresh");
+  };
+  CHECK_FALSE(plan("", "c10d").c10d->listen_everywhere);
+  CHECK_FALSE(plan("listen=endpoint", "c10d").c10d->listen_everywhere);
+  CHECK(plan("listen=any", "c10d").c10d->listen_everywhere);
+  CHECK(plan("listen=any", "static").listen_everywhere);
+  CHECK_FALSE(plan("", "static").listen_everywhere);
+  CHECK_THROWS_WITH(plan("listen=all", "c10d"), Catch::Contains("endpoint or any"));
+}
