@@ -201,10 +201,12 @@ def test_sampled_answers_are_reproducible_and_do_not_depend_on_the_batch(checkpo
     assert sum(a != b for a, b in zip(one, other)) > 15
 
 
-def test_two_ranks_under_mdl_launch_share_the_rows(checkpoint, prompts, bin_dir, tmp_path):
+@pytest.mark.parametrize("launcher", ["mdl-launch", "torchrun"])
+def test_two_ranks_under_a_launcher_share_the_rows(launcher, checkpoint, prompts, bin_dir, venv_bin, tmp_path):
+    launcher = bin_dir / launcher if launcher == "mdl-launch" else venv_bin / launcher
     options = [prompts, "--model-name", checkpoint(), "--max-new-tokens", 4, "--batch-size", 4]
     infer(bin_dir, *options, "--output", tmp_path / "alone.csv")
-    printed = run([bin_dir / "mdl-launch", "--standalone", "--nproc-per-node", 2, "--no-python", bin_dir / "mdl-toolkit", "inference", *options,
+    printed = run([launcher, "--standalone", "--nproc-per-node", 2, "--no-python", bin_dir / "mdl-toolkit", "inference", *options,
                    "--output", tmp_path / "two.csv"])
     assert "50 rows answered" in printed and "by 2 processes" in printed
     assert (tmp_path / "two.csv").read_bytes() == (tmp_path / "alone.csv").read_bytes()
