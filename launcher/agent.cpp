@@ -12,6 +12,7 @@
 #include "common/error.hpp"
 #include "common/log.hpp"
 #include "launcher/background_task.hpp"
+#include "launcher/event_recorder.hpp"
 #include "launcher/failure_report.hpp"
 #include "launcher/job_rendezvous.hpp"
 #include "launcher/notifier.hpp"
@@ -44,6 +45,7 @@ class Agent {
         rendezvous_(make_rendezvous(io_, plan.store, changed_)),
         output_(io_),
         folder_(plan.logs.log_dir, plan.store.run_id),
+        events_(plan),
         restarts_left_(plan.max_restarts),
         oom_kills_before_(oom_kills()) {
     adopt_orphans();
@@ -101,6 +103,7 @@ class Agent {
   asio::awaitable<void> work_in_rounds() {
     co_await begin_round();
     while (group_) {
+      events_.look_at(group_->workers(), round_, restart_count());
       if (ended_by_others()) {
         co_await fail();
         co_return;
@@ -191,8 +194,10 @@ class Agent {
   asio::awaitable<void> agree_on_round() {
     const LocalGroup group{plan_.role, plan_.local_world_size};
     in_round_ = false;
+    const auto began = Notifier::Clock::now();
     round_ = co_await rendezvous_->next_round(group);
     in_round_ = true;
+    events_.round_begins(round_, restart_count(), Notifier::Clock::now() - began);
   }
 
   asio::awaitable<void> wait_for_the_others() { return rendezvous_->wait_for_the_others(); }
@@ -221,6 +226,7 @@ class Agent {
   asio::awaitable<void> succeed() {
     co_await output_.finish();
     group_->let_go();
+    events_.job_ends(describe_workers(), round_, restart_count());
     co_await unless_signalled(&Agent::wait_for_the_others);
     if (signal_) co_return;
     if (rendezvous_->root_cause()) {
@@ -319,6 +325,7 @@ class Agent {
 
   void report_failure(bool failed_here) {
     const FailureReport report = describe_failure();
+    events_.job_ends(report.workers, round_, restart_count());
     if (!failed_here && !rendezvous_->root_cause()) {
       log::error("the job has ended on another node, which has not said why here; see its output");
       return;
@@ -350,6 +357,7 @@ class Agent {
       if (!error) output_.give_up();
     });
     co_await output_.finish();
+    events_.agent_fails(round_, restart_count());
     log::warning("ended by ", name);
   }
 
@@ -385,6 +393,7 @@ class Agent {
   std::string own_failure_;
   OutputMux output_;
   RunFolder folder_;
+  EventRecorder events_;
   std::unique_ptr<WorkerGroup> group_;
   std::optional<std::size_t>
       first_failed_;  ///< local rank of the worker that failed first here, once the job has failed

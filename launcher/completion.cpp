@@ -10,7 +10,8 @@ namespace {
 
 std::string option_words(const po::options_description& options, const char* dashes) {
   std::string words;
-  for (const auto& option : options.options()) words += str_cat(words.empty() ? "" : " ", dashes, option->long_name());
+  for (const OptionEntry& option : option_entries(options))
+    words += str_cat(words.empty() ? "" : " ", dashes, option.name);
   return words;
 }
 
@@ -46,9 +47,9 @@ std::string bash_script(const po::options_description& options) {
 
 std::string zsh_script(const po::options_description& options) {
   std::string text = "#compdef mdl-launch\n_arguments \\\n";
-  for (const auto& option : options.options()) {
-    text += str_cat("  '--", option->long_name(), "[", quoted_description(option->description()), "]",
-                    is_flag(*option) ? "" : ":value:_files", "' \\\n");
+  for (const OptionEntry& option : option_entries(options)) {
+    text += str_cat("  '--", option.name, "[", quoted_description(option.help), "]", option.flag ? "" : ":value:_files",
+                    "' \\\n");
   }
   return text + "  '*::program:_normal'\n";
 }

@@ -14,6 +14,27 @@
 namespace mdl::launcher {
 namespace {
 
+/// How python runs the script of --run-path: as torchrun's workers do, by runpy, and what the script raises goes to the
+/// error file in the form of torch's @record, also where the script itself does not use that. (A script that was
+/// started directly has its folder in sys.path; one that torchrun runs by runpy does not, but nothing is lost by having
+/// it.)
+constexpr const char* kRunPath = R"(
+import json, os, runpy, sys, time, traceback
+sys.argv.pop(0)
+if sys.path[:1] == [""]:
+    sys.path.pop(0)
+sys.path.insert(0, os.path.dirname(os.path.abspath(sys.argv[0])))
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+except Exception as error:
+    path = os.environ.get("TORCHELASTIC_ERROR_FILE")
+    if path and not os.path.exists(path):
+        with open(path, "w") as file:
+            extra = {"py_callstack": traceback.format_exc(), "timestamp": str(int(time.time()))}
+            json.dump({"message": {"message": type(error).__name__ + ": " + str(error), "extraInfo": extra}}, file)
+    raise
+)";
+
 bool is_regular_file(const std::string& path) {
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
@@ -87,10 +108,12 @@ LaunchCommand make_launch_command(const LaunchOptions& options, const Environmen
   if (options.no_python && !options.run_path) {
     command.executable = find_program(options.program, environment, "Check the name after --no-python.");
     command.argv = {options.program};
+    command.entry_point = options.program;
   } else {
     std::string python;
     command.executable = find_python(environment, python);
     command.argv = {python, "-u"};
+    command.entry_point = options.run_path ? "run_script_path" : python;
     if (options.module && !options.run_path) {
       command.argv.push_back("-m");
     } else if (std::error_code error; !std::filesystem::exists(options.program, error)) {
@@ -98,6 +121,7 @@ LaunchCommand make_launch_command(const LaunchOptions& options, const Environmen
                   "Check its path. For a program that is not Python, use --no-python; for a module, --module.",
                   kExitNotFound);
     }
+    if (options.run_path) command.argv.insert(command.argv.end(), {"-c", kRunPath});
     command.argv.push_back(options.program);
   }
   command.argv.insert(command.argv.end(), options.program_args.begin(), options.program_args.end());

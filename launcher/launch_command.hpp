@@ -15,6 +15,7 @@ struct LaunchCommand {
   std::string executable;         ///< path for execve
   std::vector<std::string> argv;  ///< argv[0] as the user wrote it; "${local_rank}" is still in it
   std::string display_name;       ///< what reports call the job: the script, module or program
+  std::string entry_point;        ///< what torchrun's events call it: the program that runs, python for a script
 };
 
 /// The command of `options` as torchrun has it: `python -u [-m] PROGRAM args`, or with --no-python PROGRAM itself.

@@ -19,6 +19,9 @@ struct LaunchPlan {
   std::string signals_to_handle = "SIGTERM,SIGINT,SIGHUP,SIGQUIT";
   int shutdown_timeout = 30;  ///< seconds
   bool virtual_local_rank = false;
+  bool logs_events = false;             ///< --event-log-handler console
+  std::string rdzv_backend = "static";  ///< as events name it
+  std::vector<std::vector<int>> cpus;   ///< by local rank: where it may run (--numa-binding); empty: anywhere
   LogOptions logs;
   std::vector<std::string> environment;  ///< the launcher's own, as NAME=VALUE
 };

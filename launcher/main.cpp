@@ -39,6 +39,8 @@ int launch(const mdl::launcher::LaunchOptions& options) {
   plan.signals_to_handle = options.signals_to_handle;
   plan.shutdown_timeout = options.shutdown_timeout;
   plan.virtual_local_rank = options.virtual_local_rank;
+  plan.logs_events = options.logs_events;
+  plan.rdzv_backend = plan.store.port == 0 ? "c10d" : options.rdzv_backend;
   plan.logs = options.logs;
   for (char** entry = ::environ; *entry; ++entry) plan.environment.emplace_back(*entry);
   return run_agent(plan);

@@ -37,6 +37,9 @@ const std::vector<Group>& groups() {
             "Signals that are passed on to the workers and end the job (default SIGTERM,SIGINT,SIGHUP,SIGQUIT)."},
            {"shutdown-timeout", "SECONDS",
             "Time for workers to end before they are killed (default 30, or TORCH_ELASTIC_SHUTDOWN_TIMEOUT)."},
+           {"numa-binding", "node|socket|exclusive|core-complex",
+            "Run each worker on CPUs near its GPU: those of the GPU's NUMA node, of its socket, a share of the node's "
+            "cores for each GPU, or the cores of one shared cache."},
            {"virtual-local-rank", nullptr,
             "Give every worker LOCAL_RANK 0 and CUDA_VISIBLE_DEVICES with its own GPU only."},
        }},
@@ -45,7 +48,7 @@ const std::vector<Group>& groups() {
            {"module,m", nullptr, "PROGRAM is a Python module: run python -m PROGRAM."},
            {"no-python", nullptr, "PROGRAM is a program of its own: run it without python."},
            {"run-path", nullptr,
-            "PROGRAM is a Python script, also with --no-python. (torchrun runs it in its own interpreter.)"},
+            "PROGRAM is a Python script, also with --no-python; what it raises is recorded in its error file."},
        }},
       {"How workers find each other",
        {
@@ -83,7 +86,9 @@ const std::vector<Group>& groups() {
        {
            {"start-method", "spawn|fork|forkserver",
             "Checked and without effect: how Python starts functions; here workers are programs."},
-           {"event-log-handler", "null", "Only null: other handlers are registered in Python."},
+           {"event-log-handler", "null|console",
+            "console prints what happens to the workers on stderr, each event as a line of JSON (default null)."},
+           {"logs-specs", "NAME", "Refused: it names a class that Python would have to load. See --log-dir and --tee."},
            {"print-completion", "bash|zsh|tcsh", "Print a completion script for the shell and exit."},
            {"help,h", nullptr, "Print this text and exit."},
            {"version", nullptr, "Print the version and exit."},
@@ -129,16 +134,12 @@ po::options_description describe_options() {
   return all;
 }
 
-bool is_flag(const po::option_description& option) {
-  return option.semantic()->max_tokens() == 0;
-}
-
-const std::vector<FutureOption>& future_options() {
-  static const std::vector<FutureOption> options = {
-      {"logs-specs", "", false},
-      {"numa-binding", "", false},
-  };
-  return options;
+std::vector<OptionEntry> option_entries(const po::options_description& description) {
+  std::vector<OptionEntry> entries;
+  for (const auto& option : description.options()) {
+    entries.push_back({option->long_name(), option->description(), option->semantic()->max_tokens() == 0});
+  }
+  return entries;
 }
 
 std::optional<std::string> nearest_name(const std::string& name, const std::vector<std::string>& known) {

@@ -18,30 +18,17 @@ namespace {
 
 constexpr const char* kSeeHelp = "mdl-launch --help lists the options.";
 
-/// An option as written: its full name, where its value starts, and whether it takes one.
-struct Recognised {
-  std::string name;
-  bool flag = false;
-};
-
-std::vector<Recognised> known_options(const po::options_description& description) {
-  std::vector<Recognised> known;
-  for (const auto& option : description.options()) known.push_back({option->long_name(), is_flag(*option)});
-  for (const FutureOption& option : future_options()) known.push_back({option.name, option.flag});
-  return known;
-}
-
 /// `name` without its dashes, exactly or as the unique beginning of a known name.
-Recognised recognise(std::string name, const std::vector<Recognised>& known) {
+OptionEntry recognise(std::string name, const std::vector<OptionEntry>& known) {
   std::replace(name.begin(), name.end(), '_', '-');
-  std::vector<Recognised> matches;
-  for (const Recognised& option : known) {
+  std::vector<OptionEntry> matches;
+  for (const OptionEntry& option : known) {
     if (option.name == name) return option;
     if (!name.empty() && option.name.compare(0, name.size(), name) == 0) matches.push_back(option);
   }
   if (matches.size() == 1) return matches.front();
   std::vector<std::string> names;
-  for (const Recognised& option : matches.empty() ? known : matches) names.push_back(option.name);
+  for (const OptionEntry& option : matches.empty() ? known : matches) names.push_back(option.name);
   if (!matches.empty()) {
     std::string list;
     for (const std::string& match : names) list += str_cat(list.empty() ? "--" : ", --", match);
@@ -52,11 +39,8 @@ Recognised recognise(std::string name, const std::vector<Recognised>& known) {
                    nearest ? str_cat("Did you mean --", *nearest, "? ", kSeeHelp) : kSeeHelp);
 }
 
-Recognised recognise_short(char letter, const po::options_description& description,
-                           const std::vector<Recognised>& known) {
-  for (const FutureOption& option : future_options()) {
-    if (*option.short_name == letter) return {option.name, option.flag};
-  }
+OptionEntry recognise_short(char letter, const po::options_description& description,
+                            const std::vector<OptionEntry>& known) {
   if (const auto* option = description.find_nothrow(str_cat("-", letter), false)) {
     return recognise(option->long_name(), known);
   }
@@ -70,7 +54,7 @@ struct SplitArgs {
 };
 
 SplitArgs split_at_program(const std::vector<std::string>& args, const po::options_description& description) {
-  const std::vector<Recognised> known = known_options(description);
+  const std::vector<OptionEntry> known = option_entries(description);
   SplitArgs split;
   std::size_t& i = split.program_index;
   while (i < args.size()) {
@@ -81,7 +65,7 @@ SplitArgs split_at_program(const std::vector<std::string>& args, const po::optio
     }
     if (word.size() < 2 || word[0] != '-') break;
 
-    Recognised option;
+    OptionEntry option;
     std::optional<std::string> value;
     if (word[1] == '-') {
       const std::size_t equals = word.find('=');
@@ -108,18 +92,6 @@ SplitArgs split_at_program(const std::vector<std::string>& args, const po::optio
     split.options.emplace_back(option.name, std::vector<std::string>{*value});
   }
   return split;
-}
-
-void refuse_future_options(const std::vector<po::option>& given) {
-  for (const po::option& option : given) {
-    for (const FutureOption& future : future_options()) {
-      if (option.string_key == future.name) {
-        throw UsageError(
-            str_cat("option --", future.name, " of torchrun is not yet supported by this version of mdl-launch"),
-            "Leave it out, or use torchrun for this job.");
-      }
-    }
-  }
 }
 
 int to_int(const std::string& name, const std::string& value, int least) {
@@ -182,13 +154,14 @@ std::string variable_name(std::string option) {
 /// PET_* variables as parsed options. Those of options that torchrun reads from the command line only are left out.
 po::parsed_options parse_environment(const po::options_description& description, const Environment& environment) {
   po::parsed_options parsed(&description);
-  for (const auto& option : description.options()) {
-    const std::string& name = option->long_name();
-    if (name == "help" || name == "version" || name == "print-completion") continue;
+  const std::set<std::string> without = {"help", "version", "print-completion", "logs-specs", "numa-binding"};
+  for (const OptionEntry& option : option_entries(description)) {
+    const std::string& name = option.name;
+    if (without.contains(name)) continue;
     const std::string variable = variable_name(name);
     auto value = environment(variable);
     if (!value) continue;
-    if (is_flag(*option)) {
+    if (option.flag) {
       int number = 0;
       const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), number);
       if (error != std::errc() || end != value->data() + value->size()) {
@@ -197,15 +170,6 @@ po::parsed_options parse_environment(const po::options_description& description,
       value->assign(1, number != 0 ? '1' : '0');
     }
     parsed.options.emplace_back(name, std::vector<std::string>{*value});
-  }
-  for (const FutureOption& option : future_options()) {
-    const std::string variable = variable_name(option.name);
-    const auto value = environment(variable);
-    if (value && !value->empty() && *value != "0") {
-      throw UsageError(str_cat("the environment variable ", variable, " is set, but --", option.name,
-                               " is not yet supported by this version of mdl-launch"),
-                       "Unset it, or use torchrun for this job.");
-    }
   }
   return parsed;
 }
@@ -304,7 +268,20 @@ void fill(LaunchOptions& options, const Values& values, const Environment& envir
     options.monitor_interval = to_seconds("--monitor-interval", values.at("monitor-interval"));
   if (values.count("start-method"))
     check_choice("start-method", values.at("start-method"), {"spawn", "fork", "forkserver"});
-  if (values.count("event-log-handler")) check_choice("event-log-handler", values.at("event-log-handler"), {"null"});
+  if (values.count("event-log-handler")) {
+    check_choice("event-log-handler", values.at("event-log-handler"), {"null", "console"});
+    options.logs_events = values.at("event-log-handler") == "console";
+  }
+  if (values.count("logs-specs")) {
+    throw UsageError(
+        str_cat("--logs-specs ", values.at("logs-specs"),
+                ": it names an entry point of a Python package, and mdl-launch has no Python to load it with"),
+        "--log-dir, --redirects, --tee and --local-ranks-filter say where output goes.");
+  }
+  if (values.count("numa-binding")) {
+    options.numa_binding = values.at("numa-binding");
+    check_choice("numa-binding", *options.numa_binding, {"node", "socket", "exclusive", "core-complex"});
+  }
   fill_log_options(options.logs, values, environment);
 }
 
@@ -332,7 +309,6 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& args, const
     parsed.text = completion_script(given.value.front(), description);
     return parsed;
   }
-  refuse_future_options(split.options);
 
   po::variables_map values;
   try {

@@ -42,6 +42,9 @@ struct LaunchOptions {
   bool virtual_local_rank = false;
   bool agent_store = true;  ///< false: TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1, the first worker brings the workers' store
 
+  bool logs_events = false;                 ///< --event-log-handler console
+  std::optional<std::string> numa_binding;  ///< "node", "socket", "exclusive" or "core-complex"
+
   LogOptions logs;
 
   bool module = false;
@@ -63,8 +66,8 @@ using Environment = std::function<std::optional<std::string>(const std::string&)
 /// Parses `args` (without the program's own name). As torchrun: `-` and `_` are the same in an option's name, a unique
 /// beginning of a name is enough, options end at the first word that is not one, the rest belongs to the program, and
 /// PET_NAME gives the value of an option that is not on the command line.
-/// Throws UsageError (exit 2) for an unknown option (with the nearest known one), a missing or wrong value, a missing
-/// program, and an option of torchrun's that this version does not have yet.
+/// Throws UsageError (exit 2) for an unknown option (with the nearest known one), a missing or wrong value, and a
+/// missing program.
 ParsedCommandLine parse_command_line(const std::vector<std::string>& args, const Environment& environment);
 
 }  // namespace mdl::launcher

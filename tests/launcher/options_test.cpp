@@ -138,7 +138,11 @@ TEST_CASE("choices are checked, and what only Python can do is refused") {
   CHECK_THAT(error_of({"--start-method", "thread", "x"}), Contains("thread") && Contains("forkserver"));
   CHECK_THAT(error_of({"--event-log-handler", "mine", "x"}), Contains("mine"));
   CHECK_THAT(error_of({"--signals-to-handle", "SIGNAL", "x"}), Contains("SIGNAL"));
-  CHECK_THAT(error_of({"--logs-specs", "mine", "x"}), Contains("--logs-specs"));
+  CHECK_THAT(error_of({"--logs-specs", "mine", "x"}), Contains("--logs-specs mine") && Contains("Python"));
+  CHECK_FALSE(parse({"--event-log-handler", "null", "x"}).logs_events);
+  CHECK(parse({"--event-log-handler=console", "x"}).logs_events);
+  CHECK_THAT(error_of({"--numa-binding", "core", "x"}), Contains("core-complex"));
+  CHECK(parse({"--numa-binding=core-complex", "x"}).numa_binding == "core-complex");
 }
 
 TEST_CASE("the option --print-completion prints a script with every option for the three shells") {
