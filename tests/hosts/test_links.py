@@ -120,3 +120,15 @@ def test_another_job_at_the_same_endpoint_is_told_apart_from_an_unreachable_host
     assert unreachable.wait(20)
     unreachable.wait_for_line("10.77.0.99", 1)
     assert "--rdzv-id" not in unreachable.output
+
+
+def test_when_the_host_of_the_store_hangs_and_wakes_again_the_job_goes_on(job):
+    agents = job.start_all("3", conf="heartbeat_timeout=1")
+    before = job.stage.wait_for_world(3)
+    agents[0].stop()
+    for agent in agents[1:]:
+        agent.wait_for_line("nodes of the job have changed")
+    agents[0].resume()
+    job.stage.wait_for_world(3, after=before)
+    end(job)
+    assert job.wait() == [0, 0, 0]
