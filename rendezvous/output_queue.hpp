@@ -24,6 +24,8 @@ class OutputQueue {
   bool empty() const { return pieces_.empty(); }
   /// Bytes not yet sent.
   std::size_t size() const { return size_; }
+  /// Whether the first part of front() is all that there is.
+  bool is_one_piece() const { return pieces_.size() == 1; }
   /// The first bytes to send, in at most kBuffersPerWrite parts; unused ones are empty. Valid until the next push or
   /// pop.
   std::array<boost::asio::const_buffer, kBuffersPerWrite> front() const;

@@ -94,7 +94,9 @@ asio::awaitable<void> TcpStoreSession::write_loop(Self self) {
 void TcpStoreSession::send_now() {
   while (open_ && !output_.empty()) {
     boost::system::error_code error;
-    const std::size_t n = socket_.write_some(output_.front(), error);
+    // One buffer is a plain send(): most replies are, and the kernel takes a list of them apart at a cost.
+    const std::size_t n = output_.is_one_piece() ? socket_.write_some(output_.front()[0], error)
+                                                 : socket_.write_some(output_.front(), error);
     if (error == asio::error::would_block) return;
     if (error) return close();
     output_.pop(n);
