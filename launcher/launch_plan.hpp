@@ -21,7 +21,6 @@ struct LaunchPlan {
   bool virtual_local_rank = false;
   bool logs_events = false;             ///< --event-log-handler console
   std::string rdzv_backend = "static";  ///< as events name it
-  std::vector<std::vector<int>> cpus;   ///< by local rank: where it may run (--numa-binding); empty: anywhere
   LogOptions logs;
   std::vector<std::string> environment;  ///< the launcher's own, as NAME=VALUE
 };

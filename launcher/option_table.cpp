@@ -37,9 +37,7 @@ const std::vector<Group>& groups() {
             "Signals that are passed on to the workers and end the job (default SIGTERM,SIGINT,SIGHUP,SIGQUIT)."},
            {"shutdown-timeout", "SECONDS",
             "Time for workers to end before they are killed (default 30, or TORCH_ELASTIC_SHUTDOWN_TIMEOUT)."},
-           {"numa-binding", "node|socket|exclusive|core-complex",
-            "Run each worker on CPUs near its GPU: those of the GPU's NUMA node, of its socket, a share of the node's "
-            "cores for each GPU, or the cores of one shared cache."},
+           {"numa-binding", "MODE", "Refused: workers are not bound to CPUs. numactl in front of PROGRAM does it."},
            {"virtual-local-rank", nullptr,
             "Give every worker LOCAL_RANK 0 and CUDA_VISIBLE_DEVICES with its own GPU only."},
        }},

@@ -279,8 +279,11 @@ void fill(LaunchOptions& options, const Values& values, const Environment& envir
         "--log-dir, --redirects, --tee and --local-ranks-filter say where output goes.");
   }
   if (values.count("numa-binding")) {
-    options.numa_binding = values.at("numa-binding");
-    check_choice("numa-binding", *options.numa_binding, {"node", "socket", "exclusive", "core-complex"});
+    const std::string& mode = values.at("numa-binding");
+    check_choice("numa-binding", mode, {"node", "socket", "exclusive", "core-complex"});
+    throw UsageError(
+        str_cat("--numa-binding ", mode, ": mdl-launch does not bind workers to CPUs"),
+        "Leave it out, or start the program through numactl: --no-python numactl --cpunodebind=N PROGRAM.");
   }
   fill_log_options(options.logs, values, environment);
 }

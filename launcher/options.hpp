@@ -42,8 +42,7 @@ struct LaunchOptions {
   bool virtual_local_rank = false;
   bool agent_store = true;  ///< false: TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1, the first worker brings the workers' store
 
-  bool logs_events = false;                 ///< --event-log-handler console
-  std::optional<std::string> numa_binding;  ///< "node", "socket", "exclusive" or "core-complex"
+  bool logs_events = false;  ///< --event-log-handler console
 
   LogOptions logs;
 
