@@ -20,7 +20,7 @@ TEST_CASE("a token that is ruled out is never sampled, be the number at the very
   CHECK(at::equal(sampled(scores, {0.0, 0.5, 0.499999, 0.9999999999999999}), torch::tensor({1, 3, 1, 3}, at::kLong)));
 }
 
-TEST_CASE("random numbers depend on seed, sequence and step, lie in [0, 1) and are spread evenly") {
+TEST_CASE("random numbers depend on seed, sequence and step, lie between 0 and 1 and are spread evenly") {
   std::set<double> numbers;
   double sum = 0;
   for (uint64_t seed : {0U, 1U}) {
