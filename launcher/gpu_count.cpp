@@ -1,17 +1,17 @@
 #include "launcher/gpu_count.hpp"
 
 #include <dlfcn.h>
-#include <sched.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdio>
 #include <filesystem>
 #include <memory>
-#include <thread>
+#include <numeric>
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "launcher/cpu_topology.hpp"
 
 namespace mdl::launcher {
 namespace {
@@ -36,27 +36,30 @@ int leading_number(std::string text) {
   return error == std::errc() ? number : -1;
 }
 
-int count_indices(const std::vector<std::string>& items, int available) {
-  std::vector<int> seen;
+std::vector<std::size_t> select_indices(const std::vector<std::string>& items, int available) {
+  std::vector<std::size_t> seen;
   std::optional<std::size_t> first_absent;
   for (const std::string& item : items) {
     const int index = leading_number(item);
-    if (std::find(seen.begin(), seen.end(), index) != seen.end()) return 0;
     if (index < 0) break;
+    const auto position = static_cast<std::size_t>(index);
+    if (std::find(seen.begin(), seen.end(), position) != seen.end()) return {};
     if (index >= available && !first_absent) first_absent = seen.size();
-    seen.push_back(index);
+    seen.push_back(position);
   }
-  return static_cast<int>(first_absent.value_or(seen.size()));
+  seen.resize(first_absent.value_or(seen.size()));
+  return seen;
 }
 
-int count_uuids(const std::vector<std::string>& items, const GpuInventory& gpus) {
+/// Positions of the GPUs that UUIDs name; where the driver's UUIDs are not known, only the number of them is right.
+std::vector<std::size_t> select_uuids(const std::vector<std::string>& items, const GpuInventory& gpus) {
   std::vector<std::string> named;
   for (const std::string& item : items) {
-    if (std::find(named.begin(), named.end(), item) != named.end()) return 0;
+    if (std::find(named.begin(), named.end(), item) != named.end()) return {};
     if (item.rfind("GPU-", 0) != 0) break;
     named.push_back(item);
   }
-  if (!gpus.uuids) return std::min(static_cast<int>(named.size()), gpus.count);
+  if (!gpus.uuids) return std::vector<std::size_t>(std::min(named.size(), static_cast<std::size_t>(gpus.count)));
   std::vector<std::size_t> found;
   for (const std::string& name : named) {
     std::vector<std::size_t> matches;
@@ -64,10 +67,15 @@ int count_uuids(const std::vector<std::string>& items, const GpuInventory& gpus)
       if ((*gpus.uuids)[i].rfind(name, 0) == 0) matches.push_back(i);
     }
     if (matches.size() != 1) break;
-    if (std::find(found.begin(), found.end(), matches[0]) != found.end()) return 0;
+    if (std::find(found.begin(), found.end(), matches[0]) != found.end()) return {};
     found.push_back(matches[0]);
   }
-  return static_cast<int>(found.size());
+  return found;
+}
+
+std::vector<std::size_t> selected(const std::string& visible, const GpuInventory& gpus) {
+  const std::vector<std::string> items = split_at_commas(visible);
+  return visible.rfind("GPU-", 0) == 0 ? select_uuids(items, gpus) : select_indices(items, gpus.count);
 }
 
 /// The few functions of NVML that counting needs; nvmlReturn_t is an int, and 0 means success.
@@ -80,6 +88,7 @@ class Nvml {
     count_ = symbol<int(unsigned*)>("nvmlDeviceGetCount_v2", "nvmlDeviceGetCount");
     handle_ = symbol<int(unsigned, void**)>("nvmlDeviceGetHandleByIndex_v2", "nvmlDeviceGetHandleByIndex");
     uuid_ = symbol<int(void*, char*, unsigned)>("nvmlDeviceGetUUID");
+    pci_ = symbol<int(void*, PciInfo*)>("nvmlDeviceGetPciInfo_v3", "nvmlDeviceGetPciInfo_v2");
     ready_ = init_ && count_ && init_() == 0;
   }
   ~Nvml() {
@@ -92,11 +101,19 @@ class Nvml {
   std::optional<GpuInventory> inventory() const {
     unsigned count = 0;
     if (!ready_ || count_(&count) != 0) return std::nullopt;
-    GpuInventory gpus{static_cast<int>(count), uuids(count), "NVML"};
-    return gpus;
+    return GpuInventory{static_cast<int>(count), uuids(count), "NVML", pci_addresses(count)};
   }
 
  private:
+  /// How nvmlPciInfo_t begins, in its second and its third version; what follows is not needed.
+  struct PciInfo {
+    char short_address[16];
+    unsigned domain;
+    unsigned bus;
+    unsigned device;
+    char rest[256];
+  };
+
   template <typename Function>
   Function* symbol(const char* name, const char* older_name = nullptr) const {
     void* address = ::dlsym(library_, name);
@@ -116,50 +133,69 @@ class Nvml {
     return found;
   }
 
+  std::optional<std::vector<std::string>> pci_addresses(unsigned count) const {
+    if (!handle_ || !pci_) return std::nullopt;
+    std::vector<std::string> found;
+    for (unsigned i = 0; i < count; ++i) {
+      void* device = nullptr;
+      PciInfo info{};
+      if (handle_(i, &device) != 0 || pci_(device, &info) != 0) return std::nullopt;
+      std::array<char, 40> text{};
+      std::snprintf(text.data(), text.size(), "%04x:%02x:%02x.0", info.domain, info.bus, info.device);
+      found.emplace_back(text.data());
+    }
+    return found;
+  }
+
   void* library_;
   int (*init_)() = nullptr;
   int (*shutdown_)() = nullptr;
   int (*count_)(unsigned*) = nullptr;
   int (*handle_)(unsigned, void**) = nullptr;
   int (*uuid_)(void*, char*, unsigned) = nullptr;
+  int (*pci_)(void*, PciInfo*) = nullptr;
   bool ready_ = false;
 };
-
-int usable_cpus() {
-  cpu_set_t cpus;
-  CPU_ZERO(&cpus);
-  if (::sched_getaffinity(0, sizeof cpus, &cpus) == 0) return CPU_COUNT(&cpus);
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
 
 }  // namespace
 
 int visible_gpus(const std::optional<std::string>& visible, const GpuInventory& gpus) {
   if (!visible) return gpus.count;
-  const std::vector<std::string> items = split_at_commas(*visible);
   if (visible->rfind("MIG-", 0) == 0) return std::min(1, gpus.count);
-  if (visible->rfind("GPU-", 0) == 0) return count_uuids(items, gpus);
-  return count_indices(items, gpus.count);
+  return static_cast<int>(selected(*visible, gpus).size());
+}
+
+std::optional<std::vector<std::size_t>> visible_positions(const std::optional<std::string>& visible,
+                                                          const GpuInventory& gpus) {
+  if (!visible) {
+    std::vector<std::size_t> all(static_cast<std::size_t>(gpus.count));
+    std::iota(all.begin(), all.end(), std::size_t{0});
+    return all;
+  }
+  if (visible->rfind("MIG-", 0) == 0 || (visible->rfind("GPU-", 0) == 0 && !gpus.uuids)) return std::nullopt;
+  return selected(*visible, gpus);
 }
 
 GpuInventory find_gpus() {
   if (auto gpus = Nvml().inventory()) return *gpus;
-  GpuInventory gpus{0, std::nullopt, "/proc/driver/nvidia/gpus"};
+  GpuInventory gpus{0, std::nullopt, "/proc/driver/nvidia/gpus", std::vector<std::string>{}};
   std::error_code error;
   for (std::filesystem::directory_iterator entry("/proc/driver/nvidia/gpus", error), end; !error && entry != end;
        entry.increment(error)) {
     ++gpus.count;
+    gpus.pci_addresses->push_back(entry->path().filename());  // the folders are named by them
   }
+  std::sort(gpus.pci_addresses->begin(), gpus.pci_addresses->end());
   return gpus;
 }
 
 int count_workers(const std::string& nproc_per_node, const std::optional<std::string>& cuda_visible_devices) {
-  if (nproc_per_node == "cpu") return usable_cpus();
+  if (nproc_per_node == "cpu") return static_cast<int>(usable_cpus().size());
   if (nproc_per_node == "gpu" || nproc_per_node == "auto") {
     const GpuInventory gpus = find_gpus();
     const int count = visible_gpus(cuda_visible_devices, gpus);
     if (count > 0) return count;
-    if (nproc_per_node == "auto") return usable_cpus();
+    if (nproc_per_node == "auto") return static_cast<int>(usable_cpus().size());
     if (gpus.count > 0) {
       throw Error(str_cat("--nproc-per-node gpu: this machine has ", gpus.count, " GPU", gpus.count == 1 ? "" : "s",
                           ", but CUDA_VISIBLE_DEVICES=\"", cuda_visible_devices.value_or(""), "\" leaves none visible"),

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "launcher/cpu_topology.hpp"
 #include "launcher/launch_command.hpp"
 #include "launcher/log_plan.hpp"
 #include "launcher/store_plan.hpp"
@@ -22,6 +23,7 @@ struct LaunchPlan {
   bool logs_events = false;             ///< --event-log-handler console
   std::string rdzv_backend = "static";  ///< as events name it
   LogOptions logs;
+  std::vector<CpuSet> worker_cpus;       ///< by local rank, see bind_workers(); empty: workers are not bound
   std::vector<std::string> environment;  ///< the launcher's own, as NAME=VALUE
 };
 

@@ -13,6 +13,7 @@
 #include "launcher/agent.hpp"
 #include "launcher/gpu_count.hpp"
 #include "launcher/launch_command.hpp"
+#include "launcher/numa_binding.hpp"
 #include "launcher/options.hpp"
 #include "launcher/status_command.hpp"
 #include "launcher/store_plan.hpp"
@@ -34,6 +35,10 @@ int launch(const mdl::launcher::LaunchOptions& options) {
   plan.store = plan_store(options, make_uuid());
   plan.command = make_launch_command(options, variable);
   plan.local_world_size = count_workers(options.nproc_per_node, variable("CUDA_VISIBLE_DEVICES"));
+  if (options.numa_binding) {
+    plan.worker_cpus = bind_workers(*options.numa_binding, plan.local_world_size, variable("CUDA_VISIBLE_DEVICES"),
+                                    find_gpus(), CpuTopology());
+  }
   plan.max_restarts = options.max_restarts;
   plan.role = options.role;
   plan.signals_to_handle = options.signals_to_handle;

@@ -281,9 +281,7 @@ void fill(LaunchOptions& options, const Values& values, const Environment& envir
   if (values.count("numa-binding")) {
     const std::string& mode = values.at("numa-binding");
     check_choice("numa-binding", mode, {"node", "socket", "exclusive", "core-complex"});
-    throw UsageError(
-        str_cat("--numa-binding ", mode, ": mdl-launch does not bind workers to CPUs"),
-        "Leave it out, or start the program through numactl: --no-python numactl --cpunodebind=N PROGRAM.");
+    options.numa_binding = parse_numa_binding(mode);
   }
   fill_log_options(options.logs, values, environment);
 }

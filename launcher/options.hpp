@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "launcher/log_plan.hpp"
+#include "launcher/numa_binding.hpp"
 
 namespace mdl::launcher {
 
@@ -40,6 +41,7 @@ struct LaunchOptions {
   int shutdown_timeout = 30;          ///< seconds between the signal that asks workers to end and SIGKILL
   double exit_barrier_timeout = 300;  ///< seconds for the other nodes to be done after this one
   bool virtual_local_rank = false;
+  std::optional<NumaBinding> numa_binding;
   bool agent_store = true;  ///< false: TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1, the first worker brings the workers' store
 
   bool logs_events = false;  ///< --event-log-handler console

@@ -1,6 +1,7 @@
 #include "launcher/worker_process.hpp"
 
 #include <linux/close_range.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -30,6 +31,17 @@ void close_from(unsigned first) {
   for (rlim_t fd = first; fd < last; ++fd) ::close(static_cast<int>(fd));
 }
 
+using CpuMask = std::vector<cpu_set_t>;  ///< one long mask, 1024 CPUs an element; empty: no wish
+
+CpuMask as_mask(const CpuSet& cpus) {
+  if (cpus.empty()) return {};
+  CpuMask mask(static_cast<std::size_t>(*cpus.rbegin()) / CPU_SETSIZE + 1);
+  const std::size_t bytes = mask.size() * sizeof mask[0];
+  CPU_ZERO_S(bytes, mask.data());
+  for (const int cpu : cpus) CPU_SET_S(cpu, bytes, mask.data());
+  return mask;
+}
+
 /// Puts `from` at `to`; `from` may be `to` itself, which only has to survive the exec then.
 bool place(int from, int to) {
   return from == to || ::dup2(from, to) == to;
@@ -37,11 +49,16 @@ bool place(int from, int to) {
 
 /// The child between vfork and exec. It shares the parent's memory: nothing here may change what the parent uses, and
 /// only system calls are made. Returns the errno of the call that failed.
-[[gnu::noinline]] int become_worker(const WorkerSpec& spec, pid_t parent, char* const* argv, char* const* environment) {
+[[gnu::noinline]] int become_worker(const WorkerSpec& spec, pid_t parent, char* const* argv, char* const* environment,
+                                    const CpuMask& cpus) {
   ::setsid();
   // Counts from this thread of the parent on; the check covers a parent that died before the call.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) return ESRCH;
+
+  if (!cpus.empty() && ::sched_setaffinity(0, cpus.size() * sizeof cpus[0], cpus.data()) != 0) {
+    return errno;
+  }
 
   // Above 2 both, so that putting one in place cannot overwrite the other.
   const int out = spec.stdout_fd <= 2 ? ::dup(spec.stdout_fd) : spec.stdout_fd;
@@ -70,6 +87,7 @@ bool place(int from, int to) {
 StartedProcess start_worker(const WorkerSpec& spec) {
   const std::vector<char*> argv = as_pointers(spec.argv);
   const std::vector<char*> environment = as_pointers(spec.environment);
+  const CpuMask cpus = as_mask(spec.cpus);
   // With all signals blocked no handler of the parent can run in the child.
   sigset_t all;
   sigset_t before;
@@ -80,7 +98,7 @@ StartedProcess start_worker(const WorkerSpec& spec) {
   const pid_t self = ::getpid();
   const pid_t pid = ::vfork();
   if (pid == 0) {
-    error = become_worker(spec, self, argv.data(), environment.data());
+    error = become_worker(spec, self, argv.data(), environment.data(), cpus);
     ::_exit(127);
   }
   if (pid < 0) error = errno;

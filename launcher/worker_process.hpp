@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "launcher/cpu_topology.hpp"
+
 namespace mdl::launcher {
 
 /// Everything that is needed to start one worker. The file descriptors are borrowed.
@@ -15,6 +17,7 @@ struct WorkerSpec {
   std::vector<std::string> environment;  ///< NAME=VALUE
   int stdout_fd = 1;
   int stderr_fd = 2;
+  CpuSet cpus;  ///< logical CPUs that it may run on; empty: those of the caller
 };
 
 /// A child that was started, or the errno of what failed.

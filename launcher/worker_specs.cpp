@@ -49,7 +49,7 @@ std::vector<WorkerSpec> worker_specs(const LaunchPlan& plan, const Round& round,
     specs.push_back(
         {plan.command.executable, argv_of_worker(plan.command, local_rank),
          worker_environment(plan.environment, group, identity_of(round, local_rank), error_files[i].string()),
-         ends[i].out.get(), ends[i].err.get()});
+         ends[i].out.get(), ends[i].err.get(), plan.worker_cpus.empty() ? CpuSet{} : plan.worker_cpus.at(i)});
   }
   return specs;
 }

@@ -2,6 +2,7 @@
 // without a GPU. Both the launcher and the real torch count with it.
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 namespace {
 unsigned gpu_count() {
@@ -29,6 +30,21 @@ int nvmlDeviceGetHandleByIndex_v2(unsigned index, void** device) {
   if (index >= gpu_count() || index >= sizeof devices) return 2;  // NVML_ERROR_INVALID_ARGUMENT
   *device = &devices[index];
   return 0;
+}
+// MDL_FAKE_PCI: the GPUs' PCI addresses, "0000:00:01.0,0000:00:02.0"; without it they are not known.
+int nvmlDeviceGetPciInfo_v3(void* device, void* info) {
+  struct Address {
+    char short_address[16];
+    unsigned domain, bus, device;
+  };
+  const char* text = std::getenv("MDL_FAKE_PCI");
+  for (auto index = static_cast<char*>(device) - devices; text && index > 0; --index) {
+    text = std::strchr(text, ',');
+    if (text) ++text;
+  }
+  auto* address = static_cast<Address*>(info);
+  const bool known = text && std::sscanf(text, "%x:%x:%x", &address->domain, &address->bus, &address->device) == 3;
+  return known ? 0 : 3;  // NVML_ERROR_NOT_SUPPORTED
 }
 int nvmlDeviceGetUUID(void* device, char* uuid, unsigned length) {
   const auto index = static_cast<char*>(device) - devices;

@@ -34,7 +34,7 @@ bool becomes_true(Condition condition, std::chrono::seconds limit = std::chrono:
 
 /// /bin/sh -c `script` as a worker.
 inline launcher::WorkerSpec shell(const std::string& script, int out = 1, int err = 2) {
-  return {"/bin/sh", {"sh", "-c", script}, {"PATH=/usr/local/bin:/usr/bin:/bin"}, out, err};
+  return {"/bin/sh", {"sh", "-c", script}, {"PATH=/usr/local/bin:/usr/bin:/bin"}, out, err, {}};
 }
 
 }  // namespace mdl::test

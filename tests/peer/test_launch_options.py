@@ -28,7 +28,7 @@ def test_every_option_in_torchruns_help_is_in_ours():
     ours = launch("--help").stdout
     unknown = [name for name in theirs if not re.search(rf"{name}\b", ours)]
     # Refused by name, because it loads Python (see test_what_only_python_can_do_is_refused).
-    assert set(unknown) <= {"--logs-specs", "--numa-binding"}
+    assert set(unknown) <= {"--logs-specs"}
 
 
 @pytest.mark.parametrize("options", [["--logs-specs", "mine"], ["--rdzv-backend", "etcd"], ["--nproc-per-node", "xpu"]])
