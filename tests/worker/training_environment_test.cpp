@@ -44,7 +44,15 @@ TEST_CASE("torchrun's variables are understood") {
   CHECK(environment->master_port == 29400);
   CHECK(environment->several_hosts());
   CHECK(environment->launcher_has_store);
-  CHECK(environment->store_prefix == "/worker/attempt_2");
+}
+
+TEST_CASE("workers of one launcher keep their restarts apart; those of several do not go by a number that may differ") {
+  Variables variables = kTorchrun;
+  CHECK(read(variables)->store_prefix.empty());
+  variables["LOCAL_WORLD_SIZE"] = "8";
+  CHECK(read(variables)->store_prefix == "/worker/attempt_2");
+  variables.erase("TORCHELASTIC_RESTART_COUNT");
+  CHECK_THROWS_WITH(read(variables), Contains("TORCHELASTIC_RESTART_COUNT") && Contains("not set"));
 }
 
 TEST_CASE("without the agent's store rank 0 serves it") {
@@ -55,8 +63,7 @@ TEST_CASE("without the agent's store rank 0 serves it") {
 }
 
 TEST_CASE("a missing variable is named") {
-  for (const char* name :
-       {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RESTART_COUNT"}) {
+  for (const char* name : {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"}) {
     Variables variables = kTorchrun;
     variables.erase(name);
     CHECK_THROWS_WITH(read(variables), Contains(name) && Contains("not set"));

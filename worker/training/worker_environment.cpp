@@ -56,7 +56,9 @@ std::optional<WorkerEnvironment> read_worker_environment(const Lookup& lookup) {
   environment.master_addr = require("MASTER_ADDR");
   environment.master_port = static_cast<uint16_t>(read_number("MASTER_PORT", require("MASTER_PORT"), 1, 65535));
   environment.launcher_has_store = lookup("TORCHELASTIC_USE_AGENT_STORE") == "True";
-  if (environment.launcher_has_store) {
+  // One launcher's store lives through its restarts. Launchers of several nodes count restarts each for itself (only
+  // the one whose worker failed counts), so that the number is no name which all of their workers know.
+  if (environment.launcher_has_store && !environment.several_hosts()) {
     const int restart = read_number("TORCHELASTIC_RESTART_COUNT", require("TORCHELASTIC_RESTART_COUNT"), 0, kMostRanks);
     environment.store_prefix = str_cat("/worker/attempt_", restart);
   }

@@ -16,7 +16,8 @@ struct WorkerEnvironment {
   std::string master_addr;
   uint16_t master_port = 0;
   bool launcher_has_store = false;  ///< TORCHELASTIC_USE_AGENT_STORE: the launcher serves the store; else rank 0 does
-  std::string store_prefix;         ///< keeps the keys of one restart apart from those of the last
+  std::string store_prefix;  ///< keeps the keys of one restart apart from those of the last; empty on several nodes,
+                             ///< where mdl-launch empties the workers' store between rounds
 
   bool several_hosts() const { return local_world_size < world_size; }
 };
