@@ -20,7 +20,8 @@ case "${1:-}" in
   launch) targets=(mdl-launch) ;;
   rendezvous) targets=(mdl-launch mdl-bench) ;;
   store) targets=(mdl-bench) ;;
-  convert | train) targets=(mdl-toolkit) ;;
+  convert) targets=(mdl-toolkit) ;;
+  train) targets=(mdl-launch mdl-toolkit) ;;
   -h | --help) usage; exit 0 ;;
   *) usage >&2; exit 2 ;;
 esac

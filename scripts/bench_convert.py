@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parent
-VENV_BIN = Path(os.environ.get("MDL_VENV", SCRIPTS.parent / "build" / "venv")) / "bin"
+VENV_BIN = Path(sys.executable).parent
 
 
 def run_once(command, answer):

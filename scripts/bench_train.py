@@ -2,8 +2,8 @@
 """Trains a model of 31.9 million parameters: our mdl-toolkit train beside the Python tool's, in one run on one machine.
 
 Prints a JSON line a case: bench, case, ours, theirs, ratio (larger is better), unit. The same model, dataset folder and options
-(batch 4, LoRA rank 16, float32); the programs take turns, the median of the repetitions counts. Two ranks are started by the
-real torchrun.
+(batch 4, LoRA rank 16, float32); the programs take turns, the median of the repetitions counts. Two ranks are started by
+each stack's own launcher: ours by mdl-launch, theirs by torchrun.
   throughput          clips a second between the first and the last log line of a step, what comes before left out.
   time to first step  from the command's start to the first step's log line.
   wall time           from start to end, the merged model written.
@@ -27,7 +27,7 @@ import time
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parent
-VENV_BIN = Path(os.environ.get("MDL_VENV", SCRIPTS.parent / "build" / "venv")) / "bin"
+VENV_BIN = Path(sys.executable).parent
 MODEL = {"hidden": 512, "layers": 6, "intermediate": 1408, "heads": 8, "kv-heads": 4, "embed-dim": 384, "depth": 6, "encoder-heads": 6}
 BATCH = 4
 
@@ -179,6 +179,7 @@ def main():
         subprocess.run([args.bin_dir / "mdl-toolkit", "convert-dataset", sounds / "train.csv", "--model-name", model, "--output", dataset],
                        **quiet)
         programs = {"ours": args.bin_dir / "mdl-toolkit", "theirs": VENV_BIN / "mdl-toolkit"}
+        launchers = {"ours": args.bin_dir / "mdl-launch", "theirs": VENV_BIN / "torchrun"}
         for ranks in args.ranks:
             for checkpointing in args.gradient_checkpointing:
                 env = {"ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": str(args.threads or max(1, cores // ranks))}
@@ -187,7 +188,7 @@ def main():
                     for name, program in programs.items():
                         output = work / "out"
                         subprocess.run(["rm", "-rf", output], check=True)
-                        launcher = [] if ranks == 1 else [VENV_BIN / "torchrun", "--standalone", "--nproc-per-node", ranks, "--no-python"]
+                        launcher = [] if ranks == 1 else [launchers[name], "--standalone", "--nproc-per-node", ranks, "--no-python"]
                         runs[name].append(train([*launcher, program, "train", "--model-name", model, "--train-dataset", dataset,
                                                  "--output", output, "--lora-rank", "16", "--batch-size", BATCH, "--bf16", "false",
                                                  "--gradient-checkpointing", checkpointing], env))
