@@ -91,7 +91,7 @@ TEST_CASE("a name that does not resolve fails the job") {
   CHECK(finding.node == "node2");
 }
 
-TEST_CASE("an endpoint that no node owns fails the job; behind translation rank 0 may not know its address") {
+TEST_CASE("an endpoint that no node owns fails the job, and behind translation rank 0 may not know its address") {
   auto findings = after([](auto& job, auto& nodes) {
     job.node_rank = -1;
     job.backend = "c10d";

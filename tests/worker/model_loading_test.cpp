@@ -69,7 +69,7 @@ TEST_CASE("a tied model whose file holds an lm_head is tied only when the two ar
   CHECK(model->decoder->lm_head->weight.is_same(model->decoder->embed_tokens->weight) == equal);
 }
 
-TEST_CASE("weights of the wanted type stay in the mapped file; others are converted") {
+TEST_CASE("weights of the wanted type stay in the mapped file, and others are converted") {
   const TempDir dir;
   write_checkpoint(dir.path(), tiny_config_json(), at::kBFloat16);
   const auto kept = mdl::load_model(dir.path(), at::kBFloat16, at::kCPU);

@@ -46,7 +46,7 @@ TEST_CASE("torchrun's variables are understood") {
   CHECK(environment->launcher_has_store);
 }
 
-TEST_CASE("workers of one launcher keep their restarts apart; those of several do not go by a number that may differ") {
+TEST_CASE("workers of one launcher keep restarts apart, those of several do not go by a number that may differ") {
   Variables variables = kTorchrun;
   CHECK(read(variables)->store_prefix.empty());
   variables["LOCAL_WORLD_SIZE"] = "8";
