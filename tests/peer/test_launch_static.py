@@ -9,11 +9,12 @@ import pytest
 from launching import MDL_LAUNCH, TORCHRUN, environment, launch
 
 SUM_OF_RANKS = """
-import os, torch, torch.distributed as dist
+import os, sys, torch, torch.distributed as dist
 dist.init_process_group("gloo")
 value = torch.tensor([float(dist.get_rank())])
 dist.all_reduce(value)
-print("RESULT", os.environ["GROUP_RANK"], os.environ["RANK"], os.environ["ROLE_RANK"], dist.get_world_size(), value.item(), flush=True)
+# One write: print() makes two of a line under python -u, and torchrun's workers share a pipe.
+sys.stdout.write("RESULT {GROUP_RANK} {RANK} {ROLE_RANK}".format(**os.environ) + f" {dist.get_world_size()} {value.item()}\\n")
 dist.barrier()
 dist.destroy_process_group()
 """
