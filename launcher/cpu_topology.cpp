@@ -10,6 +10,7 @@
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "common/trimmed.hpp"
 
 namespace mdl::launcher {
 namespace {
@@ -17,12 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kMostCpus = 1 << 16;  // far above what Linux supports (8192); keeps a broken list from filling the memory
-
-std::string trimmed(const std::string& text) {
-  const std::size_t begin = text.find_first_not_of(" \t\n");
-  const std::size_t end = text.find_last_not_of(" \t\n");
-  return begin == std::string::npos ? "" : text.substr(begin, end - begin + 1);
-}
 
 int number_in(const std::string& text, const std::string& whole) {
   int value = 0;

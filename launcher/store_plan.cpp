@@ -30,7 +30,7 @@ bool is_loopback(const std::string& host) {
 
 using Settings = std::map<std::string, std::string>;
 
-std::string trimmed(std::string text) {
+std::string without_blanks(std::string text) {
   text.erase(0, text.find_first_not_of(' '));
   text.erase(text.find_last_not_of(' ') + 1);
   return text;
@@ -61,8 +61,8 @@ Settings parse_settings(const std::string& text) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
     const std::string item = text.substr(begin, end - begin);
     const std::size_t equals = item.find('=');
-    const std::string key = trimmed(item.substr(0, equals));
-    const std::string value = equals == std::string::npos ? "" : trimmed(item.substr(equals + 1));
+    const std::string key = without_blanks(item.substr(0, equals));
+    const std::string value = equals == std::string::npos ? "" : without_blanks(item.substr(equals + 1));
     if (key.empty() || value.empty()) {
       throw UsageError(str_cat("--rdzv-conf: \"", item, "\" is not KEY=VALUE"),
                        "Write it as in join_timeout=600,read_timeout=60.");

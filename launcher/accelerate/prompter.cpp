@@ -9,6 +9,7 @@
 #include <ostream>
 
 #include "common/error.hpp"
+#include "common/trimmed.hpp"
 
 namespace mdl::accelerate {
 namespace {
@@ -43,11 +44,6 @@ std::optional<size_t> number_in(const std::string& text) {
   auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || failure != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return value;
-}
-
-std::string trimmed(const std::string& text) {
-  size_t first = text.find_first_not_of(" \t\r\n");
-  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
 class FdPrompter : public Prompter {
