@@ -9,8 +9,8 @@ namespace mdl {
 inline constexpr int kExitFailure = 1;  ///< the job or a part of it failed
 inline constexpr int kExitUsage = 2;    ///< the command line or a configuration file is wrong; nothing was started
 
-/// An error that ends the command. `problem` says what was tried, on what, and what happened; `advice` says what the user
-/// can do about it. main() prints both once on stderr and exits with `exit_code()`.
+/// An error that ends the command. `problem` says what was tried, on what, and what happened; `advice` says what the
+/// user can do about it. main() prints both once on stderr and exits with `exit_code()`.
 ///
 /// Errors that the caller is expected to handle (a refused connection, a missing key) are values, not Errors.
 class Error : public std::runtime_error {
@@ -27,7 +27,8 @@ class Error : public std::runtime_error {
 /// A wrong command line, configuration file or input, found before anything was started. Exits with 2.
 class UsageError : public Error {
  public:
-  explicit UsageError(const std::string& problem, const std::string& advice = {}) : Error(problem, advice, kExitUsage) {}
+  explicit UsageError(const std::string& problem, const std::string& advice = {})
+      : Error(problem, advice, kExitUsage) {}
 };
 
 /// "open /x/y: No such file or directory": the operation, its object and the text of `errno_value`.

@@ -28,10 +28,14 @@ Level parse_threshold() {
 
 char letter(Level level) {
   switch (level) {
-    case Level::debug: return 'D';
-    case Level::info: return 'I';
-    case Level::warning: return 'W';
-    case Level::error: return 'E';
+    case Level::debug:
+      return 'D';
+    case Level::info:
+      return 'I';
+    case Level::warning:
+      return 'W';
+    case Level::error:
+      return 'E';
   }
   return '?';
 }
@@ -43,8 +47,8 @@ std::string timestamp() {
   std::tm local{};
   localtime_r(&seconds, &local);
   std::array<char, 40> text{};
-  const int length = std::snprintf(text.data(), text.size(), "%02d%02d %02d:%02d:%02d.%03d", local.tm_mon + 1, local.tm_mday,
-                                   local.tm_hour, local.tm_min, local.tm_sec, static_cast<int>(millis));
+  const int length = std::snprintf(text.data(), text.size(), "%02d%02d %02d:%02d:%02d.%03d", local.tm_mon + 1,
+                                   local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec, static_cast<int>(millis));
   return {text.data(), static_cast<std::size_t>(length)};
 }
 
@@ -68,7 +72,9 @@ Level threshold() {
   return level;
 }
 
-void set_program(std::string_view name) { program() = name; }
+void set_program(std::string_view name) {
+  program() = name;
+}
 
 void write(Level level, std::string_view message) {
   std::string line = str_cat("[", program(), "] ", letter(level), timestamp(), " ");

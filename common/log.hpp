@@ -6,7 +6,8 @@
 
 namespace mdl::log {
 
-/// Severity, as the environment variable LOGLEVEL names it for torchrun: DEBUG, INFO, WARNING, ERROR (or 10, 20, 30, 40).
+/// Severity, as the environment variable LOGLEVEL names it for torchrun: DEBUG, INFO, WARNING, ERROR (or 10, 20, 30,
+/// 40).
 enum class Level { debug = 10, info = 20, warning = 30, error = 40 };
 
 /// The level below which lines are dropped: LOGLEVEL when set and known, else WARNING. Read once.
@@ -25,12 +26,20 @@ void emit(Level level, const Values&... values) {
   if (level >= threshold()) write(level, str_cat(values...));
 }
 template <typename... Values>
-void debug(const Values&... values) { emit(Level::debug, values...); }
+void debug(const Values&... values) {
+  emit(Level::debug, values...);
+}
 template <typename... Values>
-void info(const Values&... values) { emit(Level::info, values...); }
+void info(const Values&... values) {
+  emit(Level::info, values...);
+}
 template <typename... Values>
-void warning(const Values&... values) { emit(Level::warning, values...); }
+void warning(const Values&... values) {
+  emit(Level::warning, values...);
+}
 template <typename... Values>
-void error(const Values&... values) { emit(Level::error, values...); }
+void error(const Values&... values) {
+  emit(Level::error, values...);
+}
 
 }  // namespace mdl::log
