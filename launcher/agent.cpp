@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <boost/asio/signal_set.hpp>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -11,6 +10,7 @@
 #include "common/endpoint.hpp"
 #include "common/error.hpp"
 #include "common/log.hpp"
+#include "launcher/attempt.hpp"
 #include "launcher/background_task.hpp"
 #include "launcher/event_recorder.hpp"
 #include "launcher/failure_report.hpp"
@@ -21,9 +21,8 @@
 #include "launcher/restart_policy.hpp"
 #include "launcher/run_folder.hpp"
 #include "launcher/signal_names.hpp"
+#include "launcher/stop_signals.hpp"
 #include "launcher/worker_env.hpp"
-#include "launcher/worker_group.hpp"
-#include "launcher/worker_specs.hpp"
 #include "rendezvous/rendezvous_error.hpp"
 
 namespace mdl::launcher {
@@ -36,25 +35,32 @@ constexpr auto kLastWordsLimit = 1s;  // for a reader of our output that does no
 constexpr auto kTellLimit = 10s;      // for a store that does not answer
 constexpr auto kOutputLimit = 2s;     // after a signal, for a reader of our output that does not read
 
+/// An io_context whose coroutines can be ended while what they refer to is still there.
+class Loop : public asio::io_context {
+ public:
+  void end_coroutines() { shutdown(); }
+};
+
 class Agent {
  public:
   explicit Agent(const LaunchPlan& plan)
       : plan_(plan),
         changed_(io_),
-        signals_(io_),
         rendezvous_(make_rendezvous(io_, plan.store, changed_)),
         output_(io_),
         folder_(plan.logs.log_dir, plan.store.run_id),
         events_(plan),
         restarts_left_(plan.max_restarts),
-        oom_kills_before_(oom_kills()) {
+        oom_kills_before_(oom_kills()),
+        signals_(io_, plan.signals_to_handle, [this] { on_signal(); }) {
     adopt_orphans();
     ::signal(SIGPIPE, SIG_IGN);
-    for (const int signo : parse_signals(plan.signals_to_handle)) {
-      if (signo != SIGHUP || !is_ignored(SIGHUP)) signals_.add(signo);  // nohup's wish is kept
-    }
-    follow_signals();
   }
+
+  // Steps that nobody waited for any longer (unless_signalled, unless_hurried) refer to the members.
+  ~Agent() { io_.end_coroutines(); }
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
 
   int run() {
     announce();
@@ -62,7 +68,7 @@ class Agent {
     asio::co_spawn(
         io_, [this] { return work(); },
         [&](std::exception_ptr error) {
-          failure = error;
+          failure = std::move(error);
           io_.stop();
         });
     io_.run();
@@ -102,8 +108,8 @@ class Agent {
 
   asio::awaitable<void> work_in_rounds() {
     co_await begin_round();
-    while (group_) {
-      events_.look_at(group_->workers(), round_, restart_count());
+    while (attempt_) {
+      events_.look_at(attempt_->group().workers(), round_, restart_count());
       if (ended_by_others()) {
         co_await fail();
         co_return;
@@ -133,10 +139,10 @@ class Agent {
 
   GroupObservation observe() const {
     GroupObservation seen;
-    seen.all_succeeded = group_->all_succeeded();
-    seen.any_failed = group_->any_failed();
-    seen.cannot_start = group_->any_cannot_start();
-    seen.signalled = signal_.has_value();
+    seen.all_succeeded = attempt_->group().all_succeeded();
+    seen.any_failed = attempt_->group().any_failed();
+    seen.cannot_start = attempt_->group().any_cannot_start();
+    seen.signalled = signals_.last().has_value();
     seen.membership_changed = rendezvous_->state() == RoundState::should_end;
     return seen;
   }
@@ -149,17 +155,18 @@ class Agent {
         io_, [this, step] { return (this->*step)(); }, changed_);
   }
 
-  /// Takes a step, but waits no longer than until a signal tells the launcher to end (see signal_).
+  /// Takes a step, but waits no longer than until a signal tells the launcher to end (see signals_).
   asio::awaitable<void> unless_signalled(Step step) {
     const BackgroundTask task = begin(step);
-    while (!task.done() && !signal_) co_await changed_.wait();
-    if (!signal_) task.rethrow();
+    while (!task.done() && !signals_.last()) co_await changed_.wait();
+    if (!signals_.last()) task.rethrow();
   }
 
   /// The same for what must not keep a node for long that is about to end: until `limit`, or a second signal.
   asio::awaitable<void> unless_hurried(const BackgroundTask& task, std::chrono::milliseconds limit) {
     const auto deadline = Notifier::Clock::now() + limit;
-    while (!task.done() && !hurry_ && Notifier::Clock::now() < deadline) co_await changed_.wait_until(deadline);
+    while (!task.done() && !signals_.hurry() && Notifier::Clock::now() < deadline)
+      co_await changed_.wait_until(deadline);
   }
 
   asio::awaitable<void> begin_round() {
@@ -171,7 +178,7 @@ class Agent {
     }
     if (ended) {
       end_without_round(*ended);
-    } else if (!signal_) {
+    } else if (!signals_.last()) {
       start_workers();
     }
   }
@@ -181,7 +188,7 @@ class Agent {
     const auto& cause = rendezvous_->root_cause();
     const bool spare = error.reason() == RendezvousError::Reason::left_out;
     if (!cause && !spare) throw error;
-    group_.reset();
+    attempt_.reset();
     if (cause) {
       print_report(format_report(
           {plan_.command.display_name, host_name(), {}, restart_count(), plan_.max_restarts, false}, cause));
@@ -205,30 +212,23 @@ class Agent {
   int restart_count() const { return plan_.max_restarts - restarts_left_; }
 
   void start_workers() {
-    const auto folder = folder_.open_attempt(restart_count(), plan_.local_world_size);
-    const auto ends = output_.open_streams(plan_.local_world_size, plan_.logs, folder, line_prefixes(plan_, round_));
-    std::vector<std::filesystem::path> error_files;
-    for (int local_rank = 0; local_rank < plan_.local_world_size; ++local_rank) {
-      error_files.push_back(folder_.error_file(restart_count(), local_rank));
-    }
-    const auto specs = worker_specs(plan_, round_, restart_count(), error_files, ends);
-    group_.reset();
-    group_ = std::make_unique<WorkerGroup>(io_, specs, changed_);
+    attempt_.reset();  // what is left of the last one ends before the next begins
+    attempt_ = std::make_unique<Attempt>(io_, plan_, round_, restart_count(), folder_, output_, changed_);
   }
 
   asio::awaitable<void> stop_workers(int signo) {
-    stopping_ = true;
-    co_await group_->stop(signo, std::chrono::seconds(plan_.shutdown_timeout), kKillLimit, hurry_);
-    stopping_ = false;
-    if (!group_->broken().empty()) log::error(group_->broken());
+    signals_.begin_stopping();
+    co_await attempt_->group().stop(signo, std::chrono::seconds(plan_.shutdown_timeout), kKillLimit, signals_.hurry());
+    signals_.end_stopping();
+    if (!attempt_->group().broken().empty()) log::error(attempt_->group().broken());
   }
 
   asio::awaitable<void> succeed() {
     co_await output_.finish();
-    group_->let_go();
-    events_.job_ends(describe_workers(), round_, restart_count());
+    attempt_->group().let_go();
+    events_.job_ends(attempt_->describe_workers(), round_, restart_count());
     co_await unless_signalled(&Agent::wait_for_the_others);
-    if (signal_) co_return;
+    if (signals_.last()) co_return;
     if (rendezvous_->root_cause()) {
       print_report(format_report(describe_failure(), rendezvous_->root_cause()));
       const BackgroundTask agreeing = begin(&Agent::agree_on_root_cause);
@@ -242,10 +242,10 @@ class Agent {
     if (!obstacle.empty()) {
       log::warning("not restarting the workers: ", obstacle);
       co_await fail();
-      group_.reset();
+      attempt_.reset();
       co_return;
     }
-    const auto workers = describe_workers();
+    const auto workers = attempt_->describe_workers();
     if (const auto first = root_cause(workers)) {
       const ReportedWorker& worker = workers[*first];
       log::warning("worker rank ", worker.rank, " (pid ", worker.state.pid, ") failed with ",
@@ -254,7 +254,7 @@ class Agent {
     }
     co_await stop_workers(SIGTERM);
     co_await output_.finish();
-    if (signal_) co_return;
+    if (signals_.last()) co_return;
     --restarts_left_;
     co_await begin_round();
   }
@@ -263,16 +263,16 @@ class Agent {
     log::warning("the nodes of the job have changed. Restarting all workers");
     co_await stop_workers(SIGTERM);
     co_await output_.finish();
-    if (signal_) co_return;
+    if (signals_.last()) co_return;
     co_await begin_round();
   }
 
   bool ended_by_others() const {
-    return rendezvous_->state() == RoundState::closed && !group_->all_succeeded() && !signal_;
+    return rendezvous_->state() == RoundState::closed && !attempt_->group().all_succeeded() && !signals_.last();
   }
 
   FailureReport describe_failure() const {
-    FailureReport report{plan_.command.display_name, host_name(), describe_workers(), restart_count(),
+    FailureReport report{plan_.command.display_name, host_name(), attempt_->describe_workers(), restart_count(),
                          plan_.max_restarts,         false};
     const auto oom_kills_now = oom_kills();
     report.out_of_memory = oom_kills_now && oom_kills_before_ && *oom_kills_now > *oom_kills_before_;
@@ -282,11 +282,11 @@ class Agent {
   /// The end of a job that has failed, here or on another node, or on both: stops the workers, and reports which
   /// failure was the first of all.
   asio::awaitable<void> fail() {
-    const bool failed_here = group_->any_failed();
+    const bool failed_here = attempt_->group().any_failed();
     if (failed_here) co_await hear_last_words();
     // Before this node's workers are stopped, which may take long.
     const BackgroundTask telling = begin(&Agent::tell_the_others);
-    const int running = group_->running();
+    const int running = attempt_->group().running();
     const std::string what = failed_here ? "a worker has failed" : "the job has failed on another node";
     if (running > 0) log::warning(what, ": stopping ", failed_here ? "the other " : "all ", running);
     co_await stop_workers(SIGTERM);
@@ -312,7 +312,7 @@ class Agent {
 
   /// What the worker that failed first has left in its pipes.
   asio::awaitable<void> hear_last_words() {
-    first_failed_ = root_cause(describe_workers());
+    first_failed_ = root_cause(attempt_->describe_workers());
     const BackgroundTask hearing = begin(&Agent::finish_first_failed);
     co_await unless_hurried(hearing, kLastWordsLimit);
   }
@@ -335,22 +335,19 @@ class Agent {
     const auto first = root_cause(report.workers);
     if (!first) return;
     const ReportedWorker& root = report.workers[*first];
-    if (root.state.phase == WorkerState::Phase::cannot_start) {
-      exit_code_ = root.state.start_errno == ENOENT ? kExitNotFound : kExitNotExecutable;
-    }
+    exit_code_ = job_exit_code(root.state);
     const auto own_error_file = find_variable(plan_.environment, "TORCHELASTIC_ERROR_FILE");
     if (root.error && own_error_file && !own_error_file->empty()) {
-      pass_on_error_file(folder_.error_file(restart_count(), root.local_rank), *own_error_file,
-                         python_exit_code(root.state));
+      pass_on_error_file(attempt_->error_file(root.local_rank), *own_error_file, python_exit_code(root.state));
     }
   }
 
   asio::awaitable<void> obey_signal() {
-    const std::string name = signal_name(*signal_);
-    const int running = group_->running();
+    const std::string name = signal_name(*signals_.last());
+    const int running = attempt_->group().running();
     log::warning("received ", name, ": passing it on to ", running, running == 1 ? " worker" : " workers",
                  ", which have ", plan_.shutdown_timeout, " s to end; a second signal kills them");
-    co_await stop_workers(*signal_);
+    co_await stop_workers(*signals_.last());
     co_await rendezvous_->leave();
     asio::steady_timer patience(io_, kOutputLimit);
     patience.async_wait([this](boost::system::error_code error) {
@@ -361,32 +358,14 @@ class Agent {
     log::warning("ended by ", name);
   }
 
-  std::vector<ReportedWorker> describe_workers() const {
-    std::vector<ReportedWorker> workers;
-    for (std::size_t i = 0; i < group_->workers().size(); ++i) {
-      const int local_rank = static_cast<int>(i);
-      workers.push_back({identity_of(round_, local_rank).rank, local_rank, group_->workers()[i],
-                         read_error_file(folder_.error_file(restart_count(), local_rank)),
-                         output_.last_stderr_lines(local_rank)});
-    }
-    return workers;
-  }
-
-  void follow_signals() {
-    signals_.async_wait([this](boost::system::error_code error, int signo) {
-      if (error) return;
-      if (stopping_ || signal_) hurry_ = true;
-      if (hurry_) output_.give_up();
-      signal_ = signo;
-      changed_.notify();
-      follow_signals();
-    });
+  void on_signal() {
+    if (signals_.hurry()) output_.give_up();
+    changed_.notify();
   }
 
   const LaunchPlan& plan_;
-  asio::io_context io_;
+  Loop io_;
   Notifier changed_;
-  asio::signal_set signals_;
   std::unique_ptr<JobRendezvous> rendezvous_;
   Round round_;  ///< the one that the workers of now belong to
   bool in_round_ = false;
@@ -394,15 +373,12 @@ class Agent {
   OutputMux output_;
   RunFolder folder_;
   EventRecorder events_;
-  std::unique_ptr<WorkerGroup> group_;
-  std::optional<std::size_t>
-      first_failed_;  ///< local rank of the worker that failed first here, once the job has failed
+  std::unique_ptr<Attempt> attempt_;
+  std::optional<std::size_t> first_failed_;  ///< local rank of the first here, once the job has failed
   int exit_code_ = kExitFailure;
   int restarts_left_;
   std::optional<std::int64_t> oom_kills_before_;
-  std::optional<int> signal_;  ///< the last one that asked for the end
-  bool stopping_ = false;
-  bool hurry_ = false;  ///< a signal came while workers were already being stopped
+  StopSignals signals_;  ///< last, for until the loop runs a signal can only do what it does by itself
 };
 
 }  // namespace

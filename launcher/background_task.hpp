@@ -16,7 +16,7 @@ class BackgroundTask {
   /// `start` is called without arguments and returns an awaitable<void>; `changed` is notified at the task's end.
   template <typename Start>
   BackgroundTask(asio::io_context& io, Start start, Notifier& changed) : end_(std::make_shared<End>()) {
-    asio::co_spawn(io, std::move(start), [end = end_, &changed](std::exception_ptr failure) {
+    asio::co_spawn(io, std::move(start), [end = end_, &changed](const std::exception_ptr& failure) {
       end->done = true;
       end->failure = failure;
       changed.notify();

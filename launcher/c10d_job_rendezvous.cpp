@@ -1,16 +1,20 @@
 #include "launcher/c10d_job_rendezvous.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <exception>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "common/endpoint.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/background_task.hpp"
 #include "launcher/failure_board.hpp"
+#include "rendezvous/held_door.hpp"
 #include "rendezvous/shared_state.hpp"
 #include "rendezvous/tcp_store_server.hpp"
 
@@ -27,7 +31,10 @@ constexpr milliseconds kCloseGrace{1000};
 // For the other nodes to read why the job has failed: each looks at the state as often as it watches it.
 constexpr milliseconds kReadersTimeout{5000};
 constexpr milliseconds kSparesTimeout{2000};
+constexpr milliseconds kRenewTimeout{1000};
 constexpr milliseconds kRestForSpares{50};
+// Rounds in a row that break off before their first node could clear up after those before.
+constexpr std::int64_t kRoundsToForget = 4;
 
 class C10dJobRendezvous : public JobRendezvous {
  public:
@@ -45,6 +52,7 @@ class C10dJobRendezvous : public JobRendezvous {
       co_await stop_watch();
       std::string lost;
       std::optional<RendezvousError> ended;
+      std::exception_ptr failure;
       try {
         if (lost_) forget_store();
         co_await find_store();
@@ -57,6 +65,12 @@ class C10dJobRendezvous : public JobRendezvous {
         lost = error.what();
       } catch (const RendezvousError& error) {
         ended = error;
+      } catch (const Error&) {
+        failure = std::current_exception();
+      }
+      if (failure) {
+        co_await stop_watch();  // which refers to this object, and may have begun
+        std::rethrow_exception(failure);
       }
       if (ended) {
         co_await quietly([this]() { return learn_root_cause(); });
@@ -139,7 +153,12 @@ class C10dJobRendezvous : public JobRendezvous {
 
   asio::awaitable<Round> join(const LocalGroup& group) {
     state_ = RoundState::goes_on;
-    if (!store_) store_.emplace(co_await rendezvous_->connect());
+    door_.reset();
+    if (store_) {
+      co_await renew_store();
+    } else {
+      store_.emplace(co_await rendezvous_->connect());
+    }
     round_ = co_await rendezvous_->next_round();
     signed_ = false;
     // From here on: a node that waits for the others' answers must be seen to live, and one that dies meanwhile must
@@ -148,6 +167,7 @@ class C10dJobRendezvous : public JobRendezvous {
     start_watch();
     std::optional<Endpoint> own;
     if (round_.rank == 0) {
+      mastered_.push_back(round_.number);
       open_worker_store();
       own = Endpoint(rendezvous_->self().addr, workers_->port());
       if (!agent_store_) workers_.reset();  // the port is free for the first worker
@@ -162,6 +182,12 @@ class C10dJobRendezvous : public JobRendezvous {
     if (own) master = co_await share_master(*store_, round_, own, job_.read_timeout);
     round.ranks = co_await share_ranks(*store_, round_, std::move(info), job_.read_timeout);
     if (!own) master = co_await share_master(*store_, round_, own, job_.read_timeout);
+    if (!own && job_.guard) {
+      const StoreCredential credential = credential_of(job_);
+      std::unique_ptr<HeldDoor> door = co_await HeldDoor::open(master, credential, job_.read_timeout);
+      door_ = std::move(door);
+    }
+    co_await forget_rounds();
     round.group_rank = static_cast<int>(round_.rank);
     round.group_world_size = static_cast<int>(round_.nodes);
     round.master_addr = master.host;
@@ -171,21 +197,60 @@ class C10dJobRendezvous : public JobRendezvous {
     co_return round;
   }
 
+  /// Leaves nothing of earlier rounds in the store, which would grow with every restart; but for the last one, which a
+  /// node that has not noticed its end may still read.
+  asio::awaitable<void> forget_rounds() {
+    const std::int64_t newest = round_.number - 2;
+    while (!mastered_.empty() && mastered_.front() <= newest) {
+      co_await forget_master(*store_, job_.run_id, mastered_.front());
+      mastered_.pop_front();
+    }
+    if (round_.rank != 0) co_return;
+    for (std::int64_t number = newest; number >= 0 && number > newest - kRoundsToForget; --number) {
+      const std::int64_t agents = co_await board_.enrolled(*store_, number);
+      co_await board_.forget(*store_, number);
+      if (agents > 0) co_await forget_round(*store_, job_.run_id, number, agents, round_.nodes);
+    }
+  }
+
   /// The round is complete, so all nodes have stopped their workers: nobody uses the store of the last one any more. It
   /// begins anew, empty, at the same port: torchrun's agents keep the port of the first round.
   void open_worker_store() {
     const std::uint16_t port = workers_ ? workers_->port() : 0;
     workers_.reset();
+    TcpStoreServerOptions options;
+    options.guard = job_.guard;
     const std::string& addr = rendezvous_->self().addr;  // by which the workers of all nodes come
     workers_.emplace(
         io_, job_.listen_everywhere ? ListenAddress::any() : ListenAddress::reached_at(addr, own_addresses_of(addr)),
-        port);
+        port, options);
     workers_->start();
+  }
+
+  /// The connection for the keys of a round lies idle while the workers run, and may have broken since. One attempt to
+  /// make it anew; if that fails, whoever uses it next is told.
+  asio::awaitable<void> renew_store() {
+    std::vector<std::string> any;
+    any.push_back(state_key(job_.run_id));
+    bool broken = false;
+    try {
+      co_await store_->check(std::move(any));
+    } catch (const StoreConnectionError&) {
+      broken = true;
+    }
+    if (!broken) co_return;
+    auto [client, failure] = co_await rendezvous_->try_connect(kRenewTimeout);
+    if (client) {
+      store_ = std::move(*client);
+    } else {
+      log::info("connecting to the rendezvous' store anew: ", failure);
+    }
   }
 
   void forget_store() {
     store_.reset();
     rendezvous_.reset();
+    mastered_.clear();
     lost_ = false;
   }
 
@@ -194,7 +259,7 @@ class C10dJobRendezvous : public JobRendezvous {
   void start_watch(WatchFor what = WatchFor::change) {
     state_ = RoundState::goes_on;
     watching_ = true;
-    asio::co_spawn(io_, watch(what), [this, what](std::exception_ptr error) {
+    asio::co_spawn(io_, watch(what), [this, what](const std::exception_ptr& error) {
       watching_ = false;
       if (error) {
         state_ = RoundState::should_end;
@@ -209,8 +274,17 @@ class C10dJobRendezvous : public JobRendezvous {
 
   asio::awaitable<void> watch(WatchFor what) {
     RoundEvent event = co_await rendezvous_->watch();
-    while (what == WatchFor::end_of_job && (event == RoundEvent::nodes_waiting || event == RoundEvent::node_lost)) {
+    while (true) {
       // Nothing for a node that is done; its heartbeats go on.
+      bool passed_over =
+          what == WatchFor::end_of_job && (event == RoundEvent::nodes_waiting || event == RoundEvent::node_lost);
+      // A node that is done takes part in no further round, so that a newcomer would cost the others their work.
+      if (event == RoundEvent::nodes_waiting && what == WatchFor::change && !sharing_) {
+        co_await renew_store();
+        const std::int64_t done = co_await arrived_at_exit_barrier(*store_, round_);
+        passed_over = done > 0;
+      }
+      if (!passed_over) break;
       asio::steady_timer rest(io_, kRestBetweenWatches);
       co_await rest.async_wait(asio::use_awaitable);
       event = co_await rendezvous_->watch();
@@ -233,11 +307,13 @@ class C10dJobRendezvous : public JobRendezvous {
   }
 
   asio::awaitable<void> post_root_cause() {
+    co_await renew_store();
     RootCause cause = *root_cause_;
     co_await board_.post(*store_, std::move(cause));
   }
 
   asio::awaitable<void> learn_root_cause() {
+    co_await renew_store();
     auto first = co_await board_.read(*store_);
     if (first) root_cause_ = std::move(first);
     if (root_cause_ && !signed_ && round_.nodes > 0) {
@@ -304,10 +380,12 @@ class C10dJobRendezvous : public JobRendezvous {
   Notifier watch_ended_;
   std::unique_ptr<C10dRendezvous> rendezvous_;
   std::optional<TcpStoreClient> store_;    ///< for the keys of a round
+  std::unique_ptr<HeldDoor> door_;         ///< to the workers' store, where another node hosts it and there is a secret
   std::optional<TcpStoreServer> workers_;  ///< the workers' own, while this node is or was the first
   RendezvousRound round_;
-  bool signed_ = false;          ///< the failure board, in this round
-  bool done_elsewhere_ = false;  ///< nodes have come to the exit barrier
+  std::deque<std::int64_t> mastered_;  ///< rounds in which this node was the first, the oldest first
+  bool signed_ = false;                ///< the failure board, in this round
+  bool done_elsewhere_ = false;        ///< nodes have come to the exit barrier
   RoundState state_ = RoundState::goes_on;
   bool watching_ = false;
   bool lost_ = false;     ///< the store; it is looked for anew before the next round

@@ -16,7 +16,7 @@ std::string option_words(const po::options_description& options, const char* das
 }
 
 /// For zsh a description stands in brackets, which must not occur in it, between quotes.
-std::string quoted_description(std::string text) {
+std::string quoted_description(const std::string& text) {
   std::string result;
   for (const char c : text) {
     if (c == '\'') {

@@ -28,6 +28,10 @@ asio::awaitable<std::int64_t> FailureBoard::enrolled(TcpStoreClient& store, std:
   co_return co_await store.add(agents_key(prefix_, round), 0);
 }
 
+asio::awaitable<void> FailureBoard::forget(TcpStoreClient& store, std::int64_t round) const {
+  co_await store.delete_key(agents_key(prefix_, round));
+}
+
 asio::awaitable<void> FailureBoard::post(TcpStoreClient& store, RootCause cause) const {
   const std::string key = prefix_ + "root_cause";
   const std::string mine = to_json(cause);

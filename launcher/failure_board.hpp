@@ -27,6 +27,8 @@ class FailureBoard {
   asio::awaitable<void> enrol(TcpStoreClient& store, std::int64_t round) const;
   /// How many agents of `round` have enrolled so far.
   asio::awaitable<std::int64_t> enrolled(TcpStoreClient& store, std::int64_t round) const;
+  /// Removes what was written for enrolling in `round`, which is over.
+  asio::awaitable<void> forget(TcpStoreClient& store, std::int64_t round) const;
   /// Puts `cause` on the board, unless a failure that did not come later is there.
   asio::awaitable<void> post(TcpStoreClient& store, RootCause cause) const;
   /// The first failure of the job, if any agent of ours has posted one.

@@ -10,7 +10,9 @@
 #include <chrono>
 #include <tuple>
 
+#include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "launcher/launch_command.hpp"
 #include "launcher/signal_names.hpp"
 
 namespace mdl::launcher {
@@ -66,6 +68,11 @@ std::string describe_end(const WorkerState& state) {
 int python_exit_code(const WorkerState& state) {
   if (state.phase == WorkerState::Phase::cannot_start) return 127;
   return WIFSIGNALED(state.wait_status) ? -WTERMSIG(state.wait_status) : WEXITSTATUS(state.wait_status);
+}
+
+int job_exit_code(const WorkerState& state) {
+  if (state.phase != WorkerState::Phase::cannot_start) return kExitFailure;
+  return state.start_errno == ENOENT ? kExitNotFound : kExitNotExecutable;
 }
 
 std::optional<std::size_t> root_cause(const std::vector<ReportedWorker>& workers) {

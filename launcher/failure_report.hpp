@@ -44,6 +44,10 @@ std::string describe_end(const WorkerState& state);
 /// The exit code as Python's subprocess has it: negative for a signal.
 int python_exit_code(const WorkerState& state);
 
+/// What the launcher exits with when this worker was the first that failed: as a shell 127 or 126 when the program is
+/// not there or cannot be run, else 1.
+int job_exit_code(const WorkerState& state);
+
 /// The first failure of this node, in words; nullopt when no worker of it failed by itself.
 std::optional<RootCause> describe_root_cause(const FailureReport& report);
 

@@ -9,9 +9,9 @@
 #include <memory>
 #include <numeric>
 
+#include "common/cpu_topology.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
-#include "launcher/cpu_topology.hpp"
 
 namespace mdl::launcher {
 namespace {

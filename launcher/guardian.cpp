@@ -4,9 +4,11 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "common/error.hpp"
@@ -14,6 +16,15 @@
 #include "launcher/process_tree.hpp"
 
 namespace mdl::launcher {
+namespace {
+
+/// Guardians that were let go and had not ended yet. Each is a zombie once it has, until it is asked for.
+std::vector<pid_t>& leaving_guardians() {
+  static std::vector<pid_t> pids;
+  return pids;
+}
+
+}  // namespace
 
 Guardian::Guardian(const std::vector<WorkerSpec>& workers) {
   int ends[2];
@@ -35,7 +46,13 @@ Guardian::Guardian(const std::vector<WorkerSpec>& workers) {
 
 Guardian::~Guardian() {
   control_.reset();  // to the guardian this is the launcher's death
-  if (pid_ > 0) ::waitpid(pid_, nullptr, WNOHANG);
+  // It ends in a moment and is not waited for.
+  if (pid_ > 0) leaving_guardians().push_back(pid_);
+  reap_ended_guardians();
+}
+
+UniqueFd Guardian::end_fd() const {
+  return UniqueFd(pid_ > 0 ? static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)) : -1);
 }
 
 std::optional<GuardianEvent> Guardian::next_event() {
@@ -65,6 +82,12 @@ void Guardian::let_go() {
   send(GuardianCommand::kLetGo, 0);
   ::waitpid(pid_, nullptr, 0);
   pid_ = -1;
+}
+
+void reap_ended_guardians() {
+  std::vector<pid_t>& pids = leaving_guardians();
+  const auto is_gone = [](pid_t pid) { return ::waitpid(pid, nullptr, WNOHANG) != 0; };
+  pids.erase(std::remove_if(pids.begin(), pids.end(), is_gone), pids.end());
 }
 
 void adopt_orphans() {

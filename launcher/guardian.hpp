@@ -39,7 +39,7 @@ class Guardian {
   /// Starts it and has it start `workers`, whose descriptors may be closed when this returns. Throws Error when the
   /// process cannot be made. The caller must be single-threaded.
   explicit Guardian(const std::vector<WorkerSpec>& workers);
-  /// Kills what is left, as the launcher's death would, and does not wait for it.
+  /// Kills what is left, as the launcher's death would, and does not wait for it: see reap_ended_guardians().
   ~Guardian();
   Guardian(const Guardian&) = delete;
   Guardian& operator=(const Guardian&) = delete;
@@ -57,6 +57,9 @@ class Guardian {
   void let_go();
 
   pid_t pid() const { return pid_; }
+  /// A descriptor that becomes readable when the guardian's process ends, for who lets this object go before. Empty
+  /// after let_go(), and where the kernel has no such thing (before Linux 5.3).
+  UniqueFd end_fd() const;
 
  private:
   void send(int command, int argument) const;
@@ -64,6 +67,9 @@ class Guardian {
   UniqueFd control_;
   pid_t pid_ = -1;
 };
+
+/// Reaps the guardians whose objects are gone and that have ended since. Every ~Guardian() does it as well.
+void reap_ended_guardians();
 
 /// Makes this process adopt orphaned descendants, so that the death of a guardian cannot let one escape.
 void adopt_orphans();

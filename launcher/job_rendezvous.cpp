@@ -19,7 +19,9 @@ class LocalRendezvous : public JobRendezvous {
     // that has been stopped before the new one has written its own. (torchrun keeps the store, and this happens to it.)
     const std::uint16_t port = store_ ? store_->port() : plan_.port;
     store_.reset();
-    store_.emplace(io_, listen_address(plan_), port);
+    TcpStoreServerOptions options;
+    options.guard = plan_.guard;
+    store_.emplace(io_, listen_address(plan_), port, options);
     store_->start();
     Round round;
     round.agent_store = plan_.agent_store;

@@ -105,13 +105,14 @@ asio::awaitable<void> read_workers(JobStatus& status, TcpStoreClient& store) {
 
 }  // namespace
 
-asio::awaitable<JobStatus> read_job_status(Endpoint endpoint, std::string run_id, std::chrono::milliseconds timeout) {
+asio::awaitable<JobStatus> read_job_status(Endpoint endpoint, StoreCredential credential, std::string run_id,
+                                           std::chrono::milliseconds timeout) {
   JobStatus status;
   status.run_id = run_id;
   status.endpoint = endpoint;
-  status.rendezvous = co_await read_rendezvous(endpoint, run_id, timeout);
+  status.rendezvous = co_await read_rendezvous(endpoint, credential, run_id, timeout);
   if (status.rendezvous.state) {
-    TcpStoreClient store = co_await TcpStoreClient::connect(endpoint, timeout);
+    TcpStoreClient store = co_await TcpStoreClient::connect(endpoint, credential, timeout);
     co_await read_workers(status, store);
     const FailureBoard board(run_id);
     status.root_cause = co_await board.read(store);

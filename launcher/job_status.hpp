@@ -24,8 +24,9 @@ struct JobStatus {
 };
 
 /// Asks the store at `endpoint` and changes nothing there. Throws StoreConnectionError when nobody answers within
-/// `timeout`.
-asio::awaitable<JobStatus> read_job_status(Endpoint endpoint, std::string run_id, std::chrono::milliseconds timeout);
+/// `timeout`, and StoreAccessError when the store wants a secret, or another one.
+asio::awaitable<JobStatus> read_job_status(Endpoint endpoint, StoreCredential credential, std::string run_id,
+                                           std::chrono::milliseconds timeout);
 
 /// A table for people: the state of the round, a line for each node with its rank, its workers' ranks and the age of
 /// its last heartbeat at `now` (by the clocks of that node and this one), and why the job has failed.

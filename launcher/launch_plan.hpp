@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "launcher/cpu_topology.hpp"
+#include "common/cpu_topology.hpp"
 #include "launcher/launch_command.hpp"
 #include "launcher/log_plan.hpp"
 #include "launcher/store_plan.hpp"

@@ -11,6 +11,7 @@
 #include "launcher/accelerate/accelerate_command.hpp"
 #include "launcher/accelerate/preflight.hpp"
 #include "launcher/agent.hpp"
+#include "launcher/file_limit.hpp"
 #include "launcher/gpu_count.hpp"
 #include "launcher/launch_command.hpp"
 #include "launcher/numa_binding.hpp"
@@ -33,11 +34,13 @@ int launch(const mdl::launcher::LaunchOptions& options) {
   using namespace mdl::launcher;
   LaunchPlan plan;
   plan.store = plan_store(options, make_uuid());
+  arm(plan.store);
+  raise_file_limit();
   plan.command = make_launch_command(options, variable);
   plan.local_world_size = count_workers(options.nproc_per_node, variable("CUDA_VISIBLE_DEVICES"));
   if (options.numa_binding) {
     plan.worker_cpus = bind_workers(*options.numa_binding, plan.local_world_size, variable("CUDA_VISIBLE_DEVICES"),
-                                    find_gpus(), CpuTopology());
+                                    find_gpus(), mdl::CpuTopology());
   }
   plan.max_restarts = options.max_restarts;
   plan.role = options.role;

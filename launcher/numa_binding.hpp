@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "launcher/cpu_topology.hpp"
+#include "common/cpu_topology.hpp"
 #include "launcher/gpu_count.hpp"
 
 namespace mdl::launcher {

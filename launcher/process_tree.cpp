@@ -12,6 +12,7 @@
 #include <cstring>
 #include <memory>
 
+#include "common/str_cat.hpp"
 #include "common/unique_fd.hpp"
 
 namespace mdl::launcher {
@@ -25,9 +26,7 @@ struct ProcessEntry {
 /// The parent's pid from /proc/PID/stat: the second field after the command, which is in parentheses and may hold any
 /// character. 0 when the process is gone. (A zombie counts: its other threads may live on, and have children.)
 pid_t parent_of(const char* pid) {
-  std::array<char, 64> path{};
-  std::snprintf(path.data(), path.size(), "/proc/%s/stat", pid);
-  const UniqueFd fd(::open(path.data(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd fd(::open(str_cat("/proc/", pid, "/stat").c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) return 0;
   std::array<char, 512> text{};
   const ssize_t n = ::read(fd.get(), text.data(), text.size() - 1);

@@ -47,7 +47,7 @@ RunFolder::~RunFolder() {
 
 fs::path RunFolder::open_attempt(int attempt, int workers) {
   if (run_.empty()) return {};
-  const fs::path folder = run_ / str_cat("attempt_", attempt);
+  fs::path folder = run_ / str_cat("attempt_", attempt);
   std::error_code error;
   fs::remove_all(folder, error);
   for (int local_rank = 0; local_rank < workers && !error; ++local_rank) {

@@ -40,7 +40,8 @@ class StaticRendezvous : public JobRendezvous {
         torch_prefix_(plan.run_id + "/torchelastic/"),
         own_prefix_("mdl-launch/" + plan.run_id + "/static/"),
         own_rank_(std::to_string(plan.node_rank)),
-        identity_(make_uuid()) {}
+        identity_(make_uuid()),
+        credential_(plan.guard ? StoreCredential(plan.guard->secret()) : StoreCredential()) {}
 
   asio::awaitable<Round> next_round(const LocalGroup& group) override {
     if (client_) {
@@ -130,11 +131,13 @@ class StaticRendezvous : public JobRendezvous {
 
   asio::awaitable<void> connect() {
     if (plan_.node_rank == 0) {
-      server_.emplace(io_, listen_address(plan_), plan_.port);
+      TcpStoreServerOptions options;
+      options.guard = plan_.guard;
+      server_.emplace(io_, listen_address(plan_), plan_.port, options);
       server_->start();
     }
     const Endpoint master = address();
-    client_.emplace(co_await TcpStoreClient::connect(master, plan_.timeout));
+    client_.emplace(co_await TcpStoreClient::connect(master, credential_, plan_.timeout));
     co_await client_->join_workers();  // a real torchrun that is node 0 waits for this
   }
 
@@ -229,7 +232,7 @@ class StaticRendezvous : public JobRendezvous {
   // --- while workers run
 
   void start_watch() {
-    asio::co_spawn(io_, watch(round_), [this, round = round_](std::exception_ptr error) {
+    asio::co_spawn(io_, watch(round_), [this, round = round_](const std::exception_ptr& error) {
       if (!error || round != round_ || done_) return;
       log::error("the store of node 0 at ", to_string(address()),
                  " is lost: its agent has ended, or cannot be reached");
@@ -240,7 +243,7 @@ class StaticRendezvous : public JobRendezvous {
 
   asio::awaitable<void> watch(std::int64_t round) {
     const Endpoint master = address();
-    TcpStoreClient store = co_await TcpStoreClient::connect(master, plan_.timeout);
+    TcpStoreClient store = co_await TcpStoreClient::connect(master, credential_, plan_.timeout);
     std::vector<std::string> keys;
     keys.push_back(over_key());
     bool over = false;
@@ -270,7 +273,7 @@ class StaticRendezvous : public JobRendezvous {
     // A connection of its own, as this may go on when nobody waits for it any more. One attempt: if node 0 has ended,
     // it was done.
     const Endpoint master = address();
-    auto attempt = co_await TcpStoreClient::try_connect(master, kConnectTimeout);
+    auto attempt = co_await TcpStoreClient::try_connect(master, credential_, kConnectTimeout);
     if (!attempt.first) throw StoreConnectionError(attempt.second);
     TcpStoreClient store = std::move(*attempt.first);
     std::vector<std::string> last;
@@ -297,6 +300,7 @@ class StaticRendezvous : public JobRendezvous {
   const std::string own_prefix_;
   const std::string own_rank_;
   const std::string identity_;  ///< tells this agent from an earlier one of the same rank
+  const StoreCredential credential_;
   std::int64_t round_ = 0;
   RoundState state_ = RoundState::goes_on;
   bool done_ = false;  ///< this node's workers have succeeded

@@ -9,6 +9,7 @@
 #include "common/str_cat.hpp"
 #include "launcher/job_status.hpp"
 #include "launcher/printable.hpp"
+#include "launcher/store_plan.hpp"
 #include "rendezvous/c10d_job.hpp"
 #include "rendezvous/tcp_store_client.hpp"
 
@@ -19,7 +20,8 @@ namespace {
 
 struct StatusOptions {
   std::string endpoint;
-  std::string run_id;  ///< empty: the one that is there
+  std::string run_id;       ///< empty: the one that is there
+  std::string secret_file;  ///< empty: none
   bool json = false;
   bool help = false;
   std::chrono::milliseconds timeout{5000};
@@ -32,6 +34,9 @@ po::options_description describe_status_options() {
       "Where the job's rendezvous is (port 29400 when left out). PET_RDZV_ENDPOINT gives a default.");
   add("rdzv-id", po::value<std::string>()->value_name("ID"),
       "Which job; needed when there are several (default: PET_RDZV_ID).");
+  add("rdzv-conf", po::value<std::string>()->value_name("KEY=VALUE,..."),
+      "As the job's nodes have it; what counts is secret_file=PATH, which a job that has one wants to see here as well "
+      "(default: PET_RDZV_CONF).");
   add("json", "Print one JSON object on one line.");
   add("timeout", po::value<std::string>()->value_name("SECONDS"), "How long to wait for an answer (default 5).");
   add("help,h", "Print this text and exit.");
@@ -77,19 +82,22 @@ StatusOptions parse_status_options(const std::vector<std::string>& args, const E
   options.json = values.count("json") > 0;
   options.endpoint = text("rdzv-endpoint", "PET_RDZV_ENDPOINT");
   options.run_id = text("rdzv-id", "PET_RDZV_ID");
+  options.secret_file = secret_file_of(text("rdzv-conf", "PET_RDZV_CONF"));
   if (values.count("timeout")) options.timeout = to_timeout(values["timeout"].as<std::string>());
   return options;
 }
 
-JobStatus ask(const Endpoint& endpoint, const std::string& run_id, std::chrono::milliseconds timeout) {
+JobStatus ask(const Endpoint& endpoint, const StoreCredential& credential, const std::string& run_id,
+              std::chrono::milliseconds timeout) {
   asio::io_context io;
   std::optional<JobStatus> status;
   std::exception_ptr failure;
-  asio::co_spawn(io, read_job_status(endpoint, run_id, timeout), [&](std::exception_ptr error, JobStatus read) {
-    failure = error;
-    status = std::move(read);
-    io.stop();
-  });
+  asio::co_spawn(io, read_job_status(endpoint, credential, run_id, timeout),
+                 [&](const std::exception_ptr& error, JobStatus read) {
+                   failure = error;
+                   status = std::move(read);
+                   io.stop();
+                 });
   io.run();
   if (failure) std::rethrow_exception(failure);
   return std::move(*status);
@@ -105,11 +113,12 @@ std::string list_of(const std::vector<std::string>& ids) {
 }
 
 /// With an empty `run_id`: the only job that is there.
-JobStatus find_job(const Endpoint& endpoint, const std::string& run_id, std::chrono::milliseconds timeout) {
-  JobStatus status = ask(endpoint, run_id, timeout);
+JobStatus find_job(const Endpoint& endpoint, const StoreCredential& credential, const std::string& run_id,
+                   std::chrono::milliseconds timeout) {
+  JobStatus status = ask(endpoint, credential, run_id, timeout);
   if (status.rendezvous.state) return status;
   const std::vector<std::string>& others = status.rendezvous.other_jobs;
-  if (run_id.empty() && others.size() == 1) return find_job(endpoint, others.front(), timeout);
+  if (run_id.empty() && others.size() == 1) return find_job(endpoint, credential, others.front(), timeout);
   const std::string what =
       run_id.empty() ? "no job that could be meant" : str_cat("no job \"", printable(run_id), "\"");
   throw Error(str_cat("status: there is ", what, " at ", to_string(endpoint)),
@@ -129,7 +138,8 @@ int run_status_command(const std::vector<std::string>& args, const Environment& 
   std::string text;
   if (options.help) {
     text = str_cat(
-        "Usage: mdl-launch status --rdzv-endpoint HOST[:PORT] [--rdzv-id ID] [--json]\n\n"
+        "Usage: mdl-launch status --rdzv-endpoint HOST[:PORT] [--rdzv-id ID] [--rdzv-conf secret_file=PATH] "
+        "[--json]\n\n"
         "Prints who is in the rendezvous (c10d) of a job, started by mdl-launch or by torchrun: round, nodes, ranks,\n"
         "the nodes that wait or stand by, and the age of each one's last heartbeat. Takes no part in the job.\n\n",
         describe_status_options());
@@ -138,7 +148,11 @@ int run_status_command(const std::vector<std::string>& args, const Environment& 
       throw UsageError("status: --rdzv-endpoint is missing", "Write it as the job's nodes have it: HOST[:PORT].");
     }
     const Endpoint endpoint = parse_endpoint(options.endpoint, kC10dPort);
-    const JobStatus status = find_job(endpoint, options.run_id, options.timeout);
+    StoreCredential credential;
+    if (!options.secret_file.empty()) {
+      credential = StoreCredential(read_store_secret(options.secret_file), StoreRole::observer);
+    }
+    const JobStatus status = find_job(endpoint, credential, options.run_id, options.timeout);
     const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
     text = options.json ? status_to_json(status, now) : format_status(status, now);
   }

@@ -52,8 +52,10 @@ Settings parse_settings(const std::string& text) {
                                                  "keep_alive_max_attempt",
                                                  "last_call_timeout",
                                                  "listen",
+                                                 "plain_clients",
                                                  "rank",
                                                  "read_timeout",
+                                                 "secret_file",
                                                  "store_type",
                                                  "timeout"};
   Settings settings;
@@ -152,6 +154,36 @@ bool listens_everywhere(const Settings& settings) {
   throw UsageError(str_cat("--rdzv-conf listen must be endpoint or any, but is \"", given->second, "\""));
 }
 
+/// --rdzv-conf plain_clients: hosts, or ADDRESS[/BITS]+… beside them. Ours alone. ('+', as ',' divides settings.)
+std::vector<AddressRange> plain_clients_of(const Settings& settings) {
+  const auto given = settings.find("plain_clients");
+  std::vector<AddressRange> ranges;
+  if (given == settings.end()) return ranges;
+  if (!settings.contains("secret_file")) {
+    throw UsageError(
+        "--rdzv-conf plain_clients is of no use without secret_file: everybody may talk to the store then");
+  }
+  if (given->second == "none") {
+    throw UsageError(
+        "--rdzv-conf plain_clients=none would keep the workers of this job out: they cannot prove a secret",
+        "Leave it out: the job's own hosts are let in.");
+  }
+  if (given->second == "hosts") return ranges;
+  for (std::size_t begin = 0; begin <= given->second.size();) {
+    const std::size_t end = std::min(given->second.find('+', begin), given->second.size());
+    const std::string item = given->second.substr(begin, end - begin);
+    const auto range = AddressRange::parse(item);
+    if (!range) {
+      throw UsageError(
+          str_cat("--rdzv-conf plain_clients: \"", item, "\" is neither an address nor a range of addresses"),
+          "Write it as hosts, or as in plain_clients=10.1.0.0/16+fd00:7::5, with no bits set after the first 16.");
+    }
+    ranges.push_back(*range);
+    begin = end + 1;
+  }
+  return ranges;
+}
+
 StorePlan plan_c10d_store(const LaunchOptions& options, const Settings& settings) {
   if (const auto type = settings.find("store_type"); type != settings.end() && in_lower_case(type->second) != "tcp") {
     throw UsageError(str_cat("--rdzv-conf store_type=", type->second, " is not supported"), "Leave it out: it is tcp.");
@@ -225,9 +257,30 @@ StorePlan plan_place(const LaunchOptions& options, const std::string& fresh_id) 
 
 StorePlan plan_store(const LaunchOptions& options, const std::string& fresh_id) {
   StorePlan plan = plan_place(options, fresh_id);
+  const Settings settings = parse_settings(options.rdzv_conf);
+  if (const auto file = settings.find("secret_file"); file != settings.end()) plan.secret_file = file->second;
+  plan.plain_clients = plain_clients_of(settings);
+  if (!plan.secret_file.empty() && !plan.agent_store) {
+    throw UsageError(
+        "--rdzv-conf secret_file and TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 do not go together: the first worker would "
+        "host PyTorch's own store, which knows no secret",
+        "Leave one of them out.");
+  }
   plan.exit_barrier_timeout =
       std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(options.exit_barrier_timeout));
   return plan;
+}
+
+void arm(StorePlan& plan) {
+  if (plan.secret_file.empty()) return;
+  plan.guard = std::make_shared<StoreGuard>(read_store_secret(plan.secret_file), plan.plain_clients, local_addresses);
+  if (plan.c10d) plan.c10d->guard = plan.guard;
+}
+
+std::string secret_file_of(const std::string& rdzv_conf) {
+  const Settings settings = parse_settings(rdzv_conf);
+  const auto file = settings.find("secret_file");
+  return file == settings.end() ? std::string() : file->second;
 }
 
 ListenAddress listen_address(const StorePlan& plan) {

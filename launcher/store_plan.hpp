@@ -2,12 +2,15 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "launcher/options.hpp"
 #include "rendezvous/c10d_rendezvous.hpp"
 #include "rendezvous/listen_address.hpp"
+#include "rendezvous/store_guard.hpp"
 
 namespace mdl::launcher {
 
@@ -20,7 +23,10 @@ struct StorePlan {
   std::string run_id;
   int nodes = 1;  ///< above 1: a static rendezvous at master_addr:port, which node 0 hosts
   int node_rank = 0;
-  bool agent_store = true;  ///< false: the first worker hosts the store at the port it is told; never so for static
+  bool agent_store = true;    ///< false: the first worker hosts the store at the port it is told; never so for static
+  std::string secret_file{};  ///< of --rdzv-conf; empty: none
+  std::vector<AddressRange> plain_clients{};   ///< of --rdzv-conf
+  std::shared_ptr<StoreGuard> guard{};         ///< who may talk to the stores; null: everybody
   std::optional<C10dJob> c10d{};               ///< nodes that find each other; then nothing above counts but run_id
   std::chrono::milliseconds timeout{900'000};  ///< for the nodes to find each other; torchrun's default
   std::chrono::milliseconds exit_barrier_timeout{300'000};  ///< for the nodes to be done; torchrun's
@@ -30,8 +36,15 @@ struct StorePlan {
 /// port on this host and a fresh run id; --rdzv-backend static takes --master-addr and --master-port (29500), or
 /// --rdzv-endpoint in their place. `fresh_id` is used where the run id is made up.
 /// Throws UsageError for an unknown backend, an endpoint without a port, a
-/// node rank that is not below the number of nodes, and --rdzv-conf that is not KEY=VALUE,….
+/// node rank that is not below the number of nodes, and --rdzv-conf that is not KEY=VALUE,…. Does not read the secret.
 StorePlan plan_store(const LaunchOptions& options, const std::string& fresh_id);
+
+/// Reads the secret file of the plan, if it has one, and sets up the guard of its stores. Throws UsageError
+/// (read_store_secret).
+void arm(StorePlan& plan);
+
+/// What --rdzv-conf says of secret_file; empty when it says nothing. Throws as plan_store does.
+std::string secret_file_of(const std::string& rdzv_conf);
 
 /// Where the store of a plan that is not c10d's listens. Asks the resolver for the master's name.
 ListenAddress listen_address(const StorePlan& plan);

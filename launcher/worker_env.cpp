@@ -85,7 +85,7 @@ std::vector<std::string> worker_environment(const std::vector<std::string>& inhe
     for (const auto& [name, value] : set) replaced = replaced || names(entry, name);
     if (!replaced) environment.push_back(entry);
   }
-  for (const auto& [name, value] : set) environment.push_back(name + "=" + value);
+  for (const auto& [name, value] : set) environment.push_back(str_cat(name, "=", value));
   return environment;
 }
 

@@ -5,12 +5,27 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "common/error.hpp"
 #include "common/log.hpp"
 #include "launcher/signal_names.hpp"
 
 namespace mdl::launcher {
+
+namespace {
+
+/// So that no ended guardian is in the way of whoever looks at the processes, for as long as the next attempt runs.
+asio::awaitable<void> reap_at_its_end(UniqueFd guardian) {
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  asio::posix::stream_descriptor process(executor, guardian.release());
+  boost::system::error_code ignored;
+  co_await process.async_wait(asio::posix::stream_descriptor::wait_read,
+                              asio::redirect_error(asio::use_awaitable, ignored));
+  reap_ended_guardians();
+}
+
+}  // namespace
 
 WorkerGroup::WorkerGroup(asio::io_context& io, const std::vector<WorkerSpec>& specs, Notifier& changed)
     : state_(std::make_shared<State>(changed)), guardian_(std::make_shared<Guardian>(specs)) {
@@ -20,6 +35,8 @@ WorkerGroup::WorkerGroup(asio::io_context& io, const std::vector<WorkerSpec>& sp
 }
 
 WorkerGroup::~WorkerGroup() {
+  UniqueFd end = guardian_->end_fd();
+  if (end) asio::co_spawn(events_->get_executor(), reap_at_its_end(std::move(end)), asio::detached);
   events_->close();
 }
 
@@ -74,6 +91,14 @@ void WorkerGroup::apply(State& state, const GuardianEvent& event) {
   }
 }
 
+void WorkerGroup::take_events(State& state, Guardian& guardian) {
+  while (!state.all_gone) {
+    const auto event = guardian.next_event();
+    if (!event) return;
+    apply(state, *event);
+  }
+}
+
 asio::awaitable<void> WorkerGroup::follow_events(std::shared_ptr<State> state, std::shared_ptr<Guardian> guardian,
                                                  std::shared_ptr<asio::posix::stream_descriptor> events) {
   try {
@@ -82,10 +107,7 @@ asio::awaitable<void> WorkerGroup::follow_events(std::shared_ptr<State> state, s
       co_await events->async_wait(asio::posix::stream_descriptor::wait_read,
                                   asio::redirect_error(asio::use_awaitable, error));
       if (error) co_return;  // the group is gone
-      while (const auto event = guardian->next_event()) {
-        apply(*state, *event);
-        if (state->all_gone) break;
-      }
+      take_events(*state, *guardian);
       state->changed.notify();
     }
   } catch (const Error& error) {
@@ -104,17 +126,20 @@ asio::awaitable<void> WorkerGroup::follow_events(std::shared_ptr<State> state, s
   }
 }
 
-void WorkerGroup::signal(int signo) {
-  guardian_->signal_workers(signo);
-}
-
 asio::awaitable<bool> WorkerGroup::stop(int signo, std::chrono::milliseconds grace,
                                         std::chrono::milliseconds kill_limit, const bool& hurry) {
   state_->stopping = true;
-  if (running() > 0) {
+  // A worker may run of which the guardian's message has not been read yet. After a failed start nobody else starts.
+  const auto may_run = [this] {
+    return running() > 0 || (!state_->all_gone && !any_cannot_start() &&
+                             std::any_of(workers().begin(), workers().end(), [](const WorkerState& worker) {
+                               return worker.phase == WorkerState::Phase::not_started;
+                             }));
+  };
+  if (may_run()) {
     guardian_->signal_workers(signo);
     const auto deadline = Notifier::Clock::now() + grace;
-    while (running() > 0 && !hurry && Notifier::Clock::now() < deadline) co_await state_->changed.wait_until(deadline);
+    while (may_run() && !hurry && Notifier::Clock::now() < deadline) co_await state_->changed.wait_until(deadline);
     for (const WorkerState& worker : workers()) {
       if (worker.phase == WorkerState::Phase::running) {
         log::warning("worker with pid ", worker.pid, " has not ended on ", signal_name(signo), ": killing it");

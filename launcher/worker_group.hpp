@@ -50,9 +50,6 @@ class WorkerGroup {
   /// Why the guardian's messages ended, if they did before their time; all workers count as killed then.
   const std::string& broken() const { return state_->broken; }
 
-  /// Passes a signal on to all workers that still run.
-  void signal(int signo);
-
   /// Ends all workers and everything they started: `signo` first, and SIGKILL for what is left after `grace`, or as
   /// soon as `hurry` says so (looked at after each notification). Gives up after another `kill_limit`: a process in an
   /// uninterruptible system call cannot be killed. Returns false then.
@@ -74,6 +71,8 @@ class WorkerGroup {
     int ended = 0;
   };
   static void apply(State& state, const GuardianEvent& event);
+  /// All events that are there.
+  static void take_events(State& state, Guardian& guardian);
   static asio::awaitable<void> follow_events(std::shared_ptr<State> state, std::shared_ptr<Guardian> guardian,
                                              std::shared_ptr<asio::posix::stream_descriptor> events);
 

@@ -1,5 +1,6 @@
 #include "launcher/worker_process.hpp"
 
+#include <fcntl.h>
 #include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
@@ -10,6 +11,9 @@
 
 #include <algorithm>
 #include <cerrno>
+
+#include "common/unique_fd.hpp"
+#include "launcher/file_limit.hpp"
 
 namespace mdl::launcher {
 namespace {
@@ -23,12 +27,13 @@ std::vector<char*> as_pointers(const std::vector<std::string>& strings) {
   return pointers;
 }
 
-void close_from(unsigned first) {
-  if (::close_range(first, ~0U, 0) == 0) return;
+/// Has the exec close all descriptors from `first` on; until then they can be used.
+void close_on_exec_from(unsigned first) {
+  if (::close_range(first, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return;
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
-  const rlim_t last = std::min<rlim_t>(limit.rlim_cur, 1 << 16);  // Linux before 5.9
-  for (rlim_t fd = first; fd < last; ++fd) ::close(static_cast<int>(fd));
+  const rlim_t last = std::min<rlim_t>(limit.rlim_cur, 1 << 16);  // Linux before 5.11
+  for (rlim_t fd = first; fd < last; ++fd) ::fcntl(static_cast<int>(fd), F_SETFD, FD_CLOEXEC);
 }
 
 using CpuMask = std::vector<cpu_set_t>;  ///< one long mask, 1024 CPUs an element; empty: no wish
@@ -64,7 +69,9 @@ bool place(int from, int to) {
   const int out = spec.stdout_fd <= 2 ? ::dup(spec.stdout_fd) : spec.stdout_fd;
   const int err = spec.stderr_fd <= 2 ? ::dup(spec.stderr_fd) : spec.stderr_fd;
   if (!place(out, STDOUT_FILENO) || !place(err, STDERR_FILENO)) return errno;
-  close_from(3);
+  close_on_exec_from(3);
+
+  restore_file_limit();
 
   // exec resets handlers, but keeps what is ignored: by this launcher (SIGPIPE), or by a shell that started it with &
   // (SIGINT, SIGQUIT). Python's subprocess does the same.
@@ -80,35 +87,49 @@ bool place(int from, int to) {
 
 }  // namespace
 
-// vfork: the child borrows this process's memory until it execs, so nothing has to be copied, and the errno of a failed
-// exec comes back in a plain variable.
+// vfork: the child borrows this process's memory until it execs, so nothing has to be copied. The errno of a failed
+// exec comes through a pipe that an exec closes, which also holds where vfork is a fork (ThreadSanitizer, some
+// emulators).
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 StartedProcess start_worker(const WorkerSpec& spec) {
   const std::vector<char*> argv = as_pointers(spec.argv);
   const std::vector<char*> environment = as_pointers(spec.environment);
   const CpuMask cpus = as_mask(spec.cpus);
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return {-1, errno};
+  UniqueFd read_end(ends[0]);
+  UniqueFd write_end(ends[1]);
+  if (ends[1] <= STDERR_FILENO) {  // where the worker's output goes
+    write_end.reset(::fcntl(ends[1], F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+    if (!write_end) return {-1, errno};
+  }
   // With all signals blocked no handler of the parent can run in the child.
   sigset_t all;
   sigset_t before;
   ::sigfillset(&all);
   ::sigprocmask(SIG_BLOCK, &all, &before);
 
-  volatile int error = 0;
   const pid_t self = ::getpid();
   const pid_t pid = ::vfork();
   if (pid == 0) {
-    error = become_worker(spec, self, argv.data(), environment.data(), cpus);
+    const int error = become_worker(spec, self, argv.data(), environment.data(), cpus);
+    [[maybe_unused]] const ssize_t told =
+        ::write(write_end.get(), &error, sizeof error);  // fewer bytes than a pipe may split
     ::_exit(127);
   }
-  if (pid < 0) error = errno;
+  const int fork_error = pid < 0 ? errno : 0;
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
-  if (pid < 0) return {-1, error};
-  if (error != 0) {
-    ::waitpid(pid, nullptr, 0);
-    return {-1, error};
-  }
-  return {pid, 0};
+  if (pid < 0) return {-1, fork_error};
+  write_end.reset();
+  int error = 0;
+  ssize_t got = 0;
+  do {
+    got = ::read(read_end.get(), &error, sizeof error);
+  } while (got < 0 && errno == EINTR);
+  if (got == 0) return {pid, 0};  // closed by the exec
+  ::waitpid(pid, nullptr, 0);
+  return {-1, error};
 }
 #pragma GCC diagnostic pop
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "launcher/cpu_topology.hpp"
+#include "common/cpu_topology.hpp"
 
 namespace mdl::launcher {
 

@@ -33,6 +33,7 @@ WorkerIdentity identity_of(const Round& round, int local_rank) {
 
 std::vector<std::string> line_prefixes(const LaunchPlan& plan, const Round& round) {
   std::vector<std::string> prefixes;
+  prefixes.reserve(static_cast<std::size_t>(plan.local_world_size));
   for (int local_rank = 0; local_rank < plan.local_world_size; ++local_rank) {
     prefixes.push_back(line_prefix(plan.logs, plan.role, local_rank, identity_of(round, local_rank).rank, host_name()));
   }

@@ -2,11 +2,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "common/endpoint.hpp"
 #include "rendezvous/rendezvous_step.hpp"
+#include "rendezvous/store_guard.hpp"
+#include "rendezvous/store_handshake.hpp"
 
 namespace mdl {
 
@@ -24,6 +27,12 @@ struct C10dJob {
   RendezvousSettings::Duration cas_backoff{0};     ///< cas_backoff_max_seconds: the longest rest after a lost contest
   bool listen_everywhere = false;                  ///< the store is open to every interface, not only the endpoint's
   std::int64_t local_id = 0;                       ///< tells several agents of one process apart
+  std::shared_ptr<StoreGuard> guard{};             ///< who may talk to the stores; null: everybody
 };
+
+/// What an agent of the job proves itself with to the others' stores.
+inline StoreCredential credential_of(const C10dJob& job) {
+  return job.guard ? StoreCredential(job.guard->secret()) : StoreCredential();
+}
 
 }  // namespace mdl

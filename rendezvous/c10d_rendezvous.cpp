@@ -37,33 +37,59 @@ ListenAddress listen_address(const C10dJob& job) {
   return ListenAddress::reached_at(job.endpoint.host, own_addresses_of(job.endpoint.host));
 }
 
+TcpStoreServerOptions options_of(const C10dJob& job) {
+  TcpStoreServerOptions options;
+  options.guard = job.guard;
+  options.members_only = true;
+  return options;
+}
+
 /// The store of a rendezvous and, in it, the host's side of the latter.
 struct HostedStore {
   HostedStore(asio::io_context& io, const C10dJob& job)
-      : server(io, listen_address(job), job.endpoint.port), host(io, server, job.run_id) {
+      : server(io, listen_address(job), job.endpoint.port, options_of(job)), host(io, server, job.run_id) {
     server.start();
   }
   TcpStoreServer server;
   RendezvousHost host;
 };
 
-std::unique_ptr<HostedStore> host_store(const C10dJob& job, asio::io_context& io) {
-  if (!job.is_host.value_or(is_this_machine(job.endpoint.host))) return nullptr;
+struct Hosting {
+  std::unique_ptr<HostedStore> store;
+  std::string failure;  // of this machine's try to host it
+};
+
+Hosting host_store(const C10dJob& job, asio::io_context& io) {
+  Hosting hosting;
+  if (!job.is_host.value_or(is_this_machine(job.endpoint.host))) return hosting;
   try {
-    return std::make_unique<HostedStore>(io, job);
+    hosting.store = std::make_unique<HostedStore>(io, job);
   } catch (const Error& error) {
     // Another agent on this machine may be the host.
     if (job.is_host) throw;
     log::info("rendezvous \"", job.run_id, "\": does not host the store: ", error.what());
-    return nullptr;
+    hosting.failure = error.what();
   }
+  return hosting;
+}
+
+std::string why_unreachable(const C10dJob& job, const std::string& hosting_failure) {
+  if (!hosting_failure.empty()) {
+    return str_cat("Nothing there answers as a store of PyTorch's, and this machine could not host one: ",
+                   hosting_failure);
+  }
+  return str_cat("The node that owns ", job.endpoint.host,
+                 " hosts the store; this machine does not take it for its own: its addresses are ",
+                 joined(local_addresses()),
+                 ". Check that a node of the job owns it, or give that node --rdzv-conf is_host=true.");
 }
 
 /// The other jobs whose rendezvous lie in the same store, as far as that can be told.
-asio::awaitable<std::vector<std::string>> other_jobs(Endpoint store, std::string run_id) {
+asio::awaitable<std::vector<std::string>> other_jobs(Endpoint store, StoreCredential credential, std::string run_id) {
   std::vector<std::string> others;
   try {
-    RendezvousReport report = co_await read_rendezvous(std::move(store), std::move(run_id), kLookTimeout);
+    RendezvousReport report =
+        co_await read_rendezvous(std::move(store), std::move(credential), std::move(run_id), kLookTimeout);
     others = std::move(report.other_jobs);
   } catch (const Error& error) {
     log::info("looking for other jobs: ", error.what());
@@ -102,23 +128,19 @@ C10dRendezvous::~C10dRendezvous() = default;
 asio::awaitable<std::unique_ptr<C10dRendezvous>> C10dRendezvous::open(C10dJob job) {
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
   auto& io = static_cast<asio::io_context&>(executor.context());
-  std::unique_ptr<HostedStore> hosted = host_store(job, io);
+  auto [hosted, hosting_failure] = host_store(job, io);
   const Endpoint address = hosted ? Endpoint("127.0.0.1", hosted->server.port()) : job.endpoint;
+  const StoreCredential credential = credential_of(job);
   std::string failure;
   std::optional<TcpStoreClient> store;
   try {
-    store = co_await TcpStoreClient::connect(address, job.read_timeout);
+    store = co_await TcpStoreClient::connect(address, credential, job.read_timeout);
   } catch (const StoreConnectionError& error) {
     failure = error.what();
   }
   if (!store) {
-    throw StoreConnectionError(
-        str_cat("rendezvous \"", job.run_id, "\": ", failure.substr(0, failure.find('\n'))),
-        str_cat("The node that owns ", job.endpoint.host,
-                " hosts the store; this machine does not take it for its own: its addresses are ",
-                joined(local_addresses()),
-                ". Check that a node of the job owns it, or give that node "
-                "--rdzv-conf is_host=true."));
+    throw StoreConnectionError(str_cat("rendezvous \"", job.run_id, "\": ", failure.substr(0, failure.find('\n'))),
+                               why_unreachable(job, hosting_failure));
   }
   NodeDesc self{node_addr(job, hosted != nullptr, *store), ::getpid(), job.local_id};
   const std::optional<std::string> announced = co_await store->get_now(std::string(kDeskKey));
@@ -159,7 +181,12 @@ std::uint16_t C10dRendezvous::port() const {
 }
 
 asio::awaitable<TcpStoreClient> C10dRendezvous::connect() {
-  return TcpStoreClient::connect(impl_->address(), impl_->part().job().read_timeout);
+  const C10dJob& job = impl_->part().job();
+  return TcpStoreClient::connect(impl_->address(), credential_of(job), job.read_timeout);
+}
+
+asio::awaitable<TcpStoreClient::Attempt> C10dRendezvous::try_connect(std::chrono::milliseconds timeout) {
+  return TcpStoreClient::try_connect(impl_->address(), credential_of(impl_->part().job()), timeout);
 }
 
 asio::awaitable<RendezvousRound> C10dRendezvous::next_round() {
@@ -171,7 +198,9 @@ asio::awaitable<RendezvousRound> C10dRendezvous::next_round() {
     failure = error;
   }
   if (failure->reason() != RendezvousError::Reason::timed_out) throw *failure;
-  const std::vector<std::string> others = co_await other_jobs(impl_->address(), impl_->part().job().run_id);
+  const C10dJob& job = impl_->part().job();
+  const StoreCredential credential = credential_of(job);
+  const std::vector<std::string> others = co_await other_jobs(impl_->address(), credential, job.run_id);
   if (others.empty()) throw *failure;
   const std::string text = failure->what();
   throw RendezvousError(RendezvousError::Reason::timed_out,

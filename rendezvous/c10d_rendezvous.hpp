@@ -33,6 +33,8 @@ class C10dRendezvous {
   std::uint16_t port() const;
   /// A further connection to the store, for the keys of a round (round_keys.hpp).
   asio::awaitable<TcpStoreClient> connect();
+  /// The same with one attempt only.
+  asio::awaitable<TcpStoreClient::Attempt> try_connect(std::chrono::milliseconds timeout);
 
   /// Leaves the round this node is in, and becomes part of the next one. Throws RendezvousError.
   asio::awaitable<RendezvousRound> next_round();

@@ -20,9 +20,9 @@ std::uint64_t new_ticket() {
 }  // namespace
 
 CallingPart::CallingPart(C10dJob job, NodeDesc self, Endpoint host, TcpStoreClient store,
-                         asio::any_io_executor executor)
+                         const asio::any_io_executor& executor)
     : RendezvousPart(std::move(job), std::move(self)),
-      line_(std::move(executor), std::move(host), this->job().settings, store.release()) {}
+      line_(executor, std::move(host), credential_of(this->job()), this->job().settings, store.release()) {}
 
 milliseconds CallingPart::patience_in_round() const {
   return std::chrono::ceil<milliseconds>(job().settings.keep_alive());
@@ -106,7 +106,7 @@ void CallingPart::stop_watching() {
 asio::awaitable<void> CallingPart::end(DeskRequest::Wish wish) {
   const DeskRequest wanted = request(wish);
   const DeskAnswer answer = co_await line_.ask(wanted, Clock::now() + job().settings.close_timeout, patience());
-  if (answer.kind != Kind::done) fail_in_time();
+  if (answer.kind != Kind::done) fail_in_time("the host has not answered in time");
 }
 
 asio::awaitable<void> CallingPart::leave() {

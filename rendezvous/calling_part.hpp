@@ -13,7 +13,7 @@ namespace mdl {
 class CallingPart final : public RendezvousPart {
  public:
   /// `store` is a connection to the host at `host`.
-  CallingPart(C10dJob job, NodeDesc self, Endpoint host, TcpStoreClient store, asio::any_io_executor executor);
+  CallingPart(C10dJob job, NodeDesc self, Endpoint host, TcpStoreClient store, const asio::any_io_executor& executor);
 
   asio::awaitable<RendezvousRound> next_round() override;
   asio::awaitable<RoundEvent> watch() override;

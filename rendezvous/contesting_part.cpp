@@ -37,11 +37,11 @@ milliseconds look_interval(const RendezvousState& state) {
 }  // namespace
 
 ContestingPart::ContestingPart(C10dJob job, NodeDesc self, Endpoint host, TcpStoreClient store,
-                               asio::any_io_executor executor)
+                               const asio::any_io_executor& executor)
     : RendezvousPart(std::move(job), std::move(self)),
       host_(std::move(host)),
       shared_(store_, this->job().run_id),
-      pause_(std::move(executor)) {
+      pause_(executor) {
   adopt(std::move(store));
 }
 
@@ -79,13 +79,17 @@ asio::awaitable<void> ContestingPart::run(RendezvousWish wish, Clock::time_point
   }
 }
 
-/// After a lost contest: at random within cas_backoff_max_seconds, so that the others are not met again at once.
+milliseconds rest_after_lost_contest(RendezvousSettings::Duration most, std::minstd_rand& random) {
+  const auto longest = std::chrono::floor<milliseconds>(most);
+  if (longest <= milliseconds::zero()) return milliseconds::zero();
+  std::uniform_int_distribution<milliseconds::rep> any(0, longest.count());
+  return milliseconds(any(random));
+}
+
 asio::awaitable<void> ContestingPart::back_off() {
-  const auto most = std::chrono::floor<milliseconds>(job().cas_backoff);
-  if (most <= milliseconds::zero()) co_return;
   static std::minstd_rand random(std::random_device{}());
-  std::uniform_int_distribution<milliseconds::rep> any(0, most.count());
-  co_await rest(milliseconds(any(random)));
+  const milliseconds time = rest_after_lost_contest(job().cas_backoff, random);
+  if (time > milliseconds::zero()) co_await rest(time);
 }
 
 asio::awaitable<RendezvousRound> ContestingPart::next_round() {
@@ -127,7 +131,8 @@ asio::awaitable<std::string> ContestingPart::send_heartbeat() {
 
 /// One attempt. Throws StoreConnectionError when nobody listens there any more.
 asio::awaitable<void> ContestingPart::reconnect() {
-  auto [client, failure] = co_await TcpStoreClient::try_connect(host_, kDialTimeout);
+  const StoreCredential credential = credential_of(job());
+  auto [client, failure] = co_await TcpStoreClient::try_connect(host_, credential, kDialTimeout);
   if (client) {
     adopt(std::move(*client));
   } else if (failure == "connection refused") {
@@ -180,7 +185,7 @@ asio::awaitable<void> ContestingPart::rest(milliseconds time) {
 void ContestingPart::fail(RendezvousAction action, RendezvousWish wish) const {
   if (action == RendezvousAction::closed) fail_closed();
   if (action == RendezvousAction::left_out) fail_left_out();
-  if (wish != RendezvousWish::join) fail_in_time();
+  if (wish != RendezvousWish::join) fail_in_time("the others changed it all the time");
   fail_too_few(shared_.value().participants.size());
 }
 

@@ -1,17 +1,25 @@
 #pragma once
 
+#include <chrono>
+#include <random>
+
 #include "rendezvous/rendezvous_part.hpp"
 #include "rendezvous/shared_state.hpp"
 #include "rendezvous/tcp_store_client.hpp"
 
 namespace mdl {
 
+/// How long an agent rests after another one has changed the state before it: any time up to `most`
+/// (cas_backoff_max_seconds), so that those who lost do not meet again at once; nothing where `most` is 0.
+std::chrono::milliseconds rest_after_lost_contest(RendezvousSettings::Duration most, std::minstd_rand& random);
+
 /// The part of an agent whose store is hosted by one of torch's: as they do, it changes the state itself, with
 /// compare_set, and looks at it again and again. All agents contend, so this is for few nodes.
 class ContestingPart final : public RendezvousPart {
  public:
   /// `store` is a connection to the host at `host`.
-  ContestingPart(C10dJob job, NodeDesc self, Endpoint host, TcpStoreClient store, asio::any_io_executor executor);
+  ContestingPart(C10dJob job, NodeDesc self, Endpoint host, TcpStoreClient store,
+                 const asio::any_io_executor& executor);
 
   asio::awaitable<RendezvousRound> next_round() override;
   asio::awaitable<RoundEvent> watch() override;

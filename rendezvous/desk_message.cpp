@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "common/json_integers.hpp"
+
 namespace mdl {
 namespace {
 
@@ -59,7 +61,7 @@ std::string dump(const Json& json) {
 template <typename Message, typename Read>
 std::optional<Message> parse(std::string_view text, const Read& read) {
   try {
-    return read(Json::parse(text));
+    return read(Json::parse(text, integers_only<Json>));
   } catch (const std::exception&) {
     return std::nullopt;
   }

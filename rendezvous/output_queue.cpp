@@ -18,6 +18,7 @@ void OutputQueue::push(StoreReply reply) {
 void OutputQueue::push_bytes(std::string&& bytes) {
   if (bytes.empty()) return;
   size_ += bytes.size();
+  own_size_ += bytes.size();
   const bool joins =
       !pieces_.empty() && !pieces_.back().shared && pieces_.back().own.size() + bytes.size() <= kJoinedBytes;
   if (joins) {
@@ -41,6 +42,7 @@ void OutputQueue::pop(std::size_t n) {
   sent_ += n;
   while (!pieces_.empty() && sent_ >= pieces_.front().bytes().size()) {
     sent_ -= pieces_.front().bytes().size();
+    own_size_ -= pieces_.front().own.size();
     pieces_.pop_front();
   }
 }

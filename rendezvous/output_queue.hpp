@@ -24,6 +24,8 @@ class OutputQueue {
   bool empty() const { return pieces_.empty(); }
   /// Bytes not yet sent.
   std::size_t size() const { return size_; }
+  /// Of these, those that are kept for this client alone.
+  std::size_t own_size() const { return own_size_; }
   /// Whether the first part of front() is all that there is.
   bool is_one_piece() const { return pieces_.size() == 1; }
   /// The first bytes to send, in at most kBuffersPerWrite parts; unused ones are empty. Valid until the next push or
@@ -43,6 +45,7 @@ class OutputQueue {
   std::deque<Piece> pieces_;
   std::size_t sent_ = 0;  // of the first piece
   std::size_t size_ = 0;
+  std::size_t own_size_ = 0;  // also of what has been sent of the first piece
 };
 
 }  // namespace mdl

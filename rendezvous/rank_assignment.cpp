@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/error.hpp"
+#include "common/json_integers.hpp"
 #include "common/str_cat.hpp"
 
 namespace mdl {
@@ -30,7 +31,7 @@ std::int64_t number(const json& value) {
 template <typename Read>
 auto parse(const char* what, std::string_view text, const Read& read) {
   try {
-    return read(json::parse(text));
+    return read(json::parse(text, integers_only<json>));
   } catch (const std::exception&) {
     fail(what, text);
   }

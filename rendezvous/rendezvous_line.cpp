@@ -50,19 +50,23 @@ class Flag {
 
 /// The search for a new connection. Shared with the coroutine that dials, which ends a little after it is given up.
 struct RendezvousLine::Dial {
-  explicit Dial(Endpoint host, Milliseconds reply_timeout) : server(std::move(host)), answer_within(reply_timeout) {}
+  Dial(Endpoint host, StoreCredential proof, Milliseconds reply_timeout)
+      : server(std::move(host)), credential(std::move(proof)), answer_within(reply_timeout) {}
   const Endpoint server;
+  const StoreCredential credential;
   const Milliseconds answer_within;
   bool given_up = false;
   std::unique_ptr<StoreConnection> connected{};
   std::string failure{};      // of the last attempt
   bool nobody_there = false;  // the address is there, and no process listens at the port
+  std::optional<StoreAccessError> refused{};
 };
 
-RendezvousLine::RendezvousLine(asio::any_io_executor executor, Endpoint host, const RendezvousSettings& settings,
-                               std::unique_ptr<StoreConnection> connection)
+RendezvousLine::RendezvousLine(const asio::any_io_executor& executor, Endpoint host, StoreCredential credential,
+                               const RendezvousSettings& settings, std::unique_ptr<StoreConnection> connection)
     : executor_(executor),
       host_(std::move(host)),
+      credential_(std::move(credential)),
       heartbeat_(std::max(kShortestHeartbeat, std::chrono::floor<Milliseconds>(settings.keep_alive_interval / 2))),
       slow_(std::min(std::max(kDialTimeout, heartbeat_), std::chrono::ceil<Milliseconds>(settings.heartbeat_timeout))),
       connection_(std::move(connection)),
@@ -81,7 +85,7 @@ void RendezvousLine::interrupt() {
 
 void RendezvousLine::start_dialling() {
   if (dial_) return;
-  dial_ = std::make_shared<Dial>(host_, slow_);
+  dial_ = std::make_shared<Dial>(host_, credential_, slow_);
   asio::co_spawn(executor_, dial(dial_), asio::detached);
 }
 
@@ -102,7 +106,7 @@ asio::awaitable<void> RendezvousLine::dial(std::shared_ptr<Dial> dial) {
       if (dial->failure.empty()) {
         // Who has been reached but is slow is not dialled again and again.
         const auto deadline = connection->deadline(dial->answer_within);
-        co_await connection->introduce();
+        co_await connection->introduce(dial->credential);
       }
       if (dial->failure.empty()) {
         dial->connected = std::move(connection);
@@ -110,8 +114,10 @@ asio::awaitable<void> RendezvousLine::dial(std::shared_ptr<Dial> dial) {
       }
     } catch (const StoreConnectionError&) {
       dial->failure = connection->last_failure();
+    } catch (const StoreAccessError& error) {
+      dial->refused = error;
     }
-    if (dial->nobody_there) co_return;
+    if (dial->nobody_there || dial->refused) co_return;
     pause.expires_after(kDialPause);
     co_await pause.async_wait(asio::use_awaitable);
   }
@@ -172,6 +178,7 @@ asio::awaitable<DeskAnswer> RendezvousLine::ask(DeskRequest request, Clock::time
       say_now = true;
     }
     if (dial_ && dial_->nobody_there) fail(dial_->failure);
+    if (dial_ && dial_->refused) throw *dial_->refused;
     if (dial_ && !dial_->failure.empty()) failure = dial_->failure;
 
     // Silent is a host that owes an answer, or cannot be reached.

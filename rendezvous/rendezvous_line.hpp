@@ -26,15 +26,16 @@ class RendezvousLine {
 
   /// `settings` as in the requests: they say how often to give signs of life. `connection` is one to `host` that has
   /// been introduced, or null.
-  RendezvousLine(asio::any_io_executor executor, Endpoint host, const RendezvousSettings& settings,
-                 std::unique_ptr<StoreConnection> connection);
+  RendezvousLine(const asio::any_io_executor& executor, Endpoint host, StoreCredential credential,
+                 const RendezvousSettings& settings, std::unique_ptr<StoreConnection> connection);
   ~RendezvousLine();
   RendezvousLine(const RendezvousLine&) = delete;
   RendezvousLine& operator=(const RendezvousLine&) = delete;
 
   /// The first answer to the wish that says something; Kind::none when there is none by `deadline` or interrupt() was
   /// called. The number in `request` is set here. Throws StoreConnectionError, naming the host, as soon as nobody
-  /// listens at its address any more, and when it has not answered for `patience`.
+  /// listens at its address any more, and when it has not answered for `patience`; StoreAccessError when who listens
+  /// there now does not have the same secret.
   asio::awaitable<DeskAnswer> ask(DeskRequest request, Clock::time_point deadline, Milliseconds patience);
   /// Ends ask() soon.
   void interrupt();
@@ -52,6 +53,7 @@ class RendezvousLine {
 
   const asio::any_io_executor executor_;
   const Endpoint host_;
+  const StoreCredential credential_;
   const Milliseconds heartbeat_;  // how often to call
   const Milliseconds slow_;       // an answer that takes longer makes it dial
   std::unique_ptr<StoreConnection> connection_;

@@ -33,8 +33,8 @@ void RendezvousPart::fail_too_few(std::size_t participants, const std::string& r
       "allow more time with --rdzv-conf join_timeout=SECONDS.");
 }
 
-void RendezvousPart::fail_in_time() const {
-  throw RendezvousError(RendezvousError::Reason::timed_out, name() + "the others changed it all the time");
+void RendezvousPart::fail_in_time(const std::string& why) const {
+  throw RendezvousError(RendezvousError::Reason::timed_out, name() + why);
 }
 
 }  // namespace mdl

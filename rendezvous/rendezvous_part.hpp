@@ -46,8 +46,8 @@ class RendezvousPart {
   [[noreturn]] void fail_refused(const std::string& why) const;
   /// `participants`: how many were there; `remark`: what else is known.
   [[noreturn]] void fail_too_few(std::size_t participants, const std::string& remark = {}) const;
-  /// The end of leave() and close().
-  [[noreturn]] void fail_in_time() const;
+  /// The end of leave() and close() that took too long.
+  [[noreturn]] void fail_in_time(const std::string& why) const;
 
  private:
   std::string name() const;

@@ -41,9 +41,9 @@ std::vector<std::string> rendezvous_ids(const std::vector<std::string>& keys) {
   return ids;
 }
 
-asio::awaitable<RendezvousReport> read_rendezvous(Endpoint endpoint, std::string run_id,
+asio::awaitable<RendezvousReport> read_rendezvous(Endpoint endpoint, StoreCredential credential, std::string run_id,
                                                   std::chrono::milliseconds timeout) {
-  TcpStoreClient store = co_await TcpStoreClient::connect(std::move(endpoint), timeout);
+  TcpStoreClient store = co_await TcpStoreClient::connect(std::move(endpoint), std::move(credential), timeout);
   RendezvousReport report;
   const std::optional<std::string> stored = co_await store.get_now(state_key(run_id));
   if (stored) {

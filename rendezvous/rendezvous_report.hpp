@@ -8,6 +8,7 @@
 #include "common/endpoint.hpp"
 #include "rendezvous/asio.hpp"
 #include "rendezvous/rendezvous_state.hpp"
+#include "rendezvous/store_handshake.hpp"
 
 namespace mdl {
 
@@ -22,7 +23,7 @@ struct RendezvousReport {
 
 /// Reads the rendezvous `run_id` from the store at `endpoint`, ours or torch's, and changes nothing there. Throws
 /// StoreConnectionError when the store is not reached within `timeout`, and Error when what lies there is no state.
-asio::awaitable<RendezvousReport> read_rendezvous(Endpoint endpoint, std::string run_id,
+asio::awaitable<RendezvousReport> read_rendezvous(Endpoint endpoint, StoreCredential credential, std::string run_id,
                                                   std::chrono::milliseconds timeout);
 
 /// The --rdzv-id of every rendezvous whose keys are among `keys` (of a TCPStore, as its users spell them), sorted. An

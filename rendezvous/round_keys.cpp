@@ -24,11 +24,16 @@ milliseconds remaining(Clock::time_point deadline) {
                         str_cat("round ", round.number, " of the rendezvous \"", round.run_id, "\": ", what));
 }
 
+constexpr std::string_view kMasterAddr = "MASTER_ADDR";
+constexpr std::string_view kMasterPort = "MASTER_PORT";
+constexpr std::string_view kRoleInfo = "torchelastic/role_info/";
+constexpr std::string_view kAssignedRanks = "torchelastic/assigned_ranks/";
+
 std::string master_addr_key(const RendezvousRound& round, std::int64_t number) {
-  return round_prefix(round.run_id, number) + "MASTER_ADDR";
+  return str_cat(round_prefix(round.run_id, number), kMasterAddr);
 }
 std::string master_port_key(const RendezvousRound& round, std::int64_t number) {
-  return round_prefix(round.run_id, number) + "MASTER_PORT";
+  return str_cat(round_prefix(round.run_id, number), kMasterPort);
 }
 
 std::uint16_t parse_port(const RendezvousRound& round, const std::string& text) {
@@ -92,8 +97,8 @@ asio::awaitable<Endpoint> share_master(TcpStoreClient& store, RendezvousRound ro
 
 asio::awaitable<AssignedRanks> share_ranks(TcpStoreClient& store, RendezvousRound round, RoleInfo info,
                                            milliseconds timeout) {
-  const std::string info_prefix = round_prefix(round.run_id, round.number) + "torchelastic/role_info/";
-  const std::string ranks_prefix = round_prefix(round.run_id, round.number) + "torchelastic/assigned_ranks/";
+  const std::string info_prefix = str_cat(round_prefix(round.run_id, round.number), kRoleInfo);
+  const std::string ranks_prefix = str_cat(round_prefix(round.run_id, round.number), kAssignedRanks);
   const auto deadline = Clock::now() + timeout;
   co_await store.set(info_prefix + std::to_string(round.rank), to_json(info));
 
@@ -113,6 +118,26 @@ asio::awaitable<AssignedRanks> share_ranks(TcpStoreClient& store, RendezvousRoun
   const auto mine = co_await store.get(ranks_prefix + std::to_string(round.rank), remaining(deadline));
   if (!mine) time_out(round, str_cat("the first node (", round.first_addr, ") has not assigned the ranks"));
   co_return assigned_ranks_from_json(*mine);
+}
+
+asio::awaitable<void> forget_round(TcpStoreClient& store, std::string run_id, std::int64_t number, std::int64_t agents,
+                                   std::int64_t nodes) {
+  const std::string prefix = round_prefix(run_id, number);
+  std::int64_t ranks = 0;
+  for (std::int64_t rank = 0;; ++rank) {
+    const bool told = co_await store.delete_key(str_cat(prefix, kRoleInfo, rank));
+    const bool assigned = co_await store.delete_key(str_cat(prefix, kAssignedRanks, rank));
+    if (assigned) ++ranks;
+    // A node that was lost before it told anything leaves a gap.
+    if (rank >= nodes && !told && !assigned) break;
+  }
+  // The ranks are there when all nodes have told, and ours have enrolled before. So nobody was torch's.
+  if (ranks == agents) co_await forget_master(store, run_id, number);
+}
+
+asio::awaitable<void> forget_master(TcpStoreClient& store, std::string run_id, std::int64_t number) {
+  co_await store.delete_key(str_cat(round_prefix(run_id, number), kMasterAddr));
+  co_await store.delete_key(str_cat(round_prefix(run_id, number), kMasterPort));
 }
 
 asio::awaitable<std::int64_t> arrived_at_exit_barrier(TcpStoreClient& store, RendezvousRound round) {

@@ -37,6 +37,14 @@ inline constexpr std::chrono::milliseconds kMasterGrace{200};
 asio::awaitable<AssignedRanks> share_ranks(TcpStoreClient& store, RendezvousRound round, RoleInfo info,
                                            std::chrono::milliseconds timeout);
 
+/// Removes what the nodes told each other in a round that is over, so that the store does not grow with the rounds:
+/// `agents` of them, or more, were ours, and `nodes` is how many there probably were. Where MASTER_ADDR is a torch
+/// agent's it stays: the later rounds may need it.
+asio::awaitable<void> forget_round(TcpStoreClient& store, std::string run_id, std::int64_t number, std::int64_t agents,
+                                   std::int64_t nodes);
+/// Removes the MASTER_ADDR and MASTER_PORT of a round.
+asio::awaitable<void> forget_master(TcpStoreClient& store, std::string run_id, std::int64_t number);
+
 /// How many nodes of the round have come to the exit barrier.
 asio::awaitable<std::int64_t> arrived_at_exit_barrier(TcpStoreClient& store, RendezvousRound round);
 

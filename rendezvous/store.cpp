@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <iterator>
 #include <utility>
 
 #include "common/str_cat.hpp"
@@ -23,16 +24,32 @@ std::string byte(wire::WaitReply reply) {
   return std::string(1, static_cast<char>(reply));
 }
 
-std::shared_ptr<std::string> make_value(std::string bytes) {
-  return std::make_shared<std::string>(std::move(bytes));
+/// A value that is counted for as long as anybody holds it.
+struct Counted {
+  Counted(std::string bytes, std::shared_ptr<std::size_t> count) : text(std::move(bytes)), alive(std::move(count)) {
+    *alive += text.size();
+  }
+  ~Counted() { *alive -= text.size(); }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+  std::string text;
+  std::shared_ptr<std::size_t> alive;
+};
+
+std::size_t cost_of_wait(const std::vector<std::string>& keys) {
+  std::size_t cost = StoreState::kEntryBytes;
+  // Each stands with the client and in the table of those who wait.
+  for (const std::string& key : keys) cost += 2 * (key.size() + StoreState::kEntryBytes);
+  return cost;
 }
 
-/// The number that a value begins with, as std::stoll reads it; nullopt where that throws.
-std::optional<std::int64_t> leading_number(const std::string& text) {
+/// The number that a value begins with, as std::stoll reads it; 0 without a value, nullopt where std::stoll throws.
+std::optional<std::int64_t> leading_number(const StoreValue& value) {
+  if (!value) return 0;
   char* end = nullptr;
   errno = 0;
-  const long long number = std::strtoll(text.c_str(), &end, 10);
-  if (end == text.c_str() || errno == ERANGE) return std::nullopt;
+  const long long number = std::strtoll(value->c_str(), &end, 10);
+  if (end == value->c_str() || errno == ERANGE) return std::nullopt;
   return number;
 }
 
@@ -65,17 +82,14 @@ std::string StoreState::apply(ClientId from, Query query, Replies& replies) {
       break;
     }
     case QueryType::set:
-      put(std::move(query.key), make_value(std::move(query.value)), replies);
-      break;
+      return do_set(from, query, replies);
     case QueryType::append:
-      do_append(query, replies);
-      break;
+      return do_append(from, query, replies);
     case QueryType::get:
       replies.push_back(value_reply(from, find(query.key)));
       break;
     case QueryType::compare_set:
-      do_compare_set(from, query, replies);
-      break;
+      return do_compare_set(from, query, replies);
     case QueryType::add:
       return do_add(from, query, replies);
     case QueryType::barrier:
@@ -88,8 +102,7 @@ std::string StoreState::apply(ClientId from, Query query, Replies& replies) {
       break;
     }
     case QueryType::wait:
-      do_wait(from, query, replies);
-      break;
+      return do_wait(from, query, replies);
     case QueryType::cancel_wait:
       forget(from);
       replies.push_back({from, byte(wire::WaitReply::wait_canceled)});
@@ -97,13 +110,14 @@ std::string StoreState::apply(ClientId from, Query query, Replies& replies) {
     case QueryType::get_num_keys:
       replies.push_back({from, number_bytes(static_cast<std::int64_t>(values_.size()))});
       break;
-    case QueryType::delete_key:
-      replies.push_back({from, number_bytes(static_cast<std::int64_t>(values_.erase(query.key)))});
+    case QueryType::delete_key: {
+      const auto found = values_.find(query.key);
+      replies.push_back({from, number_bytes(found == values_.end() ? 0 : 1)});
+      if (found != values_.end()) erase(found);
       break;
+    }
     case QueryType::queue_push:
-      queues_[query.key].push_back(make_value(std::move(query.value)));
-      wake_one(query.key, replies);
-      break;
+      return do_queue_push(from, query, replies);
     case QueryType::queue_pop:
       do_queue_pop(from, query, replies);
       break;
@@ -113,12 +127,9 @@ std::string StoreState::apply(ClientId from, Query query, Replies& replies) {
       replies.push_back({from, number_bytes(static_cast<std::int64_t>(length))});
       break;
     }
-    case QueryType::list_keys: {
-      std::string list = number_bytes(static_cast<std::int64_t>(values_.size()));
-      for (const auto& [key, value] : values_) wire::append_string(list, key);
-      replies.push_back({from, std::move(list)});
+    case QueryType::list_keys:
+      replies.push_back({from, number_bytes(static_cast<std::int64_t>(values_.size())), list_keys()});
       break;
-    }
     case QueryType::validate:
     case QueryType::multi_get:
     case QueryType::multi_set:
@@ -130,6 +141,7 @@ std::string StoreState::apply(ClientId from, Query query, Replies& replies) {
 void StoreState::forget(ClientId client) {
   const auto wait = waits_.find(client);
   if (wait == waits_.end()) return;
+  held_ -= cost_of_wait(wait->second.keys);
   for (const std::string& key : wait->second.keys) {
     const auto waiters = waiters_.find(key);
     if (waiters == waiters_.end()) continue;
@@ -156,9 +168,76 @@ std::vector<std::string> StoreState::keys() const {
   return result;
 }
 
+StoreState::Stored StoreState::make_value(std::string bytes) const {
+  const auto counted = std::make_shared<Counted>(std::move(bytes), alive_);
+  return {counted, &counted->text};
+}
+
+bool StoreState::fits(ClientId from, std::size_t more) const {
+  return from == kOwnClient || (more <= most_bytes_ && held_ <= most_bytes_ - more);
+}
+
+std::string StoreState::too_full(const std::string& key) const {
+  constexpr std::size_t kShown = 200;
+  return str_cat("wants the store to hold more than ", most_bytes_, " bytes (it holds ", held_, "), with key \"",
+                 key.substr(0, kShown), "\"");
+}
+
+/// Shared by all who ask for it while nothing changes: it may be long, and they may be many.
+StoreValue StoreState::list_keys() {
+  if (StoreValue list = list_.lock()) return list;
+  std::string bytes;
+  for (const auto& [key, value] : values_) wire::append_string(bytes, key);
+  if (bytes.empty()) return nullptr;
+  StoreValue list = make_value(std::move(bytes));
+  list_ = list;
+  return list;
+}
+
+void StoreState::erase(Map<Stored>::iterator entry) {
+  list_.reset();
+  stored_values_ -= entry->second->size();
+  held_ -= entry->first.size() + entry->second->size() + kEntryBytes;
+  values_.erase(entry);
+}
+
+const std::string& StoreState::store(std::string key, Stored value) {
+  const std::size_t size = value->size();
+  const auto [entry, is_new] = values_.try_emplace(std::move(key));
+  if (is_new) {
+    list_.reset();
+    held_ += entry->first.size() + kEntryBytes;
+  } else {
+    stored_values_ -= entry->second->size();
+    held_ -= entry->second->size();
+  }
+  entry->second = std::move(value);
+  stored_values_ += size;
+  held_ += size;
+  return entry->first;
+}
+
 void StoreState::put(std::string key, Stored value, Replies& replies) {
-  const auto [entry, is_new] = values_.insert_or_assign(std::move(key), std::move(value));
-  wake_all(entry->first, replies);
+  wake_all(store(std::move(key), std::move(value)), replies);
+}
+
+std::string StoreState::do_set(ClientId from, Query& query, Replies& replies) {
+  const StoreValue old = find(query.key);
+  const std::size_t before = old ? old->size() + query.key.size() + kEntryBytes : 0;
+  const std::size_t after = query.value.size() + query.key.size() + kEntryBytes;
+  if (after > before && !fits(from, after - before)) return too_full(query.key);
+  put(std::move(query.key), make_value(std::move(query.value)), replies);
+  return {};
+}
+
+std::string StoreState::do_queue_push(ClientId from, Query& query, Replies& replies) {
+  const std::size_t cost = query.value.size() + query.key.size() + kEntryBytes;
+  if (!fits(from, cost)) return too_full(query.key);
+  held_ += cost;
+  stored_values_ += query.value.size();
+  queues_[query.key].push_back(make_value(std::move(query.value)));
+  wake_one(query.key, replies);
+  return {};
 }
 
 /// Everyone who waits at `key`, for the key itself or at a barrier.
@@ -207,6 +286,7 @@ void StoreState::wake_one(const std::string& key, Replies& replies) {
 bool StoreState::satisfied(ClientId client, Replies& replies) {
   const auto wait = waits_.find(client);
   if (wait == waits_.end() || --wait->second.missing > 0) return false;
+  held_ -= cost_of_wait(wait->second.keys);
   waits_.erase(wait);
   replies.push_back({client, byte(wire::WaitReply::stop_waiting)});
   return true;
@@ -216,53 +296,61 @@ void StoreState::wait_for(ClientId client, std::vector<std::string> keys, bool a
   forget(client);
   for (const std::string& key : keys) waiters_[key].push_back({client, at_barrier});
   const std::size_t missing = keys.size();
+  held_ += cost_of_wait(keys);
   waits_.emplace(client, Wait{std::move(keys), missing});
 }
 
-void StoreState::do_append(Query& query, Replies& replies) {
+std::string StoreState::do_append(ClientId from, Query& query, Replies& replies) {
   const auto found = values_.find(query.key);
-  if (found == values_.end()) return put(std::move(query.key), make_value(std::move(query.value)), replies);
+  if (found == values_.end()) return do_set(from, query, replies);
+  if (!fits(from, query.value.size())) return too_full(query.key);
   // A reply that holds the old value keeps it.
   if (found->second.use_count() > 1) found->second = make_value(*found->second);
   found->second->append(query.value);
+  *alive_ += query.value.size();
+  stored_values_ += query.value.size();
+  held_ += query.value.size();
   wake_all(found->first, replies);
+  return {};
 }
 
-void StoreState::do_compare_set(ClientId from, Query& query, Replies& replies) {
+std::string StoreState::do_compare_set(ClientId from, Query& query, Replies& replies) {
   const auto found = values_.find(query.key);
   if (found == values_.end() && !query.expected.empty()) {
     replies.push_back(value_reply(from, make_value(std::move(query.expected))));
-    return;
+    return {};
   }
   if (found != values_.end() && *found->second != query.expected) {
     replies.push_back(value_reply(from, found->second));
-    return;
+    return {};
   }
-  Stored value = make_value(std::move(query.value));
-  replies.push_back(value_reply(from, value));
-  put(std::move(query.key), std::move(value), replies);
+  std::string key = query.key;
+  Replies woken;
+  std::string complaint = do_set(from, query, woken);
+  if (!complaint.empty()) return complaint;
+  replies.push_back(value_reply(from, find(key)));
+  replies.insert(replies.end(), std::make_move_iterator(woken.begin()), std::make_move_iterator(woken.end()));
+  return {};
 }
 
 std::string StoreState::do_add(ClientId from, Query& query, Replies& replies) {
-  std::int64_t sum = query.number;
-  if (const StoreValue value = find(query.key)) {
-    const std::optional<std::int64_t> number = leading_number(*value);
-    if (!number) return not_a_number("ADD", query.key);
-    sum = wrapping_sum(*number, query.number);
-  }
+  const StoreValue value = find(query.key);
+  const std::optional<std::int64_t> number = leading_number(value);
+  if (!number) return not_a_number("ADD", query.key);
+  if (!value && !fits(from, query.key.size() + kEntryBytes)) return too_full(query.key);
+  const std::int64_t sum = wrapping_sum(*number, query.number);
   replies.push_back({from, number_bytes(sum)});
   put(std::move(query.key), make_value(std::to_string(sum)), replies);
   return {};
 }
 
 std::string StoreState::do_barrier(ClientId from, Query& query, Replies& replies) {
-  std::int64_t count = 1;
-  if (const StoreValue value = find(query.key)) {
-    const std::optional<std::int64_t> number = leading_number(*value);
-    if (!number) return not_a_number("BARRIER", query.key);
-    count = wrapping_sum(*number, 1);
-  }
-  values_.insert_or_assign(query.key, make_value(std::to_string(count)));
+  const StoreValue value = find(query.key);
+  const std::optional<std::int64_t> number = leading_number(value);
+  if (!number) return not_a_number("BARRIER", query.key);
+  if (!value && !fits(from, 4 * (query.key.size() + kEntryBytes))) return too_full(query.key);
+  const std::int64_t count = wrapping_sum(*number, 1);
+  store(query.key, make_value(std::to_string(count)));
   if (count >= query.number) {
     replies.push_back({from, byte(wire::WaitReply::stop_waiting)});
     wake_all(query.key, replies);
@@ -275,7 +363,7 @@ std::string StoreState::do_barrier(ClientId from, Query& query, Replies& replies
   return {};
 }
 
-void StoreState::do_wait(ClientId from, Query& query, Replies& replies) {
+std::string StoreState::do_wait(ClientId from, Query& query, Replies& replies) {
   std::vector<std::string> missing;
   for (std::string& key : query.keys) {
     if (!contains(key)) missing.push_back(std::move(key));
@@ -285,9 +373,12 @@ void StoreState::do_wait(ClientId from, Query& query, Replies& replies) {
   missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
   if (missing.empty()) {
     replies.push_back({from, byte(wire::WaitReply::stop_waiting)});
-  } else {
-    wait_for(from, std::move(missing), false);
+    return {};
   }
+  forget(from);
+  if (!fits(from, cost_of_wait(missing))) return too_full(missing.front());
+  wait_for(from, std::move(missing), false);
+  return {};
 }
 
 void StoreState::do_queue_pop(ClientId from, const Query& query, Replies& replies) {
@@ -295,6 +386,8 @@ void StoreState::do_queue_pop(ClientId from, const Query& query, Replies& replie
   const std::size_t length = found == queues_.end() ? 0 : found->second.size();
   replies.push_back({from, number_bytes(static_cast<std::int64_t>(length))});
   if (length == 0) return;
+  stored_values_ -= found->second.front()->size();
+  held_ -= found->second.front()->size() + found->first.size() + kEntryBytes;
   replies.push_back(value_reply(from, std::move(found->second.front())));
   found->second.pop_front();
   if (found->second.empty()) queues_.erase(found);

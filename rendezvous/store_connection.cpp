@@ -32,7 +32,7 @@ std::string reason(const error_code& error) {
 
 }  // namespace
 
-StoreConnection::StoreConnection(asio::any_io_executor executor, Endpoint server)
+StoreConnection::StoreConnection(const asio::any_io_executor& executor, Endpoint server)
     : server_(std::move(server)), socket_(executor), timer_(executor) {}
 
 StoreConnection::~StoreConnection() {
@@ -85,11 +85,50 @@ asio::awaitable<std::string> StoreConnection::open(Milliseconds timeout) {
   co_return last;
 }
 
-asio::awaitable<void> StoreConnection::introduce() {
-  const std::uint32_t nonce = std::random_device{}();
+asio::awaitable<void> StoreConnection::introduce(StoreCredential credential) {
+  if (credential.secret) co_await prove(*credential.secret, credential.role);
+  std::uint32_t nonce = std::random_device{}();
+  if (nonce == handshake::kSecretWanted || nonce == handshake::kSecretHello) nonce = 1;
   co_await send(wire::encode_handshake(nonce));
   const std::uint32_t answer = co_await receive_u32();
+  if (answer == handshake::kSecretWanted) {
+    fail_access("wants a secret, and this side has none",
+                "Give all nodes of the job the same --rdzv-conf secret_file=PATH, or none of them.");
+  }
   if (answer != nonce) fail("it does not answer as a TCPStore server");
+}
+
+asio::awaitable<void> StoreConnection::prove(const StoreSecret& secret, StoreRole role) {
+  co_await send(handshake::hello());
+  const std::uint32_t kind = co_await receive_u32();
+  if (kind == handshake::kSecretHello) {
+    fail_access("has no secret, and this side has one: nothing shows that it is the job's",
+                "Give all nodes of the job the same --rdzv-conf secret_file=PATH, or none of them: none where torchrun "
+                "takes part, whose stores know no secret.");
+  }
+  if (kind != handshake::kChallenge) fail("it does not answer as a TCPStore server");
+  std::string challenge;
+  wire::append_u32(challenge, kind);
+  challenge += co_await take(handshake::kChallengeBytes - challenge.size());
+  const handshake::Nonce own = handshake::fresh_nonce();
+  co_await send(handshake::answer_to(challenge, secret, role, own));
+  const char verdict = static_cast<char>(co_await receive_byte());
+  if (verdict == handshake::kRefused) {
+    fail_access("refuses the secret of this side: it has another one",
+                "All nodes of the job need a copy of one and the same file as --rdzv-conf secret_file.");
+  }
+  const std::string_view proof = co_await take(handshake::kVerdictBytes - 1);
+  if (!handshake::proves_itself(verdict + std::string(proof), challenge, secret, role, own)) {
+    fail_access("does not know the secret: somebody else has taken its place",
+                "Look for who listens at that address and port.");
+  }
+}
+
+void StoreConnection::fail_access(const std::string& problem, const std::string& advice) {
+  last_failure_ = str_cat("it ", problem);
+  error_code ignored;
+  socket_.close(ignored);
+  throw StoreAccessError(str_cat("the store at ", to_string(server_), " ", problem), advice);
 }
 
 void StoreConnection::interrupt() {

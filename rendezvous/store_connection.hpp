@@ -8,6 +8,7 @@
 
 #include "common/endpoint.hpp"
 #include "rendezvous/asio.hpp"
+#include "rendezvous/store_handshake.hpp"
 
 namespace mdl {
 
@@ -17,7 +18,7 @@ class StoreConnection {
  public:
   using Milliseconds = std::chrono::milliseconds;
 
-  StoreConnection(asio::any_io_executor executor, Endpoint server);
+  StoreConnection(const asio::any_io_executor& executor, Endpoint server);
   ~StoreConnection();
   StoreConnection(const StoreConnection&) = delete;
   StoreConnection& operator=(const StoreConnection&) = delete;
@@ -41,8 +42,9 @@ class StoreConnection {
   /// Connects to the first address of the server that accepts. Empty, or why none did.
   asio::awaitable<std::string> open(Milliseconds timeout);
 
-  /// Says, as a TCPStore client does first, who it is, and makes sure that a TCPStore server answers.
-  asio::awaitable<void> introduce();
+  /// Says, as a TCPStore client does first, who it is, and makes sure that a TCPStore server answers; with a secret,
+  /// after both ends have proven that they know it. Throws StoreAccessError when one of them does not.
+  asio::awaitable<void> introduce(StoreCredential credential);
 
   /// Ends a wait_for_bytes() that goes on as its deadline would.
   void interrupt();
@@ -76,6 +78,8 @@ class StoreConnection {
   };
 
   asio::awaitable<std::string_view> take(std::size_t count);
+  asio::awaitable<void> prove(const StoreSecret& secret, StoreRole role);
+  [[noreturn]] void fail_access(const std::string& problem, const std::string& advice);
   asio::awaitable<std::string> connect_one(asio::ip::tcp::endpoint address);
 
   Endpoint server_;

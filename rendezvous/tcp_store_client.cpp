@@ -68,8 +68,8 @@ std::string name_keys(const std::vector<std::string>& keys) {
 /// One request after the other on a StoreConnection.
 class TcpStoreClient::Impl {
  public:
-  Impl(asio::any_io_executor executor, Endpoint server)
-      : owned_(std::make_unique<StoreConnection>(std::move(executor), std::move(server))), connection_(*owned_) {}
+  Impl(const asio::any_io_executor& executor, Endpoint server)
+      : owned_(std::make_unique<StoreConnection>(executor, std::move(server))), connection_(*owned_) {}
 
   StoreConnection& connection() { return connection_; }
   Milliseconds reply_timeout = kReplyTimeout;
@@ -171,17 +171,26 @@ Client::TcpStoreClient(TcpStoreClient&&) noexcept = default;
 Client& Client::operator=(TcpStoreClient&&) noexcept = default;
 Client::~TcpStoreClient() = default;
 
-asio::awaitable<std::pair<std::optional<Client>, std::string>> Client::try_connect(Endpoint server,
-                                                                                   Milliseconds timeout) {
-  const auto impl = std::make_shared<Impl>(co_await asio::this_coro::executor, std::move(server));
-  std::pair<std::optional<Client>, std::string> result;
+asio::awaitable<Client::Attempt> Client::try_connect(Endpoint server, Milliseconds timeout) {
+  return try_connect(std::move(server), StoreCredential(), timeout);
+}
+
+asio::awaitable<Client> Client::connect(Endpoint server, Milliseconds timeout) {
+  return connect(std::move(server), StoreCredential(), timeout);
+}
+
+asio::awaitable<Client::Attempt> Client::try_connect(Endpoint server, StoreCredential credential,
+                                                     Milliseconds timeout) {
+  const auto executor = co_await asio::this_coro::executor;
+  const auto impl = std::make_shared<Impl>(executor, std::move(server));
+  Attempt result;
   try {
     impl->connection().begin("connecting");
     const auto until = Clock::now() + timeout;
     result.second = co_await impl->connection().open(timeout);
     if (result.second.empty()) {
       const auto deadline = impl->connection().deadline(remaining(until));
-      co_await impl->connection().introduce();
+      co_await impl->connection().introduce(std::move(credential));
       result.first = Client(impl);
     }
   } catch (const StoreConnectionError& error) {
@@ -190,14 +199,14 @@ asio::awaitable<std::pair<std::optional<Client>, std::string>> Client::try_conne
   co_return result;
 }
 
-asio::awaitable<Client> Client::connect(Endpoint server, Milliseconds timeout) {
+asio::awaitable<Client> Client::connect(Endpoint server, StoreCredential credential, Milliseconds timeout) {
   const auto executor = co_await asio::this_coro::executor;
   const auto began = Clock::now();
   const auto deadline = began + timeout;
   asio::steady_timer pause(executor);
   std::string reason;
   do {
-    auto [client, failure] = co_await try_connect(server, remaining(deadline));
+    auto [client, failure] = co_await try_connect(server, credential, remaining(deadline));
     if (client) co_return std::move(*client);
     // A deadline that cuts an attempt short says less than what the attempt before found.
     if (reason.empty() || Clock::now() < deadline) reason = std::move(failure);

@@ -11,6 +11,7 @@
 #include "common/endpoint.hpp"
 #include "common/error.hpp"
 #include "rendezvous/asio.hpp"
+#include "rendezvous/store_handshake.hpp"
 
 namespace mdl {
 
@@ -42,11 +43,14 @@ class TcpStoreClient {
   static constexpr Milliseconds kRetryDelay{100};
 
   /// Connects and introduces itself. Tries every address of the host, again and again until `timeout` has passed: the
-  /// server may not have started. Throws StoreConnectionError saying how long it tried and what happened last.
+  /// server may not have started. Throws StoreConnectionError saying how long it tried and what happened last, and
+  /// StoreAccessError at once when the two ends do not have the same secret.
+  static asio::awaitable<TcpStoreClient> connect(Endpoint server, StoreCredential credential, Milliseconds timeout);
   static asio::awaitable<TcpStoreClient> connect(Endpoint server, Milliseconds timeout);
   /// One attempt at each address of the host. The error of the last one instead of a client when none answers.
-  static asio::awaitable<std::pair<std::optional<TcpStoreClient>, std::string>> try_connect(Endpoint server,
-                                                                                            Milliseconds timeout);
+  using Attempt = std::pair<std::optional<TcpStoreClient>, std::string>;
+  static asio::awaitable<Attempt> try_connect(Endpoint server, StoreCredential credential, Milliseconds timeout);
+  static asio::awaitable<Attempt> try_connect(Endpoint server, Milliseconds timeout);
 
   /// Connected to nothing; only to be assigned to. (asio::co_spawn needs it.)
   TcpStoreClient();

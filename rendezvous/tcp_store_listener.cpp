@@ -1,9 +1,14 @@
 #include "rendezvous/tcp_store_listener.hpp"
 
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <chrono>
 #include <optional>
 #include <utility>
 
 #include "common/error.hpp"
+#include "common/log.hpp"
 #include "common/port_holder.hpp"
 #include "common/str_cat.hpp"
 #include "rendezvous/tcp_socket.hpp"
@@ -20,6 +25,12 @@ constexpr int kBacklog = 65'535;
 // How often to look for a port that is free on all addresses: any port is the choice of the kernel for the first
 // address, and somebody may have it on the next.
 constexpr int kPortAttempts = 16;
+
+// So many connections are taken before the clients have their turn: each takes several calls of the kernel.
+constexpr int kAcceptsPerTurn = 8;
+
+// How long to leave waiting connections alone when this process has no descriptor left for them.
+constexpr std::chrono::milliseconds kAcceptPause{100};
 
 std::optional<tcp::acceptor> try_listen(asio::io_context& io, const tcp::endpoint& endpoint, error_code& error) {
   tcp::acceptor acceptor(io);
@@ -93,6 +104,24 @@ std::vector<tcp::acceptor> listen_on_each(asio::io_context& io, const std::vecto
   }
 }
 
+/// Takes a few of the connections that wait. Nothing when no more wait, success when more may, else the error: the
+/// process or the system is short of something for another one.
+std::optional<error_code> accept_some(tcp::acceptor& acceptor, ConnectionTaker& taker) {
+  if (!acceptor.is_open()) return std::nullopt;
+  const auto protocol = acceptor.local_endpoint().protocol();
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    const int fd = ::accept4(acceptor.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+      const bool short_of = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+      return short_of ? std::optional(error_code(errno, boost::system::system_category())) : std::nullopt;
+    }
+    tcp::socket socket(acceptor.get_executor(), protocol, fd);
+    configure_connection(socket);
+    taker.take(std::move(socket));
+  }
+  return error_code();
+}
+
 }  // namespace
 
 std::vector<tcp::acceptor> listen_at(asio::io_context& io, const ListenAddress& address, std::uint16_t port) {
@@ -105,6 +134,27 @@ std::vector<tcp::acceptor> listen_at(asio::io_context& io, const ListenAddress& 
       break;
   }
   return listen_on_each(io, address.addresses(), port);
+}
+
+asio::awaitable<void> accept_connections(tcp::acceptor& acceptor, std::shared_ptr<ConnectionTaker> taker) {
+  asio::steady_timer pause(acceptor.get_executor());
+  error_code error;
+  bool complained = false;
+  while (acceptor.is_open()) {
+    co_await acceptor.async_wait(tcp::acceptor::wait_read, asio::redirect_error(asio::use_awaitable, error));
+    if (error) continue;
+    std::optional<error_code> outcome = accept_some(acceptor, *taker);
+    while (outcome && (!*outcome || taker->make_room())) {
+      co_await asio::post(asio::use_awaitable);
+      outcome = accept_some(acceptor, *taker);
+    }
+    if (!outcome) continue;
+    if (!std::exchange(complained, true)) {
+      log::warning("store: cannot accept more clients: ", outcome->message(), "; they wait until others leave");
+    }
+    pause.expires_after(kAcceptPause);
+    co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
+  }
 }
 
 }  // namespace mdl

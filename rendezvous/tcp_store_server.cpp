@@ -1,17 +1,18 @@
 #include "rendezvous/tcp_store_server.hpp"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
+#include <deque>
 #include <unordered_map>
 #include <utility>
 
 #include "common/error.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
+#include "rendezvous/line_limit.hpp"
+#include "rendezvous/session_choice.hpp"
 #include "rendezvous/store.hpp"
+#include "rendezvous/store_gate.hpp"
 #include "rendezvous/tcp_socket.hpp"
 #include "rendezvous/tcp_store_listener.hpp"
 #include "rendezvous/tcp_store_session.hpp"
@@ -21,37 +22,42 @@ namespace {
 
 using asio::ip::tcp;
 using boost::system::error_code;
+using std::chrono::milliseconds;
 
-// How long to leave waiting connections alone when this process has no descriptor left for them.
-constexpr std::chrono::milliseconds kAcceptPause{100};
 // Stalled clients are looked for this often within one stall timeout.
 constexpr int kSweepsPerTimeout = 4;
 // Longer waits would overflow the clock; this is as good as for ever.
 constexpr std::chrono::hours kLongestWait{24 * 365 * 10};
 
 /// The query of the process itself, which no client ever sends.
-constexpr ClientId kNobody = 0;
-
-bool may_change(wire::QueryType type) {
-  using wire::QueryType;
-  return type == QueryType::set || type == QueryType::compare_set || type == QueryType::add ||
-         type == QueryType::append || type == QueryType::delete_key;
-}
+constexpr ClientId kNobody = kOwnClient;
+// A client that has just come may not have had the time to introduce itself.
+constexpr std::chrono::seconds kTimeToIntroduce{1};
+// So many of those that have not introduced themselves go at once when there are no descriptors left.
+constexpr std::size_t kRoomAtOnce = 64;
+// So many clients are sent what a change means for them before other clients have their turn.
+constexpr int kFlushesPerTurn = 64;
 
 }  // namespace
 
-class TcpStoreServer::Impl final : public TcpStoreSession::Owner, public std::enable_shared_from_this<Impl> {
+class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
+                                   public ConnectionTaker,
+                                   public std::enable_shared_from_this<Impl> {
  public:
   using Self = std::shared_ptr<Impl>;
 
   Impl(asio::io_context& io, const ListenAddress& address, std::uint16_t port, TcpStoreServerOptions options)
-      : io_(io), options_(options), acceptors_(listen_at(io, address, port)), sweep_timer_(io) {
+      : io_(io),
+        options_(std::move(options)),
+        acceptors_(listen_at(io, address, port)),
+        sweep_timer_(io),
+        state_(options_.most_stored_bytes) {
     port_ = acceptors_.front().local_endpoint().port();
   }
 
   void start() {
     for (tcp::acceptor& acceptor : acceptors_) {
-      asio::co_spawn(io_, accept_loop(shared_from_this(), acceptor), asio::detached);
+      asio::co_spawn(io_, accept_connections(acceptor, shared_from_this()), asio::detached);
     }
     asio::co_spawn(io_, sweep_loop(shared_from_this()), asio::detached);
   }
@@ -70,21 +76,74 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner, public std::en
     while (!sessions_.empty()) Session(sessions_.begin()->second)->close();
   }
 
+  void take(tcp::socket socket) override {
+    const ClientId id = next_id_++;
+    std::unique_ptr<StoreGate> gate = make_gate(socket);
+    const auto session = std::make_shared<TcpStoreSession>(std::move(socket), id, shared_from_this(), std::move(gate));
+    sessions_.emplace(id, session);
+    session->start();
+  }
+
+  /// The oldest of the clients that have not introduced themselves since they came give their descriptors. False when
+  /// there are none.
+  bool make_room() override {
+    const auto strangers = oldest_strangers(sessions_, TcpStoreSession::Clock::now() - kTimeToIntroduce, kRoomAtOnce);
+    for (const Session& session : strangers) {
+      session->close("has not introduced itself, and the process is out of descriptors");
+    }
+    return !strangers.empty();
+  }
+
   std::string handle(ClientId from, wire::Query query) override {
     const bool is_call = extension_ && query.type == wire::QueryType::compare_set && query.key == call_key_;
     if (is_call) return extension_->called(from, query.value);
-    const bool touches = extension_ && may_change(query.type) && query.key.starts_with(watched_prefix_);
+    const bool touches = extension_ && wire::may_change(query.type) && query.key.starts_with(watched_prefix_);
     const std::string key = touches ? query.key : std::string();
     std::vector<StoreReply> replies;
     std::string complaint = state_.apply(from, std::move(query), replies);
     deliver(from, replies);
+    look_after_memory();
     if (touches) extension_->touched(key.substr(stored_key({}).size()));
     return complaint;
+  }
+
+  void memory_changed(std::ptrdiff_t bytes) override {
+    for_clients_ += static_cast<std::size_t>(bytes);
+    look_after_memory();
+  }
+
+  void proven(ClientId client, StoreRole role) override {
+    const auto session = sessions_.find(client);
+    if (role != StoreRole::member || session == sessions_.end()) return;
+    error_code error;
+    const asio::ip::address address = session->second->peer(error);
+    if (error) return;
+    options_.guard->member_came(address);
+    members_.emplace(client, address);
+  }
+
+  void refused(ClientId client, const std::string& complaint) override {
+    const auto session = sessions_.find(client);
+    error_code error;
+    const asio::ip::address address = session->second->peer(error);
+    const auto verdict = limit_.ask_once(str_cat(describe(address), " ", complaint), LineLimit::Clock::now());
+    log_warning(verdict, str_cat("store: refusing ", session->second->describe(), ": it ", complaint));
+  }
+
+  void complain(ClientId client, const std::string& complaint) override {
+    const auto session = sessions_.find(client);
+    if (session == sessions_.end()) return;
+    log_warning(limit_.ask(LineLimit::Clock::now()),
+                str_cat("store: closing the connection of ", session->second->describe(), ": it ", complaint));
   }
 
   void closed(ClientId client) override {
     state_.forget(client);
     sessions_.erase(client);
+    if (const auto member = members_.find(client); member != members_.end()) {
+      options_.guard->member_left(member->second, StoreGuard::Clock::now());
+      members_.erase(member);
+    }
     if (extension_) extension_->left(client);
   }
 
@@ -150,60 +209,82 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner, public std::en
   /// Gives the replies to those they are for. The client whose query it was sends its own when it has carried out all
   /// it has received.
   void deliver(ClientId from, std::vector<StoreReply>& replies) {
+    int flushed = 0;
     for (StoreReply& reply : replies) {
       const ClientId to = reply.to;
       if (const auto session = sessions_.find(to); session != sessions_.end()) {
         const Session kept = session->second;
         kept->push(std::move(reply));
-        if (to != from) kept->flush();
+        if (to == from) continue;
+        if (flushed++ < kFlushesPerTurn) {
+          kept->flush();
+        } else {
+          to_flush_.push_back(to);
+        }
       } else if (const auto wait = local_waits_.find(to); wait != local_waits_.end()) {
         wait->second->done = true;
         wait->second->timer.cancel();
       }
     }
+    if (!to_flush_.empty() && !std::exchange(flushing_, true)) {
+      asio::post(io_, [self = shared_from_this()] { self->flush_some(); });
+    }
   }
 
-  static asio::awaitable<void> accept_loop(Self self, tcp::acceptor& acceptor) {
-    asio::steady_timer pause(self->io_);
+  /// Sends what thousands of clients were given at once, with turns of the others in between.
+  void flush_some() {
+    for (int i = 0; i < kFlushesPerTurn && !to_flush_.empty(); ++i) {
+      const auto session = sessions_.find(to_flush_.front());
+      to_flush_.pop_front();
+      if (session == sessions_.end()) continue;
+      const Session kept = session->second;
+      kept->flush();
+    }
+    if (to_flush_.empty()) {
+      flushing_ = false;
+    } else {
+      asio::post(io_, [self = shared_from_this()] { self->flush_some(); });
+    }
+  }
+
+  /// Not at once: a session may be in the middle of something.
+  void look_after_memory() {
+    if (for_clients_ + state_.bytes_in_replies() <= options_.most_bytes_for_clients || relief_due_) return;
+    relief_due_ = true;
+    asio::post(io_, [self = shared_from_this()] { self->relieve(); });
+  }
+
+  /// Closes the clients that have been a burden for longest, until the rest fits.
+  void relieve() {
+    relief_due_ = false;
+    while (for_clients_ + state_.bytes_in_replies() > options_.most_bytes_for_clients) {
+      // Those below this share are together less than half of what is too much.
+      const std::size_t share = options_.most_bytes_for_clients / (2 * std::max<std::size_t>(1, sessions_.size()));
+      const Session longest = longest_burden(sessions_, share);
+      if (!longest) return;
+      longest->close(str_cat("has been waited for longest, while more than ", options_.most_bytes_for_clients,
+                             " bytes are kept for clients"));
+    }
+  }
+
+  /// For a connection that has just been accepted; null where everybody may talk.
+  std::unique_ptr<StoreGate> make_gate(const tcp::socket& socket) {
+    if (!options_.guard) return nullptr;
     error_code error;
-    bool complained = false;
-    while (acceptor.is_open()) {
-      co_await acceptor.async_wait(tcp::acceptor::wait_read, asio::redirect_error(asio::use_awaitable, error));
-      if (error) continue;
-      const error_code shortage = self->accept_all(acceptor);
-      if (!shortage) continue;
-      if (!std::exchange(complained, true)) {
-        log::warning("store: cannot accept more clients: ", shortage.message(), "; they wait until others leave");
-      }
-      pause.expires_after(kAcceptPause);
-      co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
-    }
-  }
-
-  /// Takes every connection that waits. An error when the process or the system is short of something for more.
-  error_code accept_all(tcp::acceptor& acceptor) {
-    const auto protocol = acceptor.local_endpoint().protocol();
-    while (acceptor.is_open()) {
-      const int fd = ::accept4(acceptor.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-      if (fd < 0) {
-        const bool short_of = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
-        return short_of ? error_code(errno, boost::system::system_category()) : error_code();
-      }
-      tcp::socket socket(io_, protocol, fd);
-      configure_connection(socket);
-      const ClientId id = next_id_++;
-      const auto session = std::make_shared<TcpStoreSession>(std::move(socket), id, shared_from_this());
-      sessions_.emplace(id, session);
-      session->start();
-    }
-    return {};
+    const tcp::endpoint peer = socket.remote_endpoint(error);
+    const bool lets_in =
+        !error && (options_.guard->names(peer.address()) ||
+                   (!options_.members_only && options_.guard->is_host(peer.address(), StoreGuard::Clock::now())));
+    return std::make_unique<StoreGate>(options_.guard->secret(), lets_in, handshake::fresh_nonce());
   }
 
   /// Closes the clients that keep the server waiting.
   static asio::awaitable<void> sweep_loop(Self self) {
     error_code error;
     while (!self->stopped_) {
-      self->sweep_timer_.expires_after(self->options_.stall_timeout / kSweepsPerTimeout);
+      auto timeout = self->options_.stall_timeout;
+      if (self->options_.guard) timeout = std::min<milliseconds>(timeout, TcpStoreSession::kHandshakeTimeout);
+      self->sweep_timer_.expires_after(timeout / kSweepsPerTimeout);
       co_await self->sweep_timer_.async_wait(asio::redirect_error(asio::use_awaitable, error));
       if (self->stopped_) break;
       const auto now = TcpStoreSession::Clock::now();
@@ -223,7 +304,13 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner, public std::en
   std::uint16_t port_ = 0;
   asio::steady_timer sweep_timer_;
   StoreState state_;
-  std::unordered_map<ClientId, Session> sessions_;
+  StoreSessions sessions_;
+  std::unordered_map<ClientId, asio::ip::address> members_;  // who have proven that they are of the job
+  LineLimit limit_;
+  std::size_t for_clients_ = 0;  // bytes that sessions keep
+  bool relief_due_ = false;
+  std::deque<ClientId> to_flush_;
+  bool flushing_ = false;  // flush_some() is due
   std::unordered_map<ClientId, std::shared_ptr<LocalWait>> local_waits_;
   ClientId next_id_ = kNobody + 1;
   StoreExtension* extension_ = nullptr;
@@ -235,7 +322,7 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner, public std::en
 
 TcpStoreServer::TcpStoreServer(asio::io_context& io, const ListenAddress& address, std::uint16_t port,
                                TcpStoreServerOptions options)
-    : impl_(std::make_shared<Impl>(io, address, port, options)) {}
+    : impl_(std::make_shared<Impl>(io, address, port, std::move(options))) {}
 
 TcpStoreServer::~TcpStoreServer() {
   stop();

@@ -11,6 +11,7 @@
 
 #include "rendezvous/asio.hpp"
 #include "rendezvous/listen_address.hpp"
+#include "rendezvous/store_guard.hpp"
 
 namespace mdl {
 
@@ -20,6 +21,16 @@ struct TcpStoreServerOptions {
   /// this long, is closed; so is one that leaves replies unread for this long once its socket's buffers are full. A
   /// real client sends each message whole and is blocked in a read while it expects a reply.
   std::chrono::milliseconds stall_timeout{60'000};
+  /// What the store holds at most (StoreState). A client whose query would exceed it is closed: the protocol knows no
+  /// other refusal.
+  std::size_t most_stored_bytes = std::size_t{1} << 30;
+  /// What is kept for clients beside that: messages that are not complete, replies that are not read, values that are
+  /// gone but for such replies. Beyond it the client is closed that has been a burden for longest.
+  std::size_t most_bytes_for_clients = std::size_t{1} << 30;
+  /// Who may talk to it (store_handshake.hpp); null: everybody.
+  std::shared_ptr<StoreGuard> guard{};
+  /// The workers of the job's hosts, which cannot prove a secret, have no business here.
+  bool members_only = false;
 };
 
 /// A part of the server's process that answers some clients itself. Called on the server's thread.
@@ -42,9 +53,10 @@ class StoreExtension {
 /// operations mean, see store.hpp). It runs inside the caller's io_context and on its one thread: create it, call the
 /// members below, and destroy it there.
 ///
-/// A client that breaks the protocol is closed with one log line; the other clients and the data stay. No client can
-/// make the server buffer more than its own unfinished message and about one unread reply. Names of clients are never
-/// looked up: the log has their addresses.
+/// A client that breaks the protocol is closed with one log line; the other clients and the data stay. The memory for
+/// clients and for what they store is bounded (TcpStoreServerOptions), whatever they do; when the process has no
+/// descriptor left for new clients, the one that has been silent for longest since it came gives its own. Names of
+/// clients are never looked up: the log has their addresses.
 class TcpStoreServer {
  public:
   /// Binds and listens, so that clients can connect from now on; they are answered once the io_context runs after

@@ -44,6 +44,11 @@ std::uint64_t read_u64(std::string_view bytes) {
   return read_number<std::uint64_t>(bytes);
 }
 
+bool may_change(QueryType type) {
+  return type == QueryType::set || type == QueryType::compare_set || type == QueryType::add ||
+         type == QueryType::append || type == QueryType::delete_key;
+}
+
 std::string encode(const Query& query) {
   std::string out(1, static_cast<char>(query.type));
   switch (query.type) {

@@ -56,6 +56,9 @@ enum class QueryType : std::uint8_t {
   barrier = 18,
 };
 
+/// Whether a query of this kind may change the key that it names. (multi_set and barrier name several, or count.)
+bool may_change(QueryType type);
+
 enum class CheckReply : std::uint8_t { ready = 0, not_ready = 1 };
 enum class WaitReply : std::uint8_t { stop_waiting = 0, wait_canceled = 1 };
 
@@ -115,6 +118,8 @@ class QueryDecoder {
   const std::string& error() const { return error_; }
   /// Whether the client has introduced itself with the magic number.
   bool introduced() const { return introduced_; }
+  /// About how many bytes it keeps.
+  std::size_t memory() const { return buffer_.capacity() + list_bytes_ + list_.keys.capacity() * sizeof(std::string); }
   /// Whether a message has begun that is not complete.
   bool in_message() const { return offset_ < buffer_.size() || list_remaining_ > 0; }
 

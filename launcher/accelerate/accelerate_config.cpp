@@ -294,7 +294,7 @@ class Reader {
     if (section->type != Type::map) refuse("dynamo_config", " must be a section, but is " + section->type_name(), "");
     YamlValue prefixed = *section;
     for (auto& [key, value] : prefixed.entries) {
-      if (!key.starts_with("dynamo_")) key = "dynamo_" + key;  // accelerate adds the prefix as well
+      if (!key.starts_with("dynamo_")) key.insert(0, "dynamo_");  // accelerate adds the prefix as well
     }
     refuse_unknown_keys(prefixed, kDynamoKeys, "dynamo_config.");
     for (const auto& [key, value] : prefixed.entries)

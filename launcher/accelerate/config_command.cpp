@@ -34,7 +34,7 @@ struct ConfigOptions {
 ConfigOptions parse(const std::vector<std::string>& arguments) {
   ConfigOptions options;
   for (size_t at = 0; at < arguments.size(); ++at) {
-    std::string word = arguments[at];
+    const std::string& word = arguments[at];
     if (word == "default" && at == 0) {
       options.write_default = true;
       continue;

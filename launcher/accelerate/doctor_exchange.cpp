@@ -137,19 +137,19 @@ std::vector<NodeFacts> be_guest(const NodeFacts& self, const UniqueFd& socket, C
   if (!send_message(socket, {{"facts", self}, {"port", back.port}})) return {self};
   // The host may still be waiting for others, and then examines them one after the other.
   limit_waits(socket, until(deadline) + 2 * kAnswerLimit);
-  while (auto message = receive_message(socket)) {
-    std::string type = message->value("type", "");
-    if (type == "clock") {
-      send_message(socket, {{"time", wall_clock()}});
-    } else if (type == "connect" && message->contains("targets")) {
-      send_message(socket, {{"unreachable", try_connections(message->at("targets"))}});
-    } else if (type == "report") {
-      try {
+  try {
+    while (auto message = receive_message(socket)) {
+      std::string type = message->value("type", "");
+      if (type == "clock") {
+        send_message(socket, {{"time", wall_clock()}});
+      } else if (type == "connect") {
+        send_message(socket, {{"unreachable", try_connections(message->at("targets"))}});
+      } else if (type == "report") {
         return message->at("nodes").get<std::vector<NodeFacts>>();
-      } catch (const json::exception&) {
-        return {self};
       }
     }
+  } catch (const json::exception&) {
+    // No doctor, or one of another version.
   }
   return {self};
 }

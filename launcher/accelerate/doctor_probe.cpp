@@ -4,7 +4,6 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netdb.h>
-#include <sched.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include <memory>
 #include <regex>
 
+#include "common/cpu_topology.hpp"
 #include "common/endpoint.hpp"
 #include "common/error.hpp"
 
@@ -104,11 +104,6 @@ void observe_gpus(const MachineFacts& machine, NodeFacts& node) {
   if (std::regex_search(line, match, std::regex("[0-9]+\\.[0-9]+(\\.[0-9]+)?"))) node.driver_version = match.str();
 }
 
-int usable_cpus() {
-  cpu_set_t set;
-  return ::sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
-}
-
 /// Why `path` cannot be used, empty when it can. For writing, the nearest folder that exists counts: programs make the
 /// rest.
 std::string objection_to(const fs::path& path, bool for_writing, fs::path& existing) {
@@ -151,9 +146,10 @@ std::vector<PathFacts> observe_paths(const std::vector<std::string>& program) {
     if (value.empty()) continue;
     bool is_path =
         value.find('/') == 0 || value.starts_with("./") || value.starts_with("../") || value.starts_with("~");
-    if (option == "--train-dataset" || option == "--eval-dataset" || option == "--base-dir") {
-      paths.push_back(observe_path(option, value, false));
-    } else if ((option == "--model-name" || option == "--resume-from-checkpoint") && is_path) {
+    const bool is_data = option == "--train-dataset" || option == "--eval-dataset" || option == "--base-dir";
+    // These may also be names, of a hub or of the last checkpoint.
+    const bool may_be_path = option == "--model-name" || option == "--resume-from-checkpoint";
+    if (is_data || (may_be_path && is_path)) {
       paths.push_back(observe_path(option, value, false));
     } else if (option == "--output" || option == "--output-dir") {
       paths.push_back(observe_path(option, value, true));
@@ -178,7 +174,7 @@ NodeFacts observe_node(const JobQuestion& job, const MachineFacts& machine) {
   observe_gpus(machine, node);
   bool limited = machine.environment.contains("CUDA_VISIBLE_DEVICES");
   node.cuda_visible_devices = limited ? variable(machine.environment, "CUDA_VISIBLE_DEVICES") : "unset";
-  node.cores = usable_cpus();
+  node.cores = static_cast<int>(usable_cpus().size());
   struct statvfs memory {};
   if (::statvfs("/dev/shm", &memory) == 0)
     node.shared_memory_bytes = static_cast<uint64_t>(memory.f_blocks) * memory.f_frsize;

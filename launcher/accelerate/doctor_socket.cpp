@@ -11,6 +11,7 @@
 #include <cstring>
 #include <memory>
 
+#include "common/json_integers.hpp"
 #include "common/json_nesting.hpp"
 
 namespace mdl::accelerate {
@@ -149,7 +150,12 @@ bool receive_greeting(const UniqueFd& socket) {
 
 std::optional<nlohmann::json> parse_message(const std::string& text) {
   if (json_nesting(text) > kMaxJsonNesting) return std::nullopt;
-  auto message = nlohmann::json::parse(text, nullptr, false);
+  std::string key;
+  const auto keep = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
+    if (event == nlohmann::json::parse_event_t::key) key = parsed.get<std::string>();
+    return key == "time" || key == "clock_ahead_s" || integers_only(depth, event, parsed);
+  };
+  auto message = nlohmann::json::parse(text, keep, false);
   if (message.is_discarded() || !message.is_object()) return std::nullopt;
   return message;
 }

@@ -66,7 +66,7 @@ std::string worker_path() {
 
 std::filesystem::path config_path(const std::vector<std::string>& arguments, const Environment& environment) {
   if (arguments.empty()) return default_config_path(environment);
-  std::string word = arguments[0];
+  const std::string& word = arguments[0];
   size_t equals = word.find('=');
   std::string name = word.substr(0, equals);
   bool known = name == "--config-file" || name == "--config_file";

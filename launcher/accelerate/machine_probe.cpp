@@ -4,12 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <filesystem>
-#include <fstream>
-#include <set>
-#include <thread>
-
+#include "common/cpu_topology.hpp"
 #include "common/error.hpp"
 #include "common/port_holder.hpp"
 #include "common/unique_fd.hpp"
@@ -18,21 +13,10 @@
 namespace mdl::accelerate {
 namespace {
 
-namespace fs = std::filesystem;
-
-/// Counts sets of hyper-threads that share a core, as psutil does; where the kernel tells none, all CPUs count.
+/// Where the kernel knows no cores, all CPUs count.
 int count_physical_cores() {
-  std::set<std::string> cores;
-  std::error_code ignored;
-  for (const char* name : {"core_cpus_list", "thread_siblings_list"}) {
-    for (const auto& cpu : fs::directory_iterator("/sys/devices/system/cpu", ignored)) {
-      std::ifstream file(cpu.path() / "topology" / name);
-      std::string line;
-      if (std::getline(file, line)) cores.insert(line);
-    }
-    if (!cores.empty()) return static_cast<int>(cores.size());
-  }
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const int cores = CpuTopology().core_count();
+  return cores > 0 ? cores : static_cast<int>(usable_cpus().size());
 }
 
 sockaddr_in loopback(int port) {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 
 #include "common/str_cat.hpp"
 #include "launcher/accelerate/doctor_check_classes.hpp"
@@ -96,7 +97,7 @@ void NodeChecks::gpus(const NodeFacts& node) {
     add(Level::warning, "idle GPUs", node,
         str_cat(node.gpus - job_.processes_here, " of ", node.gpus, " GPUs would stay idle: ", job_.processes_here,
                 " processes start here"),
-        str_cat("num_processes is the total over all machines: ", node.gpus * job_.nodes,
+        str_cat("num_processes is the total over all machines: ", int64_t{node.gpus} * job_.nodes,
                 " would use them all; or --nproc-per-node gpu."));
   } else {
     add(Level::ok, "GPUs", node,
@@ -207,7 +208,7 @@ void NodeChecks::threads(const NodeFacts& node) {
       add(Level::ok, "threads", node,
           job_.processes_here > 1 ? "OMP_NUM_THREADS is not set: 1 thread a process" : "OMP_NUM_THREADS is not set");
     }
-  } else if (threads * job_.processes_here > node.cores) {
+  } else if (int64_t{threads} * job_.processes_here > node.cores) {
     add(Level::warning, "threads", node,
         str_cat("OMP_NUM_THREADS=", threads, " in ", job_.processes_here, " processes is more than the ", node.cores,
                 " CPUs"),

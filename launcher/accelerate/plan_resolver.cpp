@@ -161,7 +161,8 @@ class Resolver {
       plan_.nproc_per_node = plan_.num_processes;
       plan_.master_port = port;
     }
-    if (!first_machine) return;
+    // With c10d the holder may be another machine's launcher of this very job, started on the same host.
+    if (!first_machine || options_.rdzv_backend == "c10d") return;
     if (std::string holder = facts_.port_holder(port); !holder.empty()) take_other_port(port, holder);
   }
 

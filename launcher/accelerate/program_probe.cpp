@@ -88,10 +88,20 @@ std::string nccl_version(const fs::path& library) {
   return "";
 }
 
+/// What a launched program ends up as: mdl-toolkit leaves training and inference to the mdl-toolkit-model beside it,
+/// which is the one that loads LibTorch.
+std::string program_that_loads(const std::string& program) {
+  std::error_code failure;
+  const fs::path real = fs::canonical(program, failure);
+  if (failure || real.filename() != "mdl-toolkit") return program;
+  const fs::path model = real.string() + "-model";
+  return fs::exists(model, failure) ? model.string() : program;
+}
+
 void observe_libraries(NodeFacts& node) {
   std::optional<std::string> listing;
   for (const char* loader : {"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"}) {
-    if (fs::exists(loader)) listing = output_of({loader, "--list", node.program}, kPatience);
+    if (fs::exists(loader)) listing = output_of({loader, "--list", program_that_loads(node.program)}, kPatience);
   }
   if (!listing) return;  // statically linked
   for (const auto& [name, path] : parse_library_list(*listing)) {

@@ -140,6 +140,11 @@ TEST_CASE("GPUs that are missing, too few, or idle") {
   auto findings = after([](auto& job, auto&) { job.processes_here = 4; });
   auto idle = std::count_if(findings.begin(), findings.end(), [](const Finding& f) { return f.check == "idle GPUs"; });
   CHECK(idle == 2);
+  const auto boasting = after([](auto&, auto& nodes) { nodes[1].gpus = 2'000'000'000; });
+  const auto found =
+      std::find_if(boasting.begin(), boasting.end(), [](const Finding& f) { return f.check == "idle GPUs"; });
+  REQUIRE(found != boasting.end());
+  CHECK_THAT(found->advice, Catch::Matchers::Contains("4000000000 would use them all"));
   CHECK_FALSE(would_fail(findings));
   CHECK_FALSE(would_fail(after([](auto& job, auto& nodes) {
     job.use_cpu = true;

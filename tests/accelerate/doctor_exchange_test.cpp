@@ -118,6 +118,22 @@ TEST_CASE("a guest that goes away is told to the others") {
   CHECK(nodes[0].unreachable[0] == "b went away during the examination");
 }
 
+TEST_CASE("a guest whose host asks what makes no sense knows itself alone") {
+  const nlohmann::json question = GENERATE(nlohmann::json{{"type", 1}}, nlohmann::json{{"type", "connect"}},
+                                           nlohmann::json{{"type", "connect"}, {"targets", {{{"port", "http"}}}}},
+                                           nlohmann::json{{"type", "report"}, {"nodes", {1}}});
+  CAPTURE(question);
+  Listener host = listen_on(0);
+  auto guest = std::async(std::launch::async, [&] { return examine_as("b", host.port, 2, 1); });
+  const mdl::UniqueFd socket = accept_within(host.socket, 5s);
+  limit_waits(socket, 5s);
+  CHECK(send_greeting(socket));
+  CHECK(receive_greeting(socket));
+  CHECK(receive_message(socket));
+  CHECK(send_message(socket, question));
+  CHECK(guest.get().size() == 1);
+}
+
 TEST_CASE("a message that is no JSON object is not read") {
   Listener listener = listen_on(0);
   Connection sender = connect_to("127.0.0.1", listener.port, 1s);
@@ -127,4 +143,11 @@ TEST_CASE("a message that is no JSON object is not read") {
   CHECK(receive_message(receiver)->at("a") == 1);
   CHECK(send_message(sender.socket, nlohmann::json("text")));
   CHECK_FALSE(receive_message(receiver));  // JSON, but no object
+}
+
+TEST_CASE("of what another node sends only times may have a fraction") {
+  const auto facts = parse_message(R"({"gpus": 8, "clock_ahead_s": 0.5})")->get<NodeFacts>();
+  CHECK(facts.gpus == 8);
+  CHECK(facts.clock_ahead_s == 0.5);
+  CHECK_THROWS_AS(parse_message(R"({"open_files": -1e300})")->get<NodeFacts>(), nlohmann::json::exception);
 }

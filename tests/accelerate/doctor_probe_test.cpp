@@ -94,6 +94,60 @@ TEST_CASE("this machine can be observed, and the facts survive the way through J
   CHECK(nlohmann::json(copy) == nlohmann::json(node));
 }
 
+TEST_CASE("the version of NCCL is that of the library which the program would load") {
+  NodeFacts node;
+  observe_program(program({MDL_BIN_DIR "/nccl_program"}), {}, node);
+  CHECK(node.program_error.empty());
+  CHECK(node.missing_libraries.empty());
+  CHECK(node.nccl_version == "2.98.7");
+  observe_program(program({"/bin/true"}), {}, node = NodeFacts());
+  CHECK(node.nccl_version.empty());
+}
+
+TEST_CASE("every fact of a node survives the way through JSON") {
+  NodeFacts node;
+  node.host = "node7";
+  node.rank = 3;
+  node.launcher_version = "1.0";
+  node.gpus = 2;
+  node.gpu_names = {"A", "B"};
+  node.driver_version = "570";
+  node.cuda_visible_devices = "0,1";
+  node.cores = 9;
+  node.shared_memory_bytes = 1ull << 40;
+  node.open_files = 77;
+  node.omp_threads = "4";
+  node.interfaces = {{"eth0", "10.0.0.1", false}, {"lo", "127.0.0.1", true}};
+  node.nccl_interfaces = "eth1";
+  node.gloo_interfaces = "eth2";
+  node.host_address = "10.0.0.2";
+  node.program = "/bin/prog";
+  node.program_error = "none";
+  node.missing_libraries = {"libgone.so"};
+  node.libtorch_version = "2.15";
+  node.nccl_version = "2.27";
+  node.endpoint = {"node1", 29500, {"10.0.0.1"}, "no such name", true, "taken", "in use", "nginx"};
+  node.paths = {{"--output", "/data", true, true, "full", 5}, {"--train-dataset", "/in", false, false, "gone", 0}};
+  node.clock_ahead_s = -1.5;
+  node.unreachable = {"node2"};
+  const nlohmann::json blank = NodeFacts();
+  const nlohmann::json sent = node;
+  for (const auto& [name, value] : sent.items()) {
+    INFO(name);
+    CHECK(value != blank.at(name));
+  }
+  const auto copy = sent.get<NodeFacts>();
+  CHECK(nlohmann::json(copy) == sent);
+  REQUIRE(copy.paths.size() == 2);
+  CHECK(copy.paths[0].option == "--output");
+  CHECK(copy.paths[0].path == "/data");
+  CHECK(copy.paths[0].for_writing);
+  CHECK(copy.paths[0].usable);
+  CHECK(copy.paths[0].error == "full");
+  CHECK(copy.paths[0].free_bytes == 5);
+  CHECK_FALSE(copy.paths[1].usable);
+}
+
 TEST_CASE("a command's output is bounded in time") {
   CHECK(output_of({"echo", "hello"}, 10s) == "hello\n");
   CHECK_FALSE(output_of({"false"}, 10s));

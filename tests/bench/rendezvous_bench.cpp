@@ -56,7 +56,7 @@ void host_rendezvous(std::uint16_t port) {
   server.start();
   std::puts("ready");
   std::fflush(stdout);
-  asio::co_spawn(io, wait_for_stdin_to_end(io), [&](std::exception_ptr) { io.stop(); });
+  asio::co_spawn(io, wait_for_stdin_to_end(io), [&](const std::exception_ptr&) { io.stop(); });
   io.run();
 }
 
@@ -90,7 +90,7 @@ void join_rendezvous(std::uint16_t port, std::size_t agents) {
         },
         [&](std::exception_ptr error) {
           if (!error) return;
-          failure = error;
+          failure = std::move(error);
           io.stop();
         });
   }

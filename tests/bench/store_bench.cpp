@@ -34,7 +34,7 @@ void run_all(asio::io_context& io, Connections& connections,
   for (std::size_t i = 0; i < connections.size(); ++i) {
     asio::co_spawn(io, body(connections[i], i), [&](std::exception_ptr error) {
       if (error && !failure) {
-        failure = error;
+        failure = std::move(error);
         io.stop();
       }
     });
@@ -46,7 +46,7 @@ void run_all(asio::io_context& io, Connections& connections,
   }
 }
 
-void connect_all(asio::io_context& io, Connections& connections, tcp::endpoint server, std::size_t clients) {
+void connect_all(asio::io_context& io, Connections& connections, const tcp::endpoint& server, std::size_t clients) {
   for (std::size_t i = 0; i < clients; ++i) {
     connections.emplace_back(io);
   }
@@ -70,7 +70,7 @@ asio::awaitable<void> operate(StoreConnection& connection, std::size_t index, Cl
 
 }  // namespace
 
-void bench_connecting(tcp::endpoint server, std::size_t clients) {
+void bench_connecting(const tcp::endpoint& server, std::size_t clients) {
   asio::io_context io;
   Connections connections;
   const auto start = Clock::now();
@@ -78,7 +78,7 @@ void bench_connecting(tcp::endpoint server, std::size_t clients) {
   print("connect " + std::to_string(clients), seconds_since(start), "s");
 }
 
-void bench_operations(tcp::endpoint server, std::size_t clients) {
+void bench_operations(const tcp::endpoint& server, std::size_t clients) {
   asio::io_context io;
   Connections connections;
   connect_all(io, connections, server, clients);
@@ -95,7 +95,7 @@ void bench_operations(tcp::endpoint server, std::size_t clients) {
   print("p99" + of, percentile(times, 0.99), "us");
 }
 
-void bench_waiting(tcp::endpoint server, std::size_t clients) {
+void bench_waiting(const tcp::endpoint& server, std::size_t clients) {
   asio::io_context io;
   Connections connections;
   connect_all(io, connections, server, clients);
@@ -130,7 +130,7 @@ void bench_waiting(tcp::endpoint server, std::size_t clients) {
   print("waking " + std::to_string(clients), percentile(wakes, 0.5), "ms");
 }
 
-void hold_connections(tcp::endpoint server, std::size_t clients) {
+void hold_connections(const tcp::endpoint& server, std::size_t clients) {
   asio::io_context io;
   Connections connections;
   connect_all(io, connections, server, clients);
@@ -147,7 +147,7 @@ void serve_store() {
   server.start();
   std::printf("%u\n", server.port());
   std::fflush(stdout);
-  asio::co_spawn(io, wait_for_stdin_to_end(io), [&](std::exception_ptr) { io.stop(); });
+  asio::co_spawn(io, wait_for_stdin_to_end(io), [&](const std::exception_ptr&) { io.stop(); });
   io.run();
 }
 

@@ -20,6 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   JobQuestion job;
   job.nodes = 2;
   job.host = "node0";
+  job.processes_here = 8;
   job.program = {"mdl-toolkit", "train"};
   job.wants_gpus = size % 2 == 0;
   NodeFacts own;

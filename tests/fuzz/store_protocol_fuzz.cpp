@@ -1,8 +1,10 @@
 // What a TCPStore server makes of the bytes of its clients. Input: packets of [client % 4][length] bytes. Client 3 must
-// introduce itself; the others have done so.
+// introduce itself, and is put before the gates of a store with a secret as well; the others have introduced
+// themselves.
 #include <array>
 
 #include "rendezvous/store.hpp"
+#include "rendezvous/store_gate.hpp"
 #include "rendezvous/wire.hpp"
 #include "tests/fuzz/fuzz_input.hpp"
 
@@ -20,6 +22,7 @@ class Server {
   }
 
   void receive(std::size_t client, std::string_view bytes) {
+    if (client + 1 == kClients) knock(bytes);
     wire::QueryDecoder& decoder = decoders_[client];
     decoder.feed(bytes);
     while (auto query = decoder.next()) {
@@ -41,6 +44,19 @@ class Server {
   }
 
  private:
+  /// Nobody gets through who does not know the secret, and nothing of what they say is kept.
+  void knock(std::string_view bytes) {
+    for (StoreGate* gate : {&closed_, &open_}) {
+      std::string_view rest = bytes;
+      const std::string reply = gate->feed(rest);
+      claim(reply.size() <= handshake::kChallengeBytes + handshake::kVerdictBytes, "a short reply");
+      claim(gate->before().size() <= StoreGate::kMostBytes, "little is kept");
+      claim(gate->state() != StoreGate::State::member, "no MAC is guessed");
+      claim(gate->state() != StoreGate::State::undecided || rest.empty(), "all is read until it is decided");
+    }
+    claim(closed_.state() != StoreGate::State::plain, "no stranger is let in");
+  }
+
   void connect(std::size_t client) {
     decoders_[client].feed(wire::encode_handshake(7));
     claim(decoders_[client].next().has_value() && decoders_[client].introduced(), "a handshake is one PING");
@@ -64,6 +80,9 @@ class Server {
 
   std::array<wire::QueryDecoder, kClients> decoders_;
   StoreState state_;
+  const std::shared_ptr<const StoreSecret> secret_ = std::make_shared<const StoreSecret>("not to be guessed by bytes");
+  StoreGate closed_{secret_, false, handshake::fresh_nonce()};
+  StoreGate open_{secret_, true, handshake::fresh_nonce()};
 };
 
 }  // namespace

@@ -1,5 +1,7 @@
 """A launcher on one host: its output as it comes, its signals, its end."""
 
+import contextlib
+import fcntl
 import os
 import re
 import signal
@@ -17,6 +19,8 @@ class Agent:
         self.lines = []
         self.started = time.monotonic()
         self._changed = threading.Condition()
+        self._may_read = threading.Event()
+        self._may_read.set()
         self._ended = False
         # A process group of its own: what kills pytest by Ctrl-C is not what these tests are about.
         self.process = subprocess.Popen(host.command(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -34,6 +38,16 @@ class Agent:
             with self._changed:
                 self.lines.append(line.rstrip("\n"))
                 self._changed.notify_all()
+            self._may_read.wait()
+
+    def pause_reading(self):
+        """From its next line on nobody reads the output, until resume_reading(); the pipe holds a page and no more."""
+        with contextlib.suppress(OSError):  # it holds more than that already
+            fcntl.fcntl(self.process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        self._may_read.clear()
+
+    def resume_reading(self):
+        self._may_read.set()
 
     def _reap(self):
         self.process.wait()

@@ -51,8 +51,17 @@ def describe(text):
     }
 
 
+def connect(address, port):
+    """Once there is a store: this may start faster than the launcher does."""
+    while True:
+        try:
+            return StoreClient(address, port)
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+
+
 def main(address, port, job):
-    store = StoreClient(address, port)
+    store = connect(address, port)
     last = b""
     while True:
         text = store.get(f"torch.rendezvous.{job}")

@@ -77,6 +77,22 @@ def test_a_late_node_makes_all_restart_at_the_new_size_without_costing_a_restart
     finish(job, after)
 
 
+def test_a_node_that_comes_when_another_is_done_does_not_end_the_work_of_the_rest(job):
+    job.start(0, "2:3")
+    job.start(1, "2:3")
+    world = job.stage.wait_for_world(2)
+    world[0].succeed()
+    job.wait_until_done(1)
+    late = job.start(2, "2:3")
+    came = max(job.wait_for_state("a node that waits", lambda state: state["wait_list"])["last_heartbeats"].values())
+    address = next(host.address for host in job.hosts if host.name == world[1].host)
+    job.wait_for_state("heartbeats of the rest", lambda state: state["last_heartbeats"][address] > came + 3)
+    assert job.stage.alive() == world[1:]
+    world[1].succeed()
+    assert job.wait() == [0, 0, 1]
+    late.wait_for_line("error: .*the job has ended", 1)
+
+
 @pytest.mark.parametrize("host", [0, 1])
 def test_a_node_too_many_stands_by_and_ends_well_with_the_job(job, host):
     job.endpoint = f"{job.hosts[host].address}:29400"

@@ -1,5 +1,6 @@
 """What happens when a worker, an agent or a host fails."""
 
+import re
 import signal
 import time
 
@@ -49,6 +50,20 @@ def test_with_restarts_left_all_workers_start_again_when_one(job, way):
     after = job.stage.wait_for_world(3, after=before)
     end(after)
     assert job.wait() == [0, 0, 0]
+
+
+def test_of_the_rounds_that_are_over_only_the_last_is_in_the_store(job):
+    agents = job.start_all("3", "--max-restarts", "9")
+    world = job.stage.wait_for_world(3)
+    for _ in range(4):
+        world[1].fail(1, "again")
+        world = job.stage.wait_for_world(3, after=world)
+    keys = job.store()
+    for round in (3, 4):
+        assert f"torch.rendezvous.job.{round}/MASTER_ADDR" in keys and f"torch.rendezvous.job.{round}/torchelastic/assigned_ranks/2" in keys
+    assert not [key for key in keys if re.search(r"job(\.|/round/)[012]/", key)]
+    end(world)
+    assert job.wait() == [0, 0, 0], [agent.output for agent in agents]
 
 
 def test_when_an_agent_is_killed_the_rest_goes_on_smaller(job):

@@ -36,7 +36,7 @@ struct Store {
           co_await body(client);
         },
         [&](std::exception_ptr error) {
-          failure = error;
+          failure = std::move(error);
           io.stop();
         });
     io.run();

@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <catch2/catch.hpp>
+#include <cerrno>
 
 #include "common/str_cat.hpp"
 
@@ -92,6 +93,17 @@ TEST_CASE("a node reports the failure of another node as the root cause, and its
   for (const char* part : {"Root cause: rank 17", "node9", "exit code 5", "| no space left", "Others: rank 2"}) {
     CHECK_THAT(text, Contains(part));
   }
+}
+
+TEST_CASE("the launcher exits as a shell does for a program that is not there or cannot be run, else with 1") {
+  WorkerState state;
+  state.phase = WorkerState::Phase::cannot_start;
+  state.start_errno = ENOENT;
+  CHECK(job_exit_code(state) == 127);
+  state.start_errno = EACCES;
+  CHECK(job_exit_code(state) == 126);
+  CHECK(job_exit_code(ended(0, exit_status(9), 0, 1).state) == 1);
+  CHECK(job_exit_code(ended(0, SIGKILL, 0, 1).state) == 1);
 }
 
 TEST_CASE("an error file's time is when the worker failed, and without one its end is") {

@@ -9,7 +9,8 @@
 using namespace mdl::launcher;
 
 namespace {
-const GpuInventory four{4, std::vector<std::string>{"GPU-aa11", "GPU-aa22", "GPU-bb33", "GPU-cc44"}, "test", std::nullopt};
+const GpuInventory four{4, std::vector<std::string>{"GPU-aa11", "GPU-aa22", "GPU-bb33", "GPU-cc44"}, "test",
+                        std::nullopt};
 }
 
 // tests/peer/test_launch_gpu_count.py compares the same rules with torch's own.

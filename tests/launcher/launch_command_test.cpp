@@ -19,7 +19,7 @@ struct Folder {
   std::map<std::string, std::string> variables{{"PATH", dir.path().string()}};
 
   std::string add(const std::string& name, mode_t mode) {
-    const std::string path = dir.path() / name;
+    std::string path = dir.path() / name;
     std::ofstream(path) << "#!/bin/sh\n";
     ::chmod(path.c_str(), mode);
     return path;

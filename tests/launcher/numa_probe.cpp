@@ -9,6 +9,7 @@
 #include "launcher/numa_binding.hpp"
 
 int main(int argc, char** argv) {
+  using namespace mdl;
   using namespace mdl::launcher;
   const std::vector<std::string> words(argv + 1, argv + argc);
   try {

@@ -1,6 +1,7 @@
 #include "launcher/output_mux.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
@@ -11,6 +12,7 @@
 #include <catch2/catch.hpp>
 #include <future>
 #include <thread>
+#include <utility>
 
 #include "common/atomic_file.hpp"
 #include "common/str_cat.hpp"
@@ -58,6 +60,31 @@ std::string get_all(const UniqueFd& fd) {
   return text;
 }
 
+/// A terminal, and the side of it that shows what is written to `end`.
+struct Terminal {
+  UniqueFd primary{::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)};
+  UniqueFd end;
+  Terminal() {
+    REQUIRE(primary);
+    REQUIRE(::unlockpt(primary.get()) == 0);
+    end.reset(::open(::ptsname(primary.get()), O_RDWR | O_NOCTTY | O_CLOEXEC));
+    REQUIRE(end);
+  }
+  void resize(int rows, int columns) const {
+    winsize size{};
+    size.ws_row = static_cast<unsigned short>(rows);
+    size.ws_col = static_cast<unsigned short>(columns);
+    REQUIRE(::ioctl(end.get(), TIOCSWINSZ, &size) == 0);
+  }
+};
+
+/// Rows and columns of a terminal.
+std::pair<int, int> size_of(const UniqueFd& terminal) {
+  winsize size{};
+  REQUIRE(::ioctl(terminal.get(), TIOCGWINSZ, &size) == 0);
+  return {size.ws_row, size.ws_col};
+}
+
 struct Bench {
   asio::io_context io;
   Pipe out;
@@ -78,7 +105,8 @@ struct Bench {
   void finish() {
     bool done = false;
     asio::co_spawn(
-        io, [&]() -> asio::awaitable<void> { co_await mux->finish(); }, [&](std::exception_ptr) { done = true; });
+        io, [&]() -> asio::awaitable<void> { co_await mux->finish(); },
+        [&](const std::exception_ptr&) { done = true; });
     io.restart();
     while (!done) io.run_one();
   }
@@ -244,25 +272,51 @@ TEST_CASE("when the reader of the output has gone, the worker's writes fail as t
 }
 
 TEST_CASE("a worker of a launcher on a terminal sees a terminal of the same size that changes no byte") {
-  const UniqueFd primary(::posix_openpt(O_RDWR | O_NOCTTY));
-  REQUIRE(primary);
-  REQUIRE(::unlockpt(primary.get()) == 0);
-  const UniqueFd terminal(::open(::ptsname(primary.get()), O_RDWR | O_NOCTTY));
-  REQUIRE(terminal);
-  winsize size{};
-  size.ws_row = 33;
-  size.ws_col = 77;
-  REQUIRE(::ioctl(terminal.get(), TIOCSWINSZ, &size) == 0);
+  const Terminal terminal;
+  terminal.resize(33, 77);
 
-  const WorkerPipe pipe = make_worker_pipe(terminal.get());
+  const WorkerPipe pipe = make_worker_pipe(terminal.end.get());
   CHECK(::isatty(pipe.write_end.get()));
-  winsize seen{};
-  REQUIRE(::ioctl(pipe.write_end.get(), TIOCGWINSZ, &seen) == 0);
-  CHECK(seen.ws_row == 33);
-  CHECK(seen.ws_col == 77);
+  CHECK(size_of(pipe.write_end) == std::pair(33, 77));
   put(pipe.write_end, "a\nb\r\x03");
-  CHECK(get_available(pipe.read_end) == "a\nb\r\x03");
+  std::string passed;
+  CHECK(test::becomes_true([&] { return (passed += get_available(pipe.read_end)) == "a\nb\r\x03"; }));
   CHECK_FALSE(::isatty(make_worker_pipe(::open("/dev/null", O_WRONLY | O_CLOEXEC)).write_end.get()));
+}
+
+TEST_CASE("when the launcher's terminal changes its size, those of the workers that write to it follow") {
+  const Terminal terminal;
+  terminal.resize(33, 77);
+  test::TempDir dir;
+  std::filesystem::create_directories(dir.path() / "1");
+  LogOptions logs;
+  logs.redirects.by_local_rank[1] = kBothStreams;
+  asio::io_context io;
+  Pipe err;
+  OutputMux mux(io, terminal.end.get(), err.write_end.get());
+  const auto ends = mux.open_streams(2, logs, dir.path());
+  // What is written to a terminal is on the other side a little later.
+  std::string shown;
+  const auto shows = [&](const std::string& text) {
+    return test::becomes_true([&] {
+      io.poll();
+      shown += get_available(terminal.primary);
+      return shown == text;
+    });
+  };
+  put(ends[0].out, "10%\r");
+  CHECK(shows("10%\r"));
+  for (const auto& size : {std::pair(40, 120), std::pair(12, 34)}) {
+    terminal.resize(size.first, size.second);
+    ::raise(SIGWINCH);  // as the kernel does for who has the terminal as its own
+    CHECK(test::becomes_true([&] {
+      io.poll();
+      return size_of(ends[0].out) == size;
+    }));
+  }
+  CHECK_FALSE(::isatty(ends[0].err.get()));
+  put(ends[0].out, "20%\r");
+  CHECK(shows("10%\r20%\r"));
 }
 
 TEST_CASE("stdout and stderr of one worker go to one file in whole lines when they are the same file") {

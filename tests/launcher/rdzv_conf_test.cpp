@@ -157,3 +157,36 @@ TEST_CASE("a static rendezvous may be at an IPv6 address, and needs a port and a
   options.node_rank = 2;
   CHECK_THAT(error_of(options), Contains("--node-rank 2"));
 }
+
+TEST_CASE("secret_file and plain_clients of --rdzv-conf arrive in every kind of plan") {
+  const StorePlan plan = plan_store(two_nodes("secret_file=/keys/a=b,plain_clients=10.1.0.0/16+fd00:7::5"), "");
+  CHECK(plan.secret_file == "/keys/a=b");
+  CHECK(plan.plain_clients.size() == 2);
+  CHECK(plan_store(two_nodes("secret_file=x,plain_clients=hosts"), "").plain_clients.empty());
+  CHECK(plan_store(two_nodes(""), "").secret_file.empty());
+  LaunchOptions options = two_nodes("secret_file=x");
+  options.rdzv_backend = "static";
+  options.rdzv_endpoint = "node7:1234";
+  CHECK(plan_store(options, "").secret_file == "x");
+  options.standalone = true;
+  CHECK(plan_store(options, "").secret_file == "x");
+}
+
+TEST_CASE("plain_clients that are no addresses, of no use, or would keep the workers out are errors") {
+  CHECK_THAT(error_of("plain_clients=hosts"), Contains("without secret_file"));
+  CHECK_THAT(error_of("secret_file=x,plain_clients=none"), Contains("workers"));
+  for (const char* wrong : {"node7", "10.1.0.0/33", "10.1.0.1/16", "10.0.0.1+", "+10.0.0.1", "hosts+10.0.0.1/40"}) {
+    CHECK_THAT(error_of(std::string("secret_file=x,plain_clients=") + wrong), Contains("neither an address"));
+  }
+  LaunchOptions options = two_nodes("secret_file=x");
+  options.agent_store = false;
+  CHECK_THAT(error_of(options), Contains("TORCH_DISABLE_SHARE_RDZV_TCP_STORE"));
+}
+
+TEST_CASE("the guard of a job's stores is there when it has a secret, and then for all of them") {
+  StorePlan open = plan_store(two_nodes(""), "");
+  arm(open);
+  CHECK_FALSE(open.guard);
+  StorePlan missing = plan_store(two_nodes("secret_file=/no/such/file"), "");
+  CHECK_THROWS_AS(arm(missing), UsageError);
+}

@@ -2,9 +2,12 @@
 
 import contextlib
 import os
+import signal
+import socket
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
 VENV_BIN = Path(sys.executable).parent
@@ -23,6 +26,19 @@ def launch(*arguments, launcher=None, env=None, timeout=120, **options):
     """Runs a launcher to its end; stdout and stderr are separate texts."""
     return subprocess.run([str(launcher or MDL_LAUNCH), *map(str, arguments)], env=env or environment(), capture_output=True,
                           text=True, timeout=timeout, **options)
+
+
+def free_port():
+    """A port of this machine at which nobody listens now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def is_served(port):
+    """Whether somebody listens at this port of this machine."""
+    with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), 10):
+        return True
+    return False
 
 
 def wait_until(condition, limit=100):
@@ -52,15 +68,32 @@ def pids_in(file, count):
     return wait_until(enough)
 
 
+def ready_for_signals(launcher):
+    """Waits until torchrun only watches its workers: a signal that comes while it starts them makes it forget them. Ours is always ready."""
+    if Path(launcher.args[0]) != MDL_LAUNCH:
+        nanosleep = "230 "  # x86-64; between two looks at its workers it sleeps, at no other time after it has started them
+        wait_until(lambda: Path(f"/proc/{launcher.pid}/syscall").read_text().startswith(nanosleep))
+
+
+def kill_marked(mark):
+    """Kills every process that was started with this variable, whoever its parent is by now."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it may end meanwhile, or be another user's
+            if mark.encode() in (process / "environ").read_bytes().split(b"\0"):
+                os.kill(int(process.name), signal.SIGKILL)
+
+
 @contextlib.contextmanager
 def running(*arguments, launcher=None, **options):
-    """A launcher that runs while the test does something to it; killed at the end if it is still there."""
-    process = subprocess.Popen([str(launcher or MDL_LAUNCH), *map(str, arguments)], env=options.pop("env", None) or environment(),
-                               stdout=options.pop("stdout", subprocess.PIPE), stderr=options.pop("stderr", subprocess.PIPE),
-                               text=True, **options)
+    """A launcher that runs while the test does something to it; it and all that it started are killed if they are still there."""
+    mark = f"MDL_TEST_RUN={uuid.uuid4()}"
+    env = {**(options.pop("env", None) or environment()), **dict([mark.split("=")])}
+    process = subprocess.Popen([str(launcher or MDL_LAUNCH), *map(str, arguments)], env=env, stdout=options.pop("stdout", subprocess.PIPE),
+                               stderr=options.pop("stderr", subprocess.PIPE), text=True, **options)
     try:
         yield process
     finally:
         if process.poll() is None:
             process.kill()
+        kill_marked(mark)
         process.communicate()

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import torch.distributed.run as torchrun
 import yaml
 
 import accelerate_reference
+from launching import free_port, is_served, wait_until
 
 CLUSTER = Path(__file__).resolve().parents[2] / "scripts" / "cluster"
 
@@ -142,16 +142,11 @@ def test_the_command_that_the_sbatch_file_mentions_finds_its_rank(mdl_launch):
     assert done.returncode == 2 and "SLURM_NODEID" in done.stderr and "JOB_COMPLETION_INDEX" in done.stderr
 
 
-@pytest.mark.parametrize("source, words", [
-    (lambda rank: {"SLURM_NODEID": str(rank)}, []),
-    (lambda rank: {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": f"job-{rank}"}, []),
-    (lambda rank: {}, ["--rdzv_backend", "c10d"]),
-], ids=["Slurm", "Kubernetes", "c10d"])
-def test_two_machines_start_from_one_file_and_find_their_ranks(source, words, bin_dir, tmp_path):
+@pytest.fixture
+def start_machine(bin_dir, tmp_path):
+    """start_machine(words, environment) starts one of two machines whose two workers each say who they are, from a file that both share."""
     fixture = (Path(__file__).resolve().parents[1] / "fixtures" / "accelerate" / "multi_node.yaml").read_text()
-    with socket.socket() as any_port:
-        any_port.bind(("127.0.0.1", 0))
-        port = any_port.getsockname()[1]
+    port = free_port()
     for old, new in [("use_cpu: false", "use_cpu: true"), ("10.0.0.1", "127.0.0.1"), ("29500", str(port)), ("num_processes: 8", "num_processes: 4")]:
         assert old in fixture
         fixture = fixture.replace(old, new)
@@ -160,16 +155,57 @@ def test_two_machines_start_from_one_file_and_find_their_ranks(source, words, bi
     program = tmp_path / "show.sh"
     program.write_text('#!/bin/sh\necho "$RANK of $WORLD_SIZE: $LOCAL_RANK of machine $GROUP_RANK"\n')
     program.chmod(0o755)
-    machines = [subprocess.Popen([bin_dir / "mdl-launch", "launch", "--config-file", path, "--machine-rank", "auto", *words, "--no-python", program],
-                                 env=clean_environment() | source(rank), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-                for rank in (0, 1)]
+    started = []
+
+    def start(words, environment):
+        started.append(subprocess.Popen([bin_dir / "mdl-launch", "launch", "--config-file", path, *words, "--no-python", program],
+                                        env=clean_environment() | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return started[-1]
+
+    start.port = port
+    yield start
+    for machine in started:
+        machine.terminate()
+        machine.communicate(timeout=100)
+
+
+def ranks_of_both(machines):
+    """What each machine's workers have said, sorted, once all have ended well; and what the launchers have said."""
     said = [machine.communicate(timeout=100) for machine in machines]
     assert [machine.returncode for machine in machines] == [0, 0], said
     lines = [sorted(output.splitlines()) for output, _ in said]
     assert sorted(lines[0] + lines[1]) == [f"{rank} of 4: {rank % 2} of machine {rank // 2}" for rank in range(4)]
+    return lines, said[0][1] + said[1][1]
+
+
+@pytest.mark.parametrize("source, words", [
+    (lambda rank: {"SLURM_NODEID": str(rank)}, []),
+    (lambda rank: {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": f"job-{rank}"}, []),
+    (lambda rank: {}, ["--rdzv_backend", "c10d"]),
+], ids=["Slurm", "Kubernetes", "c10d"])
+def test_two_machines_start_from_one_file_and_find_their_ranks(source, words, start_machine):
+    lines, errors = ranks_of_both([start_machine(["--machine-rank", "auto", *words], source(rank)) for rank in (0, 1)])
     if not words:
         assert lines[1][0].startswith("2 of 4")
-    assert "no effect" not in said[0][1] + said[1][1]
+    assert "no effect" not in errors
+
+
+@pytest.mark.parametrize("backend", ["static", "c10d"])
+def test_two_machines_with_one_secret_start_and_one_with_another_does_not(backend, start_machine, tmp_path):
+    words = {}
+    for name in ("ours", "other"):
+        path = tmp_path / name
+        path.touch(mode=0o600)
+        path.write_text(name * 8)
+        words[name] = ["--rdzv_backend", backend, "--rdzv_conf", f"secret_file={path}"]
+    ranks_of_both([start_machine(["--machine-rank", str(rank), *words["ours"]], {}) for rank in (0, 1)])
+    start_machine(["--machine-rank", "0", *words["ours"]], {})
+    # With c10d the first to come serves the store, on one machine whoever that is.
+    wait_until(lambda: is_served(start_machine.port))
+    stranger = start_machine(["--machine-rank", "1", *words["other"]], {})
+    output, errors = stranger.communicate(timeout=100)
+    assert stranger.returncode == 1 and not output
+    assert "refuses the secret of this side" in errors
 
 
 def test_the_systemd_unit_is_valid():

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from launching import free_port
 from terminal import Terminal
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "accelerate"
@@ -39,12 +40,6 @@ def doctor(mdl_launch):
         return process.returncode, report
 
     return run
-
-
-def free_port():
-    with socket.socket() as any_port:
-        any_port.bind(("127.0.0.1", 0))
-        return any_port.getsockname()[1]
 
 
 def finding(report, check, level=None):

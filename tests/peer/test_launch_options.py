@@ -4,13 +4,14 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 
 import pytest
 
-from launching import MDL_LAUNCH, TORCHRUN, environment, launch, pids_in, running
+from launching import MDL_LAUNCH, TORCHRUN, environment, launch, pids_in, ready_for_signals, running
 
 SHOW = ["--no-python", "/bin/sh", "-c"]
 
@@ -64,6 +65,7 @@ def test_only_the_signals_to_handle_are_passed_on(tmp_path):
         options = ["--standalone", "--signals-to-handle", "SIGUSR1", *SHOW, script, "sh", pids]
         with running(*options, launcher=launcher_program) as launcher:
             pids_in(pids, 1)
+            ready_for_signals(launcher)
             launcher.send_signal(signal.SIGUSR1)
             output, _ = launcher.communicate(timeout=60)
         assert (launcher.returncode, output) == (1, "told\n")
@@ -88,6 +90,15 @@ def test_a_negative_node_rank_and_a_port_that_is_none_are_errors():
                           (["--rdzv-endpoint", "[::1]"], "--rdzv-endpoint [::1]")]:
         done = launch("--nnodes", "2", *options, *SHOW, "true")
         assert done.returncode == 2 and word in done.stderr
+
+
+def test_a_stranger_at_the_port_of_the_endpoint_is_named():
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        done = launch("--nnodes", "2", "--rdzv-backend", "c10d", "--rdzv-endpoint", f"127.0.0.1:{port}",
+                      "--rdzv-conf", "read_timeout=1", *SHOW, "true")
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in done.stderr and f"(process {os.getpid()})" in done.stderr
 
 
 def test_the_local_rank_can_be_an_argument_as_with_torch_distributed_launch(tmp_path):

@@ -1,17 +1,19 @@
 """Ends of all kinds: killed launchers, signals, failing workers, exit codes."""
 
+import fcntl
 import os
 import pty
 import re
 import signal
 import subprocess
 import sys
+import termios
 import textwrap
 import time
 
 import pytest
 
-from launching import MDL_LAUNCH, TORCHRUN, alive, environment, launch, pids_in, running, wait_until
+from launching import MDL_LAUNCH, TORCHRUN, alive, environment, launch, pids_in, ready_for_signals, running, wait_until
 
 # A worker with a child, a daemon in a session of its own whose parent has gone, and a child that ignores signals.
 FAMILY = """
@@ -38,6 +40,15 @@ def test_kill_9_of_the_launcher_leaves_nothing_within_a_second(tmp_path):
         killed_at = time.monotonic()
         wait_until(lambda: not any(map(alive, family)))
         assert time.monotonic() - killed_at < 1
+
+
+def test_restarts_leave_no_ended_processes_behind():
+    # The guardians of the attempts before may still be ending; then there is only the one of this attempt.
+    children = "ps -o stat= --ppid $(ps -o ppid= -p $PPID)"
+    done = launch("--standalone", "--max-restarts", "20",
+                  *shell(f'[ "$TORCHELASTIC_RESTART_COUNT" -lt 20 ] && exit 1; until [ $({children} | wc -l) = 1 ]; do sleep 0.02; done; {children}'))
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"S\S*", done.stdout.strip()), done.stdout
 
 
 def test_kill_9_of_the_launchers_process_group_leaves_nothing(tmp_path):
@@ -70,10 +81,13 @@ def test_a_signal_goes_to_the_workers_and_the_exit_code_is_torchruns(tmp_path, n
     """
     pids = tmp_path / "pids"
     codes = {}
+    command = ["--standalone", "--nproc-per-node", "2", *shell(script, pids)]
+    not_ignored = lambda: signal.signal(getattr(signal, name), signal.SIG_DFL)  # as it is where the tests run under nohup
     for launcher_program in (MDL_LAUNCH, TORCHRUN):
         pids.unlink(missing_ok=True)
-        with running("--standalone", "--nproc-per-node", "2", *shell(script, pids), launcher=launcher_program) as launcher:
+        with running(*command, launcher=launcher_program, preexec_fn=not_ignored) as launcher:
             workers = pids_in(pids, 2)
+            ready_for_signals(launcher)
             launcher.send_signal(getattr(signal, name))
             output, _ = launcher.communicate(timeout=30)
             assert sorted(output.splitlines()) == [f"got {name} by worker {rank}" for rank in (0, 1)]
@@ -94,6 +108,18 @@ def test_a_second_signal_kills_workers_that_ignore_the_first(tmp_path):
         assert launcher.wait(timeout=20) == 1
         assert time.monotonic() - started < 15  # the grace would be 30
         assert not any(map(alive, family))
+
+
+def test_after_a_signal_a_reader_that_does_not_read_is_not_waited_for_for_long(tmp_path):
+    with running("--standalone", *shell('echo $$ > "$1"; exec yes', tmp_path / "pid")) as launcher:
+        worker, = pids_in(tmp_path / "pid", 1)
+        full = fcntl.fcntl(launcher.stdout, fcntl.F_GETPIPE_SZ)
+        waiting = bytearray(4)
+        wait_until(lambda: fcntl.ioctl(launcher.stdout, termios.FIONREAD, waiting) == 0 and int.from_bytes(waiting, sys.byteorder) == full)
+        launcher.send_signal(signal.SIGTERM)
+        assert launcher.wait(timeout=60) == 1
+        assert not alive(worker)
+        assert launcher.stderr.read().splitlines()[-1].endswith("ended by SIGTERM")
 
 
 def test_nohup_keeps_the_job_alive_when_the_terminal_goes(tmp_path):
@@ -186,6 +212,15 @@ def test_a_port_in_use_is_named(tmp_path):
     assert done.returncode == 1
     assert port in done.stderr
     assert len(done.stderr.splitlines()) <= 3
+
+
+def test_the_launcher_takes_all_descriptors_it_may_have_and_its_workers_get_the_users_limit():
+    # As a login shell has it.
+    limited = ["sh", "-c", 'ulimit -Sn 1024; exec "$@"', "sh", MDL_LAUNCH, "--standalone"]
+    done = subprocess.run([*limited, *shell("ulimit -Sn; grep files /proc/$PPID/limits")], capture_output=True, text=True, timeout=60)
+    workers, limits = done.stdout.splitlines()
+    _, _, _, soft, hard, _ = limits.split()
+    assert (workers, soft) == ("1024", hard), done.stdout
 
 
 def test_nothing_is_left_in_the_temporary_folder(tmp_path):

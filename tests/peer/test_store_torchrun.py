@@ -1,18 +1,14 @@
 """Our rendezvous and real torchrun agents in one job: either hosts the store, and all agree."""
 
 import re
-import socket
 import subprocess
 
 import pytest
 
+from launching import free_port
+
 # What each of torchrun's workers says.
 SAY = 'echo "worker $RANK of $WORLD_SIZE group $GROUP_RANK master $MASTER_ADDR:$MASTER_PORT"'
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 @pytest.mark.parametrize("host", ["ours", "torchrun"])

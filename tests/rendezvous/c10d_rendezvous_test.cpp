@@ -3,14 +3,15 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
-#include "rendezvous/rendezvous_desk.hpp"
+#include "relay.hpp"
 #include "rendezvous/rendezvous_host.hpp"
-#include "rendezvous/shared_state.hpp"
 #include "rendezvous/tcp_store_server.hpp"
 #include "server_thread.hpp"
+#include "stderr_capture.hpp"
 
 using namespace mdl;
 using namespace mdl::test;
@@ -40,10 +41,12 @@ class Agents {
 
   using Body = std::function<asio::awaitable<void>(C10dRendezvous&)>;
 
-  /// Opens the rendezvous as node `id` and runs `body`.
+  /// Opens the rendezvous as node `id` of `job` as it is now, and runs `body`.
   void start(std::int64_t id, Body body) {
     ++running_;
-    asio::co_spawn(io_, run(id, std::move(body)), [this](std::exception_ptr error) {
+    C10dJob own = job;
+    own.local_id = id;
+    asio::co_spawn(io_, run(std::move(own), std::move(body)), [this](const std::exception_ptr& error) {
       if (error && !failure_) failure_ = error;
       if (--running_ == 0 || failure_) io_.stop();
     });
@@ -53,12 +56,12 @@ class Agents {
     if (failure_) std::rethrow_exception(failure_);
   }
 
+  asio::io_context& io() { return io_; }
+
   C10dJob job;
 
  private:
-  asio::awaitable<void> run(std::int64_t id, Body body) {
-    C10dJob own = job;
-    own.local_id = id;
+  static asio::awaitable<void> run(C10dJob own, Body body) {
     const auto rendezvous = co_await C10dRendezvous::open(own);
     co_await body(*rendezvous);
   }
@@ -70,13 +73,15 @@ class Agents {
   std::exception_ptr failure_;
 };
 
+/// Others of the same loop get their turn.
+asio::awaitable<void> a_moment() {
+  asio::steady_timer timer(co_await asio::this_coro::executor, 1ms);
+  co_await timer.async_wait(asio::use_awaitable);
+}
+
 /// Until another agent of the same loop has set `flag`.
 asio::awaitable<void> until(const bool& flag) {
-  asio::steady_timer timer(co_await asio::this_coro::executor);
-  while (!flag) {
-    timer.expires_after(1ms);
-    co_await timer.async_wait(asio::use_awaitable);
-  }
+  while (!flag) co_await a_moment();
 }
 
 asio::awaitable<Reason> failed_join(C10dRendezvous& rendezvous, std::string& message) {
@@ -129,6 +134,20 @@ TEST_CASE("nodes of a job get their ranks, their workers' ranks and the master, 
   for (const AssignedRanks& each : assigned) CHECK(each.global_world_size == 6);
   CHECK(masters == std::vector<Endpoint>(3, Endpoint("first", 1234)));
   CHECK(through == 3);
+}
+
+TEST_CASE("agents that contend for the state rest after each contest they lose, and all get their rank") {
+  Agents agents(Host::torchs, 6, 6);
+  agents.job.cas_backoff = 5ms;
+  std::set<std::int64_t> ranks;
+  for (int id = 0; id < 6; ++id) {
+    agents.start(id, [&](C10dRendezvous& rendezvous) -> asio::awaitable<void> {
+      const RendezvousRound round = co_await rendezvous.next_round();
+      ranks.insert(round.rank);
+    });
+  }
+  agents.finish();
+  CHECK(ranks == std::set<std::int64_t>{0, 1, 2, 3, 4, 5});
 }
 
 TEST_CASE("a node that joins later makes the others begin a round with it") {
@@ -231,6 +250,48 @@ TEST_CASE("watching can be stopped") {
   CHECK(event == RoundEvent::stopped);
 }
 
+TEST_CASE("a connection to torch's store that breaks and is there again costs a node nothing") {
+  Agents agents(Host::torchs, 2, 2);
+  Relay relay(agents.io(), agents.job.endpoint.port);
+  bool joined = false;
+  RoundEvent event{};
+  agents.start(0, [&](C10dRendezvous& rendezvous) -> asio::awaitable<void> {
+    co_await rendezvous.next_round();
+    co_await until(joined);
+    const int before = relay.accepted();
+    relay.break_connections();
+    while (relay.accepted() == before) co_await a_moment();
+    co_await rendezvous.close();
+  });
+  agents.job.endpoint.port = relay.port();
+  agents.start(1, [&](C10dRendezvous& rendezvous) -> asio::awaitable<void> {
+    co_await rendezvous.next_round();
+    joined = true;
+    event = co_await rendezvous.watch();
+  });
+  agents.finish();
+  CHECK(event == RoundEvent::closed);
+}
+
+TEST_CASE("torch's store is lost when its address is there and nobody listens any more") {
+  Agents agents(Host::torchs, 1, 1);
+  Relay relay(agents.io(), agents.job.endpoint.port);
+  agents.job.endpoint.port = relay.port();
+  std::string message;
+  agents.start(0, [&](C10dRendezvous& rendezvous) -> asio::awaitable<void> {
+    co_await rendezvous.next_round();
+    relay.stop();
+    try {
+      co_await rendezvous.watch();
+    } catch (const StoreConnectionError& error) {
+      message = error.what();
+    }
+  });
+  agents.finish();
+  CHECK_THAT(message, Contains("lost the store of the rendezvous at 127.0.0.1:" + std::to_string(relay.port())) &&
+                          Contains("connection refused"));
+}
+
 TEST_CASE("too few nodes are an error that says how many there were") {
   Agents agents(FOR_EITHER_HOST, 3, 3);
   agents.job.settings.join_timeout = 300ms;
@@ -244,96 +305,75 @@ TEST_CASE("too few nodes are an error that says how many there were") {
   CHECK_THAT(message, Contains("after 0.3 s") && Contains("of at least 3 nodes") && Contains("--rdzv-id"));
 }
 
-namespace {
-
-/// A host of ours that can be ended and started again, at the same port, while an agent is in a round.
-struct MortalHost {
-  asio::io_context io;
-  std::optional<TcpStoreServer> server;
-  std::optional<RendezvousHost> host;
-  std::uint16_t port = 0;
-
-  MortalHost() { start(); }
-  void start() {
-    server.emplace(io, ListenAddress::loopback(), port);
-    host.emplace(io, *server, "job");
-    server->start();
-    port = server->port();
-  }
-  void end() {
-    host.reset();
-    server.reset();
-  }
-  /// Runs `body` as the one agent of a job, in a round of one node.
-  void with_agent(const std::function<asio::awaitable<void>(C10dRendezvous&)>& body) {
-    const auto agent = [&]() -> asio::awaitable<void> {
-      C10dJob job;
-      job.run_id = "job";
-      job.endpoint = Endpoint("127.0.0.1", port);
-      job.is_host = false;
-      job.settings.keep_alive_interval = 100ms;
-      const auto rendezvous = co_await C10dRendezvous::open(job);
-      co_await rendezvous->next_round();
-      co_await body(*rendezvous);
-    };
-    std::exception_ptr failure;
-    asio::co_spawn(io, agent(), [&](std::exception_ptr error) {
-      failure = error;
-      io.stop();
-    });
-    io.run();
-    if (failure) std::rethrow_exception(failure);
-  }
-};
-
-}  // namespace
-
-TEST_CASE("a node whose host has ended is told at once, and a node whose host has begun anew is not in the round") {
-  MortalHost mortal;
-  RoundEvent event{};
-  mortal.with_agent([&](C10dRendezvous& rendezvous) -> asio::awaitable<void> {
-    asio::post(mortal.io, [&] {
-      mortal.end();
-      mortal.start();
-    });
-    event = co_await rendezvous.watch();
-  });
-  CHECK(event == RoundEvent::dropped);
-
-  MortalHost gone;
+TEST_CASE("a node with other --nnodes is refused by a host of ours, and told both") {
+  Agents agents(Host::ours, 1, 2);
+  Reason reason{};
   std::string message;
-  const auto began = std::chrono::steady_clock::now();
-  gone.with_agent([&](C10dRendezvous& rendezvous) -> asio::awaitable<void> {
-    asio::post(gone.io, [&] { gone.end(); });
-    try {
-      co_await rendezvous.watch();
-    } catch (const StoreConnectionError& error) {
-      message = error.what();
-    }
+  bool refused = false;
+  const auto other = [&](C10dRendezvous& rendezvous) -> asio::awaitable<void> {
+    reason = co_await failed_join(rendezvous, message);
+    refused = true;
+  };
+  agents.start(0, [&](C10dRendezvous& rendezvous) -> asio::awaitable<void> {
+    co_await rendezvous.next_round();
+    agents.job.settings.max_nodes = 3;
+    agents.start(1, other);
+    co_await until(refused);
   });
-  CHECK_THAT(message, Contains("lost the host") && Contains("127.0.0.1:" + std::to_string(gone.port)) &&
-                          Contains("connection refused"));
-  CHECK(std::chrono::steady_clock::now() - began < 20s);
+  agents.finish();
+  CHECK(reason == Reason::refused);
+  CHECK_THAT(message, Contains("rendezvous \"job\"") && Contains("started with --nnodes 1:3") &&
+                          Contains("the others with --nnodes 1:2") && Contains("the same --nnodes"));
 }
 
-TEST_CASE("a connection that somebody breaks is remade, and the round goes on") {
-  MortalHost mortal;
-  RoundEvent event{};
-  std::size_t agents = 0;
-  mortal.with_agent([&](C10dRendezvous& rendezvous) -> asio::awaitable<void> {
-    asio::steady_timer later(mortal.io);
-    asio::post(mortal.io, [&] {
-      mortal.server->drop_clients();
-      later.expires_after(RendezvousDesk::kGrace + 200ms);
-      later.async_wait([&](const boost::system::error_code&) {
-        agents = mortal.host->agents();
-        rendezvous.stop_watching();
-      });
-    });
-    event = co_await rendezvous.watch();
+TEST_CASE("leaving and closing that do not come about in time are errors that say so") {
+  const Host host = FOR_EITHER_HOST;
+  Agents agents(host, 1, 1);
+  agents.job.settings.close_timeout = 0s;
+  std::vector<std::string> messages;
+  agents.start(0, [&](C10dRendezvous& rendezvous) -> asio::awaitable<void> {
+    co_await rendezvous.next_round();
+    for (const bool leaves : {true, false}) {
+      try {
+        if (leaves) {
+          co_await rendezvous.leave();
+        } else {
+          co_await rendezvous.close();
+        }
+      } catch (const RendezvousError& error) {
+        CHECK(error.reason() == Reason::timed_out);
+        messages.push_back(error.what());
+      }
+    }
   });
-  CHECK(event == RoundEvent::stopped);
-  CHECK(agents == 1);
+  agents.finish();
+  REQUIRE(messages.size() == 2);
+  const std::string why =
+      host == Host::ours ? "the host has not answered in time" : "the others changed it all the time";
+  for (const std::string& message : messages) CHECK_THAT(message, Contains("rendezvous \"job\"") && Contains(why));
+}
+
+TEST_CASE("a node with another job's name is told so as long as nobody of its own job has been there") {
+  Agents agents(FOR_EITHER_HOST, 1, 1);
+  std::string first;
+  std::string again;
+  agents.start(0, [&](C10dRendezvous& rendezvous) -> asio::awaitable<void> {
+    co_await rendezvous.next_round();
+    C10dJob other = agents.job;
+    other.run_id = "jab";
+    const StderrCapture capture;
+    {
+      const auto opened = co_await C10dRendezvous::open(other);
+      first = capture.text();
+      co_await opened->next_round();
+    }
+    const auto opened = co_await C10dRendezvous::open(other);
+    again = capture.text().substr(first.size());
+  });
+  agents.finish();
+  CHECK_THAT(first, Contains("holds the rendezvous of --rdzv-id job, and nobody of \"jab\" has been there yet") &&
+                        Contains("the same --rdzv-id"));
+  CHECK_THAT(again, !Contains("--rdzv-id"));
 }
 
 TEST_CASE("when nobody hosts the store, the error names the endpoint and this machine's addresses") {
@@ -376,37 +416,12 @@ TEST_CASE("the node that owns the endpoint hosts the store, and a second agent t
   };
   std::exception_ptr failure;
   asio::co_spawn(io, body(), [&](std::exception_ptr error) {
-    failure = error;
+    failure = std::move(error);
     io.stop();
   });
   io.run();
   CHECK_FALSE(failure);
   CHECK_THAT(refusal, Contains("Address already in use"));
-}
-
-TEST_CASE("of two writers one wins, and a store that began anew is noticed") {
-  ServerThread server;
-  asio::io_context io;
-  TcpStoreClient one = run(io, TcpStoreClient::connect({"127.0.0.1", server.port()}, 20s));
-  TcpStoreClient two = run(io, TcpStoreClient::connect({"127.0.0.1", server.port()}, 20s));
-  SharedRendezvousState first(one, "job");
-  SharedRendezvousState second(two, "job");
-  run(io, first.read());
-  run(io, second.read());
-  RendezvousState state;
-  state.round = 1;
-  CHECK(run(io, first.replace(state)));
-  state.round = 2;
-  CHECK_FALSE(run(io, second.replace(state)));
-  CHECK(second.value().round == 1);
-  CHECK(run(io, second.replace(state)));
-  CHECK(second.value().round == 2);
-
-  server.call([](TcpStoreServer& s) { s.erase("torch.rendezvous.job"); });
-  state.round = 3;
-  CHECK_FALSE(run(io, second.replace(state)));
-  CHECK(second.value() == RendezvousState());
-  CHECK(run(io, second.replace(state)));
 }
 
 TEST_CASE("a first node that publishes its master only once is found by its earlier round") {

@@ -38,11 +38,13 @@ TEST_CASE("role_info and assigned_ranks come back from JSON, ours and torch's") 
 TEST_CASE("anything else is an error that quotes it") {
   for (const char* text : {"", "nonsense", "[]", "{}", R"({"role": 1, "rank": 0, "local_world_size": 1})",
                            R"({"role": "r", "rank": -1, "local_world_size": 1})",
-                           R"({"role": "r", "rank": 0, "local_world_size": 99999999999})"}) {
+                           R"({"role": "r", "rank": 0, "local_world_size": 99999999999})",
+                           R"({"role": "r", "rank": 0, "local_world_size": 1e300})"}) {
     CAPTURE(text);
     CHECK_THROWS_WITH(role_info_from_json(text), Contains("role_info") && Contains(text));
   }
-  for (const char* text : {"", "[1, 2, 3]", "[1, 2, 3, 4, 5]", R"(["1", 2, 3, 4])", "[0, -1, 0, 1]", "{}"}) {
+  for (const char* text :
+       {"", "[1, 2, 3]", "[1, 2, 3, 4, 5]", R"(["1", 2, 3, 4])", "[0, -1, 0, 1]", "[0, 1, -1e300, 1]", "{}"}) {
     CAPTURE(text);
     CHECK_THROWS_WITH(assigned_ranks_from_json(text), Contains("assigned_ranks") && Contains(text));
   }

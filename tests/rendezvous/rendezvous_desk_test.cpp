@@ -372,6 +372,8 @@ TEST_CASE("requests and answers come back from their text, and nothing else does
   CHECK_FALSE(desk_request_from_json("[]"));
   CHECK_FALSE(desk_request_from_json(R"({"number":1,"wish":9,"run_id":"a","node":["a",1,0],"ticket":1})"));
   CHECK_FALSE(desk_request_from_json(R"({"number":1,"wish":3,"run_id":"a","node":["a",1],"ticket":1})"));
+  CHECK(desk_request_from_json(R"({"number":1,"wish":3,"run_id":"a","node":["a",1,0],"ticket":1})"));
+  CHECK_FALSE(desk_request_from_json(R"({"number":1,"wish":3,"run_id":"a","node":["a",1,0],"ticket":-1e300})"));
   CHECK_FALSE(desk_request_from_json(
       R"({"number":1,"wish":0,"run_id":"a","node":["a",1,0],"ticket":1,"settings":{"min":0,"max":1,"last_call":1,"interval":1,"attempts":1}})"));
   CHECK_FALSE(desk_answer_from_json(R"({"number":1,"kind":99})"));

@@ -53,7 +53,7 @@ int main(int argc, char** argv) {
   asio::io_context io;
   std::exception_ptr failure;
   asio::co_spawn(io, take_part(io, job, std::stoll(argv[4])), [&](std::exception_ptr error) {
-    failure = error;
+    failure = std::move(error);
     io.stop();
   });
   io.run();

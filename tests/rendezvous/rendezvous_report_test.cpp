@@ -35,12 +35,12 @@ TEST_CASE("a rendezvous is read by somebody who takes no part, and nothing of it
   const auto keys = server.call([](TcpStoreServer& s) { return s.list_keys(); });
   asio::io_context io;
   const Endpoint endpoint("127.0.0.1", server.port());
-  const RendezvousReport report = run(io, read_rendezvous(endpoint, "job", 20s));
+  const RendezvousReport report = run(io, read_rendezvous(endpoint, StoreCredential(), "job", 20s));
   CHECK(report.state == state);
   CHECK(report.master == Endpoint("node0", 4711));
   CHECK(report.other_jobs == std::vector<std::string>{"other"});
 
-  const RendezvousReport nobody = run(io, read_rendezvous(endpoint, "misspelt", 20s));
+  const RendezvousReport nobody = run(io, read_rendezvous(endpoint, StoreCredential(), "misspelt", 20s));
   CHECK_FALSE(nobody.state);
   CHECK(nobody.other_jobs == std::vector<std::string>{"job", "other"});
   CHECK(server.call([](TcpStoreServer& s) { return s.list_keys(); }) == keys);

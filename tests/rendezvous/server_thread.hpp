@@ -30,7 +30,7 @@ class ServerThread {
  public:
   explicit ServerThread(const ListenAddress& address = ListenAddress::loopback(), TcpStoreServerOptions options = {},
                         std::uint16_t port = 0)
-      : server_(std::make_unique<TcpStoreServer>(io_, address, port, options)), port_(server_->port()) {
+      : server_(std::make_unique<TcpStoreServer>(io_, address, port, std::move(options))), port_(server_->port()) {
     server_->start();
     thread_ = std::thread([this] { io_.run(); });
   }
@@ -61,6 +61,11 @@ class ServerThread {
       }
     });
     return result.get();
+  }
+  /// Has the server's thread call `function` after what it has to do already.
+  template <typename Function>
+  void post(Function function) {
+    asio::post(io_, std::move(function));
   }
   /// Starts a coroutine in the server's thread.
   template <typename T>
@@ -97,6 +102,11 @@ class RawClient {
 
   void send(std::string_view bytes) { asio::write(socket_, asio::buffer(bytes)); }
   void send(const wire::Query& query) { send(wire::encode(query)); }
+  /// Sends as much as the server takes, which may close the connection meanwhile.
+  void send_what_is_taken(std::string_view bytes) {
+    boost::system::error_code closed;
+    asio::write(socket_, asio::buffer(bytes), closed);
+  }
   std::string receive(std::size_t count) {
     std::string bytes(count, '\0');
     asio::read(socket_, asio::buffer(bytes));

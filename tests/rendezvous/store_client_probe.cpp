@@ -79,11 +79,11 @@ asio::awaitable<void> queues(TcpStoreClient& store) {
   claim(!co_await store.queue_pop("q", 10ms), "queue_pop that waits in vain");
 }
 
-asio::awaitable<void> barriers(TcpStoreClient& store, std::uint16_t port) {
+/// `passed`: how many others have come through the barrier, some of them after this coroutine's end.
+asio::awaitable<void> barriers(TcpStoreClient& store, std::uint16_t port, int& passed) {
   claim(!co_await store.barrier("alone", 2, 10ms), "a barrier where nobody else comes");
   claim(co_await store.barrier("alone", 2, 5s), "a barrier where the second comes");
   const auto executor = co_await asio::this_coro::executor;
-  int passed = 0;
   const auto other = [](std::uint16_t at, int& count) -> asio::awaitable<void> {
     TcpStoreClient client = co_await TcpStoreClient::connect(Endpoint("127.0.0.1", at), 5s);
     const bool met = co_await client.barrier("b", 3, 5s);
@@ -94,12 +94,12 @@ asio::awaitable<void> barriers(TcpStoreClient& store, std::uint16_t port) {
   claim(co_await store.barrier("b", 3, 5s), "a barrier of three");
 }
 
-asio::awaitable<void> everything(std::uint16_t port, bool with_queues) {
+asio::awaitable<void> everything(std::uint16_t port, bool with_queues, int& passed) {
   TcpStoreClient store = co_await TcpStoreClient::connect(Endpoint("127.0.0.1", port), 10s);
   co_await plain_keys(store);
   co_await many_keys(store);
   if (with_queues) co_await queues(store);
-  co_await barriers(store, port);
+  co_await barriers(store, port, passed);
   co_await store.set("probe", "done");
   claim(co_await store.get("probe", 5s) == "done", "the connection is still good at the end");
 }
@@ -110,8 +110,9 @@ int main(int argc, char** argv) {
   if (argc < 2) return 2;
   const auto port = static_cast<std::uint16_t>(std::atoi(argv[1]));
   const bool with_queues = !(argc > 2 && std::string_view(argv[2]) == "no-queues");
+  int passed = 0;
   asio::io_context io;
-  asio::co_spawn(io, everything(port, with_queues), [](std::exception_ptr error) {
+  asio::co_spawn(io, everything(port, with_queues, passed), [](const std::exception_ptr& error) {
     if (error) std::rethrow_exception(error);
   });
   try {
@@ -120,5 +121,6 @@ int main(int argc, char** argv) {
     std::printf("failed: %s\n", error.what());
     return 1;
   }
+  claim(passed == 2, "a barrier that the two others come through too");
   return failures == 0 ? 0 : 1;
 }

@@ -48,7 +48,8 @@ struct Store {
   }
   /// Carries out a query that must not fail; the bytes that come back to `from`.
   std::string ask(ClientId from, Query query) {
-    CHECK(apply(from, std::move(query)) == "");
+    const std::string error = apply(from, std::move(query));
+    CHECK(error == "");
     return sent_to(from);
   }
   void set(const std::string& key, const std::string& value, ClientId from = kAnn) {

@@ -18,7 +18,7 @@ constexpr std::chrono::milliseconds kLong{20'000};
 /// A client and the loop it runs in, in the test's thread.
 struct Connected {
   explicit Connected(std::uint16_t port) {
-    client.emplace(run(io, TcpStoreClient::connect({"127.0.0.1", port}, kLong)));
+    client.emplace(run(io, TcpStoreClient::connect(Endpoint("127.0.0.1", port), kLong)));
   }
   template <typename T>
   T wait_for(asio::awaitable<T> operation) {
@@ -34,7 +34,7 @@ struct Connected {
 class FakeServer {
  public:
   explicit FakeServer(std::string answer) : acceptor_(io_, {asio::ip::address_v4::loopback(), 0}) {
-    thread_ = std::thread([this, answer] {
+    thread_ = std::thread([this, answer = std::move(answer)] {
       auto socket = acceptor_.accept();
       char introduction[10];
       boost::system::error_code ignored;
@@ -129,7 +129,7 @@ TEST_CASE("many clients in one loop meet at a barrier") {
   constexpr int kClients = 200;
   int passed = 0;
   const auto one = [](std::uint16_t port, int& count) -> asio::awaitable<void> {
-    TcpStoreClient client = co_await TcpStoreClient::connect({"127.0.0.1", port}, kLong);
+    TcpStoreClient client = co_await TcpStoreClient::connect(Endpoint("127.0.0.1", port), kLong);
     const bool met = co_await client.barrier("all", kClients, kLong);
     count += met ? 1 : 0;
   };
@@ -143,12 +143,12 @@ TEST_CASE("an item in a queue is for one of those who wait for it") {
   asio::io_context io;
   std::vector<std::string> taken;
   const auto consumer = [](std::uint16_t port, std::vector<std::string>& items) -> asio::awaitable<void> {
-    TcpStoreClient client = co_await TcpStoreClient::connect({"127.0.0.1", port}, kLong);
+    TcpStoreClient client = co_await TcpStoreClient::connect(Endpoint("127.0.0.1", port), kLong);
     const auto item = co_await client.queue_pop("q", kLong);
     items.push_back(item.value_or("nothing"));
   };
   const auto producer = [](std::uint16_t port) -> asio::awaitable<void> {
-    TcpStoreClient client = co_await TcpStoreClient::connect({"127.0.0.1", port}, kLong);
+    TcpStoreClient client = co_await TcpStoreClient::connect(Endpoint("127.0.0.1", port), kLong);
     for (const char* item : {"a", "b", "c"}) co_await client.queue_push("q", item);
     // So that the last push has been carried out before this connection ends.
     co_await client.queue_length("q");
@@ -221,6 +221,20 @@ TEST_CASE("a server that ends is an error that names it and the operation") {
   loop.join();
   CHECK_THROWS_WITH(result.get(), Contains("lost the store at " + address + " during wait for key \"never\""));
   CHECK_THROWS_AS(c.wait_for(c->add("n", 1)), StoreConnectionError);
+}
+
+TEST_CASE("aborting ends the operation under way, and every later one") {
+  ServerThread server;
+  Connected c(server.port());
+  auto waiting = asio::co_spawn(c.io, c->wait({"never"}, kLong), asio::use_future);
+  asio::post(c.io, [&] { c->abort(); });
+  const auto began = std::chrono::steady_clock::now();
+  c.io.restart();
+  c.io.run();
+  CHECK_THROWS_WITH(waiting.get(), Contains("lost the store") && Contains("during wait for key \"never\""));
+  CHECK(std::chrono::steady_clock::now() - began < kLong);
+  CHECK_THROWS_AS(c.wait_for(c->add("n", 1)), StoreConnectionError);
+  CHECK_NOTHROW(TcpStoreClient().abort());  // connected to nothing
 }
 
 TEST_CASE("two operations at once on one client are refused") {

@@ -1,6 +1,4 @@
-#include "launcher/cpu_topology.hpp"
-
-#include <sched.h>
+#include "common/cpu_topology.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -12,7 +10,7 @@
 #include "common/str_cat.hpp"
 #include "common/trimmed.hpp"
 
-namespace mdl::launcher {
+namespace mdl {
 namespace {
 
 namespace fs = std::filesystem;
@@ -47,11 +45,15 @@ CpuSet parse_cpu_list(const std::string& text) {
 }
 
 CpuSet usable_cpus() {
+  return usable_cpus([](std::size_t bytes, cpu_set_t* mask) { return ::sched_getaffinity(0, bytes, mask) == 0; });
+}
+
+CpuSet usable_cpus(const AffinityQuestion& ask) {
   // The kernel refuses a mask that is shorter than its own.
   for (int size = 1024; size <= kMostCpus; size *= 2) {
     const std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> mask(CPU_ALLOC(size), [](cpu_set_t* set) { CPU_FREE(set); });
     const std::size_t bytes = CPU_ALLOC_SIZE(size);
-    if (::sched_getaffinity(0, bytes, mask.get()) != 0) continue;
+    if (!ask(bytes, mask.get())) continue;
     CpuSet cpus;
     for (int cpu = 0; cpu < size; ++cpu) {
       if (CPU_ISSET_S(cpu, bytes, mask.get())) cpus.insert(cpu);
@@ -81,6 +83,21 @@ CpuSet CpuTopology::nodes() const {
 int CpuTopology::socket_of(int cpu) const {
   const std::string text = read(of_cpu(cpu) / "topology/physical_package_id");
   return number_in(text, text);
+}
+
+int CpuTopology::core_count() const {
+  // Older kernels have only the second name. A CPU that is switched off has no such file.
+  for (const char* name : {"core_cpus_list", "thread_siblings_list"}) {
+    std::set<std::string> cores;
+    std::error_code ignored;
+    for (const auto& cpu : fs::directory_iterator(root_ / "devices/system/cpu", ignored)) {
+      std::ifstream file(cpu.path() / "topology" / name);
+      std::string threads;
+      if (std::getline(file, threads)) cores.insert(threads);
+    }
+    if (!cores.empty()) return static_cast<int>(cores.size());
+  }
+  return 0;
 }
 
 CpuSet CpuTopology::core_of(int cpu) const {
@@ -118,4 +135,4 @@ fs::path CpuTopology::of_cpu(int cpu) const {
   return str_cat("devices/system/cpu/cpu", cpu);
 }
 
-}  // namespace mdl::launcher
+}  // namespace mdl

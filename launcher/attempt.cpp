@@ -1,0 +1,37 @@
+#include "launcher/attempt.hpp"
+
+#include <string>
+
+#include "launcher/error_file.hpp"
+#include "launcher/worker_env.hpp"
+#include "launcher/worker_specs.hpp"
+
+namespace mdl::launcher {
+
+Attempt::Attempt(asio::io_context& io, const LaunchPlan& plan, const Round& round, int number, RunFolder& folder,
+                 OutputMux& output, Notifier& changed)
+    : round_(round), number_(number), folder_(folder), output_(output), group_(io, open(plan), changed) {
+  ends_.clear();
+}
+
+std::vector<WorkerSpec> Attempt::open(const LaunchPlan& plan) {
+  const auto attempt_folder = folder_.open_attempt(number_, plan.local_world_size);
+  ends_ = output_.open_streams(plan.local_world_size, plan.logs, attempt_folder, line_prefixes(plan, round_));
+  std::vector<std::filesystem::path> error_files;
+  for (int local_rank = 0; local_rank < plan.local_world_size; ++local_rank) {
+    error_files.push_back(error_file(local_rank));
+  }
+  return worker_specs(plan, round_, number_, error_files, ends_);
+}
+
+std::vector<ReportedWorker> Attempt::describe_workers() const {
+  std::vector<ReportedWorker> workers;
+  for (std::size_t i = 0; i < group_.workers().size(); ++i) {
+    const int local_rank = static_cast<int>(i);
+    workers.push_back({identity_of(round_, local_rank).rank, local_rank, group_.workers()[i],
+                       read_error_file(error_file(local_rank)), output_.last_stderr_lines(local_rank)});
+  }
+  return workers;
+}
+
+}  // namespace mdl::launcher
