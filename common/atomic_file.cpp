@@ -1,11 +1,11 @@
 #include "common/atomic_file.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <fstream>
-#include <iterator>
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
@@ -47,13 +47,26 @@ void write_text_atomically(const fs::path& path, std::string_view text) {
 }
 
 std::string read_text(const fs::path& path) {
-  if (fs::is_directory(path)) throw Error(describe_errno("cannot read", path, EISDIR));
-  errno = 0;
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw Error(describe_errno("cannot read", path, errno));
-  std::string text{std::istreambuf_iterator<char>(in), {}};
-  if (in.bad()) throw Error(describe_errno("cannot read", path, errno));
-  return text;
+  const auto failed = [&] { return Error(describe_errno("cannot read", path, errno)); };
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) throw failed();
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) throw failed();
+  const std::size_t size = std::max<std::size_t>(static_cast<std::size_t>(status.st_size), 4096);  // /proc says 0
+  std::string text;
+  text.reserve(size + 128);  // simdjson wants room behind a text, and copies one that has none
+  text.resize(size + 1);     // so that the end is seen at once
+  for (std::size_t done = 0;;) {
+    const ssize_t n = ::read(fd.get(), text.data() + done, text.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw failed();
+    done += static_cast<std::size_t>(n);
+    if (n == 0) {
+      text.resize(done);
+      return text;
+    }
+    if (done == text.size()) text.resize(2 * done);
+  }
 }
 
 }  // namespace mdl

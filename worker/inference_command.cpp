@@ -234,6 +234,8 @@ int run_inference(const std::vector<std::string>& arguments) {
       [&](const LoadedRows& rows) { return answer_rows(*model, processor, rows, limits, config, options.seed); },
       [&](const BatchAnswers& answers) { table->take(answers); });
   if (table) table->finish(group.world_size());
+  // A rank is done when the answers are written: where that fails, all start again.
+  group.share("finished", "");
   return 0;
 }
 

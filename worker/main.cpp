@@ -1,10 +1,68 @@
-#include <string>
-#include <vector>
+// mdl-toolkit: what needs no LibTorch is done here, the rest by mdl-toolkit-model.
+#include <csignal>
+#include <iostream>
 
+#include "common/error.hpp"
 #include "common/log.hpp"
-#include "worker/cli.hpp"
+#include "common/str_cat.hpp"
+#include "worker/convert/convert_command.hpp"
+#include "worker/failure_report.hpp"
+#include "worker/info/info_command.hpp"
+#include "worker/model_program.hpp"
+#include "worker/nearest_name.hpp"
+
+namespace {
+
+constexpr const char* kHelp =
+    R"(usage: mdl-toolkit COMMAND [options]
+
+LoRA fine-tuning of MiDashengLM audio-language models.
+
+Commands:
+  train             train a LoRA adapter, alone or as one of the workers of mdl-launch or torchrun
+  convert-dataset   turn a CSV file of sounds and texts into a dataset folder
+  info              tell what a model's, adapter's or dataset's folder holds
+  inference         answer the rows of a CSV file of sounds
+
+Options:
+  --help, -h        this text; `mdl-toolkit COMMAND --help` for a command's options
+  --version         the version
+)";
+
+const std::vector<std::string> kCommands = {"train", "convert-dataset", "inference", "info"};
+
+int run(const std::vector<std::string>& arguments, char** argv) {
+  if (arguments.empty()) throw mdl::UsageError("no command given", "Try: mdl-toolkit --help");
+  const std::string& command = arguments.front();
+  const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
+  if (command == "--help" || command == "-h") {
+    std::cout << kHelp;
+    return 0;
+  }
+  if (command == "--version") {
+    std::cout << "mdl-toolkit " << MDL_VERSION << '\n';
+    return 0;
+  }
+  if (command == "train" || command == "inference") mdl::become_model_program(argv);
+  if (command == "convert-dataset") return mdl::convert_command(rest);
+  if (command == "info") return mdl::info_command(rest);
+  const std::string nearest = mdl::nearest_name(command, kCommands);
+  throw mdl::UsageError(mdl::str_cat("unknown command \"", command, "\""),
+                        nearest.empty() ? "The commands are: train, convert-dataset, inference, info."
+                                        : mdl::str_cat("Did you mean ", nearest, "?"));
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   mdl::log::set_program("mdl-toolkit");
-  return mdl::run_toolkit(std::vector<std::string>(argv + 1, argv + argc));
+  // A file that grows beyond the limit set for it is then an error of the write that can be told, as a full disk is.
+  std::signal(SIGXFSZ, SIG_IGN);
+  try {
+    return run(std::vector<std::string>(argv + 1, argv + argc), argv);
+  } catch (const mdl::Error& error) {
+    return mdl::report_failure(error.what(), error.exit_code());
+  } catch (const std::exception& error) {
+    return mdl::report_failure(error.what(), mdl::kExitFailure);
+  }
 }

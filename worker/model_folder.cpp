@@ -17,7 +17,7 @@ std::optional<fs::path> hub_cache() {
     const char* value = std::getenv(name);
     return value && *value ? std::optional<fs::path>(value) : std::nullopt;
   };
-  if (const auto cache = variable("HF_HUB_CACHE")) return cache;
+  if (auto cache = variable("HF_HUB_CACHE")) return cache;
   if (const auto home = variable("HF_HOME")) return *home / "hub";
   if (const auto home = variable("HOME")) return *home / ".cache/huggingface/hub";
   return std::nullopt;

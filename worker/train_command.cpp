@@ -105,7 +105,9 @@ int run_train(const std::vector<std::string>& arguments) {
   const bool reads_checkpoint = !environment || environment->rank == 0;
   if (reads_checkpoint) checkpoint = find_checkpoint(options.resume_from_checkpoint, options.output);
 
-  ProcessGroup group = environment && environment->world_size > 1 ? ProcessGroup(*environment, device) : ProcessGroup();
+  ProcessGroup group = environment && environment->world_size > 1
+                           ? ProcessGroup(*environment, device, options.ddp_timeout)
+                           : ProcessGroup();
   const bool first_of_host = !environment || environment->local_rank == 0;
   const auto convert = [&](const fs::path& csv, const char* name) {
     return DatasetFolder(convert_csv(csv, name, options, model_folder, group, first_of_host));
@@ -147,6 +149,9 @@ int run_train(const std::vector<std::string>& arguments) {
     const fs::path final_folder = save_final(options.output, *to_save, options.lora, model_folder, options.merge_lora);
     std::cout << "saved " << final_folder.string() << std::endl;
   }
+  // A rank is done when the job is: where rank 0 cannot write the last files, all start again from the last checkpoint,
+  // which a launcher whose workers have ended well would not do.
+  group.meet();
   return 0;
 }
 

@@ -36,6 +36,8 @@ constexpr const char* kMayBeNothing[] = {"bf16",
 /// Options that matter only where a dataset is a CSV file.
 constexpr const char* kForCsv[] = {"system-prompt", "user-prompt", "base-dir", "tokenizing-batch-size", "num-workers"};
 
+constexpr int64_t kLongestTimeout = int64_t{365} * 24 * 3600;
+
 /// Default in parentheses.
 constexpr OptionText kOptions[] = {
     {"model-name",
@@ -66,6 +68,7 @@ constexpr OptionText kOptions[] = {
     {"quantization-type", "of 4bit: fp4 or nf4 (fp4)"},
     {"double-quantization", "of 4bit: true quantizes the scales too (false)"},
     {"batch-norm", "batch: normalise audio by the batch, as the Python tool; frozen: as the checkpoint does (batch)"},
+    {"ddp-timeout", "seconds that a rank waits for the others in one operation before it ends with an error (1800)"},
     {"seed", "decides the order of the data, fresh adapters and dropout (42)"},
     {"skip-bad-samples",
      "true: rows with broken sound or nothing to learn, and steps whose loss is no number, are left out and counted; "
@@ -194,6 +197,10 @@ TrainOptions parse_train_options(const std::vector<std::string>& arguments) {
   if (values.text("bf16") != "auto") options.bf16 = values.boolean("bf16");
   options.quantization = parse_quantization(values.text("quantization"), values.text("quantization-type"),
                                             values.boolean("double-quantization"));
+  int64_t ddp_timeout = options.ddp_timeout.count();
+  values.integer("ddp-timeout", 1, ddp_timeout);
+  if (ddp_timeout > kLongestTimeout) reject_value("ddp-timeout", str_cat(ddp_timeout), "at most a year");
+  options.ddp_timeout = std::chrono::seconds(ddp_timeout);
   values.integer("seed", 0, options.seed);
   if (const auto skip = values.boolean("skip-bad-samples")) options.skip_bad_samples = *skip;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -48,6 +49,7 @@ struct TrainOptions {
   int64_t accumulation_steps = 1;
   bool gradient_checkpointing = true;
   std::optional<bool> bf16;                  ///< unset: when the GPU has it
+  std::chrono::seconds ddp_timeout{1800};    ///< for each operation of all ranks; a rank that hangs ends the others
   std::optional<Quantization> quantization;  ///< of the frozen linear layers
   uint64_t seed = 42;
   bool skip_bad_samples = false;  ///< not in the Python tool

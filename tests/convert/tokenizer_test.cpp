@@ -100,3 +100,36 @@ TEST_CASE("a file that is no JSON is named") {
   std::ofstream(folder.path() / "tokenizer.json") << "{\"model\": ";
   CHECK_THROWS_WITH(Tokenizer::load(folder.path()), Catch::Contains("tokenizer.json"));
 }
+
+TEST_CASE("a tokenizer.json may nest 64 levels deep and no more") {
+  const auto nested = [](std::size_t levels) {
+    json document = small_tokenizer();
+    document["unused"] = json::parse(std::string(levels - 1, '[') + std::string(levels - 1, ']'));
+    return document;
+  };
+  CHECK(load(nested(64)).encode("abc") == Ids{257});
+  CHECK_THROWS_WITH(load(nested(65)), Catch::Contains("tokenizer.json") && Catch::Contains("deep"));
+}
+
+TEST_CASE("a vocabulary that names a token or a part twice counts the last") {
+  const std::string text = small_tokenizer().dump();
+  const auto replaced = [&](const std::string& from, const std::string& to) {
+    std::string changed = text;
+    changed.replace(changed.find(from), from.size(), to);
+    return Tokenizer::parse(changed, "tokenizer.json");
+  };
+  CHECK(replaced("\"ab\":256", "\"ab\":300,\"ab\":301").encode("ab") == Ids{301});
+  CHECK(replaced("\"merges\":", "\"merges\":[],\"merges\":").encode("abc") == Ids{257});
+}
+
+TEST_CASE("ids that a table cannot hold are refused") {
+  const auto with_id = [](const json& id) {
+    json document = small_tokenizer();
+    document["model"]["vocab"]["ab"] = id;
+    return document;
+  };
+  for (const json& id : {json(-1), json(1 << 24), json(1LL << 40), json(1.5), json("1"), json(true)}) {
+    INFO(id);
+    CHECK_THROWS_WITH(load(with_id(id)), Catch::Contains("tokenizer.json"));
+  }
+}

@@ -5,6 +5,7 @@ import functools
 import http.server
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -298,14 +299,8 @@ def test_a_sound_that_breaks_off_does_not_cost_the_other_answers(checkpoint, pro
 
 
 def test_a_rank_that_dies_ends_the_others_with_an_error(checkpoint, prompts, bin_dir, tmp_path):
-    """Without a launcher that would kill them."""
-    port = free_port()
     options = ["--model-name", checkpoint(), "--max-new-tokens", 2, "--batch-size", 1, "--output", tmp_path / "out.csv"]
-    ranks = []
-    for rank in range(2):
-        environment = {**os.environ, "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-        ranks.append(subprocess.Popen([bin_dir / "mdl-toolkit", "inference", str(prompts), *map(str, options)], env=environment,
-                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+    ranks = start_two_ranks(bin_dir, prompts, *options)
     partial = tmp_path / "out.csv.partial"
     while not partial.exists() or partial.read_bytes().count(b"\n") < 3:
         with pytest.raises(subprocess.TimeoutExpired):
@@ -316,6 +311,30 @@ def test_a_rank_that_dies_ends_the_others_with_an_error(checkpoint, prompts, bin
     assert ranks[0].returncode == 1, printed
     assert "another rank ended" in printed
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_no_rank_is_done_before_the_answers_are_written(checkpoint, prompts, bin_dir, tmp_path):
+    """Rank 0 may write no file as large as the table. A launcher whose workers have ended well would not start them again."""
+    rows = [{"audio": row["audio"], "user_prompt": "", "note": "x" * 50_000} for row in read_csv(prompts)[1:7]]
+    write_csv(tmp_path / "rows.csv", rows)
+    options = ["--model-name", checkpoint(), "--max-new-tokens", 2, "--batch-size", 1, "--output", tmp_path / "out.csv"]
+    ranks = start_two_ranks(bin_dir, tmp_path / "rows.csv", *options, largest_file_of_the_first=200_000)
+    printed = [process.communicate(timeout=100)[0] for process in ranks]
+    assert ranks[0].returncode == 1 and "File too large" in printed[0], printed[0]
+    assert ranks[1].returncode == 1, printed[1]
+    assert len(partial_answers(tmp_path / "out.csv.partial")) == 6
+
+
+def start_two_ranks(bin_dir, *options, largest_file_of_the_first=resource.RLIM_INFINITY):
+    """Without a launcher, which would kill one when the other fails."""
+    port = free_port()
+    ranks = []
+    for rank, largest in enumerate([largest_file_of_the_first, resource.RLIM_INFINITY]):
+        environment = {**os.environ, "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        ranks.append(subprocess.Popen([bin_dir / "mdl-toolkit", "inference", *map(str, options)], env=environment, stdout=subprocess.PIPE,
+                                      stderr=subprocess.STDOUT, text=True,
+                                      preexec_fn=functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (largest, largest))))
+    return ranks
 
 
 def free_port():

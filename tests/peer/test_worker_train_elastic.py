@@ -163,28 +163,43 @@ def worker_of_rank(rank, output):
     raise AssertionError(f"no process of rank {rank}")
 
 
-def test_a_worker_killed_with_sigkill_costs_no_step_that_the_first_rank_had_done(toolkit, bin_dir, even, adapter, tmp_path):
-    output, log = tmp_path / "out", tmp_path / "log"
-    command = train_command(toolkit, even, output, "--initial-adapter", adapter, "--batch-size", "1", "--num-epochs", "4",
-                            "--save-steps", "1000")
-    launch_two = [bin_dir / "mdl-launch", "--standalone", "--nproc-per-node", "2", "--max-restarts", "1", "--no-python"]
+def run_with_signal_to_rank_1(signo, command, output, log):
+    """Runs a job of two workers that must succeed although rank 1 gets a signal once it has done step 6."""
     with log.open("w") as file:
-        job = subprocess.Popen([str(part) for part in (*launch_two, *command)], stdout=file, stderr=file, env={**os.environ, **DEBUG},
+        job = subprocess.Popen([str(part) for part in command], stdout=file, stderr=file, env={**os.environ, **DEBUG},
                                start_new_session=True)
     try:
         wait_for(log, r"step 6 is done; rank 1", job)
-        os.kill(worker_of_rank(1, output), signal.SIGKILL)
+        os.kill(worker_of_rank(1, output), signo)
         assert job.wait(timeout=150) == 0, log.read_text()
     finally:
         if job.poll() is None:
             os.killpg(job.pid, signal.SIGKILL)
             job.wait()
+
+
+def test_a_worker_killed_with_sigkill_costs_no_step_that_the_first_rank_had_done(toolkit, bin_dir, even, adapter, tmp_path):
+    output, log = tmp_path / "out", tmp_path / "log"
+    command = train_command(toolkit, even, output, "--initial-adapter", adapter, "--batch-size", "1", "--num-epochs", "4",
+                            "--save-steps", "1000")
+    launch_two = [bin_dir / "mdl-launch", "--standalone", "--nproc-per-node", "2", "--max-restarts", "1", "--no-python"]
+    run_with_signal_to_rank_1(signal.SIGKILL, [*launch_two, *command], output, log)
     text = log.read_text()
     first_try = text[:text.index("resuming from")]
     done = max(int(step) for step, rank, _ in DONE.findall(first_try) if rank == "0")
     assert int(re.search(r"resuming from \S+checkpoint-(\d+): ", text).group(1)) == done >= 6
     assert [entry["step"] for entry in history(output)[0]] == list(range(1, 65))
     assert collections.Counter(row for _, rank, rows in DONE.findall(text) if rank == "0" for row in rows.split(",")).total() == 64
+
+
+def test_a_rank_that_hangs_ends_the_others_after_the_timeout(toolkit, bin_dir, even, tmp_path):
+    output, log = tmp_path / "out", tmp_path / "log"
+    command = train_command(toolkit, even, output, "--batch-size", "1", "--num-epochs", "2", "--save-steps", "1", "--ddp-timeout", "3")
+    launch_two = [bin_dir / "mdl-launch", "--standalone", "--nproc-per-node", "2", "--max-restarts", "1", "--shutdown-timeout", "2",
+                  "--no-python"]
+    run_with_signal_to_rank_1(signal.SIGSTOP, [*launch_two, *command], output, log)
+    assert re.search(r"worker rank 0 .*Restarting all workers: restart 1 of 1", log.read_text())
+    assert [entry["step"] for entry in history(output)[0]] == list(range(1, 33))
 
 
 def test_an_older_runs_checkpoint_is_not_taken_for_this_jobs(toolkit, bin_dir, even, adapter, tmp_path):

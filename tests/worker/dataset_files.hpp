@@ -74,7 +74,7 @@ inline Columns two_clips() {
 }
 
 /// The same columns with one of them replaced.
-inline Columns with(Columns columns, const std::string& name, std::shared_ptr<arrow::Array> array) {
+inline Columns with(Columns columns, const std::string& name, const std::shared_ptr<arrow::Array>& array) {
   for (auto& [field, old] : columns) {
     if (field == name) old = array;
   }

@@ -1,4 +1,6 @@
-#include <catch2/catch.hpp>
+#include <c10/util/Logging.h>
+
+#include <catch2/catch.hpp>  // after LibTorch, which has a CHECK as well
 
 #include "common/error.hpp"
 #include "tests/temp_dir.hpp"

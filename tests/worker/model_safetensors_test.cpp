@@ -19,7 +19,7 @@ namespace {
 
 /// A file with this header and so many bytes of data.
 fs::path write_raw(const TempDir& dir, const std::string& header, size_t data_bytes, uint64_t claimed_length) {
-  const fs::path path = dir.path() / "raw.safetensors";
+  fs::path path = dir.path() / "raw.safetensors";
   std::ofstream file(path, std::ios::binary);
   file.write(reinterpret_cast<const char*>(&claimed_length), 8);
   file << header << std::string(data_bytes, '\1');

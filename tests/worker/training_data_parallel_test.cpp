@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <functional>
 #include <future>
 
@@ -26,7 +27,7 @@ uint16_t free_port() {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t length = sizeof address;
-  ::bind(socket, reinterpret_cast<sockaddr*>(&address), length);
+  REQUIRE(::bind(socket, reinterpret_cast<sockaddr*>(&address), length) == 0);
   ::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &length);
   ::close(socket);
   return ntohs(address.sin_port);
@@ -53,6 +54,20 @@ void on_two_ranks(const std::function<void(ProcessGroup&)>& work) {
 }
 
 }  // namespace
+
+TEST_CASE("a store that nobody serves is an error with its address, after the time that ranks wait for each other") {
+  WorkerEnvironment environment;
+  environment.world_size = 2;
+  environment.rank = 1;
+  environment.master_addr = "127.0.0.1";
+  environment.master_port = free_port();
+  const auto began = std::chrono::steady_clock::now();
+  CHECK_THROWS_WITH(ProcessGroup(environment, at::kCPU, std::chrono::seconds(1)),
+                    Contains("cannot reach the store at MASTER_ADDR:MASTER_PORT 127.0.0.1:" +
+                             std::to_string(environment.master_port)) &&
+                        Contains("Is rank 0 (or the launcher) running") && !Contains("Exception raised from"));
+  CHECK(std::chrono::steady_clock::now() - began >= std::chrono::seconds(1));
+}
 
 TEST_CASE("parameters start as rank 0's and gradients become the average over ranks") {
   on_two_ranks([](ProcessGroup& group) {

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "common/error.hpp"
+#include "common/str_cat.hpp"
 #include "worker/training/worker_environment.hpp"
 
 using namespace mdl;
@@ -79,6 +80,6 @@ TEST_CASE("a variable that makes no sense is named with its value") {
                                              {"MASTER_PORT", "70000"}}) {
     Variables variables = kTorchrun;
     variables[name] = value;
-    CHECK_THROWS_WITH(read(variables), Contains(name + "=" + value));
+    CHECK_THROWS_WITH(read(variables), Contains(mdl::str_cat(name, "=", value)));
   }
 }

@@ -56,6 +56,13 @@ TEST_CASE("a checkpoint to resume from is a folder, or true for the newest") {
   CHECK(parse({"--resume-from-checkpoint", "out/checkpoint-7"}).resume_from_checkpoint == "out/checkpoint-7");
 }
 
+TEST_CASE("the time that ranks wait for each other is torch's, or as long as asked") {
+  CHECK(parse({}).ddp_timeout == std::chrono::minutes(30));
+  CHECK(parse({"--ddp-timeout", "20"}).ddp_timeout == std::chrono::seconds(20));
+  CHECK_THROWS_AS(parse({"--ddp-timeout", "0"}), UsageError);
+  CHECK_THROWS_AS(parse({"--ddp-timeout", "99999999999999999"}), UsageError);
+}
+
 TEST_CASE("booleans take values in many spellings") {
   CHECK_FALSE(parse({"--merge-lora", "false"}).merge_lora);
   CHECK_FALSE(parse({"--merge-lora", "No"}).merge_lora);

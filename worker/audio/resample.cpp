@@ -16,7 +16,9 @@ std::vector<float> resample(std::span<const float> samples, int from, int to) {
     if (error) throw Error(str_cat("cannot resample a sound from ", from, " to ", to, " samples a second: ", error));
   };
   const auto length = static_cast<std::size_t>(std::ceil(static_cast<double>(samples.size()) * to / from));
-  std::vector<float> out(length, 0.0F);  // where soxr gives less, the rest is silence
+  // Where soxr gives less, the rest is silence. One sample more than are wanted: soxr 0.1.3 reads 8 bytes of what it is
+  // to write to, whatever it is.
+  std::vector<float> out(length + 1, 0.0F);
 
   const auto io = soxr_io_spec(SOXR_FLOAT32_I, SOXR_FLOAT32_I);
   const auto quality = soxr_quality_spec(SOXR_HQ, 0);
@@ -37,6 +39,7 @@ std::vector<float> resample(std::span<const float> samples, int from, int to) {
     written += given;
     if (ending && given == 0) break;
   }
+  out.resize(length);
   return out;
 }
 

@@ -3,6 +3,7 @@
 #include <arrow/api.h>
 #include <arrow/io/file.h>
 #include <arrow/ipc/writer.h>
+#include <fcntl.h>
 
 #include <algorithm>
 #include <array>
@@ -143,7 +144,16 @@ void write_shard(const fs::path& path, AudioEncoding encoding,
     check(file.status(), doing);
     auto writer = arrow::ipc::MakeStreamWriter(*file, dataset_schema(encoding));
     check(writer.status(), doing);
-    fill([&](const arrow::RecordBatch& batch) { check((*writer)->WriteRecordBatch(batch), doing); });
+    std::int64_t sent = 0;
+    fill([&](const arrow::RecordBatch& batch) {
+      check((*writer)->WriteRecordBatch(batch), doing);
+      // The disk works while the next groups are made; else all of it would be left to the sync at the end.
+      constexpr std::int64_t kPiece = 8 << 20;
+      const auto written = (*file)->Tell();
+      if (!written.ok() || *written < sent + kPiece) return;
+      ::sync_file_range((*file)->file_descriptor(), sent, *written - sent, SYNC_FILE_RANGE_WRITE);
+      sent = *written;
+    });
     check((*writer)->Close(), doing);
     check((*file)->Close(), doing);
   });

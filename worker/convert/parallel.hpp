@@ -65,7 +65,7 @@ class OrderedPipeline {
     ++taken_;
     lock.unlock();
     changed_.notify_all();
-    if (made.failure) std::rethrow_exception(made.failure);
+    if (!made.item) std::rethrow_exception(made.failure);
     return std::move(*made.item);
   }
 

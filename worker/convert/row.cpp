@@ -35,8 +35,9 @@ RowFile read_rows(const std::filesystem::path& path) {
   const auto& header = records.front().fields;
   std::map<std::string, std::size_t> columns;
   for (std::size_t i = 0; i < header.size(); ++i) {
-    if (header[i] && !columns.emplace(*header[i], i).second) {
-      throw UsageError(str_cat(path.string(), " has two columns named \"", *header[i], "\""));
+    const std::optional<std::string>& name = header[i];
+    if (name && !columns.emplace(*name, i).second) {
+      throw UsageError(str_cat(path.string(), " has two columns named \"", *name, "\""));
     }
   }
   if (!columns.contains("audio")) {

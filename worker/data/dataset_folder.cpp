@@ -78,7 +78,10 @@ std::vector<std::shared_ptr<arrow::RecordBatch>> read_batches(const fs::path& fi
   const auto check = [&](const arrow::Status& status) {
     if (!status.ok()) reject_file(file, status.message());
   };
-  if (!fs::exists(file)) reject_file(file, "no such file, though state.json lists it");
+  std::error_code error;
+  if (!fs::exists(file, error)) {
+    reject_file(file, error ? error.message() : std::string("no such file, though state.json lists it"));
+  }
   auto mapped = arrow::io::MemoryMappedFile::Open(file.string(), arrow::io::FileMode::READ);
   check(mapped.status());
   auto reader = arrow::ipc::RecordBatchStreamReader::Open(*mapped);

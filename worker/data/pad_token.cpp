@@ -35,13 +35,17 @@ std::optional<std::string> token_text(const json& config, const char* key) {
 std::optional<int64_t> token_id(const json& tokenizer, const std::string& text) {
   if (const auto added = tokenizer.find("added_tokens"); added != tokenizer.end()) {
     for (const json& token : *added) {
-      if (token.value("content", std::string()) == text) return token.at("id").get<int64_t>();
+      if (token.value("content", std::string()) == text && token.at("id").is_number_integer()) {
+        return token.at("id").get<int64_t>();
+      }
     }
   }
   const json::json_pointer vocabulary("/model/vocab");
   if (tokenizer.contains(vocabulary)) {
     const json& ids = tokenizer.at(vocabulary);
-    if (const auto found = ids.find(text); ids.is_object() && found != ids.end()) return found->get<int64_t>();
+    if (const auto found = ids.find(text); ids.is_object() && found != ids.end() && found->is_number_integer()) {
+      return found->get<int64_t>();
+    }
   }
   return std::nullopt;
 }

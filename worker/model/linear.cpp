@@ -107,7 +107,7 @@ at::Tensor Linear::forward(const at::Tensor& x) const {
   if (adapter && !(adapter->dropout > 0 && is_training())) {
     return AdaptedLinear::apply(base, x, adapter->a, adapter->b, adapter->scaling);
   }
-  const at::Tensor y = quantized ? QuantizedLinear::apply(base, x) : base.forward(x);
+  at::Tensor y = quantized ? QuantizedLinear::apply(base, x) : base.forward(x);
   if (!adapter) return y;
   const at::Tensor dropped = at::dropout(x.to(adapter->a.scalar_type()), adapter->dropout, /*train=*/true);
   const at::Tensor delta = at::linear(at::linear(dropped, adapter->a), adapter->b);

@@ -31,7 +31,8 @@ at::Tensor rounded_to_bfloat16(const at::Tensor& x) {
 at::Tensor mel_filter_bank(const AudioEncoderConfig& config) {
   const at::Tensor mels = at::linspace(hertz_to_mel(config.f_min), hertz_to_mel(config.f_max), config.n_mels + 2);
   const at::Tensor corners = (at::pow(10.0, mels / 2595.0) - 1.0) * 700.0;  // [n_mels + 2] Hz
-  const at::Tensor bins = at::linspace(0.0, static_cast<double>(config.sample_rate / 2), config.n_fft / 2 + 1);
+  const int64_t highest = config.sample_rate / 2;                           // whole, as torchaudio has it
+  const at::Tensor bins = at::linspace(0.0, static_cast<double>(highest), config.n_fft / 2 + 1);
 
   // Filter m rises from corner m to m + 1 and falls to m + 2.
   const auto corner = [&](int64_t shift) { return corners.narrow(0, shift, config.n_mels).unsqueeze(0); };

@@ -90,7 +90,7 @@ at::Tensor MiDashengLM::lone_features(const Batch& batch) {
 
 at::Tensor MiDashengLM::embeddings(const at::Tensor& features, const BatchLayout& plan) {
   const at::Device place = device();
-  const at::Tensor text = decoder->embed(index_tensor(plan.token_ids, place));
+  at::Tensor text = decoder->embed(index_tensor(plan.token_ids, place));
   if (plan.clips.empty()) return text;
   const at::Tensor patches = audio_encoder->encode(features, plan.pieces);
   const at::Tensor audio = audio_projector->forward(patches.index_select(0, index_tensor(plan.folded_patches, place)));

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "common/atomic_file.hpp"
+#include "common/atomic_folder.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 
@@ -48,7 +49,6 @@ void copy_companions(const fs::path& source, const fs::path& target) {
     fs::copy_file(entry.path(), copy, fs::copy_options::overwrite_existing, error);
     if (error)
       throw Error(str_cat("cannot copy ", entry.path().string(), " to ", copy.string(), ": ", error.message()));
-    sync_to_disk(copy);
   }
 }
 
@@ -123,17 +123,6 @@ void write_weights(const NamedTensors& tensors, const fs::path& folder, size_t s
   write_text_atomically(folder / "model.safetensors.index.json", index.dump(2) + "\n");
 }
 
-/// Puts a finished folder under its final name. An older folder of that name is moved away first and deleted last, so
-/// at no moment does the name stand for a mixture of both.
-void publish(const fs::path& finished, const fs::path& folder) {
-  const fs::path old = folder.string() + ".old";
-  fs::remove_all(old);
-  if (fs::exists(folder)) fs::rename(folder, old);
-  fs::rename(finished, folder);
-  fs::remove_all(old);
-  sync_to_disk(folder.parent_path().empty() ? "." : folder.parent_path());
-}
-
 }  // namespace
 
 void save_adapter(MiDashengLM& model, const LoraConfig& config, const fs::path& base_model, const fs::path& folder) {
@@ -161,20 +150,11 @@ void save_adapter(MiDashengLM& model, const LoraConfig& config, const fs::path& 
 
 void save_merged(MiDashengLM& model, const fs::path& source_folder, const fs::path& folder, int64_t shard_bytes) {
   if (!lora_parameters(model).empty()) throw Error("the adapters must be merged before the whole model is saved");
-  const fs::path target = fs::absolute(folder).lexically_normal();
-  const fs::path unfinished = target.string() + ".unfinished";
-  fs::remove_all(unfinished);
-  make_folder(unfinished);
-  try {
+  write_folder_atomically(folder, [&](const fs::path& unfinished) {
     copy_companions(source_folder, unfinished);
     write_config(source_folder, unfinished, model);
     write_weights(checkpoint_tensors(model), unfinished, static_cast<size_t>(shard_bytes));
-    publish(unfinished, target);
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove_all(unfinished, ignored);
-    throw;
-  }
+  });
 }
 
 }  // namespace mdl

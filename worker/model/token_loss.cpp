@@ -1,5 +1,6 @@
 #include "worker/model/token_loss.hpp"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/log_softmax.h>
@@ -59,7 +60,7 @@ struct TokenLoss : torch::autograd::Function<TokenLoss> {
     LossGradients gradients;
     if (hidden.requires_grad()) gradients.hidden = at::empty_like(hidden);
     if (weight.requires_grad()) gradients.weight = at::zeros_like(weight);
-    const at::Tensor sum = summed_loss(hidden, weight, targets, logit_bytes, gradients);
+    at::Tensor sum = summed_loss(hidden, weight, targets, logit_bytes, gradients);
     context->save_for_backward({gradients.hidden, gradients.weight});
     return sum;
   }

@@ -42,7 +42,7 @@ int cuda_runtime_version() {
 std::string library_name(const fs::path& package, bool for_gpu) {
   if (!for_gpu) return "libbitsandbytes_cpu.so";
   const int version = cuda_runtime_version();
-  const std::string name = choose_cuda_library(package, version);
+  std::string name = choose_cuda_library(package, version);
   if (name.empty()) {
     throw UsageError(str_cat(package.string(), " has no library for CUDA ", version / 10, ".", version % 10), kInstall);
   }
@@ -51,7 +51,7 @@ std::string library_name(const fs::path& package, bool for_gpu) {
 
 fs::path find_library(bool for_gpu) {
   const char* named = std::getenv(kVariable);
-  const fs::path place = named && *named ? fs::path(named) : package_beside_libtorch();
+  fs::path place = named && *named ? fs::path(named) : package_beside_libtorch();
   if (fs::is_regular_file(place)) return place;
   if (!fs::is_directory(place)) {
     throw UsageError(str_cat("there is no bitsandbytes at ", place.empty() ? "a known place" : place.string()),
@@ -63,7 +63,7 @@ fs::path find_library(bool for_gpu) {
                              Bitsandbytes::kVersion, " only"),
                      kInstall);
   }
-  const fs::path library = place / library_name(place, for_gpu);
+  fs::path library = place / library_name(place, for_gpu);
   if (!fs::exists(library)) throw UsageError(str_cat("there is no ", library.string()), kInstall);
   return library;
 }

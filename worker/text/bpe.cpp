@@ -1,7 +1,9 @@
 #include "worker/text/bpe.hpp"
 
+#include <bit>
 #include <queue>
 #include <tuple>
+#include <utility>
 
 namespace mdl {
 namespace {
@@ -22,9 +24,35 @@ struct Candidate {
 
 }  // namespace
 
+std::size_t Bpe::slot_of(TokenId left, TokenId right) const {
+  const std::uint64_t pair =
+      static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 | static_cast<std::uint32_t>(right);
+  const std::size_t mask = slots_.size() - 1;
+  // Fibonacci hashing: the upper half of a product with 2^64 / the golden ratio depends on all bits of the pair.
+  std::size_t slot = ((pair * 0x9E3779B97F4A7C15ULL) >> 32) & mask;
+  while (slots_[slot].left >= 0 && (slots_[slot].left != left || slots_[slot].right != right)) slot = (slot + 1) & mask;
+  return slot;
+}
+
+void Bpe::reserve(std::size_t merges) {
+  const std::size_t size = std::bit_ceil(merges + merges / 2 + 16);
+  if (size <= slots_.size()) return;
+  const std::vector<Slot> old = std::exchange(slots_, std::vector<Slot>(size));
+  for (const Slot& slot : old) {
+    if (slot.left >= 0) slots_[slot_of(slot.left, slot.right)] = slot;
+  }
+}
+
+void Bpe::add_merge(TokenId left, TokenId right, Merge merge) {
+  if (merges_ + merges_ / 2 + 16 > slots_.size()) reserve(2 * merges_);
+  Slot& slot = slots_[slot_of(left, right)];
+  merges_ += slot.left < 0;
+  slot = {left, right, merge};
+}
+
 const Bpe::Merge* Bpe::find(TokenId left, TokenId right) const {
-  const auto found = merges_.find(key(left, right));
-  return found == merges_.end() ? nullptr : &found->second;
+  const Slot& slot = slots_[slot_of(left, right)];
+  return slot.left < 0 ? nullptr : &slot.merge;
 }
 
 void Bpe::encode(std::string_view word, std::vector<TokenId>& ids) const {

@@ -3,7 +3,6 @@
 #include <array>
 #include <cstdint>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace mdl {
@@ -20,23 +19,30 @@ class Bpe {
   };
 
   /// `byte_tokens`: the token of each byte.
-  explicit Bpe(const std::array<TokenId, 256>& byte_tokens) : byte_tokens_(byte_tokens) {}
+  explicit Bpe(const std::array<TokenId, 256>& byte_tokens) : byte_tokens_(byte_tokens) { reserve(0); }
 
-  void reserve(std::size_t merges) { merges_.reserve(merges); }
+  /// Room for that many merges; more may come.
+  void reserve(std::size_t merges);
   /// The last one wins when a pair is added twice.
-  void add_merge(TokenId left, TokenId right, Merge merge) { merges_[key(left, right)] = merge; }
+  void add_merge(TokenId left, TokenId right, Merge merge);
 
   /// Appends the tokens of `word` to `ids`. Takes n log n steps for n bytes.
   void encode(std::string_view word, std::vector<TokenId>& ids) const;
 
  private:
-  static std::uint64_t key(TokenId left, TokenId right) {
-    return static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 | static_cast<std::uint32_t>(right);
-  }
+  struct Slot {
+    TokenId left = -1;  // in a free slot
+    TokenId right = -1;
+    Merge merge{};
+  };
+
+  /// Where in slots_ the pair is, or the free slot where it belongs.
+  std::size_t slot_of(TokenId left, TokenId right) const;
   const Merge* find(TokenId left, TokenId right) const;
 
   std::array<TokenId, 256> byte_tokens_;
-  std::unordered_map<std::uint64_t, Merge> merges_;
+  std::vector<Slot> slots_;  // a hash table with linear probing, two thirds full at most; its size is a power of 2
+  std::size_t merges_ = 0;
 };
 
 }  // namespace mdl

@@ -76,7 +76,7 @@ std::string ChatTemplate::apply(const std::vector<Message>& conversation, bool a
                 {"add_generation_prompt", add_generation_prompt}});
 }
 
-std::string ChatTemplate::apply(jinja::Value variables) const {
+std::string ChatTemplate::apply(const jinja::Value& variables) const {
   jinja::Value all = variables_;
   all.update(variables);
   try {

@@ -32,7 +32,7 @@ class ChatTemplate {
   /// does.
   std::string apply(const std::vector<Message>& conversation, bool add_generation_prompt) const;
   /// The same with messages and variables as the caller has them (`messages`, `add_generation_prompt`, `tools`, ...).
-  std::string apply(jinja::Value variables) const;
+  std::string apply(const jinja::Value& variables) const;
 
   const std::string& source() const { return source_; }
 

@@ -1,6 +1,7 @@
 #include "worker/text/tokenizer.hpp"
 
 #include "common/error.hpp"
+#include "worker/text/byte_alphabet.hpp"
 #include "worker/text/unicode.hpp"
 
 namespace mdl {
@@ -41,16 +42,11 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text) const {
 std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special) const {
   std::string bytes;
   for (const TokenId id : ids) {
-    if (id < 0 || static_cast<std::size_t>(id) >= entries_.size()) continue;
-    const Entry& entry = entries_[static_cast<std::size_t>(id)];
-    if (entry.exists && !(skip_special && entry.special)) bytes += entry.bytes;
+    const auto token = tokens_.at(id);
+    if (!token || (skip_special && token->special)) continue;
+    bytes += bytes_of_printable(token->text).value_or(std::string(token->text));
   }
   return to_utf8_lossy(bytes);
-}
-
-std::optional<TokenId> Tokenizer::find(std::string_view token) const {
-  const auto found = ids_.find(std::string(token));
-  return found == ids_.end() ? std::nullopt : std::optional(found->second);
 }
 
 }  // namespace mdl

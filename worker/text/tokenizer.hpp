@@ -5,11 +5,11 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "worker/text/added_tokens.hpp"
 #include "worker/text/bpe.hpp"
+#include "worker/text/token_table.hpp"
 #include "worker/text/word_pattern.hpp"
 
 namespace mdl {
@@ -35,29 +35,23 @@ class Tokenizer {
   std::string decode(std::span<const TokenId> ids, bool skip_special) const;
 
   /// The id of a token as the file writes it (<|im_end|>, or Ġthe in the byte alphabet).
-  std::optional<TokenId> find(std::string_view token) const;
+  std::optional<TokenId> find(std::string_view token) const { return tokens_.find(token); }
 
   /// Number of tokens, added ones included.
-  std::size_t size() const { return ids_.size(); }
+  std::size_t size() const { return tokens_.size(); }
 
  private:
   friend class TokenizerFile;
-  struct Entry {
-    std::string bytes;
-    bool exists = false;
-    bool special = false;
-  };
 
-  explicit Tokenizer(Bpe bpe) : bpe_(std::move(bpe)) {}
+  Tokenizer(TokenTable tokens, Bpe bpe) : tokens_(std::move(tokens)), bpe_(std::move(bpe)) {}
   void encode_plain(std::string_view text, std::vector<TokenId>& ids) const;
 
+  TokenTable tokens_;
   Bpe bpe_;
   bool nfc_ = false;
   std::vector<WordPattern> word_patterns_;
   AddedTokens added_;             // found before the text is normalised
   AddedTokens added_normalized_;  // found after
-  std::vector<Entry> entries_;    // by id
-  std::unordered_map<std::string, TokenId> ids_;
 };
 
 }  // namespace mdl

@@ -1,3 +1,5 @@
+#include <simdjson.h>
+
 #include <nlohmann/json.hpp>
 
 #include "common/atomic_file.hpp"
@@ -11,6 +13,7 @@
 namespace mdl {
 
 using nlohmann::json;
+namespace dom = simdjson::dom;
 
 namespace {
 
@@ -22,35 +25,83 @@ bool is_set(const json& object, const char* key) {
   return found != object.end() && !found->is_null() && *found != json(false) && *found != json("");
 }
 
+/// A value that nlohmann's library has to tell about. As deep as simdjson's parser allows, no deeper.
+json to_json(dom::element value) {
+  switch (value.type()) {
+    case dom::element_type::ARRAY: {
+      json array = json::array();
+      for (const dom::element item : dom::array(value)) array.push_back(to_json(item));
+      return array;
+    }
+    case dom::element_type::OBJECT: {
+      json object = json::object();
+      for (const auto [key, item] : dom::object(value)) object[std::string(key)] = to_json(item);
+      return object;
+    }
+    case dom::element_type::INT64:
+      return std::int64_t(value);
+    case dom::element_type::UINT64:
+      return std::uint64_t(value);
+    case dom::element_type::DOUBLE:
+      return double(value);
+    case dom::element_type::STRING:
+      return std::string(std::string_view(value));
+    case dom::element_type::BOOL:
+      return bool(value);
+    case dom::element_type::NULL_VALUE:
+      break;
+  }
+  return nullptr;
+}
+
 std::string type_of(const json& object) {
   return object.is_object() ? object.value("type", "") : std::string();
 }
 
 }  // namespace
 
-/// Turns a parsed tokenizer.json into a Tokenizer, or refuses it.
+/// Turns a tokenizer.json into a Tokenizer, or refuses it. Vocabulary and merges, nearly all of the file, go from
+/// simdjson's document straight into their tables; the rest becomes nlohmann's, which knows defaults.
 class TokenizerFile {
  public:
-  TokenizerFile(std::filesystem::path path, const json& document) : path_(std::move(path)), document_(document) {}
+  TokenizerFile(std::filesystem::path path, dom::element root) : path_(std::move(path)) {
+    for (const auto [key, value] : dom::object(root)) {
+      if (key != "model" || !value.is_object()) {
+        document_[std::string(key)] = to_json(value);
+        continue;
+      }
+      json& model = document_["model"] = json::object();
+      vocabulary_.reset();
+      merges_.reset();
+      for (const auto [part, inner] : dom::object(value)) {
+        if (part == "vocab") {
+          vocabulary_ = dom::object(inner);
+        } else if (part == "merges") {
+          merges_ = dom::array(inner);
+        } else {
+          model[std::string(part)] = to_json(inner);
+        }
+      }
+    }
+  }
 
   Tokenizer build() {
     const json& model = document_.at("model");
     // Old files leave the type out; only BPE has merges.
-    if (model.value("type", "BPE") != "BPE" || !model.contains("merges"))
-      refuse("a model of type " + model.value("type", "?"));
+    if (model.value("type", "BPE") != "BPE" || !merges_) refuse("a model of type " + model.value("type", "?"));
+    if (!vocabulary_) refuse("no vocabulary");
     for (const char* key : {"dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback",
                             "ignore_merges"}) {
       if (is_set(model, key)) refuse(str_cat("the BPE option ", key, " = ", model.at(key).dump()));
     }
-    read_vocabulary(model.at("vocab"));
-    Tokenizer tokenizer(read_merges(model.at("merges")));
+    read_vocabulary();
+    Bpe bpe = read_merges();
+    Tokenizer tokenizer(std::move(tokens_), std::move(bpe));
     read_normalizer(document_.value("normalizer", json()), tokenizer);
     if (!read_pre_tokenizer(document_.value("pre_tokenizer", json()), tokenizer))
       refuse("a pre-tokenizer without ByteLevel");
     check_post_processor(document_.value("post_processor", json()));
     if (type_of(document_.value("decoder", json())) != "ByteLevel") refuse("a decoder other than ByteLevel");
-    tokenizer.entries_ = std::move(entries_);
-    tokenizer.ids_ = std::move(ids_);
     read_added_tokens(document_.value("added_tokens", json::array()), tokenizer);
     return tokenizer;
   }
@@ -61,57 +112,56 @@ class TokenizerFile {
                 "Supported is byte-level BPE as the Qwen2 and Qwen3 families use it.");
   }
 
-  static void set(std::vector<Tokenizer::Entry>& entries, TokenId id, Tokenizer::Entry entry) {
-    if (static_cast<std::size_t>(id) >= entries.size()) entries.resize(static_cast<std::size_t>(id) + 1);
-    entries[static_cast<std::size_t>(id)] = std::move(entry);
-  }
-
-  TokenId checked_id(const json& value, const std::string& token) const {
-    const auto id = value.get<std::int64_t>();
-    if (id < 0 || id > 100'000'000) throw Error(str_cat(path_.string(), ": token \"", token, "\" has the id ", id));
+  TokenId checked_id(std::int64_t id, std::string_view token) const {
+    if (id < 0 || id > TokenTable::kMaxId)
+      throw Error(str_cat(path_.string(), ": token \"", token, "\" has the id ", id));
     return static_cast<TokenId>(id);
   }
 
-  void read_vocabulary(const json& vocabulary) {
-    ids_.reserve(vocabulary.size() + 64);
-    for (const auto& [token, value] : vocabulary.items()) {
-      const TokenId id = checked_id(value, token);
-      ids_.emplace(token, id);
-      set(entries_, id, {bytes_of_printable(token).value_or(token), true, false});
+  void read_vocabulary() {
+    std::size_t bytes = 0;
+    for (const auto [token, value] : *vocabulary_) bytes += token.size();
+    tokens_.reserve(vocabulary_->size() + 64, bytes + 1024);  // for the added tokens
+    for (const auto [token, value] : *vocabulary_) tokens_.set(token, checked_id(value.get_int64(), token));
+  }
+
+  TokenId id_of(std::string_view token) const {
+    const auto id = tokens_.find(token);
+    if (!id) throw Error(str_cat(path_.string(), ": a merge names \"", token, "\", which is not in the vocabulary"));
+    return *id;
+  }
+
+  /// The two sides of a merge. Older files have one string with a space between.
+  std::pair<std::string_view, std::string_view> sides_of(dom::element merge, std::int32_t rank) const {
+    if (merge.is_array()) {
+      const dom::array pair(merge);
+      if (pair.size() == 2) return {pair.at(0), pair.at(1)};
+    } else if (const std::string_view text(merge); text.find(' ') != std::string_view::npos) {
+      const auto space = text.find(' ');
+      return {text.substr(0, space), text.substr(space + 1)};
     }
+    throw Error(str_cat(path_.string(), ": merge ", rank, " is not a pair: ", to_json(merge).dump()));
   }
 
-  TokenId id_of(const std::string& token) const {
-    const auto found = ids_.find(token);
-    if (found == ids_.end())
-      throw Error(str_cat(path_.string(), ": a merge names \"", token, "\", which is not in the vocabulary"));
-    return found->second;
-  }
-
-  Bpe read_merges(const json& merges) const {
+  Bpe read_merges() const {
     std::array<TokenId, 256> bytes{};
     for (int byte = 0; byte < 256; ++byte) {
-      const auto found = ids_.find(std::string(printable_of(static_cast<unsigned char>(byte))));
-      if (found == ids_.end()) refuse(str_cat("no token for the byte ", byte));
-      bytes[static_cast<std::size_t>(byte)] = found->second;
+      const auto id = tokens_.find(printable_of(static_cast<unsigned char>(byte)));
+      if (!id) refuse(str_cat("no token for the byte ", byte));
+      bytes[static_cast<std::size_t>(byte)] = *id;
     }
     Bpe bpe(bytes);
-    bpe.reserve(merges.size());
+    bpe.reserve(merges_->size());
     std::int32_t rank = 0;
-    for (const json& merge : merges) {
-      std::string left, right;
-      if (merge.is_array() && merge.size() == 2) {
-        left = merge[0].get<std::string>();
-        right = merge[1].get<std::string>();
-      } else {  // older files: one string with a space between
-        const auto text = merge.get<std::string>();
-        const auto space = text.find(' ');
-        if (space == std::string::npos)
-          throw Error(str_cat(path_.string(), ": merge ", rank, " is not a pair: ", merge.dump()));
-        left = text.substr(0, space);
-        right = text.substr(space + 1);
-      }
-      bpe.add_merge(id_of(left), id_of(right), {rank++, id_of(left + right)});
+    std::string both;
+    TokenId next = -1;  // where the joined token is looked for first: nearly all files have them in the merges' order
+    for (const dom::element merge : *merges_) {
+      const auto [left, right] = sides_of(merge, rank);
+      both.assign(left).append(right);
+      const auto expected = tokens_.at(next);
+      const TokenId joined = expected && expected->text == both ? next : id_of(both);
+      next = joined + 1;
+      bpe.add_merge(id_of(left), id_of(right), {rank++, joined});
     }
     return bpe;
   }
@@ -175,9 +225,9 @@ class TokenizerFile {
       for (const char* flag : {"single_word", "lstrip", "rstrip"}) {
         if (token.value(flag, false)) refuse(str_cat("the added token \"", content, "\" with ", flag));
       }
-      const TokenId id = checked_id(token.at("id"), content);
-      set(tokenizer.entries_, id, {bytes_of_printable(content).value_or(content), true, token.value("special", false)});
-      tokenizer.ids_[content] = id;
+      if (!token.at("id").is_number_integer()) refuse(str_cat("the added token \"", content, "\" without a number"));
+      const TokenId id = checked_id(token.at("id").get<std::int64_t>(), content);
+      tokenizer.tokens_.set(content, id, token.value("special", false));
       if (token.value("normalized", false)) {
         tokenizer.added_normalized_.add(tokenizer.nfc_ ? normalize_nfc(content) : content, id);
       } else {
@@ -187,9 +237,10 @@ class TokenizerFile {
   }
 
   std::filesystem::path path_;
-  const json& document_;
-  std::vector<Tokenizer::Entry> entries_;
-  std::unordered_map<std::string, TokenId> ids_;
+  std::optional<dom::object> vocabulary_;
+  std::optional<dom::array> merges_;
+  json document_ = json::object();  // but for these two
+  TokenTable tokens_;
 };
 
 Tokenizer Tokenizer::load(const std::filesystem::path& folder) {
@@ -198,14 +249,19 @@ Tokenizer Tokenizer::load(const std::filesystem::path& folder) {
 }
 
 Tokenizer Tokenizer::parse(const std::string& text, const std::filesystem::path& path) {
+  const auto refuse = [&](const char* why) {
+    return Error(str_cat(path.string(), " is not a tokenizer.json: ", why),
+                 "Copy it again from where the checkpoint came from.");
+  };
   try {
-    if (json_nesting(text) > kMaxJsonNesting)
-      throw Error(str_cat(path.string(), " is not a tokenizer.json: it nests too deeply"));
-    const json document = json::parse(text);
-    return TokenizerFile(path, document).build();
+    dom::parser parser;
+    if (parser.allocate(text.size(), kMaxJsonNesting) != simdjson::SUCCESS) throw refuse("it is too large");
+    const dom::element root = parser.parse(text);
+    return TokenizerFile(path, root).build();
+  } catch (const simdjson::simdjson_error& error) {
+    throw refuse(error.what());
   } catch (const json::exception& error) {
-    throw Error(str_cat(path.string(), " is not a tokenizer.json: ", error.what()),
-                "Copy it again from where the checkpoint came from.");
+    throw refuse(error.what());
   }
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "common/atomic_file.hpp"
+#include "common/atomic_folder.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "worker/model/pretrained.hpp"
@@ -38,31 +38,6 @@ std::optional<int64_t> step_of(const fs::path& folder) {
 
 }  // namespace
 
-void write_folder_atomically(const fs::path& target, const std::function<void(const fs::path&)>& fill) {
-  const fs::path unfinished = target.string() + ".unfinished";
-  const fs::path replaced = target.string() + ".replaced";
-  try {
-    fs::remove_all(unfinished);
-    fs::remove_all(replaced);
-    fs::create_directories(unfinished);
-    fill(unfinished);
-    for (const auto& entry : fs::recursive_directory_iterator(unfinished)) sync_to_disk(entry.path());
-    sync_to_disk(unfinished);
-    if (fs::exists(target)) fs::rename(target, replaced);
-    fs::rename(unfinished, target);
-    sync_to_disk(fs::absolute(target).parent_path());
-    fs::remove_all(replaced);
-  } catch (const fs::filesystem_error& error) {
-    std::error_code ignored;
-    fs::remove_all(unfinished, ignored);
-    throw Error(str_cat("cannot write ", target.string(), ": ", error.code().message()));
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove_all(unfinished, ignored);
-    throw;
-  }
-}
-
 fs::path checkpoint_folder(const fs::path& output, int64_t step) {
   return output / str_cat("checkpoint-", step);
 }
@@ -76,8 +51,11 @@ std::vector<fs::path> list_checkpoints(const fs::path& output) {
   return found;
 }
 
-void remove_old_checkpoints(const fs::path& output, int64_t most) {
+void remove_old_checkpoints(const fs::path& output, int64_t most, int64_t newest) {
   std::vector<fs::path> checkpoints = list_checkpoints(output);
+  // Those of later steps are an earlier run's.
+  std::stable_partition(checkpoints.begin(), checkpoints.end(),
+                        [&](const fs::path& folder) { return step_of(folder) > newest; });
   const auto keep = static_cast<size_t>(most);
   for (size_t i = 0; i + keep < checkpoints.size(); ++i) {
     std::error_code error;
@@ -88,7 +66,7 @@ void remove_old_checkpoints(const fs::path& output, int64_t most) {
 
 fs::path save_final(const fs::path& output, MiDashengLM& model, const LoraConfig& lora, const fs::path& model_folder,
                     bool merge) {
-  const fs::path target = output / "final";
+  fs::path target = output / "final";
   if (merge) {
     merge_lora(model);
     save_merged(model, model_folder, target);

@@ -6,6 +6,7 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #include <torch/csrc/distributed/c10d/comm.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -30,15 +31,22 @@ constexpr size_t kBroadcastBytes = size_t{250} << 20;
 /// How long one question to the store waits before it is asked again.
 constexpr std::chrono::milliseconds kPatience = std::chrono::seconds(60);
 
-c10::intrusive_ptr<c10d::Store> join_store(const WorkerEnvironment& environment) {
+/// For how long a store that does not answer is tried at most.
+constexpr std::chrono::milliseconds kLongestSearch = std::chrono::minutes(5);
+
+/// Throws Error when the store cannot be reached within `timeout`.
+c10::intrusive_ptr<c10d::Store> join_store(const WorkerEnvironment& environment, std::chrono::milliseconds timeout) {
   c10d::TCPStoreOptions options;
   options.port = environment.master_port;
   options.isServer = !environment.launcher_has_store && environment.rank == 0;
   // The launcher's store has clients of its own, so only a store of ours can wait for a known number.
   if (!environment.launcher_has_store) options.numWorkers = static_cast<size_t>(environment.world_size);
   options.waitWorkers = false;
+  options.timeout = std::min(timeout, kLongestSearch);
   try {
     c10::intrusive_ptr<c10d::Store> store = c10::make_intrusive<c10d::TCPStore>(environment.master_addr, options);
+    // It would be the limit for keys of ranks as well that start later than this one.
+    store->setTimeout(c10d::Store::kDefaultTimeout);
     if (environment.store_prefix.empty()) return store;
     return c10::make_intrusive<c10d::PrefixStore>(environment.store_prefix, store);
   } catch (const c10::Error& error) {  // its what() would add a C++ stack trace
@@ -50,8 +58,8 @@ c10::intrusive_ptr<c10d::Store> join_store(const WorkerEnvironment& environment)
 }
 
 c10::intrusive_ptr<c10d::Backend> make_gloo(const c10::intrusive_ptr<c10d::Store>& store,
-                                            const WorkerEnvironment& environment) {
-  auto options = c10d::ProcessGroupGloo::Options::create();
+                                            const WorkerEnvironment& environment, std::chrono::milliseconds timeout) {
+  auto options = c10d::ProcessGroupGloo::Options::create(timeout);
   options->devices.push_back(std::visit(
       [](const auto& way) {
         if constexpr (std::is_same_v<std::decay_t<decltype(way)>, InterfaceName>) {
@@ -66,21 +74,23 @@ c10::intrusive_ptr<c10d::Backend> make_gloo(const c10::intrusive_ptr<c10d::Store
 
 }  // namespace
 
-ProcessGroup::ProcessGroup(const WorkerEnvironment& environment, at::Device device)
-    : rank_(environment.rank), world_size_(environment.world_size) {
+ProcessGroup::ProcessGroup(const WorkerEnvironment& environment, at::Device device, std::chrono::milliseconds timeout)
+    : rank_(environment.rank), world_size_(environment.world_size), device_(device) {
   using Group = c10d::ProcessGroup;
-  store_ = join_store(environment);
+  store_ = join_store(environment, timeout);
   group_ = c10::make_intrusive<Group>(store_, environment.rank, environment.world_size);
   if (device.is_cuda()) {
 #ifdef MDL_WITH_CUDA
+    auto options = c10d::ProcessGroupNCCL::Options::create();
+    options->timeout = timeout;
     auto nccl = c10::make_intrusive<c10d::ProcessGroupNCCL>(c10::make_intrusive<c10d::PrefixStore>("nccl", store_),
-                                                            environment.rank, environment.world_size);
+                                                            environment.rank, environment.world_size, options);
     group_->setBackend(at::kCUDA, Group::NCCL, std::optional<c10::intrusive_ptr<c10d::Backend>>(nccl));
     group_->setDefaultBackend(Group::NCCL);
     group_->setBoundDeviceId(device);
 #endif
   } else {
-    auto gloo = make_gloo(c10::make_intrusive<c10d::PrefixStore>("gloo", store_), environment);
+    auto gloo = make_gloo(c10::make_intrusive<c10d::PrefixStore>("gloo", store_), environment, timeout);
     group_->setBackend(at::kCPU, Group::GLOO, std::optional<c10::intrusive_ptr<c10d::Backend>>(gloo));
     group_->setDefaultBackend(Group::GLOO);
   }
@@ -103,6 +113,12 @@ ProcessGroup::PendingSum ProcessGroup::start_sum(at::Tensor& tensor) {
   if (is_alone()) return PendingSum(nullptr);
   std::vector<at::Tensor> tensors{tensor};
   return PendingSum(group_->allreduce(tensors));
+}
+
+void ProcessGroup::meet() {
+  at::Tensor count = at::ones({1}, at::TensorOptions(device_).dtype(at::kLong));
+  sum(count);
+  static_cast<void>(count.item<int64_t>());  // on a GPU this is what waits
 }
 
 void ProcessGroup::broadcast(const std::vector<at::Tensor>& tensors) {
@@ -186,7 +202,7 @@ void ProcessGroup::require_same(const std::string& facts) {
 
 at::Device choose_device(const std::optional<WorkerEnvironment>& environment) {
 #ifdef MDL_WITH_CUDA
-  const int gpus = c10::cuda::device_count();  // 0, without an error, where no driver is installed
+  const auto gpus = static_cast<int>(c10::cuda::device_count());  // 0, without an error, where no driver is installed
   if (gpus > 0) {
     const int wanted = environment ? environment->local_rank : 0;
     if (wanted >= gpus) {

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 #include <torch/csrc/distributed/c10d/Store.hpp>
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
@@ -21,8 +23,10 @@ class ProcessGroup {
   ProcessGroup() = default;
 
   /// Joins the others: NCCL when `device` is a GPU, else Gloo. Returns when all ranks are there. Throws Error naming
-  /// the address when the store cannot be reached.
-  ProcessGroup(const WorkerEnvironment& environment, at::Device device);
+  /// the address when the store cannot be reached within `timeout`, or five minutes where that is shorter. An operation
+  /// that others do not take part in for `timeout` throws.
+  ProcessGroup(const WorkerEnvironment& environment, at::Device device,
+               std::chrono::milliseconds timeout = std::chrono::minutes(30));
 
   /// Frees the connections; pending operations of other ranks fail.
   ~ProcessGroup();
@@ -49,6 +53,10 @@ class ProcessGroup {
   /// Starts replacing `tensor` (on the group's device) by its sum over all ranks.
   [[nodiscard]] PendingSum start_sum(at::Tensor& tensor);
   void sum(at::Tensor& tensor) { start_sum(tensor).wait(); }
+
+  /// Returns when all ranks have called it. Throws when one has ended before, or has not come after the group's
+  /// timeout.
+  void meet();
 
   /// Replaces the tensors by those of rank 0.
   void broadcast(const std::vector<at::Tensor>& tensors);
@@ -84,6 +92,7 @@ class ProcessGroup {
 
   int64_t rank_ = 0;
   int64_t world_size_ = 1;
+  at::Device device_ = at::kCPU;
   std::map<std::string, int64_t> numbers_;  ///< next_number()'s of a single process
   c10::intrusive_ptr<c10d::Store> store_;
   c10::intrusive_ptr<c10d::ProcessGroup> group_;

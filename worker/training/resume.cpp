@@ -59,7 +59,7 @@ std::string checkpoint_fault(const fs::path& folder) {
     if (!fs::exists(folder / name)) return str_cat("it has no ", name);
   }
   try {
-    SafetensorsFile(folder / "adapter_model.safetensors");
+    const SafetensorsFile weights(folder / "adapter_model.safetensors");
     if (fs::exists(folder / kDataProgressFile)) parse_data_progress(read_text(folder / kDataProgressFile));
     static_cast<void>(nlohmann::json::parse(read_text(folder / "trainer_state.json")).at("global_step").get<int64_t>());
   } catch (const std::exception& error) {
@@ -78,7 +78,7 @@ std::optional<fs::path> find_checkpoint(const std::string& option, const fs::pat
     if (!fault.empty()) throw UsageError(str_cat("cannot resume from ", option, ": ", fault));
     return option;
   }
-  if (const auto newest = newest_whole_checkpoint(output, [](const fs::path&) { return true; })) return newest;
+  if (auto newest = newest_whole_checkpoint(output, [](const fs::path&) { return true; })) return newest;
   throw UsageError(str_cat("--resume-from-checkpoint true: no whole checkpoint in ", output.string()),
                    "Leave the option out to start anew.");
 }

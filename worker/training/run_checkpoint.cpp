@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/atomic_file.hpp"
+#include "common/atomic_folder.hpp"
 #include "common/base64.hpp"
 #include "worker/model/pretrained.hpp"
 #include "worker/training/checkpoint.hpp"
@@ -65,7 +66,7 @@ void write_checkpoint(const RunCheckpoint& checkpoint) {
     write_text_atomically(folder / kDataProgressFile, checkpoint.progress.to_json());
     write_text_atomically(folder / "trainer_state.json", checkpoint.state.to_json());
   });
-  if (checkpoint.options.save_total_limit) remove_old_checkpoints(output, *checkpoint.options.save_total_limit);
+  if (checkpoint.options.save_total_limit) remove_old_checkpoints(output, *checkpoint.options.save_total_limit, step);
 }
 
 ResumedRun read_checkpoint(const fs::path& folder, MiDashengLM& model, AdamW::State& optimizer, ProcessGroup& group) {

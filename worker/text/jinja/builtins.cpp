@@ -134,7 +134,7 @@ Value map_filter(const Value& value, const CallArguments& arguments) {
 
 }  // namespace
 
-Value CallArguments::get(std::size_t place, std::string_view name, Value otherwise) const {
+Value CallArguments::get(std::size_t place, std::string_view name, const Value& otherwise) const {
   if (place < positional.size()) return positional[place];
   const auto found = named.find(name);
   return found == named.end() ? otherwise : *found;

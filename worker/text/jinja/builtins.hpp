@@ -13,7 +13,7 @@ struct CallArguments {
   Value named = Value::object();
 
   /// The argument at `place` or of that name, or `otherwise`.
-  Value get(std::size_t place, std::string_view name, Value otherwise) const;
+  Value get(std::size_t place, std::string_view name, const Value& otherwise) const;
 };
 
 // Each throws Error when the name is not supported or the value is of the wrong kind.

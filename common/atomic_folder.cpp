@@ -1,0 +1,82 @@
+#include "common/atomic_folder.hpp"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#include <cerrno>
+#include <random>
+#include <string>
+
+#include "common/atomic_file.hpp"
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+
+namespace mdl {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kUnfinished = ".unfinished-";
+
+/// Gives `finished` the name `target`, which another folder may have; that one is gone afterwards.
+void publish(const fs::path& finished, const fs::path& target, const fs::path& replaced) {
+  if (!fs::exists(target)) {
+    fs::rename(finished, target);
+  } else if (::renameat2(AT_FDCWD, finished.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0) {
+    fs::rename(finished, replaced);                 // `finished` is the old folder now
+  } else if (errno == EINVAL || errno == ENOSYS) {  // a network file system, as a rule
+    fs::rename(target, replaced);
+    fs::rename(finished, target);
+  } else {
+    throw Error(describe_errno("cannot rename to", target, errno));
+  }
+  sync_to_disk(target.parent_path());
+  fs::remove_all(replaced);
+}
+
+/// A new folder TARGET.unfinished-RANDOM: nobody else's, as process ids of several hosts are not.
+fs::path make_unfinished(const fs::path& target) {
+  std::random_device random;
+  while (true) {
+    fs::path folder = str_cat(target.string(), kUnfinished, random());
+    fs::create_directories(target.parent_path());
+    if (fs::create_directory(folder)) return folder;
+  }
+}
+
+/// Removes what earlier runs that were killed left of `target`. Of one that lives, and was thought dead, it makes a run
+/// that fails.
+void remove_unfinished(const fs::path& target) {
+  const std::string begin = target.filename().string() + kUnfinished;
+  if (!fs::exists(target.parent_path())) return;
+  for (const auto& entry : fs::directory_iterator(target.parent_path())) {
+    if (entry.path().filename().string().compare(0, begin.size(), begin) == 0) fs::remove_all(entry.path());
+  }
+}
+
+}  // namespace
+
+void write_folder_atomically(const fs::path& target, const std::function<void(const fs::path&)>& fill) {
+  const fs::path absolute = fs::absolute(target / "").lexically_normal().parent_path();  // without a slash at its end
+  fs::path unfinished;
+  const fs::path replaced = absolute.string() + ".replaced";
+  try {
+    remove_unfinished(absolute);
+    fs::remove_all(replaced);
+    unfinished = make_unfinished(absolute);
+    fill(unfinished);
+    for (const auto& entry : fs::recursive_directory_iterator(unfinished)) sync_to_disk(entry.path());
+    sync_to_disk(unfinished);
+    publish(unfinished, absolute, replaced);
+  } catch (const fs::filesystem_error& error) {
+    std::error_code ignored;
+    fs::remove_all(unfinished, ignored);
+    throw Error(str_cat("cannot write ", target.string(), ": ", error.code().message()));
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove_all(unfinished, ignored);
+    throw;
+  }
+}
+
+}  // namespace mdl

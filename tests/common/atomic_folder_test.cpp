@@ -1,0 +1,88 @@
+#include "common/atomic_folder.hpp"
+
+#include <catch2/catch.hpp>
+#include <functional>
+#include <future>
+#include <string>
+
+#include "common/atomic_file.hpp"
+#include "common/error.hpp"
+#include "tests/temp_dir.hpp"
+
+using namespace mdl;
+using mdl::test::TempDir;
+namespace fs = std::filesystem;
+
+TEST_CASE("a folder that fails half-way never appears under its name") {
+  const TempDir output;
+  const fs::path target = output.path() / "checkpoint-5";
+  CHECK_THROWS_AS(write_folder_atomically(target,
+                                          [](const fs::path& folder) {
+                                            write_text_atomically(folder / "first", "1");
+                                            throw Error("the disk is full");
+                                          }),
+                  Error);
+  CHECK(fs::is_empty(output.path()));
+}
+
+TEST_CASE("a folder replaces an older one, with what a killed run left") {
+  const TempDir output;
+  const fs::path target = output.path() / "checkpoint-5";
+  fs::create_directories(target);
+  write_text_atomically(target / "old", "1");
+  fs::create_directories(output.path() / "checkpoint-5.unfinished-77/half");
+  write_folder_atomically(target, [](const fs::path& folder) { write_text_atomically(folder / "new", "2"); });
+  CHECK(read_text(target / "new") == "2");
+  CHECK_FALSE(fs::exists(target / "old"));
+  CHECK(std::distance(fs::directory_iterator(output.path()), {}) == 1);
+}
+
+TEST_CASE("a folder that cannot be finished leaves the older one whole") {
+  const TempDir output;
+  const fs::path target = output.path() / "final";
+  write_folder_atomically(target, [](const fs::path& folder) { write_text_atomically(folder / "old", "1"); });
+  CHECK_THROWS_AS(write_folder_atomically(target, [](const fs::path&) { throw Error("the disk is full"); }), Error);
+  CHECK(read_text(target / "old") == "1");
+  CHECK(std::distance(fs::directory_iterator(output.path()), {}) == 1);
+}
+
+TEST_CASE("two that write the same folder at once never mix their files, and the one that began later wins") {
+  const TempDir output;
+  const fs::path target = output.path() / "checkpoint-5";
+  const auto write = [&](const std::string& who, const std::function<void()>& meanwhile) {
+    write_folder_atomically(target, [&](const fs::path& folder) {
+      write_text_atomically(folder / "first", who);
+      meanwhile();
+      write_text_atomically(folder / "second", who);
+    });
+  };
+  SECTION("the sleeper wakes when the other is through") {
+    CHECK_THROWS_AS(write("sleeper", [&] { write("other", [] {}); }), Error);
+  }
+  SECTION("the sleeper wakes while the other writes") {
+    std::promise<void> began;
+    std::promise<void> wake;
+    auto sleeper = std::async(std::launch::async, [&] {
+      write("sleeper", [&] {
+        began.set_value();
+        wake.get_future().wait();
+      });
+    });
+    began.get_future().wait();
+    write("other", [&] {
+      wake.set_value();
+      CHECK_THROWS_AS(sleeper.get(), Error);
+    });
+  }
+  CHECK(read_text(target / "first") == "other");
+  CHECK(read_text(target / "second") == "other");
+  CHECK(std::distance(fs::directory_iterator(output.path()), {}) == 1);
+}
+
+TEST_CASE("a slash at the end of a folder's name changes nothing") {
+  const TempDir output;
+  write_folder_atomically(output.path() / "final/",
+                          [](const fs::path& folder) { write_text_atomically(folder / "new", "2"); });
+  CHECK(read_text(output.path() / "final/new") == "2");
+  CHECK(std::distance(fs::directory_iterator(output.path()), {}) == 1);
+}

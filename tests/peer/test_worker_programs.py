@@ -1,0 +1,46 @@
+"""mdl-toolkit is two executables: only training and inference load LibTorch, and nobody who starts it sees a difference."""
+
+import json
+import os
+import shutil
+import subprocess
+
+import torch
+
+
+def libraries(program):
+    return subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+
+
+def started(command, **options):
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=120, **options)
+
+
+def test_only_the_model_program_is_linked_to_libtorch(bin_dir):
+    assert "libtorch" not in libraries(bin_dir / "mdl-toolkit")
+    assert "libtorch_cpu.so" in libraries(bin_dir / "mdl-toolkit-model")
+
+
+def test_train_and_inference_are_found_through_a_link_to_the_program(bin_dir, tmp_path):
+    link = tmp_path / "mdl-toolkit"
+    link.symlink_to(bin_dir / "mdl-toolkit")
+    for command in ("train", "inference"):
+        done = started([link, command, "--help"])
+        assert done.returncode == 0 and f"usage: mdl-toolkit {command}" in done.stdout
+
+
+def test_a_missing_model_program_is_named_and_reaches_the_launchers_error_file(bin_dir, tmp_path):
+    program = shutil.copy(bin_dir / "mdl-toolkit", tmp_path)
+    done = started([program, "train"], env={**os.environ, "TORCHELASTIC_ERROR_FILE": str(tmp_path / "error.json"), "RANK": "3"})
+    assert done.returncode == 1
+    assert f"mdl-toolkit: error: rank 3: cannot start {tmp_path}/mdl-toolkit-model: No such file or directory" in done.stderr
+    assert "install both" in done.stderr
+    assert "mdl-toolkit-model" in json.loads((tmp_path / "error.json").read_text())["message"]["message"]
+
+
+def test_the_doctor_examines_the_program_that_training_loads(bin_dir):
+    report = json.loads(started([bin_dir / "mdl-launch", "doctor", "--json", "--standalone", "--no-python", bin_dir / "mdl-toolkit"]).stdout)
+    (node,) = report["nodes"]
+    assert node["program"] == str(bin_dir / "mdl-toolkit")
+    assert node["libtorch_version"] == torch.__version__
+    assert node["missing_libraries"] == []

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <filesystem>
+
+namespace mdl {
+
+/// The program for the subcommands that compute with a model. They need LibTorch, which takes a quarter of a second and
+/// 390 MiB to load; `mdl-toolkit` itself does without and turns into this program when it must.
+///
+/// Replaces this process, which stays the same for whoever started it (process id, environment, open files), by the
+/// mdl-toolkit-model that lies beside this program. `argv`: the command line of main(). Throws Error when there is
+/// none.
+[[noreturn]] void become_model_program(char** argv);
+
+}  // namespace mdl
