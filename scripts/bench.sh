@@ -11,6 +11,7 @@ usage: scripts/bench.sh BENCH
   launch   mdl-launch beside torchrun: starting 8 processes of /bin/true on one node
   rendezvous  N nodes find each other through c10d: real agents, and up to thousands of simulated ones
   store    our TCPStore server beside torch's own under the same load: connecting, operations, barriers, memory
+  store-load  the same servers with hostile clients on them, up to 10,000: what honest ones see, and the servers' memory
   train    our train beside the Python tool's: a model of 31.9 million parameters, 1 and 2 ranks, and the matrix products alone
   convert  our convert-dataset beside the Python tool's: 35 and 1,400 real sounds
 TEXT
@@ -19,7 +20,7 @@ TEXT
 case "${1:-}" in
   launch) targets=(mdl-launch) ;;
   rendezvous) targets=(mdl-launch mdl-bench) ;;
-  store) targets=(mdl-bench) ;;
+  store | store-load) targets=(mdl-bench) ;;
   convert) targets=(mdl-toolkit) ;;
   train) targets=(mdl-launch mdl-toolkit) ;;
   -h | --help) usage; exit 0 ;;
@@ -30,4 +31,4 @@ esac
   scripts/setup.sh --peers
   build release "${targets[@]}"
 } >&2
-exec "${MDL_VENV:-build/venv}/bin/python" "scripts/bench_$1.py" --bin-dir build/release/bin "${@:2}"
+exec "${MDL_VENV:-build/venv}/bin/python" "scripts/bench_${1//-/_}.py" --bin-dir build/release/bin "${@:2}"

@@ -129,4 +129,5 @@ def main():
         report(*measure_all(generator, [unshared + ours, unshared + theirs], *rows), "at once")
 
 
-main()
+if __name__ == "__main__":
+    main()

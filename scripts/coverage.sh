@@ -23,8 +23,10 @@ if [ "${1:-}" = --targets ]; then
   read -r -a targets <<<"${2:?"--targets needs names"}"
   shift 2
 fi
-mkdir -p build
-cmake -S . -B build/coverage -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS="--coverage -O0" -DMDL_BUILD_WORKER="${MDL_COVERAGE_WORKER:-OFF}" \
+mkdir -p build/coverage
+gcc -O2 -c scripts/coverage_exit.c -o build/coverage/coverage_exit.o
+cmake -S . -B build/coverage -G Ninja -DCMAKE_BUILD_TYPE=Debug -DMDL_UNITY_BUILD=ON -DCMAKE_CXX_FLAGS="--coverage -O0" \
+  -DCMAKE_EXE_LINKER_FLAGS="$PWD/build/coverage/coverage_exit.o -Wl,--wrap=_exit" -DMDL_BUILD_WORKER="${MDL_COVERAGE_WORKER:-OFF}" \
   ${MDL_VENV:+-DMDL_VENV="$(realpath "$MDL_VENV")"} >build/configure-coverage.log 2>&1 || { cat build/configure-coverage.log >&2; exit 1; }
 cmake --build build/coverage ${targets:+--target "${targets[@]}"}
 find build/coverage -name '*.gcda' -delete

@@ -3,6 +3,7 @@
 import collections
 import gzip
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -13,10 +14,14 @@ FOLDERS = ("common", "rendezvous", "launcher", "worker")
 
 
 def reports(build):
-    """gcov's JSON document of each object file that has run."""
-    for counters in sorted(build.rglob("*.gcda")):
+    """gcov's JSON document of each object file that was built; of one that has never run, it is all zeros."""
+    for entry in json.loads((build / "compile_commands.json").read_text()):  # files of former configurations lie around
+        output = re.search(r" -o (\S+)\.o ", entry["command"])
+        notes = output and Path(entry["directory"], output[1] + ".gcno")
+        if not notes or not notes.exists():  # a precompiled header, or not built
+            continue
         with tempfile.TemporaryDirectory() as folder:
-            subprocess.run(["gcov", "--json-format", str(counters.resolve())], cwd=folder, stdout=subprocess.DEVNULL, check=True)
+            subprocess.run(["gcov", "--json-format", str(notes.resolve())], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
             for path in Path(folder).glob("*.gcov.json.gz"):
                 yield json.loads(gzip.decompress(path.read_bytes()))
 
@@ -43,7 +48,7 @@ def main(build):
                     # A template has one entry for each type.
                     name = function["demangled_name"].partition("<")[0]
                     functions[source, function["start_line"], name] += function["execution_count"]
-    if not lines:
+    if not any(lines.values()):
         sys.exit("coverage_report.py: no counters; has anything run?")
     total = collections.Counter()
     run = collections.Counter()

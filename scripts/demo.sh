@@ -22,10 +22,7 @@ mkdir -p "$work"
 "$venv/bin/python" scripts/peer/make_checkpoint.py --out "$checkpoint" 2>"$work/make_checkpoint.log"
 "$venv/bin/python" scripts/peer/make_dataset.py --out "$work/sounds"
 for part in train test; do
-  # The Python tool asks once whether the checkpoint's own code may run; it is this repository's scripts/peer/midashenglm.
-  echo y | "$venv/bin/mdl-toolkit" convert-dataset "$work/sounds/$part.csv" --model-name "$checkpoint" \
-    --output "$work/$part-converted" >"$work/convert-$part.log" 2>&1 || { cat "$work/convert-$part.log" >&2; exit 1; }
-  echo "$work/$part-converted"
+  "$bin/mdl-toolkit" convert-dataset "$work/sounds/$part.csv" --model-name "$checkpoint" --output "$work/$part-converted"
 done
 
 say "training on two processes"

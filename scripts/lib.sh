@@ -6,7 +6,24 @@ say() { printf '\n== %s\n' "$*"; }
 build() {
   local preset=$1
   shift
+  mkdir -p build
   cmake --preset "$preset" ${MDL_VENV:+-DMDL_VENV="$(realpath "$MDL_VENV")"} >"build/configure-$preset.log" 2>&1 ||
     { cat "build/configure-$preset.log" >&2; return 1; }
   cmake --build "build/$preset" ${1:+--target "$@"}
+}
+
+# check_options PROGRAM [ARGUMENT…]: the Python program tells a mistake, or answers --help, before anything is built. On a machine without Python
+# a mistake is told after it.
+check_options() {
+  local program=$1 python
+  shift
+  python=$(command -v python3 || command -v "${MDL_VENV:-build/venv}/bin/python" || true)
+  [ -z "$python" ] || "$python" "$program" "$@"
+  case " $* " in
+    *" --help "* | *" -h "*)
+      [ -n "$python" ] && exit 0
+      echo "${0##*/}: the options are explained by a Python program, and there is no python3. Install one, or read $program" >&2
+      exit 1
+      ;;
+  esac
 }
