@@ -79,4 +79,16 @@ void write_folder_atomically(const fs::path& target, const std::function<void(co
   }
 }
 
+void remove_folder_atomically(const fs::path& target) {
+  const fs::path removed = target.string() + std::string(kRemovedEnd);
+  try {
+    fs::remove_all(removed);
+    fs::rename(target, removed);
+    sync_to_disk(fs::absolute(target).parent_path());
+    fs::remove_all(removed);
+  } catch (const fs::filesystem_error& error) {
+    throw Error(str_cat("cannot remove ", target.string(), ": ", error.code().message()));
+  }
+}
+
 }  // namespace mdl

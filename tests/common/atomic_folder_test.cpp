@@ -1,9 +1,12 @@
 #include "common/atomic_folder.hpp"
 
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <functional>
 #include <future>
 #include <string>
+#include <vector>
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
@@ -12,6 +15,28 @@
 using namespace mdl;
 using mdl::test::TempDir;
 namespace fs = std::filesystem;
+
+namespace {
+
+/// While it lives, the permissions of files hold for this process, which root is above.
+class PlainUser {
+public:
+  explicit PlainUser(const std::vector<fs::path>& owned) {
+    if (::geteuid() != 0) return;
+    for (const fs::path& path : owned) REQUIRE(::chown(path.c_str(), kNobody, kNobody) == 0);
+    REQUIRE(::seteuid(kNobody) == 0);
+  }
+  ~PlainUser() {
+    if (::getuid() == 0) CHECK(::seteuid(0) == 0);
+  }
+  PlainUser(const PlainUser&) = delete;
+  PlainUser& operator=(const PlainUser&) = delete;
+
+private:
+  static constexpr uid_t kNobody = 65534;
+};
+
+}  // namespace
 
 TEST_CASE("a folder that fails half-way never appears under its name") {
   const TempDir output;
@@ -85,4 +110,24 @@ TEST_CASE("a slash at the end of a folder's name changes nothing") {
                           [](const fs::path& folder) { write_text_atomically(folder / "new", "2"); });
   CHECK(read_text(output.path() / "final/new") == "2");
   CHECK(std::distance(fs::directory_iterator(output.path()), {}) == 1);
+}
+
+TEST_CASE("a folder that is removed only in part is gone under its name, and the rest goes later") {
+  const TempDir output;
+  const fs::path target = output.path() / "checkpoint-5";
+  const fs::path kept = target / "kept";
+  fs::create_directories(kept);
+  write_text_atomically(kept / "file", "1");
+  fs::permissions(kept, fs::perms::owner_read | fs::perms::owner_exec);
+  {
+    const PlainUser user({output.path(), target});
+    CHECK_THROWS_WITH(remove_folder_atomically(target), Catch::Contains("cannot remove " + target.string()));
+  }
+  CHECK_FALSE(fs::exists(target));
+  const fs::path rest = output.path() / "checkpoint-5.removed";
+  CHECK(fs::exists(rest / "kept/file"));
+  fs::permissions(rest / "kept", fs::perms::owner_all);
+  fs::create_directories(target);  // the same step once more
+  remove_folder_atomically(target);
+  CHECK(fs::is_empty(output.path()));
 }

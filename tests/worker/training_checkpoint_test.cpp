@@ -20,6 +20,18 @@ TEST_CASE("the oldest checkpoints are removed, by number and not by name") {
   CHECK(fs::exists(output.path() / "final"));
 }
 
+TEST_CASE("what a run left that was killed while it removed a checkpoint goes with the next removal") {
+  const TempDir output;
+  for (const char* name : {"checkpoint-5.removed/half", "checkpoint-10", "final.removed", "checkpoint-x.removed"}) {
+    fs::create_directories(output.path() / name);
+  }
+  remove_old_checkpoints(output.path(), 3, 10);
+  CHECK_FALSE(fs::exists(output.path() / "checkpoint-5.removed"));
+  CHECK(fs::exists(output.path() / "checkpoint-10"));
+  CHECK(fs::exists(output.path() / "final.removed"));  // none of ours
+  CHECK(fs::exists(output.path() / "checkpoint-x.removed"));
+}
+
 TEST_CASE("the checkpoint just written stays, whatever an earlier run left in the folder") {
   const TempDir output;
   for (const char* name : {"checkpoint-5", "checkpoint-10", "checkpoint-100", "checkpoint-200"}) {

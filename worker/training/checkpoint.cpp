@@ -36,6 +36,20 @@ std::optional<int64_t> step_of(const fs::path& folder) {
   return error == std::errc() && end == last ? std::optional(step) : std::nullopt;
 }
 
+/// Removes what a run that was killed while it removed a checkpoint left of it.
+void finish_removals(const fs::path& output) {
+  std::vector<fs::path> left;
+  for (const auto& entry : fs::directory_iterator(output)) {
+    const fs::path name = entry.path().filename();
+    if (name.extension() == kRemovedEnd && step_of(name.stem())) left.push_back(entry.path());
+  }
+  for (const fs::path& folder : left) {
+    std::error_code error;
+    fs::remove_all(folder, error);
+    if (error) throw Error(str_cat("cannot remove ", folder.string(), ": ", error.message()));
+  }
+}
+
 }  // namespace
 
 fs::path checkpoint_folder(const fs::path& output, int64_t step) {
@@ -52,15 +66,14 @@ std::vector<fs::path> list_checkpoints(const fs::path& output) {
 }
 
 void remove_old_checkpoints(const fs::path& output, int64_t most, int64_t newest) {
+  finish_removals(output);
   std::vector<fs::path> checkpoints = list_checkpoints(output);
   // Those of later steps are an earlier run's.
   std::stable_partition(checkpoints.begin(), checkpoints.end(),
                         [&](const fs::path& folder) { return step_of(folder) > newest; });
   const auto keep = static_cast<size_t>(most);
   for (size_t i = 0; i + keep < checkpoints.size(); ++i) {
-    std::error_code error;
-    fs::remove_all(checkpoints[i], error);
-    if (error) throw Error(str_cat("cannot remove old checkpoint ", checkpoints[i].string(), ": ", error.message()));
+    remove_folder_atomically(checkpoints[i]);
   }
 }
 
