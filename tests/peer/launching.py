@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -29,9 +30,12 @@ def launch(*arguments, launcher=None, env=None, timeout=120, **options):
 
 
 def free_port():
-    """A port of this machine at which nobody listens now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+    """A port of this machine at which nobody listens now, and which the kernel gives to nobody who asks it for any port."""
+    first_of_the_kernels = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(first_of_the_kernels // 2, first_of_the_kernels)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def is_served(port):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from launching import MDL_LAUNCH, TORCHRUN, environment, launch
+from launching import MDL_LAUNCH, TORCHRUN, environment, free_port, launch
 
 # Into a file each: torchrun lets the lines of its workers mix.
 PRINT_ALL = """
@@ -66,8 +66,8 @@ def test_workers_get_torchruns_environment(options, extra, facts_of):
     assert all(fact["env"]["MASTER_PORT"] == "<MASTER_PORT>" for fact in ours)
 
 
-def test_a_static_job_gets_torchruns_environment(unused_port, facts_of):
-    options = ["--nproc-per-node", "2", "--master-addr", "127.0.0.1", "--master-port", unused_port, "--rdzv-id", "job/7"]
+def test_a_static_job_gets_torchruns_environment(facts_of):
+    options = ["--nproc-per-node", "2", "--master-addr", "127.0.0.1", "--master-port", str(free_port()), "--rdzv-id", "job/7"]
     theirs = facts_of(TORCHRUN, *[option.replace("/", "-") for option in options])  # torchrun cannot have '/' in an id
     ours = facts_of(MDL_LAUNCH, *options)
     for name in ("MASTER_ADDR", "MASTER_PORT", "GROUP_RANK", "WORLD_SIZE", "TORCHELASTIC_USE_AGENT_STORE"):
@@ -81,12 +81,3 @@ def test_arguments_are_passed_on_and_their_macros_replaced_as_torchrun_does(fact
     ours = facts_of(MDL_LAUNCH, *options, tail=tail)
     assert [fact["argv"] for fact in ours] == [fact["argv"] for fact in facts_of(TORCHRUN, *options, tail=tail)]
     assert ours[1]["argv"][0] == "--rank=1"
-
-
-@pytest.fixture
-def unused_port():
-    import socket
-
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return str(listener.getsockname()[1])

@@ -1,12 +1,11 @@
 """Static rendezvous of several nodes, here on one host: mdl-launch alone, and in one job with the real torchrun."""
 
-import socket
 import subprocess
 import textwrap
 
 import pytest
 
-from launching import MDL_LAUNCH, TORCHRUN, environment, launch
+from launching import MDL_LAUNCH, TORCHRUN, environment, free_port, launch
 
 SUM_OF_RANKS = """
 import os, sys, torch, torch.distributed as dist
@@ -22,9 +21,7 @@ dist.destroy_process_group()
 
 @pytest.fixture
 def master_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    return free_port()
 
 
 @pytest.mark.parametrize("launchers", [(MDL_LAUNCH, MDL_LAUNCH), (MDL_LAUNCH, TORCHRUN), (TORCHRUN, MDL_LAUNCH)],

@@ -1,11 +1,10 @@
 """Claims of PyTorch's own launcher tests (docs/torchrun.md lists them) that the other files here do not make yet."""
 
 import os
-import socket
 
 import pytest
 
-from launching import environment, launch
+from launching import environment, free_port, launch
 
 SHOW = ["--no-python", "sh", "-c"]
 
@@ -21,9 +20,7 @@ def script(tmp_path):
 
 @pytest.fixture
 def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_port()
 
 
 def test_four_workers_of_a_script_run_once_each_with_the_launchers_own_variables(tmp_path):

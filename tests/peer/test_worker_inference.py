@@ -18,6 +18,7 @@ import safetensors.torch
 import soundfile
 import torch
 from conftest import made_once, run
+from launching import free_port
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers.generation.logits_process import (
@@ -335,14 +336,6 @@ def start_two_ranks(bin_dir, *options, largest_file_of_the_first=resource.RLIM_I
                                       stderr=subprocess.STDOUT, text=True,
                                       preexec_fn=functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (largest, largest))))
     return ranks
-
-
-def free_port():
-    import socket
-
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 @pytest.mark.parametrize("options, what", [

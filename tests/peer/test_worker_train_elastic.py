@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from launching import free_port
 from training_runs import (adapter, assert_same, data, history, reference, run, toolkit, train_command,  # noqa: F401
                            two)
 
@@ -96,12 +96,6 @@ def agent(bin_dir, port, command, log):
         bin_dir / "mdl-launch", "--nnodes", "1:2", "--nproc-per-node", "1", "--rdzv-backend", "c10d", "--rdzv-id", "elastic",
         "--rdzv-endpoint", f"127.0.0.1:{port}", "--rdzv-conf", "last_call_timeout=1", "--max-restarts", "3", "--no-python",
         *command)], stdout=log, stderr=log, env={**os.environ, **DEBUG}, start_new_session=True)
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def wait_for(log, pattern, *agents):

@@ -5,13 +5,13 @@ import json
 import os
 import re
 import resource
-import socket
 import subprocess
 import sys
 
 import numpy
 import pytest
 import soundfile
+from launching import free_port
 from training_runs import adapter, data, history, run, toolkit, train_command, two  # noqa: F401
 
 
@@ -177,8 +177,7 @@ def test_on_a_full_disk_the_newest_good_checkpoint_outlives_the_limit(toolkit, d
 
 def test_no_rank_is_done_before_the_last_files_are_written(toolkit, data, tmp_path):
     """Rank 0 may write no file as large as the merged model. A launcher whose workers have ended well would not start them again."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = train_command(toolkit, data, tmp_path, "--batch-size", "8", "--num-epochs", "1")
     command[command.index("--merge-lora") + 1] = "true"
     ranks = []
