@@ -18,8 +18,9 @@ void write_folder_atomically(const std::filesystem::path& target,
 /// The end of the name that a folder has while remove_folder_atomically() removes it.
 inline constexpr std::string_view kRemovedEnd = ".removed";
 
-/// Removes a folder so that nobody ever finds a part of it under its name: it is renamed to TARGET.removed first, which a
-/// killed run may leave. What such a run left of the same name is removed with it. Throws Error when that cannot be done.
+/// Removes a folder so that nobody ever finds a part of it under its name: it is renamed to TARGET.removed first, which
+/// a killed run may leave. What such a run left of the same name is removed with it. Throws Error when that cannot be
+/// done.
 void remove_folder_atomically(const std::filesystem::path& target);
 
 }  // namespace mdl

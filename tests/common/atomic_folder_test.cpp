@@ -20,7 +20,7 @@ namespace {
 
 /// While it lives, the permissions of files hold for this process, which root is above.
 class PlainUser {
-public:
+ public:
   explicit PlainUser(const std::vector<fs::path>& owned) {
     if (::geteuid() != 0) return;
     for (const fs::path& path : owned) REQUIRE(::chown(path.c_str(), kNobody, kNobody) == 0);
@@ -32,7 +32,7 @@ public:
   PlainUser(const PlainUser&) = delete;
   PlainUser& operator=(const PlainUser&) = delete;
 
-private:
+ private:
   static constexpr uid_t kNobody = 65534;
 };
 

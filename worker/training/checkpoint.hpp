@@ -16,8 +16,8 @@ std::filesystem::path checkpoint_folder(const std::filesystem::path& output, int
 std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& output);
 
 /// Removes the oldest checkpoints until `most` (at least 1) are left. `newest` is the step just written, which stays;
-/// what an earlier run in the same folder left of later steps goes first. A checkpoint is gone under its name before the
-/// first of its files is; what a run that was killed meanwhile left of one is removed as well. Throws Error.
+/// what an earlier run in the same folder left of later steps goes first. A checkpoint is gone under its name before
+/// the first of its files is; what a run that was killed meanwhile left of one is removed as well. Throws Error.
 void remove_old_checkpoints(const std::filesystem::path& output, int64_t most, int64_t newest);
 
 /// Writes OUTPUT/final: the merged model when `merge` (the adapters are gone then), else the adapter with the tokenizer
