@@ -202,7 +202,9 @@ void ProcessGroup::require_same(const std::string& facts) {
 
 at::Device choose_device(const std::optional<WorkerEnvironment>& environment) {
 #ifdef MDL_WITH_CUDA
-  const auto gpus = static_cast<int>(c10::cuda::device_count());  // 0, without an error, where no driver is installed
+  // 0, without an error, where no driver is installed. The type is char's, the value a count.
+  // NOLINTNEXTLINE(bugprone-signed-char-misuse)
+  const int gpus = c10::cuda::device_count();
   if (gpus > 0) {
     const int wanted = environment ? environment->local_rank : 0;
     if (wanted >= gpus) {
