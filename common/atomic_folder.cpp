@@ -18,22 +18,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* kUnfinished = ".unfinished-";
 
-/// Gives `finished` the name `target`, which another folder may have; that one is gone afterwards.
-void publish(const fs::path& finished, const fs::path& target, const fs::path& replaced) {
-  if (!fs::exists(target)) {
-    fs::rename(finished, target);
-  } else if (::renameat2(AT_FDCWD, finished.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0) {
-    fs::rename(finished, replaced);                 // `finished` is the old folder now
-  } else if (errno == EINVAL || errno == ENOSYS) {  // a network file system, as a rule
-    fs::rename(target, replaced);
-    fs::rename(finished, target);
-  } else {
-    throw Error(describe_errno("cannot rename to", target, errno));
-  }
-  sync_to_disk(target.parent_path());
-  fs::remove_all(replaced);
-}
-
 /// A new folder TARGET.unfinished-RANDOM: nobody else's, as process ids of several hosts are not.
 fs::path make_unfinished(const fs::path& target) {
   std::random_device random;
@@ -54,20 +38,42 @@ void remove_unfinished(const fs::path& target) {
   }
 }
 
+/// What a folder is called for a moment where two names cannot be exchanged.
+fs::path replaced_name(const fs::path& target) {
+  return target.string() + ".replaced";
+}
+
 }  // namespace
+
+void publish_folder(const fs::path& finished, const fs::path& target) {
+  fs::path older;
+  if (!fs::exists(target)) {
+    fs::rename(finished, target);
+  } else if (::renameat2(AT_FDCWD, finished.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0) {
+    older = finished;
+  } else if (errno == EINVAL || errno == ENOSYS) {  // a network file system, as a rule
+    older = replaced_name(target);
+    fs::remove_all(older);
+    fs::rename(target, older);
+    fs::rename(finished, target);
+  } else {
+    throw Error(describe_errno("cannot rename to", target, errno));
+  }
+  sync_to_disk(fs::absolute(target).parent_path());
+  if (!older.empty()) fs::remove_all(older);
+}
 
 void write_folder_atomically(const fs::path& target, const std::function<void(const fs::path&)>& fill) {
   const fs::path absolute = fs::absolute(target / "").lexically_normal().parent_path();  // without a slash at its end
   fs::path unfinished;
-  const fs::path replaced = absolute.string() + ".replaced";
   try {
     remove_unfinished(absolute);
-    fs::remove_all(replaced);
+    fs::remove_all(replaced_name(absolute));
     unfinished = make_unfinished(absolute);
     fill(unfinished);
     for (const auto& entry : fs::recursive_directory_iterator(unfinished)) sync_to_disk(entry.path());
     sync_to_disk(unfinished);
-    publish(unfinished, absolute, replaced);
+    publish_folder(unfinished, absolute);
   } catch (const fs::filesystem_error& error) {
     std::error_code ignored;
     fs::remove_all(unfinished, ignored);

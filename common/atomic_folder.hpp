@@ -15,6 +15,10 @@ namespace mdl {
 void write_folder_atomically(const std::filesystem::path& target,
                              const std::function<void(const std::filesystem::path&)>& fill);
 
+/// Gives the folder `finished`, beside it and with its files synced, the name `target` (without a slash at its end). An
+/// older folder of that name is replaced as write_folder_atomically() says. Throws Error or filesystem_error.
+void publish_folder(const std::filesystem::path& finished, const std::filesystem::path& target);
+
 /// The end of the name that a folder has while remove_folder_atomically() removes it.
 inline constexpr std::string_view kRemovedEnd = ".removed";
 

@@ -4,10 +4,10 @@
 #include <sys/file.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <sstream>
 
 #include "common/atomic_file.hpp"
+#include "common/atomic_folder.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 
@@ -89,18 +89,7 @@ void PartialFolder::require_space(std::int64_t bytes) const {
 
 void PartialFolder::publish() {
   fs::remove(folder_ / kPlanFile);
-  if (!fs::exists(target_)) {
-    fs::rename(folder_, target_);
-  } else if (::renameat2(AT_FDCWD, folder_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) == 0) {
-    fs::remove_all(folder_);  // which is now the older dataset
-  } else {                    // a file system that cannot exchange two names
-    const fs::path old = beside(target_, ".old");
-    fs::remove_all(old);
-    fs::rename(target_, old);
-    fs::rename(folder_, target_);
-    fs::remove_all(old);
-  }
-  sync_to_disk(target_.has_parent_path() ? target_.parent_path() : fs::path("."));
+  publish_folder(folder_, target_);
 }
 
 }  // namespace mdl
