@@ -27,3 +27,21 @@ check_options() {
       ;;
   esac
 }
+
+# Where ctest writes what failed, in a build folder: a line NUMBER:NAME each.
+failed_tests=Testing/Temporary/LastTestsFailed.log
+
+# run_failed_again FOLDER: the tests that failed in this build folder, one after the other. Adds those that pass now to the array `flaky`;
+# fails when one fails again, when nothing says which they are (the build failed), and when they are too many to be chance.
+run_failed_again() {
+  local folder=$1 names
+  [ -s "$folder/$failed_tests" ] || return 1
+  mapfile -t names < <(cut -d: -f2- "$folder/$failed_tests")
+  if [ ${#names[@]} -gt 10 ]; then
+    echo "${#names[@]} tests failed: too many to run again" >&2
+    return 1
+  fi
+  say "running again what failed: ${names[*]}"
+  ctest --test-dir "$folder" --rerun-failed --output-on-failure || return 1
+  flaky+=("${names[@]}")
+}
