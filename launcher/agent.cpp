@@ -15,6 +15,7 @@
 #include "launcher/event_recorder.hpp"
 #include "launcher/failure_report.hpp"
 #include "launcher/job_rendezvous.hpp"
+#include "launcher/last_words.hpp"
 #include "launcher/notifier.hpp"
 #include "launcher/oom_kills.hpp"
 #include "launcher/output_mux.hpp"
@@ -30,10 +31,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kKillLimit = 10s;      // SIGKILL works at once or, in an uninterruptible system call, perhaps never
-constexpr auto kLastWordsLimit = 1s;  // for a reader of our output that does not read, before the others are told
-constexpr auto kTellLimit = 10s;      // for a store that does not answer
-constexpr auto kOutputLimit = 2s;     // after a signal, for a reader of our output that does not read
+constexpr auto kKillLimit = 10s;   // SIGKILL works at once or, in an uninterruptible system call, perhaps never
+constexpr auto kTellLimit = 10s;   // for a store that does not answer
+constexpr auto kOutputLimit = 2s;  // after a signal, for a reader of our output that does not read
 
 /// An io_context whose coroutines can be ended while what they refer to is still there.
 class Loop : public asio::io_context {
@@ -218,14 +218,20 @@ class Agent {
 
   asio::awaitable<void> stop_workers(int signo) {
     signals_.begin_stopping();
-    co_await attempt_->group().stop(signo, std::chrono::seconds(plan_.shutdown_timeout), kKillLimit, signals_.hurry());
+    WorkerGroup& group = attempt_->group();
+    co_await group.ask_to_end(signo, std::chrono::seconds(plan_.shutdown_timeout), signals_.hurry());
+    if (group.running() == 0) co_await hear_descendants(group, output_, changed_, signals_.hurry());
+    co_await group.kill_rest(kKillLimit);
     signals_.end_stopping();
-    if (!attempt_->group().broken().empty()) log::error(attempt_->group().broken());
+    if (!group.broken().empty()) log::error(group.broken());
   }
 
   asio::awaitable<void> succeed() {
+    co_await hear_filters(attempt_->group(), changed_);
+    std::vector<LeftStream> left;
+    co_await output_.hand_over(left);
     co_await output_.finish();
-    attempt_->group().let_go();
+    attempt_->group().let_go(left);
     events_.job_ends(attempt_->describe_workers(), round_, restart_count());
     co_await unless_signalled(&Agent::wait_for_the_others);
     if (signals_.last()) co_return;
@@ -313,12 +319,7 @@ class Agent {
   /// What the worker that failed first has left in its pipes.
   asio::awaitable<void> hear_last_words() {
     first_failed_ = root_cause(attempt_->describe_workers());
-    const BackgroundTask hearing = begin(&Agent::finish_first_failed);
-    co_await unless_hurried(hearing, kLastWordsLimit);
-  }
-
-  asio::awaitable<void> finish_first_failed() {
-    if (first_failed_) co_await output_.finish_worker(static_cast<int>(*first_failed_));
+    if (first_failed_) co_await hear_worker(output_, static_cast<int>(*first_failed_), changed_, signals_.hurry());
   }
 
   asio::awaitable<void> agree_on_root_cause() { return rendezvous_->agree_on_root_cause(); }

@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <cerrno>
 
 #include "common/error.hpp"
+#include "common/log.hpp"
 #include "launcher/guardian_process.hpp"
 #include "launcher/process_tree.hpp"
 
@@ -78,8 +80,18 @@ void Guardian::kill_all() {
   send(GuardianCommand::kKillAll, 0);
 }
 
-void Guardian::let_go() {
-  send(GuardianCommand::kLetGo, 0);
+void Guardian::let_go(const std::vector<LeftStream>& streams) {
+  send(GuardianCommand::kLetGo, static_cast<int>(streams.size()));
+  const timeval patience{1, 0};  // with a guardian that was stopped
+  ::setsockopt(control_.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  for (const LeftStream& stream : streams) {
+    const int error = send_left_stream(control_.get(), stream);
+    if (error == 0) continue;
+    log::warning(describe_errno("cannot hand over", "the output of processes that the workers left behind", error));
+    break;
+  }
+  control_.reset();  // it waits for no more streams than have been sent
+  if (!streams.empty()) return;
   ::waitpid(pid_, nullptr, 0);
   pid_ = -1;
 }

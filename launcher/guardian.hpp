@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/unique_fd.hpp"
+#include "launcher/left_stream.hpp"
 #include "launcher/worker_process.hpp"
 
 namespace mdl::launcher {
@@ -17,7 +18,7 @@ struct GuardianEvent {
     started,       ///< worker `local_rank` runs as `pid`
     start_failed,  ///< it could not be started; `value` is the errno
     exited,        ///< it ended; `value` is its wait status
-    all_gone,      ///< after kill_all(): no process of this group is left
+    all_gone,      ///< no process of this group is left: they ended by themselves, or after kill_all()
   };
   Kind kind;
   int local_rank;
@@ -32,6 +33,8 @@ struct GuardianEvent {
 /// descendant of one, also those in sessions of their own; and signals never reach a reused pid, because only the
 /// guardian reaps workers. When the guardian is killed instead, the kernel kills its workers and the launcher adopts
 /// the rest.
+///
+/// When all workers have ended well the guardian is let go: what they left behind lives on, as under torchrun.
 ///
 /// A guardian serves one start of a worker group; a restart gets a new one. Its workers are started as soon as it runs.
 class Guardian {
@@ -53,12 +56,14 @@ class Guardian {
   void signal_workers(int signo);
   /// Sends SIGKILL to all workers and all their descendants until none is left; all_gone follows.
   void kill_all();
-  /// Ends the guardian and leaves descendants of the workers alone. Only once all workers have exited.
-  void let_go();
+  /// Leaves descendants of the workers alone from now on. Only once all workers have exited. The guardian ends, unless
+  /// there are `streams` that they still write to: then it stays behind, also after the launcher's end, and relays them
+  /// (see relay_output).
+  void let_go(const std::vector<LeftStream>& streams);
 
   pid_t pid() const { return pid_; }
   /// A descriptor that becomes readable when the guardian's process ends, for who lets this object go before. Empty
-  /// after let_go(), and where the kernel has no such thing (before Linux 5.3).
+  /// once it was waited for in let_go(), and where the kernel has no such thing (before Linux 5.3).
   UniqueFd end_fd() const;
 
  private:

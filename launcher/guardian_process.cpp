@@ -12,8 +12,11 @@
 
 #include <cerrno>
 #include <chrono>
+#include <utility>
 
+#include "common/error.hpp"
 #include "launcher/guardian.hpp"
+#include "launcher/output_relay.hpp"
 #include "launcher/process_tree.hpp"
 
 namespace mdl::launcher {
@@ -56,16 +59,13 @@ class GuardianProcess {
       if (killing_) {
         kill_descendants();
         reap();
-        if (no_children_) {
-          report({GuardianEvent::Kind::all_gone, -1, -1, 0, now()});
-          return 0;
-        }
+        if (no_children_) return 0;
       }
       pollfd ready[] = {{control_.get(), POLLIN, 0}, {child_ended_.get(), POLLIN, 0}};  // poll passes over fd -1
       if (::poll(ready, 2, -1) < 0 && errno != EINTR) return 1;
       // Exits first: a worker that has ended must not get a signal that was sent before its end was known.
       if (ready[1].revents != 0) reap();
-      if (ready[0].revents != 0 && !obey()) return 0;
+      if (ready[0].revents != 0 && !obey()) return relay();
     }
   }
 
@@ -108,7 +108,7 @@ class GuardianProcess {
     killing_ = true;
   }
 
-  /// False when the guardian is to end.
+  /// False when nobody is to be guarded any more.
   bool obey() {
     GuardianCommand message{};
     const ssize_t n = ::recv(control_.get(), &message, sizeof message, 0);
@@ -126,8 +126,24 @@ class GuardianProcess {
         killing_ = true;
         return true;
       default:
+        streams_to_relay_ = message.argument;
         return false;
     }
+  }
+
+  /// What the launcher did with the output of the workers, for what they have left behind.
+  int relay() {
+    std::vector<LeftStream> streams;
+    try {
+      while (static_cast<int>(streams.size()) < streams_to_relay_)
+        streams.push_back(receive_left_stream(control_.get()));
+    } catch (const Error&) {  // the launcher could not send it, and has said so
+    }
+    control_.reset();
+    ::signal(SIGCHLD, SIG_IGN);  // the kernel reaps the orphans that end from now on
+    reap();
+    relay_output(std::move(streams));
+    return 0;
   }
 
   /// Reaps workers, which are reported, and adopted orphans, which nobody asks for.
@@ -139,6 +155,9 @@ class GuardianProcess {
       int status = 0;
       const pid_t pid = ::waitpid(-1, &status, WNOHANG);
       no_children_ = pid < 0 && errno == ECHILD;
+      if (no_children_ && !std::exchange(told_all_gone_, true)) {
+        report({GuardianEvent::Kind::all_gone, -1, -1, 0, now()});
+      }
       if (pid <= 0) return;
       for (std::size_t i = 0; i < pids_.size(); ++i) {
         if (pids_[i] != pid) continue;
@@ -153,6 +172,8 @@ class GuardianProcess {
   std::vector<pid_t> pids_;  ///< by local rank; -1 once reaped or never started
   bool killing_ = false;
   bool no_children_ = false;
+  bool told_all_gone_ = false;
+  int streams_to_relay_ = 0;
 };
 
 }  // namespace

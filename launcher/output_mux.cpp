@@ -5,11 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/signal_set.hpp>
 #include <cerrno>
 #include <fstream>
 #include <optional>
+#include <utility>
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
@@ -94,12 +96,32 @@ class OutputMux::Impl {
     co_await console(Stream::err).flush();
   }
 
-  asio::awaitable<void> finish_worker(int local_rank) {
-    for (const Stream stream : {Stream::out, Stream::err}) {
-      const std::size_t i = static_cast<std::size_t>(local_rank) * 2 + index(stream);
-      const std::shared_ptr<WorkerStream> from = i < routes_.size() ? routes_[i].stream : nullptr;
-      if (from) co_await from->finish();
+  asio::awaitable<void> hand_over(std::vector<LeftStream>& left) {
+    for (std::size_t i = 0; i < routes_.size(); ++i) {
+      const std::shared_ptr<WorkerStream> stream = routes_[i].stream;
+      if (!stream) continue;
+      co_await stream->drain();
+      if (stream->has_ended()) continue;
+      left.push_back(stream->hand_over());
+      left.back().to_stderr = i % 2 == index(Stream::err) && separate_err_.has_value();
+      if (!routes_[i].to_console) continue;
+      left.back().console.reset(::fcntl(fds_[left.back().to_stderr ? 1 : 0], F_DUPFD_CLOEXEC, 0));
     }
+  }
+
+  bool has_ended(int local_rank) const {
+    const auto first = routes_.begin() + static_cast<std::ptrdiff_t>(local_rank) * 2;
+    return std::all_of(first, first + 2, [](const Route& route) { return !route.stream || route.stream->has_ended(); });
+  }
+
+  std::chrono::steady_clock::time_point last_heard(std::optional<int> local_rank) {
+    auto last = std::chrono::steady_clock::time_point::min();
+    for (std::size_t i = 0; i < routes_.size(); ++i) {
+      if (local_rank && i / 2 != static_cast<std::size_t>(*local_rank)) continue;
+      if (routes_[i].stream && routes_[i].stream->has_ended()) continue;
+      last = std::max(last, routes_[i].stream ? routes_[i].stream->last_heard() : routes_[i].last_growth());
+    }
+    return last;
   }
 
   void give_up() {
@@ -117,7 +139,18 @@ class OutputMux::Impl {
   /// A stream that passes through the launcher, or the file that the worker writes itself.
   struct Route {
     std::shared_ptr<WorkerStream> stream;
+    bool to_console;
     fs::path file;
+    std::uintmax_t size = 0;  ///< of the file, at `grew`
+    std::chrono::steady_clock::time_point grew{};
+
+    /// As far as one look after the other can tell.
+    std::chrono::steady_clock::time_point last_growth() {
+      std::error_code error;
+      const std::uintmax_t now = fs::file_size(file, error);
+      if (!error && std::exchange(size, now) != now) grew = std::chrono::steady_clock::now();
+      return grew;
+    }
   };
 
   static std::size_t index(Stream stream) { return static_cast<std::size_t>(stream); }
@@ -127,7 +160,7 @@ class OutputMux::Impl {
   UniqueFd open_stream(int local_rank, Stream stream, const StreamRoute& route, const fs::path& file,
                        const std::string& prefix, const std::shared_ptr<LineFilter>& filter) {
     if (route.to_file && !route.prefixed) {
-      routes_.push_back({nullptr, file});
+      routes_.push_back({nullptr, false, file});
       return create_file(file);
     }
     StreamSinks sinks;
@@ -139,8 +172,8 @@ class OutputMux::Impl {
     if (route.duplicated) sinks.filter = filter;
     // A tee'd worker writes to a file under torchrun, and must not draw for a terminal here.
     WorkerPipe pipe = make_worker_pipe(route.prefixed || !route.to_console ? -1 : fds_[index(stream)]);
-    routes_.push_back(
-        {std::make_shared<WorkerStream>(io_, local_rank, std::move(pipe.read_end), std::move(sinks)), {}});
+    auto reading = std::make_shared<WorkerStream>(io_, local_rank, std::move(pipe.read_end), std::move(sinks));
+    routes_.push_back({std::move(reading), route.to_console, {}});
     return std::move(pipe.write_end);
   }
 
@@ -175,8 +208,14 @@ std::vector<OutputMux::WorkerEnds> OutputMux::open_streams(int workers, const Lo
 asio::awaitable<void> OutputMux::finish() {
   return impl_->finish();
 }
-asio::awaitable<void> OutputMux::finish_worker(int local_rank) {
-  return impl_->finish_worker(local_rank);
+asio::awaitable<void> OutputMux::hand_over(std::vector<LeftStream>& left) {
+  return impl_->hand_over(left);
+}
+bool OutputMux::has_ended(int local_rank) const {
+  return impl_->has_ended(local_rank);
+}
+std::chrono::steady_clock::time_point OutputMux::last_heard(std::optional<int> local_rank) {
+  return impl_->last_heard(local_rank);
 }
 void OutputMux::give_up() {
   impl_->give_up();

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/unique_fd.hpp"
+#include "launcher/left_stream.hpp"
 #include "launcher/log_plan.hpp"
 #include "rendezvous/asio.hpp"
 
@@ -39,10 +42,17 @@ class OutputMux {
                                        const std::vector<std::string>& prefixes = {});
 
   /// Once all workers have exited: passes on what they left in their pipes, and waits until it has been written. What a
-  /// descendant still writes later gets EPIPE.
+  /// descendant still writes later gets EPIPE, unless its stream was handed over.
   asio::awaitable<void> finish();
-  /// The same for one worker that has exited while others still run.
-  asio::awaitable<void> finish_worker(int local_rank);
+  /// Gives away the streams that descendants of the workers hold open, for another process to pass on what comes there
+  /// (see relay_output). To be called before finish(): what has come so far is passed on here.
+  asio::awaitable<void> hand_over(std::vector<LeftStream>& left);
+
+  /// Whether all who could write to the streams of a worker that pass through the launcher have closed them.
+  bool has_ended(int local_rank) const;
+  /// When the last output came, from one worker and what it has started, or from any. Now, while the reader of the
+  /// launcher's own output does not keep up.
+  std::chrono::steady_clock::time_point last_heard(std::optional<int> local_rank = std::nullopt);
   /// Stops waiting for a slow reader; what it has not read is dropped.
   void give_up();
 

@@ -126,8 +126,13 @@ asio::awaitable<void> WorkerGroup::follow_events(std::shared_ptr<State> state, s
   }
 }
 
-asio::awaitable<bool> WorkerGroup::stop(int signo, std::chrono::milliseconds grace,
-                                        std::chrono::milliseconds kill_limit, const bool& hurry) {
+void WorkerGroup::let_go(const std::vector<LeftStream>& streams) {
+  state_->all_gone = true;  // the guardian's own end is no news, least of all its death before its time
+  events_->close();
+  guardian_->let_go(streams);
+}
+
+asio::awaitable<void> WorkerGroup::ask_to_end(int signo, std::chrono::milliseconds grace, const bool& hurry) {
   state_->stopping = true;
   // A worker may run of which the guardian's message has not been read yet. After a failed start nobody else starts.
   const auto may_run = [this] {
@@ -136,18 +141,20 @@ asio::awaitable<bool> WorkerGroup::stop(int signo, std::chrono::milliseconds gra
                                return worker.phase == WorkerState::Phase::not_started;
                              }));
   };
-  if (may_run()) {
-    guardian_->signal_workers(signo);
-    const auto deadline = Notifier::Clock::now() + grace;
-    while (may_run() && !hurry && Notifier::Clock::now() < deadline) co_await state_->changed.wait_until(deadline);
-    for (const WorkerState& worker : workers()) {
-      if (worker.phase == WorkerState::Phase::running) {
-        log::warning("worker with pid ", worker.pid, " has not ended on ", signal_name(signo), ": killing it");
-      }
+  if (!may_run()) co_return;
+  guardian_->signal_workers(signo);
+  const auto deadline = Notifier::Clock::now() + grace;
+  while (may_run() && !hurry && Notifier::Clock::now() < deadline) co_await state_->changed.wait_until(deadline);
+  for (const WorkerState& worker : workers()) {
+    if (worker.phase == WorkerState::Phase::running) {
+      log::warning("worker with pid ", worker.pid, " has not ended on ", signal_name(signo), ": killing it");
     }
   }
+}
+
+asio::awaitable<void> WorkerGroup::kill_rest(std::chrono::milliseconds limit) {
   guardian_->kill_all();
-  const auto deadline = Notifier::Clock::now() + kill_limit;
+  const auto deadline = Notifier::Clock::now() + limit;
   while (!state_->all_gone && Notifier::Clock::now() < deadline) co_await state_->changed.wait_until(deadline);
   for (const WorkerState& worker : workers()) {
     if (worker.phase == WorkerState::Phase::running) {
@@ -156,7 +163,6 @@ asio::awaitable<bool> WorkerGroup::stop(int signo, std::chrono::milliseconds gra
                  "network card or file server). Giving it up; the host may need a reboot");
     }
   }
-  co_return state_->all_gone;
 }
 
 }  // namespace mdl::launcher

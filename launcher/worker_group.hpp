@@ -47,17 +47,23 @@ class WorkerGroup {
   bool any_failed() const;
   bool any_cannot_start() const;
   int running() const;
+  /// Whether no process is left, neither a worker nor what one has started.
+  bool all_gone() const { return state_->all_gone; }
+  /// The process that all of them descend from.
+  pid_t guardian_pid() const { return guardian_->pid(); }
   /// Why the guardian's messages ended, if they did before their time; all workers count as killed then.
   const std::string& broken() const { return state_->broken; }
 
-  /// Ends all workers and everything they started: `signo` first, and SIGKILL for what is left after `grace`, or as
-  /// soon as `hurry` says so (looked at after each notification). Gives up after another `kill_limit`: a process in an
-  /// uninterruptible system call cannot be killed. Returns false then.
-  asio::awaitable<bool> stop(int signo, std::chrono::milliseconds grace, std::chrono::milliseconds kill_limit,
-                             const bool& hurry);
+  /// Signals the process groups of all workers, and waits until the workers have ended, for `grace` at most, or until
+  /// `hurry` says that it is enough (looked at after each notification).
+  asio::awaitable<void> ask_to_end(int signo, std::chrono::milliseconds grace, const bool& hurry);
+  /// Kills what is left, workers and everything they started. Gives up after `limit`: a process in an uninterruptible
+  /// system call cannot be killed.
+  asio::awaitable<void> kill_rest(std::chrono::milliseconds limit);
 
-  /// After all workers have succeeded: lets descendants that they left behind live on, as torchrun does.
-  void let_go() { guardian_->let_go(); }
+  /// After all workers have succeeded: lets descendants that they left behind live on, as torchrun does, with `streams`
+  /// relayed for as long as they write there. Nothing more is learned of them here.
+  void let_go(const std::vector<LeftStream>& streams);
 
  private:
   /// Shared with the coroutine that reads events, which may end a little after the group.

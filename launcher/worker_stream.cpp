@@ -1,5 +1,6 @@
 #include "launcher/worker_stream.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -47,7 +48,7 @@ asio::awaitable<void> WorkerStream::pump() {
     boost::system::error_code error;
     co_await from_.async_wait(asio::posix::stream_descriptor::wait_read,
                               asio::redirect_error(asio::use_awaitable, error));
-    if (error || read_once() == 0) break;
+    if (error || read_once() == Found::end) break;
     // As without the launcher between them: a worker that writes on to a reader that has gone gets EPIPE.
     if (to_.console && to_.console->reader_gone() && !to_.file && !finishing_) {
       from_.close();
@@ -56,34 +57,71 @@ asio::awaitable<void> WorkerStream::pump() {
   }
 }
 
+asio::awaitable<void> WorkerStream::drain() {
+  const auto self = shared_from_this();
+  // Somebody who writes on and on is not waited for.
+  for (std::size_t reads = 0; reads < kMostLeftInAPipe / kReadSize && !has_ended(); ++reads) {
+    co_await wait_for_console();
+    if (!from_.is_open() || read_once() != Found::bytes) break;
+  }
+}
+
 asio::awaitable<void> WorkerStream::finish() {
   const auto self = shared_from_this();
   finishing_ = true;
   if (!from_.is_open()) co_return;  // its reader has gone, or it was finished before
   from_.cancel();
-  for (std::size_t total = 0; total < kMostLeftInAPipe;) {
-    co_await wait_for_console();
-    const std::size_t n = read_once();
-    if (n == 0) break;
-    total += n;
-  }
+  co_await drain();
   if (to_.line_by_line && !unfinished_.empty()) pass_line(false);
   pass_unfinished_line();
   hold_.cancel();
   from_.close();
 }
 
-/// Bytes read; 0 at the end of the stream, and, when finishing, when nothing is left.
-std::size_t WorkerStream::read_once() {
+LeftStream WorkerStream::hand_over() {
+  finishing_ = true;
+  hold_.cancel();
+  LeftStream left;
+  left.local_rank = local_rank_;
+  left.whole_lines = to_.whole_lines;
+  left.line_by_line = to_.line_by_line;
+  left.prefix = to_.prefix;
+  left.after_return = after_return_;
+  left.unfinished = std::move(unfinished_);
+  left.file = std::move(to_.file);
+  if (to_.filter) {
+    left.filter_words = to_.filter->words;
+    left.filter_file.reset(::fcntl(to_.filter->file.get(), F_DUPFD_CLOEXEC, 0));
+  }
+  left.from.reset(from_.release());
+  unfinished_.clear();
+  return left;
+}
+
+void WorkerStream::take_up(const std::string& unfinished, bool after_return) {
+  unfinished_ = unfinished;
+  after_return_ = after_return;
+  if (to_.whole_lines && !to_.line_by_line && !unfinished_.empty()) start_to_hold();
+}
+
+std::chrono::steady_clock::time_point WorkerStream::last_heard() const {
+  return to_.console && to_.console->congested() ? std::chrono::steady_clock::now() : last_heard_;
+}
+
+WorkerStream::Found WorkerStream::read_once() {
   static std::array<char, kReadSize> buffer;  // one thread, and not kept between two calls
   ssize_t n;
   do {
     n = ::read(from_.native_handle(), buffer.data(), buffer.size());
   } while (n < 0 && errno == EINTR);
-  if (n < 0 && errno == EAGAIN && !finishing_) return 1;  // woken for nothing
-  if (n <= 0) return 0;                                   // a terminal says EIO once the worker has closed it
+  if (n < 0 && errno == EAGAIN) return Found::nothing;
+  if (n <= 0) {  // a terminal says EIO once the worker has closed it
+    ended_ = true;
+    return Found::end;
+  }
+  last_heard_ = std::chrono::steady_clock::now();
   take({buffer.data(), static_cast<std::size_t>(n)});
-  return static_cast<std::size_t>(n);
+  return Found::bytes;
 }
 
 void WorkerStream::take(std::string_view bytes) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "common/unique_fd.hpp"
 #include "launcher/last_lines.hpp"
+#include "launcher/left_stream.hpp"
 #include "launcher/output_destination.hpp"
 #include "rendezvous/asio.hpp"
 
@@ -37,14 +39,28 @@ class WorkerStream : public std::enable_shared_from_this<WorkerStream> {
 
   /// Passes on what comes until the stream ends or finish() is called.
   asio::awaitable<void> pump();
+  /// Reads what is there now, although nobody waits for it: has_ended() is right afterwards.
+  asio::awaitable<void> drain();
   /// Passes on what the worker has left, its unfinished line included, and closes the stream.
   asio::awaitable<void> finish();
+  /// Stops reading a stream that somebody still holds open, for another process to go on exactly there. Where it goes
+  /// on the console is the caller's to add.
+  LeftStream hand_over();
+  /// Goes on as the one did that was handed over.
+  void take_up(const std::string& unfinished, bool after_return);
+
+  /// Whether all who could write there have closed it, or it was closed here.
+  bool has_ended() const { return ended_ || !from_.is_open(); }
+  /// When the last bytes came. Now, while the console does not keep up and nothing is read for that.
+  std::chrono::steady_clock::time_point last_heard() const;
 
   const LastLines& last_lines() const { return last_lines_; }
   int native_handle() { return from_.native_handle(); }
 
  private:
-  std::size_t read_once();
+  /// What a look at the stream has found.
+  enum class Found { bytes, nothing, end };
+  Found read_once();
   void take(std::string_view bytes);
   void take_lines(std::string_view bytes);
   void pass_line(bool complete);
@@ -56,6 +72,8 @@ class WorkerStream : public std::enable_shared_from_this<WorkerStream> {
   asio::posix::stream_descriptor from_;
   StreamSinks to_;
   bool finishing_ = false;
+  bool ended_ = false;
+  std::chrono::steady_clock::time_point last_heard_ = std::chrono::steady_clock::now();
   std::string unfinished_;
   bool after_return_ = false;  ///< line by line: a '\n' that follows a '\r' ends no second line
   asio::steady_timer hold_;

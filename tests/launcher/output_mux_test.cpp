@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -15,8 +16,10 @@
 #include <utility>
 
 #include "common/atomic_file.hpp"
+#include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/output_destination.hpp"
+#include "launcher/output_relay.hpp"
 #include "launcher/worker_terminal.hpp"
 #include "tests/launcher/process_probe.hpp"
 #include "tests/temp_dir.hpp"
@@ -102,13 +105,31 @@ struct Bench {
     for (std::string more; !(more = get_available(out.read_end)).empty(); run_ready()) text += more;
     return text;
   }
-  void finish() {
+  template <typename Start>
+  void wait_for(Start start) {
     bool done = false;
-    asio::co_spawn(
-        io, [&]() -> asio::awaitable<void> { co_await mux->finish(); },
-        [&](const std::exception_ptr&) { done = true; });
+    asio::co_spawn(io, start, [&](const std::exception_ptr&) { done = true; });
     io.restart();
     while (!done) io.run_one();
+  }
+  void finish() {
+    wait_for([&]() -> asio::awaitable<void> { co_await mux->finish(); });
+  }
+  /// As another process gets them.
+  std::vector<LeftStream> hand_over() {
+    std::vector<LeftStream> left;
+    wait_for([&]() -> asio::awaitable<void> { co_await mux->hand_over(left); });
+    int ends[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+    const UniqueFd sender(ends[0]);
+    const UniqueFd receiver(ends[1]);
+    std::vector<LeftStream> received;
+    for (LeftStream& stream : left) {
+      REQUIRE(send_left_stream(sender.get(), stream) == 0);
+      stream = {};
+      received.push_back(receive_left_stream(receiver.get()));
+    }
+    return received;
   }
 };
 
@@ -210,6 +231,51 @@ TEST_CASE("a tee'd stream goes to its file unchanged and to the console line by 
              Catch::Contains("[a1]:a pear\n") && Catch::Contains("[a0]:an apple"));
   CHECK(get_available(bench.err.read_end) == "not tee'd\n");
   CHECK_FALSE(std::filesystem::exists(dir.path() / "0/stderr.log"));
+}
+
+TEST_CASE("streams that somebody holds open are relayed by another process exactly from where they were") {
+  test::TempDir dir;
+  std::filesystem::create_directories(dir.path() / "0");
+  std::filesystem::create_directories(dir.path() / "1");
+  LogOptions logs;
+  logs.tee.for_all = 1;
+  logs.duplicate_filters[0] = {"apple"};
+  Bench bench;
+  auto ends = bench.mux->open_streams(2, logs, dir.path(), {"[a0]:", "[a1]:"});
+  put(ends[0].out, "an ap");
+  put(ends[0].err, "cut in a letter: \xc3");
+  put(ends[1].err, "done\n");
+  ends[1] = {};
+  std::vector<LeftStream> left = bench.hand_over();
+  bench.finish();
+  CHECK(left.size() == 2);  // those of worker 1 have ended
+  CHECK(bench.mux->has_ended(1));
+
+  bench.mux.reset();
+  bench.out.write_end.reset();
+  bench.err.write_end.reset();
+  auto relay = std::async(std::launch::async, [&] { relay_output(std::move(left)); });
+  put(ends[0].out, "ple\n");
+  put(ends[0].out, "a pear\n");
+  ends[0].out.reset();
+  CHECK(get_all(bench.out.read_end) == "[a0]:an apple\n[a0]:a pear\n");  // to its end, while stderr goes on
+  put(ends[0].err, "\xa4\n");
+  ends[0].err.reset();
+  CHECK(get_all(bench.err.read_end) == "done\ncut in a letter: \xc3\xa4\n");
+  relay.get();
+  CHECK(read_text(dir.path() / "0/stdout.log") == "an apple\na pear\n");
+  CHECK(read_text(dir.path() / "filtered_stdout.log") == "[a0]:an apple\n");
+}
+
+TEST_CASE("what hands over a stream and is something else is an error") {
+  int ends[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+  UniqueFd sender(ends[0]);
+  const UniqueFd receiver(ends[1]);
+  put(sender, "not this");
+  CHECK_THROWS_AS(receive_left_stream(receiver.get()), Error);
+  sender.reset();
+  CHECK_THROWS_AS(receive_left_stream(receiver.get()), Error);
 }
 
 TEST_CASE("a redirected stream goes to its file only, and its last lines are known all the same") {

@@ -1,0 +1,43 @@
+#include "launcher/last_words.hpp"
+
+#include <algorithm>
+
+namespace mdl::launcher {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = Notifier::Clock;
+
+/// How often it is looked whether something has been written. Nothing is looked at unless processes are left behind.
+constexpr auto kLook = 5ms;
+
+}  // namespace
+
+asio::awaitable<void> hear_worker(OutputMux& output, int local_rank, Notifier& changed, const bool& hurry) {
+  constexpr auto kSilence = 200ms;
+  const auto began = Clock::now();
+  while (!hurry && !output.has_ended(local_rank)) {
+    const auto now = Clock::now();
+    const auto heard = std::max(began, output.last_heard(local_rank));
+    if (now >= heard + kSilence || now >= began + 1s) break;
+    co_await changed.wait_until(now + kLook);
+  }
+}
+
+asio::awaitable<void> hear_descendants(const WorkerGroup& group, OutputMux& output, Notifier& changed,
+                                       const bool& hurry) {
+  const auto began = Clock::now();
+  while (!hurry && !group.all_gone()) {
+    const auto now = Clock::now();
+    const auto heard = std::max(began, output.last_heard());
+    if (now >= heard + 1s || now >= began + 5s) break;
+    co_await changed.wait_until(now + kLook);
+  }
+}
+
+asio::awaitable<void> hear_filters(const WorkerGroup& group, Notifier& changed) {
+  const auto deadline = Clock::now() + 300ms;
+  while (!group.all_gone() && Clock::now() < deadline) co_await changed.wait_until(deadline);
+}
+
+}  // namespace mdl::launcher
