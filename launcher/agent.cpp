@@ -14,6 +14,7 @@
 #include "launcher/background_task.hpp"
 #include "launcher/event_recorder.hpp"
 #include "launcher/failure_report.hpp"
+#include "launcher/file_timer.hpp"
 #include "launcher/job_rendezvous.hpp"
 #include "launcher/last_words.hpp"
 #include "launcher/notifier.hpp"
@@ -23,6 +24,7 @@
 #include "launcher/run_folder.hpp"
 #include "launcher/signal_names.hpp"
 #include "launcher/stop_signals.hpp"
+#include "launcher/stuck_workers.hpp"
 #include "launcher/worker_env.hpp"
 #include "rendezvous/rendezvous_error.hpp"
 
@@ -31,7 +33,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kKillLimit = 10s;   // SIGKILL works at once or, in an uninterruptible system call, perhaps never
 constexpr auto kTellLimit = 10s;   // for a store that does not answer
 constexpr auto kOutputLimit = 2s;  // after a signal, for a reader of our output that does not read
 
@@ -49,6 +50,9 @@ class Agent {
         rendezvous_(make_rendezvous(io_, plan.store, changed_)),
         output_(io_),
         folder_(plan.logs.log_dir, plan.store.run_id),
+        timer_(serve_timers(io_, plan.environment, folder_.path(),
+                            [this] { return attempt_ ? attempt_->group().root() : std::nullopt; })),
+        stuck_watch_(plan.environment),
         events_(plan),
         restarts_left_(plan.max_restarts),
         oom_kills_before_(oom_kills()),
@@ -116,7 +120,7 @@ class Agent {
       }
       switch (decide(observe(), restarts_left_)) {
         case Decision::go_on:
-          co_await changed_.wait();
+          co_await stuck_watch_.wait(attempt_->group(), changed_);
           break;
         case Decision::finish:
           co_await succeed();
@@ -141,7 +145,7 @@ class Agent {
     GroupObservation seen;
     seen.all_succeeded = attempt_->group().all_succeeded();
     seen.any_failed = attempt_->group().any_failed();
-    seen.cannot_start = attempt_->group().any_cannot_start();
+    seen.hopeless = attempt_->group().is_hopeless();
     seen.signalled = signals_.last().has_value();
     seen.membership_changed = rendezvous_->state() == RoundState::should_end;
     return seen;
@@ -213,25 +217,21 @@ class Agent {
 
   void start_workers() {
     attempt_.reset();  // what is left of the last one ends before the next begins
-    attempt_ = std::make_unique<Attempt>(io_, plan_, round_, restart_count(), folder_, output_, changed_);
+    attempt_ = std::make_unique<Attempt>(io_, plan_, round_, restart_count(), folder_, output_, changed_,
+                                         timer_ ? timer_->path() : std::filesystem::path());
   }
 
   asio::awaitable<void> stop_workers(int signo) {
     signals_.begin_stopping();
     WorkerGroup& group = attempt_->group();
-    co_await group.ask_to_end(signo, std::chrono::seconds(plan_.shutdown_timeout), signals_.hurry());
-    if (group.running() == 0) co_await hear_descendants(group, output_, changed_, signals_.hurry());
-    co_await group.kill_rest(kKillLimit);
+    const auto grace = std::chrono::seconds(plan_.shutdown_timeout);
+    co_await end_by_signal(group, output_, changed_, signo, grace, signals_.hurry());
     signals_.end_stopping();
     if (!group.broken().empty()) log::error(group.broken());
   }
 
   asio::awaitable<void> succeed() {
-    co_await hear_filters(attempt_->group(), changed_);
-    std::vector<LeftStream> left;
-    co_await output_.hand_over(left);
-    co_await output_.finish();
-    attempt_->group().let_go(left);
+    co_await end_well(attempt_->group(), output_, changed_);
     events_.job_ends(attempt_->describe_workers(), round_, restart_count());
     co_await unless_signalled(&Agent::wait_for_the_others);
     if (signals_.last()) co_return;
@@ -292,7 +292,7 @@ class Agent {
     if (failed_here) co_await hear_last_words();
     // Before this node's workers are stopped, which may take long.
     const BackgroundTask telling = begin(&Agent::tell_the_others);
-    const int running = attempt_->group().running();
+    const int running = attempt_->group().healthy();
     const std::string what = failed_here ? "a worker has failed" : "the job has failed on another node";
     if (running > 0) log::warning(what, ": stopping ", failed_here ? "the other " : "all ", running);
     co_await stop_workers(SIGTERM);
@@ -373,6 +373,8 @@ class Agent {
   std::string own_failure_;
   OutputMux output_;
   RunFolder folder_;
+  std::unique_ptr<FileTimer> timer_;  ///< empty unless the user wants it
+  StuckWatch stuck_watch_;
   EventRecorder events_;
   std::unique_ptr<Attempt> attempt_;
   std::optional<std::size_t> first_failed_;  ///< local rank of the first here, once the job has failed

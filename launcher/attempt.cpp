@@ -9,19 +9,19 @@
 namespace mdl::launcher {
 
 Attempt::Attempt(asio::io_context& io, const LaunchPlan& plan, const Round& round, int number, RunFolder& folder,
-                 OutputMux& output, Notifier& changed)
-    : round_(round), number_(number), folder_(folder), output_(output), group_(io, open(plan), changed) {
+                 OutputMux& output, Notifier& changed, const std::filesystem::path& timer_file)
+    : round_(round), number_(number), folder_(folder), output_(output), group_(io, open(plan, timer_file), changed) {
   ends_.clear();
 }
 
-std::vector<WorkerSpec> Attempt::open(const LaunchPlan& plan) {
+std::vector<WorkerSpec> Attempt::open(const LaunchPlan& plan, const std::filesystem::path& timer_file) {
   const auto attempt_folder = folder_.open_attempt(number_, plan.local_world_size);
   ends_ = output_.open_streams(plan.local_world_size, plan.logs, attempt_folder, line_prefixes(plan, round_));
   std::vector<std::filesystem::path> error_files;
   for (int local_rank = 0; local_rank < plan.local_world_size; ++local_rank) {
     error_files.push_back(error_file(local_rank));
   }
-  return worker_specs(plan, round_, number_, error_files, ends_);
+  return worker_specs(plan, round_, number_, timer_file, error_files, ends_);
 }
 
 std::vector<ReportedWorker> Attempt::describe_workers() const {

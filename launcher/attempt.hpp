@@ -16,10 +16,11 @@ namespace mdl::launcher {
 class Attempt {
  public:
   /// Starts the workers of `plan` as ranks of `round`; `number` is how many restarts came before (it names the folder).
+  /// `timer_file` is the watchdog's FIFO, or empty.
   /// `changed` is notified of what becomes of them. All references must live as long.
   /// Throws Error when folders, file descriptors or processes cannot be had.
   Attempt(asio::io_context& io, const LaunchPlan& plan, const Round& round, int number, RunFolder& folder,
-          OutputMux& output, Notifier& changed);
+          OutputMux& output, Notifier& changed, const std::filesystem::path& timer_file);
 
   WorkerGroup& group() { return group_; }
   const WorkerGroup& group() const { return group_; }
@@ -30,7 +31,7 @@ class Attempt {
   std::filesystem::path error_file(int local_rank) const { return folder_.error_file(number_, local_rank); }
 
  private:
-  std::vector<WorkerSpec> open(const LaunchPlan& plan);
+  std::vector<WorkerSpec> open(const LaunchPlan& plan, const std::filesystem::path& timer_file);
 
   const Round round_;
   const int number_;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <tuple>
 
 #include "common/error.hpp"
@@ -43,6 +44,8 @@ std::string name_of(const ReportedWorker& worker) {
 }
 
 std::string hint_for(const FailureReport& report, const ReportedWorker& root) {
+  if (root.state.stuck.count() > 0)
+    return "a hung GPU, network card or file server (see dmesg); the host may need a reboot";
   if (root.state.phase != WorkerState::Phase::exited || !WIFSIGNALED(root.state.wait_status)) return {};
   switch (WTERMSIG(root.state.wait_status)) {
     case SIGKILL:
@@ -60,6 +63,10 @@ std::string hint_for(const FailureReport& report, const ReportedWorker& root) {
 std::string describe_end(const WorkerState& state) {
   if (state.phase == WorkerState::Phase::cannot_start)
     return str_cat("could not be started: ", ::strerrordesc_np(state.start_errno));
+  if (state.stuck.count() > 0) {
+    return str_cat("hung in the kernel (uninterruptible sleep) for ", std::llround(state.stuck.count() * 10) / 10.0,
+                   " s");
+  }
   if (state.phase != WorkerState::Phase::exited) return "still runs: it cannot be killed";
   if (WIFSIGNALED(state.wait_status)) return str_cat("signal ", signal_name(WTERMSIG(state.wait_status)));
   return str_cat("exit code ", WEXITSTATUS(state.wait_status));

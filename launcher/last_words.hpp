@@ -13,13 +13,15 @@ namespace mdl::launcher {
 /// is looked at again and again, as `changed` may be notified.
 asio::awaitable<void> hear_worker(OutputMux& output, int local_rank, Notifier& changed, const bool& hurry);
 
-/// After the end of all workers, before what they have left behind is killed: until no process of the group is left,
-/// nothing has come for 1 s, 5 s at most, or `hurry`.
-asio::awaitable<void> hear_descendants(const WorkerGroup& group, OutputMux& output, Notifier& changed,
-                                       const bool& hurry);
+/// Ends all workers of a group and what they have started: `signo` first, up to `grace` for the workers to end, or
+/// until `hurry`. What has been left behind then is read until no process of the group is left, nothing has come for 1
+/// s, 5 s at most, or `hurry`; only then the rest is killed.
+asio::awaitable<void> end_by_signal(WorkerGroup& group, OutputMux& output, Notifier& changed, int signo,
+                                    std::chrono::milliseconds grace, const bool& hurry);
 
-/// After the success of all workers: until no process of the group is left, 300 ms at most, so that the last lines of
-/// their filters mostly come before the launcher's end. What comes later is relayed.
-asio::awaitable<void> hear_filters(const WorkerGroup& group, Notifier& changed);
+/// After the success of all workers: passes on what they have written, and lets what they left behind live on, with its
+/// output relayed. Waits 300 ms at most for no process of the group to be left, so that the last lines of their filters
+/// mostly come before the launcher's end.
+asio::awaitable<void> end_well(WorkerGroup& group, OutputMux& output, Notifier& changed);
 
 }  // namespace mdl::launcher

@@ -23,33 +23,49 @@ struct ProcessEntry {
   pid_t parent;
 };
 
-/// The parent's pid from /proc/PID/stat: the second field after the command, which is in parentheses and may hold any
-/// character. 0 when the process is gone. (A zombie counts: its other threads may live on, and have children.)
-pid_t parent_of(const char* pid) {
-  const UniqueFd fd(::open(str_cat("/proc/", pid, "/stat").c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return 0;
-  std::array<char, 512> text{};
-  const ssize_t n = ::read(fd.get(), text.data(), text.size() - 1);
-  if (n <= 0) return 0;
-  const char* after_command = std::strrchr(text.data(), ')');
-  char state = 0;
-  int parent = 0;
-  if (!after_command || std::sscanf(after_command + 1, " %c %d", &state, &parent) != 2) return 0;
-  return parent;
-}
-
 std::vector<ProcessEntry> all_processes() {
   std::vector<ProcessEntry> processes;
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir("/proc"), ::closedir);
   if (!folder) return processes;
   while (const dirent* entry = ::readdir(folder.get())) {
     if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
-    if (const pid_t parent = parent_of(entry->d_name)) processes.push_back({std::atoi(entry->d_name), parent});
+    const pid_t pid = std::atoi(entry->d_name);
+    // (A zombie counts: its other threads may live on, and have children.)
+    if (const auto process = process_stat(pid)) processes.push_back({pid, process->parent});
   }
   return processes;
 }
 
 }  // namespace
+
+/// From /proc/PID/stat: what follows the command, which is in parentheses and may hold any character.
+std::optional<ProcessStat> process_stat(pid_t pid) {
+  const UniqueFd fd(::open(str_cat("/proc/", pid, "/stat").c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return std::nullopt;
+  std::array<char, 1024> text{};
+  const ssize_t n = ::read(fd.get(), text.data(), text.size() - 1);
+  if (n <= 0) return std::nullopt;
+  const char* after_command = std::strrchr(text.data(), ')');
+  ProcessStat process;
+  unsigned long long start = 0;
+  const char* format = " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu";
+  if (!after_command || std::sscanf(after_command + 1, format, &process.state, &process.parent, &start) != 3) {
+    return std::nullopt;
+  }
+  process.start_time = start;
+  return process;
+}
+
+bool descends_from(pid_t pid, pid_t root) {
+  constexpr int kDeepest = 10'000;  // against processes that come and go while we climb
+  for (int i = 0; i < kDeepest && pid > 1; ++i) {
+    const auto process = process_stat(pid);
+    if (!process) return false;
+    if (process->parent == root) return true;
+    pid = process->parent;
+  }
+  return false;
+}
 
 std::vector<pid_t> descendants_of(pid_t root) {
   const std::vector<ProcessEntry> processes = all_processes();

@@ -6,7 +6,7 @@ namespace mdl::launcher {
 struct GroupObservation {
   bool all_succeeded = false;
   bool any_failed = false;
-  bool cannot_start = false;        ///< the program could not be loaded: another try would end the same way
+  bool hopeless = false;            ///< another try would end the same way: see WorkerGroup::is_hopeless()
   bool signalled = false;           ///< a signal told the launcher to end the job
   bool membership_changed = false;  ///< nodes wait to join or have left
 };

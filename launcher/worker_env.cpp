@@ -65,6 +65,7 @@ std::vector<std::string> worker_environment(const std::vector<std::string>& inhe
       {"TORCHELASTIC_SIGNALS_TO_HANDLE", group.signals_to_handle},
       {"TORCHELASTIC_ERROR_FILE", error_file},
   };
+  if (!group.timer_file.empty()) set.push_back({"TORCHELASTIC_TIMER_FILE", group.timer_file});
   if (!find_variable(inherited, "TORCH_NCCL_ASYNC_ERROR_HANDLING"))
     set.push_back({"TORCH_NCCL_ASYNC_ERROR_HANDLING", "1"});
   if (limits_omp_threads(inherited, group.local_world_size)) set.push_back({"OMP_NUM_THREADS", "1"});

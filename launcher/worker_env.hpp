@@ -30,6 +30,7 @@ struct GroupIdentity {
   int max_restarts = 0;
   std::string signals_to_handle = "SIGTERM,SIGINT,SIGHUP,SIGQUIT";
   bool virtual_local_rank = false;  ///< every worker sees one GPU, as its device 0
+  std::string timer_file{};         ///< the watchdog's FIFO; empty: there is none
 };
 
 /// The environment of one worker as NAME=VALUE: `inherited` (the launcher's own) with what torchrun 2.15 sets (run.py,

@@ -55,9 +55,20 @@ bool WorkerGroup::any_cannot_start() const {
                      [](const WorkerState& worker) { return worker.phase == WorkerState::Phase::cannot_start; });
 }
 
+bool WorkerGroup::is_hopeless() const {
+  return any_cannot_start() || std::any_of(workers().begin(), workers().end(),
+                                           [](const WorkerState& worker) { return worker.stuck.count() > 0; });
+}
+
 int WorkerGroup::running() const {
   return static_cast<int>(std::count_if(workers().begin(), workers().end(), [](const WorkerState& worker) {
     return worker.phase == WorkerState::Phase::running;
+  }));
+}
+
+int WorkerGroup::healthy() const {
+  return static_cast<int>(std::count_if(workers().begin(), workers().end(), [](const WorkerState& worker) {
+    return worker.phase == WorkerState::Phase::running && !worker.failed();
   }));
 }
 
@@ -67,6 +78,11 @@ void WorkerGroup::apply(State& state, const GuardianEvent& event) {
     return;
   }
   WorkerState& worker = state.workers.at(static_cast<std::size_t>(event.local_rank));
+  if (worker.stuck.count() > 0 && event.kind == GuardianEvent::Kind::exited) {
+    worker.phase = WorkerState::Phase::exited;  // when it failed is known already
+    worker.wait_status = event.value;
+    return;
+  }
   worker.ended_ns = event.time_ns;
   switch (event.kind) {
     case GuardianEvent::Kind::started:
@@ -124,6 +140,14 @@ asio::awaitable<void> WorkerGroup::follow_events(std::shared_ptr<State> state, s
     state->all_gone = true;
     state->changed.notify();
   }
+}
+
+void WorkerGroup::give_up(int local_rank, std::chrono::duration<double> stuck) {
+  WorkerState& worker = state_->workers.at(static_cast<std::size_t>(local_rank));
+  worker.stuck = stuck;
+  worker.ended_ns =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  worker.end_order = ++state_->ended;
 }
 
 void WorkerGroup::let_go(const std::vector<LeftStream>& streams) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "launcher/guardian.hpp"
@@ -27,8 +28,12 @@ struct WorkerState {
   std::int64_t ended_ns = 0;  ///< nanoseconds since the epoch
   int end_order = 0;          ///< 1 for the first that ended, 2 for the next, …
   bool told_to_stop = false;  ///< the launcher had signalled it before it ended
+  /// How long it had hung in the kernel when it was given up, whatever became of it later; else 0.
+  std::chrono::duration<double> stuck{};
 
-  bool failed() const { return phase == Phase::cannot_start || (phase == Phase::exited && wait_status != 0); }
+  bool failed() const {
+    return phase == Phase::cannot_start || stuck.count() > 0 || (phase == Phase::exited && wait_status != 0);
+  }
 };
 
 /// All workers of this node in one attempt: starts them, learns of each end as it happens, stops them together.
@@ -46,11 +51,16 @@ class WorkerGroup {
   bool all_succeeded() const;
   bool any_failed() const;
   bool any_cannot_start() const;
+  /// Whether another try on this node would end the same way: a program cannot be loaded, or a worker hangs in the
+  /// kernel.
+  bool is_hopeless() const;
   int running() const;
+  /// Those of them that have not been given up.
+  int healthy() const;
   /// Whether no process is left, neither a worker nor what one has started.
   bool all_gone() const { return state_->all_gone; }
-  /// The process that all of them descend from.
-  pid_t guardian_pid() const { return guardian_->pid(); }
+  /// The process that all of them descend from, while they are this launcher's to end.
+  std::optional<pid_t> root() const { return all_gone() ? std::nullopt : std::optional<pid_t>(guardian_->pid()); }
   /// Why the guardian's messages ended, if they did before their time; all workers count as killed then.
   const std::string& broken() const { return state_->broken; }
 
@@ -60,6 +70,9 @@ class WorkerGroup {
   /// Kills what is left, workers and everything they started. Gives up after `limit`: a process in an uninterruptible
   /// system call cannot be killed.
   asio::awaitable<void> kill_rest(std::chrono::milliseconds limit);
+
+  /// Counts a worker that still runs as failed, because it has hung in the kernel for `stuck`.
+  void give_up(int local_rank, std::chrono::duration<double> stuck);
 
   /// After all workers have succeeded: lets descendants that they left behind live on, as torchrun does, with `streams`
   /// relayed for as long as they write there. Nothing more is learned of them here.

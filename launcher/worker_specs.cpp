@@ -41,9 +41,11 @@ std::vector<std::string> line_prefixes(const LaunchPlan& plan, const Round& roun
 }
 
 std::vector<WorkerSpec> worker_specs(const LaunchPlan& plan, const Round& round, int restart_count,
+                                     const std::filesystem::path& timer_file,
                                      const std::vector<std::filesystem::path>& error_files,
                                      const std::vector<OutputMux::WorkerEnds>& ends) {
-  const GroupIdentity group = describe_group(plan, round, restart_count);
+  GroupIdentity group = describe_group(plan, round, restart_count);
+  group.timer_file = timer_file.string();
   std::vector<WorkerSpec> specs;
   for (std::size_t i = 0; i < ends.size(); ++i) {
     const int local_rank = static_cast<int>(i);

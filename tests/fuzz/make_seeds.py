@@ -140,6 +140,24 @@ def error_file():
     write("error_file", "text-time", json.dumps({"message": {"message": "m", "extraInfo": {"timestamp": "17"}}}))
 
 
+def timer_request():
+    from torch.distributed.elastic import timer
+
+    requests = []
+    client = timer.FileTimerClient("unused")
+    client._send_request = lambda request: requests.append(request.to_json())
+    timer.configure(client)
+    for after, scope in ((60, "step"), (0.5, "\u4f60\u597d"), (float("inf"), None), (1e300, "x")):
+        with timer.expires(after=after, scope=scope):
+            pass
+    write("timer_request", "torch", "~" + "".join(line + "\n" for line in requests))
+    odd = [{"pid": 0}, {"pid": -1}, {"pid": 2**70}, {"pid": 1.5}, {"signal": 100}, {"signal": -9}, {"signal": None}, {"scope_id": 7},
+           {"expiration_time": -1}, {"expiration_time": -1e400}, {"expiration_time": float("nan")}, {"expiration_time": "Infinity"}, {}]
+    good = {"version": 1, "pid": 42, "scope_id": "a", "expiration_time": 1.7e9, "signal": 9}
+    write("timer_request", "odd", "\x01" + "".join(json.dumps({**good, **each}) + "\n" for each in odd) + "[" * 4000 + "\nnull\n\n{}\n")
+    write("timer_request", "long", "\x10" + "x" * 4096 + "\n" + "x" * 9000 + "\n" + json.dumps(good) + "\n" + "y" * 5000)
+
+
 def accelerate_yaml():
     for path in sorted((REPOSITORY / "tests/fixtures/accelerate").glob("*.yaml")):
         write("accelerate_yaml", path.stem, path.read_bytes())
@@ -242,7 +260,7 @@ def audio():
 
 
 if __name__ == "__main__":
-    makers = [store_protocol, rendezvous_pickle, error_file, accelerate_yaml, command_line, doctor_message, safetensors_header, tokenizer_json,
+    makers = [store_protocol, rendezvous_pickle, error_file, timer_request, accelerate_yaml, command_line, doctor_message, safetensors_header, tokenizer_json,
               dataset_folder, csv, audio]
     for maker in [maker for maker in makers if len(sys.argv) == 1 or maker.__name__ in sys.argv[1:]]:
         maker()

@@ -118,6 +118,25 @@ TEST_CASE("the death of the guardian is an error, ends the workers, and the laun
   for (const pid_t pid : pids) CHECK_FALSE(test::is_alive(pid));
 }
 
+TEST_CASE("who descends from a process is told by climbing up, and a process by its start from those with its pid") {
+  test::TempDir dir;
+  const std::string file = (dir.path() / "pids").string();
+  Guardian guardian({test::shell("echo $$ > " + file + "; setsid sleep 1000 & echo $! >> " + file)});
+  while (next(guardian).kind != Kind::exited) {
+  }
+  const pid_t daemon = pids_in(file, 2)[1];
+  CHECK(descends_from(daemon, guardian.pid()));
+  CHECK(descends_from(daemon, ::getpid()));
+  CHECK_FALSE(descends_from(guardian.pid(), guardian.pid()));
+  CHECK_FALSE(descends_from(::getpid(), guardian.pid()));
+  CHECK_FALSE(descends_from(1, guardian.pid()));
+  REQUIRE(process_stat(daemon));
+  CHECK(process_stat(daemon)->start_time >= process_stat(::getpid())->start_time);
+  CHECK(process_stat(::getpid())->parent == ::getppid());
+  guardian.kill_all();
+  CHECK(test::becomes_true([&] { return !process_stat(daemon); }));
+}
+
 TEST_CASE("let_go leaves a daemon of a successful worker alone") {
   test::TempDir dir;
   const std::string file = (dir.path() / "pids").string();

@@ -24,7 +24,7 @@ TEST_CASE("a failure restarts all workers while restarts are left") {
 TEST_CASE("a program that cannot be loaded is not tried again") {
   GroupObservation seen;
   seen.any_failed = true;
-  seen.cannot_start = true;
+  seen.hopeless = true;
   CHECK(decide(seen, 5) == Decision::give_up);
 }
 

@@ -44,6 +44,14 @@ TEST_CASE("what the launcher inherited is replaced, not repeated") {
                       [](const std::string& entry) { return entry.rfind("RANK=", 0) == 0; }) == 1);
 }
 
+TEST_CASE("a worker learns where the watchdog's FIFO is, and else keeps what the launcher had") {
+  GroupIdentity group;
+  const Words inherited = {"TORCHELASTIC_TIMER_FILE=/old"};
+  CHECK(find_variable(worker_environment(inherited, group, {}, ""), "TORCHELASTIC_TIMER_FILE") == "/old");
+  group.timer_file = "/run/fifo";
+  CHECK(find_variable(worker_environment(inherited, group, {}, ""), "TORCHELASTIC_TIMER_FILE") == "/run/fifo");
+}
+
 TEST_CASE("OMP_NUM_THREADS becomes 1 only for several workers and only when it is not set") {
   CHECK(find_variable(environment_of({}), "OMP_NUM_THREADS") == "1");
   CHECK(find_variable(environment_of({"OMP_NUM_THREADS=7"}), "OMP_NUM_THREADS") == "7");
