@@ -1,7 +1,6 @@
 #include "launcher/c10d_job_rendezvous.hpp"
 
 #include <algorithm>
-#include <deque>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -14,9 +13,11 @@
 #include "common/str_cat.hpp"
 #include "launcher/background_task.hpp"
 #include "launcher/failure_board.hpp"
-#include "rendezvous/held_door.hpp"
+#include "launcher/farewell.hpp"
+#include "launcher/round_remains.hpp"
+#include "launcher/spare_nodes.hpp"
+#include "launcher/worker_store.hpp"
 #include "rendezvous/shared_state.hpp"
-#include "rendezvous/tcp_store_server.hpp"
 
 namespace mdl::launcher {
 namespace {
@@ -30,11 +31,10 @@ constexpr milliseconds kRestBetweenWatches{500};
 constexpr milliseconds kCloseGrace{1000};
 // For the other nodes to read why the job has failed: each looks at the state as often as it watches it.
 constexpr milliseconds kReadersTimeout{5000};
+// For them to read that the store goes although they go on.
+constexpr milliseconds kFarewellTimeout{5000};
 constexpr milliseconds kSparesTimeout{2000};
 constexpr milliseconds kRenewTimeout{1000};
-constexpr milliseconds kRestForSpares{50};
-// Rounds in a row that break off before their first node could clear up after those before.
-constexpr std::int64_t kRoundsToForget = 4;
 
 class C10dJobRendezvous : public JobRendezvous {
  public:
@@ -45,7 +45,10 @@ class C10dJobRendezvous : public JobRendezvous {
         exit_barrier_timeout_(plan.exit_barrier_timeout),
         changed_(changed),
         board_(job_.run_id),
-        watch_ended_(io) {}
+        farewell_(board_),
+        remains_(board_),
+        watch_ended_(io),
+        workers_(io, plan.agent_store) {}
 
   asio::awaitable<Round> next_round(const LocalGroup& group) override {
     for (int losses = 0;;) {
@@ -92,24 +95,18 @@ class C10dJobRendezvous : public JobRendezvous {
   asio::awaitable<void> wait_for_the_others() override {
     co_await stop_watch();
     if (!store_) co_return;
-    start_watch(WatchFor::end_of_job);  // without heartbeats the others would take this node for dead
+    const auto deadline = Notifier::Clock::now() + exit_barrier_timeout_;
     const auto all_there = std::make_shared<bool>(false);
-    const BackgroundTask barrier(
-        io_, [this, all_there] { return arrive(all_there); }, changed_);
-    while (!barrier.done() && state_ == RoundState::goes_on) co_await changed_.wait();
-    // The first one that is through with the barrier closes the rendezvous; the rest hear of both at about once.
-    const auto soon = Notifier::Clock::now() + kCloseGrace;
-    while (!barrier.done() && !root_cause_ && Notifier::Clock::now() < soon) co_await changed_.wait_until(soon);
-    if (root_cause_) co_return;
-    // A failure is none: the store's host may end as soon as all have arrived.
-    if (barrier.done() && !barrier.failed() && !*all_there) {
-      log::warning("other nodes have not finished ", std::chrono::duration<double>(exit_barrier_timeout_).count(),
-                   " s after this one; not waiting any longer");
-    }
-    co_await close();
+    if (!host_left_) co_await wait_at_barrier(all_there);
+    // The rendezvous may have ended before, but not the workers' store, which nodes that go on may need.
+    if (parted_ && !*all_there && !root_cause_) co_await workers_.outlast_clients(deadline);
   }
 
   RoundState state() const override { return state_; }
+
+  asio::awaitable<std::string> restart_obstacle() override {
+    co_return parted_ ? "other nodes of the job are done and have ended" : "";
+  }
 
   asio::awaitable<void> leave() override {
     co_await stop_watch();
@@ -128,7 +125,7 @@ class C10dJobRendezvous : public JobRendezvous {
     co_await quietly([this]() { return learn_root_cause(); });
     if (!rendezvous_ || !rendezvous_->hosts_store()) co_return;
     co_await quietly([this]() { return wait_for_readers(); });
-    co_await quietly([this]() { return wait_for_spares(); });
+    co_await quietly([this]() { return wait_for_spares(*store_, job_.run_id, kSparesTimeout); });
   }
 
  private:
@@ -153,7 +150,7 @@ class C10dJobRendezvous : public JobRendezvous {
 
   asio::awaitable<Round> join(const LocalGroup& group) {
     state_ = RoundState::goes_on;
-    door_.reset();
+    workers_.release_door();
     if (store_) {
       co_await renew_store();
     } else {
@@ -167,10 +164,8 @@ class C10dJobRendezvous : public JobRendezvous {
     start_watch();
     std::optional<Endpoint> own;
     if (round_.rank == 0) {
-      mastered_.push_back(round_.number);
-      open_worker_store();
-      own = Endpoint(rendezvous_->self().addr, workers_->port());
-      if (!agent_store_) workers_.reset();  // the port is free for the first worker
+      remains_.published_master(round_.number);
+      own = workers_.open(job_, rendezvous_->self().addr);
     }
     co_await board_.enrol(*store_, round_.number);  // before the ranks, so that all have when the workers start
     RoleInfo info{group.role, round_.rank, group.local_world_size};
@@ -182,12 +177,8 @@ class C10dJobRendezvous : public JobRendezvous {
     if (own) master = co_await share_master(*store_, round_, own, job_.read_timeout);
     round.ranks = co_await share_ranks(*store_, round_, std::move(info), job_.read_timeout);
     if (!own) master = co_await share_master(*store_, round_, own, job_.read_timeout);
-    if (!own && job_.guard) {
-      const StoreCredential credential = credential_of(job_);
-      std::unique_ptr<HeldDoor> door = co_await HeldDoor::open(master, credential, job_.read_timeout);
-      door_ = std::move(door);
-    }
-    co_await forget_rounds();
+    if (!own) co_await workers_.hold_door(job_, master);
+    co_await remains_.clear_up(*store_, round_);
     round.group_rank = static_cast<int>(round_.rank);
     round.group_world_size = static_cast<int>(round_.nodes);
     round.master_addr = master.host;
@@ -195,36 +186,6 @@ class C10dJobRendezvous : public JobRendezvous {
     round.agent_store = agent_store_;
     sharing_ = false;
     co_return round;
-  }
-
-  /// Leaves nothing of earlier rounds in the store, which would grow with every restart; but for the last one, which a
-  /// node that has not noticed its end may still read.
-  asio::awaitable<void> forget_rounds() {
-    const std::int64_t newest = round_.number - 2;
-    while (!mastered_.empty() && mastered_.front() <= newest) {
-      co_await forget_master(*store_, job_.run_id, mastered_.front());
-      mastered_.pop_front();
-    }
-    if (round_.rank != 0) co_return;
-    for (std::int64_t number = newest; number >= 0 && number > newest - kRoundsToForget; --number) {
-      const std::int64_t agents = co_await board_.enrolled(*store_, number);
-      co_await board_.forget(*store_, number);
-      if (agents > 0) co_await forget_round(*store_, job_.run_id, number, agents, round_.nodes);
-    }
-  }
-
-  /// The round is complete, so all nodes have stopped their workers: nobody uses the store of the last one any more. It
-  /// begins anew, empty, at the same port: torchrun's agents keep the port of the first round.
-  void open_worker_store() {
-    const std::uint16_t port = workers_ ? workers_->port() : 0;
-    workers_.reset();
-    TcpStoreServerOptions options;
-    options.guard = job_.guard;
-    const std::string& addr = rendezvous_->self().addr;  // by which the workers of all nodes come
-    workers_.emplace(
-        io_, job_.listen_everywhere ? ListenAddress::any() : ListenAddress::reached_at(addr, own_addresses_of(addr)),
-        port, options);
-    workers_->start();
   }
 
   /// The connection for the keys of a round lies idle while the workers run, and may have broken since. One attempt to
@@ -250,7 +211,7 @@ class C10dJobRendezvous : public JobRendezvous {
   void forget_store() {
     store_.reset();
     rendezvous_.reset();
-    mastered_.clear();
+    remains_.store_is_gone();
     lost_ = false;
   }
 
@@ -299,7 +260,8 @@ class C10dJobRendezvous : public JobRendezvous {
       if (root_cause_ || !done_elsewhere_) {
         state_ = RoundState::closed;
       } else if (what == WatchFor::change) {
-        log::warning("other nodes are done and have ended; going on without them");
+        log::warning(host_left_ ? "the node that hosts the rendezvous is done and has ended; going on without it"
+                                : "other nodes are done and have ended; going on without them");
       }
     } else if (event != RoundEvent::stopped) {
       state_ = RoundState::should_end;
@@ -321,6 +283,10 @@ class C10dJobRendezvous : public JobRendezvous {
       co_await board_.sign(*store_, round_.number);
     }
     done_elsewhere_ = co_await arrived_at_exit_barrier(*store_, round_) > 0;
+    if (root_cause_ || !done_elsewhere_) co_return;
+    const bool host_leaves = co_await farewell_.was_said(*store_, round_.number);
+    co_await part();
+    host_left_ = host_leaves;  // now that it has been told that this node knows
   }
 
   asio::awaitable<void> wait_for_readers() {
@@ -335,6 +301,26 @@ class C10dJobRendezvous : public JobRendezvous {
     while (watching_) co_await watch_ended_.wait();
   }
 
+  asio::awaitable<void> wait_at_barrier(std::shared_ptr<bool> all_there) {
+    start_watch(WatchFor::end_of_job);  // without heartbeats the others would take this node for dead
+    const BackgroundTask barrier(
+        io_, [this, all_there] { return arrive(all_there); }, changed_);
+    while (!barrier.done() && state_ == RoundState::goes_on && !host_left_) co_await changed_.wait();
+    // The first one that is through with the barrier closes the rendezvous; the rest hear of both at about once.
+    const auto soon = Notifier::Clock::now() + kCloseGrace;
+    while (!barrier.done() && !root_cause_ && Notifier::Clock::now() < soon) co_await changed_.wait_until(soon);
+    if (root_cause_) co_return;
+    // A failure is none: the store's host may end as soon as all have arrived.
+    const bool gives_up = barrier.done() && !barrier.failed() && !*all_there;
+    if (gives_up) {
+      log::warning("other nodes have not finished ", std::chrono::duration<double>(exit_barrier_timeout_).count(),
+                   " s after this one; not waiting any longer");
+      co_await quietly([this]() { return say_farewell(); });
+    }
+    co_await close();
+    if (gives_up) co_await quietly([this]() { return wait_for_receipts(); });
+  }
+
   asio::awaitable<void> arrive(std::shared_ptr<bool> all_there) {
     // A connection of its own, as this may go on when nobody waits for it any more.
     TcpStoreClient store = co_await rendezvous_->connect();
@@ -344,26 +330,33 @@ class C10dJobRendezvous : public JobRendezvous {
   asio::awaitable<void> close() {
     co_await stop_watch();
     co_await quietly([this]() { return rendezvous_->close(); });
-    if (rendezvous_ && rendezvous_->hosts_store()) co_await quietly([this]() { return wait_for_spares(); });
+    if (rendezvous_ && rendezvous_->hosts_store())
+      co_await quietly([this]() { return wait_for_spares(*store_, job_.run_id, kSparesTimeout); });
   }
 
-  /// Before the store ends with this process: until the nodes that stand by have heard of the job's end and left.
-  /// (Those of torchrun do not leave, but look once a second.)
-  asio::awaitable<void> wait_for_spares() {
-    SharedRendezvousState shared(*store_, job_.run_id);
-    const auto deadline = Notifier::Clock::now() + kSparesTimeout;
-    while (true) {
-      co_await shared.read();
-      if (shared.value().redundancy_list.empty() || Notifier::Clock::now() >= deadline) co_return;
-      asio::steady_timer rest(io_, kRestForSpares);
-      co_await rest.async_wait(asio::use_awaitable);
-    }
+  asio::awaitable<void> say_farewell() {
+    co_await renew_store();
+    if (rendezvous_->hosts_store()) co_await farewell_.say(*store_, round_.number);
+    co_await part();
+  }
+
+  /// This node needs the rendezvous no more, whatever becomes of its workers.
+  asio::awaitable<void> part() {
+    if (std::exchange(parted_, true)) co_return;
+    co_await farewell_.sign(*store_, round_.number);
+  }
+
+  /// Before the store ends with this process although others go on: until they know.
+  asio::awaitable<void> wait_for_receipts() {
+    if (!rendezvous_->hosts_store()) co_return;
+    const bool all = co_await farewell_.wait_for_signatures(*store_, round_.number, kFarewellTimeout);
+    if (!all) log::info("some nodes have not taken notice of this one's end; not waiting any longer");
   }
 
   /// What is done on the way out must not hide why.
   template <typename Task>
   asio::awaitable<void> quietly(Task task) {
-    if (!rendezvous_ || !store_) co_return;
+    if (!rendezvous_ || !store_ || host_left_) co_return;
     try {
       co_await task();
     } catch (const std::exception& error) {
@@ -377,15 +370,17 @@ class C10dJobRendezvous : public JobRendezvous {
   const milliseconds exit_barrier_timeout_;
   Notifier& changed_;
   const FailureBoard board_;
+  const Farewell farewell_;
+  RoundRemains remains_;
   Notifier watch_ended_;
   std::unique_ptr<C10dRendezvous> rendezvous_;
-  std::optional<TcpStoreClient> store_;    ///< for the keys of a round
-  std::unique_ptr<HeldDoor> door_;         ///< to the workers' store, where another node hosts it and there is a secret
-  std::optional<TcpStoreServer> workers_;  ///< the workers' own, while this node is or was the first
+  std::optional<TcpStoreClient> store_;  ///< for the keys of a round
+  WorkerStore workers_;
   RendezvousRound round_;
-  std::deque<std::int64_t> mastered_;  ///< rounds in which this node was the first, the oldest first
-  bool signed_ = false;                ///< the failure board, in this round
-  bool done_elsewhere_ = false;        ///< nodes have come to the exit barrier
+  bool signed_ = false;          ///< the failure board, in this round
+  bool done_elsewhere_ = false;  ///< nodes have come to the exit barrier
+  bool parted_ = false;          ///< from the rendezvous: the workers go on or have ended, without another round
+  bool host_left_ = false;       ///< the store's, as it has said, and the store with it
   RoundState state_ = RoundState::goes_on;
   bool watching_ = false;
   bool lost_ = false;     ///< the store; it is looked for anew before the next round

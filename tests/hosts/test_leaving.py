@@ -158,3 +158,49 @@ def test_a_node_that_has_waited_long_enough_for_the_others_does_not_end_their_wo
     assert job.stage.alive() == rest
     end(rest)
     assert job.wait() == [0, 0, 0]
+
+
+def test_the_host_of_the_store_that_is_done_first_leaves_the_others_their_work(job):
+    agents = job.start_all("3", "--max-restarts", "3", environment={"TORCH_ELASTIC_EXIT_BARRIER_TIMEOUT": "1"})
+    world = job.stage.wait_for_world(3)
+    end(worker for worker in world if worker.host == "node0")
+    assert agents[0].wait(15) == 0
+    for agent in agents[1:]:
+        agent.wait_for_line("the node that hosts the rendezvous is done and has ended; going on without it")
+    failing, rest = sorted((worker for worker in world if worker.host != "node0"), key=lambda worker: worker.host)
+    assert job.stage.alive() == sorted([failing, rest], key=lambda worker: worker.rank)
+    # Without a rendezvous nobody can start again, and nobody tries.
+    failing.fail(3, "too late")
+    assert agents[1].wait(15) == 1
+    agents[1].wait_for_line("not restarting the workers: other nodes of the job are done and have ended", 1)
+    agents[1].wait_for_line(r"Root cause: rank \d .*on node1, exit code 3", 1)
+    assert "error:" not in agents[1].output and job.stage.alive() == [rest]
+    rest.succeed()
+    assert job.wait(15) == [0, 1, 0]
+    assert len(job.stage.history) == 3
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_the_workers_store_outlives_the_host_of_the_rendezvous_for_those_who_use_it(job, waits):
+    job.endpoint = f"{job.hosts[2].address}:29400"
+    agents = [job.start(number, environment={"TORCH_ELASTIC_EXIT_BARRIER_TIMEOUT": "1" if number == 2 else "60"}) for number in range(3)]
+    world = job.stage.wait_for_world(3)
+    first, done = (next(worker for worker in world if worker.host == host) for host in ("node0", "node2"))
+    assert first.environment["MASTER_ADDR"] == job.hosts[0].address and first.rank == 0
+    rest = next(worker for worker in world if worker not in (first, done))
+    rest.set_in_store("here")
+    if waits:  # for the others, when the host goes
+        end([first])
+        job.wait_until_done(1)
+    done.succeed()
+    assert agents[2].wait(15) == 0
+    agents[1].wait_for_line("going on without it")
+    if not waits:
+        agents[0].wait_for_line("going on without it")
+        end([first])
+        job.stage.wait_for_end([first])
+    for _ in range(50):
+        assert "here" in rest.keys_in_store()
+    assert not agents[0].ended
+    end([rest])
+    assert job.wait(15) == [0, 0, 0]

@@ -37,7 +37,8 @@ for line in stream:
         print(message, file=sys.stderr, flush=True)
         sys.exit(int(code))
     if verb == "set":
-        store().set(rest, b"x")
+        kept = store()  # and stays connected, as a process group does
+        kept.set(rest, b"x")
         say("done")
     if verb == "keys":
         say(store().keys())
