@@ -43,8 +43,8 @@ class JobRendezvous {
   virtual ~JobRendezvous() = default;
   /// Agrees on the next round. Throws Error when that cannot be (a port in use, nobody answers in time).
   virtual asio::awaitable<Round> next_round(const LocalGroup& group) = 0;
-  /// After this node's workers have succeeded: waits for the other nodes, for at most the exit barrier's time, so that a
-  /// store which this node hosts outlives their workers; ends as well when the job fails (see root_cause()). Does not
+  /// After this node's workers have succeeded: waits for the other nodes, for at most the exit barrier's time, so that
+  /// a store which this node hosts outlives their workers; ends as well when the job fails (see root_cause()). Does not
   /// throw; what goes wrong is logged.
   virtual asio::awaitable<void> wait_for_the_others() = 0;
   virtual RoundState state() const { return RoundState::goes_on; }

@@ -41,7 +41,8 @@ class StaticRendezvous : public JobRendezvous {
         own_prefix_("mdl-launch/" + plan.run_id + "/static/"),
         own_rank_(std::to_string(plan.node_rank)),
         identity_(make_uuid()),
-        credential_(plan.guard ? StoreCredential(plan.guard->secret()) : StoreCredential()) {}
+        credential_(plan.guard ? StoreCredential(plan.guard->secret()) : StoreCredential()),
+        host_(plan.master_addr) {}
 
   asio::awaitable<Round> next_round(const LocalGroup& group) override {
     if (client_) {
@@ -133,15 +134,17 @@ class StaticRendezvous : public JobRendezvous {
     if (plan_.node_rank == 0) {
       TcpStoreServerOptions options;
       options.guard = plan_.guard;
-      server_.emplace(io_, listen_address(plan_), plan_.port, options);
+      const ListenAddress where = listen_address(plan_);
+      server_.emplace(io_, where, plan_.port, options);
       server_->start();
+      host_ = where.from_here(local_addresses());
     }
     const Endpoint master = address();
     client_.emplace(co_await TcpStoreClient::connect(master, credential_, plan_.timeout));
     co_await client_->join_workers();  // a real torchrun that is node 0 waits for this
   }
 
-  Endpoint address() const { return Endpoint(plan_.node_rank == 0 ? "localhost" : plan_.master_addr, plan_.port); }
+  Endpoint address() const { return Endpoint(host_, plan_.port); }
 
   std::string round_prefix() const { return round_ == 0 ? torch_prefix_ : str_cat(own_prefix_, round_, "/"); }
   std::string over_key() const { return str_cat(own_prefix_, round_, "/over"); }
@@ -301,6 +304,7 @@ class StaticRendezvous : public JobRendezvous {
   const std::string own_rank_;
   const std::string identity_;  ///< tells this agent from an earlier one of the same rank
   const StoreCredential credential_;
+  std::string host_;  ///< by which this node reaches the store
   std::int64_t round_ = 0;
   RoundState state_ = RoundState::goes_on;
   bool done_ = false;  ///< this node's workers have succeeded

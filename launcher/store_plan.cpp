@@ -24,10 +24,6 @@ std::uint16_t to_port(int port, const std::string& where) {
   return static_cast<std::uint16_t>(port);
 }
 
-bool is_loopback(const std::string& host) {
-  return host == "localhost" || host.rfind("127.", 0) == 0 || host == "::1" || host == "[::1]";
-}
-
 using Settings = std::map<std::string, std::string>;
 
 std::string without_blanks(std::string text) {
@@ -102,7 +98,6 @@ StorePlan plan_static_store(const LaunchOptions& options) {
     plan.master_addr = endpoint.host;
     plan.port = to_port(endpoint.port, str_cat("--rdzv-endpoint ", options.rdzv_endpoint));
   }
-  plan.loopback_only = is_loopback(plan.master_addr);
   return plan;
 }
 
@@ -146,11 +141,12 @@ std::optional<bool> truth(const Settings& settings, const std::string& key) {
   throw UsageError(str_cat("--rdzv-conf ", key, " must be 1 or 0, but is \"", given->second, "\""));
 }
 
-/// --rdzv-conf listen: on the interfaces that the endpoint names, or on all. Ours alone; torchrun listens on all.
-bool listens_everywhere(const Settings& settings) {
+/// --rdzv-conf listen. Ours alone; torchrun listens on all interfaces.
+ListenScope listen_scope(const Settings& settings, ListenScope otherwise) {
   const auto given = settings.find("listen");
-  if (given == settings.end() || given->second == "endpoint") return false;
-  if (given->second == "any") return true;
+  if (given == settings.end()) return otherwise;
+  if (given->second == "endpoint") return ListenScope::endpoint;
+  if (given->second == "any") return ListenScope::any;
   throw UsageError(str_cat("--rdzv-conf listen must be endpoint or any, but is \"", given->second, "\""));
 }
 
@@ -193,7 +189,7 @@ StorePlan plan_c10d_store(const LaunchOptions& options, const Settings& settings
   job.endpoint = parse_endpoint(options.rdzv_endpoint.empty() ? "localhost" : options.rdzv_endpoint, kC10dPort);
   job.local_addr = options.local_addr;
   job.is_host = truth(settings, "is_host");
-  job.listen_everywhere = listens_everywhere(settings);
+  job.listen = listen_scope(settings, ListenScope::as_given);
   job.read_timeout = std::chrono::seconds(whole_seconds(settings, "read_timeout", 60));
   RendezvousSettings& rules = job.settings;
   rules.min_nodes = options.nnodes.min;
@@ -218,15 +214,15 @@ StorePlan plan_place(const LaunchOptions& options, const std::string& fresh_id) 
   local.run_id = fresh_id;
   local.agent_store = options.agent_store;
   if (options.local_addr) local.master_addr = *options.local_addr;
-  local.loopback_only = is_loopback(local.master_addr);
   if (options.standalone) return local;
   const Settings settings = parse_settings(options.rdzv_conf);
+  local.listen = listen_scope(settings, local.listen);
   const bool several = options.nnodes.max > 1;
   if (options.rdzv_backend == "static") {
     if (!several && options.rdzv_endpoint.empty() && !options.master_port) return local;
     StorePlan plan = plan_static_store(options);
     plan.timeout = static_timeout(settings);
-    plan.listen_everywhere = listens_everywhere(settings);
+    plan.listen = listen_scope(settings, ListenScope::as_given);
     plan.nodes = options.nnodes.max;
     plan.node_rank = options.node_rank;
     if (options.node_rank >= plan.nodes) {
@@ -284,9 +280,7 @@ std::string secret_file_of(const std::string& rdzv_conf) {
 }
 
 ListenAddress listen_address(const StorePlan& plan) {
-  if (plan.loopback_only) return ListenAddress::loopback();
-  if (plan.listen_everywhere) return ListenAddress::any();
-  return ListenAddress::reached_at(plan.master_addr, own_addresses_of(plan.master_addr));
+  return ListenAddress::of_store(plan.master_addr, plan.listen, plan.guard != nullptr);
 }
 
 std::string make_uuid() {

@@ -16,9 +16,8 @@ namespace mdl::launcher {
 
 /// Where the store that the workers meet at listens, and how they are told.
 struct StorePlan {
-  bool loopback_only = true;
-  bool listen_everywhere = false;  ///< every interface, rather than those that master_addr names
-  std::uint16_t port = 0;          ///< 0: any free one
+  ListenScope listen = ListenScope::here;  ///< of --rdzv-conf
+  std::uint16_t port = 0;                  ///< 0: any free one
   std::string master_addr = "localhost";
   std::string run_id;
   int nodes = 1;  ///< above 1: a static rendezvous at master_addr:port, which node 0 hosts
@@ -46,7 +45,7 @@ void arm(StorePlan& plan);
 /// What --rdzv-conf says of secret_file; empty when it says nothing. Throws as plan_store does.
 std::string secret_file_of(const std::string& rdzv_conf);
 
-/// Where the store of a plan that is not c10d's listens. Asks the resolver for the master's name.
+/// Where the store of a plan that is not c10d's listens (ListenAddress::of_store).
 ListenAddress listen_address(const StorePlan& plan);
 
 /// A random identifier in the form of a UUID (version 4).

@@ -9,6 +9,12 @@ namespace {
 
 constexpr std::chrono::milliseconds kRestForClients{100};
 
+/// Who comes to the endpoint by a name may come from another network than the one that this node's address is of.
+ListenScope scope_of(const C10dJob& job) {
+  const bool by_name = !is_address(job.endpoint.host) && job.endpoint.host != "localhost";
+  return job.listen == ListenScope::as_given && by_name ? ListenScope::any : job.listen;
+}
+
 }  // namespace
 
 Endpoint WorkerStore::open(const C10dJob& job, const std::string& addr) {
@@ -16,9 +22,8 @@ Endpoint WorkerStore::open(const C10dJob& job, const std::string& addr) {
   server_.reset();
   TcpStoreServerOptions options;
   options.guard = job.guard;
-  server_.emplace(
-      io_, job.listen_everywhere ? ListenAddress::any() : ListenAddress::reached_at(addr, own_addresses_of(addr)), port,
-      options);
+  const ListenAddress where = ListenAddress::of_store(addr, scope_of(job), job.guard != nullptr);
+  server_.emplace(io_, where, port, options);
   server_->start();
   Endpoint own(addr, server_->port());
   if (!agent_store_) server_.reset();  // the port is free for the first worker

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "common/endpoint.hpp"
+#include "rendezvous/listen_address.hpp"
 #include "rendezvous/rendezvous_step.hpp"
 #include "rendezvous/store_guard.hpp"
 #include "rendezvous/store_handshake.hpp"
@@ -25,7 +26,7 @@ struct C10dJob {
   std::optional<bool> is_host{};                   ///< of --rdzv-conf; else whether `endpoint` is this machine
   std::chrono::milliseconds read_timeout{60'000};  ///< of --rdzv-conf: to reach the store, and for its answers
   RendezvousSettings::Duration cas_backoff{0};     ///< cas_backoff_max_seconds: the longest rest after a lost contest
-  bool listen_everywhere = false;                  ///< the store is open to every interface, not only the endpoint's
+  ListenScope listen = ListenScope::as_given;      ///< of --rdzv-conf: how far the stores are open
   std::int64_t local_id = 0;                       ///< tells several agents of one process apart
   std::shared_ptr<StoreGuard> guard{};             ///< who may talk to the stores; null: everybody
 };

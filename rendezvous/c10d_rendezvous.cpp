@@ -32,11 +32,6 @@ std::string node_addr(const C10dJob& job, bool hosts, const TcpStoreClient& stor
   return hosts ? job.endpoint.host : store.local_address();
 }
 
-ListenAddress listen_address(const C10dJob& job) {
-  if (job.listen_everywhere) return ListenAddress::any();
-  return ListenAddress::reached_at(job.endpoint.host, own_addresses_of(job.endpoint.host));
-}
-
 TcpStoreServerOptions options_of(const C10dJob& job) {
   TcpStoreServerOptions options;
   options.guard = job.guard;
@@ -47,9 +42,14 @@ TcpStoreServerOptions options_of(const C10dJob& job) {
 /// The store of a rendezvous and, in it, the host's side of the latter.
 struct HostedStore {
   HostedStore(asio::io_context& io, const C10dJob& job)
-      : server(io, listen_address(job), job.endpoint.port, options_of(job)), host(io, server, job.run_id) {
+      : where(ListenAddress::of_store(job.endpoint.host, job.listen, job.guard != nullptr)),
+        server(io, where, job.endpoint.port, options_of(job)),
+        host(io, server, job.run_id) {
     server.start();
   }
+  Endpoint from_here() const { return Endpoint(where.from_here(local_addresses()), server.port()); }
+
+  const ListenAddress where;
   TcpStoreServer server;
   RendezvousHost host;
 };
@@ -73,10 +73,16 @@ Hosting host_store(const C10dJob& job, asio::io_context& io) {
   return hosting;
 }
 
-std::string why_unreachable(const C10dJob& job, const std::string& hosting_failure) {
+std::string why_unreachable(const C10dJob& job, const std::string& hosting_failure, bool refused) {
   if (!hosting_failure.empty()) {
     return str_cat("Nothing there answers as a store of PyTorch's, and this machine could not host one: ",
                    hosting_failure);
+  }
+  if (refused) {
+    return str_cat("A machine answers there, but no store at port ", job.endpoint.port,
+                   ": start a node of the job on it; if one runs, it may listen on other addresses of that machine "
+                   "only: give that node --rdzv-conf listen=any. The addresses of this machine are ",
+                   joined(local_addresses()), ".");
   }
   return str_cat("The node that owns ", job.endpoint.host,
                  " hosts the store; this machine does not take it for its own: its addresses are ",
@@ -129,18 +135,22 @@ asio::awaitable<std::unique_ptr<C10dRendezvous>> C10dRendezvous::open(C10dJob jo
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
   auto& io = static_cast<asio::io_context&>(executor.context());
   auto [hosted, hosting_failure] = host_store(job, io);
-  const Endpoint address = hosted ? Endpoint("127.0.0.1", hosted->server.port()) : job.endpoint;
+  const Endpoint address = hosted ? hosted->from_here() : job.endpoint;
   const StoreCredential credential = credential_of(job);
   std::string failure;
+  bool refused = false;
   std::optional<TcpStoreClient> store;
   try {
     store = co_await TcpStoreClient::connect(address, credential, job.read_timeout);
+  } catch (const StoreConnectionRefused& error) {
+    failure = error.what();
+    refused = true;
   } catch (const StoreConnectionError& error) {
     failure = error.what();
   }
   if (!store) {
     throw StoreConnectionError(str_cat("rendezvous \"", job.run_id, "\": ", failure.substr(0, failure.find('\n'))),
-                               why_unreachable(job, hosting_failure));
+                               why_unreachable(job, hosting_failure, refused));
   }
   NodeDesc self{node_addr(job, hosted != nullptr, *store), ::getpid(), job.local_id};
   const std::optional<std::string> announced = co_await store->get_now(std::string(kDeskKey));

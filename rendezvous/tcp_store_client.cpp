@@ -5,8 +5,10 @@
 #include <stdexcept>
 
 #include "common/str_cat.hpp"
+#include "rendezvous/resolve.hpp"
 #include "rendezvous/store.hpp"
 #include "rendezvous/store_connection.hpp"
+#include "rendezvous/tcp_socket.hpp"
 #include "rendezvous/wire.hpp"
 
 namespace mdl {
@@ -54,6 +56,21 @@ Query keys_query(QueryType type, std::vector<std::string> keys) {
   Query query = query_of(type);
   query.keys = std::move(keys);
   return query;
+}
+
+/// How StoreConnection::open() calls it.
+constexpr const char* kRefused = "connection refused";
+// For the resolver, which has answered before.
+constexpr Milliseconds kNamingTimeout{1000};
+
+/// What a name stands for on this machine, " (10.0.0.1, fd00::1)": for messages. Nothing for an address.
+asio::awaitable<std::string> meaning_of(Endpoint server) {
+  std::string list;
+  if (is_address(server.host)) co_return list;
+  const auto [addresses, failure] = co_await resolve(std::move(server), kNamingTimeout);
+  for (const auto& one : addresses) list += str_cat(list.empty() ? " (" : ", ", describe(one.address()));
+  if (!list.empty()) list += ")";
+  co_return list;
 }
 
 /// "key "a"", "keys "a" and 3 more": for messages.
@@ -214,10 +231,18 @@ asio::awaitable<Client> Client::connect(Endpoint server, StoreCredential credent
     co_await pause.async_wait(asio::use_awaitable);
   } while (Clock::now() < deadline);
   const std::chrono::duration<double> tried = timeout;
-  throw StoreConnectionError(
-      str_cat("cannot reach the store at ", to_string(server), " after ", tried.count(), " s (", reason, ")"),
-      "Check that the address is right, that the process which hosts the store runs there, and that "
-      "no firewall is between.");
+  const std::string meaning = co_await meaning_of(server);
+  const std::string problem =
+      str_cat("cannot reach the store at ", to_string(server), meaning, " after ", tried.count(), " s (", reason, ")");
+  if (reason != kRefused) {
+    throw StoreConnectionError(problem,
+                               "Check that the address is right, that the process which hosts the store runs there, "
+                               "and that no firewall is between.");
+  }
+  throw StoreConnectionRefused(
+      problem,
+      "Check that the address is right, and that the process which hosts the store runs there. If it does, it may "
+      "listen on other addresses of that machine only: then give that node --rdzv-conf listen=any.");
 }
 
 std::unique_ptr<StoreConnection> Client::release() {

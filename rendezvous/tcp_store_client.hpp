@@ -24,6 +24,12 @@ class StoreConnectionError : public Error {
   using Error::Error;
 };
 
+/// The same before there was a connection: a machine answers, and nobody listens at that port of that address.
+class StoreConnectionRefused : public StoreConnectionError {
+ public:
+  using StoreConnectionError::StoreConnectionError;
+};
+
 /// A connection to a TCPStore server, ours or torch's, for one coroutine at a time: an operation that begins while
 /// another is under way throws std::logic_error. (Two that must go on at once, such as a heartbeat beside a wait, need
 /// two clients.) Every operation ends by a deadline. Any of them throws StoreConnectionError, naming the server, the
@@ -43,8 +49,9 @@ class TcpStoreClient {
   static constexpr Milliseconds kRetryDelay{100};
 
   /// Connects and introduces itself. Tries every address of the host, again and again until `timeout` has passed: the
-  /// server may not have started. Throws StoreConnectionError saying how long it tried and what happened last, and
-  /// StoreAccessError at once when the two ends do not have the same secret.
+  /// server may not have started. Throws StoreConnectionError (StoreConnectionRefused) saying how long it tried, what a
+  /// name stands for here and what happened last, and StoreAccessError at once when the two ends do not have the same
+  /// secret.
   static asio::awaitable<TcpStoreClient> connect(Endpoint server, StoreCredential credential, Milliseconds timeout);
   static asio::awaitable<TcpStoreClient> connect(Endpoint server, Milliseconds timeout);
   /// One attempt at each address of the host. The error of the last one instead of a client when none answers.

@@ -81,22 +81,21 @@ std::vector<tcp::acceptor> listen_on_any(asio::io_context& io, std::uint16_t por
   return acceptors;
 }
 
-/// On the first address, and on the others as far as the machine has them, all on one port.
+/// On the addresses as far as the machine has them, all on one port. Fails where it has none of them.
 std::vector<tcp::acceptor> listen_on_each(asio::io_context& io, const std::vector<asio::ip::address>& addresses,
                                           std::uint16_t port) {
   for (int attempt = 1;; ++attempt) {
     std::vector<tcp::acceptor> acceptors;
-    acceptors.push_back(listen_or_fail(io, {addresses.front(), port}));
-    const std::uint16_t chosen = acceptors.front().local_endpoint().port();
     bool taken = false;
-    for (std::size_t i = 1; i < addresses.size() && !taken; ++i) {
-      const tcp::endpoint next(addresses[i], chosen);
+    for (std::size_t i = 0; i < addresses.size() && !taken; ++i) {
+      const tcp::endpoint next(addresses[i], acceptors.empty() ? port : acceptors.front().local_endpoint().port());
       error_code error;
       std::optional<tcp::acceptor> acceptor = try_listen(io, next, error);
+      const bool last = i + 1 == addresses.size();
       if (acceptor) {
         acceptors.push_back(std::move(*acceptor));
-      } else if (!family_missing(error)) {
-        if (port != 0 || attempt == kPortAttempts) fail(next, error);
+      } else if (!family_missing(error) || (last && acceptors.empty())) {
+        if (acceptors.empty() || port != 0 || attempt == kPortAttempts) fail(next, error);
         taken = true;
       }
     }

@@ -71,7 +71,8 @@ void NodeChecks::endpoint(const NodeFacts& node) {
   } else if (endpoint.state == "refused") {
     add(Level::warning, "endpoint", node,
         str_cat(resolved, " answers, but nothing listens on port ", endpoint.port, " yet"),
-        "Start the doctor (or the job) on that machine, too; if it runs there, a firewall refuses the port.");
+        "Start the doctor (or the job) on that machine, too; if it runs there, a firewall refuses the port, or a job's "
+        "store listens on other addresses of that machine only (--rdzv-conf listen=any there).");
   } else {
     add(Level::fail, "endpoint", node, str_cat(name, " (", resolved, ") cannot be reached: ", endpoint.error),
         "Is the machine up and is the port open in its firewall? All nodes must be able to connect to it.");

@@ -1,8 +1,8 @@
 """Hosts on a switch: network namespaces with veth pairs on a bridge that lives in a namespace of its own.
 
 Nothing of it can be seen from outside: the addresses exist inside the namespaces only, and the names carry this process's id.
-Each host has its own host name, which nobody can resolve (there is no DNS, and /etc/hosts knows localhost alone), and a
-second interface with an address that no other host can reach.
+Each host has its own host name, which nobody can resolve (there is no DNS, and /etc/hosts knows localhost alone, but for what
+a test adds to one host's), and a second interface with an address that no other host can reach.
 """
 
 import contextlib
@@ -73,6 +73,8 @@ class Host:
         self._hub = network.hub
         self._port = f"port{number}"
         self._folder = network.folder
+        self._names = network.folder / f"hosts_of_{self.name}"
+        self._names.write_text("127.0.0.1 localhost\n::1 localhost\n")
         ip("netns", "add", self.namespace)
         network.made.append(self.namespace)
         ip("-n", self.namespace, "link", "set", "lo", "up")
@@ -86,9 +88,30 @@ class Host:
         ip("-n", self.namespace, "address", "add", f"{self.address6}/64", "dev", "eth0", "nodad")
         ip("-n", self.namespace, "link", "set", "eth0", "up")
 
+    def call(self, name, address):
+        """From now on `name` means `address` on this host."""
+        with self._names.open("a") as names:
+            names.write(f"{address} {name}\n")
+
+    def plug(self, device, address):
+        """A further interface, on the switch of all interfaces with its name."""
+        switch, port = f"sw{device}", f"{self._port}{device}"
+        if f" {switch}:" not in ip("-n", self._hub, "link", "show"):
+            ip("-n", self._hub, "link", "add", switch, "type", "bridge")
+            ip("-n", self._hub, "link", "set", switch, "up")
+        ip("-n", self.namespace, "link", "add", device, "type", "veth", "peer", "name", port, "netns", self._hub)
+        ip("-n", self._hub, "link", "set", port, "master", switch, "up")
+        ip("-n", self.namespace, "address", "add", f"{address}/24", "dev", device)
+        ip("-n", self.namespace, "link", "set", device, "up")
+
+    def forget_ipv4(self):
+        """No interface has an IPv4 address any more, loopback neither."""
+        for device in ("lo", "inner0", "eth0"):
+            ip("-n", self.namespace, "-4", "address", "flush", "dev", device)
+
     def command(self, command):
         """`command` as it must be started to run on this host, as the same process."""
-        setup = (f"mount --bind '{self._folder}/hosts' /etc/hosts; mount --bind '{self._folder}/resolv.conf' /etc/resolv.conf; "
+        setup = (f"mount --bind '{self._names}' /etc/hosts; mount --bind '{self._folder}/resolv.conf' /etc/resolv.conf; "
                  f"hostname {self.name}; exec \"$@\"")
         return ["ip", "netns", "exec", self.namespace, "unshare", "--uts", "--mount", "sh", "-c", setup, "sh", *map(str, command)]
 
@@ -135,7 +158,6 @@ class Network:
         self.folder = folder
         self.made = []
         self.hosts = []
-        (folder / "hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
         (folder / "resolv.conf").write_text("# nobody answers\n")
         try:
             self.hub = f"{self.prefix}ub"

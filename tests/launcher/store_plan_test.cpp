@@ -5,6 +5,8 @@
 #include "common/error.hpp"
 
 using namespace mdl::launcher;
+using mdl::ListenAddress;
+using mdl::ListenScope;
 
 TEST_CASE("a standalone job and one node without endpoint meet on a free loopback port") {
   LaunchOptions options;
@@ -13,7 +15,7 @@ TEST_CASE("a standalone job and one node without endpoint meet on a free loopbac
     options.standalone = standalone;
     const StorePlan plan = plan_store(options, "fresh");
     CHECK(plan.port == 0);
-    CHECK(plan.loopback_only);
+    CHECK(listen_address(plan).kind() == ListenAddress::Kind::loopback);
     CHECK(plan.master_addr == "localhost");
     CHECK(plan.run_id == "fresh");
   }
@@ -27,12 +29,12 @@ TEST_CASE("a static rendezvous takes its address and port from the command line"
   CHECK(plan.port == 1234);
   CHECK(plan.master_addr == "127.0.0.1");
   CHECK(plan.run_id == "mine");
-  CHECK(plan.loopback_only);
+  CHECK(listen_address(plan).kind() == ListenAddress::Kind::loopback);
   options.rdzv_endpoint = "node3:4321";
   plan = plan_store(options, "fresh");
   CHECK(plan.port == 4321);
   CHECK(plan.master_addr == "node3");
-  CHECK_FALSE(plan.loopback_only);
+  CHECK(plan.listen == ListenScope::as_given);
   options.rdzv_endpoint = "node3";
   CHECK_THROWS_WITH(plan_store(options, "fresh"), Catch::Contains("node3") && Catch::Contains("port"));
 }
@@ -44,7 +46,7 @@ TEST_CASE("the address that is given for this node is what its workers are told"
     options.rdzv_backend = backend;
     const StorePlan plan = plan_store(options, "fresh");
     CHECK(plan.master_addr == "10.1.2.3");
-    CHECK_FALSE(plan.loopback_only);
+    CHECK(plan.listen == ListenScope::here);
   }
   options.nnodes = {2, 2};
   CHECK(plan_store(options, "fresh").c10d.value().local_addr == "10.1.2.3");
@@ -77,7 +79,7 @@ TEST_CASE("the exit barrier's timeout is torchrun's, or TORCH_ELASTIC_EXIT_BARRI
   for (const char* wrong : {"-1", "soon", "", "nan"}) CHECK_THROWS_AS(timeout_of(wrong), mdl::UsageError);
 }
 
-TEST_CASE("the stores are open to the endpoint's interfaces unless listen says any") {
+TEST_CASE("how far the stores are open is as the endpoint is given, or as listen says, but for standalone") {
   const auto plan = [](std::string conf, std::string backend) {
     LaunchOptions options;
     options.nnodes = {2, 2};
@@ -86,10 +88,16 @@ TEST_CASE("the stores are open to the endpoint's interfaces unless listen says a
     options.rdzv_conf = std::move(conf);
     return plan_store(options, "fresh");
   };
-  CHECK_FALSE(plan("", "c10d").c10d->listen_everywhere);
-  CHECK_FALSE(plan("listen=endpoint", "c10d").c10d->listen_everywhere);
-  CHECK(plan("listen=any", "c10d").c10d->listen_everywhere);
-  CHECK(plan("listen=any", "static").listen_everywhere);
-  CHECK_FALSE(plan("", "static").listen_everywhere);
+  CHECK(plan("", "c10d").c10d->listen == ListenScope::as_given);
+  CHECK(plan("listen=endpoint", "c10d").c10d->listen == ListenScope::endpoint);
+  CHECK(plan("listen=any", "c10d").c10d->listen == ListenScope::any);
+  CHECK(plan("", "static").listen == ListenScope::as_given);
+  CHECK(plan("listen=endpoint", "static").listen == ListenScope::endpoint);
+  CHECK(plan("listen=any", "static").listen == ListenScope::any);
+  LaunchOptions alone;
+  alone.rdzv_conf = "listen=any";
+  CHECK(plan_store(alone, "fresh").listen == ListenScope::any);
+  alone.standalone = true;
+  CHECK(plan_store(alone, "fresh").listen == ListenScope::here);
   CHECK_THROWS_WITH(plan("listen=all", "c10d"), Catch::Contains("endpoint or any"));
 }

@@ -6,6 +6,7 @@
 #include "rendezvous/tcp_store_listener.hpp"
 
 using mdl::ListenAddress;
+using mdl::ListenScope;
 using Kind = ListenAddress::Kind;
 
 namespace {
@@ -18,28 +19,56 @@ std::vector<std::string> texts(const ListenAddress& address) {
 
 }  // namespace
 
-TEST_CASE("a store is open to the interfaces that its name means, and to this machine itself") {
-  const auto address = ListenAddress::reached_at("node1", {"10.0.0.1", "fd00::1", "10.0.0.1"});
+TEST_CASE("a store at an address is open there, at a name everywhere, and to this machine itself") {
+  const auto address = ListenAddress::reached_at("10.0.0.1", ListenScope::as_given, {"10.0.0.1"});
+  CHECK(address.kind() == Kind::some);
+  CHECK(texts(address) == std::vector<std::string>{"10.0.0.1", "127.0.0.1", "::1"});
+  CHECK(ListenAddress::reached_at("node1", ListenScope::as_given, {"10.0.0.1"}).kind() == Kind::any);
+  CHECK(ListenAddress::reached_at("10.0.0.1", ListenScope::any, {"10.0.0.1"}).kind() == Kind::any);
+}
+
+TEST_CASE("listen=endpoint narrows a name to the interfaces that it means here") {
+  const auto address = ListenAddress::reached_at("node1", ListenScope::endpoint, {"10.0.0.1", "fd00::1", "10.0.0.1"});
   CHECK(address.kind() == Kind::some);
   CHECK(texts(address) == std::vector<std::string>{"10.0.0.1", "fd00::1", "127.0.0.1", "::1"});
 }
 
 TEST_CASE("localhost is for this machine alone, whatever it resolves to") {
-  CHECK(ListenAddress::reached_at("localhost", {"127.0.0.1"}).kind() == Kind::loopback);
-  CHECK(ListenAddress::reached_at("127.0.0.1", {"127.0.0.1"}).kind() == Kind::loopback);
-  CHECK(ListenAddress::reached_at("::1", {"::1"}).kind() == Kind::loopback);
+  for (const ListenScope scope : {ListenScope::as_given, ListenScope::endpoint, ListenScope::here}) {
+    CHECK(ListenAddress::reached_at("localhost", scope, {"127.0.0.1"}).kind() == Kind::loopback);
+    CHECK(ListenAddress::reached_at("127.0.0.1", scope, {"127.0.0.1"}).kind() == Kind::loopback);
+    CHECK(ListenAddress::reached_at("::1", scope, {"::1"}).kind() == Kind::loopback);
+  }
 }
 
-TEST_CASE("a name that tells no interface opens all of them") {
-  CHECK(ListenAddress::reached_at("node1", {}).kind() == Kind::any);             // behind address translation
-  CHECK(ListenAddress::reached_at("node1", {"127.0.1.1"}).kind() == Kind::any);  // as Debian's /etc/hosts has it
-  CHECK(ListenAddress::reached_at("0.0.0.0", {}).kind() == Kind::any);
+TEST_CASE(
+    "an address that is none of the machine's opens all interfaces, and a narrowed endpoint without any is an error") {
+  CHECK(ListenAddress::reached_at("10.0.0.1", ListenScope::as_given, {}).kind() == Kind::any);  // address translation
+  CHECK(ListenAddress::reached_at("0.0.0.0", ListenScope::as_given, {}).kind() == Kind::any);
+  CHECK_THROWS_WITH(ListenAddress::reached_at("node1", ListenScope::endpoint, {}),
+                    Catch::Contains("listen=endpoint") && Catch::Contains("node1 means no address of this machine"));
+  // As Debian's /etc/hosts has it.
+  CHECK_THROWS_WITH(ListenAddress::reached_at("node1", ListenScope::endpoint, {"127.0.1.1"}),
+                    Catch::Contains("no address of this machine but loopback's"));
+  CHECK(texts(ListenAddress::reached_at("node1", ListenScope::here, {"127.0.1.1"})) ==
+        std::vector<std::string>{"127.0.1.1", "127.0.0.1", "::1"});
+}
+
+TEST_CASE("a machine reaches its own store by the loopback address that it has, or else by its own") {
+  const auto some = ListenAddress::reached_at("fd00::1", ListenScope::as_given, {"fd00::1"});
+  for (const auto& where : {ListenAddress::any(), ListenAddress::loopback(), some}) {
+    CHECK(where.from_here({"10.0.0.1", "127.0.0.1", "::1"}) == "127.0.0.1");
+    CHECK(where.from_here({"fd00::1", "::1"}) == "::1");
+  }
+  CHECK(some.from_here({"fd00::2", "fd00::1"}) == "fd00::1");
+  CHECK(ListenAddress::any().from_here({"fd00::2"}) == "fd00::2");
 }
 
 TEST_CASE("all addresses of a server have one port, and one that the machine lacks is left out") {
   mdl::asio::io_context io;
   const auto own = mdl::local_addresses();
-  const auto acceptors = mdl::listen_at(io, ListenAddress::reached_at("node1", {own.front()}), 0);
+  const auto acceptors =
+      mdl::listen_at(io, ListenAddress::reached_at("node1", ListenScope::endpoint, {own.front()}), 0);
   REQUIRE_FALSE(acceptors.empty());
   for (const auto& acceptor : acceptors) {
     CHECK(acceptor.local_endpoint().port() == acceptors.front().local_endpoint().port());
