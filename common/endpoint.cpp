@@ -127,16 +127,18 @@ Endpoint parse_endpoint(std::string_view original, std::uint16_t default_port) {
     endpoint.port = parse_port(text, rest.substr(1));
     return endpoint;
   }
-  endpoint.host = text;
-  if (is_v6(endpoint.host)) return endpoint;
   const auto colon = text.rfind(':');
-  if (colon != std::string_view::npos) {
-    endpoint.host = text.substr(0, colon);
-    if (endpoint.host.find(':') != std::string::npos) {
-      fail(text, "it has several colons and is no IPv6 address; with a port, an IPv6 address needs brackets");
-    }
-    endpoint.port = parse_port(text, text.substr(colon + 1));
+  endpoint.host = text.substr(0, colon);
+  const bool several = endpoint.host.find(':') != std::string::npos;
+  const std::string_view behind = colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1);
+  const bool is_number = !behind.empty() && behind.find_first_not_of("0123456789") == std::string_view::npos;
+  if (several && !(is_number && is_v6(endpoint.host))) {
+    endpoint.host = text;  // an address without a port, such as fe80::1
+    if (!is_v6(endpoint.host)) fail(text, "it has several colons and is no IPv6 address");
+    return endpoint;
   }
+  if (colon != std::string_view::npos) endpoint.port = parse_port(text, behind);
+  if (several) return endpoint;
   if (!is_name(endpoint.host)) fail(text, str_cat("\"", endpoint.host, "\" is neither a host name nor an address"));
   return endpoint;
 }

@@ -23,8 +23,9 @@ struct Endpoint {
 
 /// Reads "host", "host:port", "10.0.0.7:port", "[fe80::1]", "[fe80::1]:port" or a bare IPv6 address such as "fe80::1".
 /// Without a port it is `default_port`. Throws UsageError that quotes `text` when it is empty, the port is not a number
-/// from 0 to 65535, or the host cannot be a name or an address. A bare IPv6 address never has a port: "::1:29400" is an
-/// address.
+/// from 0 to 65535, or the host cannot be a name or an address. Without brackets the last part is the port, as for
+/// torchrun, where it is a number and an address remains: "::1:29400" is port 29400 of ::1, and "fe80::1" an address
+/// (torchrun makes it port 1 of "fe80:", which is none).
 Endpoint parse_endpoint(std::string_view text, std::uint16_t default_port);
 
 /// "host:port", with brackets around an IPv6 address.

@@ -6,11 +6,13 @@
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <numeric>
 
 #include "common/cpu_topology.hpp"
 #include "common/error.hpp"
+#include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 
 namespace mdl::launcher {
@@ -210,14 +212,12 @@ int count_workers(const std::string& nproc_per_node, const std::optional<std::st
     throw UsageError("--nproc-per-node xpu: mdl-launch counts NVIDIA's GPUs only, and cannot count Intel's",
                      "Give the number of workers.");
   }
-  int number = 0;
-  const char* end_of_text = nproc_per_node.data() + nproc_per_node.size();
-  const auto [end, error] = std::from_chars(nproc_per_node.data(), end_of_text, number);
-  if (error != std::errc() || end != end_of_text || number < 1) {
+  const auto number = parse_whole_number(nproc_per_node);
+  if (!number || *number < 1 || *number > std::numeric_limits<int>::max()) {
     throw UsageError(
         str_cat("--nproc-per-node must be a number above 0, gpu, cpu or auto, but is \"", nproc_per_node, "\""));
   }
-  return number;
+  return static_cast<int>(*number);
 }
 
 }  // namespace mdl::launcher

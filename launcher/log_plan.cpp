@@ -25,8 +25,10 @@ bool StreamChoice::includes(int local_rank, Stream stream) const {
   return (streams & (stream == Stream::out ? 1 : 2)) != 0;
 }
 
-std::optional<StreamChoice> parse_stream_choice(const std::string& text) {
+std::optional<StreamChoice> parse_stream_choice(const std::string& original) {
   StreamChoice choice;
+  // The $ of torchrun's pattern is also before a line end, which variables of YAML files often have.
+  const std::string text = original.ends_with('\n') ? original.substr(0, original.size() - 1) : original;
   if (text.size() == 1 && is_choice(text[0])) {
     choice.for_all = text[0] - '0';
     return choice;

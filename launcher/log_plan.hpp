@@ -24,7 +24,7 @@ struct StreamChoice {
   bool includes(int local_rank, Stream stream) const;
 };
 
-/// Parses "3", or "0:1,1:2". nullopt for anything else.
+/// Parses "3", or "0:1,1:2", perhaps with a line end. nullopt for anything else.
 std::optional<StreamChoice> parse_stream_choice(const std::string& text);
 
 /// Splits a comma-separated list; ",," stands for a comma within a word.

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <boost/program_options/parsers.hpp>
 #include <boost/program_options/variables_map.hpp>
-#include <charconv>
 
 #include "common/error.hpp"
+#include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/completion.hpp"
 #include "launcher/option_table.hpp"
+#include "launcher/option_value.hpp"
 #include "launcher/signal_names.hpp"
 
 namespace po = boost::program_options;
@@ -51,7 +52,15 @@ OptionEntry recognise_short(char letter, const po::options_description& descript
 struct SplitArgs {
   std::vector<po::option> options;  ///< full name, and the value if the option takes one
   std::size_t program_index = 0;
+  bool ended = false;  ///< by a "--" before the program
 };
+
+/// Whether argparse takes `word` as an option's value, though it begins with a dash: a negative number (which then is
+/// the wrong value, rather than none at all), or a text with a blank in it.
+bool may_be_value(const std::string& word) {
+  if (word.size() < 2 || word[0] != '-') return true;
+  return parse_real_number(word).has_value() || (word[1] != '-' && word.find(' ') != std::string::npos);
+}
 
 SplitArgs split_at_program(const std::vector<std::string>& args, const po::options_description& description) {
   const std::vector<OptionEntry> known = option_entries(description);
@@ -61,6 +70,7 @@ SplitArgs split_at_program(const std::vector<std::string>& args, const po::optio
     const std::string& word = args[i];
     if (word == "--") {
       ++i;
+      split.ended = true;
       break;
     }
     if (word.size() < 2 || word[0] != '-') break;
@@ -84,7 +94,7 @@ SplitArgs split_at_program(const std::vector<std::string>& args, const po::optio
       continue;
     }
     if (!value) {
-      if (i == args.size() || (args[i].size() > 1 && args[i][0] == '-')) {
+      if (i == args.size() || !may_be_value(args[i])) {
         throw UsageError(str_cat("option --", option.name, " needs a value"), kSeeHelp);
       }
       value = args[i++];
@@ -92,58 +102,6 @@ SplitArgs split_at_program(const std::vector<std::string>& args, const po::optio
     split.options.emplace_back(option.name, std::vector<std::string>{*value});
   }
   return split;
-}
-
-int to_int(const std::string& name, const std::string& value, int least) {
-  int number = 0;
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-  if (error != std::errc() || end != value.data() + value.size() || number < least) {
-    throw UsageError(str_cat("--", name, " must be a whole number, at least ", least, ", but is \"", value, "\""),
-                     kSeeHelp);
-  }
-  return number;
-}
-
-double to_seconds(const std::string& name, const std::string& value) {
-  double number = 0;
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-  if (error != std::errc() || end != value.data() + value.size() || !(number >= 0 && number < 1e9)) {
-    throw UsageError(str_cat(name, " must be a number of seconds, but is \"", value, "\""), kSeeHelp);
-  }
-  return number;
-}
-
-NodeRange to_node_range(const std::string& value) {
-  const std::size_t colon = value.find(':');
-  NodeRange range;
-  range.min = to_int("nnodes", value.substr(0, colon), 1);
-  range.max = colon == std::string::npos ? range.min : to_int("nnodes", value.substr(colon + 1), 1);
-  if (range.max < range.min) {
-    throw UsageError(str_cat("--nnodes ", value, " has a minimum above its maximum"), "Write it as MIN:MAX.");
-  }
-  return range;
-}
-
-StreamChoice to_stream_choice(const std::string& name, const std::string& value) {
-  const auto choice = parse_stream_choice(value);
-  if (choice) return *choice;
-  throw UsageError(
-      str_cat("--", name, " must be 0, 1, 2 or 3, or such a number for local ranks as in 0:3,1:2, but is \"", value,
-              "\""),
-      "1 stands for stdout, 2 for stderr, 3 for both.");
-}
-
-std::set<int> to_ranks(const std::string& value) {
-  std::set<int> ranks;
-  for (const std::string& word : parse_filters(value)) ranks.insert(to_int("local-ranks-filter", word, 0));
-  return ranks;
-}
-
-void check_choice(const std::string& name, const std::string& value, const std::vector<std::string>& choices) {
-  if (std::find(choices.begin(), choices.end(), value) != choices.end()) return;
-  std::string list;
-  for (const std::string& choice : choices) list += str_cat(list.empty() ? "" : ", ", choice);
-  throw UsageError(str_cat("--", name, " does not know \"", value, "\""), str_cat("It may be: ", list, "."));
 }
 
 std::string variable_name(std::string option) {
@@ -161,14 +119,7 @@ po::parsed_options parse_environment(const po::options_description& description,
     const std::string variable = variable_name(name);
     auto value = environment(variable);
     if (!value) continue;
-    if (option.flag) {
-      int number = 0;
-      const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), number);
-      if (error != std::errc() || end != value->data() + value->size()) {
-        throw UsageError(str_cat("the environment variable ", variable, " must be 0 or 1, but is \"", *value, "\""));
-      }
-      value->assign(1, number != 0 ? '1' : '0');
-    }
+    if (option.flag) value->assign(1, to_flag({str_cat("the environment variable ", variable), *value}) ? '1' : '0');
     parsed.options.emplace_back(name, std::vector<std::string>{*value});
   }
   return parsed;
@@ -195,13 +146,18 @@ std::string help_text(const po::options_description& description) {
 }
 
 /// The values by option; only those that were given.
-using Values = std::map<std::string, std::string>;
+using Values = std::map<std::string, OptionValue>;
 
-Values to_values(const po::variables_map& given) {
+Values to_values(const po::variables_map& given, const po::parsed_options& on_command_line) {
   Values values;
   for (const auto& [name, value] : given) {
     const bool is_text = value.value().type() == typeid(std::string);
-    values[name] = is_text ? value.as<std::string>() : value.as<bool>() ? "1" : "0";
+    const bool typed = std::any_of(on_command_line.options.begin(), on_command_line.options.end(),
+                                   [&name = name](const po::option& option) { return option.string_key == name; });
+    values[name] = {typed ? "--" + name : "the environment variable " + variable_name(name),
+                    is_text            ? value.as<std::string>()
+                    : value.as<bool>() ? "1"
+                                       : "0"};
   }
   return values;
 }
@@ -210,32 +166,72 @@ void fill_log_options(LogOptions& logs, const Values& values, const Environment&
   const auto given = [&](const char* name, const auto& use) {
     if (const auto found = values.find(name); found != values.end()) use(found->second);
   };
-  given("log-dir", [&](const std::string& value) { logs.log_dir = value; });
-  given("redirects", [&](const std::string& value) { logs.redirects = to_stream_choice("redirects", value); });
-  given("tee", [&](const std::string& value) { logs.tee = to_stream_choice("tee", value); });
-  given("log-line-prefix-template", [&](const std::string& value) { logs.line_prefix_template = value; });
-  given("local-ranks-filter", [&](const std::string& value) {
-    if (!value.empty()) logs.local_ranks_filter = to_ranks(value);
+  given("log-dir", [&](const OptionValue& value) { logs.log_dir = value.text; });
+  given("redirects", [&](const OptionValue& value) { logs.redirects = to_stream_choice(value); });
+  given("tee", [&](const OptionValue& value) { logs.tee = to_stream_choice(value); });
+  given("log-line-prefix-template", [&](const OptionValue& value) { logs.line_prefix_template = value.text; });
+  given("local-ranks-filter", [&](const OptionValue& value) {
+    if (!value.text.empty()) logs.local_ranks_filter = to_ranks(value);
   });
   given("duplicate-stdout-filters",
-        [&](const std::string& value) { logs.duplicate_filters[0] = parse_filters(value); });
+        [&](const OptionValue& value) { logs.duplicate_filters[0] = parse_filters(value.text); });
   given("duplicate-stderr-filters",
-        [&](const std::string& value) { logs.duplicate_filters[1] = parse_filters(value); });
+        [&](const OptionValue& value) { logs.duplicate_filters[1] = parse_filters(value.text); });
   if (logs.line_prefix_template.empty()) {
     logs.line_prefix_template = environment("TORCHELASTIC_LOG_LINE_PREFIX_TEMPLATE").value_or("");
   }
 }
 
+/// Options of which a few words are known.
+void fill_choices(LaunchOptions& options, const Values& values) {
+  const auto given = [&](const char* name, const std::vector<std::string>& choices) -> const OptionValue* {
+    const auto found = values.find(name);
+    if (found == values.end()) return nullptr;
+    check_choice(found->second, choices);
+    return &found->second;
+  };
+  given("start-method", {"spawn", "fork", "forkserver"});
+  if (const auto* handler = given("event-log-handler", {"null", "console"}))
+    options.logs_events = handler->text == "console";
+  if (const auto* mode = given("numa-binding", {"node", "socket", "exclusive", "core-complex"}))
+    options.numa_binding = parse_numa_binding(mode->text);
+  // "default" is the entry point that PyTorch itself brings: what happens without the option.
+  if (const auto specs = values.find("logs-specs"); specs != values.end() && specs->second.text != "default") {
+    throw UsageError(
+        str_cat("--logs-specs ", specs->second.text,
+                ": it names an entry point of a Python package, and mdl-launch has no Python to load it with"),
+        "--log-dir, --redirects, --tee and --local-ranks-filter say where output goes.");
+  }
+}
+
+void fill_times(LaunchOptions& options, const Values& values, const Environment& environment) {
+  const auto from = [&](const char* name, const char* variable) -> std::optional<OptionValue> {
+    if (const auto found = values.find(name); found != values.end()) return found->second;
+    const auto value = environment(variable);
+    if (!value) return std::nullopt;
+    return OptionValue{str_cat("the environment variable ", variable), *value};
+  };
+  if (const auto grace = from("shutdown-timeout", "TORCH_ELASTIC_SHUTDOWN_TIMEOUT")) {
+    options.shutdown_timeout = to_int(*grace, 0);
+  }
+  if (const auto patience = from("", "TORCH_ELASTIC_EXIT_BARRIER_TIMEOUT")) {
+    options.exit_barrier_timeout = to_seconds(*patience);
+  }
+  if (const auto found = values.find("monitor-interval"); found != values.end()) {
+    options.monitor_interval = to_seconds(found->second);
+  }
+}
+
 void fill(LaunchOptions& options, const Values& values, const Environment& environment) {
   const auto text = [&](const char* name, std::string& field) {
-    if (const auto found = values.find(name); found != values.end()) field = found->second;
+    if (const auto found = values.find(name); found != values.end()) field = found->second.text;
   };
   const auto flag = [&](const char* name) {
     const auto found = values.find(name);
-    return found != values.end() && found->second == "1";
+    return found != values.end() && found->second.text == "1";
   };
   const auto number = [&](const char* name, int& field, int least) {
-    if (const auto found = values.find(name); found != values.end()) field = to_int(name, found->second, least);
+    if (const auto found = values.find(name); found != values.end()) field = to_int(found->second, least);
   };
   options.standalone = flag("standalone");
   options.module = flag("module");
@@ -251,38 +247,15 @@ void fill(LaunchOptions& options, const Values& values, const Environment& envir
   text("master-addr", options.master_addr);
   text("role", options.role);
   text("signals-to-handle", options.signals_to_handle);
-  parse_signals(options.signals_to_handle);
+  options.signals_to_handle = signal_list(parse_signals(options.signals_to_handle));
   number("max-restarts", options.max_restarts, 0);
   number("node-rank", options.node_rank, 0);
-  if (const auto grace = environment("TORCH_ELASTIC_SHUTDOWN_TIMEOUT")) {
-    options.shutdown_timeout = to_int("shutdown-timeout (TORCH_ELASTIC_SHUTDOWN_TIMEOUT)", *grace, 0);
-  }
-  number("shutdown-timeout", options.shutdown_timeout, 0);
-  if (const auto patience = environment("TORCH_ELASTIC_EXIT_BARRIER_TIMEOUT")) {
-    options.exit_barrier_timeout = to_seconds("the environment variable TORCH_ELASTIC_EXIT_BARRIER_TIMEOUT", *patience);
-  }
-  if (values.count("nnodes")) options.nnodes = to_node_range(values.at("nnodes"));
-  if (values.count("local-addr")) options.local_addr = values.at("local-addr");
-  if (values.count("master-port")) options.master_port = to_int("master-port", values.at("master-port"), 0);
-  if (values.count("monitor-interval"))
-    options.monitor_interval = to_seconds("--monitor-interval", values.at("monitor-interval"));
-  if (values.count("start-method"))
-    check_choice("start-method", values.at("start-method"), {"spawn", "fork", "forkserver"});
-  if (values.count("event-log-handler")) {
-    check_choice("event-log-handler", values.at("event-log-handler"), {"null", "console"});
-    options.logs_events = values.at("event-log-handler") == "console";
-  }
-  if (values.count("logs-specs")) {
-    throw UsageError(
-        str_cat("--logs-specs ", values.at("logs-specs"),
-                ": it names an entry point of a Python package, and mdl-launch has no Python to load it with"),
-        "--log-dir, --redirects, --tee and --local-ranks-filter say where output goes.");
-  }
-  if (values.count("numa-binding")) {
-    const std::string& mode = values.at("numa-binding");
-    check_choice("numa-binding", mode, {"node", "socket", "exclusive", "core-complex"});
-    options.numa_binding = parse_numa_binding(mode);
-  }
+  if (const auto found = values.find("nnodes"); found != values.end()) options.nnodes = to_node_range(found->second);
+  if (const auto found = values.find("local-addr"); found != values.end()) options.local_addr = found->second.text;
+  if (const auto found = values.find("master-port"); found != values.end())
+    options.master_port = to_port_number(found->second);
+  fill_times(options, values, environment);
+  fill_choices(options, values);
   fill_log_options(options.logs, values, environment);
 }
 
@@ -306,15 +279,15 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& args, const
   }
   for (const po::option& given : split.options) {
     if (given.string_key != "print-completion") continue;
-    check_choice("print-completion", given.value.front(), {"bash", "zsh", "tcsh"});
+    check_choice({"--print-completion", given.value.front()}, {"bash", "zsh", "tcsh"});
     parsed.text = completion_script(given.value.front(), description);
     return parsed;
   }
 
   po::variables_map values;
+  // Of an option that is given twice, argparse takes the last, Program_options the first.
+  po::parsed_options given(&description);
   try {
-    // Of an option that is given twice, argparse takes the last, Program_options the first.
-    po::parsed_options given(&description);
     for (auto option = split.options.rbegin(); option != split.options.rend(); ++option) {
       const bool overridden = std::any_of(given.options.begin(), given.options.end(), [&](const po::option& later) {
         return later.string_key == option->string_key;
@@ -327,7 +300,7 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& args, const
   } catch (const po::error& error) {
     throw UsageError(error.what(), kSeeHelp);
   }
-  fill(parsed.options, to_values(values), environment);
+  fill(parsed.options, to_values(values, given), environment);
 
   if (split.program_index >= args.size()) {
     throw UsageError("no program to run: the command line ends after the options",
@@ -339,6 +312,9 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& args, const
                      "Was it meant to be the value of a shell variable? That one is not set.");
   }
   parsed.options.program_args.assign(args.begin() + static_cast<std::ptrdiff_t>(split.program_index) + 1, args.end());
+  // argparse removes the first "--" of a command line, also when it comes directly behind the program.
+  std::vector<std::string>& rest = parsed.options.program_args;
+  if (!split.ended && !rest.empty() && rest.front() == "--") rest.erase(rest.begin());
   if (parsed.options.module && parsed.options.no_python && !parsed.options.run_path) {
     throw UsageError("--module and --no-python exclude each other",
                      "A module is run by python; leave one of them out.");

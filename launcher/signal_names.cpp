@@ -3,8 +3,12 @@
 #include <signal.h>
 #include <string.h>
 
+#include <algorithm>
+#include <cctype>
+
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "common/trimmed.hpp"
 
 namespace mdl::launcher {
 
@@ -14,19 +18,30 @@ std::string signal_name(int signo) {
 }
 
 std::optional<int> signal_number(const std::string& name) {
+  std::string word = name;
+  std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::toupper(c); });
+  if (word.starts_with("SIG")) word.erase(0, 3);
   for (int signo = 1; signo < NSIG; ++signo) {
-    if (::sigabbrev_np(signo) && signal_name(signo) == name) return signo;
+    const char* abbreviated = ::sigabbrev_np(signo);
+    if (abbreviated && word == abbreviated) return signo;
   }
+  if (word == "CLD") return SIGCHLD;  // other names that Python's module signal has
+  if (word == "IOT") return SIGABRT;
+  if (word == "IO" || word == "POLL") return SIGIO;
   return std::nullopt;
+}
+
+std::string signal_list(const std::vector<int>& signals) {
+  std::string list;
+  for (const int signo : signals) list += str_cat(list.empty() ? "" : ",", signal_name(signo));
+  return list;
 }
 
 std::vector<int> parse_signals(const std::string& list) {
   std::vector<int> signals;
   for (std::size_t begin = 0; begin <= list.size();) {
     const std::size_t end = std::min(list.find(',', begin), list.size());
-    std::string name = list.substr(begin, end - begin);
-    name.erase(0, name.find_first_not_of(' '));
-    name.erase(name.find_last_not_of(' ') + 1);
+    const std::string name = trimmed(list.substr(begin, end - begin));
     const auto signo = signal_number(name);
     if (!signo) {
       throw UsageError(str_cat("--signals-to-handle: \"", name, "\" is not the name of a signal"),

@@ -1,11 +1,11 @@
 #include "launcher/status_command.hpp"
 
 #include <boost/program_options.hpp>
-#include <charconv>
 #include <cstdio>
 #include <optional>
 
 #include "common/error.hpp"
+#include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/job_status.hpp"
 #include "launcher/printable.hpp"
@@ -55,13 +55,11 @@ std::vector<std::string> with_dashes(std::vector<std::string> args) {
 }
 
 std::chrono::milliseconds to_timeout(const std::string& text) {
-  double seconds = 0;
-  const char* const end = text.data() + text.size();
-  const auto [parsed, error] = std::from_chars(text.data(), end, seconds);
-  if (error != std::errc() || parsed != end || !(seconds > 0 && seconds < 1e6)) {
+  const auto seconds = parse_real_number(text);
+  if (!seconds || !(*seconds > 0 && *seconds < 1e6)) {
     throw UsageError(str_cat("status: --timeout must be a number of seconds above 0, but is \"", text, "\""));
   }
-  return std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(seconds));
+  return std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(*seconds));
 }
 
 StatusOptions parse_status_options(const std::vector<std::string>& args, const Environment& environment) {

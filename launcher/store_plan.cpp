@@ -2,114 +2,73 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <cstdio>
-#include <map>
+#include <limits>
 #include <random>
 #include <vector>
 
 #include "common/endpoint.hpp"
 #include "common/error.hpp"
 #include "common/log.hpp"
+#include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
+#include "launcher/rdzv_conf.hpp"
 
 namespace mdl::launcher {
 namespace {
 
 constexpr int kStaticPort = 29500;
 
-std::uint16_t to_port(int port, const std::string& where) {
-  if (port < 1 || port > 65535)
-    throw UsageError(str_cat(where, " has no port between 1 and 65535"), "Write it as HOST:PORT.");
-  return static_cast<std::uint16_t>(port);
+std::uint16_t to_port(std::uint16_t port, const std::string& endpoint) {
+  if (port == 0) {
+    throw UsageError(str_cat("--rdzv-endpoint ", endpoint, " has no port between 1 and 65535"),
+                     "Write it as HOST:PORT.");
+  }
+  return port;
 }
 
-using Settings = std::map<std::string, std::string>;
-
-std::string without_blanks(std::string text) {
-  text.erase(0, text.find_first_not_of(' '));
-  text.erase(text.find_last_not_of(' ') + 1);
-  return text;
+/// An IPv6 address as torchrun documents it for --master-addr, [0:0:0:0:0:0:0:1], without them.
+std::string without_brackets(const std::string& host) {
+  return host.size() > 2 && host.front() == '[' && host.back() == ']' ? host.substr(1, host.size() - 2) : host;
 }
+
+using Settings = RdzvConf;
 
 std::string in_lower_case(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
   return text;
 }
 
-Settings parse_settings(const std::string& text) {
-  static const std::vector<std::string> known = {"backend",
-                                                 "cas_backoff_max_seconds",
-                                                 "close_timeout",
-                                                 "heartbeat_timeout",
-                                                 "is_host",
-                                                 "join_timeout",
-                                                 "keep_alive_interval",
-                                                 "keep_alive_max_attempt",
-                                                 "last_call_timeout",
-                                                 "listen",
-                                                 "plain_clients",
-                                                 "rank",
-                                                 "read_timeout",
-                                                 "secret_file",
-                                                 "store_type",
-                                                 "timeout"};
-  Settings settings;
-  for (std::size_t begin = 0; !text.empty() && begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    const std::string item = text.substr(begin, end - begin);
-    const std::size_t equals = item.find('=');
-    const std::string key = without_blanks(item.substr(0, equals));
-    const std::string value = equals == std::string::npos ? "" : without_blanks(item.substr(equals + 1));
-    if (key.empty() || value.empty()) {
-      throw UsageError(str_cat("--rdzv-conf: \"", item, "\" is not KEY=VALUE"),
-                       "Write it as in join_timeout=600,read_timeout=60.");
-    }
-    if (std::find(known.begin(), known.end(), key) == known.end()) {
-      std::string list;
-      for (const std::string& name : known) list += str_cat(list.empty() ? "" : ", ", name);
-      throw UsageError(str_cat("--rdzv-conf does not know \"", key, "\""), str_cat("It may have: ", list, "."));
-    }
-    settings[key] = value;
-    begin = end + 1;
+int whole_seconds(const Settings& settings, const std::string& key, int otherwise) {
+  const auto given = settings.find(key);
+  if (given == settings.end()) return otherwise;
+  const auto value = parse_whole_number(given->second);
+  if (!value || *value < 1 || *value > std::numeric_limits<int>::max()) {
+    throw UsageError(str_cat("--rdzv-conf ", key, " must be a whole number above 0, but is \"", given->second, "\""));
   }
-  return settings;
+  return static_cast<int>(*value);
 }
 
 std::chrono::seconds static_timeout(const Settings& settings) {
-  const auto given = settings.find("timeout");
-  if (given == settings.end()) return std::chrono::seconds(900);
-  int seconds = 0;
-  const char* end = given->second.data() + given->second.size();
-  if (std::from_chars(given->second.data(), end, seconds).ptr != end || seconds < 1) {
-    throw UsageError(
-        str_cat("--rdzv-conf timeout must be a number of seconds above 0, but is \"", given->second, "\""));
-  }
-  return std::chrono::seconds(seconds);
+  return std::chrono::seconds(whole_seconds(settings, "timeout", 900));
 }
 
 StorePlan plan_static_store(const LaunchOptions& options) {
   StorePlan plan;
   plan.run_id = options.rdzv_id;
-  plan.master_addr = options.master_addr;
-  plan.port = to_port(options.master_port.value_or(kStaticPort), "--master-port");
+  plan.master_addr = without_brackets(options.master_addr);
+  const int port = options.master_port.value_or(kStaticPort);
   if (!options.rdzv_endpoint.empty()) {
     const Endpoint endpoint = parse_endpoint(options.rdzv_endpoint, 0);
     plan.master_addr = endpoint.host;
-    plan.port = to_port(endpoint.port, str_cat("--rdzv-endpoint ", options.rdzv_endpoint));
+    plan.port = to_port(endpoint.port, options.rdzv_endpoint);
+  } else if (port == 0) {
+    throw UsageError("--master-port 0: nobody would know which port to meet at",
+                     "Give one from 1 to 65535, or leave it out: it is 29500, or on one node any free port.");
+  } else {
+    plan.port = static_cast<std::uint16_t>(port);
   }
   return plan;
-}
-
-int whole_seconds(const Settings& settings, const std::string& key, int otherwise) {
-  const auto given = settings.find(key);
-  if (given == settings.end()) return otherwise;
-  int value = 0;
-  const char* end = given->second.data() + given->second.size();
-  if (std::from_chars(given->second.data(), end, value).ptr != end || value < 1) {
-    throw UsageError(str_cat("--rdzv-conf ", key, " must be a whole number above 0, but is \"", given->second, "\""));
-  }
-  return value;
 }
 
 /// A time that may be 0 and have a fraction; 0 when it is not given.
@@ -117,14 +76,12 @@ RendezvousSettings::Duration any_seconds(const Settings& settings, const std::st
   const auto given = settings.find(key);
   if (given == settings.end()) return {};
   constexpr double kMost = 1e9;
-  double value = 0;
-  const char* const end = given->second.data() + given->second.size();
-  const auto [parsed, error] = std::from_chars(given->second.data(), end, value);
-  if (error != std::errc() || parsed != end || !(value >= 0) || value > kMost) {
+  const auto value = parse_real_number(given->second);
+  if (!value || *value < 0 || *value > kMost) {
     throw UsageError(
         str_cat("--rdzv-conf ", key, " must be a number of seconds, 0 or more, but is \"", given->second, "\""));
   }
-  return std::chrono::round<RendezvousSettings::Duration>(std::chrono::duration<double>(value));
+  return std::chrono::round<RendezvousSettings::Duration>(std::chrono::duration<double>(*value));
 }
 
 /// As torchrun reads it: in any case 1, true, t, yes, y; 0, false, f, no, n.
@@ -215,7 +172,7 @@ StorePlan plan_place(const LaunchOptions& options, const std::string& fresh_id) 
   local.agent_store = options.agent_store;
   if (options.local_addr) local.master_addr = *options.local_addr;
   if (options.standalone) return local;
-  const Settings settings = parse_settings(options.rdzv_conf);
+  const Settings settings = parse_rdzv_conf(options.rdzv_conf);
   local.listen = listen_scope(settings, local.listen);
   const bool several = options.nnodes.max > 1;
   if (options.rdzv_backend == "static") {
@@ -253,7 +210,8 @@ StorePlan plan_place(const LaunchOptions& options, const std::string& fresh_id) 
 
 StorePlan plan_store(const LaunchOptions& options, const std::string& fresh_id) {
   StorePlan plan = plan_place(options, fresh_id);
-  const Settings settings = parse_settings(options.rdzv_conf);
+  const Settings settings = parse_rdzv_conf(options.rdzv_conf);
+  for (const std::string& warning : warnings_of(settings)) log::warning(warning);
   if (const auto file = settings.find("secret_file"); file != settings.end()) plan.secret_file = file->second;
   plan.plain_clients = plain_clients_of(settings);
   if (!plan.secret_file.empty() && !plan.agent_store) {
@@ -274,7 +232,7 @@ void arm(StorePlan& plan) {
 }
 
 std::string secret_file_of(const std::string& rdzv_conf) {
-  const Settings settings = parse_settings(rdzv_conf);
+  const Settings settings = parse_rdzv_conf(rdzv_conf);
   const auto file = settings.find("secret_file");
   return file == settings.end() ? std::string() : file->second;
 }

@@ -1,10 +1,10 @@
 #include "launcher/accelerate/config_wizard.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <optional>
 
+#include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/accelerate/accelerate_config.hpp"
 
@@ -104,10 +104,8 @@ class Wizard {
     while (true) {
       std::string answer = prompter_.ask(say(question));
       if (answer.empty() && preset) return *preset;
-      int value = 0;
-      auto [end, failure] = std::from_chars(answer.data(), answer.data() + answer.size(), value);
-      bool whole = failure == std::errc() && end == answer.data() + answer.size();
-      if (whole && value >= least && value <= most) return value;
+      const auto value = parse_whole_number(answer);
+      if (value && *value >= least && *value <= most) return static_cast<int>(*value);
       prompter_.tell(str_cat(say(Text::whole_number), least, " – ", most == kMost ? "…" : std::to_string(most)));
     }
   }

@@ -1,11 +1,12 @@
 #include "launcher/accelerate/job_question.hpp"
 
 #include <algorithm>
-#include <charconv>
+#include <limits>
 #include <set>
 
 #include "common/endpoint.hpp"
 #include "common/error.hpp"
+#include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/accelerate/find_config.hpp"
 #include "launcher/accelerate/option_table.hpp"
@@ -62,13 +63,12 @@ std::vector<GivenOption> scan(const Words& words, Words& program) {
   return given;
 }
 
-int number(const std::string& name, const std::string& text) {
-  int value = 0;
-  auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc() || end != text.data() + text.size() || value < 0) {
-    throw UsageError(str_cat("--", name, ": \"", text, "\" is not a whole number"));
+int number(const std::string& name, const std::string& text, int most = std::numeric_limits<int>::max()) {
+  const auto value = parse_whole_number(text);
+  if (!value || *value < 0 || *value > most) {
+    throw UsageError(str_cat("--", name, ": \"", text, "\" is not a whole number from 0 to ", most));
   }
-  return value;
+  return static_cast<int>(*value);
 }
 
 JobQuestion question_of_accelerate(const Words& words, const MachineFacts& facts) {
@@ -101,7 +101,7 @@ class TorchrunValues {
   }
   bool flag(const std::string& name) const {
     std::string value = get(name, "0");
-    return value != "0" && !value.empty();
+    return parse_whole_number(value).value_or(0) != 0;
   }
 
  private:
@@ -125,7 +125,9 @@ JobQuestion question_of_torchrun(const std::vector<GivenOption>& given, const Ma
   TorchrunValues values(given, facts.environment);
   JobQuestion job;
   std::string nodes = values.get("nnodes", "1");
-  job.nodes = std::max(1, number("nnodes", nodes.substr(0, nodes.find(':'))));
+  const size_t colon = nodes.find(':');
+  job.nodes = std::max(1, number("nnodes", nodes.substr(0, colon)));
+  if (colon != std::string::npos) number("nnodes", nodes.substr(colon + 1));
   job.processes_here = processes_here(values.get("nproc_per_node", "1"), facts, job);
   job.backend = values.get("rdzv_backend", "static");
   if (job.backend == "static") job.node_rank = number("node-rank", values.get("node_rank", "0"));
@@ -138,7 +140,8 @@ JobQuestion question_of_torchrun(const std::vector<GivenOption>& given, const Ma
     if (job.backend != "static")
       throw UsageError("--rdzv-endpoint is missing", "Give --rdzv-endpoint HOST[:PORT], the same on all nodes.");
     job.host = values.get("master_addr", "127.0.0.1");
-    job.port = number("master-port", values.get("master_port", std::to_string(kStaticPort)));
+    if (job.host.starts_with('[') && job.host.ends_with(']')) job.host = job.host.substr(1, job.host.size() - 2);
+    job.port = number("master-port", values.get("master_port", std::to_string(kStaticPort)), 65535);
   } else {
     Endpoint parsed = parse_endpoint(endpoint, job.backend == "static" ? kStaticPort : kC10dPort);
     job.host = parsed.host;

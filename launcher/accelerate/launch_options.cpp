@@ -1,10 +1,10 @@
 #include "launcher/accelerate/launch_options.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 
 #include "common/error.hpp"
+#include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/accelerate/accelerate_config.hpp"
 #include "launcher/accelerate/nearest_name.hpp"
@@ -21,14 +21,13 @@ std::string dashed(std::string name) {
 }
 
 int number(const std::string& option, const std::string& text, int least, int most) {
-  int value = 0;
-  auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc() || end != text.data() + text.size() || value < least || value > most) {
+  const auto value = parse_whole_number(text);
+  if (!value || *value < least || *value > most) {
     throw UsageError(str_cat(dashed(option), ": \"", text, "\" is not a whole number from ", least,
                              most == kMost ? "" : str_cat(" to ", most)),
                      "Example: " + dashed(option) + " " + std::to_string(std::max(least, 1)));
   }
-  return value;
+  return static_cast<int>(*value);
 }
 
 std::string one_of(const std::string& option, const std::string& value, const std::vector<std::string>& choices) {
@@ -137,11 +136,13 @@ std::string value_of(const OptionSpec& option, const std::vector<std::string>& a
 
 LaunchOptions parse_launch_options(const std::vector<std::string>& arguments) {
   LaunchOptions options;
+  bool ended = false;  // by a "--" before the program
   size_t at = 0;
   for (; at < arguments.size(); ++at) {
     const std::string& word = arguments[at];
     if (word == "--") {
       ++at;
+      ended = true;
       break;
     }
     if (word.size() < 2 || word[0] != '-') break;
@@ -166,6 +167,9 @@ LaunchOptions parse_launch_options(const std::vector<std::string>& arguments) {
   }
   options.program.assign(arguments.begin() + static_cast<std::ptrdiff_t>(std::min(at, arguments.size())),
                          arguments.end());
+  // argparse removes the first "--" of a command line, also when it comes directly behind the program.
+  if (!ended && options.program.size() > 1 && options.program[1] == "--")
+    options.program.erase(options.program.begin() + 1);
   return options;
 }
 

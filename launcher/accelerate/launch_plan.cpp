@@ -25,7 +25,12 @@ std::vector<std::string> LaunchPlan::launcher_arguments() const {
   if (options.module) arguments.push_back("--module");
   if (options.no_python) arguments.push_back("--no-python");
   arguments.insert(arguments.end(), options.passed_on.begin(), options.passed_on.end());
-  arguments.insert(arguments.end(), options.program.begin(), options.program.end());
+  const auto& program = options.program;
+  // What the launcher must not take for its own: an option, or the "--" that it removes behind a program.
+  const bool ambiguous =
+      !program.empty() && (program[0].starts_with('-') || (program.size() > 1 && program[1] == "--"));
+  if (ambiguous) arguments.emplace_back("--");
+  arguments.insert(arguments.end(), program.begin(), program.end());
   return arguments;
 }
 

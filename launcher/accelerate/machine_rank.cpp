@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "common/error.hpp"
+#include "common/trimmed.hpp"
 
 namespace mdl::accelerate {
 namespace {
@@ -21,7 +22,7 @@ std::optional<FoundRank> find_machine_rank(const Environment& environment) {
     auto variable = environment.find(name);
     if (variable == environment.end()) continue;
     std::string source = variable->first + "=" + variable->second;
-    auto rank = whole_number(variable->second);
+    auto rank = whole_number(trimmed(variable->second));
     if (!rank)
       throw UsageError("--machine-rank auto: " + source + " is not a whole number", "Give the rank: --machine-rank N");
     return FoundRank{*rank, source};

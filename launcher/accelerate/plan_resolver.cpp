@@ -1,9 +1,10 @@
 #include "launcher/accelerate/launch_plan.hpp"
 
 #include <algorithm>
-#include <charconv>
+#include <limits>
 
 #include "common/error.hpp"
+#include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 
 namespace mdl::accelerate {
@@ -17,14 +18,13 @@ int number_from(const Environment& environment, std::initializer_list<const char
   for (const char* name : names) {
     auto variable = environment.find(name);
     if (variable == environment.end()) continue;
-    int value = 0;
     const std::string& text = variable->second;
-    auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (failure != std::errc() || end != text.data() + text.size()) {
+    const auto value = parse_whole_number(text);
+    if (!value || *value > std::numeric_limits<int>::max()) {
       throw UsageError(str_cat("the environment variable ", name, " is \"", text, "\", not a whole number"),
                        "Correct or unset it.");
     }
-    if (value >= 0) return value;
+    if (*value >= 0) return static_cast<int>(*value);
   }
   return otherwise;
 }

@@ -21,6 +21,19 @@ TEST_CASE("options are spelt with - or _, with a space or =, and end at the prog
   CHECK(options.program == Words{"prog", "--num-processes", "9"});
 }
 
+TEST_CASE("numbers may have blanks, a line end and a plus") {
+  CHECK(parse_launch_options({"--num-processes", " +4\n", "prog"}).num_processes == 4);
+  CHECK(parse_launch_options({"--main-process-port= 0", "prog"}).main_process_port == 0);
+  CHECK_THROWS_WITH(parse_launch_options({"--num-processes", "-1", "x"}),
+                    Contains("--num-processes") && Contains("-1"));
+}
+
+TEST_CASE("the first -- is the launcher's, also directly behind the program") {
+  CHECK(parse_launch_options({"prog", "--", "--foo"}).program == Words{"prog", "--foo"});
+  CHECK(parse_launch_options({"--", "prog", "--", "--foo"}).program == Words{"prog", "--", "--foo"});
+  CHECK(parse_launch_options({"prog", "x", "--", "y"}).program == Words{"prog", "x", "--", "y"});
+}
+
 TEST_CASE("an unknown option names the nearest") {
   CHECK_THROWS_WITH(parse_launch_options({"--num-procesess", "4", "x"}),
                     Contains("--num-procesess (did you mean --num-processes?)"));

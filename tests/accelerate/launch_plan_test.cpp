@@ -54,6 +54,16 @@ TEST_CASE("num_processes is the total over all machines") {
   CHECK(arguments.back() == "prog");
 }
 
+TEST_CASE("a program's own -- reaches it through the launcher, which would take the first for its own") {
+  LaunchPlan plan;
+  plan.options.program = {"prog", "--", "x"};
+  CHECK(contains(plan.launcher_arguments(), {"--", "prog", "--", "x"}));
+  plan.options.program = {"-odd-name"};
+  CHECK(contains(plan.launcher_arguments(), {"--", "-odd-name"}));
+  plan.options.program = {"prog", "x"};
+  CHECK_FALSE(contains(plan.launcher_arguments(), {"--"}));
+}
+
 TEST_CASE("GPUs that num_processes leaves idle are warned of") {
   auto plan = plan_of(kTwoNodes, {}, machine(8));
   REQUIRE(plan.warnings.size() == 1);

@@ -22,8 +22,15 @@ TEST_CASE("an endpoint's port follows the last colon") {
   CHECK(parse_endpoint("[fe80::1%eth0]:29500", 1) == Endpoint{"fe80::1%eth0", 29500});
 }
 
-TEST_CASE("a bare IPv6 address is an address to its last digit") {
-  CHECK(parse_endpoint("fe80::1:2222", 29400) == Endpoint{"fe80::1:2222", 29400});
+TEST_CASE("the last part of a bare IPv6 address is its port, as for torchrun, where an address remains") {
+  CHECK(parse_endpoint("::1:29400", 1) == Endpoint{"::1", 29400});
+  CHECK(parse_endpoint("fe80::1:2222", 29400) == Endpoint{"fe80::1", 2222});
+  CHECK(parse_endpoint("1:2:3:4:5:6:7:8:29400", 1) == Endpoint{"1:2:3:4:5:6:7:8", 29400});
+  CHECK(parse_endpoint("1:2:3:4:5:6:7:8", 29400) == Endpoint{"1:2:3:4:5:6:7:8", 29400});
+  CHECK(parse_endpoint("fe80::1", 29400) == Endpoint{"fe80::1", 29400});
+  CHECK(parse_endpoint("fe80::a:b", 29400) == Endpoint{"fe80::a:b", 29400});
+  CHECK(parse_endpoint("::ffff:10.0.0.1", 29400) == Endpoint{"::ffff:10.0.0.1", 29400});
+  CHECK(parse_endpoint("::1", 29400) == Endpoint{"::1", 29400});
   CHECK(parse_endpoint("::", 29400) == Endpoint{"::", 29400});
 }
 
@@ -34,6 +41,7 @@ TEST_CASE("a wrong endpoint is an error that quotes it, says why, and shows the 
       {"node7:", "port must be a number"},
       {"node7:http", "port must be a number"},
       {"node7:65536", "port must be a number"},
+      {"::1:65536", "port must be a number"},
       {"node7:-1", "port must be a number"},
       {"node7:80 81", "port must be a number"},
       {":29400", "neither a host name nor an address"},

@@ -74,6 +74,49 @@ TEST_CASE("options after the program are the program's, also those of the launch
   CHECK(parse({"--", "--odd-name", "-x"}).program == "--odd-name");
 }
 
+TEST_CASE("the first -- is the launcher's, also directly behind the program") {
+  for (const char* option : {"--no-python", "--module", "--run-path"}) {
+    CHECK(parse({option, "x", "--", "--foo"}).program_args == Words{"--foo"});
+  }
+  CHECK(parse({"x", "--"}).program_args.empty());
+  CHECK(parse({"x", "--", "--", "y"}).program_args == Words{"--", "y"});
+  CHECK(parse({"--", "x", "--", "y"}).program_args == Words{"--", "y"});
+  CHECK(parse({"x", "y", "--", "z"}).program_args == Words{"y", "--", "z"});
+}
+
+TEST_CASE("numbers may have blanks, a line end and a plus, in options and in variables") {
+  const auto options = parse({"--max-restarts", " +2", "--shutdown-timeout=7\n", "--monitor-interval", " 1e-1\n", "-t",
+                              "3\n", "--local-ranks-filter", " 0, +1", "x"},
+                             {{"PET_NNODES", "1\n"}, {"PET_NODE_RANK", " 0 "}, {"PET_STANDALONE", " 1\n"}});
+  CHECK(options.max_restarts == 2);
+  CHECK(options.shutdown_timeout == 7);
+  CHECK(options.logs.tee.includes(0, Stream::err));
+  CHECK(options.logs.local_ranks_filter == std::set<int>{0, 1});
+  CHECK(options.nnodes.max == 1);
+  CHECK(options.standalone);
+  CHECK(parse({"--nnodes", " 1 : +2\n", "x"}).nnodes.max == 2);
+  CHECK(parse({"--role", "-a b", "x"}).role == "-a b");  // argparse takes what has a blank for no option
+}
+
+TEST_CASE("what is wrong with a number is told in the words that were used") {
+  for (const char* wrong : {"2:20:30", "2:", "x", "0", "1:2x"}) {
+    CHECK_THAT(error_of({"--nnodes", wrong, "x"}), Contains("--nnodes") && Contains("MIN:MAX") && Contains(wrong));
+  }
+  CHECK_THAT(error_of({"--master-port", "70000", "x"}),
+             Contains("--master-port") && Contains("65535") && !Contains("HOST:PORT"));
+  CHECK_THAT(error_of({"x"}, {{"PET_MAX_RESTARTS", "many"}}),
+             Contains("PET_MAX_RESTARTS") && !Contains("--max-restarts"));
+  CHECK_THAT(error_of({"x"}, {{"TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "1.5"}}),
+             Contains("TORCH_ELASTIC_SHUTDOWN_TIMEOUT") && !Contains("--shutdown-timeout"));
+  CHECK(parse({"--shutdown-timeout", "5", "x"}, {{"TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "bad"}}).shutdown_timeout == 5);
+  CHECK_THAT(error_of({"--max-restarts", "99999999999", "x"}), Contains("at most 2147483647"));
+  CHECK_THAT(error_of({"--local-ranks-filter", "0,x", "x"}), Contains("local ranks") && Contains("0,x"));
+}
+
+TEST_CASE("signals may be named as kill names them, and workers are told PyTorch's names") {
+  CHECK(parse({"--signals-to-handle", "TERM, usr1,SIGINT", "x"}).signals_to_handle == "SIGTERM,SIGUSR1,SIGINT");
+}
+
 TEST_CASE("the last of a repeated option counts") {
   CHECK(parse({"--max-restarts", "1", "--max_restarts=2", "x"}).max_restarts == 2);
 }
@@ -99,7 +142,8 @@ TEST_CASE("an unknown option is named, with the nearest known one") {
 
 TEST_CASE("wrong values say which option and what was expected") {
   CHECK_THAT(error_of({"--max-restarts", "many", "x"}), Contains("--max-restarts") && Contains("many"));
-  CHECK_THAT(error_of({"--max-restarts", "-1", "x"}), Contains("--max-restarts needs a value"));
+  CHECK_THAT(error_of({"--max-restarts", "-1", "x"}), Contains("--max-restarts") && Contains("\"-1\""));
+  CHECK_THAT(error_of({"--max-restarts", "--module", "x"}), Contains("--max-restarts needs a value"));
   CHECK_THAT(error_of({"--max-restarts=-1", "x"}), Contains("at least 0"));
   CHECK_THAT(error_of({"--nnodes", "3:2", "x"}), Contains("--nnodes 3:2"));
   CHECK_THAT(error_of({"--nnodes", "0", "x"}), Contains("--nnodes"));
@@ -138,6 +182,7 @@ TEST_CASE("choices are checked, and what only Python can do is refused") {
   CHECK_THAT(error_of({"--start-method", "thread", "x"}), Contains("thread") && Contains("forkserver"));
   CHECK_THAT(error_of({"--event-log-handler", "mine", "x"}), Contains("mine"));
   CHECK_THAT(error_of({"--signals-to-handle", "SIGNAL", "x"}), Contains("SIGNAL"));
+  CHECK(parse({"--logs-specs", "default", "x"}).program == "x");
   CHECK_THAT(error_of({"--logs-specs", "mine", "x"}), Contains("--logs-specs mine") && Contains("Python"));
   CHECK_FALSE(parse({"--event-log-handler", "null", "x"}).logs_events);
   CHECK(parse({"--event-log-handler=console", "x"}).logs_events);

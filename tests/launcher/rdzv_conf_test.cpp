@@ -4,6 +4,7 @@
 #include <string>
 
 #include "common/error.hpp"
+#include "launcher/rdzv_conf.hpp"
 #include "launcher/store_plan.hpp"
 
 using namespace mdl;
@@ -118,7 +119,27 @@ TEST_CASE("what is not KEY=VALUE is an error, nothing at all is fine, and only t
   CHECK_THAT(error_of("store_type=a/b=c"), Contains("store_type=a/b=c"));
 }
 
-TEST_CASE("a key that torchrun does not have is an error that lists those it has") {
+TEST_CASE("one pair of quotes around --rdzv-conf is taken off, and white space does not count") {
+  for (const char* conf : {"'join_timeout=5,read_timeout=7'", "\"join_timeout=5,read_timeout=7\"",
+                           " ' join_timeout=5,read_timeout=7 '\n", "\tjoin_timeout =5 ,\nread_timeout= +7\n"}) {
+    CHECK(job_of(conf).settings.join_timeout == 5s);
+    CHECK(job_of(conf).read_timeout == 7s);
+  }
+  CHECK(job_of(" ").run_id == "job");
+  CHECK(job_of("''").run_id == "job");
+  CHECK_THAT(error_of("'join_timeout=5"), Contains("join_timeout"));  // a near key: a quote too many
+  CHECK_THAT(error_of("''join_timeout=5''"), Contains("join_timeout"));
+}
+
+TEST_CASE("a key that is nowhere near a known one is a warning, with the keys that there are") {
+  const auto warnings = warnings_of(parse_rdzv_conf("ttl=10,join_timeout=5,ssl_cert=/a,protocol=https"));
+  REQUIRE(warnings.size() == 3);
+  CHECK_THAT(warnings[0], Contains("\"protocol\"") && Contains("protocol=https has no effect") && Contains("is_host"));
+  CHECK(job_of("ttl=10,join_timeout=5").settings.join_timeout == 5s);
+}
+
+TEST_CASE("a key that is almost a known one is an error that names it and lists all") {
+  CHECK_THAT(error_of("joined_timeout=3"), Contains("Did you mean join_timeout?"));
   CHECK_THAT(error_of("join_timout=3"), Contains("join_timout") && Contains("join_timeout") && Contains("is_host"));
   LaunchOptions alone = two_nodes("join_timout=3");
   alone.nnodes = {1, 1};

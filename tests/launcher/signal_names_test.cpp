@@ -11,9 +11,14 @@ using namespace mdl::launcher;
 TEST_CASE("signals have their usual names, both ways") {
   CHECK(signal_name(SIGUSR1) == "SIGUSR1");
   CHECK(signal_number("SIGUSR1") == SIGUSR1);
-  CHECK_FALSE(signal_number("TERM"));
+  CHECK(signal_number("TERM") == SIGTERM);
+  CHECK(signal_number("sigterm") == SIGTERM);
+  CHECK(signal_number("SIGCLD") == SIGCHLD);
+  CHECK_FALSE(signal_number("SIG"));
+  CHECK_FALSE(signal_number("SIGSIGTERM"));
   CHECK_FALSE(signal_number(""));
   CHECK(parse_signals("SIGTERM, SIGUSR2") == std::vector<int>{SIGTERM, SIGUSR2});
+  CHECK(signal_list({SIGTERM, SIGUSR2}) == "SIGTERM,SIGUSR2");
 }
 
 TEST_CASE("a word that is no signal, and a signal that nobody can handle, are errors that name it") {

@@ -35,6 +35,15 @@ TEST_CASE("a static rendezvous takes its address and port from the command line"
   CHECK(plan.port == 4321);
   CHECK(plan.master_addr == "node3");
   CHECK(plan.listen == ListenScope::as_given);
+  options.rdzv_endpoint = "::1:4321";
+  plan = plan_store(options, "fresh");
+  CHECK(plan.port == 4321);
+  CHECK(plan.master_addr == "::1");
+  options.rdzv_endpoint = "";
+  options.master_addr = "[2001:db8::7]";  // the form of torchrun --help
+  CHECK(plan_store(options, "fresh").master_addr == "2001:db8::7");
+  options.master_port = 0;
+  CHECK_THROWS_WITH(plan_store(options, "fresh"), Catch::Contains("--master-port 0") && !Catch::Contains("HOST:PORT"));
   options.rdzv_endpoint = "node3";
   CHECK_THROWS_WITH(plan_store(options, "fresh"), Catch::Contains("node3") && Catch::Contains("port"));
 }

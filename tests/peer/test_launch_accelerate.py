@@ -42,6 +42,12 @@ def same_plan(mdl_launch, monkeypatch):
     return check
 
 
+@pytest.mark.parametrize("words", [["/bin/echo", "--", "--foo"], ["/bin/echo", "--"], ["--", "/bin/echo", "--", "x"], ["/bin/echo", "x", "--", "y"]])
+def test_a_first_double_dash_is_not_the_programs(words, mdl_launch):
+    theirs = real_launch.launch_command_parser().parse_args(["--cpu", "--no_python", *words])
+    assert mdl_launch("launch", "--cpu", "--no_python", *words).stdout.split() == theirs.training_script_args
+
+
 @pytest.mark.parametrize("case", json.loads((FIXTURES / "expected.json").read_text()), ids=lambda case: f"{case['yaml']}-{case['machine_rank']}")
 def test_the_pages_files_resolve_as_recorded(case, mdl_launch):
     done = mdl_launch("launch", "--config-file", FIXTURES / case["yaml"], "--machine-rank", case["machine_rank"], "--dry-run", "program.py")
