@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/error.hpp"
+#include "common/exception_text.hpp"
 #include "common/log.hpp"
 #include "launcher/accelerate/accelerate_command.hpp"
 #include "launcher/accelerate/preflight.hpp"
@@ -76,7 +77,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "mdl-launch: error: %s\n", error.what());
     return error.exit_code();
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "mdl-launch: error: %s\n", error.what());
+    std::fprintf(stderr, "mdl-launch: error: %s\n", mdl::describe_exception(error).c_str());
     return mdl::kExitFailure;
   }
 }

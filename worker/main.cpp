@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "common/error.hpp"
+#include "common/exception_text.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/convert/convert_command.hpp"
@@ -63,6 +64,6 @@ int main(int argc, char** argv) {
   } catch (const mdl::Error& error) {
     return mdl::report_failure(error.what(), error.exit_code());
   } catch (const std::exception& error) {
-    return mdl::report_failure(error.what(), mdl::kExitFailure);
+    return mdl::report_failure(mdl::describe_exception(error), mdl::kExitFailure);
   }
 }

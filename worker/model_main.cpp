@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "common/error.hpp"
+#include "common/exception_text.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/failure_report.hpp"
@@ -47,6 +48,6 @@ int main(int argc, char** argv) {
   } catch (const c10::Error& error) {  // its what() would add a C++ stack trace
     return mdl::report_failure(error.what_without_backtrace(), mdl::kExitFailure);
   } catch (const std::exception& error) {
-    return mdl::report_failure(error.what(), mdl::kExitFailure);
+    return mdl::report_failure(mdl::describe_exception(error), mdl::kExitFailure);
   }
 }

@@ -250,13 +250,50 @@ def audio():
     import numpy
     import soundfile
 
+    def encoded(data, rate, format, subtype):
+        out = io.BytesIO()
+        soundfile.write(out, data, rate, format=format, subtype=subtype)
+        return bytearray(out.getvalue())
+
+    def patched(data, at, field):
+        return data[:at] + field + data[at + len(field):]
+
     sound = (numpy.sin(numpy.arange(800) / 9) / 2).astype("float32")
     for name, format, subtype, data in [("wav16", "WAV", "PCM_16", sound), ("wav-float", "WAV", "FLOAT", sound[:200]), ("flac", "FLAC", "PCM_16", sound),
                                         ("stereo", "WAV", "PCM_24", numpy.stack([sound[:100], -sound[:100]], 1)), ("ogg", "OGG", "VORBIS", sound),
-                                        ("aiff", "AIFF", "PCM_16", sound[:100])]:
-        out = io.BytesIO()
-        soundfile.write(out, data, 8000, format=format, subtype=subtype)
-        write("audio", name, out.getvalue())
+                                        ("aiff", "AIFF", "PCM_16", sound[:100]), ("opus", "OGG", "OPUS", sound), ("mp3", "MP3", "MPEG_LAYER_III", sound)]:
+        write("audio", name, encoded(data, 8000, format, subtype))
+    # Lengths that are unknown, as of a file written to a pipe, or impossible. FLAC: 36 bits after 20 of the rate.
+    flac = encoded(sound, 8000, "FLAC", "PCM_16")
+    write("audio", "flac-unknown-length", patched(flac, 21, bytes([flac[21] & 0xF0, 0, 0, 0, 0])))
+    write("audio", "flac-impossible-length", patched(flac, 21, bytes([flac[21] | 0x0F, 255, 255, 255, 255])))
+    write("audio", "flac-silence", encoded(numpy.zeros(8_000_000, "float32"), 8000, "FLAC", "PCM_16"))
+    wav = encoded(sound[:100], 8000, "WAV", "PCM_16")
+    for name, length in [("wav-unknown-length", 0xFFFFFFFF), ("wav-no-length", 0)]:
+        write("audio", name, patched(patched(wav, 4, struct.pack("<I", length)), wav.index(b"data") + 4, struct.pack("<I", length)))
+    for name, rate in [("wav-one-hertz", 1), ("wav-four-gigahertz", 0xFFFFFFFF), ("wav-two-gigahertz", 0x7FFFFFFF)]:
+        write("audio", name, patched(wav, 24, struct.pack("<I", rate)))
+    write("audio", "wav-too-long", patched(encoded(numpy.zeros(20_000, "float32"), 8000, "WAV", "PCM_U8"), 24, struct.pack("<I", 1)))
+    mp3 = encoded(sound, 8000, "MP3", "MPEG_LAYER_III")
+    frames = next(at for at in (mp3.find(b"Xing"), mp3.find(b"Info")) if at > 0) + 8
+    write("audio", "mp3-impossible-length", patched(mp3, frames, b"\x7f\xff\xff\xff"))
+    write("audio", "ogg-impossible-length", ogg_that_ends_at(encoded(sound, 8000, "OGG", "VORBIS"), 1 << 60))
+    write("audio", "opus-impossible-length", ogg_that_ends_at(encoded(sound, 8000, "OGG", "OPUS"), 1 << 60))
+
+
+def ogg_that_ends_at(data, position):
+    """An Ogg file whose last page says that it comes up to a position, with the right checksum."""
+    last = data.rfind(b"OggS")
+    page = data[last:]
+    page[6:14] = struct.pack("<q", position)
+    page[22:26] = bytes(4)
+    sum = 0
+    for byte in page:
+        sum ^= byte << 24
+        for _ in range(8):
+            sum = (sum << 1 ^ (0x04C11DB7 if sum >> 31 else 0)) & 0xFFFFFFFF
+    page[22:26] = struct.pack("<I", sum)
+    return data[:last] + page
 
 
 if __name__ == "__main__":

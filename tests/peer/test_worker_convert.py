@@ -1,8 +1,10 @@
 """convert-dataset beside the real Python tool, on real and made sounds."""
 
+import contextlib
 import csv
 import http.server
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -236,6 +238,33 @@ def test_memory_does_not_grow_with_the_rows(tmp_path, bin_dir, checkpoint):
     assert (tmp_path / "out").is_dir()
     # 192 more clips are 123 MB of samples.
     assert many - few < 40e6, (few, many)
+
+
+@pytest.mark.skipif("MDL_TEST_SANITIZE" in os.environ, reason="a sanitizer takes address space for itself")
+def test_lengths_in_headers_take_no_memory_and_memory_that_runs_out_is_told(sounds, tmp_path, bin_dir, checkpoint):
+    """A FLAC that was written to a pipe has no length in its header: the Python tool ends there, with an array of 2^63 samples."""
+    name = "flac-44100-1.flac"
+    flac = bytearray((sounds / name).read_bytes())
+    flac[21] &= 0xF0
+    flac[22:26] = bytes(4)
+    (tmp_path / "piped.flac").write_bytes(flac)
+    soundfile.write(tmp_path / "long.flac", np.zeros(3 * 3600 * 1000, "int16"), 1000)  # three hours of silence in a few kilobytes
+
+    def convert(audio, memory):
+        write_csv(tmp_path / "rows.csv", [{"audio": audio, "prediction": "a"}])
+        return subprocess.run([bin_dir / "mdl-toolkit", "convert-dataset", tmp_path / "rows.csv", "--model-name", checkpoint(), "--num-workers", "1",
+                               "--output", tmp_path / "out"], capture_output=True, text=True, timeout=120,
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (memory, memory)))
+
+    rows = []
+    for path in (tmp_path / "piped.flac", sounds / name):
+        done = convert(path, 3_000_000_000)
+        assert done.returncode == 0, done.stderr
+        rows.append(load_from_disk(tmp_path / "out")[0])
+    assert rows[0] == rows[1]
+    done = convert(tmp_path / "long.flac", 1_000_000_000)
+    assert done.returncode == 1
+    assert "row 1 (line 2), " in done.stderr and "long.flac: out of memory: " in done.stderr and "std::" not in done.stderr
 
 
 class Server(http.server.BaseHTTPRequestHandler):

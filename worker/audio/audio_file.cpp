@@ -14,15 +14,18 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "common/unique_fd.hpp"
-#include "worker/audio/resample.hpp"
+#include "worker/audio/sound_builder.hpp"
 #include "worker/audio/vorbis_clip.hpp"
 
 namespace mdl {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kAdvice = "Convert it to wav, flac, ogg or mp3, or take its row out of the CSV file.";
 constexpr sf_count_t kBlockFrames = 1 << 14;
+
+/// Frames of a byte that a header is believed: speech at Opus' lowest rate. Silence, of which FLAC and Opus make
+/// thousands a byte, is counted.
+constexpr std::int64_t kCredibleFrames = 64;
 
 using SoundFile = std::unique_ptr<SNDFILE, decltype(&sf_close)>;
 
@@ -49,8 +52,8 @@ struct MemoryFile {
 };
 
 AudioInfo checked(SNDFILE* file, const SF_INFO& header, const std::string& name) {
-  if (!file) throw Error(str_cat("cannot read the sound file ", name, ": ", sf_strerror(nullptr)), kAdvice);
-  if (header.frames <= 0) throw Error(str_cat("the sound file ", name, " has no samples"), kAdvice);
+  if (!file) throw Error(str_cat("cannot read the sound file ", name, ": ", sf_strerror(nullptr)), kSoundAdvice);
+  if (header.frames <= 0) throw Error(str_cat("the sound file ", name, " has no samples"), kSoundAdvice);
   return {header.frames, header.samplerate, header.channels};
 }
 
@@ -82,79 +85,75 @@ std::vector<char> read_vorbis_clip(const fs::path& path) {
   return read(bytes) ? bytes : std::vector<char>();
 }
 
-/// Whether no sample is infinite or NaN.
-bool all_numbers(std::span<const float> samples) {
-  // A product with 0 is 0 for numbers only. Four sums at a time, as each addition waits for the one before.
-  std::array<float, 4> sums{};
-  std::size_t i = 0;
-  for (; i + sums.size() <= samples.size(); i += sums.size()) {
-    for (std::size_t lane = 0; lane < sums.size(); ++lane) sums[lane] += samples[i + lane] * 0.0F;
-  }
-  for (; i < samples.size(); ++i) sums[0] += samples[i] * 0.0F;
-  return sums[0] + sums[1] + sums[2] + sums[3] == 0.0F;
-}
-
-/// All frames as the mean of their channels.
-std::vector<float> read_mono(SNDFILE* file, const AudioInfo& info, const std::string& name) {
+/// Calls `use` with all frames, block by block, as the mean of their channels. Returns how many there are.
+template <typename Use>
+std::int64_t for_each_block(SNDFILE* file, const AudioInfo& info, const std::string& name, const Use& use) {
   const auto channels = static_cast<std::size_t>(info.channels);
-  std::vector<float> mono;
-  // The header of a damaged file can promise anything.
-  mono.reserve(static_cast<std::size_t>(std::min<std::int64_t>(info.frames, 1 << 26)));
   std::vector<float> block(static_cast<std::size_t>(std::min<std::int64_t>(info.frames, kBlockFrames)) * channels);
   const auto block_frames = static_cast<sf_count_t>(block.size() / channels);
-  for (;;) {
-    const sf_count_t frames = sf_readf_float(file, block.data(), block_frames);
-    if (channels == 1) {
-      mono.insert(mono.end(), block.begin(), block.begin() + frames);
-    } else {
-      for (std::size_t frame = 0; frame < static_cast<std::size_t>(frames); ++frame) {
-        float sum = block[frame * channels];
-        for (std::size_t channel = 1; channel < channels; ++channel) sum += block[frame * channels + channel];
-        mono.push_back(sum / static_cast<float>(channels));
-      }
+  std::int64_t all = 0;
+  for (sf_count_t frames = block_frames; frames == block_frames;) {
+    frames = sf_readf_float(file, block.data(), block_frames);
+    for (std::size_t frame = 0; channels > 1 && frame < static_cast<std::size_t>(frames); ++frame) {
+      float sum = block[frame * channels];
+      for (std::size_t channel = 1; channel < channels; ++channel) sum += block[frame * channels + channel];
+      block[frame] = sum / static_cast<float>(channels);
     }
-    if (frames < block_frames) break;
+    all += frames;
+    use(std::span<const float>(block.data(), static_cast<std::size_t>(frames)));
   }
   if (sf_error(file) != SF_ERR_NO_ERROR) {
-    throw Error(str_cat("the sound file ", name, " is damaged after ", mono.size(), " of ", info.frames,
-                        " frames: ", sf_strerror(file)),
-                kAdvice);
+    throw Error(str_cat("the sound file ", name, " is damaged after ", all, " frames: ", sf_strerror(file)),
+                kSoundAdvice);
   }
-  if (mono.empty()) throw Error(str_cat("the sound file ", name, " has no samples"), kAdvice);
-  return mono;
+  return all;
 }
 
-std::vector<float> at_rate(std::vector<float> mono, const AudioInfo& info, const std::string& name, int sample_rate) {
-  if (!all_numbers(mono)) {
-    const auto bad = std::find_if(mono.begin(), mono.end(), [](float sample) { return !std::isfinite(sample); });
-    throw Error(str_cat("the sound file ", name, " holds a sample that is no number, in frame ", bad - mono.begin()),
-                kAdvice);
+/// The length of a file of so many bytes. Its header may promise anything, and has no length where the file was written
+/// to a pipe; what it cannot well hold is counted.
+AudioInfo measured(SNDFILE* file, const SF_INFO& header, const std::string& name, std::uintmax_t bytes) {
+  AudioInfo info = checked(file, header, name);
+  if (info.frames / kCredibleFrames > static_cast<std::int64_t>(bytes)) {
+    std::int64_t counted = 0;
+    info.frames = for_each_block(file, info, name, [&](std::span<const float> block) {
+      counted += std::ssize(block);
+      require_length(counted, info.sample_rate, name);
+    });
+    if (info.frames == 0) throw Error(str_cat("the sound file ", name, " has no samples"), kSoundAdvice);
   }
-  if (info.sample_rate == sample_rate) return mono;
-  std::vector<float> resampled = resample(mono, info.sample_rate, sample_rate);
-  // Floats of 1e38 are numbers, but their sums are none.
-  if (!all_numbers(resampled))
-    throw Error(str_cat("the sound file ", name, " holds samples too large for a sound"), kAdvice);
-  return resampled;
+  require_length(info.frames, info.sample_rate, name);
+  return info;
 }
 
 std::vector<float> load(SNDFILE* file, const SF_INFO& header, const std::string& name, int sample_rate) {
   const AudioInfo info = checked(file, header, name);
-  return at_rate(read_mono(file, info, name), info, name, sample_rate);
+  SoundBuilder sound(info.sample_rate, sample_rate, name);
+  for_each_block(file, info, name, [&](std::span<const float> block) { sound.add(block); });
+  return sound.finish();
+}
+
+std::vector<float> from_clip(const VorbisClip::Mono& clip, const std::string& name, int sample_rate) {
+  SoundBuilder sound(clip.info.sample_rate, sample_rate, name);
+  sound.add(clip.samples);
+  return sound.finish();
 }
 
 }  // namespace
 
 AudioInfo probe_audio(const fs::path& path) {
-  if (const auto info = VorbisClip::probe(read_vorbis_clip(path))) return *info;
+  if (const auto info = VorbisClip::probe(read_vorbis_clip(path))) {
+    require_length(info->frames, info->sample_rate, path.string());
+    return *info;
+  }
   SF_INFO header{};
   const SoundFile file = open(path, header);
-  return checked(file.get(), header, path.string());
+  std::error_code error;
+  const auto bytes = fs::file_size(path, error);
+  return measured(file.get(), header, path.string(), error ? 0 : bytes);
 }
 
 std::vector<float> load_audio(const fs::path& path, int sample_rate) {
-  if (auto clip = VorbisClip::decode(read_vorbis_clip(path)))
-    return at_rate(std::move(clip->samples), clip->info, path.string(), sample_rate);
+  if (const auto clip = VorbisClip::decode(read_vorbis_clip(path))) return from_clip(*clip, path.string(), sample_rate);
   SF_INFO header{};
   const SoundFile file = open(path, header);
   return load(file.get(), header, path.string(), sample_rate);
@@ -162,7 +161,7 @@ std::vector<float> load_audio(const fs::path& path, int sample_rate) {
 
 std::vector<float> load_audio(std::span<const char> bytes, const std::string& name, int sample_rate) {
   if (bytes.size() <= VorbisClip::kMaxBytes && VorbisClip::recognizes(bytes)) {
-    if (auto clip = VorbisClip::decode(bytes)) return at_rate(std::move(clip->samples), clip->info, name, sample_rate);
+    if (const auto clip = VorbisClip::decode(bytes)) return from_clip(*clip, name, sample_rate);
   }
   MemoryFile memory{bytes};
   SF_VIRTUAL_IO io{&MemoryFile::length, &MemoryFile::seek, &MemoryFile::read, nullptr, &MemoryFile::tell};

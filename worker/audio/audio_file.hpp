@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <span>
@@ -8,6 +9,14 @@
 
 namespace mdl {
 
+/// The longest sound that is taken. It is twice what the context of the 7B model holds the tokens of, and takes 1 GB of
+/// memory at 16,000 samples a second. A header may promise more, and a few bytes hold more: a second for each sample,
+/// or hours of silence.
+inline constexpr std::chrono::seconds kLongestSound = std::chrono::hours(4);
+
+/// What an error says can be done about a sound file that cannot be used.
+inline constexpr const char* kSoundAdvice = "Convert it to wav, flac, ogg or mp3, or take its row out of the CSV file.";
+
 /// What a sound file's header says.
 struct AudioInfo {
   std::int64_t frames = 0;  ///< samples of each channel
@@ -15,8 +24,9 @@ struct AudioInfo {
   int channels = 0;
 };
 
-/// Reads the header only (of mp3, all frame headers). Throws Error naming the file when it is missing, is no sound file
-/// that libsndfile reads (wav, flac, ogg, opus, mp3, aiff, ...) or has no samples.
+/// Reads the header only (of mp3, all frame headers); decodes the file where its header has no length, or one that is
+/// too large for its bytes. Throws Error naming the file when it is missing, is no sound file that libsndfile reads
+/// (wav, flac, ogg, opus, mp3, aiff, ...), has no samples, or is longer than kLongestSound.
 AudioInfo probe_audio(const std::filesystem::path& path);
 
 /// The sound as the model takes it, and as librosa.load(path, sr=sample_rate) gives it: float32 in [-1, 1], the mean of

@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 
 #include <memory>
+#include <new>
 #include <thread>
 
 #include "common/error.hpp"
@@ -15,6 +16,7 @@ struct Body {
   std::string bytes;
   std::int64_t limit;
   bool too_large = false;
+  bool no_memory = false;
 };
 
 std::size_t receive(char* data, std::size_t one, std::size_t count, void* user) {
@@ -23,7 +25,12 @@ std::size_t receive(char* data, std::size_t one, std::size_t count, void* user) 
     body.too_large = true;
     return CURL_WRITEFUNC_ERROR;
   }
-  body.bytes.append(data, one * count);
+  try {
+    body.bytes.append(data, one * count);
+  } catch (const std::bad_alloc&) {  // must not pass through curl, which is C
+    body.no_memory = true;
+    return CURL_WRITEFUNC_ERROR;
+  }
   return one * count;
 }
 
@@ -51,6 +58,7 @@ Outcome attempt(const std::string& url, const DownloadLimits& limits, Body& body
   set(CURLOPT_WRITEFUNCTION, &receive);
   set(CURLOPT_WRITEDATA, &body);
   const CURLcode code = curl_easy_perform(curl.get());
+  if (body.no_memory) throw std::bad_alloc();
   if (body.too_large || code == CURLE_FILESIZE_EXCEEDED)
     return {false, false, str_cat("it is larger than ", limits.max_bytes, " bytes")};
   if (code != CURLE_OK) {

@@ -2,45 +2,51 @@
 
 #include <soxr.h>
 
-#include <algorithm>
 #include <cmath>
-#include <memory>
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 
 namespace mdl {
+namespace {
 
-std::vector<float> resample(std::span<const float> samples, int from, int to) {
-  const auto check = [&](soxr_error_t error) {
-    if (error) throw Error(str_cat("cannot resample a sound from ", from, " to ", to, " samples a second: ", error));
-  };
-  const auto length = static_cast<std::size_t>(std::ceil(static_cast<double>(samples.size()) * to / from));
-  // Where soxr gives less, the rest is silence. One sample more than are wanted: soxr 0.1.3 reads 8 bytes of what it is
-  // to write to, whatever it is.
-  std::vector<float> out(length + 1, 0.0F);
+/// What soxr gives at once. It takes no more for it than becomes so much, and its own buffers grow with that.
+constexpr std::size_t kPiece = 1 << 16;
 
+}  // namespace
+
+Resampler::Resampler(int from, int to) : from_(from), to_(to), soxr_(nullptr, &soxr_delete), given_(kPiece) {
   const auto io = soxr_io_spec(SOXR_FLOAT32_I, SOXR_FLOAT32_I);
   const auto quality = soxr_quality_spec(SOXR_HQ, 0);
   soxr_error_t error = nullptr;
-  const std::unique_ptr<soxr, decltype(&soxr_delete)> resampler(
-      soxr_create(from, to, 1, &error, &io, &quality, nullptr), &soxr_delete);
+  soxr_.reset(soxr_create(from, to, 1, &error, &io, &quality, nullptr));
   check(error);
-  // In pieces: soxr's own buffers grow with what it is given at once.
-  constexpr std::size_t kPiece = 1 << 16;
-  std::size_t done = 0, written = 0;
-  for (bool ending = false; written < length;) {
-    ending = ending || done == samples.size();
-    std::size_t taken = 0, given = 0;
-    check(soxr_process(resampler.get(), ending ? nullptr : samples.data() + done,
-                       ending ? 0 : std::min(kPiece, samples.size() - done), &taken, out.data() + written,
-                       length - written, &given));
-    done += taken;
-    written += given;
-    if (ending && given == 0) break;
+}
+
+void Resampler::check(const char* error) const {
+  if (error) throw Error(str_cat("cannot resample a sound from ", from_, " to ", to_, " samples a second: ", error));
+}
+
+void Resampler::process(std::span<const float> samples, bool ending) {
+  for (std::size_t given = given_.size(); !samples.empty() || given == given_.size();) {
+    std::size_t taken = 0;
+    check(soxr_process(soxr_.get(), ending ? nullptr : samples.data(), samples.size(), &taken, given_.data(),
+                       given_.size(), &given));
+    out_.insert(out_.end(), given_.begin(), given_.begin() + static_cast<std::ptrdiff_t>(given));
+    samples = samples.subspan(taken);
   }
-  out.resize(length);
-  return out;
+}
+
+void Resampler::add(std::span<const float> samples) {
+  taken_ += samples.size();
+  if (!samples.empty()) process(samples, false);  // to soxr no samples are the end
+}
+
+std::vector<float> Resampler::finish() {
+  process({}, true);
+  // Where soxr gives less, the rest is silence.
+  out_.resize(static_cast<std::size_t>(std::ceil(static_cast<double>(taken_) * to_ / from_)), 0.0F);
+  return std::move(out_);
 }
 
 }  // namespace mdl

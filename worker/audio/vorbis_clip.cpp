@@ -118,25 +118,25 @@ class Stream {
     }
   }
 
-  /// Whether the packets' sound begins at sample 0: up to the end of the first page that says how far it comes, there
-  /// are as many samples as it says; or more, when that page is the stream's last and cuts the rest off.
-  bool begins_at_zero() {
+  /// Whether the packets' sound begins at sample 0 and is as long as the last page says. Up to the end of the first
+  /// page that says how far it comes, there are as many samples as it says; or more, when that page is the stream's
+  /// last and cuts the rest off.
+  bool is_whole() {
     std::int64_t samples = 0;
     long before = -1;
     bool decided = false, at_zero = false;
     const bool whole = for_each_packet([&](ogg_packet& packet) {
-      if (decided) return true;
       const long block = vorbis_packet_blocksize(setup_->info(), &packet);
       if (block < 0) return false;
       if (before >= 0) samples += (before + block) / 4;
       before = block;
-      if (packet.granulepos >= 0) {
+      if (packet.granulepos >= 0 && !decided) {
         decided = true;
         at_zero = packet.e_o_s ? packet.granulepos <= samples : packet.granulepos == samples;
       }
       return true;
     });
-    return whole && decided && at_zero;
+    return whole && at_zero && frames_ <= samples;
   }
 
   AudioInfo info() { return {frames_, static_cast<int>(setup_->info()->rate), setup_->info()->channels}; }
@@ -183,7 +183,7 @@ bool VorbisClip::recognizes(std::span<const char> beginning) {
 std::optional<AudioInfo> VorbisClip::probe(std::span<const char> bytes) {
   if (bytes.empty()) return std::nullopt;
   Stream stream(bytes);
-  if (!stream.read_headers() || !stream.begins_at_zero()) return std::nullopt;
+  if (!stream.read_headers() || !stream.is_whole()) return std::nullopt;
   return stream.info();
 }
 

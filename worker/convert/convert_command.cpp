@@ -38,11 +38,12 @@ std::vector<OptionText> all_options() {
 void print_help() {
   std::cout << "usage: mdl-toolkit convert-dataset INPUT.csv --output DIR [options]\n\n"
                "Turns a CSV file into a dataset folder for `mdl-toolkit train`, in Hugging Face's format.\n"
-               "The file's columns are audio (a path, or an http or https address of a wav, flac, ogg or mp3 file), "
-               "prediction (what the model is\n"
-               "to answer) and, if you like, system_prompt and user_prompt. All rows are checked before anything is "
-               "written. A run that was cut\n"
-               "off goes on where it was when it is started again. Defaults in parentheses.\n\n"
+               "The file's columns are audio (a path, or an http or https address of a wav, flac, ogg or mp3 file "
+               "of 4 hours at most),\n"
+               "prediction (what the model is to answer) and, if you like, system_prompt and user_prompt. All rows are "
+               "checked before anything is\n"
+               "written. A run that was cut off goes on where it was when it is started again. Defaults in "
+               "parentheses.\n\n"
             << describe_options(all_options());
 }
 

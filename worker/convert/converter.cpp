@@ -47,7 +47,7 @@ Group convert_group(std::span<const Row> rows, const RowReader& reader, TokenId 
     try {
       converted.push_back(reader.read(row));
     } catch (const std::exception& error) {
-      group.problems.push_back({row.number, row.line, first_line(error)});
+      group.problems.push_back({row.number, row.line, problem_of(row, error)});
     }
   }
   const bool usable = group.problems.empty() || (options.skip_bad_rows && !converted.empty());

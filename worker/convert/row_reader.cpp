@@ -5,6 +5,7 @@
 #include <set>
 
 #include "common/error.hpp"
+#include "common/exception_text.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/audio/audio_file.hpp"
@@ -20,9 +21,12 @@ constexpr std::int64_t kAssumedSeconds = 10;
 
 }  // namespace
 
-std::string first_line(const std::exception& error) {
-  const std::string text = error.what();
-  return text.substr(0, text.find('\n'));
+std::string problem_of(const Row& row, const std::exception& error) {
+  const std::string text = describe_exception(error);
+  const std::string line = text.substr(0, text.find('\n'));
+  if (text == error.what()) return line;
+  throw Error(str_cat("row ", row.number, " (line ", row.line, "), ", row.audio.value_or("no sound"), ": ", line),
+              "A lower --num-workers has fewer sounds in memory at once.");
 }
 
 void warn_left_out(const RowProblem& problem, const fs::path& path) {
@@ -74,7 +78,7 @@ std::vector<CheckedRow> RowReader::check_all(RowFile& file, const fs::path& path
     try {
       checked[i] = check(file.rows[i]);
     } catch (const std::exception& error) {
-      problem = first_line(error);
+      problem = problem_of(file.rows[i], error);
     }
     const std::lock_guard lock(mutex);
     progress.add(1);

@@ -59,7 +59,8 @@ class RowReader {
 /// Warns that a row of the file `path` is left out.
 void warn_left_out(const RowProblem& problem, const std::filesystem::path& path);
 
-/// What an error says without its advice: one line for each row is enough.
-std::string first_line(const std::exception& error);
+/// What `error` says is wrong with a row, without advice: one line for each is enough. Throws Error for memory that ran
+/// out, which is no fault of the row.
+std::string problem_of(const Row& row, const std::exception& error);
 
 }  // namespace mdl

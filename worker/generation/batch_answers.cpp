@@ -33,7 +33,7 @@ LoadedRows load_rows(const std::vector<Row>& rows, const RowReader& reader, std:
     try {
       inputs[i] = reader.read(rows[i]);
     } catch (const std::exception& error) {
-      problems[i] = first_line(error);
+      problems[i] = problem_of(rows[i], error);
     }
   });
   LoadedRows loaded;

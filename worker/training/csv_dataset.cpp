@@ -1,6 +1,7 @@
 #include "worker/training/csv_dataset.hpp"
 
 #include "common/error.hpp"
+#include "common/exception_text.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/convert/converter.hpp"
@@ -22,7 +23,7 @@ std::string try_to_convert(const ConvertOptions& options, bool is_first) {
                  " rows", summary.bad_rows ? str_cat("; ", summary.bad_rows, " bad ones left out") : "");
     return {};
   } catch (const std::exception& error) {
-    return error.what();
+    return describe_exception(error);
   }
 }
 

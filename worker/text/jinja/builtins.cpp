@@ -145,6 +145,7 @@ Value apply_filter(std::string_view name, const Value& value, const CallArgument
   if (name == "trim") return strip(to_text(value), arguments.get(0, "chars", nullptr), Side::both);
   if (name == "tojson") {
     const Value indent = arguments.get(0, "indent", nullptr);
+    if (indent.is_number_integer() && indent.get<std::int64_t>() > 100) throw Error("tojson with an indent above 100");
     return to_json(value, indent.is_number_integer() ? indent.get<int>() : -1);
   }
   if (name == "string" || name == "safe") return to_text(value);
