@@ -13,6 +13,17 @@
 
 namespace mdl {
 namespace fs = std::filesystem;
+namespace {
+
+/// The file that a link leads to, which need not exist yet.
+fs::path end_of_links(fs::path path) {
+  std::error_code error;
+  for (int links = 0; links < 40 && fs::is_symlink(path, error); ++links)
+    path = path.parent_path() / fs::read_symlink(path);
+  return path;
+}
+
+}  // namespace
 
 void sync_to_disk(const fs::path& path) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -20,7 +31,8 @@ void sync_to_disk(const fs::path& path) {
   if (::fsync(fd.get()) != 0) throw Error(describe_errno("cannot flush to disk", path, errno));
 }
 
-void write_atomically(const fs::path& path, const std::function<void(const fs::path&)>& fill) {
+void write_atomically(const fs::path& name, const std::function<void(const fs::path&)>& fill) {
+  const fs::path path = end_of_links(name);
   const fs::path temporary = path.string() + str_cat(".tmp.", ::getpid());
   try {
     fill(temporary);

@@ -8,8 +8,9 @@ namespace mdl {
 
 /// Writes `path` so that a reader sees either the old file or the whole new one, also after a crash or a power cut:
 /// `fill(temporary)` writes a file next to the target, which is then synced and renamed over it; the folder is synced
-/// too. When `fill` throws, the temporary file is removed and the old file is untouched. Throws Error when the file
-/// cannot be written, naming it and the reason (a full disk, a missing folder).
+/// too. A `path` that is a link is written where the link leads. When `fill` throws, the temporary file is removed and
+/// the old file is untouched. Throws Error when the file cannot be written, naming it and the reason (a full disk, a
+/// missing folder).
 void write_atomically(const std::filesystem::path& path, const std::function<void(const std::filesystem::path&)>& fill);
 
 /// The same for a text that is already in memory.

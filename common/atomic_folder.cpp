@@ -6,9 +6,11 @@
 #include <cerrno>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
+#include "common/folder_place.hpp"
 #include "common/str_cat.hpp"
 
 namespace mdl {
@@ -18,23 +20,24 @@ namespace fs = std::filesystem;
 
 constexpr const char* kUnfinished = ".unfinished-";
 
-/// A new folder TARGET.unfinished-RANDOM: nobody else's, as process ids of several hosts are not.
-fs::path make_unfinished(const fs::path& target) {
+/// A new folder TARGET.unfinished-RANDOM, or TARGET/.unfinished-RANDOM: nobody else's, as process ids of several hosts
+/// are not.
+fs::path make_unfinished(const FolderPlace& place) {
   std::random_device random;
   while (true) {
-    fs::path folder = str_cat(target.string(), kUnfinished, random());
-    fs::create_directories(target.parent_path());
+    fs::path folder = place.beside_or_inside(str_cat(kUnfinished, random()));
+    fs::create_directories(folder.parent_path());
     if (fs::create_directory(folder)) return folder;
   }
 }
 
-/// Removes what earlier runs that were killed left of `target`. Of one that lives, and was thought dead, it makes a run
-/// that fails.
-void remove_unfinished(const fs::path& target) {
-  const std::string begin = target.filename().string() + kUnfinished;
-  if (!fs::exists(target.parent_path())) return;
-  for (const auto& entry : fs::directory_iterator(target.parent_path())) {
-    if (entry.path().filename().string().compare(0, begin.size(), begin) == 0) fs::remove_all(entry.path());
+/// Removes what earlier runs that were killed left of the place. Of one that lives, and was thought dead, it makes a
+/// run that fails.
+void remove_unfinished(const FolderPlace& place) {
+  const fs::path begin = place.beside_or_inside(kUnfinished);
+  if (!fs::exists(begin.parent_path())) return;
+  for (const auto& entry : fs::directory_iterator(begin.parent_path())) {
+    if (entry.path().filename().string().starts_with(begin.filename().string())) fs::remove_all(entry.path());
   }
 }
 
@@ -43,37 +46,63 @@ fs::path replaced_name(const fs::path& target) {
   return target.string() + ".replaced";
 }
 
+/// Brings the files of `finished` into `target`, whose older ones go. The root of a disk has lost+found.
+void move_files(const fs::path& finished, const fs::path& target, const MoveOrder& order) {
+  const auto entries = [](const fs::path& folder) {
+    std::vector<fs::path> names;
+    for (const auto& entry : fs::directory_iterator(folder)) names.push_back(entry.path().filename());
+    return names;
+  };
+  const std::vector<fs::path> files = entries(finished);  // before anything is removed
+  if (!order.last.empty() && fs::remove(target / order.last)) sync_to_disk(target);
+  for (const fs::path& name : entries(target)) {
+    if (target / name != finished && name != "lost+found") fs::remove_all(target / name);
+  }
+  for (const fs::path& name : files) {
+    if (name != order.last && name != order.never) fs::rename(finished / name, target / name);
+  }
+  sync_to_disk(target);
+  if (!order.last.empty()) fs::rename(finished / order.last, target / order.last);
+  sync_to_disk(target);
+  fs::remove_all(finished);
+}
+
+/// Gives `finished` the name of an older folder, and returns what that is called now; nothing when they cannot be
+/// renamed.
+fs::path exchange(const fs::path& finished, const fs::path& target) {
+  if (::renameat2(AT_FDCWD, finished.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0) return finished;
+  if (errno == ENOENT) throw Error(describe_errno("cannot rename to", target, errno));
+  // A network file system, as a rule, which has no exchange.
+  const fs::path older = replaced_name(target);
+  fs::remove_all(older);
+  if (::rename(target.c_str(), older.c_str()) != 0) return {};
+  fs::rename(finished, target);
+  return older;
+}
+
 }  // namespace
 
-void publish_folder(const fs::path& finished, const fs::path& target) {
-  fs::path older;
-  if (!fs::exists(target)) {
-    fs::rename(finished, target);
-  } else if (::renameat2(AT_FDCWD, finished.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0) {
-    older = finished;
-  } else if (errno == EINVAL || errno == ENOSYS) {  // a network file system, as a rule
-    older = replaced_name(target);
-    fs::remove_all(older);
-    fs::rename(target, older);
-    fs::rename(finished, target);
-  } else {
-    throw Error(describe_errno("cannot rename to", target, errno));
-  }
-  sync_to_disk(fs::absolute(target).parent_path());
+void publish_folder(const fs::path& finished, const fs::path& target, const MoveOrder& order) {
+  const bool inside = finished.parent_path() == target;
+  const bool replaces = !inside && fs::exists(target);
+  const fs::path older = replaces ? exchange(finished, target) : fs::path();
+  if (inside || (replaces && older.empty())) return move_files(finished, target, order);
+  if (!replaces) fs::rename(finished, target);
+  sync_to_disk(target.parent_path());
   if (!older.empty()) fs::remove_all(older);
 }
 
 void write_folder_atomically(const fs::path& target, const std::function<void(const fs::path&)>& fill) {
-  const fs::path absolute = fs::absolute(target / "").lexically_normal().parent_path();  // without a slash at its end
   fs::path unfinished;
   try {
-    remove_unfinished(absolute);
-    fs::remove_all(replaced_name(absolute));
-    unfinished = make_unfinished(absolute);
+    const FolderPlace place = find_folder_place(target);
+    remove_unfinished(place);
+    fs::remove_all(replaced_name(place.target));
+    unfinished = make_unfinished(place);
     fill(unfinished);
     for (const auto& entry : fs::recursive_directory_iterator(unfinished)) sync_to_disk(entry.path());
     sync_to_disk(unfinished);
-    publish_folder(unfinished, absolute);
+    publish_folder(unfinished, place.target);
   } catch (const fs::filesystem_error& error) {
     std::error_code ignored;
     fs::remove_all(unfinished, ignored);

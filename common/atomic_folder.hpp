@@ -2,22 +2,34 @@
 
 #include <filesystem>
 #include <functional>
+#include <string>
 #include <string_view>
 
 namespace mdl {
 
 /// Fills a folder so that it appears under its name only when it is complete: `fill` writes into a folder of its own
-/// beside it (TARGET.unfinished-…), whose files are synced before it is renamed. An older folder TARGET is replaced: by
-/// exchanging the two names in one step where the file system can do that (renameat2), so that a whole folder has the
-/// name at every moment. What an earlier, killed run left is removed. Of two that write the same TARGET at once (a host
-/// that was thought dead wakes) the later one wins and the other throws; their files never mix. When `fill` throws,
-/// TARGET is as it was. Throws Error when the folder cannot be written, and what `fill` throws.
+/// beside it (TARGET.unfinished-…), or inside it where it cannot be renamed (see find_folder_place), whose files are
+/// synced before it is published. A TARGET that is a link is the folder that it leads to. An older folder TARGET is
+/// replaced: by exchanging the two names in one step where the file system can do that (renameat2), so that a whole
+/// folder has the name at every moment. What an earlier, killed run left is removed. Of two that write the same TARGET
+/// at once (a host that was thought dead wakes) the later one wins and the other throws; their files never mix. When
+/// `fill` throws, TARGET is as it was. Throws Error when the folder cannot be written, and what `fill` throws.
 void write_folder_atomically(const std::filesystem::path& target,
                              const std::function<void(const std::filesystem::path&)>& fill);
 
-/// Gives the folder `finished`, beside it and with its files synced, the name `target` (without a slash at its end). An
-/// older folder of that name is replaced as write_folder_atomically() says. Throws Error or filesystem_error.
-void publish_folder(const std::filesystem::path& finished, const std::filesystem::path& target);
+/// What counts where publish_folder() has to move files one by one.
+struct MoveOrder {
+  std::string last;   ///< the file without which a folder is not taken for a whole one; removed first, moved last
+  std::string never;  ///< a file that stays behind, and goes with `finished`
+};
+
+/// Gives the folder `finished`, beside or inside it and with its files synced, the name `target` (a path as
+/// find_folder_place() gives it). An older folder of that name is replaced as write_folder_atomically() says. Where the
+/// folder cannot be renamed (something is mounted there; an older one belongs to a lower layer of a container's
+/// disk), its files are moved into `target` instead, after the older ones were removed: a TARGET with order.last is
+/// whole at every moment. Throws Error or filesystem_error.
+void publish_folder(const std::filesystem::path& finished, const std::filesystem::path& target,
+                    const MoveOrder& order = {});
 
 /// The end of the name that a folder has while remove_folder_atomically() removes it.
 inline constexpr std::string_view kRemovedEnd = ".removed";

@@ -27,6 +27,19 @@ TEST_CASE("an atomic write replaces the old file as a whole") {
   CHECK(files_in(dir.path()) == 1);
 }
 
+TEST_CASE("a file that is a link is written where the link leads, and the link stays") {
+  const TempDir dir;
+  fs::create_directory(dir.path() / "disk");
+  fs::create_symlink("disk/a.txt", dir.path() / "link");
+  fs::create_symlink(dir.path() / "link", dir.path() / "link-to-it");
+  for (const char* text : {"not there yet", "new"}) {
+    mdl::write_text_atomically(dir.path() / "link-to-it", text);
+    CHECK(mdl::read_text(dir.path() / "disk/a.txt") == text);
+  }
+  CHECK(fs::is_symlink(dir.path() / "link"));
+  CHECK(files_in(dir.path() / "disk") == 1);
+}
+
 TEST_CASE("a write that fails half-way leaves the old file and no temporary one") {
   const TempDir dir;
   const fs::path path = dir.path() / "a.txt";

@@ -1,7 +1,5 @@
 #include "common/atomic_folder.hpp"
 
-#include <unistd.h>
-
 #include <catch2/catch.hpp>
 #include <functional>
 #include <future>
@@ -10,33 +8,13 @@
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
+#include "tests/plain_user.hpp"
 #include "tests/temp_dir.hpp"
 
 using namespace mdl;
+using mdl::test::PlainUser;
 using mdl::test::TempDir;
 namespace fs = std::filesystem;
-
-namespace {
-
-/// While it lives, the permissions of files hold for this process, which root is above.
-class PlainUser {
- public:
-  explicit PlainUser(const std::vector<fs::path>& owned) {
-    if (::geteuid() != 0) return;
-    for (const fs::path& path : owned) REQUIRE(::chown(path.c_str(), kNobody, kNobody) == 0);
-    REQUIRE(::seteuid(kNobody) == 0);
-  }
-  ~PlainUser() {
-    if (::getuid() == 0) CHECK(::seteuid(0) == 0);
-  }
-  PlainUser(const PlainUser&) = delete;
-  PlainUser& operator=(const PlainUser&) = delete;
-
- private:
-  static constexpr uid_t kNobody = 65534;
-};
-
-}  // namespace
 
 TEST_CASE("a folder that fails half-way never appears under its name") {
   const TempDir output;
@@ -110,6 +88,45 @@ TEST_CASE("a slash at the end of a folder's name changes nothing") {
                           [](const fs::path& folder) { write_text_atomically(folder / "new", "2"); });
   CHECK(read_text(output.path() / "final/new") == "2");
   CHECK(std::distance(fs::directory_iterator(output.path()), {}) == 1);
+}
+
+TEST_CASE("a folder that is a link is written where the link leads, and the link stays") {
+  const TempDir output;
+  const fs::path real = output.path() / "disk/final";
+  fs::create_directories(real);
+  write_text_atomically(real / "old", "1");
+  fs::create_directory_symlink("disk/final", output.path() / "final");
+  write_folder_atomically(output.path() / "final/",
+                          [](const fs::path& folder) { write_text_atomically(folder / "new", "2"); });
+  CHECK(fs::is_symlink(output.path() / "final"));
+  CHECK(read_text(real / "new") == "2");
+  CHECK_FALSE(fs::exists(real / "old"));
+  CHECK(std::distance(fs::directory_iterator(output.path() / "disk"), {}) == 1);
+}
+
+TEST_CASE("a folder that cannot be renamed is filled from inside, the file that makes it whole as the last") {
+  const TempDir output;
+  const fs::path target = output.path() / "data", finished = target / ".partial";
+  fs::create_directories(finished);
+  for (const char* name : {"a", "state.json", "plan"}) write_text_atomically(finished / name, "new");
+  fs::create_directories(target / "lost+found");
+  for (const char* name : {"b", "state.json"}) write_text_atomically(target / name, "old");
+  const MoveOrder order{.last = "state.json", .never = "plan"};
+  SECTION("the older files go, and lost+found stays") {
+    publish_folder(finished, target, order);
+    CHECK(read_text(target / "a") == "new");
+    CHECK(read_text(target / "state.json") == "new");
+    CHECK(std::distance(fs::directory_iterator(target), {}) == 3);
+  }
+  SECTION("where a file cannot be moved, what is there is not taken for whole") {
+    fs::permissions(finished, fs::perms::owner_read | fs::perms::owner_exec);
+    {
+      const PlainUser user({output.path(), target, finished});
+      CHECK_THROWS_AS(publish_folder(finished, target, order), fs::filesystem_error);
+    }
+    CHECK_FALSE(fs::exists(target / "state.json"));
+    CHECK(fs::exists(finished / "state.json"));
+  }
 }
 
 TEST_CASE("a folder that is removed only in part is gone under its name, and the rest goes later") {

@@ -103,10 +103,10 @@ TEST_CASE("a later run keeps the data files that would come out the same") {
   const test::TempDir folder;
   const fs::path target = folder.path() / "out/";
   {
-    const PartialFolder first(target, {{"data-0", "a"}, {"data-1", "b"}});
+    const PartialFolder first(PartialFolder::place_for(target), {{"data-0", "a"}, {"data-1", "b"}});
     for (const char* name : {"data-0", "data-1", "data-1.tmp.77"}) write_text_atomically(first.path() / name, "x");
   }
-  PartialFolder second(target, {{"data-0", "a"}, {"data-1", "changed"}});
+  PartialFolder second(PartialFolder::place_for(target), {{"data-0", "a"}, {"data-1", "changed"}});
   CHECK(second.has("data-0"));
   CHECK_FALSE(second.has("data-1"));
   CHECK_FALSE(second.has("data-1.tmp.77"));
@@ -120,7 +120,7 @@ TEST_CASE("publishing replaces an older dataset whole") {
   const test::TempDir folder;
   fs::create_directory(folder.path() / "out");
   write_text_atomically(folder.path() / "out/state.json", "old");
-  PartialFolder made(folder.path() / "out", {});
+  PartialFolder made(PartialFolder::place_for(folder.path() / "out"), {});
   write_text_atomically(made.path() / "state.json", "new");
   CHECK(read_text(folder.path() / "out/state.json") == "old");
   made.publish();
@@ -132,23 +132,24 @@ TEST_CASE("nobody else's files are removed or replaced") {
   const test::TempDir folder;
   fs::create_directory(folder.path() / "out");
   write_text_atomically(folder.path() / "out/thesis.txt", "");
-  CHECK_THROWS_AS(PartialFolder::check_target(folder.path() / "out"), UsageError);
-  CHECK_THROWS_AS(PartialFolder::check_target(folder.path() / "out/thesis.txt"), UsageError);
+  CHECK_THROWS_AS(PartialFolder::place_for(folder.path() / "out"), UsageError);
+  CHECK_THROWS_AS(PartialFolder::place_for(folder.path() / "out/thesis.txt"), UsageError);
   fs::create_directory(folder.path() / "new.partial");
   write_text_atomically(folder.path() / "new.partial/thesis.txt", "");
-  CHECK_THROWS_WITH(PartialFolder(folder.path() / "new", {}), Catch::Contains("thesis.txt"));
+  CHECK_THROWS_WITH(PartialFolder(PartialFolder::place_for(folder.path() / "new"), {}), Catch::Contains("thesis.txt"));
   CHECK(fs::exists(folder.path() / "new.partial/thesis.txt"));
 }
 
 TEST_CASE("two conversions do not write to the same folder") {
   const test::TempDir folder;
-  const PartialFolder first(folder.path() / "out", {});
-  CHECK_THROWS_WITH(PartialFolder(folder.path() / "out", {}), Catch::Contains("another process"));
+  const PartialFolder first(PartialFolder::place_for(folder.path() / "out"), {});
+  CHECK_THROWS_WITH(PartialFolder(PartialFolder::place_for(folder.path() / "out"), {}),
+                    Catch::Contains("another process"));
 }
 
 TEST_CASE("a disk without room is noticed before the work") {
   const test::TempDir folder;
-  const PartialFolder made(folder.path() / "out", {});
+  const PartialFolder made(PartialFolder::place_for(folder.path() / "out"), {});
   made.require_space(1);
   CHECK_THROWS_WITH(made.require_space(INT64_MAX), Catch::Contains("MB are free"));
 }

@@ -185,17 +185,23 @@ def many_rows(folder, count, seconds):
     return folder / "many.csv"
 
 
-def test_a_killed_run_goes_on_where_it_was(tmp_path, bin_dir, ours, checkpoint):
+@pytest.mark.parametrize("place", ["beside", "inside"])
+def test_a_killed_run_goes_on_where_it_was(tmp_path, bin_dir, ours, checkpoint, monkeypatch, place):
+    """The working folder is one that cannot be renamed, so that it is filled from inside."""
     rows = many_rows(tmp_path, 480, 2.0)
-    options = [rows, "--model-name", checkpoint(), "--max-shard-size", "2MB", "--output", tmp_path / "out"]
+    out = tmp_path / "out"
+    if place == "inside":
+        out.mkdir()
+        monkeypatch.chdir(out)
+    options = [rows, "--model-name", checkpoint(), "--max-shard-size", "2MB", "--output", out if place == "beside" else "."]
     process = subprocess.Popen([bin_dir / "mdl-toolkit", "convert-dataset", *map(str, options)], stdout=subprocess.DEVNULL)
-    partial = tmp_path / "out.partial"
+    partial = tmp_path / "out.partial" if place == "beside" else out / ".partial"
     while len(list(partial.glob("data-*.arrow"))) < 3:
         with pytest.raises(subprocess.TimeoutExpired):  # it must not be done before it is killed
             process.wait(timeout=0.005)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert not (tmp_path / "out").exists()
+    assert not (out / "state.json").exists()
     finished = len(list(partial.glob("data-*.arrow")))
     printed = ours(*options)
     assert f"({finished} from an earlier run)" in printed
@@ -206,6 +212,58 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, bin_dir, ours, checkpoint):
     for name in sorted(path.name for path in (tmp_path / "whole").glob("*.arrow")):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     assert one[479]["input_ids"] == other[479]["input_ids"]
+
+
+def test_a_link_is_followed_and_one_to_nothing_is_told_at_the_beginning(sounds, tmp_path, bin_dir, ours, checkpoint):
+    write_csv(tmp_path / "rows.csv", [{"audio": "wav-16000-1.wav", "prediction": "a"}])
+    options = [tmp_path / "rows.csv", "--model-name", checkpoint(), "--base-dir", sounds, "--output", tmp_path / "link"]
+    (tmp_path / "link").symlink_to("disk/data")
+    message, code = fails(bin_dir, *options, "--base-dir", tmp_path)  # with a bad row, which is not looked at
+    assert code == 1
+    assert "link is a link to disk/data, which does not exist" in message and "row" not in message
+    (tmp_path / "disk" / "data").mkdir(parents=True)
+    for _ in range(2):  # the second time in place of a dataset
+        ours(*options)
+        assert (tmp_path / "link").is_symlink()
+        assert len(load_from_disk(tmp_path / "disk" / "data")) == 1
+        assert [path.name for path in (tmp_path / "disk").iterdir()] == ["data"]
+
+
+@contextlib.contextmanager
+def mounted(kind, folder, *options):
+    """A new file system at the folder, or the test is skipped."""
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", kind, *options, kind, folder], stderr=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        pytest.skip(f"no {kind} to be had: {done.stderr}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a disk needs root")
+@pytest.mark.parametrize("place", ["a disk", "a folder of a container's image"])
+def test_a_folder_that_cannot_be_renamed_is_filled_all_the_same(sounds, tmp_path, ours, checkpoint, place):
+    write_csv(tmp_path / "rows.csv", [{"audio": "wav-16000-1.wav", "prediction": "a"}])
+
+    def convert(output):
+        ours(tmp_path / "rows.csv", "--model-name", checkpoint(), "--base-dir", sounds, "--output", output)
+        assert len(load_from_disk(output)) == 1
+        assert sorted(path.name for path in output.iterdir()) == ["data-00000-of-00001.arrow", "dataset_info.json", "state.json"]
+
+    with mounted("tmpfs", tmp_path / "disk") as disk:
+        if place == "a disk":
+            convert(disk)
+            convert(disk)
+        else:
+            for layer in ("image", "changes", "work"):
+                (disk / layer).mkdir()
+            convert(disk / "image" / "out")
+            (disk / "image" / "out" / "cache-1.arrow").touch()  # as datasets' map() leaves it
+            layers = f"lowerdir={disk}/image,upperdir={disk}/changes,workdir={disk}/work"
+            with mounted("overlay", tmp_path / "root", "-o", layers) as root:
+                convert(root / "out")
 
 
 def test_a_sound_that_breaks_off_costs_its_own_data_file_only(sounds, tmp_path, bin_dir, ours, checkpoint):

@@ -97,7 +97,7 @@ struct BadRows {};
 ConvertSummary convert_dataset(const ConvertOptions& options) {
   RowFile file = read_rows(options.input);
   const std::int64_t rows_given = std::ssize(file.rows);
-  PartialFolder::check_target(options.output);
+  const FolderPlace place = PartialFolder::place_for(options.output);
   const Processor processor = Processor::load(options.model_folder);
   const RowReader reader(processor, options, RowPurpose::training);
   const std::vector<CheckedRow> checked = reader.check_all(file, options.input, options.skip_bad_rows);
@@ -133,7 +133,7 @@ ConvertSummary convert_dataset(const ConvertOptions& options) {
             .shards = shards.size(),
             .shards_found = shards.size()};
   }
-  PartialFolder folder(options.output, plan);
+  PartialFolder folder(place, plan);
   ConvertSummary summary{.rows = std::ssize(rows),
                          .bad_rows = rows_given - std::ssize(rows),
                          .bytes = 0,

@@ -31,12 +31,14 @@ struct ConvertSummary {
 /// Converts a CSV file of sounds and texts into a dataset folder, as the Python tool's convert-dataset.
 ///
 /// First every row is checked (columns, prediction, the sound file's header, the text); UsageError lists all bad rows.
-/// Then data files are written into OUTPUT.partial, by several threads and with a bounded number of rows in memory. A
-/// run that was cut off goes on there when input, options and checkpoint are the same. At the end the folder gets its
-/// name; an older dataset of that name is replaced in that moment and not before.
+/// Then data files are written into OUTPUT.partial (OUTPUT/.partial where OUTPUT cannot be renamed, as
+/// find_folder_place() has it), by several threads and with a bounded number of rows in memory. A run that was cut off
+/// goes on there when input, options and checkpoint are the same. At the end the folder gets its name; an older dataset
+/// of that name is replaced in that moment and not before.
 ///
-/// Throws UsageError when OUTPUT is something else than a dataset folder; Error when a sound turns out to be broken or
-/// cannot be downloaded (after the other rows were tried, so that all are listed), or the disk is full.
+/// Throws UsageError when OUTPUT is something else than a dataset folder; Error when nothing can be written there
+/// (before a row is looked at), a sound turns out to be broken or cannot be downloaded (after the other rows were
+/// tried, so that all are listed), or the disk is full.
 ConvertSummary convert_dataset(const ConvertOptions& options);
 
 }  // namespace mdl

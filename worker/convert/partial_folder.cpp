@@ -4,6 +4,7 @@
 #include <sys/file.h>
 
 #include <cerrno>
+#include <optional>
 #include <sstream>
 
 #include "common/atomic_file.hpp"
@@ -15,16 +16,28 @@ namespace mdl {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr const char* kPartial = ".partial";
 constexpr const char* kPlanFile = "plan";
+constexpr const char* kPublishedPlan = ".plan";  // what the plan is called once publish() has begun
+constexpr const char* kState = "state.json";     // without it a folder is no dataset
 
-/// The folder without a slash at its end, which would make its "name" empty.
-fs::path trimmed(fs::path path) {
-  path = path.lexically_normal();
-  return path.has_filename() ? path : path.parent_path();
+/// Whether a file of this name is a dataset's: ours, or what Hugging Face's datasets keeps beside it.
+bool is_of_dataset(const fs::path& name) {
+  return name == kState || name == "dataset_info.json" || name == kPublishedPlan || name.extension() == ".arrow";
 }
 
-fs::path beside(const fs::path& target, const char* ending) {
-  return target.string() + ending;
+/// The first name in a folder that keeps a dataset from being put there, or none. Without state.json that is any, but
+/// for what publish() has moved when it was killed.
+std::optional<std::string> stranger_in(const FolderPlace& place) {
+  const bool replaceable =
+      fs::exists(place.target / kState) || fs::exists(place.beside_or_inside(kPartial) / kPublishedPlan);
+  for (const auto& entry : fs::directory_iterator(place.target)) {
+    const fs::path name = entry.path().filename();
+    const bool is_ours = name == kPartial || name.string().starts_with(kFolderTrial);
+    if (is_ours || name == "lost+found") continue;  // the root of a disk has the latter
+    if (!replaceable || !is_of_dataset(name)) return name.string();
+  }
+  return std::nullopt;
 }
 
 PartialFolder::Plan read_plan(const fs::path& file) {
@@ -37,18 +50,21 @@ PartialFolder::Plan read_plan(const fs::path& file) {
 
 }  // namespace
 
-void PartialFolder::check_target(const fs::path& target) {
-  if (!fs::exists(target)) return;
-  if (!fs::is_directory(target))
+FolderPlace PartialFolder::place_for(const fs::path& target) {
+  FolderPlace place = find_folder_place(target);
+  if (!fs::exists(place.target)) return place;
+  if (!fs::is_directory(place.target))
     throw UsageError(str_cat(target.string(), " is a file"), "Give --output the name of a folder.");
-  if (!fs::is_empty(target) && !fs::exists(target / "state.json")) {
-    throw UsageError(str_cat(target.string(), " holds something else than a dataset"),
+  place.inside = place.inside || fs::exists(place.target / kPartial);  // an earlier run found it to be so
+  if (const auto stranger = stranger_in(place)) {
+    throw UsageError(str_cat(target.string(), " holds something else than a dataset: ", *stranger),
                      "Give --output a new folder, or a dataset folder to replace.");
   }
+  return place;
 }
 
-PartialFolder::PartialFolder(const fs::path& target, const Plan& plan)
-    : target_(trimmed(target)), folder_(beside(target_, ".partial")) {
+PartialFolder::PartialFolder(const FolderPlace& place, const Plan& plan)
+    : target_(place.target), folder_(place.beside_or_inside(kPartial)) {
   std::error_code error;
   fs::create_directories(folder_, error);
   if (error) throw Error(str_cat("cannot make the folder ", folder_.string(), ": ", error.message()));
@@ -61,11 +77,13 @@ PartialFolder::PartialFolder(const fs::path& target, const Plan& plan)
     // Only what an earlier run has made: nobody else's files are removed.
     const std::string name = entry.path().filename().string();
     const auto begins = [&](const char* known) { return name.starts_with(known); };
-    if (!begins("data-") && !begins(kPlanFile) && !begins("state.json") && !begins("dataset_info.json")) {
+    if (!begins("data-") && !begins(kPlanFile) && !begins(kPublishedPlan) && !begins(kState) &&
+        !begins("dataset_info.json")) {
       throw Error(str_cat(folder_.string(), " holds \"", name, "\", which is not of a conversion"),
                   "Move it away, or give another --output.");
     }
   }
+  take_back();
   const Plan before = read_plan(folder_ / kPlanFile);
   for (const auto& entry : fs::directory_iterator(folder_)) {
     const std::string name = entry.path().filename().string();
@@ -87,9 +105,30 @@ void PartialFolder::require_space(std::int64_t bytes) const {
               "Make room, or use --audio-encoding pcm16, which takes half.");
 }
 
+void PartialFolder::take_back() {
+  const fs::path published = folder_ / kPublishedPlan;
+  if (!fs::exists(published)) return;
+  for (const auto& [name, fingerprint] : read_plan(published)) {
+    if (!fs::exists(folder_ / name) && fs::exists(target_ / name)) fs::rename(target_ / name, folder_ / name);
+  }
+  fs::rename(published, folder_ / kPlanFile);
+}
+
 void PartialFolder::publish() {
-  fs::remove(folder_ / kPlanFile);
-  publish_folder(folder_, target_);
+  const auto fail = [&](const std::string& why) {
+    throw Error(
+        str_cat("all data files are in ", folder_.string(), ", but cannot be moved to ", target_.string(), ": ", why),
+        "Correct that and run the same command again: it goes on from there.");
+  };
+  try {
+    fs::rename(folder_ / kPlanFile, folder_ / kPublishedPlan);
+    publish_folder(folder_, target_, {.last = kState, .never = kPublishedPlan});
+    fs::remove(target_ / kPublishedPlan);
+  } catch (const fs::filesystem_error& error) {
+    fail(error.code().message());
+  } catch (const Error& error) {
+    fail(error.what());
+  }
 }
 
 }  // namespace mdl

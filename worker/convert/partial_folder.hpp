@@ -5,24 +5,26 @@
 #include <map>
 #include <string>
 
+#include "common/folder_place.hpp"
 #include "common/unique_fd.hpp"
 
 namespace mdl {
 
-/// TARGET.partial, where a dataset is made before it gets its name. Its file `plan` names the data files and
-/// fingerprints of what each is made from, so that a later run knows which it can keep. While this object lives, no
-/// other process uses the folder (a file lock).
+/// TARGET.partial, or TARGET/.partial where TARGET cannot be renamed: where a dataset is made before it gets its name.
+/// Its file `plan` names the data files and fingerprints of what each is made from, so that a later run knows which it
+/// can keep. While this object lives, no other process uses the folder (a file lock).
 class PartialFolder {
  public:
-  /// Throws UsageError when `target` is a file, or a folder with something else in it than a dataset.
-  static void check_target(const std::filesystem::path& target);
+  /// Where a dataset `target` is made. Throws UsageError when it is a file, or a folder with something else in it than
+  /// a dataset; Error as find_folder_place() does, so that what would fail at the end fails now.
+  static FolderPlace place_for(const std::filesystem::path& target);
 
   /// Name of a data file -> fingerprint of what it is made from.
   using Plan = std::map<std::string, std::string>;
 
   /// Makes the folder, or takes up that of an earlier run and keeps the data files with the same fingerprints. Throws
   /// Error when it cannot be made, holds anything but a conversion's files, or another process is at it.
-  PartialFolder(const std::filesystem::path& target, const Plan& plan);
+  PartialFolder(const FolderPlace& place, const Plan& plan);
 
   const std::filesystem::path& path() const { return folder_; }
   bool has(const std::string& file) const { return std::filesystem::exists(folder_ / file); }
@@ -30,10 +32,14 @@ class PartialFolder {
   /// Throws Error when the disk has less room than `bytes`.
   void require_space(std::int64_t bytes) const;
 
-  /// Gives the folder its name, in place of an older dataset if there is one.
+  /// Gives the folder its name, in place of an older dataset if there is one. Throws Error when that fails; what was
+  /// made is kept then, and a later run takes it up.
   void publish();
 
  private:
+  /// Takes back what a run that was killed in publish() has moved already.
+  void take_back();
+
   std::filesystem::path target_;
   std::filesystem::path folder_;
   UniqueFd lock_;
