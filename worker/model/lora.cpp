@@ -16,21 +16,6 @@
 namespace mdl {
 namespace {
 
-const char* pattern_of(Target target) {
-  switch (target) {
-    case Target::encoder:
-      return R"(^audio_encoder\.blocks\.\d+\.attn\.(qkv|proj)$)";
-    case Target::projector:
-      return R"(^audio_projector\.net\.(0|2)$)";
-    case Target::decoder:
-      return R"(^decoder\.model\.layers\.\d+\.(self_attn|mlp)\.(up|gate|down)_proj$)";
-    case Target::embed_tokens:
-    case Target::lm_head:
-      break;
-  }
-  return "";
-}
-
 /// Marks a weight as trained. A tied one gets memory of its own first.
 void train_whole(at::Tensor& weight, const at::Tensor& tied_to) {
   if (weight.is_same(tied_to)) weight = weight.clone();
@@ -51,22 +36,6 @@ std::vector<NamedLinear> linear_layers(MiDashengLM& model) {
 }
 
 }  // namespace
-
-std::string target_modules_pattern(const std::set<Target>& targets) {
-  std::string pattern;
-  for (const Target target : targets) {
-    const std::string part = pattern_of(target);
-    if (!part.empty()) pattern += (pattern.empty() ? "" : "|") + part;
-  }
-  return pattern;
-}
-
-std::vector<std::string> modules_to_save(const std::set<Target>& targets) {
-  std::vector<std::string> names;
-  if (targets.count(Target::embed_tokens)) names.emplace_back("embed_tokens");
-  if (targets.count(Target::lm_head)) names.emplace_back("lm_head");
-  return names;
-}
 
 void attach_lora(MiDashengLM& model, const LoraConfig& config, uint64_t seed) {
   if (config.rank < 1)
@@ -89,7 +58,7 @@ void attach_lora(MiDashengLM& model, const LoraConfig& config, uint64_t seed) {
     const double bound = 1.0 / std::sqrt(static_cast<double>(layer->in_features()));
     if (!meta) a.uniform_(-bound, bound, generator);
     LoraAdapter adapter{a.to(device), at::zeros({layer->out_features(), config.rank}, options.device(device)),
-                        config.scaling(), config.dropout};
+                        config.alpha / static_cast<double>(config.rank), config.dropout};
     adapter.a.set_requires_grad(true);
     adapter.b.set_requires_grad(true);
     layer->adapter = std::move(adapter);

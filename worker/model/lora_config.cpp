@@ -1,0 +1,92 @@
+#include "worker/model/lora_config.hpp"
+
+#include "common/str_cat.hpp"
+
+namespace mdl {
+namespace {
+
+const char* pattern_of(Target target) {
+  switch (target) {
+    case Target::encoder:
+      return R"(^audio_encoder\.blocks\.\d+\.attn\.(qkv|proj)$)";
+    case Target::projector:
+      return R"(^audio_projector\.net\.(0|2)$)";
+    case Target::decoder:
+      return R"(^decoder\.model\.layers\.\d+\.(self_attn|mlp)\.(up|gate|down)_proj$)";
+    case Target::embed_tokens:
+    case Target::lm_head:
+      break;
+  }
+  return "";
+}
+
+const char* target_name(Target target) {
+  switch (target) {
+    case Target::encoder:
+      return "encoder";
+    case Target::projector:
+      return "projector";
+    case Target::decoder:
+      return "decoder";
+    case Target::embed_tokens:
+      return "embed_tokens";
+    case Target::lm_head:
+      return "lm_head";
+  }
+  return "";
+}
+
+std::string text_of(const LayerNames& names) {
+  if (const auto* pattern = std::get_if<std::string>(&names)) return *pattern;
+  std::string text;
+  for (const std::string& name : std::get<std::vector<std::string>>(names)) text += (text.empty() ? "" : ",") + name;
+  return text;
+}
+
+}  // namespace
+
+std::string target_modules_pattern(const std::set<Target>& targets) {
+  std::string pattern;
+  for (const Target target : targets) {
+    const std::string part = pattern_of(target);
+    if (!part.empty()) pattern += (pattern.empty() ? "" : "|") + part;
+  }
+  return pattern;
+}
+
+LayerSelection selection_of(const LoraConfig& config) {
+  if (config.layers) return *config.layers;
+  return {.wanted = target_modules_pattern(config.targets),
+          .excluded = std::vector<std::string>{"lm_head"},
+          .indices = {},
+          .index_after = {}};
+}
+
+std::vector<std::string> modules_to_save(const std::set<Target>& targets) {
+  std::vector<std::string> names;
+  if (targets.count(Target::embed_tokens)) names.emplace_back("embed_tokens");
+  if (targets.count(Target::lm_head)) names.emplace_back("lm_head");
+  return names;
+}
+
+std::string target_names(const std::set<Target>& targets) {
+  std::string names;
+  for (const Target target : targets) names += str_cat(names.empty() ? "" : ",", target_name(target));
+  return names;
+}
+
+std::string describe(const LoraConfig& config) {
+  std::string text = str_cat("rank ", config.rank, ", alpha ", config.alpha);
+  if (config.rank_stabilized) text += " (rslora)";
+  for (const auto& [name, rank] : config.rank_pattern) text += str_cat(", rank ", rank, " on ", name);
+  for (const auto& [name, alpha] : config.alpha_pattern) text += str_cat(", alpha ", alpha, " on ", name);
+  text += str_cat(", dropout ", config.dropout, ", on ");
+  if (config.layers) text += text_of(config.layers->wanted);
+  if (config.layers && !config.layers->indices.empty()) {
+    text += " of layers";
+    for (const int64_t index : config.layers->indices) text += str_cat(" ", index);
+  }
+  return text + (config.layers && !config.targets.empty() ? " and " : "") + target_names(config.targets);
+}
+
+}  // namespace mdl
