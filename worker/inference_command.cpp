@@ -42,10 +42,10 @@ ModelChoice choose_model(const InferenceOptions& options) {
   ModelChoice choice{named, std::nullopt};
   if (!fs::exists(named / "config.json") && fs::exists(named / "adapter_config.json")) {
     if (options.adapter) throw UsageError(str_cat("--model-name ", named.string(), " is an adapter already"));
-    choice.adapter = AdapterFolder::load(named);
-    choice.folder = find_model_folder(choice.adapter->base_model);
+    choice.adapter = AdapterFolder::load(named, AdapterUse::answering);
+    choice.folder = find_model_folder(choice.adapter->config.base_model);
   }
-  if (options.adapter) choice.adapter = AdapterFolder::load(*options.adapter);
+  if (options.adapter) choice.adapter = AdapterFolder::load(*options.adapter, AdapterUse::answering);
   if (options.merge_adapter && !choice.adapter) {
     throw UsageError("--merge-adapter true, but there is no adapter", "Name it with --adapter.");
   }
@@ -185,7 +185,8 @@ int run_inference(const std::vector<std::string>& arguments) {
   const auto environment = read_worker_environment();
   const at::Device device = choose_device(environment);
   const ModelChoice choice = choose_model(options);
-  load_config(choice.folder);
+  const ModelConfig model_config = load_config(choice.folder);
+  if (choice.adapter) check_adapter(model_config, *choice.adapter);
   const GenerationConfig config = load_generation_config(choice.folder);
   const at::ScalarType dtype = !options.bf16 ? stored_type(choice.folder) : *options.bf16 ? at::kBFloat16 : at::kFloat;
   const Quantize quantize = options.quantization ? make_quantizer(*options.quantization, device) : Quantize();

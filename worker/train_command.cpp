@@ -8,11 +8,13 @@
 #include <filesystem>
 #include <iostream>
 
+#include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/data/dataset_folder.hpp"
 #include "worker/data/pad_token.hpp"
+#include "worker/model/adapter_folder.hpp"
 #include "worker/model_folder.hpp"
 #include "worker/train_options.hpp"
 #include "worker/training/checkpoint.hpp"
@@ -44,19 +46,33 @@ void check_output(const fs::path& output) {
 
 /// What all workers must agree on; see ProcessGroup::require_same.
 std::string facts(const TrainOptions& options, int64_t train_rows, int64_t eval_rows, at::ScalarType dtype) {
-  std::string targets;
-  for (const Target target : options.lora.targets) targets += std::to_string(static_cast<int>(target));
-  return str_cat("--lora-rank ", options.lora.rank, "\n--lora-alpha ", options.lora.alpha, "\n--lora-dropout ",
-                 options.lora.dropout, "\n--train-target ", targets, "\n--lr ", options.learning_rate,
-                 "\n--num-epochs ", options.epochs, "\n--warmup-steps ", options.warmup_steps, "\n--batch-size ",
-                 options.batch_size, "\n--gradient-accumulation-steps ", options.accumulation_steps, "\n--seed ",
-                 options.seed, "\n--skip-bad-samples ", options.skip_bad_samples, "\n--eval-steps ",
-                 options.eval_steps.value, "\n--eval-batch-size ", options.eval_batch_size.value_or(options.batch_size),
+  return str_cat("an adapter of ", describe(options.lora), "\n--lr ", options.learning_rate, "\n--num-epochs ",
+                 options.epochs, "\n--warmup-steps ", options.warmup_steps, "\n--batch-size ", options.batch_size,
+                 "\n--gradient-accumulation-steps ", options.accumulation_steps, "\n--seed ", options.seed,
+                 "\n--skip-bad-samples ", options.skip_bad_samples, "\n--eval-steps ", options.eval_steps.value,
+                 "\n--eval-batch-size ", options.eval_batch_size.value_or(options.batch_size),
                  "\n--eval-accumulation-steps ", options.eval_accumulation_steps.value_or(0), "\n--bf16 ",
                  dtype == at::kBFloat16, "\n--quantization ",
                  options.quantization ? options.quantization->name() : "none", "\n--batch-norm ",
                  static_cast<int>(options.batch_norm), "\na training dataset of ", train_rows,
                  " rows\nan evaluation dataset of ", eval_rows, " rows\n");
+}
+
+/// The run's adapters become what --initial-adapter is.
+void adopt_initial_adapter(TrainOptions& options, const ModelConfig& model) {
+  const auto adapter = AdapterFolder::load(*options.initial_adapter, AdapterUse::training);
+  check_adapter(model, adapter);
+  options.lora =
+      adopt_lora(options.given_lora, adapter.config.lora, adapter.config_file().string(), linear_layer_names(model));
+}
+
+/// The same with the adapter of a checkpoint, which only rank 0 needs to reach.
+void adopt_checkpoint(TrainOptions& options, const ModelConfig& model, const fs::path& checkpoint,
+                      ProcessGroup& group) {
+  const fs::path file = checkpoint / "adapter_config.json";
+  const std::string text = group.share("adapter_config", group.is_first() ? read_text(file) : std::string());
+  const AdapterConfig adapter = parse_adapter_config(text, file, AdapterUse::training);
+  options.lora = adopt_lora(options.given_lora, adapter.lora, file.string(), linear_layer_names(model));
 }
 
 void announce(const ProcessGroup& group, at::Device device) {
@@ -81,7 +97,7 @@ int run_train(const std::vector<std::string>& arguments) {
     std::cout << train_help();
     return 0;
   }
-  const TrainOptions options = parse_train_options(arguments);
+  TrainOptions options = parse_train_options(arguments);
   const auto environment = read_worker_environment();
   const at::Device device = choose_device(environment);
   const at::ScalarType dtype =
@@ -90,15 +106,12 @@ int run_train(const std::vector<std::string>& arguments) {
   const Quantize quantize = options.quantization ? make_quantizer(*options.quantization, device) : Quantize();
 
   const fs::path model_folder = find_model_folder(options.model_name);
-  load_config(model_folder);
+  const ModelConfig config = load_config(model_folder);
   const int64_t pad_token_id = read_pad_token_id(model_folder);
   std::optional<DatasetFolder> train_data, eval_data;
   if (!is_csv(options.train_dataset)) train_data.emplace(options.train_dataset);
   if (options.eval_dataset && !is_csv(*options.eval_dataset)) eval_data.emplace(*options.eval_dataset);
-  if (options.initial_adapter && !fs::exists(*options.initial_adapter / kAdapterWeights)) {
-    throw UsageError(
-        str_cat("--initial-adapter ", options.initial_adapter->string(), ": no ", kAdapterWeights, " there"));
-  }
+  if (options.initial_adapter) adopt_initial_adapter(options, config);
   check_output(options.output);
   // Only rank 0 reads the checkpoint, which need not lie on a disk that the others see.
   std::optional<fs::path> checkpoint;
@@ -123,14 +136,20 @@ int run_train(const std::vector<std::string>& arguments) {
   }
   const std::string where = group.share("checkpoint", checkpoint ? checkpoint->string() : std::string());
   checkpoint = where.empty() ? std::nullopt : std::optional<fs::path>(where);
+  if (checkpoint) adopt_checkpoint(options, config, *checkpoint, group);
+  if (group.is_first() && (checkpoint || options.initial_adapter)) {
+    std::cout << "starting from the adapter in " << (checkpoint ? *checkpoint : *options.initial_adapter).string()
+              << ": " << describe(options.lora) << std::endl;
+  }
 
   torch::manual_seed(options.seed);
   const auto model = load_model(model_folder, dtype, device, quantize);
   attach_lora(*model, options.lora, options.seed);
-  if (checkpoint && reads_checkpoint)
+  if (checkpoint && reads_checkpoint) {
     load_lora(*model, *checkpoint / kAdapterWeights);
-  else if (options.initial_adapter)
+  } else if (!checkpoint && options.initial_adapter) {
     load_lora(*model, *options.initial_adapter / kAdapterWeights);
+  }
   if (group.is_first()) print_parameter_counts(*model);
 
   Trainer({.options = options,

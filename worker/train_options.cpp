@@ -52,7 +52,8 @@ constexpr OptionText kOptions[] = {
     {"train-target",
      "what gets adapters: encoder, projector, decoder; and what is trained whole: embed_tokens, lm_head; repeated, "
      "with commas, or a JSON list (encoder,projector,decoder)"},
-    {"initial-adapter", "PEFT adapter folder to start from (a fresh adapter)"},
+    {"initial-adapter",
+     "PEFT adapter folder to start from, whose own rank, alpha and layers hold then (a fresh adapter)"},
     {"lr", "learning rate at its highest (1e-4)"},
     {"num-epochs", "passes over the data, may be a fraction (1.0)"},
     {"warmup-steps", "steps in which the learning rate rises (0)"},
@@ -109,6 +110,18 @@ std::set<Target> parse_targets(const std::vector<std::string>& names) {
   }
   if (targets.empty()) reject_value("train-target", "", "at least one of encoder, projector, decoder");
   return targets;
+}
+
+GivenLora read_lora_options(const OptionValues& values) {
+  GivenLora given;
+  values.integer("lora-rank", 1, given.rank);
+  if (values.text("lora-alpha")) values.number("lora-alpha", 0, given.alpha.emplace());
+  if (const auto text = values.text("lora-dropout")) {
+    values.number("lora-dropout", -std::numeric_limits<double>::infinity(), given.dropout.emplace());
+    if (*given.dropout < 0 || *given.dropout >= 1) reject_value("lora-dropout", *text, "a number from 0, below 1");
+  }
+  if (const auto names = values.list("train-target")) given.targets = parse_targets(*names);
+  return given;
 }
 
 std::set<ReportKind> parse_reports(const std::vector<std::string>& names) {
@@ -175,13 +188,8 @@ TrainOptions parse_train_options(const std::vector<std::string>& arguments) {
   if (values.text("eval-dataset")) options.eval_dataset = values.required_path("eval-dataset");
   if (values.text("initial-adapter")) options.initial_adapter = values.required_path("initial-adapter");
 
-  values.integer("lora-rank", 1, options.lora.rank);
-  values.number("lora-alpha", 0, options.lora.alpha);
-  values.number("lora-dropout", -std::numeric_limits<double>::infinity(), options.lora.dropout);
-  if (options.lora.dropout < 0 || options.lora.dropout >= 1) {
-    reject_value("lora-dropout", *values.text("lora-dropout"), "a number from 0, below 1");
-  }
-  if (const auto names = values.list("train-target")) options.lora.targets = parse_targets(*names);
+  options.given_lora = read_lora_options(values);
+  options.lora = options.given_lora.fresh();
   if (const auto merge = values.boolean("merge-lora")) options.merge_lora = *merge;
   if (const auto text = values.text("batch-norm")) {
     if (*text != "batch" && *text != "frozen") reject_value("batch-norm", *text, "batch or frozen");

@@ -12,6 +12,7 @@
 #include "worker/model/lora.hpp"
 #include "worker/quantization/quantization.hpp"
 #include "worker/reports/reports.hpp"
+#include "worker/training/adopted_lora.hpp"
 #include "worker/training/schedule.hpp"
 
 namespace mdl {
@@ -37,7 +38,8 @@ struct TrainOptions {
   std::filesystem::path output;
   CsvOptions csv;
 
-  LoraConfig lora;  ///< rank 32, alpha 32, all three targets
+  LoraConfig lora;  ///< rank 32, alpha 32, all three targets; of a run that starts from an adapter: the adapter's own
+  GivenLora given_lora;  ///< what of it the command line says, which must not contradict such an adapter
   bool merge_lora = true;
   std::optional<std::filesystem::path> initial_adapter;  ///< a PEFT folder to start from; not in the Python tool
   BatchNorm batch_norm = BatchNorm::batch;               ///< not in the Python tool

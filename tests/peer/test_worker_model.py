@@ -102,7 +102,7 @@ class Case:
     def native(self, bin_dir, *options, adapter=True):
         out = self.folder / "native.safetensors"
         command = [bin_dir / "model_probe", "--checkpoint", self.checkpoint, "--batch", self.folder / "batch.safetensors",
-                   "--rank", RANK, "--alpha", ALPHA, "--out", out, *options]
+                   "--out", out, *options]
         if adapter:
             command += ["--adapter", self.folder / "adapter"]
         run(command)
@@ -183,6 +183,44 @@ def test_peft_loads_our_adapter_and_it_gives_our_logits(case, bin_dir, tmp_path)
     with torch.no_grad():
         theirs = model(**case.batch).logits
     assert_equal(ours["logits"][case.real_positions()], theirs[case.real_positions()], "logits")
+
+
+SETTINGS = {  # of PEFT's, by what is particular about them
+    "ranks and alphas by layer": dict(
+        target_modules=TARGETS, exclude_modules=["lm_head"], r=4, lora_alpha=6, alpha_pattern={"^audio_encoder.blocks.0.attn.qkv": 20, "down_proj": 5},
+        rank_pattern={r"layers\.1\.mlp\.(up|gate)_proj": 3, "net.0": 7, "up_proj": 2}),
+    "rslora, all kinds of layers": dict(
+        target_modules=["qkv", "fc1", "fc2", "net.2", "q_proj", "k_proj", "v_proj", "o_proj"], r=5, lora_alpha=7, use_rslora=True,
+        rank_pattern={"fc1": 1, "k_proj": 6}, alpha_pattern={"q_proj": 3}),
+    "some layers": dict(target_modules=["qkv", "up_proj"], layers_to_transform=[1], exclude_modules=r".*blocks\.0\..*"),
+    "layers behind a word": dict(target_modules=["qkv", "attn.proj", "up_proj"], layers_to_transform=0, layers_pattern=["layers"],
+                                 modules_to_save=["lm_head"], init_lora_weights="gaussian"),
+}
+
+
+@pytest.fixture(scope="module")
+def plain_case(checkpoint, tmp_path_factory):
+    return Case(checkpoint("qwen2"), tmp_path_factory.mktemp("settings"))
+
+
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+def test_an_adapter_is_trained_and_written_as_its_own_configuration_says(plain_case, settings, bin_dir, tmp_path):
+    case = copy.copy(plain_case)
+    case.folder, case.model = tmp_path, get_peft_model(load_base(case.checkpoint), LoraConfig(task_type="CAUSAL_LM", **settings))
+    with torch.no_grad():
+        for name, tensor in case.model.named_parameters():
+            if "lora_B" in name:
+                tensor.normal_(0, 0.05)
+    case.model.save_pretrained(tmp_path / "adapter")
+    safetensors.torch.save_file(case.batch, tmp_path / "batch.safetensors")
+    whole = ["--whole"] if "modules_to_save" in settings else []
+    assert_step_equals_pythons(case, bin_dir, "--save-adapter", tmp_path / "saved", *whole)
+
+    theirs, ours = (json.loads((tmp_path / name / "adapter_config.json").read_text()) for name in ("adapter", "saved"))
+    for key in ("r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern", "layers_pattern"):
+        assert ours[key] == theirs[key], key
+    logits = [PeftModel.from_pretrained(load_base(case.checkpoint), tmp_path / name).eval()(**case.batch).logits for name in ("adapter", "saved")]
+    assert torch.equal(*logits)
 
 
 @pytest.mark.parametrize("shard_bytes", [5_000_000_000, 200_000])

@@ -12,24 +12,32 @@ import pytest
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from training_runs import (COMMON, HERE, adapter, assert_same, assert_same_adapter, data, history, python, reference, run,  # noqa: F401
-                           toolkit, train_command, two)
+                           toolkit, train_command, two, with_settings)
 
 
 @pytest.mark.parametrize("case", [
     {"batch": 4, "epochs": 2, "warmup": 3},
-    {"batch": 2, "epochs": 1.5, "accumulation": 4},
-], ids=["two epochs with warm-up", "accumulation and a fraction of an epoch"])
+    {"batch": 2, "epochs": 1.5, "accumulation": 4,
+     "settings": {"use_rslora": True, "rank_pattern": {"audio_projector.net.0": 3}, "alpha_pattern": {"up_proj": 40}}},
+], ids=["two epochs with warm-up", "accumulation and a fraction of an epoch, from an adapter with patterns"])
 def test_alone_every_step_equals_the_trainer(toolkit, data, adapter, tmp_path, case):
     theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    adapter = with_settings(adapter, tmp_path / "adapter", **case.get("settings", {}))
     reference(data, adapter, theirs, "--batch-size", case["batch"], "--epochs", case["epochs"], "--accumulation",
               case.get("accumulation", 1), "--warmup-steps", case.get("warmup", 0), "--eval-steps", 4, "--lr", 1e-3)
-    run(train_command(toolkit, data, ours, "--initial-adapter", adapter, "--batch-size", case["batch"], "--num-epochs",
+    done = run(train_command(toolkit, data, ours, "--initial-adapter", adapter, "--batch-size", case["batch"], "--num-epochs",
                       case["epochs"], "--gradient-accumulation-steps", case.get("accumulation", 1), "--warmup-steps",
                       case.get("warmup", 0), "--eval-steps", 4, "--lr", 1e-3))
     assert_same(history(ours)[0], history(theirs)[0])
     assert_same(history(ours)[1], history(theirs)[1], keys=("eval_loss", "epoch"))
     steps = len(history(ours)[0])
     assert_same_adapter(ours / f"checkpoint-{steps}", theirs / f"checkpoint-{steps}")
+    (start,) = [line for line in done.stdout.splitlines() if line.startswith("starting from")]
+    assert str(adapter) in start and "rank 8, alpha 16" in start
+    for folder in (ours / "final", ours / f"checkpoint-{steps}", theirs / f"checkpoint-{steps}"):
+        config = json.loads((folder / "adapter_config.json").read_text())
+        assert config["r"] == 8 and config["lora_alpha"] == 16
+        assert {key: config[key] for key in case.get("settings", {})} == case.get("settings", {})
 
 
 def test_two_ranks_equal_two_ranks_of_the_trainer(toolkit, bin_dir, venv_bin, data, adapter, tmp_path):
@@ -151,10 +159,27 @@ def test_an_audio_of_zero_samples_is_refused(toolkit, data, tmp_path):
     assert_refused(done, tmp_path / "out", 2, "row 5", "zero samples")
 
 
-def test_an_adapter_of_another_rank_is_refused(toolkit, data, adapter, tmp_path):
-    done = run(train_command(toolkit, data, tmp_path / "out", "--initial-adapter", adapter, "--lora-rank", "4"), check=False)
-    assert done.returncode in (1, 2)
-    assert_refused(done, tmp_path / "out", done.returncode, "lora_A")
+def test_options_that_contradict_the_adapter_are_refused(toolkit, data, adapter, tmp_path):
+    done = run(train_command(toolkit, data, tmp_path / "out", "--initial-adapter", adapter, "--lora-rank", "4", "--lora-alpha", "64",
+                             "--train-target", "encoder,decoder"), check=False)
+    assert_refused(done, tmp_path / "out", 2, adapter / "adapter_config.json", "--lora-rank 4, but there it is 8",
+                   "--lora-alpha 64, but there it is 16", "--train-target encoder,decoder, but there it is encoder,projector,decoder")
+
+
+def test_an_adapter_whose_base_was_changed_is_refused_everywhere(toolkit, data, adapter, tmp_path):
+    changed = with_settings(adapter, tmp_path / "adapter", init_lora_weights="pissa_niter_4")
+    done = run(train_command(toolkit, data, tmp_path / "out", "--initial-adapter", changed), check=False)
+    assert_refused(done, tmp_path / "out", 2, changed / "adapter_config.json", "pissa_niter_4", "path_initial_model_for_weight_conversion")
+    (tmp_path / "rows.csv").write_text("audio\n/usr/share/sounds/alsa/Front_Left.wav\n")
+    for options in (["--adapter", changed], ["--adapter", changed, "--merge-adapter", "true"]):
+        done = run([toolkit, "inference", tmp_path / "rows.csv", "--model-name", data[0], "--output", tmp_path / "out.csv", *options], check=False)
+        assert_refused(done, tmp_path / "out.csv", 2, "pissa_niter_4")
+
+
+def test_an_adapter_whose_tensors_do_not_fit_is_refused_before_the_model_is_loaded(toolkit, data, adapter, tmp_path):
+    other = with_settings(adapter, tmp_path / "adapter", target_modules=["up_proj", "q_proj"])
+    done = run(train_command(toolkit, data, tmp_path / "out", "--initial-adapter", other, common=()), check=False)
+    assert_refused(done, tmp_path / "out", 2, "adapter_model.safetensors", "self_attn.q_proj.lora_A.weight", "not part of this adapter")
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_with_its_step(toolkit, data, adapter, tmp_path):

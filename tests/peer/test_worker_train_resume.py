@@ -9,7 +9,7 @@ import time
 import pytest
 import torch
 from training_runs import (adapter, assert_same, assert_same_adapter, data, history, reference, run, toolkit,  # noqa: F401
-                           train_command, two)
+                           train_command, two, with_settings)
 
 RUN = ["--batch-size", "4", "--num-epochs", "2", "--lr", "1e-3", "--save-steps", "6"]
 REFERENCE = ["--batch-size", 4, "--epochs", 2, "--lr", 1e-3, "--save-steps", 6]
@@ -32,15 +32,17 @@ def theirs(data, adapter, tmp_path_factory):
 
 
 def test_a_resumed_run_ends_where_an_uninterrupted_one_does(toolkit, data, ours, tmp_path):
-    done = run(train_command(toolkit, data, tmp_path, *RUN, "--resume-from-checkpoint", ours / "checkpoint-6"))
+    # Rank and alpha are those of the checkpoint.
+    done = run(train_command(toolkit, data, tmp_path, *RUN, "--resume-from-checkpoint", ours / "checkpoint-6", common=()))
     assert "checkpoint-6" in done.stderr
+    assert "rank 8, alpha 16" in done.stdout
     assert_same(history(tmp_path)[0], history(ours)[0], rtol=1e-6)  # the log of the first six steps is carried over
     assert_same(history(tmp_path)[1], history(ours)[1], keys=("eval_loss",), rtol=1e-6)
     assert_same_adapter(tmp_path / "checkpoint-18", ours / "checkpoint-18", rtol=1e-6)
 
 
 def test_we_go_on_from_the_python_tools_checkpoint(toolkit, data, theirs, tmp_path):
-    run(train_command(toolkit, data, tmp_path, *RUN, "--resume-from-checkpoint", theirs / "checkpoint-6"))
+    run(train_command(toolkit, data, tmp_path, *RUN, "--resume-from-checkpoint", theirs / "checkpoint-6", common=()))
     assert_same(history(tmp_path)[0], history(theirs)[0])
     assert_same_adapter(tmp_path / "checkpoint-18", theirs / "checkpoint-18")
 
@@ -66,6 +68,15 @@ def test_the_optimizer_file_is_what_torch_save_writes(ours, theirs):
         assert state["step"] == other["state"][index]["step"]
         for key in ("exp_avg", "exp_avg_sq"):
             torch.testing.assert_close(state[key], other["state"][index][key], rtol=1e-2, atol=1e-6)
+
+
+@pytest.mark.parametrize("options, settings, words", [
+    (["--lora-alpha", "64"], {}, ("--lora-alpha 64, but there it is 16",)), ([], {"init_lora_weights": "olora"}, ("init_lora_weights", "olora"))])
+def test_a_checkpoint_of_another_adapter_is_refused(toolkit, data, ours, tmp_path, options, settings, words):
+    checkpoint = with_settings(ours / "checkpoint-6", tmp_path / "checkpoint-6", **settings)
+    done = run(train_command(toolkit, data, tmp_path / "out", *RUN, *options, "--resume-from-checkpoint", checkpoint), check=False)
+    assert done.returncode == 2 and str(checkpoint / "adapter_config.json") in done.stderr
+    assert all(word in done.stderr for word in words), done.stderr
 
 
 def test_true_takes_the_newest_whole_checkpoint_and_says_which(toolkit, data, ours, tmp_path):

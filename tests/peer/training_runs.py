@@ -2,12 +2,13 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 HERE = Path(__file__).resolve().parent
 COMMON = ["--lora-rank", "8", "--lora-alpha", "16"]
@@ -48,10 +49,23 @@ def run(command, env=None, check=True, **options):
     return done
 
 
-def train_command(toolkit, data, output, *options):
+def with_settings(adapter, folder, **settings):
+    """A copy of an adapter with other values in its configuration, and of the ranks that this says."""
+    shutil.copytree(adapter, folder)
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps({**config, **settings}))
+    tensors = load_file(folder / "adapter_model.safetensors")
+    for layer, rank in settings.get("rank_pattern", {}).items():
+        for name in [name for name in tensors if f"{layer}.lora_" in name]:
+            tensors[name] = (tensors[name][:rank] if "lora_A" in name else tensors[name][:, :rank]).contiguous()
+    save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def train_command(toolkit, data, output, *options, common=COMMON):
     model, train, test = data
     return [toolkit, "train", "--model-name", model, "--train-dataset", train, "--eval-dataset", test, "--output", output,
-            "--merge-lora", "false", *COMMON, *options]
+            "--merge-lora", "false", *common, *options]
 
 
 def two(launcher, bin_dir, venv_bin):

@@ -25,7 +25,8 @@ namespace {
 int print_ids(const std::vector<std::string>& arguments) {
   const std::filesystem::path checkpoint = arguments.at(0);
   const auto model = mdl::load_model(checkpoint, at::kFloat, at::kCPU);
-  if (arguments.size() > 4) mdl::apply_adapter(*model, mdl::AdapterFolder::load(arguments[4]));
+  if (arguments.size() > 4)
+    mdl::apply_adapter(*model, mdl::AdapterFolder::load(arguments[4], mdl::AdapterUse::answering));
   const auto config = mdl::load_generation_config(checkpoint);
   const auto processor = mdl::Processor::load(checkpoint);
   const mdl::RowOptions options;

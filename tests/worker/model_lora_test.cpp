@@ -182,6 +182,36 @@ TEST_CASE("unusable LoRA options are refused") {
   CHECK_THROWS_WITH(mdl::attach_lora(*model, lora, 0), Contains("no layer of the model gets an adapter"));
 }
 
+TEST_CASE("an adapter on a tied head is merged into the head alone") {
+  const TempDir dir;
+  write_checkpoint(dir.path() / "base", tiny_config_json("qwen3", /*tied=*/true));
+  const auto model = load(dir.path() / "base");
+  mdl::LoraConfig lora;
+  lora.targets = {};
+  lora.layers = mdl::LayerSelection{.wanted = std::vector<std::string>{"lm_head", "qkv"},
+                                    .excluded = std::vector<std::string>(),
+                                    .indices = {},
+                                    .index_after = {}};
+  mdl::attach_lora(*model, lora, 0);
+  fill_b_at_random(*model);
+  const mdl::Batch batch = tiny_batch(model->config());
+  const at::Tensor adapted = model->logits(batch).detach();
+  mdl::merge_lora(*model);
+  mdl::save_merged(*model, dir.path() / "base", dir.path() / "final");
+  CHECK(at::allclose(load(dir.path() / "final")->logits(batch), adapted, 1e-4, 1e-5));
+}
+
+TEST_CASE("an adapter on what is no linear layer is refused by the module's name") {
+  const TempDir dir;
+  write_checkpoint(dir.path(), tiny_config_json());
+  mdl::LoraConfig lora;
+  lora.layers = mdl::LayerSelection{.wanted = std::vector<std::string>{"qkv", "embed_tokens"},
+                                    .excluded = std::vector<std::string>(),
+                                    .indices = {},
+                                    .index_after = {}};
+  CHECK_THROWS_WITH(mdl::attach_lora(*load(dir.path()), lora, 0), Contains("decoder.model.embed_tokens"));
+}
+
 TEST_CASE("final/ replaces an older one whole, and is not left half made") {
   const TempDir dir;
   const auto source = dir.path() / "source", final = dir.path() / "final";

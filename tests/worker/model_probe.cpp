@@ -1,9 +1,8 @@
 // Runs the native model on one batch and writes what it computed, for test_worker_model.py to hold against the Python
 // model.
 //
-//   model_probe --checkpoint DIR --batch FILE [--adapter DIR --rank R --alpha A] --out FILE [--eval] [--checkpointing]
-//   [--whole] [--checkpointing]
-//               [--quantization 8bit|4bit [--quantization-type fp4|nf4] [--double-quantization]]
+//   model_probe --checkpoint DIR --batch FILE [--adapter DIR] --out FILE [--eval] [--checkpointing]
+//               [--whole] [--quantization 8bit|4bit [--quantization-type fp4|nf4] [--double-quantization]]
 //               [--save-adapter DIR] [--save-merged DIR [--shard-bytes N]]
 //
 // FILE holds a batch under the names of worker/data/batch.hpp. Written are: loss (the sum), features, encoded (patches
@@ -17,6 +16,7 @@
 #include <iostream>
 
 #include "common/error.hpp"
+#include "worker/model/adapter_folder.hpp"
 #include "worker/model/lora.hpp"
 #include "worker/model/pretrained.hpp"
 #include "worker/quantization/four_bit_weight.hpp"
@@ -77,13 +77,11 @@ int run(const po::variables_map& options) {
   const mdl::Batch batch = read_batch(options["batch"].as<std::string>());
 
   mdl::LoraConfig lora;
-  lora.rank = options["rank"].as<int64_t>();
-  lora.alpha = options["alpha"].as<double>();
-  if (options.count("whole")) lora.targets.insert({mdl::Target::embed_tokens, mdl::Target::lm_head});
   if (options.count("adapter")) {
-    const std::filesystem::path adapter = options["adapter"].as<std::string>();
+    const auto adapter = mdl::AdapterFolder::load(options["adapter"].as<std::string>(), mdl::AdapterUse::training);
+    lora = adapter.config.lora;
     mdl::attach_lora(*model, lora, 0);
-    mdl::load_lora(*model, adapter / "adapter_model.safetensors");
+    mdl::load_lora(*model, adapter.weights_file());
   }
   if (options.count("save-adapter")) {
     mdl::save_adapter(*model, lora, checkpoint, options["save-adapter"].as<std::string>());
@@ -130,7 +128,6 @@ int main(int argc, char** argv) {
   po::options_description known("model_probe");
   known.add_options()("checkpoint", po::value<std::string>()->required())(
       "batch", po::value<std::string>()->required())("adapter", po::value<std::string>())(
-      "rank", po::value<int64_t>()->default_value(8))("alpha", po::value<double>()->default_value(32))(
       "out", po::value<std::string>()->required())("eval", "")("bf16", "")("checkpointing", "")("whole", "")(
       "quantization", po::value<std::string>())("quantization-type", po::value<std::string>())(
       "double-quantization", "")("save-adapter", po::value<std::string>())("save-merged", po::value<std::string>())(

@@ -38,6 +38,15 @@ TEST_CASE("values may follow an equals sign or a space") {
   CHECK(parse({"--lora-rank", "16"}).lora.rank == 16);
 }
 
+TEST_CASE("what is said of the adapters is told apart from defaults") {
+  CHECK_FALSE(parse({}).given_lora.rank.has_value());
+  const GivenLora given = parse({"--lora-rank", "32", "--lora-alpha", "8", "--train-target", "decoder"}).given_lora;
+  CHECK(given.rank == 32);
+  CHECK(given.alpha == 8.0);
+  CHECK_FALSE(given.dropout.has_value());
+  CHECK((given.targets == std::set{Target::decoder}));
+}
+
 TEST_CASE("targets come repeated, with commas or as JSON") {
   const std::set<Target> expected{Target::encoder, Target::decoder};
   CHECK((parse({"--train-target", "encoder", "--train-target", "decoder"}).lora.targets == expected));

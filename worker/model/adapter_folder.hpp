@@ -1,8 +1,8 @@
 #pragma once
 
 #include <filesystem>
-#include <string>
 
+#include "worker/model/adapter_config.hpp"
 #include "worker/model/midashenglm.hpp"
 
 namespace mdl {
@@ -10,20 +10,22 @@ namespace mdl {
 /// A LoRA adapter as PEFT or this program saved it: a folder with adapter_config.json and adapter_model.safetensors.
 struct AdapterFolder {
   std::filesystem::path folder;
-  std::string base_model;  ///< base_model_name_or_path: the model it belongs to
-  double alpha = 32;
-  bool rank_stabilized = false;  ///< use_rslora: scaling alpha / sqrt(rank) instead of alpha / rank
+  AdapterConfig config;
 
-  /// Reads the configuration. Throws UsageError naming file and key for another kind of adapter than plain LoRA (DoRA,
-  /// ranks that differ by pattern, biases, …).
-  static AdapterFolder load(const std::filesystem::path& folder);
+  std::filesystem::path config_file() const { return folder / "adapter_config.json"; }
+  std::filesystem::path weights_file() const { return folder / "adapter_model.safetensors"; }
 
-  double scaling(int64_t rank) const;
+  /// Reads the configuration; tells on stderr which of a newer PEFT's settings do not count. Throws UsageError for a
+  /// folder without the two files, and as parse_adapter_config() does.
+  static AdapterFolder load(const std::filesystem::path& folder, AdapterUse use);
 };
 
-/// Puts the adapter on the layers that its file names, whichever these are, without merging; embed_tokens and lm_head
-/// that were trained whole replace the model's. For answering: nothing is marked as trained. Throws UsageError that
-/// lists every tensor which does not fit the model.
+/// Whether the adapter fits a model of this configuration, before any weight is read. Throws UsageError that lists
+/// every tensor which does not.
+void check_adapter(const ModelConfig& model, const AdapterFolder& adapter);
+
+/// Puts the adapter on the model, without merging; embed_tokens and lm_head that were trained whole replace the
+/// model's. For answering: nothing is marked as trained. Throws UsageError as check_adapter() does.
 void apply_adapter(MiDashengLM& model, const AdapterFolder& adapter);
 
 }  // namespace mdl

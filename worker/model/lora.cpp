@@ -7,11 +7,12 @@
 #include <c10/core/GradMode.h>
 
 #include <cmath>
-#include <regex>
+#include <set>
 #include <unordered_set>
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/model/adapter_plan.hpp"
 
 namespace mdl {
 namespace {
@@ -35,7 +36,29 @@ std::vector<NamedLinear> linear_layers(MiDashengLM& model) {
   return layers;
 }
 
+/// A uniform, B zero; on the layer's device, the meta device included.
+LoraAdapter fresh_adapter(const Linear& layer, int64_t rank, double scaling, double dropout, at::Generator& generator) {
+  const at::Device device = layer.device();
+  const bool meta = device.is_meta();
+  const auto options = at::TensorOptions().dtype(at::kFloat).device(meta ? at::kMeta : at::kCPU);
+  at::Tensor a = at::empty({rank, layer.in_features()}, options);
+  // Kaiming's uniform bound sqrt(6 / ((1 + slope²) · fan_in)) with slope² = 5.
+  const double bound = 1.0 / std::sqrt(static_cast<double>(layer.in_features()));
+  if (!meta) a.uniform_(-bound, bound, generator);
+  LoraAdapter adapter{a.to(device), at::zeros({layer.out_features(), rank}, options.device(device)), scaling, dropout};
+  adapter.a.set_requires_grad(true);
+  adapter.b.set_requires_grad(true);
+  return adapter;
+}
+
 }  // namespace
+
+std::vector<std::string> linear_layer_names(const ModelConfig& config) {
+  MiDashengLM model(config, at::kFloat);  // on the meta device
+  std::vector<std::string> names;
+  for (const auto& [name, layer] : linear_layers(model)) names.push_back(name);
+  return names;
+}
 
 void attach_lora(MiDashengLM& model, const LoraConfig& config, uint64_t seed) {
   if (config.rank < 1)
@@ -44,24 +67,15 @@ void attach_lora(MiDashengLM& model, const LoraConfig& config, uint64_t seed) {
     throw UsageError(
         str_cat("a LoRA dropout of ", config.dropout, " is impossible; it must be at least 0 and below 1"));
   }
-  const std::string pattern = target_modules_pattern(config.targets);
-  const std::regex wanted(pattern);
+  const AdapterPlan plan(config);
   at::Generator generator = at::detail::createCPUGenerator(seed);
   int64_t attached = 0;
-  for (const auto& [name, layer] : linear_layers(model)) {
-    if (pattern.empty() || !std::regex_match(name, wanted)) continue;
-    const at::Device device = layer->device();
-    const bool meta = device.is_meta();
-    const auto options = at::TensorOptions().dtype(at::kFloat).device(meta ? at::kMeta : at::kCPU);
-    at::Tensor a = at::empty({config.rank, layer->in_features()}, options);
-    // Kaiming's uniform bound sqrt(6 / ((1 + slope²) · fan_in)) with slope² = 5.
-    const double bound = 1.0 / std::sqrt(static_cast<double>(layer->in_features()));
-    if (!meta) a.uniform_(-bound, bound, generator);
-    LoraAdapter adapter{a.to(device), at::zeros({layer->out_features(), config.rank}, options.device(device)),
-                        config.alpha / static_cast<double>(config.rank), config.dropout};
-    adapter.a.set_requires_grad(true);
-    adapter.b.set_requires_grad(true);
-    layer->adapter = std::move(adapter);
+  for (const auto& item : model.named_modules("", /*include_self=*/false)) {
+    const std::string& name = item.key();
+    if (!plan.adapts(name)) continue;
+    auto* const layer = dynamic_cast<Linear*>(item.value().get());
+    if (!layer) throw UsageError(str_cat("an adapter on ", name, " is not possible: it is no linear layer"));
+    layer->adapter = fresh_adapter(*layer, plan.rank(name), plan.scaling(name), config.dropout, generator);
     ++attached;
   }
   if (attached == 0) {
@@ -91,7 +105,7 @@ NamedTensors lora_parameters(MiDashengLM& model) {
   return parameters;
 }
 
-void load_lora(MiDashengLM& model, const std::filesystem::path& adapter_file) {
+void check_lora_file(MiDashengLM& model, const std::filesystem::path& adapter_file) {
   const SafetensorsFile file(adapter_file);
   const auto parameters = lora_parameters(model);
   std::string faults;
@@ -110,14 +124,22 @@ void load_lora(MiDashengLM& model, const std::filesystem::path& adapter_file) {
     if (!known.count(name)) faults += "\n    not part of this adapter: " + name;
   }
   if (!faults.empty()) {
-    throw UsageError(str_cat(adapter_file.string(), ": the adapter does not fit the model and the options:", faults),
-                     "Use the --lora-rank and --train-target that it was trained with.");
+    throw UsageError(
+        str_cat(adapter_file.string(), ": the adapter does not fit the model and its adapter_config.json:", faults),
+        "Give --model-name the model that the adapter was trained on.");
   }
+}
+
+void load_lora(MiDashengLM& model, const std::filesystem::path& adapter_file) {
+  check_lora_file(model, adapter_file);
+  const SafetensorsFile file(adapter_file);
   const at::NoGradGuard no_grad;
-  for (const auto& [name, tensor] : parameters) tensor.copy_(file.tensor(name));
+  for (const auto& [name, tensor] : lora_parameters(model)) tensor.copy_(file.tensor(name));
 }
 
 void merge_lora(MiDashengLM& model) {
+  auto& head = *model.decoder->lm_head;
+  if (head.adapter && head.weight.is_same(model.decoder->embed_tokens->weight)) head.weight = head.weight.clone();
   for (const auto& [name, layer] : linear_layers(model)) layer->merge();
   model.decoder->embed_tokens->weight.set_requires_grad(false);
   model.decoder->lm_head->weight.set_requires_grad(false);

@@ -8,18 +8,13 @@
 #include "common/atomic_folder.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/model/adapter_config.hpp"
 
 namespace mdl {
 namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
-
-/// A whole number where PEFT writes one: its own files say 32, not 32.0.
-ordered_json plain_number(double value) {
-  const auto whole = static_cast<int64_t>(value);
-  return static_cast<double>(whole) == value ? ordered_json(whole) : ordered_json(value);
-}
 
 void make_folder(const fs::path& folder) {
   std::error_code error;
@@ -127,24 +122,7 @@ void write_weights(const NamedTensors& tensors, const fs::path& folder, size_t s
 
 void save_adapter(MiDashengLM& model, const LoraConfig& config, const fs::path& base_model, const fs::path& folder) {
   make_folder(folder);
-  const ordered_json json = {
-      {"base_model_name_or_path", base_model.string()},
-      {"bias", "none"},
-      {"exclude_modules", {"lm_head"}},
-      {"fan_in_fan_out", false},
-      {"inference_mode", true},
-      {"init_lora_weights", true},
-      {"lora_alpha", plain_number(config.alpha)},
-      {"lora_dropout", plain_number(config.dropout)},
-      {"modules_to_save", modules_to_save(config.targets)},
-      {"peft_type", "LORA"},
-      {"r", config.rank},
-      {"target_modules", target_modules_pattern(config.targets)},
-      {"task_type", "CAUSAL_LM"},
-      {"use_dora", false},
-      {"use_rslora", false},
-  };
-  write_text_atomically(folder / "adapter_config.json", json.dump(2) + "\n");
+  write_text_atomically(folder / "adapter_config.json", adapter_config_text(config, base_model));
   save_safetensors(folder / "adapter_model.safetensors", lora_parameters(model));
 }
 

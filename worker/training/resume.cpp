@@ -55,7 +55,8 @@ std::optional<fs::path> find_checkpoint_of_job(const fs::path& output, const std
 }
 
 std::string checkpoint_fault(const fs::path& folder) {
-  for (const char* name : {"adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "trainer_state.json"}) {
+  for (const char* name :
+       {"adapter_config.json", "adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "trainer_state.json"}) {
     if (!fs::exists(folder / name)) return str_cat("it has no ", name);
   }
   try {
