@@ -80,6 +80,13 @@ void OptionValues::number(const std::string& name, double above, double& target)
   if (target <= above) reject_value(name, *value, str_cat("a number above ", above));
 }
 
+void OptionValues::number_from(const std::string& name, double least, double& target) const {
+  const auto value = text(name);
+  if (!value) return;
+  target = parse_number(name, *value);
+  if (target < least) reject_value(name, *value, str_cat("a number from ", least));
+}
+
 void OptionValues::bytes(const std::string& name, std::int64_t& target) const {
   const auto value = text(name);
   if (!value) return;

@@ -45,6 +45,9 @@ class OptionValues {
   /// A finite number above `above`.
   void number(const std::string& name, double above, double& target) const;
 
+  /// A finite number from `least`.
+  void number_from(const std::string& name, double least, double& target) const;
+
   /// A size above 0: plain bytes, or with KB, MB or GB (powers of 1000) behind the number.
   void bytes(const std::string& name, std::int64_t& target) const;
 

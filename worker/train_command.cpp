@@ -14,6 +14,7 @@
 #include "common/str_cat.hpp"
 #include "worker/data/dataset_folder.hpp"
 #include "worker/data/pad_token.hpp"
+#include "worker/info/describe_model.hpp"
 #include "worker/model/adapter_folder.hpp"
 #include "worker/model_folder.hpp"
 #include "worker/train_options.hpp"
@@ -83,8 +84,8 @@ void announce(const ProcessGroup& group, at::Device device) {
 
 void print_parameter_counts(MiDashengLM& model) {
   const ParameterCounts counts = count_parameters(model);
-  std::printf("trainable params: %lld || all params: %lld || trainable%%: %.4f\n",
-              static_cast<long long>(counts.trainable), static_cast<long long>(counts.all),
+  std::printf("trainable params: %s || all params: %s || trainable%%: %.4f\n", with_commas(counts.trainable).c_str(),
+              with_commas(counts.all).c_str(),
               100.0 * static_cast<double>(counts.trainable) / static_cast<double>(counts.all));
   std::fflush(stdout);
 }

@@ -196,7 +196,7 @@ TrainOptions parse_train_options(const std::vector<std::string>& arguments) {
     options.batch_norm = *text == "batch" ? BatchNorm::batch : BatchNorm::frozen;
   }
 
-  values.number("lr", 0, options.learning_rate);
+  values.number_from("lr", 0, options.learning_rate);
   values.number("num-epochs", 0, options.epochs);
   values.integer("warmup-steps", 0, options.warmup_steps);
   values.integer("batch-size", 1, options.batch_size);

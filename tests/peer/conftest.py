@@ -1,6 +1,8 @@
 """Fixtures that the tests against the real Python programs share."""
 
 import contextlib
+import functools
+import hashlib
 import os
 import subprocess
 import sys
@@ -34,6 +36,13 @@ def data_dir():
     return path
 
 
+@functools.cache
+def remote_code():
+    """A short name of the peer model's code, which is part of every checkpoint: one that was made with older code is not taken."""
+    code = b"".join(path.read_bytes() for path in sorted((REPOSITORY / "scripts/peer/midashenglm").glob("*.py")))
+    return hashlib.sha256(code).hexdigest()[:8]
+
+
 @contextlib.contextmanager
 def made_once(target):
     """Yields a folder to fill when `target` is not there yet, else None. Tests run side by side, so the first one to come makes it."""
@@ -60,7 +69,7 @@ def checkpoint(data_dir):
     """checkpoint("qwen2", "--hidden", "64") -> folder of a small random checkpoint with those options, made once."""
 
     def make(decoder="qwen2", *options):
-        target = data_dir / "-".join(["checkpoint", decoder, *[o.strip("-") for o in options]])
+        target = data_dir / "-".join(["checkpoint", remote_code(), decoder, *[o.strip("-") for o in options]])
         with made_once(target) as folder:
             if folder:
                 run([sys.executable, REPOSITORY / "scripts/peer/make_checkpoint.py", "--out", folder, "--decoder", decoder, *options])

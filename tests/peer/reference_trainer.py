@@ -46,6 +46,7 @@ def main():
         arguments.model, trust_remote_code=True, dtype=dtype,
         **(dict(quantization_config=BitsAndBytesConfig(**quantized), device_map={"": "cpu"}) if quantized else {}))
     model = PeftModel.from_pretrained(model, arguments.adapter, is_trainable=True)
+    model.print_trainable_parameters()
     if arguments.batch_norm == "eval":
         norm = model.get_base_model().audio_encoder.init_bn
         norm.eval()

@@ -166,6 +166,31 @@ def test_all_bad_rows_are_listed_before_anything_is_written(sounds, tmp_path, bi
     assert not list(tmp_path.glob("out*"))
 
 
+def test_a_missing_column_is_told_once_and_the_columns_are_listed(sounds, tmp_path, bin_dir, checkpoint):
+    good = str(sounds / "wav-8000-1.wav")
+    for columns, missing in (({"audio": good, "answer": "p"}, "prediction"), ({"file": good, "prediction": "p"}, "audio")):
+        write_csv(tmp_path / "rows.csv", [columns, columns])
+        message, code = fails(bin_dir, tmp_path / "rows.csv", "--model-name", checkpoint(), "--output", tmp_path / "out")
+        assert code == 2
+        assert message.count(missing) == 2 and f'no column "{missing}"; it has: {", ".join(columns)}' in message  # and in the hint
+        assert "row 1" not in message
+
+
+def test_a_missing_tokenizer_has_one_hint_for_every_command(sounds, tmp_path, bin_dir, checkpoint):
+    model = tmp_path / "model"
+    shutil.copytree(checkpoint(), model)
+    (model / "tokenizer.json").unlink()
+    # The file given as the data is looked at later.
+    commands = (["convert-dataset", sounds / "all.csv", "--output", tmp_path / "out"], ["inference", sounds / "all.csv", "--output", tmp_path / "o.csv"],
+                ["train", "--train-dataset", sounds / "all.csv", "--output", tmp_path / "out"])
+    hints = set()
+    for command in commands:
+        done = subprocess.run([bin_dir / "mdl-toolkit", *command, "--model-name", model], capture_output=True, text=True)
+        assert done.returncode == 2 and f"{model}/tokenizer.json" in done.stderr
+        hints.add(done.stderr.splitlines()[-1])
+    assert len(hints) == 1 and "AutoTokenizer.from_pretrained" in hints.pop()
+
+
 @pytest.mark.parametrize("options, what", [
     (["--output", "out", "--outptu", "x"], "--output"), ([], "--output is required"), (["--output", "out", "--num-workers", "0"], "--num-workers"),
     (["--output", "out", "--audio-encoding", "mp3"], "float32 or pcm16"), (["--output", "out", "--max-shard-size", "1TB"], "500MB"),

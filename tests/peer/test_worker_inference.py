@@ -95,8 +95,7 @@ def python_ids(checkpoint, path, adapter=None):
         batch = padding([converted[i]], tokenizer=tokenizer, dtype=torch.float32)
         # As MiDashengLM does with a lone short clip; the reference model does not.
         batch["input_values"] = torch.nn.functional.pad(batch["input_values"], (0, max(0, LEAST_SAMPLES - batch["input_values"].shape[1])))
-        ids = model.generate(**batch, max_new_tokens=NEW_TOKENS)
-        answers.append(ids[0, batch["input_ids"].shape[1]:].tolist())
+        answers.append(model.generate(**batch, max_new_tokens=NEW_TOKENS)[0].tolist())
     return answers
 
 
@@ -149,7 +148,7 @@ def test_an_adapter_of_pefts_is_applied_as_peft_applies_it(checkpoint, prompts, 
     assert read_csv(tmp_path / "named.csv") == read_csv(tmp_path / "applied.csv")
 
 
-def test_the_python_tool_writes_the_same_rows_with_the_prompt_before_the_answer(checkpoint, prompts, bin_dir, venv_bin, tmp_path):
+def test_the_python_tool_writes_the_same_rows(checkpoint, prompts, bin_dir, venv_bin, tmp_path):
     few = tmp_path / "few.csv"
     write_csv(few, read_csv(prompts)[1:6])
     options = [few, "--model-name", checkpoint(), "--max-length", "100", "--batch-size", "1", "--tokenizing-batch-size", "1", "--num-workers", "1"]
@@ -157,9 +156,8 @@ def test_the_python_tool_writes_the_same_rows_with_the_prompt_before_the_answer(
     infer(bin_dir, *options, "--output", tmp_path / "ours.csv")
     header = [(tmp_path / name).read_bytes().split(b"\r\n")[0] for name in ("ours.csv", "theirs.csv")]
     assert header[0] == header[1]
-    for our, their in zip(read_csv(tmp_path / "ours.csv"), read_csv(tmp_path / "theirs.csv"), strict=True):
-        assert their["prediction"].endswith("assistant\n" + our["prediction"]) and len(our["prediction"]) > 0
-        assert {**our, "prediction": ""} == {**their, "prediction": ""}
+    assert read_csv(tmp_path / "ours.csv") == read_csv(tmp_path / "theirs.csv")
+    assert all(row["prediction"] for row in read_csv(tmp_path / "ours.csv"))
 
 
 @pytest.mark.parametrize("settings", [

@@ -23,8 +23,8 @@ from training_runs import (COMMON, HERE, adapter, assert_same, assert_same_adapt
 def test_alone_every_step_equals_the_trainer(toolkit, data, adapter, tmp_path, case):
     theirs, ours = tmp_path / "theirs", tmp_path / "ours"
     adapter = with_settings(adapter, tmp_path / "adapter", **case.get("settings", {}))
-    reference(data, adapter, theirs, "--batch-size", case["batch"], "--epochs", case["epochs"], "--accumulation",
-              case.get("accumulation", 1), "--warmup-steps", case.get("warmup", 0), "--eval-steps", 4, "--lr", 1e-3)
+    told = reference(data, adapter, theirs, "--batch-size", case["batch"], "--epochs", case["epochs"], "--accumulation",
+                     case.get("accumulation", 1), "--warmup-steps", case.get("warmup", 0), "--eval-steps", 4, "--lr", 1e-3).stdout
     done = run(train_command(toolkit, data, ours, "--initial-adapter", adapter, "--batch-size", case["batch"], "--num-epochs",
                       case["epochs"], "--gradient-accumulation-steps", case.get("accumulation", 1), "--warmup-steps",
                       case.get("warmup", 0), "--eval-steps", 4, "--lr", 1e-3))
@@ -32,6 +32,8 @@ def test_alone_every_step_equals_the_trainer(toolkit, data, adapter, tmp_path, c
     assert_same(history(ours)[1], history(theirs)[1], keys=("eval_loss", "epoch"))
     steps = len(history(ours)[0])
     assert_same_adapter(ours / f"checkpoint-{steps}", theirs / f"checkpoint-{steps}")
+    (counts,) = [line for line in told.splitlines() if line.startswith("trainable params")]
+    assert counts in done.stdout.splitlines()  # with PEFT's thousands separators
     (start,) = [line for line in done.stdout.splitlines() if line.startswith("starting from")]
     assert str(adapter) in start and "rank 8, alpha 16" in start
     for folder in (ours / "final", ours / f"checkpoint-{steps}", theirs / f"checkpoint-{steps}"):

@@ -101,5 +101,5 @@ def assert_same_adapter(ours, theirs, rtol=1e-3):
 def reference(data, adapter, output, *options, launcher=()):
     """Hugging Face's Trainer from the same adapter."""
     model, train, test = data
-    python(HERE / "reference_trainer.py", "--model", model, "--adapter", adapter, "--train", train, "--eval", test, "--output",
+    return python(HERE / "reference_trainer.py", "--model", model, "--adapter", adapter, "--train", train, "--eval", test, "--output",
            output, *options, launcher=launcher)

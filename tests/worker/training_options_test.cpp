@@ -120,6 +120,10 @@ TEST_CASE("a value that makes no sense is named with its option") {
   }
 }
 
+TEST_CASE("a learning rate of zero is allowed: the run then only evaluates") {
+  CHECK(parse({"--lr", "0"}).learning_rate == 0);
+}
+
 TEST_CASE("models are not downloaded") {
   CHECK_NOTHROW(parse({"--from-modelscope", "false"}));  // asks for what happens anyway
   CHECK_THROWS_AS(parse({"--from-modelscope", "true"}), UsageError);

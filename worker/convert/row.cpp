@@ -24,6 +24,14 @@ std::vector<CsvRecord> read_records(const std::filesystem::path& path) {
   }
 }
 
+UsageError missing_column(const std::vector<std::optional<std::string>>& header, const std::filesystem::path& path,
+                          const std::string& missing) {
+  std::string names;
+  for (const auto& name : header) names += (names.empty() ? "" : ", ") + name.value_or("\"\"");
+  return UsageError(str_cat(path.string(), " has no column \"", missing, "\"; it has: ", names),
+                    "The columns are audio, prediction and, if you like, system_prompt and user_prompt.");
+}
+
 }  // namespace
 
 RowFile read_rows(const std::filesystem::path& path) {
@@ -40,12 +48,7 @@ RowFile read_rows(const std::filesystem::path& path) {
       throw UsageError(str_cat(path.string(), " has two columns named \"", *name, "\""));
     }
   }
-  if (!columns.contains("audio")) {
-    std::string names;
-    for (const auto& name : header) names += (names.empty() ? "" : ", ") + name.value_or("\"\"");
-    throw UsageError(str_cat(path.string(), " has no column \"audio\"; it has: ", names),
-                     "The columns are audio, prediction and, if you like, system_prompt and user_prompt.");
-  }
+  if (!columns.contains("audio")) throw missing_column(header, path, "audio");
   RowFile file;
   for (std::size_t i = 1; i < records.size(); ++i) {
     const CsvRecord& record = records[i];
@@ -64,6 +67,11 @@ RowFile read_rows(const std::filesystem::path& path) {
   }
   file.records = std::move(records);
   return file;
+}
+
+void require_column(const RowFile& file, const std::filesystem::path& path, const std::string& name) {
+  const auto& header = file.records.front().fields;
+  if (std::find(header.begin(), header.end(), name) == header.end()) throw missing_column(header, path, name);
 }
 
 std::string audio_of(const Row& row, const ConversationDefaults& defaults) {

@@ -38,6 +38,9 @@ struct RowFile {
 /// file when it cannot be read, is not UTF-8, has no rows, or lacks the column audio.
 RowFile read_rows(const std::filesystem::path& path);
 
+/// Throws UsageError that lists the file's columns when this one is not there.
+void require_column(const RowFile& file, const std::filesystem::path& path, const std::string& name);
+
 /// What the command line says for all rows.
 struct ConversationDefaults {
   std::optional<std::string> system_prompt;  ///< where a row has none

@@ -69,6 +69,7 @@ CheckedRow RowReader::check(const Row& row) const {
 }
 
 std::vector<CheckedRow> RowReader::check_all(RowFile& file, const fs::path& path, bool skip_bad) const {
+  if (purpose_ == RowPurpose::training) require_column(file, path, "prediction");
   std::vector<CheckedRow> checked(file.rows.size());
   std::vector<RowProblem> problems = file.problems;
   std::mutex mutex;

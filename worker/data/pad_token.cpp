@@ -4,9 +4,9 @@
 #include <optional>
 #include <string>
 
-#include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/text/tokenizer.hpp"
 
 namespace mdl {
 namespace {
@@ -15,11 +15,9 @@ using nlohmann::json;
 
 json read_json(const std::filesystem::path& path) {
   try {
-    return json::parse(read_text(path));
+    return json::parse(read_tokenizer_file(path));
   } catch (const json::exception& error) {
     throw UsageError(str_cat(path.string(), " is not valid JSON: ", error.what()));
-  } catch (const Error& error) {
-    throw UsageError(error.what(), "A checkpoint folder holds the tokenizer's files beside config.json.");
   }
 }
 

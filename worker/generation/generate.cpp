@@ -13,22 +13,17 @@
 namespace mdl {
 namespace {
 
-/// bool [rows, vocab]: the tokens of each prompt.
-at::Tensor tokens_of(const Batch& prompts, int64_t vocabulary) {
-  at::Tensor seen = at::zeros({prompts.input_ids.size(0), vocabulary + 1}, at::kBool);
-  // Padding goes to a column of its own.
-  seen.scatter_(1, prompts.input_ids.masked_fill(prompts.attention_mask == 0, vocabulary), true);
-  return seen.narrow(1, 0, vocabulary);
-}
-
 /// The sequences of a batch that have not ended, with what the choice of the next token needs to know of them.
 class Generation {
  public:
-  Generation(const Batch& prompts, const std::vector<Continuation>& continuations, const GenerationConfig& config,
-             uint64_t seed, int64_t vocabulary, at::Device device)
+  Generation(const std::vector<Continuation>& continuations, const GenerationConfig& config, uint64_t seed,
+             int64_t vocabulary, at::Device device)
       : continuations_(continuations), config_(config), seed_(seed), answers_(continuations.size()) {
     for (size_t row = 0; row < continuations.size(); ++row) active_.push_back(row);
-    if (config.repetition_penalty != 1) seen_ = tokens_of(prompts, vocabulary).to(device);
+    // The prompt's tokens do not count: MiDashengLM's generate() hands its decoder embeddings, not tokens.
+    if (config.repetition_penalty != 1) {
+      seen_ = at::zeros({std::ssize(continuations), vocabulary}, at::TensorOptions().dtype(at::kBool).device(device));
+    }
   }
 
   /// Chooses the next token of each active sequence from its logits and drops the sequences that end with it. Returns
@@ -92,7 +87,7 @@ class Generation {
   uint64_t seed_;
   std::vector<std::vector<int64_t>> answers_;
   std::vector<size_t> active_;  ///< rows of the batch
-  at::Tensor seen_;             ///< bool [active, vocab], with a repetition penalty only
+  at::Tensor seen_;             ///< bool [active, vocab]: the tokens of each answer; with a repetition penalty only
   at::Tensor last_tokens_;      ///< [active]
 };
 
@@ -103,7 +98,7 @@ std::vector<std::vector<int64_t>> generate(MiDashengLM& model, const Batch& prom
                                            const GenerationConfig& config, uint64_t seed) {
   const at::NoGradGuard no_grad;
   auto [logits, cache] = model.read_prompts(prompts);
-  Generation generation(prompts, continuations, config, seed, logits.size(1), model.device());
+  Generation generation(continuations, config, seed, logits.size(1), model.device());
   for (;;) {
     const std::vector<int64_t> going_on = generation.take(logits);
     if (going_on.empty()) return std::move(generation).answers();

@@ -54,4 +54,8 @@ class Tokenizer {
   AddedTokens added_normalized_;  // found after
 };
 
+/// The text of one of the tokenizer's files in a checkpoint's folder. Throws UsageError that says where such a file
+/// comes from when it is not there.
+std::string read_tokenizer_file(const std::filesystem::path& path);
+
 }  // namespace mdl

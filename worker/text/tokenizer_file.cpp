@@ -245,7 +245,18 @@ class TokenizerFile {
 
 Tokenizer Tokenizer::load(const std::filesystem::path& folder) {
   const auto path = folder / "tokenizer.json";
-  return parse(read_text(path), path);
+  return parse(read_tokenizer_file(path), path);
+}
+
+std::string read_tokenizer_file(const std::filesystem::path& path) {
+  try {
+    return read_text(path);
+  } catch (const Error& error) {
+    throw UsageError(
+        error.what(),
+        "A checkpoint folder holds tokenizer.json and tokenizer_config.json beside config.json; where they are "
+        "missing, AutoTokenizer.from_pretrained(…).save_pretrained(FOLDER) of transformers writes them.");
+  }
 }
 
 Tokenizer Tokenizer::parse(const std::string& text, const std::filesystem::path& path) {

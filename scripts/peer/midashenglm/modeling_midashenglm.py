@@ -237,3 +237,10 @@ class MiDashengLMModel(PreTrainedModel, GenerationMixin):
             inputs_embeds = self.embed(input_ids, input_values, audio_length)
         return self.decoder(inputs_embeds=inputs_embeds, attention_mask=attention_mask, labels=labels,
                             past_key_values=past_key_values, **kwargs)
+
+    @torch.no_grad()
+    def generate(self, input_ids=None, input_values=None, audio_length=None, attention_mask=None, generation_config=None, **kwargs):
+        """Answers alone, without their prompts: the decoder is handed embeddings, as the published remote code does, so that it sees no
+        token of a prompt, nor does a repetition penalty."""
+        return self.decoder.generate(inputs_embeds=self.embed(input_ids, input_values, audio_length), attention_mask=attention_mask,
+                                     generation_config=generation_config or self.generation_config, **kwargs)
