@@ -23,6 +23,7 @@
 #include "worker/model/lora.hpp"
 #include "worker/model/safetensors.hpp"
 #include "worker/model_folder.hpp"
+#include "worker/training/running_statistics.hpp"
 
 namespace mdl {
 namespace {
@@ -168,7 +169,10 @@ class Table {
 std::shared_ptr<MiDashengLM> ready_model(const ModelChoice& choice, bool merge, at::ScalarType dtype, at::Device device,
                                          const Quantize& quantize) {
   auto model = load_model(choice.folder, dtype, device, quantize);
-  if (choice.adapter) apply_adapter(*model, *choice.adapter);
+  if (choice.adapter) {
+    apply_adapter(*model, *choice.adapter);
+    load_running_statistics(*model, choice.adapter->folder);
+  }
   if (merge) merge_lora(*model);
   model->eval();
   return model;

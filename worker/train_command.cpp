@@ -23,6 +23,7 @@
 #include "worker/training/job_identity.hpp"
 #include "worker/training/precision.hpp"
 #include "worker/training/resume.hpp"
+#include "worker/training/running_statistics.hpp"
 #include "worker/training/trainer.hpp"
 #include "worker/training/unquantized.hpp"
 
@@ -150,6 +151,7 @@ int run_train(const std::vector<std::string>& arguments) {
     load_lora(*model, *checkpoint / kAdapterWeights);
   } else if (!checkpoint && options.initial_adapter) {
     load_lora(*model, *options.initial_adapter / kAdapterWeights);
+    load_running_statistics(*model, *options.initial_adapter);
   }
   if (group.is_first()) print_parameter_counts(*model);
 

@@ -20,6 +20,7 @@ import torch
 from conftest import made_once, run
 from launching import free_port
 from peft import LoraConfig, PeftModel, get_peft_model
+from training_runs import data, toolkit, train_command  # noqa: F401 (fixtures)
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers.generation.logits_process import (
     LogitsProcessorList, MinPLogitsWarper, RepetitionPenaltyLogitsProcessor, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper)
@@ -146,6 +147,58 @@ def test_an_adapter_of_pefts_is_applied_as_peft_applies_it(checkpoint, prompts, 
     # The adapter's folder names its model, so it can stand for it, as in transformers.
     infer(bin_dir, *options, tmp_path / "named.csv", "--model-name", tmp_path / "adapter")
     assert read_csv(tmp_path / "named.csv") == read_csv(tmp_path / "applied.csv")
+
+
+def last_eval_loss(output):
+    (state,) = output.glob("checkpoint-*/trainer_state.json")
+    return [entry["eval_loss"] for entry in json.loads(state.read_text())["log_history"] if "eval_loss" in entry][-1]
+
+
+def test_kept_as_adapter_or_merged_a_run_gives_one_model_also_with_peft(toolkit, data, prompts, bin_dir, tmp_path, monkeypatch):
+    """The statistics of batch normalisation, which training moves, go along with the adapter."""
+    model, train, test = data
+    options = ["--eval-dataset", test, "--eval-batch-size", "9", "--merge-lora"]
+    for merge in ("true", "false"):
+        run(train_command(toolkit, data, tmp_path / merge, "--num-epochs", "2", "--lr", "3e-3", *options, merge))
+    trained = last_eval_loss(tmp_path / "true")
+    assert last_eval_loss(tmp_path / "false") == trained
+
+    # A step at a learning rate of 0 changes nothing, so that its evaluation is that of what the run started from.
+    def evaluated(name, base, *start):
+        run(train_command(toolkit, (base, test, test), tmp_path / name, "--lr", "0", "--batch-norm", "frozen", "--batch-size", "9", *options,
+                          "false", *start))
+        return last_eval_loss(tmp_path / name)
+
+    kept = tmp_path / "false" / "final"
+    assert evaluated("from-adapter", model, "--initial-adapter", kept) == pytest.approx(trained, rel=1e-6)
+    assert evaluated("from-merged", tmp_path / "true" / "final") == pytest.approx(trained, rel=1e-4)
+
+    write_csv(tmp_path / "few.csv", read_csv(prompts)[:12])
+    infer(bin_dir, tmp_path / "few.csv", "--output", tmp_path / "merged.csv", "--max-length", "200", "--model-name", tmp_path / "true" / "final")
+    for name, folder in (("final", kept), ("checkpoint", next((tmp_path / "false").glob("checkpoint-*")))):
+        infer(bin_dir, tmp_path / "few.csv", "--output", tmp_path / f"{name}.csv", "--max-length", "200", "--model-name", model, "--adapter", folder)
+        assert read_csv(tmp_path / f"{name}.csv") == read_csv(tmp_path / "merged.csv")
+
+    readme = (kept / "README.md").read_text()
+    code = readme.split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(kept)
+    names = {}
+    exec(compile(code, "README.md", "exec"), names)
+    with_statistics = python_loss(names["model"], model, test)
+    assert with_statistics == pytest.approx(trained, rel=1e-3)
+    plain = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(model, trust_remote_code=True), kept).eval()
+    assert abs(python_loss(plain, model, test) / trained - 1) > 1e-3
+
+
+def python_loss(model, checkpoint, dataset):
+    """The loss of all clips in one batch."""
+    from datasets import load_from_disk
+    from mdl_toolkit.convert_dataset import padding
+
+    clips = load_from_disk(str(dataset))
+    batch = padding([clips[i] for i in range(len(clips))], tokenizer=AutoTokenizer.from_pretrained(checkpoint), dtype=torch.float32)
+    with torch.no_grad():
+        return model(**batch).loss.item()
 
 
 def test_the_python_tool_writes_the_same_rows(checkpoint, prompts, bin_dir, venv_bin, tmp_path):

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <charconv>
 
+#include "common/atomic_file.hpp"
 #include "common/atomic_folder.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "worker/model/pretrained.hpp"
+#include "worker/training/adapter_readme.hpp"
+#include "worker/training/running_statistics.hpp"
 
 namespace mdl {
 namespace {
@@ -77,6 +80,13 @@ void remove_old_checkpoints(const fs::path& output, int64_t most, int64_t newest
   }
 }
 
+void save_trained_adapter(MiDashengLM& model, const LoraConfig& lora, const fs::path& model_folder,
+                          const fs::path& folder) {
+  save_running_statistics(model, folder / kRunningStatisticsFile);
+  write_text_atomically(folder / "README.md", adapter_readme(model_folder));
+  save_adapter(model, lora, model_folder, folder);
+}
+
 fs::path save_final(const fs::path& output, MiDashengLM& model, const LoraConfig& lora, const fs::path& model_folder,
                     bool merge) {
   fs::path target = output / "final";
@@ -86,7 +96,7 @@ fs::path save_final(const fs::path& output, MiDashengLM& model, const LoraConfig
     return target;
   }
   write_folder_atomically(target, [&](const fs::path& folder) {
-    save_adapter(model, lora, model_folder, folder);
+    save_trained_adapter(model, lora, model_folder, folder);
     for (const char* name : kTextFiles) {
       if (fs::exists(model_folder / name)) fs::copy_file(model_folder / name, folder / name);
     }

@@ -20,8 +20,13 @@ std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path&
 /// the first of its files is; what a run that was killed meanwhile left of one is removed as well. Throws Error.
 void remove_old_checkpoints(const std::filesystem::path& output, int64_t most, int64_t newest);
 
-/// Writes OUTPUT/final: the merged model when `merge` (the adapters are gone then), else the adapter with the tokenizer
-/// and processor files. Returns its path.
+/// Writes into `folder` all that the trained model is beside its base: the adapter, the moved statistics, and a
+/// README.md that says how to load them.
+void save_trained_adapter(MiDashengLM& model, const LoraConfig& lora, const std::filesystem::path& model_folder,
+                          const std::filesystem::path& folder);
+
+/// Writes OUTPUT/final: the merged model when `merge` (the adapters are gone then), else the adapter
+/// (save_trained_adapter) with the tokenizer and processor files. Returns its path.
 std::filesystem::path save_final(const std::filesystem::path& output, MiDashengLM& model, const LoraConfig& lora,
                                  const std::filesystem::path& model_folder, bool merge);
 

@@ -8,7 +8,6 @@
 #include "common/atomic_file.hpp"
 #include "common/atomic_folder.hpp"
 #include "common/base64.hpp"
-#include "worker/model/pretrained.hpp"
 #include "worker/training/checkpoint.hpp"
 #include "worker/training/optimizer_file.hpp"
 #include "worker/training/running_statistics.hpp"
@@ -54,8 +53,7 @@ void write_checkpoint(const RunCheckpoint& checkpoint) {
   const fs::path& output = checkpoint.options.output;
   const int64_t step = checkpoint.state.step;
   write_folder_atomically(checkpoint_folder(output, step), [&](const fs::path& folder) {
-    save_running_statistics(checkpoint.model, folder / kRunningStatisticsFile);
-    save_adapter(checkpoint.model, checkpoint.options.lora, checkpoint.model_folder, folder);
+    save_trained_adapter(checkpoint.model, checkpoint.options.lora, checkpoint.model_folder, folder);
     save_optimizer(folder / "optimizer.pt", checkpoint.optimizer, checkpoint.base_rate, checkpoint.next_rate);
     save_scheduler(folder / "scheduler.pt", step, checkpoint.base_rate, checkpoint.next_rate);
     for (size_t rank = 0; rank < checkpoint.rng.size(); ++rank) {
@@ -77,9 +75,7 @@ ResumedRun read_checkpoint(const fs::path& folder, MiDashengLM& model, AdamW::St
   }
   const auto shared = nlohmann::json::parse(group.share("resume", text));
   const torch::NoGradGuard no_grad;
-  if (group.is_first() && fs::exists(folder / kRunningStatisticsFile)) {
-    load_running_statistics(model, folder / kRunningStatisticsFile);
-  }
+  if (group.is_first()) load_running_statistics(model, folder);
   group.broadcast(statistics_of(model));
   for (const auto* tensors : {&optimizer.steps, &optimizer.first_moments, &optimizer.second_moments}) {
     group.broadcast(*tensors);

@@ -19,7 +19,9 @@ void save_running_statistics(MiDashengLM& model, const std::filesystem::path& fi
   save_safetensors(file, running_statistics(model));
 }
 
-void load_running_statistics(MiDashengLM& model, const std::filesystem::path& file) {
+void load_running_statistics(MiDashengLM& model, const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / kRunningStatisticsFile;
+  if (!std::filesystem::exists(file)) return;
   const torch::NoGradGuard no_grad;
   const SafetensorsFile saved(file);
   for (auto& [name, tensor] : running_statistics(model)) {
