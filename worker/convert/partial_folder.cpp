@@ -108,8 +108,10 @@ void PartialFolder::require_space(std::int64_t bytes) const {
 void PartialFolder::take_back() {
   const fs::path published = folder_ / kPublishedPlan;
   if (!fs::exists(published)) return;
-  for (const auto& [name, fingerprint] : read_plan(published)) {
-    if (!fs::exists(folder_ / name) && fs::exists(target_ / name)) fs::rename(target_ / name, folder_ / name);
+  if (!fs::exists(target_ / kState)) {  // else a whole dataset is there: the older one still, or all were moved
+    for (const auto& [name, fingerprint] : read_plan(published)) {
+      if (!fs::exists(folder_ / name) && fs::exists(target_ / name)) fs::rename(target_ / name, folder_ / name);
+    }
   }
   fs::rename(published, folder_ / kPlanFile);
 }
