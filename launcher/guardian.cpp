@@ -80,7 +80,7 @@ void Guardian::kill_all() {
   send(GuardianCommand::kKillAll, 0);
 }
 
-void Guardian::let_go(const std::vector<LeftStream>& streams) {
+void Guardian::let_go(const std::vector<LeftStream>& streams, bool nobody_left) {
   send(GuardianCommand::kLetGo, static_cast<int>(streams.size()));
   const timeval patience{1, 0};  // with a guardian that was stopped
   ::setsockopt(control_.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
@@ -91,7 +91,7 @@ void Guardian::let_go(const std::vector<LeftStream>& streams) {
     break;
   }
   control_.reset();  // it waits for no more streams than have been sent
-  if (!streams.empty()) return;
+  if (!streams.empty() || !nobody_left) return;
   ::waitpid(pid_, nullptr, 0);
   pid_ = -1;
 }

@@ -56,10 +56,11 @@ class Guardian {
   void signal_workers(int signo);
   /// Sends SIGKILL to all workers and all their descendants until none is left; all_gone follows.
   void kill_all();
-  /// Leaves descendants of the workers alone from now on. Only once all workers have exited. The guardian ends, unless
-  /// there are `streams` that they still write to: then it stays behind, also after the launcher's end, and relays them
-  /// (see relay_output).
-  void let_go(const std::vector<LeftStream>& streams);
+  /// Leaves descendants of the workers alone from now on. Only once all workers have exited. The guardian stays behind,
+  /// also after the launcher's end: it relays what still comes through `streams` (see relay_output), and remains the
+  /// parent of those that it has adopted, because some have asked the kernel for a signal at their parent's end.
+  /// `nobody_left` says that there are none: then its own end is waited for.
+  void let_go(const std::vector<LeftStream>& streams, bool nobody_left);
 
   pid_t pid() const { return pid_; }
   /// A descriptor that becomes readable when the guardian's process ends, for who lets this object go before. Empty

@@ -131,7 +131,7 @@ class GuardianProcess {
     }
   }
 
-  /// What the launcher did with the output of the workers, for what they have left behind.
+  /// What the launcher did with the output of the workers, for what they have left behind, as long as that lives.
   int relay() {
     std::vector<LeftStream> streams;
     try {
@@ -143,6 +143,9 @@ class GuardianProcess {
     ::signal(SIGCHLD, SIG_IGN);  // the kernel reaps the orphans that end from now on
     reap();
     relay_output(std::move(streams));
+    // Nothing is sent to whoever has asked for a signal at the end of its parent (PR_SET_PDEATHSIG).
+    while (::waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {
+    }
     return 0;
   }
 

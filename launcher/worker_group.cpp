@@ -151,9 +151,9 @@ void WorkerGroup::give_up(int local_rank, std::chrono::duration<double> stuck) {
 }
 
 void WorkerGroup::let_go(const std::vector<LeftStream>& streams) {
-  state_->all_gone = true;  // the guardian's own end is no news, least of all its death before its time
+  const bool nobody_left = std::exchange(state_->all_gone, true);  // the guardian's own end is no news from now on
   events_->close();
-  guardian_->let_go(streams);
+  guardian_->let_go(streams, nobody_left);
 }
 
 asio::awaitable<void> WorkerGroup::ask_to_end(int signo, std::chrono::milliseconds grace, const bool& hurry) {

@@ -61,7 +61,7 @@ TEST_CASE("the guardian tells of every start and every end with its status") {
   CHECK(statuses[0] == 0);
   CHECK(WEXITSTATUS(statuses[1]) == 7);
   CHECK((WIFSIGNALED(statuses[2]) && WTERMSIG(statuses[2]) == SIGSEGV));
-  guardian.let_go({});
+  guardian.let_go({}, false);
 }
 
 TEST_CASE("a worker that cannot be started ends the start, and the reason is told") {
@@ -143,7 +143,7 @@ TEST_CASE("let_go leaves a daemon of a successful worker alone") {
   Guardian guardian({test::shell("setsid sleep 1000 & echo $! > " + file)});
   while (next(guardian).kind != Kind::exited) {
   }
-  guardian.let_go({});
+  guardian.let_go({}, false);
   const pid_t daemon = pids_in(file, 1)[0];
   CHECK(test::is_alive(daemon));
   ::kill(daemon, SIGKILL);

@@ -171,12 +171,13 @@ def test_a_restart_leaves_nothing_of_the_first_attempt(tmp_path):
     assert not alive(int(pids.read_text()))
 
 
-# A worker that ends at once and leaves three processes: one that writes, one that only has stderr, and one that has neither.
+# A worker that ends at once and leaves three processes: one that writes, one that only has stderr, and one that has neither, and
+# would be killed with the parent that adopted it.
 LEAVER = """
 wait_for() { until [ -e "$1" ]; do sleep 0.02; done; }
 ( trap '' HUP; wait_for "$1/first"; echo later; echo $? > "$1/written"; exec >/dev/null 2>&1; wait_for "$1/last"; touch "$1/lived_on" ) &
 ( wait_for "$1/second"; echo worse >&2; echo $? >> "$1/written" ) >/dev/null &
-( wait_for "$1/last"; touch "$1/silent" ) >/dev/null 2>&1 &
+( wait_for "$1/adopted"; exec setpriv --pdeathsig KILL sh -c 'touch "$1/asked"; until [ -e "$1/last" ]; do sleep 0.02; done; touch "$1/silent"' sh "$1" ) >/dev/null 2>&1 &
 echo now
 """
 
@@ -185,6 +186,8 @@ echo now
 def test_what_a_worker_that_ended_well_left_behind_lives_on_and_still_reaches_the_console(tmp_path, program):
     with running("--standalone", *shell(LEAVER, tmp_path), launcher=program) as launcher:
         assert launcher.wait(timeout=100) == 0  # although what is left waits for us
+        (tmp_path / "adopted").touch()
+        wait_until((tmp_path / "asked").exists)
         (tmp_path / "first").touch()
         assert launcher.stdout.read() == "now\nlater\n"  # its end: that of the last process that has it
         (tmp_path / "second").touch()
