@@ -9,6 +9,7 @@
 #include "common/error.hpp"
 #include "common/exception_text.hpp"
 #include "common/log.hpp"
+#include "common/standard_streams.hpp"
 #include "launcher/accelerate/accelerate_command.hpp"
 #include "launcher/accelerate/preflight.hpp"
 #include "launcher/agent.hpp"
@@ -58,6 +59,7 @@ int launch(const mdl::launcher::LaunchOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  mdl::open_closed_standard_streams();
   mdl::log::set_program("mdl-launch");
   try {
     std::vector<std::string> args(argv + 1, argv + argc);

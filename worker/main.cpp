@@ -5,6 +5,7 @@
 #include "common/error.hpp"
 #include "common/exception_text.hpp"
 #include "common/log.hpp"
+#include "common/standard_streams.hpp"
 #include "common/str_cat.hpp"
 #include "worker/convert/convert_command.hpp"
 #include "worker/failure_report.hpp"
@@ -56,6 +57,7 @@ int run(const std::vector<std::string>& arguments, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  mdl::open_closed_standard_streams();
   mdl::log::set_program("mdl-toolkit");
   // A file that grows beyond the limit set for it is then an error of the write that can be told, as a full disk is.
   std::signal(SIGXFSZ, SIG_IGN);

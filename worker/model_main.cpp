@@ -8,6 +8,7 @@
 #include "common/error.hpp"
 #include "common/exception_text.hpp"
 #include "common/log.hpp"
+#include "common/standard_streams.hpp"
 #include "common/str_cat.hpp"
 #include "worker/failure_report.hpp"
 #include "worker/inference_command.hpp"
@@ -28,6 +29,7 @@ int run(const std::vector<std::string>& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  mdl::open_closed_standard_streams();
   ::prctl(PR_SET_NAME, "mdl-toolkit");  // for ps and top
   mdl::log::set_program("mdl-toolkit");
   std::signal(SIGXFSZ, SIG_IGN);  // as in mdl-toolkit

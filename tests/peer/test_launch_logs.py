@@ -1,7 +1,9 @@
 """Log options: the same folders, files and console lines as the real torchrun's."""
 
 import re
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +67,18 @@ def test_a_redirected_workers_last_words_are_in_the_report(tmp_path):
     done = launch("--standalone", "--log-dir", tmp_path, "-r", "3", "--no-python", "/bin/sh", "-c", "echo my last words >&2; exit 4")
     assert done.returncode == 1
     assert "| my last words" in done.stderr
+
+
+def test_descriptors_that_are_closed_at_the_start_are_not_the_launchers_own_files(tmp_path):
+    told = tmp_path / "told"
+    command = [MDL_LAUNCH, "--standalone", "--nproc-per-node", "2", "--tee", "3", "--log-dir", tmp_path / "logs", "--no-python", "/bin/sh", "-c",
+               'echo out; echo err >&2; readlink -v /proc/self/fd/0 /proc/$1/fd/0 /proc/$1/fd/1 /proc/$1/fd/2 > $2.$RANK', "sh"]
+    words = " ".join(f"'{word}'" for word in command)
+    done = subprocess.run(["/bin/sh", "-c", f"exec {words} $$ {told} <&- >&- 2>&-"], env=environment(), timeout=60)
+    assert done.returncode == 0
+    for rank in "01":
+        assert Path(f"{told}.{rank}").read_text().split() == ["/dev/null"] * 4
+    assert sorted(path.read_text() for path in tmp_path.rglob("std*.log")) == ["err\n"] * 2 + ["out\n"] * 2
 
 
 def test_logs_without_a_folder_stay_in_a_temporary_one_that_is_named(tmp_path):

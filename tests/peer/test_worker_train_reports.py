@@ -48,11 +48,13 @@ def test_tensorboard_shows_the_settings(reported):
     assert json.loads(text.tensor_proto.string_val[0])["per_device_train_batch_size"] == 8
 
 
-def test_the_folder_may_be_given_by_the_environment(toolkit, data, tmp_path):
-    run(train_command(toolkit, data, tmp_path / "out", "--batch-size", "8", "--num-epochs", "0.2", "--report-to", "tensorboard"),
-        env={"TENSORBOARD_LOGGING_DIR": str(tmp_path / "events")})
+def test_the_folder_may_be_given_by_the_environment_and_closed_descriptors_are_no_reports(toolkit, data, tmp_path):
+    command = train_command(toolkit, data, tmp_path / "out", "--batch-size", "8", "--num-epochs", "0.2", "--report-to", "tensorboard,json")
+    run(["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command], env={"TENSORBOARD_LOGGING_DIR": str(tmp_path / "events")})
     assert "train/loss" in scalars(tmp_path / "events")[0]
     assert not (tmp_path / "out" / "runs").exists()
+    # What is printed would go into the first file that is opened: each line of this one is JSON still.
+    assert all(json.loads(line) for line in (tmp_path / "out" / "log.jsonl").read_text().splitlines())
 
 
 def test_json_lines_hold_what_the_checkpoint_logs_also_after_a_resume(toolkit, data, reported, tmp_path):

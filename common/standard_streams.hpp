@@ -1,0 +1,11 @@
+#pragma once
+
+namespace mdl {
+
+/// Opens /dev/null on those of the descriptors 0, 1 and 2 that are closed, as a daemon or `<&- >&-` hands them over.
+/// The next file or socket would get their number otherwise, and what is printed would be written into it. Call first
+/// thing in main(), before anything opens a file. Where even /dev/null cannot be opened (a chroot without it), a pipe
+/// that nobody uses holds the place.
+void open_closed_standard_streams();
+
+}  // namespace mdl
