@@ -280,6 +280,7 @@ class Agent {
   FailureReport describe_failure() const {
     FailureReport report{plan_.command.display_name, host_name(), attempt_->describe_workers(), restart_count(),
                          plan_.max_restarts,         false};
+    report.script_hint = plan_.command.hint;
     const auto oom_kills_now = oom_kills();
     report.out_of_memory = oom_kills_now && oom_kills_before_ && *oom_kills_now > *oom_kills_before_;
     return report;
@@ -337,6 +338,7 @@ class Agent {
     if (!first) return;
     const ReportedWorker& root = report.workers[*first];
     exit_code_ = job_exit_code(root.state);
+    if (root.error) folder_.keep();  // the report has named it
     const auto own_error_file = find_variable(plan_.environment, "TORCHELASTIC_ERROR_FILE");
     if (root.error && own_error_file && !own_error_file->empty()) {
       pass_on_error_file(attempt_->error_file(root.local_rank), *own_error_file, python_exit_code(root.state));

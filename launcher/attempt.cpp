@@ -30,6 +30,13 @@ std::vector<ReportedWorker> Attempt::describe_workers() const {
     const int local_rank = static_cast<int>(i);
     workers.push_back({identity_of(round_, local_rank).rank, local_rank, group_.workers()[i],
                        read_error_file(error_file(local_rank)), output_.last_stderr_lines(local_rank)});
+    const std::filesystem::path error_path = error_file(local_rank);
+    if (error_path.empty()) continue;  // --log-dir /dev/null
+    if (workers.back().error) workers.back().error_file = error_path;
+    for (const Stream stream : {Stream::out, Stream::err}) {
+      const std::filesystem::path log = error_path.parent_path() / log_file_name(stream);
+      if (std::error_code ignored; std::filesystem::exists(log, ignored)) workers.back().log_files.push_back(log);
+    }
   }
   return workers;
 }

@@ -46,6 +46,11 @@ std::string name_of(const ReportedWorker& worker) {
 std::string hint_for(const FailureReport& report, const ReportedWorker& root) {
   if (root.state.stuck.count() > 0)
     return "a hung GPU, network card or file server (see dmesg); the host may need a reboot";
+  if (root.state.phase == WorkerState::Phase::cannot_start && root.state.start_errno == ENOEXEC)
+    return "it is neither a program for this kind of machine nor a script that names its interpreter after #!";
+  if (root.state.phase == WorkerState::Phase::exited && WIFEXITED(root.state.wait_status) &&
+      WEXITSTATUS(root.state.wait_status) == 1)  // as python ends after an exception, a SyntaxError among them
+    return report.script_hint;
   if (root.state.phase != WorkerState::Phase::exited || !WIFSIGNALED(root.state.wait_status)) return {};
   switch (WTERMSIG(root.state.wait_status)) {
     case SIGKILL:
@@ -112,6 +117,8 @@ std::optional<RootCause> describe_root_cause(const FailureReport& report) {
     cause.traceback = split_lines(root.error->traceback);
   }
   cause.stderr_lines = root.last_stderr_lines;
+  cause.error_file = root.error_file;
+  cause.log_files = root.log_files;
   return cause;
 }
 

@@ -17,6 +17,8 @@ struct ReportedWorker {
   WorkerState state;
   std::optional<WorkerError> error;  ///< what it wrote to its error file
   std::vector<std::string> last_stderr_lines;
+  std::string error_file{};              ///< its path, where there is one
+  std::vector<std::string> log_files{};  ///< the paths of its stdout.log and stderr.log, where it has them
 };
 
 /// What a failed job is reported from.
@@ -27,6 +29,7 @@ struct FailureReport {
   int restarts_used = 0;
   int max_restarts = 0;
   bool out_of_memory = false;  ///< the kernel killed a process for want of memory while the job ran
+  std::string script_hint{};   ///< see LaunchCommand
 };
 
 /// The index in `workers` of the failure that caused the others: the earliest by the time in the error file, where

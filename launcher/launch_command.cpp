@@ -8,7 +8,9 @@
 #include <optional>
 
 #include "common/error.hpp"
+#include "common/program_file.hpp"
 #include "common/str_cat.hpp"
+#include "common/trimmed.hpp"
 #include "launcher/template_string.hpp"
 
 namespace mdl::launcher {
@@ -34,6 +36,8 @@ except Exception as error:
             json.dump({"message": {"message": type(error).__name__ + ": " + str(error), "extraInfo": extra}}, file)
     raise
 )";
+
+constexpr const char* kDefaultPath = "/bin:/usr/bin";
 
 bool is_regular_file(const std::string& path) {
   struct stat info {};
@@ -69,7 +73,7 @@ std::string find_program(const std::string& name, const Environment& environment
     }
     return name;
   }
-  const std::string path = environment("PATH").value_or("/bin:/usr/bin");
+  const std::string path = environment("PATH").value_or(kDefaultPath);
   std::string not_executable;
   if (const auto found = find_in_path(name, path, not_executable)) return *found;
   if (!not_executable.empty()) {
@@ -87,7 +91,7 @@ std::string find_python(const Environment& environment, std::string& argv0) {
     argv0 = *chosen;
     return find_program(*chosen, environment, "The environment variable PYTHON_EXEC names it; correct or unset it.");
   }
-  const std::string path = environment("PATH").value_or("/bin:/usr/bin");
+  const std::string path = environment("PATH").value_or(kDefaultPath);
   std::string ignored;
   for (const char* name : {"python3", "python"}) {
     if (const auto found = find_in_path(name, path, ignored)) {
@@ -100,6 +104,22 @@ std::string find_python(const Environment& environment, std::string& argv0) {
               kExitNotFound);
 }
 
+/// An interpreter that is not there would make the exec fail with "No such file or directory", as if the program were
+/// not.
+void check_interpreter(const std::string& name, const std::string& file, const Environment& environment) {
+  const auto obstacle = start_obstacle(file, environment("PATH").value_or(kDefaultPath));
+  if (obstacle) throw Error(str_cat("cannot run ", name, ": ", obstacle->problem), obstacle->advice, kExitNotFound);
+}
+
+/// Throws where python cannot run the script; returns what to say if it fails with it.
+std::string check_script(const std::string& name) {
+  refuse_compiled_script(name);
+  const auto file = look_at_program(name);
+  if (!file || !file->names_another_interpreter()) return {};
+  return str_cat("python ran ", name, ", whose first line names ", trimmed(file->interpreter),
+                 ": if it is not a Python script, put --no-python before it");
+}
+
 }  // namespace
 
 LaunchCommand make_launch_command(const LaunchOptions& options, const Environment& environment) {
@@ -107,11 +127,13 @@ LaunchCommand make_launch_command(const LaunchOptions& options, const Environmen
   command.display_name = options.program;
   if (options.no_python && !options.run_path) {
     command.executable = find_program(options.program, environment, "Check the name after --no-python.");
+    check_interpreter(options.program, command.executable, environment);
     command.argv = {options.program};
     command.entry_point = options.program;
   } else {
     std::string python;
     command.executable = find_python(environment, python);
+    check_interpreter(python, command.executable, environment);
     command.argv = {python, "-u"};
     command.entry_point = options.run_path ? "run_script_path" : python;
     if (options.module && !options.run_path) {
@@ -120,6 +142,8 @@ LaunchCommand make_launch_command(const LaunchOptions& options, const Environmen
       throw Error(str_cat("cannot run the script ", options.program, ": no such file"),
                   "Check its path. For a program that is not Python, use --no-python; for a module, --module.",
                   kExitNotFound);
+    } else {
+      command.hint = check_script(options.program);
     }
     if (options.run_path) command.argv.insert(command.argv.end(), {"-c", kRunPath});
     command.argv.push_back(options.program);

@@ -16,6 +16,9 @@ using nlohmann::json;
 constexpr std::size_t kShortText = 256;
 constexpr std::size_t kMessageBytes = 8 * 1024;
 constexpr std::size_t kTracebackLines = 24;
+constexpr std::size_t kLinesBesideTraceback = 8;  // so that a report stays a screen
+constexpr std::size_t kPathBytes = 1024;
+constexpr std::size_t kLogFiles = 2;
 constexpr std::size_t kNumberOfLines = std::max(kTracebackLines, LastLines::kLines);
 
 std::string local_time(std::int64_t nanoseconds) {
@@ -57,6 +60,11 @@ std::vector<std::string> lines_at(const json& object, const char* key) {
   return last(lines, kNumberOfLines);
 }
 
+/// Whether `lines` are some of the last of `all`, as what stderr ends with often is the error file's traceback.
+bool ends_with_lines(const std::vector<std::string>& all, const std::vector<std::string>& lines) {
+  return !lines.empty() && lines.size() <= all.size() && std::equal(lines.rbegin(), lines.rend(), all.rbegin());
+}
+
 void append_quoted(std::string& out, const std::vector<std::string>& lines) {
   for (const std::string& line : lines) out += str_cat("    | ", line, "\n");
 }
@@ -78,7 +86,9 @@ std::string to_json(const RootCause& cause) {
                        {"failed_s", cause.failed_s},
                        {"message", printable(cause.message, kMessageBytes)},
                        {"traceback", last(cause.traceback, kTracebackLines)},
-                       {"stderr", last(cause.stderr_lines, LastLines::kLines)}};
+                       {"stderr", last(cause.stderr_lines, LastLines::kLines)},
+                       {"error_file", printable(cause.error_file, kPathBytes)},
+                       {"log_files", last(cause.log_files, kLogFiles)}};
   return object.dump();
 }
 
@@ -98,6 +108,8 @@ std::optional<RootCause> root_cause_from_json(std::string_view text) {
   cause.message = text_at(object, "message", kMessageBytes);
   cause.traceback = lines_at(object, "traceback");
   cause.stderr_lines = lines_at(object, "stderr");
+  cause.error_file = text_at(object, "error_file", kPathBytes);
+  cause.log_files = last(lines_at(object, "log_files"), kLogFiles);
   return cause;
 }
 
@@ -110,11 +122,12 @@ std::string format_root_cause(const RootCause& cause) {
     out += str_cat("  Its error file says: ", printable(cause.message), "\n");
     append_quoted(out, last(cause.traceback, kTracebackLines));
   }
-  // The traceback of the error file usually is what stderr ends with: once is enough.
-  if (!cause.message.empty() && !cause.traceback.empty()) return out;
+  if (!cause.error_file.empty()) out += str_cat("  error_file: ", printable(cause.error_file), "\n");
+  for (const std::string& file : cause.log_files) out += str_cat("  log file: ", printable(file), "\n");
+  if (ends_with_lines(cause.traceback, cause.stderr_lines)) return out;
   if (cause.stderr_lines.empty()) return out + "  It wrote nothing to stderr.\n";
   out += "  Its last lines on stderr:\n";
-  append_quoted(out, last(cause.stderr_lines, LastLines::kLines));
+  append_quoted(out, last(cause.stderr_lines, cause.traceback.empty() ? LastLines::kLines : kLinesBesideTraceback));
   return out;
 }
 

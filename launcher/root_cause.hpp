@@ -21,6 +21,8 @@ struct RootCause {
   std::string message;        ///< of its error file; empty when there is none
   std::vector<std::string> traceback;     ///< of its error file, by lines
   std::vector<std::string> stderr_lines;  ///< the last ones, oldest first
+  std::string error_file{};               ///< its path on `host`; empty when it wrote none
+  std::vector<std::string> log_files{};   ///< the paths of its stdout.log and stderr.log on `host`, where it has them
 
   bool operator==(const RootCause&) const = default;
 };
@@ -38,7 +40,7 @@ inline constexpr std::size_t kLargestRootCause = 128 * 1024;
 std::optional<RootCause> root_cause_from_json(std::string_view text);
 
 /// As the report shows it, each line ending in '\n': rank, host, end and time; the hint; the error file's message and
-/// traceback, or else the last lines on stderr.
+/// traceback; the files' paths; the last lines on stderr, unless they are the traceback's.
 std::string format_root_cause(const RootCause& cause);
 
 }  // namespace mdl::launcher

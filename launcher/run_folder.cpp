@@ -4,21 +4,52 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
+#include <vector>
 
 #include "common/error.hpp"
+#include "common/log.hpp"
 #include "common/str_cat.hpp"
 
 namespace mdl::launcher {
 namespace fs = std::filesystem;
 namespace {
 
-fs::path make_unique_folder(const fs::path& parent, const std::string& prefix) {
+/// The new folder; empty, with errno set, when there is none.
+fs::path try_unique_folder(const fs::path& parent, const std::string& prefix) {
   std::string name = (parent / (prefix + "XXXXXX")).string();
-  if (!::mkdtemp(name.data())) {
-    throw Error(describe_errno("cannot create a folder for the workers' files in", parent, errno),
-                "Free space there, or choose another place with TMPDIR.");
+  return ::mkdtemp(name.data()) ? fs::path(name) : fs::path();
+}
+
+fs::path make_unique_folder(const fs::path& parent, const std::string& prefix, const std::string& advice) {
+  fs::path folder = try_unique_folder(parent, prefix);
+  if (folder.empty()) {
+    throw Error(describe_errno("cannot create a folder for the workers' files in", parent, errno), advice);
   }
-  return name;
+  return folder;
+}
+
+/// A folder in the first of Python's places for temporary files that takes one: a TMPDIR of another machine, or one
+/// that is read-only here, must not keep a job from starting. What was passed over is told.
+fs::path make_temporary_folder() {
+  const std::string prefix = "torchelastic_";
+  fs::path folder;
+  std::vector<std::string> passed_over;
+  for (const char* variable : {"TMPDIR", "TEMP", "TMP"}) {
+    const char* place = std::getenv(variable);
+    if (!folder.empty() || !place || !*place) continue;
+    folder = try_unique_folder(fs::absolute(place), prefix);
+    if (folder.empty()) {
+      passed_over.push_back(
+          describe_errno("cannot create a folder for the workers' files in", str_cat(variable, "=", place), errno));
+    }
+  }
+  if (folder.empty()) {
+    folder = make_unique_folder("/tmp", prefix, "Free space there, or choose another place with TMPDIR or --log-dir.");
+  }
+  for (const std::string& problem : passed_over)
+    log::warning(problem, "; using ", folder.parent_path().string(), " instead");
+  return folder;
 }
 
 }  // namespace
@@ -28,16 +59,14 @@ RunFolder::RunFolder(const std::string& base, const std::string& run_id) {
   std::error_code error;
   fs::path parent = base;
   if (base.empty()) {
-    parent = fs::temp_directory_path(error);
-    if (error) throw Error(str_cat("no temporary folder: ", error.message()), "Set TMPDIR to a folder that exists.");
-    temporary_ = parent = make_unique_folder(parent, "torchelastic_");
+    temporary_ = parent = make_temporary_folder();
   } else if (fs::create_directories(parent, error); error || !fs::is_directory(parent)) {
     throw Error(str_cat("cannot use the log folder ", base, ": ", error ? error.message() : "it is a file"),
                 "Choose another with --log-dir.");
   }
   std::string name = run_id;
   std::replace(name.begin(), name.end(), '/', '_');
-  run_ = make_unique_folder(parent, name + "_");
+  run_ = make_unique_folder(parent, name + "_", "Free space there, or choose another place with --log-dir.");
 }
 
 RunFolder::~RunFolder() {

@@ -6,8 +6,8 @@
 namespace mdl::launcher {
 
 /// The folder of one run, laid out as torchrun's: BASE/RUNID_XXXXXX/attempt_N/LOCALRANK/, where a worker finds the path
-/// of its error file, and where its logs go. BASE is --log-dir, or a fresh folder below $TMPDIR, which is removed with
-/// all it holds at the end.
+/// of its error file, and where its logs go. BASE is --log-dir, or a fresh folder below $TMPDIR (where that takes none,
+/// below /tmp, with a warning), which is removed with all it holds at the end.
 class RunFolder {
  public:
   /// `base` empty: a temporary one; "/dev/null": none at all, and every path is empty. Throws Error when it cannot be
@@ -24,7 +24,7 @@ class RunFolder {
   std::filesystem::path error_file(int attempt, int local_rank) const;
 
   const std::filesystem::path& path() const { return run_; }
-  /// Leaves a temporary folder there.
+  /// Leaves a temporary folder there, as its files are named to the user.
   void keep() { temporary_.clear(); }
 
  private:

@@ -7,6 +7,8 @@
 
 #include "common/error.hpp"
 #include "common/log.hpp"
+#include "common/program_file.hpp"
+#include "common/trimmed.hpp"
 #include "launcher/accelerate/config_command.hpp"
 #include "launcher/accelerate/doctor_command.hpp"
 #include "launcher/accelerate/env_command.hpp"
@@ -32,10 +34,16 @@ std::string python_of(const Environment& environment) {
   pointers.push_back(nullptr);
   std::cout.flush();
   ::execvp(pointers[0], pointers.data());
+  const int error = errno;
+  if (command[0].find('/') != std::string::npos) {
+    const char* path = ::getenv("PATH");
+    const auto obstacle = start_obstacle(command[0], path ? path : "");
+    if (obstacle) throw Error("cannot run " + command[0] + ": " + obstacle->problem, obstacle->advice, 127);
+  }
   // Exit codes as a shell's: not found, or found and not executable.
-  throw Error(describe_errno("cannot run", command[0], errno),
+  throw Error(describe_errno("cannot run", command[0], error),
               "Check the path. A program that is no Python script needs --no-python before it.",
-              errno == ENOENT ? 127 : 126);
+              error == ENOENT ? 127 : 126);
 }
 
 Outcome launch(const Arguments& arguments, const MachineFacts& facts) {
@@ -56,7 +64,16 @@ Outcome launch(const Arguments& arguments, const MachineFacts& facts) {
   if (!plan.problems.empty()) throw UsageError(plan.problems.front());
   warn_beforehand(question_of(plan, config ? config->use_cpu : options.cpu));
   for (const auto& [name, value] : plan.environment) ::setenv(name.c_str(), value.c_str(), 1);
-  if (plan.kind == LaunchPlan::Kind::simple) become(plan.simple_command(python_of(facts.environment)));
+  const std::string& program = options.program.front();
+  if (!options.no_python && !options.module) refuse_compiled_script(program);
+  if (plan.kind == LaunchPlan::Kind::simple) {
+    const auto file = look_at_program(program);
+    if (!options.no_python && !options.module && file && file->names_another_interpreter()) {
+      log::warning("python runs ", program, ", whose first line names ", trimmed(file->interpreter),
+                   ": if it is not a Python script, put --no-python before it");
+    }
+    become(plan.simple_command(python_of(facts.environment)));
+  }
   return {0, plan.launcher_arguments()};
 }
 

@@ -71,7 +71,7 @@ TEST_CASE("a signal is named, and an out-of-memory kill is recognised") {
   CHECK_THAT(format_report(report), Contains("memory ran out"));
 }
 
-TEST_CASE("the error file's message and traceback are shown instead of stderr") {
+TEST_CASE("the error file's message and traceback are shown beside the last lines of stderr") {
   auto worker = ended(0, exit_status(1), 0, 1);
   worker.error = parse_error(
       R"({"message": {"message": "RuntimeError: no", "extraInfo": {"py_callstack": "Traceback:\n  line 1\n", "timestamp": "17"}}})");
@@ -79,7 +79,29 @@ TEST_CASE("the error file's message and traceback are shown instead of stderr") 
   REQUIRE(worker.error);
   CHECK(worker.error->seconds == 17);
   const std::string text = format_report({"t.py", "h", {worker}, 0, 0, false});
-  CHECK_THAT(text, Contains("RuntimeError: no") && Contains("|   line 1") && !Contains("noise"));
+  CHECK_THAT(text, Contains("RuntimeError: no") && Contains("|   line 1") && Contains("| noise"));
+  worker.last_stderr_lines = {"  line 1"};  // what stderr ends with is the traceback: once is enough
+  CHECK_THAT(format_report({"t.py", "h", {worker}, 0, 0, false}), !Contains("stderr"));
+}
+
+TEST_CASE("the report names the error file and the log files of the worker that failed first") {
+  auto worker = ended(0, exit_status(1), 0, 1);
+  worker.error_file = "/logs/a/attempt_0/0/error.json";
+  worker.log_files = {"/logs/a/attempt_0/0/stdout.log", "/logs/a/attempt_0/0/stderr.log"};
+  const std::string text = format_report({"t.py", "h", {worker}, 0, 0, false});
+  CHECK_THAT(text, Contains("error_file: /logs/a/attempt_0/0/error.json\n") &&
+                       Contains("log file: /logs/a/attempt_0/0/stdout.log\n") &&
+                       Contains("log file: /logs/a/attempt_0/0/stderr.log\n"));
+  CHECK_THAT(format_report({"t.py", "h", {ended(0, exit_status(1), 0, 1)}, 0, 0, false}),
+             !Contains("error_file") && !Contains("log file"));
+}
+
+TEST_CASE("a script that names another interpreter is doubted when python fails, and only then") {
+  FailureReport report{"t.sh", "h", {ended(0, exit_status(1), 0, 1)}, 0, 0, false};
+  report.script_hint = "put --no-python before it";
+  CHECK_THAT(format_report(report), Contains("--no-python"));
+  report.workers = {ended(0, exit_status(3), 0, 1)};
+  CHECK_THAT(format_report(report), !Contains("--no-python"));
 }
 
 TEST_CASE("a node reports the failure of another node as the root cause, and its own workers below") {
@@ -128,5 +150,8 @@ TEST_CASE("a hundred failures still fit one screen") {
   for (int line = 0; line < 24; ++line) workers[0].last_stderr_lines.push_back(mdl::str_cat("line ", line));
   const std::string text = format_report({"t.py", "h", workers, 0, 0, false});
   CHECK(std::count(text.begin(), text.end(), '\n') <= 40);
+  workers[0].error = WorkerError{"ValueError: bad batch", std::string(100, '\n'), 1};
+  const std::string with_traceback = format_report({"t.py", "h", workers, 0, 0, false});
+  CHECK(std::count(with_traceback.begin(), with_traceback.end(), '\n') <= 50);
   CHECK_THAT(text, Contains("and 91 more"));
 }

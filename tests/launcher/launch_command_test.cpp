@@ -65,6 +65,28 @@ TEST_CASE("a script is run by python3 -u, a module with -m, a program as it is")
   CHECK(argv_of_worker(command, 5) == Words{"tool", "--rank", "5"});
 }
 
+TEST_CASE("a compiled program is not handed to python, and a shell's script leaves a hint for when python fails") {
+  Folder folder;
+  folder.add("python3", 0755);
+  CHECK_THROWS_WITH(folder.command(run("/proc/self/exe", false)),
+                    Catch::Contains("compiled program") && Catch::Contains("--no-python"));
+  CHECK(folder.exit_code(run("/proc/self/exe", false)) == 2);
+  CHECK(folder.exit_code(run("/proc/self/exe", true)) == 0);
+  const std::string shell_script = folder.add("train", 0755);
+  const std::string hint = folder.command(run(shell_script, false)).hint;
+  CHECK_THAT(hint, Catch::Contains("names /bin/sh") && Catch::Contains("--no-python"));
+  CHECK(folder.command(run(shell_script, true)).hint.empty());
+}
+
+TEST_CASE("a program whose interpreter is not there is not found, and that is said of the interpreter") {
+  Folder folder;
+  const std::string script = folder.add("tool", 0755);
+  std::ofstream(script) << "#!/no/such/python\n";
+  CHECK(folder.exit_code(run("tool", true)) == 127);
+  CHECK_THROWS_WITH(folder.command(run("tool", true)),
+                    Catch::Contains("cannot run tool") && Catch::Contains("/no/such/python"));
+}
+
 TEST_CASE("PYTHON_EXEC chooses the interpreter") {
   Folder folder;
   folder.add("python3", 0755);

@@ -31,12 +31,15 @@ TEST_CASE("a root cause comes back from JSON as it was") {
   cause.message = "ValueError: \"grün\"";
   cause.traceback = {"Traceback:", "\tline 1"};
   cause.hint = "see dmesg";
+  cause.error_file = "/logs/error.json";
+  cause.log_files = {"/logs/stdout.log", "/logs/stderr.log"};
   CHECK(root_cause_from_json(to_json(cause)) == cause);
 }
 
 TEST_CASE("however much a worker says, a root cause stays small enough for the others to read") {
   RootCause cause = some_cause();
-  cause.host = cause.end = cause.message = std::string(1 << 20, '"');
+  cause.host = cause.end = cause.message = cause.error_file = std::string(1 << 20, '"');
+  cause.log_files = std::vector<std::string>(9, std::string(1 << 16, '\\'));
   cause.stderr_lines = cause.traceback = std::vector<std::string>(500, std::string(1 << 16, '\\'));
   cause.stderr_lines.push_back("the end");
   const std::string text = to_json(cause);

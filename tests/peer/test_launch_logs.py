@@ -63,10 +63,24 @@ def test_a_restart_keeps_the_logs_of_each_attempt(tmp_path):
     assert [(run / f"attempt_{n}/0/stdout.log").read_text() for n in (0, 1)] == ["attempt 0\n", "attempt 1\n"]
 
 
-def test_a_redirected_workers_last_words_are_in_the_report(tmp_path):
-    done = launch("--standalone", "--log-dir", tmp_path, "-r", "3", "--no-python", "/bin/sh", "-c", "echo my last words >&2; exit 4")
+def test_a_redirected_workers_last_words_are_in_the_report_beside_its_error_file_and_all_files_are_named(tmp_path):
+    fails = """echo '{"message": "no batch", "timestamp": 1}' > $$TORCHELASTIC_ERROR_FILE; echo my last words >&2; exit 4"""
+    done = launch("--standalone", "--log-dir", tmp_path, "-r", "3", "--no-python", "/bin/sh", "-c", fails)
     assert done.returncode == 1
-    assert "| my last words" in done.stderr
+    assert "Its error file says: no batch" in done.stderr and "| my last words" in done.stderr
+    run, = tmp_path.iterdir()
+    files = run / "attempt_0" / "0"
+    for line in (f"error_file: {files}/error.json", f"log file: {files}/stdout.log", f"log file: {files}/stderr.log"):
+        assert f"  {line}\n" in done.stderr
+    assert sorted(path.name for path in files.iterdir()) == ["error.json", "stderr.log", "stdout.log"]
+
+
+@pytest.mark.parametrize("place", ["/no/such/folder", "/proc", "/etc/hostname"])
+def test_a_temporary_folder_that_takes_no_files_is_a_warning_and_tmp_is_used(place):
+    done = launch("--standalone", "--no-python", "/bin/sh", "-c", "echo $$TORCHELASTIC_ERROR_FILE", env=environment(TMPDIR=place))
+    assert done.returncode == 0
+    assert re.fullmatch(r"/tmp/torchelastic_.*/error\.json\n", done.stdout)
+    assert re.search(rf"\[mdl-launch\] W.*TMPDIR={place}: .*; using /tmp instead", done.stderr)
 
 
 def test_descriptors_that_are_closed_at_the_start_are_not_the_launchers_own_files(tmp_path):
@@ -79,6 +93,45 @@ def test_descriptors_that_are_closed_at_the_start_are_not_the_launchers_own_file
     for rank in "01":
         assert Path(f"{told}.{rank}").read_text().split() == ["/dev/null"] * 4
     assert sorted(path.read_text() for path in tmp_path.rglob("std*.log")) == ["err\n"] * 2 + ["out\n"] * 2
+
+
+def test_a_shells_script_without_no_python_fails_with_a_hint_at_it(tmp_path):
+    path = tmp_path / "train.sh"
+    path.write_text("#!/bin/bash\necho hello\n")
+    done = launch("--standalone", path)
+    assert done.returncode == 1 and "SyntaxError" in done.stderr
+    hint = f"{path}, whose first line names /bin/bash: if it is not a Python script, put --no-python before it"
+    assert f"python ran {hint}" in done.stderr
+    assert f"python runs {hint}" in launch("launch", "--cpu", path).stderr  # there is nobody to say it afterwards
+
+
+def test_a_compiled_program_without_no_python_is_refused_with_a_hint_at_it():
+    for words in ([], ["launch", "--cpu"]):
+        done = launch(*words, MDL_LAUNCH, "--version")
+        assert done.returncode == 2 and "Put --no-python before it." in done.stderr
+
+
+@pytest.mark.parametrize("line, cause", [("#!/bin/bash\r\n", "carriage return"), ("#!/usr/bin/env sh\r\n", "carriage return"),
+                                         ("#!/gone/venv/bin/python\n", "names the interpreter /gone/venv/bin/python")])
+def test_a_script_that_cannot_start_for_its_first_line_says_so(tmp_path, line, cause):
+    path = tmp_path / "tool"
+    path.write_text(f"{line}echo hello\n", newline="")
+    path.chmod(0o755)
+    for words in (["--standalone", "--no-python"], ["launch", "--cpu", "--no-python"]):
+        done = launch(*words, path)
+        if words[0] == "launch" and "env" in line:
+            continue  # the program replaces the launcher, and env itself says what it did not find
+        assert (done.returncode, done.stdout) == (127, "")
+        assert cause in done.stderr and str(path) in done.stderr
+
+
+def test_a_text_without_a_first_line_for_the_kernel_is_told_apart(tmp_path):
+    path = tmp_path / "tool"
+    path.write_text("echo hello\n")
+    path.chmod(0o755)
+    done = launch("--standalone", "--nproc-per-node", "2", "--max-restarts", "3", "--no-python", path)
+    assert done.returncode == 126 and "could not be started: Exec format error" in done.stderr
+    assert "names its interpreter after #!" in done.stderr and "restart 1" not in done.stderr
 
 
 def test_logs_without_a_folder_stay_in_a_temporary_one_that_is_named(tmp_path):

@@ -290,7 +290,7 @@ def test_a_script_whose_interpreter_is_missing_is_reported_as_such(tmp_path):
     program.chmod(0o755)
     done = launch("--standalone", "--nproc-per-node", "2", "--max-restarts", "3", "--no-python", program)
     assert done.returncode == 127
-    assert "could not be started: No such file or directory" in done.stderr
+    assert "names the interpreter /no/such/interpreter, which is not there" in done.stderr
     assert "restart 1" not in done.stderr
 
 

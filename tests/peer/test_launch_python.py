@@ -1,7 +1,9 @@
 """Python scripts with the real torch run under mdl-launch unchanged, also across restarts."""
 
 import json
+import re
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -133,10 +135,12 @@ main()
 
 def test_the_message_that_record_writes_is_in_the_report_and_is_passed_on_to_an_outer_launcher(script, tmp_path):
     outer = tmp_path / "outer.json"
-    done = launch("--standalone", "--nproc-per-node", "2", script(RECORD), env=environment(TORCHELASTIC_ERROR_FILE=outer))
+    done = launch("--standalone", "--nproc-per-node", "2", script(RECORD), env=environment(TORCHELASTIC_ERROR_FILE=outer, TMPDIR=tmp_path))
     assert done.returncode == 1
     assert "Its error file says: ValueError: recorded reason" in done.stderr
     assert "in main" in done.stderr
+    named = Path(re.search(r"error_file: (\S+)", done.stderr)[1])  # as torchrun names it, and still there
+    assert named.is_relative_to(tmp_path) and json.loads(named.read_text())["message"]["message"] == "ValueError: recorded reason"
     message = json.loads(outer.read_text())["message"]
     assert message["message"] == "ValueError: recorded reason"
     assert message["errorCode"] == 1
