@@ -22,8 +22,9 @@ Level parse_threshold() {
   const std::string_view value = text ? text : "";
   if (value == "DEBUG" || value == "10") return Level::debug;
   if (value == "INFO" || value == "20") return Level::info;
+  if (value == "WARNING" || value == "WARN" || value == "30") return Level::warning;
   if (value == "ERROR" || value == "CRITICAL" || value == "40" || value == "50") return Level::error;
-  return Level::warning;
+  return Level::news;
 }
 
 char letter(Level level) {
@@ -31,6 +32,7 @@ char letter(Level level) {
     case Level::debug:
       return 'D';
     case Level::info:
+    case Level::news:
       return 'I';
     case Level::warning:
       return 'W';

@@ -7,10 +7,16 @@
 namespace mdl::log {
 
 /// Severity, as the environment variable LOGLEVEL names it for torchrun: DEBUG, INFO, WARNING, ERROR (or 10, 20, 30,
-/// 40).
-enum class Level { debug = 10, info = 20, warning = 30, error = 40 };
+/// 40). Lines say it by a letter: D, I, W, E.
+enum class Level {
+  debug = 10,
+  info = 20,     ///< how things go inside; not shown without LOGLEVEL
+  news = 25,     ///< what is to be told of an ordinary run; level I as well, but shown without LOGLEVEL
+  warning = 30,  ///< what the user should do something about, or look at
+  error = 40
+};
 
-/// The level below which lines are dropped: LOGLEVEL when set and known, else WARNING. Read once.
+/// The level below which lines are dropped: LOGLEVEL when set and known, else news. Read once.
 Level threshold();
 
 /// Names the program at the start of each line, for example "mdl-launch". Call once, at the start of main().
@@ -32,6 +38,10 @@ void debug(const Values&... values) {
 template <typename... Values>
 void info(const Values&... values) {
   emit(Level::info, values...);
+}
+template <typename... Values>
+void news(const Values&... values) {
+  emit(Level::news, values...);
 }
 template <typename... Values>
 void warning(const Values&... values) {

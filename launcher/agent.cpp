@@ -87,7 +87,7 @@ class Agent {
                    " workers do not overload this node. Set it to what suits the job");
     }
     if (writes_files(plan_.logs, plan_.local_world_size) && plan_.logs.log_dir.empty()) {
-      log::warning("the workers' logs are in ", folder_.path().string(), "; --log-dir chooses another place");
+      log::news("the workers' logs are in ", folder_.path().string(), "; --log-dir chooses another place");
       folder_.keep();
     }
   }
@@ -197,7 +197,7 @@ class Agent {
       print_report(format_report(
           {plan_.command.display_name, host_name(), {}, restart_count(), plan_.max_restarts, false}, cause));
     } else {
-      log::warning(error.what());
+      log::news(error.what());
       exit_code_ = 0;
     }
   }
@@ -266,7 +266,7 @@ class Agent {
   }
 
   asio::awaitable<void> follow_membership() {
-    log::warning("the nodes of the job have changed. Restarting all workers");
+    log::news("the nodes of the job have changed. Restarting all workers");
     co_await stop_workers(SIGTERM);
     co_await output_.finish();
     if (signals_.last()) co_return;
@@ -348,8 +348,8 @@ class Agent {
   asio::awaitable<void> obey_signal() {
     const std::string name = signal_name(*signals_.last());
     const int running = attempt_->group().running();
-    log::warning("received ", name, ": passing it on to ", running, running == 1 ? " worker" : " workers",
-                 ", which have ", plan_.shutdown_timeout, " s to end; a second signal kills them");
+    log::news("received ", name, ": passing it on to ", running, running == 1 ? " worker" : " workers", ", which have ",
+              plan_.shutdown_timeout, " s to end; a second signal kills them");
     co_await stop_workers(*signals_.last());
     co_await rendezvous_->leave();
     asio::steady_timer patience(io_, kOutputLimit);
@@ -358,7 +358,7 @@ class Agent {
     });
     co_await output_.finish();
     events_.agent_fails(round_, restart_count());
-    log::warning("ended by ", name);
+    log::news("ended by ", name);
   }
 
   void on_signal() {

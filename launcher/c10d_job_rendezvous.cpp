@@ -260,8 +260,8 @@ class C10dJobRendezvous : public JobRendezvous {
       if (root_cause_ || !done_elsewhere_) {
         state_ = RoundState::closed;
       } else if (what == WatchFor::change) {
-        log::warning(host_left_ ? "the node that hosts the rendezvous is done and has ended; going on without it"
-                                : "other nodes are done and have ended; going on without them");
+        log::news(host_left_ ? "the node that hosts the rendezvous is done and has ended; going on without it"
+                             : "other nodes are done and have ended; going on without them");
       }
     } else if (event != RoundEvent::stopped) {
       state_ = RoundState::should_end;

@@ -169,7 +169,7 @@ class StaticRendezvous : public JobRendezvous {
     }
     co_await client_->set(native_key(own_rank_), identity_);
     if (!been_here) co_return;
-    log::warning("this node has been part of the job before: all nodes start their workers again");
+    log::news("this node has been part of the job before: all nodes start their workers again");
     co_await enter(round_ + 1);
   }
 
@@ -267,7 +267,7 @@ class StaticRendezvous : public JobRendezvous {
     } else if (how != kDone) {
       state_ = RoundState::should_end;
     } else if (!done_) {
-      log::warning("node 0 is done and has ended; going on without it");
+      log::news("node 0 is done and has ended; going on without it");
     }
     changed_.notify();
   }

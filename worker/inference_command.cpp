@@ -20,6 +20,7 @@
 #include "worker/inference/batch_plan.hpp"
 #include "worker/inference_options.hpp"
 #include "worker/model/adapter_folder.hpp"
+#include "worker/loading_bar.hpp"
 #include "worker/model/lora.hpp"
 #include "worker/model/safetensors.hpp"
 #include "worker/model_folder.hpp"
@@ -122,8 +123,8 @@ class Table {
         file_(file),
         journal_(options.output, fingerprint),
         begin_(std::chrono::steady_clock::now()) {
-    progress_.emplace("Answering", std::ssize(file.rows));
-    progress_->add(std::ssize(journal_.answers()));
+    progress_.emplace(
+        BarScale{.what = "Answering", .total = std::ssize(file.rows), .found = std::ssize(journal_.answers())});
   }
 
   std::vector<std::size_t> rows_left() const {
@@ -167,8 +168,8 @@ class Table {
 };
 
 std::shared_ptr<MiDashengLM> ready_model(const ModelChoice& choice, bool merge, at::ScalarType dtype, at::Device device,
-                                         const Quantize& quantize) {
-  auto model = load_model(choice.folder, dtype, device, quantize);
+                                         const Quantize& quantize, const LoadProgress& progress) {
+  auto model = load_model(choice.folder, dtype, device, quantize, progress);
   if (choice.adapter) {
     apply_adapter(*model, *choice.adapter);
     load_running_statistics(*model, choice.adapter->folder);
@@ -228,7 +229,10 @@ int run_inference(const std::vector<std::string>& arguments) {
   batches = json::parse(group.share("batches", json(batches).dump())).get<Batches>();
 
   std::shared_ptr<MiDashengLM> model;
-  if (!batches.empty()) model = ready_model(choice, options.merge_adapter, dtype, device, quantize);
+  if (!batches.empty()) {
+    model = ready_model(choice, options.merge_adapter, dtype, device, quantize,
+                        group.is_first() ? loading_bar(stderr) : LoadProgress());
+  }
   answer_batches(
       group, batches.size(),
       [&](std::size_t batch) {

@@ -18,6 +18,7 @@
 #include "worker/model/adapter_folder.hpp"
 #include "worker/model_folder.hpp"
 #include "worker/train_options.hpp"
+#include "worker/loading_bar.hpp"
 #include "worker/training/checkpoint.hpp"
 #include "worker/training/csv_dataset.hpp"
 #include "worker/training/job_identity.hpp"
@@ -145,7 +146,8 @@ int run_train(const std::vector<std::string>& arguments) {
   }
 
   torch::manual_seed(options.seed);
-  const auto model = load_model(model_folder, dtype, device, quantize);
+  const auto model =
+      load_model(model_folder, dtype, device, quantize, group.is_first() ? loading_bar(stdout) : LoadProgress());
   attach_lora(*model, options.lora, options.seed);
   if (checkpoint && reads_checkpoint) {
     load_lora(*model, *checkpoint / kAdapterWeights);

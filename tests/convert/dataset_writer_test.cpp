@@ -163,6 +163,25 @@ TEST_CASE("fingerprints tell parts apart") {
 }
 
 TEST_CASE("progress says how much is left") {
-  CHECK(describe_progress(50, 200, std::chrono::seconds(10)) == " 25% 50/200 rows, 5.0 rows/s, 0:30 left");
-  CHECK(describe_progress(0, 0, std::chrono::seconds(0)) == "100% 0/0 rows, 0.0 rows/s, 0:00 left");
+  CHECK(describe_progress({.what = "Converting", .total = 200}, 50, std::chrono::seconds(10)) ==
+        "Converting 50/200 rows [#####...............] 00:10<00:30 5.0 rows/s");
+  CHECK(describe_progress({.what = "Converting"}, 0, std::chrono::seconds(0)) ==
+        "Converting 0/0 rows [####################] 00:00<00:00 0.0 rows/s");
+}
+
+TEST_CASE("what an earlier run did says nothing about the speed of this one") {
+  const BarScale scale{.what = "Training", .total = 540, .found = 180, .unit = "steps"};
+  CHECK(describe_progress(scale, 190, std::chrono::seconds(10)) ==
+        "Training 190/540 steps [#######.............] 00:10<05:50 1.0 steps/s");
+  CHECK(describe_progress(scale, 180, std::chrono::seconds(1)) ==
+        "Training 180/540 steps [######..............] 00:01<? 0.0 steps/s");
+}
+
+TEST_CASE("bytes are shown in a unit that suits their number") {
+  const auto shown = [](std::int64_t done, std::int64_t total) {
+    return describe_progress({.what = "Loading", .total = total, .unit = "bytes"}, done, std::chrono::seconds(10));
+  };
+  CHECK(shown(8'275'000'000, 33'100'000'000) == "Loading 8.3/33.1 GB [#####...............] 00:10<00:30 0.8 GB/s");
+  CHECK(shown(30'000'000, 60'000'000) == "Loading 30.0/60.0 MB [##########..........] 00:10<00:10 3.0 MB/s");
+  CHECK(shown(500, 1000) == "Loading 0.5/1.0 kB [##########..........] 00:10<00:10 0.1 kB/s");
 }

@@ -119,7 +119,7 @@ def test_after_a_signal_a_reader_that_does_not_read_is_not_waited_for_for_long(t
         launcher.send_signal(signal.SIGTERM)
         assert launcher.wait(timeout=60) == 1
         assert not alive(worker)
-        assert launcher.stderr.read().splitlines()[-1].endswith("ended by SIGTERM")
+        assert re.fullmatch(r"\[mdl-launch\] I\d{4} \S+ ended by SIGTERM", launcher.stderr.read().splitlines()[-1])
 
 
 def test_nohup_keeps_the_job_alive_when_the_terminal_goes(tmp_path):

@@ -141,13 +141,13 @@ ConvertSummary convert_dataset(const ConvertOptions& options) {
                          .shards_found = 0};
   std::vector<std::size_t> missing;  // groups
   std::int64_t missing_bytes = 0;
-  ProgressBar progress("Converting", std::ssize(rows));
+  std::int64_t rows_found = 0;
   for (std::size_t shard = 0; shard < shards.size(); ++shard) {
     const bool found = folder.has(shard_name(shard, shards.size()));
     summary.shards_found += found;
     for (std::size_t group = shards[shard].first; group < shards[shard].last; ++group) {
       if (found) {
-        progress.add(std::ssize(part_of(rows, group)));
+        rows_found += std::ssize(part_of(rows, group));
       } else {
         missing.push_back(group);
         missing_bytes += sizes[group];
@@ -176,6 +176,7 @@ ConvertSummary convert_dataset(const ConvertOptions& options) {
             problems.insert(problems.end(), made.problems.begin(), made.problems.end());
             good = good && made.problems.empty();
           }
+  ProgressBar progress({.what = "Converting", .total = std::ssize(rows), .found = rows_found});
           if (good && made.batch) write(*made.batch);
           progress.add(std::ssize(part_of(rows, group)));
         }

@@ -73,7 +73,7 @@ std::vector<CheckedRow> RowReader::check_all(RowFile& file, const fs::path& path
   std::vector<CheckedRow> checked(file.rows.size());
   std::vector<RowProblem> problems = file.problems;
   std::mutex mutex;
-  ProgressBar progress("Checking rows", std::ssize(file.rows));
+  ProgressBar progress({.what = "Checking", .total = std::ssize(file.rows)});
   parallel_for(file.rows.size(), options_.workers, [&](std::size_t i) {
     std::optional<std::string> problem;
     try {

@@ -64,10 +64,35 @@ void check(const std::vector<OwnedSlot>& slots, const SafetensorsFolder& files, 
   faults.throw_if_any(folder);
 }
 
+/// Counts the bytes of the tensors that are loaded.
+class Loaded {
+ public:
+  Loaded(const std::vector<OwnedSlot>& slots, const SafetensorsFolder& files, const LoadProgress& progress)
+      : files_(files), progress_(progress) {
+    for (const auto& [layer, slot, name] : slots) total_ += bytes_of(name);
+  }
+
+  void add(const std::string& name) {
+    done_ += bytes_of(name);
+    if (progress_) progress_(done_, total_);
+  }
+
+ private:
+  int64_t bytes_of(const std::string& name) const {
+    if (!files_.contains(name)) return 0;
+    const SafetensorsEntry& entry = files_.entry(name);
+    return static_cast<int64_t>(entry.end - entry.begin);
+  }
+
+  const SafetensorsFolder& files_;
+  const LoadProgress& progress_;
+  int64_t done_ = 0, total_ = 0;
+};
+
 }  // namespace
 
 std::shared_ptr<MiDashengLM> load_model(const std::filesystem::path& folder, at::ScalarType dtype, at::Device device,
-                                        const Quantize& quantize) {
+                                        const Quantize& quantize, const LoadProgress& progress) {
   const ModelConfig config = load_config(folder);
   const SafetensorsFolder files(folder);
   auto model = std::make_shared<MiDashengLM>(config, dtype);
@@ -76,15 +101,20 @@ std::shared_ptr<MiDashengLM> load_model(const std::filesystem::path& folder, at:
   // As in transformers, a model that config.json ties is not when its file holds two weights that differ.
   const bool tied = config.text.tie_word_embeddings &&
                     (!files.contains(kHead) || at::equal(files.tensor(kHead), files.tensor(kEmbedding)));
+  Loaded loaded(slots, files, progress);
   for (const auto& [layer, slot, name] : slots) {
-    if (tied && name == kHead) continue;
+    if (tied && name == kHead) {
+      loaded.add(name);
+      continue;
+    }
     const at::Tensor value = files.contains(name) ? files.tensor(name) : *slot.tensor;
     auto* linear = dynamic_cast<Linear*>(layer);
     if (quantize && linear && slot.name == "weight" && name != kHead) {
       linear->quantize(quantize(value.to(slot.tensor->scalar_type()), device));
-      continue;
+    } else {
+      layer->set_tensor(slot.name, value.to(device, slot.tensor->scalar_type()));
     }
-    layer->set_tensor(slot.name, value.to(device, slot.tensor->scalar_type()));
+    loaded.add(name);
   }
   if (tied) model->decoder->lm_head->set_tensor("weight", model->decoder->embed_tokens->weight);
   return model;

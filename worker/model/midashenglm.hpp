@@ -99,12 +99,15 @@ class MiDashengLM : public Layer {
   at::ScalarType dtype_;
 };
 
+/// Told after each tensor how many bytes of the files are loaded, and of how many.
+using LoadProgress = std::function<void(int64_t loaded, int64_t total)>;
+
 /// Loads a checkpoint folder (config.json, model.safetensors or its shards). On the CPU, tensors that already have
 /// `dtype` stay in the mapped file, so no second copy exists and ranks share the memory; others are converted one at a
 /// time. Missing, extra and wrongly shaped tensors are ONE Error that lists them all. The model comes in eval mode.
 /// With `quantize`, the weights of all linear layers but lm_head are quantized one by one as they are loaded, so that
 /// the device never holds them whole.
 std::shared_ptr<MiDashengLM> load_model(const std::filesystem::path& folder, at::ScalarType dtype, at::Device device,
-                                        const Quantize& quantize = {});
+                                        const Quantize& quantize = {}, const LoadProgress& progress = {});
 
 }  // namespace mdl

@@ -18,9 +18,9 @@ std::string try_to_convert(const ConvertOptions& options, bool is_first) {
     const ConvertSummary summary = convert_dataset(options);
     const bool all_found = summary.shards_found == summary.shards;
     if (all_found && !is_first) return {};
-    log::warning(options.input.string(),
-                 all_found ? " was converted before: " : " is converted: ", options.output.string(), ", ", summary.rows,
-                 " rows", summary.bad_rows ? str_cat("; ", summary.bad_rows, " bad ones left out") : "");
+    log::news(options.input.string(),
+              all_found ? " was converted before: " : " is converted: ", options.output.string(), ", ", summary.rows,
+              " rows", summary.bad_rows ? str_cat("; ", summary.bad_rows, " bad ones left out") : "");
     return {};
   } catch (const std::exception& error) {
     return describe_exception(error);

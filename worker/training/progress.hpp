@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "worker/convert/progress_bar.hpp"
+
 namespace mdl {
 
 /// Named numbers in the order in which they are shown.
@@ -21,9 +23,8 @@ std::string format_metrics(const Metrics& metrics);
 /// that programs that read the Trainer's output keep working. Other metrics (evaluation, the end) are a line in both.
 class Progress {
  public:
-  /// `enabled` false: shows nothing (the other ranks).
-  Progress(bool enabled, int64_t total_steps);
-  ~Progress();
+  /// `enabled` false: shows nothing (the other ranks). `steps_before` of the steps were done before this process began.
+  Progress(bool enabled, int64_t total_steps, int64_t steps_before);
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
@@ -32,12 +33,10 @@ class Progress {
   void line(const Metrics& metrics);
 
  private:
-  void clear_bar();
-
   bool enabled_;
   bool terminal_;
-  int64_t total_steps_;
-  bool bar_shown_ = false;
+  std::optional<ProgressBar> bar_;
+  int64_t steps_shown_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 

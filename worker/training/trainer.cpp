@@ -81,7 +81,7 @@ Trainer::Trainer(const TrainingRun& run)
   state_.batch_size = options.batch_size;
   state_.eval_steps = options.eval_steps.resolve(state_.total_steps);
   state_.save_steps = options.save_steps.resolve(state_.total_steps);
-  progress_.emplace(run.group.is_first(), state_.total_steps);
+  progress_.emplace(run.group.is_first(), state_.total_steps, first_step_);
 }
 
 void Trainer::resume() {
@@ -114,13 +114,13 @@ void Trainer::resume() {
     torch::manual_seed(run_.options.seed + static_cast<uint64_t>(state_.step + run_.group.rank()));
   }
   if (!run_.group.is_first()) return;
-  log::warning("resuming from ", folder.string(), ": step ", state_.step, " of ", state_.total_steps, ", ",
-               data_.position.rows_taken, " of ", data_.shape.rows, " rows of epoch ", data_.position.epoch + 1,
-               " are done",
-               resumed.world_size == data_.shape.world_size
-                   ? ""
-                   : str_cat("; written by ", resumed.world_size, " processes, now ", data_.shape.world_size),
-               rate_.base == run_.options.learning_rate ? "" : str_cat("; learning rate ", rate_.base, " as there"));
+  log::news("resuming from ", folder.string(), ": step ", state_.step, " of ", state_.total_steps, ", ",
+            data_.position.rows_taken, " of ", data_.shape.rows, " rows of epoch ", data_.position.epoch + 1,
+            " are done",
+            resumed.world_size == data_.shape.world_size
+                ? ""
+                : str_cat("; written by ", resumed.world_size, " processes, now ", data_.shape.world_size),
+            rate_.base == run_.options.learning_rate ? "" : str_cat("; learning rate ", rate_.base, " as there"));
   if (saved && (saved->seed != data_.seed || saved->shape.rows != data_.shape.rows)) {
     log::warning("the checkpoint was written with ", saved->shape.rows, " rows and --seed ", saved->seed,
                  ": the order of the samples is another one now, so that some come twice in this epoch");
@@ -336,7 +336,7 @@ void Trainer::save_alone() noexcept {
     restore_statistics();
     const auto ranks = static_cast<size_t>(run_.group.world_size());
     write(std::vector<std::string>(run_.options.lora.dropout > 0 ? 1 : ranks, rng_));
-    log::warning("checkpoint-", last_saved_, " holds the steps that were done");
+    log::news("checkpoint-", last_saved_, " holds the steps that were done");
   } catch (const std::exception& error) {
     log::error("the steps since checkpoint-", last_saved_, " are lost: ", error.what());
   }
@@ -365,8 +365,8 @@ void Trainer::stop_if_agreed() {
   if (state_.step > last_saved_) save();
   const int signal = stop_.requested() != 0 ? stop_.requested() : SIGTERM;
   if (run_.group.is_first()) {
-    log::warning("stopped by signal ", signal, " after step ", state_.step, " of ", state_.total_steps, "; checkpoint-",
-                 last_saved_, " holds it");
+    log::news("stopped by signal ", signal, " after step ", state_.step, " of ", state_.total_steps, "; checkpoint-",
+              last_saved_, " holds it");
   }
   throw StoppedBySignal{signal};
 }
@@ -381,7 +381,8 @@ void Trainer::finish(double seconds) {
   log(metrics);
   progress_->line(metrics);
   if (run_.group.is_first() && run_.options.skip_bad_samples) {
-    log::warning(samples_left_out_, " bad samples and ", steps_left_out_, " steps were left out");
+    log::emit(samples_left_out_ + steps_left_out_ > 0 ? log::Level::warning : log::Level::news, samples_left_out_,
+              " bad samples and ", steps_left_out_, " steps were left out");
   }
 }
 
