@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -64,6 +65,7 @@ int main(int argc, char** argv) {
   try {
     std::vector<std::string> args(argv + 1, argv + argc);
     if (mdl::launcher::is_status_command(args)) return mdl::launcher::run_status_command(args, variable);
+    std::signal(SIGPIPE, SIG_IGN);  // a job does not end because nobody reads what the launcher says of it
     const auto facts = mdl::accelerate::probe_machine(count_gpus);
     if (mdl::accelerate::is_accelerate_command(args)) {
       const auto outcome = mdl::accelerate::run_command(args, facts);

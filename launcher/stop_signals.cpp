@@ -19,7 +19,7 @@ StopSignals::StopSignals(asio::io_context& io, const std::string& names, std::fu
 void StopSignals::follow() {
   signals_.async_wait([this](boost::system::error_code error, int signo) {
     if (error) return;
-    if (stopping_ || last_) hurry_ = true;
+    if (signo != SIGHUP && (stopping_ || last_)) hurry_ = true;
     last_ = signo;
     on_signal_();
     follow();

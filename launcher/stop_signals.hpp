@@ -10,7 +10,8 @@
 namespace mdl::launcher {
 
 /// The signals that ask the launcher to end, as far as they have come. The first one ends the job in peace; one that
-/// comes while the launcher is already about it wants it done at once.
+/// comes while the launcher is already about it wants it done at once. SIGHUP never does: a terminal that closes sends
+/// it twice (the kernel and the shell), and systemd sends it right behind SIGTERM (SendSIGHUP=).
 class StopSignals {
  public:
   /// Listens for the signals of `names` ("SIGTERM,SIGINT,…", see parse_signals), from the construction to the end.

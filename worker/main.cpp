@@ -61,6 +61,7 @@ int main(int argc, char** argv) {
   mdl::log::set_program("mdl-toolkit");
   // A file that grows beyond the limit set for it is then an error of the write that can be told, as a full disk is.
   std::signal(SIGXFSZ, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);  // what has been done is worth more than telling of it to a reader that has gone
   try {
     return run(std::vector<std::string>(argv + 1, argv + argc), argv);
   } catch (const mdl::Error& error) {

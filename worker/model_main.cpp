@@ -32,7 +32,8 @@ int main(int argc, char** argv) {
   mdl::open_closed_standard_streams();
   ::prctl(PR_SET_NAME, "mdl-toolkit");  // for ps and top
   mdl::log::set_program("mdl-toolkit");
-  std::signal(SIGXFSZ, SIG_IGN);  // as in mdl-toolkit
+  std::signal(SIGXFSZ, SIG_IGN);  // both as in mdl-toolkit
+  std::signal(SIGPIPE, SIG_IGN);
   try {
     return run(std::vector<std::string>(argv + 1, argv + argc));
   } catch (const mdl::StoppedBySignal& stop) {

@@ -52,6 +52,22 @@ TEST_CASE("while workers are being stopped, one signal is enough to be in a hurr
   CHECK_FALSE(stopped.signals.hurry());
 }
 
+TEST_CASE("a terminal that closes says so twice, and is in no hurry") {
+  Raised raised("SIGHUP,SIGTERM");
+  raised.raise(SIGHUP);
+  raised.raise(SIGHUP);
+  CHECK(raised.signals.last() == SIGHUP);
+  CHECK_FALSE(raised.signals.hurry());
+  raised.raise(SIGTERM);
+  CHECK(raised.signals.hurry());
+
+  Raised behind_another("SIGHUP,SIGTERM");  // as systemd ends a service with SendSIGHUP=yes
+  behind_another.raise(SIGTERM);
+  behind_another.signals.begin_stopping();
+  behind_another.raise(SIGHUP);
+  CHECK_FALSE(behind_another.signals.hurry());
+}
+
 TEST_CASE("nohup's wish is kept: an ignored SIGHUP stays ignored") {
   struct sigaction before {};
   struct sigaction ignore {};

@@ -3,7 +3,7 @@
 namespace mdl {
 namespace {
 
-constexpr std::array<int, 2> kSignals = {SIGTERM, SIGINT};
+constexpr std::array<int, 3> kSignals = {SIGTERM, SIGINT, SIGHUP};
 
 volatile std::sig_atomic_t received = 0;
 
@@ -15,10 +15,15 @@ void remember(int signal) {
 
 StopSignal::StopSignal() {
   received = 0;
-  struct sigaction action {};
-  action.sa_handler = remember;
-  action.sa_flags = static_cast<int>(SA_RESTART | SA_RESETHAND);
-  for (size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &action, &previous_[i]);
+  for (size_t i = 0; i < kSignals.size(); ++i) {
+    ::sigaction(kSignals[i], nullptr, &previous_[i]);
+    const bool hangup = kSignals[i] == SIGHUP;
+    if (hangup && previous_[i].sa_handler == SIG_IGN) continue;
+    struct sigaction action {};
+    action.sa_handler = remember;
+    action.sa_flags = static_cast<int>(hangup ? SA_RESTART : SA_RESTART | SA_RESETHAND);
+    ::sigaction(kSignals[i], &action, nullptr);
+  }
 }
 
 StopSignal::~StopSignal() {

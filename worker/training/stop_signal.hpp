@@ -5,8 +5,9 @@
 
 namespace mdl {
 
-/// While it lives, the first SIGTERM or SIGINT asks the training loop to stop at the end of a step; a second one ends
-/// the process at once. One object a process.
+/// While it lives, the first SIGTERM, SIGINT or SIGHUP asks the training loop to stop at the end of a step; a second
+/// one ends the process at once, but for SIGHUP: a terminal that closes sends it twice (the kernel and the shell).
+/// SIGHUP is left alone where this process ignores it: that is nohup's wish. One object a process.
 class StopSignal {
  public:
   StopSignal();
@@ -18,7 +19,7 @@ class StopSignal {
   int requested() const;
 
  private:
-  std::array<struct sigaction, 2> previous_{};
+  std::array<struct sigaction, 3> previous_{};
 };
 
 /// Thrown by the training loop when it stops for a signal. main() ends the process by that signal, so that whoever

@@ -45,7 +45,7 @@ class Trainer {
 
   /// Trains to the end and leaves checkpoints in the output folder. Throws Error when a batch cannot be computed, a
   /// loss or gradient is not finite or a file cannot be written, naming step and rows, with a checkpoint of the steps
-  /// before where that can be; StoppedBySignal after SIGTERM or SIGINT to any rank.
+  /// before where that can be; StoppedBySignal after a stop signal to any rank.
   void train();
 
  private:
