@@ -176,7 +176,7 @@ ConvertSummary convert_dataset(const ConvertOptions& options) {
             problems.insert(problems.end(), made.problems.begin(), made.problems.end());
             good = good && made.problems.empty();
           }
-  ProgressBar progress({.what = "Converting", .total = std::ssize(rows), .found = rows_found});
+          ProgressBar progress({.what = "Converting", .total = std::ssize(rows), .found = rows_found});
           if (good && made.batch) write(*made.batch);
           progress.add(std::ssize(part_of(rows, group)));
         }
