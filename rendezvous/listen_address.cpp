@@ -14,7 +14,7 @@ namespace {
 bool is_loopback(const std::string& host) {
   boost::system::error_code error;
   const auto written = asio::ip::make_address(host, error);
-  return host == "localhost" || (!error && written.is_loopback());
+  return host == "localhost" || host == "[::1]" || (!error && written.is_loopback());
 }
 
 void warn_of_strangers(const ListenAddress& where) {

@@ -81,9 +81,10 @@ std::vector<tcp::acceptor> listen_on_any(asio::io_context& io, std::uint16_t por
   return acceptors;
 }
 
-/// On the addresses as far as the machine has them, all on one port. Fails where it has none of them.
+/// On the addresses as far as the machine has them, all on one port. Fails where it lacks the first `needed` ones, or
+/// has none at all.
 std::vector<tcp::acceptor> listen_on_each(asio::io_context& io, const std::vector<asio::ip::address>& addresses,
-                                          std::uint16_t port) {
+                                          std::uint16_t port, std::size_t needed) {
   for (int attempt = 1;; ++attempt) {
     std::vector<tcp::acceptor> acceptors;
     bool taken = false;
@@ -91,11 +92,11 @@ std::vector<tcp::acceptor> listen_on_each(asio::io_context& io, const std::vecto
       const tcp::endpoint next(addresses[i], acceptors.empty() ? port : acceptors.front().local_endpoint().port());
       error_code error;
       std::optional<tcp::acceptor> acceptor = try_listen(io, next, error);
-      const bool last = i + 1 == addresses.size();
+      const bool may_lack = i >= needed && (i + 1 < addresses.size() || !acceptors.empty());
       if (acceptor) {
         acceptors.push_back(std::move(*acceptor));
-      } else if (!family_missing(error) || (last && acceptors.empty())) {
-        if (acceptors.empty() || port != 0 || attempt == kPortAttempts) fail(next, error);
+      } else if (!family_missing(error) || !may_lack) {
+        if (!may_lack || acceptors.empty() || port != 0 || attempt == kPortAttempts) fail(next, error);
         taken = true;
       }
     }
@@ -126,13 +127,13 @@ std::optional<error_code> accept_some(tcp::acceptor& acceptor, ConnectionTaker& 
 std::vector<tcp::acceptor> listen_at(asio::io_context& io, const ListenAddress& address, std::uint16_t port) {
   switch (address.kind()) {
     case ListenAddress::Kind::loopback:
-      return listen_on_each(io, {asio::ip::address_v4::loopback(), asio::ip::address_v6::loopback()}, port);
+      return listen_on_each(io, {asio::ip::address_v4::loopback(), asio::ip::address_v6::loopback()}, port, 0);
     case ListenAddress::Kind::any:
       return listen_on_any(io, port);
     case ListenAddress::Kind::some:
       break;
   }
-  return listen_on_each(io, address.addresses(), port);
+  return listen_on_each(io, address.addresses(), port, 1);
 }
 
 asio::awaitable<void> accept_connections(tcp::acceptor& acceptor, std::shared_ptr<ConnectionTaker> taker) {

@@ -74,6 +74,9 @@ TEST_CASE("all addresses of a server have one port, and one that the machine lac
     CHECK(acceptor.local_endpoint().port() == acceptors.front().local_endpoint().port());
     CHECK_FALSE(acceptor.local_endpoint().address().is_unspecified());
   }
+  // But for the one by which the others come.
+  const auto elsewhere = ListenAddress::reached_at("192.0.2.77", ListenScope::as_given, {"192.0.2.77"});
+  CHECK_THROWS_WITH(mdl::listen_at(io, elsewhere, 0), Catch::Contains("cannot listen on 192.0.2.77"));
 }
 
 TEST_CASE("the addresses of this machine under a name are its own") {
