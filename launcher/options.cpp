@@ -5,7 +5,7 @@
 #include <boost/program_options/variables_map.hpp>
 
 #include "common/error.hpp"
-#include "common/parse_number.hpp"
+#include "common/option_word.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/completion.hpp"
 #include "launcher/option_table.hpp"
@@ -55,13 +55,6 @@ struct SplitArgs {
   bool ended = false;  ///< by a "--" before the program
 };
 
-/// Whether argparse takes `word` as an option's value, though it begins with a dash: a negative number (which then is
-/// the wrong value, rather than none at all), or a text with a blank in it.
-bool may_be_value(const std::string& word) {
-  if (word.size() < 2 || word[0] != '-') return true;
-  return parse_real_number(word).has_value() || (word[1] != '-' && word.find(' ') != std::string::npos);
-}
-
 SplitArgs split_at_program(const std::vector<std::string>& args, const po::options_description& description) {
   const std::vector<OptionEntry> known = option_entries(description);
   SplitArgs split;
@@ -94,7 +87,7 @@ SplitArgs split_at_program(const std::vector<std::string>& args, const po::optio
       continue;
     }
     if (!value) {
-      if (i == args.size() || !may_be_value(args[i])) {
+      if (i == args.size() || !may_be_option_value(args[i])) {
         throw UsageError(str_cat("option --", option.name, " needs a value"), kSeeHelp);
       }
       value = args[i++];

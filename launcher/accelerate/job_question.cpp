@@ -6,6 +6,7 @@
 
 #include "common/endpoint.hpp"
 #include "common/error.hpp"
+#include "common/option_word.hpp"
 #include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/accelerate/find_config.hpp"
@@ -51,8 +52,8 @@ std::vector<GivenOption> scan(const Words& words, Words& program) {
         value = word.substr(equals + 1);
       } else if (!word.starts_with("--") && word.size() > 2) {
         value = word.substr(2);
-      } else if (++at < words.size()) {
-        value = words[at];
+      } else if (at + 1 < words.size() && may_be_option_value(words[at + 1])) {
+        value = words[++at];
       } else {
         throw UsageError(word + ": the value is missing");
       }

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "common/error.hpp"
+#include "common/option_word.hpp"
 #include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/accelerate/accelerate_config.hpp"
@@ -128,7 +129,8 @@ std::string value_of(const OptionSpec& option, const std::vector<std::string>& a
   }
   if (equals != std::string::npos) return word.substr(equals + 1);
   if (!is_long && word.size() > 2) return word.substr(2);  // -t3
-  if (at + 1 >= arguments.size()) throw UsageError(word + ": the value is missing");
+  if (at + 1 >= arguments.size() || !may_be_option_value(arguments[at + 1]))
+    throw UsageError(word + ": the value is missing");
   return arguments[++at];
 }
 

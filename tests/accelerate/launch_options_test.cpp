@@ -60,6 +60,7 @@ TEST_CASE("bad values are refused with the option's name") {
   CHECK_THROWS_WITH(parse_launch_options({"--num-processes", "many", "x"}), Contains("--num-processes"));
   CHECK_THROWS_WITH(parse_launch_options({"--mixed-precision", "bf17", "x"}), Contains("no, fp16, bf16, fp8"));
   CHECK_THROWS_WITH(parse_launch_options({"--main-process-port"}), Contains("value is missing"));
+  CHECK_THROWS_WITH(parse_launch_options({"--role", "--module", "x"}), Contains("--role: the value is missing"));
   CHECK_THROWS_WITH(parse_launch_options({"--cpu=1", "x"}), Contains("takes no value"));
   CHECK(parse_launch_options({"--machine-rank", "auto", "x"}).machine_rank == kMachineRankAuto);
 }

@@ -60,6 +60,8 @@ TEST_CASE("a program's own -- reaches it through the launcher, which would take 
   CHECK(contains(plan.launcher_arguments(), {"--", "prog", "--", "x"}));
   plan.options.program = {"-odd-name"};
   CHECK(contains(plan.launcher_arguments(), {"--", "-odd-name"}));
+  plan.options.role = "-x";  // of --role=-x
+  CHECK(contains(plan.launcher_arguments(), {"--role=-x"}));
   plan.options.program = {"prog", "x"};
   CHECK_FALSE(contains(plan.launcher_arguments(), {"--"}));
 }

@@ -48,6 +48,19 @@ def test_a_first_double_dash_is_not_the_programs(words, mdl_launch):
     assert mdl_launch("launch", "--cpu", "--no_python", *words).stdout.split() == theirs.training_script_args
 
 
+@pytest.mark.parametrize("words", [["--role=-x"], ["--role", "-1"], ["--role", "-a b"], ["--role", "-x"], ["--role", "--module"], ["--num_processes", " +2\n"],
+                                   ["--num_processes", "2.0"], ["--max_restarts", "1_0"], ["--max_restarts", "1__0"]])
+def test_what_may_be_the_value_of_an_option_is_accelerates_choice(words, mdl_launch):
+    try:
+        theirs = real_launch.launch_command_parser().parse_args([*words, "program.py"])
+    except SystemExit:
+        theirs = None
+    ours = mdl_launch("launch", "--dry-run", *words, "program.py")
+    assert ours.returncode == (0 if theirs else 2), ours.stderr
+    if theirs:
+        assert json.loads(ours.stdout)["program"] == ["program.py"]
+
+
 @pytest.mark.parametrize("case", json.loads((FIXTURES / "expected.json").read_text()), ids=lambda case: f"{case['yaml']}-{case['machine_rank']}")
 def test_the_pages_files_resolve_as_recorded(case, mdl_launch):
     done = mdl_launch("launch", "--config-file", FIXTURES / case["yaml"], "--machine-rank", case["machine_rank"], "--dry-run", "program.py")
