@@ -66,6 +66,7 @@ asio::awaitable<void> ContestingPart::run(RendezvousWish wish, Clock::time_point
       }
       log::debug("rendezvous \"", job().run_id, "\", round ", shared_.value().round, ": ", to_string(self()), " ",
                  step.change);
+      if (wish == RendezvousWish::rejoin) wish = RendezvousWish::join;
       if (step.renews_deadline) deadline = Clock::now() + job().settings.join_timeout;
     } else if (step.action == RendezvousAction::wait) {
       const auto idle =
@@ -95,8 +96,7 @@ asio::awaitable<void> ContestingPart::back_off() {
 asio::awaitable<RendezvousRound> ContestingPart::next_round() {
   stop_ = false;
   const auto deadline = Clock::now() + job().settings.join_timeout;
-  co_await run(RendezvousWish::leave, deadline);
-  co_await run(RendezvousWish::join, deadline);
+  co_await run(RendezvousWish::rejoin, deadline);
   const RendezvousState& state = shared_.value();
   members_ = static_cast<std::int64_t>(state.participants.size());
   round_ = state.round;
@@ -154,10 +154,10 @@ asio::awaitable<RoundEvent> ContestingPart::watch() {
     heard = Clock::now();
     RendezvousState state = shared_.value();
     drop_dead_nodes(state, moment().utc, job().settings);
-    if (state.closed) co_return RoundEvent::closed;
-    if (state.round != round_ || !state.participants.contains(self())) co_return RoundEvent::dropped;
-    if (static_cast<std::int64_t>(state.participants.size()) < members_) co_return RoundEvent::node_lost;
-    if (!state.wait_list.empty()) co_return RoundEvent::nodes_waiting;
+    if (const auto event = event_of_round(state, self(), round_, members_, job().settings)) {
+      stop_ = false;
+      co_return *event;
+    }
     if (!stop_) co_await rest(watch_interval());
   }
   co_return RoundEvent::stopped;
@@ -185,7 +185,8 @@ asio::awaitable<void> ContestingPart::rest(milliseconds time) {
 void ContestingPart::fail(RendezvousAction action, RendezvousWish wish) const {
   if (action == RendezvousAction::closed) fail_closed();
   if (action == RendezvousAction::left_out) fail_left_out();
-  if (wish != RendezvousWish::join) fail_in_time("the others changed it all the time");
+  if (wish != RendezvousWish::join && wish != RendezvousWish::rejoin)
+    fail_in_time("the others changed it all the time");
   fail_too_few(shared_.value().participants.size());
 }
 

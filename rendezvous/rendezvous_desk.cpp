@@ -141,6 +141,7 @@ bool RendezvousDesk::apply(RendezvousState& state, const NodeDesc& node, Rendezv
     state = std::move(step.state);
     if (step.action != RendezvousAction::write) return changed;
     changed = true;
+    if (wish == RendezvousWish::rejoin) wish = RendezvousWish::join;
   }
 }
 
@@ -148,9 +149,8 @@ bool RendezvousDesk::fold(RendezvousState& state, const NodeDesc& node, Guest& g
                           const RendezvousMoment& now) const {
   switch (guest.wish) {
     case Wish::join: {
-      bool changed = false;
-      if (std::exchange(guest.leaves_first, false)) changed = apply(state, node, RendezvousWish::leave, now);
-      return apply(state, node, RendezvousWish::join, now) || changed;
+      const bool again = std::exchange(guest.leaves_first, false);
+      return apply(state, node, again ? RendezvousWish::rejoin : RendezvousWish::join, now);
     }
     case Wish::leave:
       return apply(state, node, RendezvousWish::leave, now);
@@ -186,12 +186,22 @@ std::optional<DeskAnswer> RendezvousDesk::answer_to_join(const RendezvousState& 
   return answer;
 }
 
-RendezvousDesk::Kind RendezvousDesk::event_of_round(const RendezvousState& state, const NodeDesc& node,
+RendezvousDesk::Kind RendezvousDesk::answer_to_stay(const RendezvousState& state, const NodeDesc& node,
                                                     const Guest& guest) const {
-  if (state.closed) return Kind::closed;
-  if (guest.round != state.round || !state.participants.contains(node)) return Kind::dropped;
-  if (state.participants.size() < guest.members) return Kind::node_lost;
-  return state.wait_list.empty() ? Kind::none : Kind::nodes_waiting;
+  const auto event = event_of_round(state, node, guest.round, static_cast<std::int64_t>(guest.members), settings_);
+  if (!event) return Kind::none;
+  switch (*event) {
+    case RoundEvent::nodes_waiting:
+      return Kind::nodes_waiting;
+    case RoundEvent::node_lost:
+      return Kind::node_lost;
+    case RoundEvent::closed:
+      return Kind::closed;
+    case RoundEvent::dropped:
+    case RoundEvent::stopped:
+      break;
+  }
+  return Kind::dropped;
 }
 
 /// The answer to the call that is pending, if there is one by now.
@@ -200,7 +210,7 @@ std::optional<DeskAnswer> RendezvousDesk::answer_to(const RendezvousState& state
   guest.told = true;
   if (guest.wish == Wish::join) return answer_to_join(state, node, guest);
   DeskAnswer answer;
-  answer.kind = guest.wish == Wish::stay ? event_of_round(state, node, guest) : Kind::done;
+  answer.kind = guest.wish == Wish::stay ? answer_to_stay(state, node, guest) : Kind::done;
   if (answer.kind == Kind::none) return std::nullopt;
   if (guest.wish == Wish::leave) answer.text = last_refusal_;
   return answer;
@@ -212,6 +222,7 @@ RendezvousDesk::Turn RendezvousDesk::turn(RendezvousState& state, const Rendezvo
   stamp_heartbeats(state, now);
   const std::size_t participants = state.participants.size();
   turn.changed = drop(state, now);
+  turn.changed = retire_waiting_nodes(state, settings_) || turn.changed;
   // One agent's change may allow that of another which has been looked at before it.
   for (bool again = true; again;) {
     again = false;

@@ -91,7 +91,7 @@ class RendezvousDesk {
   bool apply(RendezvousState& state, const NodeDesc& node, RendezvousWish wish, const RendezvousMoment& now) const;
   std::optional<DeskAnswer> answer_to(const RendezvousState& state, const NodeDesc& node, Guest& guest) const;
   std::optional<DeskAnswer> answer_to_join(const RendezvousState& state, const NodeDesc& node, Guest& guest) const;
-  Kind event_of_round(const RendezvousState& state, const NodeDesc& node, const Guest& guest) const;
+  Kind answer_to_stay(const RendezvousState& state, const NodeDesc& node, const Guest& guest) const;
   Guests::iterator forget(Guests::iterator guest);
   RendezvousSettings::Duration rest() const;
 

@@ -7,18 +7,10 @@
 #include "rendezvous/asio.hpp"
 #include "rendezvous/c10d_job.hpp"
 #include "rendezvous/rendezvous_error.hpp"
+#include "rendezvous/rendezvous_step.hpp"
 #include "rendezvous/round_keys.hpp"
 
 namespace mdl {
-
-/// What can happen to a node in a complete round.
-enum class RoundEvent {
-  nodes_waiting,  ///< somebody wants to join: the round should end and the next one begin
-  node_lost,      ///< a node of this round has left or has no heartbeats any more
-  dropped,  ///< this node is not in the round any more: the others have taken it for dead, or the store began anew
-  closed,   ///< the job has ended
-  stopped,  ///< stop_watching() was called
-};
 
 /// One agent's part in the rendezvous of a job: how it joins, stays and leaves. See C10dRendezvous for what each
 /// operation means. Everything throws StoreConnectionError when the store is lost.

@@ -33,28 +33,38 @@ class Step {
   RendezvousStep join() {
     if (state_.closed) return just(is_spare() ? RendezvousAction::left_out : RendezvousAction::closed);
     if (is_spare()) {
-      // No deadline: a spare node stands by for as long as the round is full.
-      if (count(state_.participants) == settings_.max_nodes) return heartbeat_or(RendezvousAction::wait);
+      // No deadline: a spare node stands by for as long as others have all places.
+      if (all_places_are_taken()) return heartbeat_or(RendezvousAction::wait);
       return leave_spare_nodes();
     }
-    if (state_.complete && is_participant()) return just(RendezvousAction::done);
+    if (state_.complete && is_participant()) return is_whole() ? just(RendezvousAction::done) : rejoin();
     if (overdue()) return give_up();
-    if (state_.complete) {
-      const bool full = count(state_.participants) >= settings_.max_nodes;
-      if (!is_waiting()) return full ? become_spare() : wait_for_next_round();
-    } else if (!is_participant()) {
-      return participate();
-    } else if (last_call_is_over()) {
+    if (is_participant()) {
+      if (!last_call_is_over()) return heartbeat_or(RendezvousAction::wait);
       complete_round();
       return write("marked the round as complete");
     }
-    return heartbeat_or(RendezvousAction::wait);
+    if (is_waiting()) {
+      if (!state_.complete) return participate();
+      if (retire_waiting_nodes(state_, settings_)) return write(kRetired);
+      return heartbeat_or(RendezvousAction::wait);
+    }
+    if (!keeps_place_ && all_places_are_taken()) return become_spare();
+    return state_.complete ? wait_for_next_round() : participate();
+  }
+
+  RendezvousStep rejoin() {
+    if (state_.closed) return join();
+    keeps_place_ = is_participant() || is_waiting();
+    take_self_out();
+    return join();
   }
 
   RendezvousStep leave() {
     if (!is_participant() && !is_waiting() && !is_spare()) return just(RendezvousAction::done);
     if (overdue()) return just(RendezvousAction::timed_out);
-    return remove_self("left the rendezvous");
+    take_self_out();
+    return write("left the rendezvous");
   }
 
   RendezvousStep close() {
@@ -65,15 +75,29 @@ class Step {
   }
 
   RendezvousStep keep_alive() {
-    if (!heartbeat_is_due()) return just(RendezvousAction::done);
+    const bool retired = retire_waiting_nodes(state_, settings_);
+    if (!retired && !heartbeat_is_due()) return just(RendezvousAction::done);
     if (overdue()) return just(RendezvousAction::timed_out);
+    if (retired) return write(kRetired);
     return heartbeat_or(RendezvousAction::done);
   }
 
  private:
+  static constexpr const char* kRetired = "made spare nodes of those that waited";
+
   bool is_participant() const { return state_.participants.contains(self_); }
   bool is_waiting() const { return state_.wait_list.contains(self_); }
   bool is_spare() const { return state_.redundancy_list.contains(self_); }
+  /// Whether a complete round can be begun: too few nodes may be left of it, or none with rank 0.
+  bool is_whole() const {
+    const std::int64_t nodes = count(state_.participants);
+    const auto has_lost_another = [&](const auto& participant) { return participant.second >= nodes; };
+    return nodes >= settings_.min_nodes &&
+           std::none_of(state_.participants.begin(), state_.participants.end(), has_lost_another);
+  }
+  bool all_places_are_taken() const {
+    return count(state_.participants) + static_cast<std::int64_t>(state_.wait_list.size()) >= settings_.max_nodes;
+  }
   bool overdue() const { return now_.steady > deadline_; }
 
   bool heartbeat_is_due() const {
@@ -110,6 +134,7 @@ class Step {
     state_.deadline.reset();
     std::int64_t rank = 0;
     for (auto& [node, node_rank] : state_.participants) node_rank = rank++;
+    retire_waiting_nodes(state_, settings_);
   }
   RendezvousStep wait_for_next_round() {
     state_.wait_list.insert(self_);
@@ -131,15 +156,15 @@ class Step {
   RendezvousStep give_up() {
     // Later on, the end of the heartbeats does it.
     const bool in_time = now_.steady <= deadline_ + kRollbackPeriod;
-    if (in_time && (is_participant() || is_waiting())) return remove_self("gave up joining");
-    return just(RendezvousAction::timed_out);
+    if (!in_time || (!is_participant() && !is_waiting())) return just(RendezvousAction::timed_out);
+    take_self_out();
+    return write("gave up joining");
   }
-  RendezvousStep remove_self(const char* change) {
+  void take_self_out() {
     state_.wait_list.erase(self_);
     state_.redundancy_list.erase(self_);
     state_.last_heartbeats.erase(self_);
     if (state_.participants.erase(self_) > 0) after_loss_of_participant(state_, settings_);
-    return write(change);
   }
 
   RendezvousState state_;
@@ -147,6 +172,7 @@ class Step {
   const RendezvousMoment& now_;
   const std::chrono::steady_clock::time_point deadline_;
   const RendezvousSettings& settings_;
+  bool keeps_place_ = false;  // also where nodes of torch's wait for more places than there are
 };
 
 }  // namespace
@@ -167,6 +193,24 @@ void drop_dead_nodes(RendezvousState& state, RendezvousTime now, const Rendezvou
   if (lost_participant) after_loss_of_participant(state, settings);
 }
 
+bool retire_waiting_nodes(RendezvousState& state, const RendezvousSettings& settings) {
+  if (!state.complete || count(state.participants) < settings.max_nodes || state.wait_list.empty()) return false;
+  state.redundancy_list.merge(state.wait_list);
+  state.wait_list.clear();
+  return true;
+}
+
+std::optional<RoundEvent> event_of_round(const RendezvousState& state, const NodeDesc& self,
+                                         std::optional<std::int64_t> round, std::int64_t members,
+                                         const RendezvousSettings& settings) {
+  if (state.closed) return RoundEvent::closed;
+  if (state.round != round || !state.participants.contains(self)) return RoundEvent::dropped;
+  const std::int64_t nodes = count(state.participants);
+  if (nodes < members) return RoundEvent::node_lost;
+  if (nodes < settings.max_nodes && !state.wait_list.empty()) return RoundEvent::nodes_waiting;
+  return std::nullopt;
+}
+
 RendezvousStep rendezvous_step(RendezvousState state, const NodeDesc& self, RendezvousWish wish,
                                const RendezvousMoment& now, std::chrono::steady_clock::time_point deadline,
                                const RendezvousSettings& settings) {
@@ -181,6 +225,8 @@ RendezvousStep rendezvous_rule(RendezvousState state, const NodeDesc& self, Rend
   switch (wish) {
     case RendezvousWish::join:
       return step.join();
+    case RendezvousWish::rejoin:
+      return step.rejoin();
     case RendezvousWish::leave:
       return step.leave();
     case RendezvousWish::close:

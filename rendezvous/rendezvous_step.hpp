@@ -2,7 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
-#include <string>
+#include <optional>
 
 #include "rendezvous/rendezvous_state.hpp"
 
@@ -30,6 +30,7 @@ struct RendezvousSettings {
 /// What a node is about.
 enum class RendezvousWish {
   join,        ///< be part of the next complete round
+  rejoin,      ///< leave what it is in, and join, in one write; once that is written, `join` is what is left to do
   leave,       ///< be part of none
   close,       ///< let nobody join any more
   keep_alive,  ///< tell the others that it lives
@@ -59,6 +60,15 @@ struct RendezvousStep {
   const char* change = "nothing";  ///< what the new state changes, for the log: "added itself to the participants"
 };
 
+/// What can happen to a node in a complete round.
+enum class RoundEvent {
+  nodes_waiting,  ///< somebody wants to join, and there is a place: the round should end and the next one begin
+  node_lost,      ///< a node of this round has left or has no heartbeats any more
+  dropped,  ///< this node is not in the round any more: the others have taken it for dead, or the store began anew
+  closed,   ///< the job has ended
+  stopped,  ///< stop_watching() was called
+};
+
 /// How far past its deadline a node still takes itself out of the lists it is in.
 inline constexpr std::chrono::seconds kRollbackPeriod{5};
 
@@ -66,15 +76,25 @@ inline constexpr std::chrono::seconds kRollbackPeriod{5};
 /// The rules are those of torch 2.15's DynamicRendezvousHandler, so that its agents and ours can share a rendezvous:
 ///
 /// - A node joins a round that is not complete as a participant. With min_nodes of them the last call begins; when it
-/// is
-///   over, or with max_nodes, the round is complete and the participants get their ranks in their order.
+///   is over, or with max_nodes, the round is complete and the participants get their ranks in their order.
 /// - A node that finds a complete round waits for the next one (the participants see that somebody waits and begin
-/// one),
-///   or is a spare node when there are max_nodes already.
+///   one), or is a spare node when there are max_nodes already.
 /// - Whoever looks at the state first drops those whose heartbeats ended. A complete round that loses its last
-/// participant
-///   is over; an incomplete one that falls below min_nodes has no last call any more.
+///   participant is over; an incomplete one that falls below min_nodes has no last call any more.
 /// - To leave, a node takes itself out of all lists (torch's: only out of the participants).
+///
+/// They differ where torch's let spare nodes and participants push each other out for ever, each time with a restart of
+/// all workers. A node that waits has a place in the next round, as a participant has one in this; there are max_nodes
+/// places.
+///
+/// - Newcomers and spare nodes only take a place that nobody has (torch's: one that no participant has). So who has a
+///   place and starts again finds it again, until it leaves or is dropped.
+/// - Who starts again leaves and joins in one write (torch's: in two), so that the place is never seen to be free.
+/// - When a round is complete with max_nodes, who still waits becomes a spare node in the same write; after one that
+///   torch's agent has completed, in the next write of any of ours (torch's: waits on, and all restart because of it).
+/// - Who sees only after a loss that its round is complete, and finds fewer than min_nodes or no whole ranks there,
+/// joins
+///   the next one (torch's: begins a round that cannot come about).
 RendezvousStep rendezvous_step(RendezvousState state, const NodeDesc& self, RendezvousWish wish,
                                const RendezvousMoment& now, std::chrono::steady_clock::time_point deadline,
                                const RendezvousSettings& settings);
@@ -87,6 +107,15 @@ RendezvousStep rendezvous_rule(RendezvousState state, const NodeDesc& self, Rend
 
 /// Drops the nodes without heartbeats, as rendezvous_step() does before anything else.
 void drop_dead_nodes(RendezvousState& state, RendezvousTime now, const RendezvousSettings& settings);
+
+/// What has become of the round `round` for the node `self`, which was part of it with `members` nodes; nothing while
+/// it goes on. Who waits in vain, because all places are taken, is no reason to end it.
+std::optional<RoundEvent> event_of_round(const RendezvousState& state, const NodeDesc& self,
+                                         std::optional<std::int64_t> round, std::int64_t members,
+                                         const RendezvousSettings& settings);
+
+/// Makes spare nodes of those that wait although the round is complete and has max_nodes. True when there were some.
+bool retire_waiting_nodes(RendezvousState& state, const RendezvousSettings& settings);
 
 /// How long a node whose action is `wait` may leave the state alone if nobody else changes it: until the last call is
 /// over, a heartbeat is due, or the deadline has passed. Never negative.

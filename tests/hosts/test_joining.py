@@ -132,6 +132,39 @@ def test_a_node_that_stands_by_takes_the_place_of_one_that_leaves(job):
     assert job.wait() == [0, -9, 0]
 
 
+def test_a_worker_that_fails_beside_a_spare_node_costs_one_restart_and_nobody_a_place(job):
+    job.endpoint = f"{job.hosts[1].address}:29400"
+    for number in (1, 2):
+        job.start(number, "2", "--max-restarts", "3")
+    before = job.stage.wait_for_world(2)
+    spare = job.start(0, "2", "--max-restarts", "3")  # the first of all by its address: torchrun's would push one of the others out
+    job.wait_for_state("a node on the redundancy list", lambda state: state["redundancy_list"])
+    for _ in range(2):
+        before[1].fail(7, "once more")
+        after = job.stage.wait_for_world(2, after=before)
+        assert [worker.host for worker in after] == ["node1", "node2"]
+        before = after
+    assert len(job.stage.history) == 6
+    finish(job, before)
+    spare.wait_for_line("without need of this spare node", 1)
+
+
+def test_of_two_spare_nodes_one_takes_the_place_of_a_participant_that_is_killed(job):
+    agents = [job.start(0, "2"), job.start(1, "2")]
+    before = job.stage.wait_for_world(2)
+    spares = [job.start(2, "2"), job.start(2, "2")]
+    job.wait_for_state("two nodes on the redundancy list", lambda state: len(state["redundancy_list"]) == 2)
+    agents[1].kill()
+    after = job.stage.wait_for_world(2, after=before)
+    assert [worker.host for worker in after] == ["node0", "node2"]
+    job.wait_for_state("one of them", lambda state: len(state["redundancy_list"]) == 1 and not state["wait_list"])
+    for worker in after:
+        worker.succeed()
+    assert job.wait() == [0, -9, 0, 0]
+    assert len(job.stage.history) == 4
+    assert sum("without need of this spare node" in spare.output for spare in spares) == 1
+
+
 def test_too_few_nodes_is_an_error_that_says_how_many_were_needed(job):
     agent = job.start(0, "3", conf="join_timeout=2")
     assert agent.wait(15)

@@ -190,6 +190,37 @@ TEST_CASE("the answer that was lost with its connection is given again over the 
   CHECK(answers.front().answer.round == 0);
 }
 
+TEST_CASE("a participant that starts again has its place before a spare node that calls at the same time") {
+  Office office(2, 2);
+  for (const int id : {1, 2}) office.call(id, Wish::join);
+  REQUIRE(office.turn().size() == 2);
+  office.call(0, Wish::join);  // the first of all by its name
+  CHECK(Office::kind_for(office.turn(), 0) == Kind::spare);
+  office.call(0, Wish::join);
+  office.call(1, Wish::stay);
+  office.call(2, Wish::join, 2);
+  auto answers = office.turn();
+  CHECK(Office::kind_for(answers, 1) == Kind::node_lost);
+  CHECK(answers.size() == 1);
+  office.call(1, Wish::join, 2);
+  answers = office.turn();
+  CHECK(Office::kind_for(answers, 1) == Kind::round);
+  CHECK(Office::kind_for(answers, 2) == Kind::round);
+  CHECK(answers.size() == 2);
+  CHECK(office.state.redundancy_list == std::set<NodeDesc>{Office::node(0)});
+}
+
+TEST_CASE("nobody starts again for nodes that wait where all places are taken") {
+  Office office(2, 2);
+  office.begin_round(2);
+  const NodeDesc theirs{"torch", 7, 0};  // an agent of torch's that has lost the race for the last place
+  office.state.wait_list.insert(theirs);
+  office.state.last_heartbeats[theirs] = office.now.utc;
+  CHECK(office.turn().empty());
+  CHECK(office.state.wait_list.empty());
+  CHECK(office.state.redundancy_list == std::set<NodeDesc>{theirs});
+}
+
 TEST_CASE("a join with a new ticket ends the node's part in the round before") {
   Office office(2, 2);
   office.begin_round(2);

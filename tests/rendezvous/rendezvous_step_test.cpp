@@ -44,6 +44,7 @@ struct Job {
       RendezvousStep step = look(who, wish, deadline);
       if (step.action != Action::write) return step.action;
       state = std::move(step.state);
+      if (wish == Wish::rejoin) wish = Wish::join;
     }
     FAIL("a node writes for ever");
     return Action::timed_out;
@@ -139,6 +140,117 @@ TEST_CASE("beyond max_nodes a node is a spare one, that disturbs nobody and step
   job.state = step.state;
   CHECK(job.run(7, Wish::join, 1300s) == Action::wait);
   CHECK(job.state.wait_list == std::set<NodeDesc>{node(7)});
+}
+
+TEST_CASE("a participant that starts again has its place at once, and no spare node takes it") {
+  Job job = Job::complete(2, 2, 2);
+  job.run(7, Wish::join);
+  const RendezvousStep step = job.look(1, Wish::rejoin);
+  CHECK(step.action == Action::write);
+  CHECK(step.state.participants == std::map<NodeDesc, std::int64_t>{{node(0), 0}});
+  CHECK(step.state.wait_list == std::set<NodeDesc>{node(1)});
+  job.state = step.state;
+  CHECK(job.run(7, Wish::join) == Action::wait);
+  CHECK(job.run(9, Wish::join) == Action::wait);
+  CHECK(job.state.redundancy_list == std::set<NodeDesc>{node(7), node(9)});
+  job.run(0, Wish::rejoin);
+  CHECK(job.run(7, Wish::join) == Action::wait);
+  CHECK(job.run(1, Wish::join) == Action::done);
+  CHECK(job.state.participants == std::map<NodeDesc, std::int64_t>{{node(0), 0}, {node(1), 1}});
+  CHECK(job.state.wait_list.empty());
+}
+
+TEST_CASE("a participant that starts again has its place also where torch's agents wait for more than there are") {
+  Job job = Job::complete(2, 2, 2);
+  job.run(1, Wish::leave);
+  for (const int theirs : {1, 7}) {
+    job.state.wait_list.insert(node(theirs));
+    job.state.last_heartbeats[node(theirs)] = kStart + job.now;
+  }
+  CHECK(job.run(0, Wish::rejoin) == Action::wait);
+  CHECK(job.state.participants.contains(node(0)));
+  CHECK(job.run(7, Wish::join) == Action::done);
+  CHECK(job.state.redundancy_list == std::set<NodeDesc>{node(1)});
+}
+
+TEST_CASE("a spare node takes the place of one that waits only when that is gone") {
+  Job job = Job::complete(2, 2, 2);
+  job.run(7, Wish::join);
+  job.run(1, Wish::rejoin);
+  REQUIRE(job.state.wait_list.contains(node(1)));
+  SECTION("it has left") {
+    job.run(1, Wish::leave);
+  }
+  SECTION("its heartbeats are missed") {
+    job.now += 15s + 1us;
+    job.state.last_heartbeats[node(0)] = job.state.last_heartbeats[node(7)] = kStart + job.now;
+  }
+  CHECK(job.run(7, Wish::join) == Action::wait);
+  CHECK(job.state.wait_list == std::set<NodeDesc>{node(7)});
+}
+
+TEST_CASE("who waits in vain when a round is complete and full becomes a spare node, and nobody starts again for it") {
+  Job job(2, 2);
+  job.run(0, Wish::join);
+  job.state.wait_list.insert(node(5));
+  job.state.last_heartbeats[node(5)] = kStart;
+  SECTION("in the write of ours that completes it") {
+    job.state.participants = {{node(1), 0}};
+    job.state.wait_list.insert(node(0));  // as torch's agents wait: more of them than there are places
+    job.state.last_heartbeats[node(1)] = kStart;
+    CHECK(job.run(0, Wish::join) == Action::done);
+  }
+  SECTION("in the next one of any of ours, when torch's agent has completed it") {
+    job.state.participants[node(1)] = 1;
+    job.state.last_heartbeats[node(1)] = kStart;
+    job.state.complete = true;
+    CHECK_FALSE(event_of_round(job.state, node(0), 0, 2, job.settings));
+    SECTION("of a participant") {
+      CHECK(job.run(0, Wish::keep_alive) == Action::done);
+    }
+    SECTION("of the one that waits") {
+      CHECK(job.run(5, Wish::join) == Action::wait);
+    }
+  }
+  CHECK(job.state.complete);
+  CHECK(job.state.wait_list.empty());
+  CHECK(job.state.redundancy_list == std::set<NodeDesc>{node(5)});
+}
+
+TEST_CASE("a round that is seen to be complete only after the loss of others is not begun where it cannot come about") {
+  SECTION("with too few nodes") {
+    Job job = Job::complete(2, 2, 2);
+    job.run(1, Wish::leave);
+    CHECK(job.run(0, Wish::join) == Action::wait);
+    CHECK_FALSE(job.state.complete);
+    CHECK(job.state.round == 1);
+  }
+  SECTION("without a rank 0") {
+    Job job = Job::complete(1, 3, 3);
+    job.run(0, Wish::leave);
+    CHECK(job.run(1, Wish::join) == Action::wait);
+    CHECK(job.state.wait_list == std::set<NodeDesc>{node(1)});
+  }
+  SECTION("but where only the last ranks are lost it is") {
+    Job job = Job::complete(1, 3, 3);
+    job.run(2, Wish::leave);
+    CHECK(job.run(1, Wish::join) == Action::done);
+  }
+}
+
+TEST_CASE("a participant is told what has become of its round") {
+  Job job = Job::complete(1, 3, 2);
+  const auto event = [&](std::int64_t round, std::int64_t members) {
+    return event_of_round(job.state, node(0), round, members, job.settings);
+  };
+  CHECK_FALSE(event(0, 2));
+  job.run(5, Wish::join);
+  CHECK(event(0, 2) == RoundEvent::nodes_waiting);
+  CHECK(event(0, 3) == RoundEvent::node_lost);
+  CHECK(event(1, 2) == RoundEvent::dropped);
+  CHECK(event_of_round(job.state, node(5), 0, 2, job.settings) == RoundEvent::dropped);
+  job.run(0, Wish::close);
+  CHECK(event(0, 2) == RoundEvent::closed);
 }
 
 TEST_CASE("a spare node sends heartbeats") {

@@ -11,6 +11,7 @@
 int main() {
   using namespace mdl;
   const std::map<std::string, RendezvousWish> wishes{{"join", RendezvousWish::join},
+                                                     {"rejoin", RendezvousWish::rejoin},
                                                      {"leave", RendezvousWish::leave},
                                                      {"close", RendezvousWish::close},
                                                      {"keep_alive", RendezvousWish::keep_alive}};
