@@ -12,6 +12,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <exception>
 #include <utility>
 
 #include "common/error.hpp"
@@ -142,7 +143,10 @@ class GuardianProcess {
     control_.reset();
     ::signal(SIGCHLD, SIG_IGN);  // the kernel reaps the orphans that end from now on
     reap();
-    relay_output(std::move(streams));
+    try {
+      relay_output(std::move(streams));
+    } catch (const std::exception&) {  // no memory or descriptors, and nobody to tell: streams are closed then
+    }
     // Nothing is sent to whoever has asked for a signal at the end of its parent (PR_SET_PDEATHSIG).
     while (::waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {
     }

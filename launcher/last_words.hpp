@@ -14,8 +14,8 @@ namespace mdl::launcher {
 asio::awaitable<void> hear_worker(OutputMux& output, int local_rank, Notifier& changed, const bool& hurry);
 
 /// Ends all workers of a group and what they have started: `signo` first, up to `grace` for the workers to end, or
-/// until `hurry`. What has been left behind then is read until no process of the group is left, nothing has come for 1
-/// s, 5 s at most, or `hurry`; only then the rest is killed.
+/// until `hurry`. Then what has been left behind is read until no process of the group is left, nothing has come for a
+/// second, 5 s at most, or `hurry`; only then the rest is killed.
 asio::awaitable<void> end_by_signal(WorkerGroup& group, OutputMux& output, Notifier& changed, int signo,
                                     std::chrono::milliseconds grace, const bool& hurry);
 
