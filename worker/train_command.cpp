@@ -49,11 +49,11 @@ void check_output(const fs::path& output) {
 
 /// What all workers must agree on; see ProcessGroup::require_same.
 std::string facts(const TrainOptions& options, int64_t train_rows, int64_t eval_rows, at::ScalarType dtype) {
-  return str_cat("an adapter of ", describe(options.lora), "\n--lr ", options.learning_rate, "\n--num-epochs ",
-                 options.epochs, "\n--warmup-steps ", options.warmup_steps, "\n--batch-size ", options.batch_size,
-                 "\n--gradient-accumulation-steps ", options.accumulation_steps, "\n--seed ", options.seed,
-                 "\n--skip-bad-samples ", options.skip_bad_samples, "\n--eval-steps ", options.eval_steps.value,
-                 "\n--eval-batch-size ", options.eval_batch_size.value_or(options.batch_size),
+  return str_cat("an adapter of ", describe(options.lora), "\n", adapter_config_text(options.lora, ""), "--lr ",
+                 options.learning_rate, "\n--num-epochs ", options.epochs, "\n--warmup-steps ", options.warmup_steps,
+                 "\n--batch-size ", options.batch_size, "\n--gradient-accumulation-steps ", options.accumulation_steps,
+                 "\n--seed ", options.seed, "\n--skip-bad-samples ", options.skip_bad_samples, "\n--eval-steps ",
+                 options.eval_steps.value, "\n--eval-batch-size ", options.eval_batch_size.value_or(options.batch_size),
                  "\n--eval-accumulation-steps ", options.eval_accumulation_steps.value_or(0), "\n--bf16 ",
                  dtype == at::kBFloat16, "\n--quantization ",
                  options.quantization ? options.quantization->name() : "none", "\n--batch-norm ",

@@ -33,6 +33,12 @@ TEST_CASE("a run that starts from an adapter takes over what the adapter says") 
   CHECK_THAT(describe(adapter), Contains("rank 8, alpha 64 (rslora), rank 4 on up_proj, dropout 0.1, on up_proj"));
 }
 
+TEST_CASE("a long list of patterns is told by its length") {
+  LoraConfig adapter = on_names({"up_proj"});
+  for (int i = 0; i < 5; ++i) adapter.alpha_pattern.emplace_back("layer", i);
+  CHECK_THAT(describe(adapter), Contains("alpha 64, another alpha in 5 places, dropout"));
+}
+
 TEST_CASE("options that say the same as the adapter are no contradiction") {
   const LoraConfig adapter = on_names({"up_proj", "down_proj"});
   const GivenLora given{.rank = 8, .alpha = 64, .dropout = 0, .targets = std::set{Target::decoder}};

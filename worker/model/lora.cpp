@@ -79,7 +79,9 @@ void attach_lora(MiDashengLM& model, const LoraConfig& config, uint64_t seed) {
     ++attached;
   }
   if (attached == 0) {
-    throw UsageError("no layer of the model gets an adapter", "Name encoder, projector or decoder in --train-target.");
+    throw UsageError("no layer of the model gets an adapter",
+                     config.layers ? "The target_modules in its adapter_config.json fit no layer of this model."
+                                   : "Name encoder, projector or decoder in --train-target.");
   }
   auto& decoder = *model.decoder;
   if (config.targets.count(Target::embed_tokens)) train_whole(decoder.embed_tokens->weight, decoder.lm_head->weight);

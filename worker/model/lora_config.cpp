@@ -43,6 +43,15 @@ std::string text_of(const LayerNames& names) {
   return text;
 }
 
+/// ", rank 4 on up_proj", or how many there are: EVA's adapters have one for each layer.
+std::string describe_pattern(const char* what, const auto& pattern) {
+  constexpr std::size_t kShown = 4;
+  if (pattern.size() > kShown) return str_cat(", another ", what, " in ", pattern.size(), " places");
+  std::string text;
+  for (const auto& [name, value] : pattern) text += str_cat(", ", what, " ", value, " on ", name);
+  return text;
+}
+
 }  // namespace
 
 std::string target_modules_pattern(const std::set<Target>& targets) {
@@ -78,8 +87,7 @@ std::string target_names(const std::set<Target>& targets) {
 std::string describe(const LoraConfig& config) {
   std::string text = str_cat("rank ", config.rank, ", alpha ", config.alpha);
   if (config.rank_stabilized) text += " (rslora)";
-  for (const auto& [name, rank] : config.rank_pattern) text += str_cat(", rank ", rank, " on ", name);
-  for (const auto& [name, alpha] : config.alpha_pattern) text += str_cat(", alpha ", alpha, " on ", name);
+  text += describe_pattern("rank", config.rank_pattern) + describe_pattern("alpha", config.alpha_pattern);
   text += str_cat(", dropout ", config.dropout, ", on ");
   if (config.layers) text += text_of(config.layers->wanted);
   if (config.layers && !config.layers->indices.empty()) {

@@ -62,7 +62,7 @@ std::vector<std::string> modules_to_save(const std::set<Target>& targets);
 /// The targets' names with commas, as `--train-target` takes them.
 std::string target_names(const std::set<Target>& targets);
 
-/// For people: "rank 8, alpha 16, dropout 0, on encoder,decoder".
+/// For people, in short: "rank 8, alpha 16, dropout 0, on encoder,decoder".
 std::string describe(const LoraConfig& config);
 
 }  // namespace mdl
