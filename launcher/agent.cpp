@@ -50,8 +50,10 @@ class Agent {
         rendezvous_(make_rendezvous(io_, plan.store, changed_)),
         output_(io_),
         folder_(plan.logs.log_dir, plan.store.run_id),
-        timer_(serve_timers(io_, plan.environment, folder_.path(),
-                            [this] { return attempt_ ? attempt_->group().root() : std::nullopt; })),
+        timer_(serve_timers(
+            io_, plan.environment, folder_.path(),
+            [this] { return attempt_ ? attempt_->group().root() : std::nullopt; },
+            [this](pid_t pid, auto& names) { attempt_->group().note_expired_timers(pid, names); })),
         stuck_watch_(plan.environment),
         events_(plan),
         restarts_left_(plan.max_restarts),

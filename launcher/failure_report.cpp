@@ -46,6 +46,7 @@ std::string name_of(const ReportedWorker& worker) {
 std::string hint_for(const FailureReport& report, const ReportedWorker& root) {
   if (root.state.stuck.count() > 0)
     return "a hung GPU, network card or file server (see dmesg); the host may need a reboot";
+  if (!root.state.expired_timers.empty()) return str_cat("a timer of its own has expired: ", root.state.expired_timers);
   if (root.state.phase == WorkerState::Phase::cannot_start && root.state.start_errno == ENOEXEC)
     return "it is neither a program for this kind of machine nor a script that names its interpreter after #!";
   if (root.state.phase == WorkerState::Phase::exited && WIFEXITED(root.state.wait_status) &&

@@ -69,7 +69,7 @@ std::string listed(const std::vector<std::string>& scopes) {
 }  // namespace
 
 std::unique_ptr<FileTimer> serve_timers(asio::io_context& io, const std::vector<std::string>& environment,
-                                        const fs::path& folder, FileTimer::Root root) {
+                                        const fs::path& folder, FileTimer::Root root, FileTimer::OnExpired on_expired) {
   const auto wanted = find_variable(environment, "TORCHELASTIC_ENABLE_FILE_TIMER");
   if (wanted && !wanted->empty() && *wanted != "0" && *wanted != "1") {
     log::warning("TORCHELASTIC_ENABLE_FILE_TIMER=", *wanted,
@@ -77,10 +77,10 @@ std::unique_ptr<FileTimer> serve_timers(asio::io_context& io, const std::vector<
   }
   if (wanted != "1") return nullptr;
   const auto named = find_variable(environment, "TORCHELASTIC_TIMER_FILE");
-  if (named && !named->empty()) return std::make_unique<FileTimer>(io, *named, std::move(root));
+  if (named && !named->empty()) return std::make_unique<FileTimer>(io, *named, std::move(root), std::move(on_expired));
   if (!folder.empty()) {
     try {
-      return std::make_unique<FileTimer>(io, folder / "watchdog_timer", root);
+      return std::make_unique<FileTimer>(io, folder / "watchdog_timer", root, on_expired);
     } catch (const Error& error) {  // such as a folder of logs in object storage
       log::info(error.what());
     }
@@ -88,11 +88,16 @@ std::unique_ptr<FileTimer> serve_timers(asio::io_context& io, const std::vector<
   std::error_code error;
   const fs::path temporary = fs::temp_directory_path(error);
   const std::string name = str_cat("watchdog_timer_", make_uuid());
-  return std::make_unique<FileTimer>(io, (error ? fs::path("/tmp") : temporary) / name, std::move(root));
+  const fs::path path = (error ? fs::path("/tmp") : temporary) / name;
+  return std::make_unique<FileTimer>(io, path, std::move(root), std::move(on_expired));
 }
 
-FileTimer::FileTimer(asio::io_context& io, fs::path path, Root root)
-    : path_(std::move(path)), root_(std::move(root)), fifo_(io, make_fifo(path_)), alarm_(io) {
+FileTimer::FileTimer(asio::io_context& io, fs::path path, Root root, OnExpired on_expired)
+    : path_(std::move(path)),
+      root_(std::move(root)),
+      on_expired_(std::move(on_expired)),
+      fifo_(io, make_fifo(path_)),
+      alarm_(io) {
   follow();
 }
 
@@ -159,13 +164,14 @@ void FileTimer::expire() {
     const bool is_ours = root && process && process->start_time == expired.process_start && process->state != 'Z' &&
                          descends_from(pid, *root);
     if (!is_ours) continue;  // it has ended
+    const std::string names = listed(expired.scopes);
     if (expired.signal == 0) {
-      log::warning("a timer of process ", pid, " has expired (", listed(expired.scopes), "); it names no signal");
+      log::warning("a timer of process ", pid, " has expired (", names, "); it names no signal");
       continue;
     }
-    log::warning("a timer of process ", pid, " has expired (", listed(expired.scopes), "): sending it ",
-                 signal_name(expired.signal));
+    log::warning("a timer of process ", pid, " has expired (", names, "): sending it ", signal_name(expired.signal));
     ::kill(pid, expired.signal);
+    on_expired_(pid, names);
   }
 }
 

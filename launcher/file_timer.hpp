@@ -27,10 +27,12 @@ class FileTimer {
  public:
   /// Says which process all that may be killed descend from; nullopt while there are no workers.
   using Root = std::function<std::optional<pid_t>()>;
+  /// Is told whom a signal was sent to, and the names of the timers.
+  using OnExpired = std::function<void(pid_t pid, const std::string& names)>;
 
   /// Makes the FIFO at `path` and serves it from the loop of `io`. What is there already is replaced when it is a FIFO
   /// that nobody reads, or an empty file (of mktemp). Throws Error when it is something else, or cannot be made.
-  FileTimer(asio::io_context& io, std::filesystem::path path, Root root);
+  FileTimer(asio::io_context& io, std::filesystem::path path, Root root, OnExpired on_expired);
   /// Removes the FIFO.
   ~FileTimer();
   FileTimer(const FileTimer&) = delete;
@@ -47,6 +49,7 @@ class FileTimer {
 
   std::filesystem::path path_;
   Root root_;
+  OnExpired on_expired_;
   asio::posix::stream_descriptor fifo_;
   asio::steady_timer alarm_;
   std::array<char, 4096> buffer_{};
@@ -61,6 +64,7 @@ class FileTimer {
 /// else in `folder`; where that is empty, or cannot hold a FIFO, under a fresh name in the folder for temporary files.
 /// Throws Error when none of them can be.
 std::unique_ptr<FileTimer> serve_timers(asio::io_context& io, const std::vector<std::string>& environment,
-                                        const std::filesystem::path& folder, FileTimer::Root root);
+                                        const std::filesystem::path& folder, FileTimer::Root root,
+                                        FileTimer::OnExpired on_expired);
 
 }  // namespace mdl::launcher

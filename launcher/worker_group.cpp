@@ -150,6 +150,12 @@ void WorkerGroup::give_up(int local_rank, std::chrono::duration<double> stuck) {
   worker.end_order = ++state_->ended;
 }
 
+void WorkerGroup::note_expired_timers(pid_t pid, const std::string& names) {
+  for (WorkerState& worker : state_->workers) {
+    if (worker.phase == WorkerState::Phase::running && worker.pid == pid) worker.expired_timers = names;
+  }
+}
+
 void WorkerGroup::let_go(const std::vector<LeftStream>& streams) {
   const bool nobody_left = std::exchange(state_->all_gone, true);  // the guardian's own end is no news from now on
   events_->close();

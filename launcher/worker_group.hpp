@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "launcher/guardian.hpp"
@@ -30,6 +31,7 @@ struct WorkerState {
   bool told_to_stop = false;  ///< the launcher had signalled it before it ended
   /// How long it had hung in the kernel when it was given up, whatever became of it later; else 0.
   std::chrono::duration<double> stuck{};
+  std::string expired_timers{};  ///< the names of timers for which it was sent a signal (see FileTimer)
 
   bool failed() const {
     return phase == Phase::cannot_start || stuck.count() > 0 || (phase == Phase::exited && wait_status != 0);
@@ -73,6 +75,9 @@ class WorkerGroup {
 
   /// Counts a worker that still runs as failed, because it has hung in the kernel for `stuck`.
   void give_up(int local_rank, std::chrono::duration<double> stuck);
+
+  /// Remembers why a signal was sent to `pid`, where that is a worker of this group.
+  void note_expired_timers(pid_t pid, const std::string& names);
 
   /// After all workers have succeeded: lets descendants that they left behind live on, as torchrun does, with `streams`
   /// relayed for as long as they write there. Nothing more is learned of them here.

@@ -51,8 +51,8 @@ def test_an_expired_timer_of_torchs_client_kills_the_worker_and_the_group_starts
     assert list(tmp_path.iterdir()) == [timers]
 
 
-def test_torchruns_own_agent_dies_with_its_worker(timers):
-    done = launch("--standalone", "--max-restarts", "1", timers, launcher=TORCHRUN, env=environment(TORCHELASTIC_ENABLE_FILE_TIMER=1))
+def test_torchruns_own_agent_dies_with_its_worker(tmp_path, timers):
+    done = launch("--standalone", "--max-restarts", "1", timers, launcher=TORCHRUN, env=environment(TORCHELASTIC_ENABLE_FILE_TIMER=1, TMPDIR=tmp_path))
     assert (done.returncode, done.stdout) == (-9, "")
 
 
@@ -91,6 +91,15 @@ def test_only_processes_below_the_guardian_are_killed_and_what_is_no_timer_is_pa
     finally:
         stranger.kill()
         stranger.wait()
+
+
+def test_the_report_says_that_a_timer_has_expired():
+    line = request("$$$$", "step", 0, 9).strip().replace('"', r"\"").replace(r"\"$$$$\"", "$$$$")
+    done = launch("--standalone", "--no-python", "/bin/sh", "-c", f'echo "{line}" > "$$TORCHELASTIC_TIMER_FILE"; sleep 1000',
+                  env=environment(TORCHELASTIC_ENABLE_FILE_TIMER=1))
+    assert done.returncode == 1
+    assert "signal SIGKILL" in done.stderr
+    assert "\n  a timer of its own has expired: step\n" in done.stderr
 
 
 def test_a_fifo_that_cannot_be_is_one_error(tmp_path):
