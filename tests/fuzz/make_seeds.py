@@ -238,6 +238,9 @@ def dataset_folder():
     write("dataset_folder", "plain", b"\0" + stream(plain))
     write("dataset_folder", "large", b"\0" + stream(plain | {"input_ids": pa.large_list(pa.int64()), "input_values": pa.large_list(pa.float64())}))
     write("dataset_folder", "compressed", b"\0" + stream(plain, compression="zstd"))
+    other = {"input_ids": pa.large_list(pa.uint32()), "attention_mask": pa.list_(pa.uint8()), "input_values": pa.list_(pa.float16()),
+             "audio_length": pa.uint16()}
+    write("dataset_folder", "other-types", b"\0" + stream(plain | other))
     write("dataset_folder", "state", b"\1" + json.dumps({"_data_files": [{"filename": "data-00000-of-00001.arrow"}], "_split": None}).encode())
 
 

@@ -1,7 +1,9 @@
 """Options of `mdl-toolkit train` whose effect is compared with the real Python stack: what is trained, in which precision, on what."""
 
+import numpy
 import pytest
 import torch
+from datasets import Dataset, Features, LargeList, List, Value, load_from_disk
 from safetensors.torch import load_file
 from training_runs import (HERE, adapter, assert_same, assert_same_adapter, data, history, python, reference, run, toolkit,  # noqa: F401
                            train_command)
@@ -60,6 +62,28 @@ def test_pcm16_sound_trains_as_float32_within_its_rounding(toolkit, data, adapte
     # A sample of 16 bits is off by 2^-16 at most; in decibels that matters in silence only.
     assert_same(history(tmp_path / "out-pcm16")[0], history(tmp_path / "out-float32")[0], keys=("loss",), rtol=1e-3)
     assert history(tmp_path / "out-pcm16")[0] != history(tmp_path / "out-float32")[0]
+
+
+def test_a_dataset_in_other_types_trains_to_the_same_and_a_null_inside_a_list_is_named(toolkit, data, adapter, tmp_path):
+    """The types that other tools write, as Hugging Face's datasets stores them; the sounds are of the same length and rounded to float16."""
+    rows = load_from_disk(data[2])[:4]
+    longest = max(len(sound) for sound in rows["input_values"])
+    rows["input_values"] = [numpy.pad(numpy.array(sound, "float16"), (0, longest - len(sound))) for sound in rows["input_values"]]
+    usual = {"input_ids": List(Value("int32")), "attention_mask": List(Value("int8")), "input_values": List(Value("float32")),
+             "audio_length": Value("int64"), "labels": List(Value("int64"))}
+    other = {"input_ids": LargeList(Value("uint32")), "attention_mask": List(Value("uint8")), "input_values": List(Value("float16"), length=longest),
+             "audio_length": Value("uint32"), "labels": LargeList(Value("int32"))}
+    for name, features in (("usual", usual), ("other", other)):
+        Dataset.from_dict(rows, features=Features(features)).save_to_disk(tmp_path / name)
+        run(train_command(toolkit, (data[0], tmp_path / name, data[2]), tmp_path / f"out-{name}", "--initial-adapter", adapter, "--batch-size", "4"))
+    assert history(tmp_path / "out-other")[0] == history(tmp_path / "out-usual")[0]
+    assert history(tmp_path / "out-other")[1][0]["eval_loss"] == history(tmp_path / "out-usual")[1][0]["eval_loss"]
+
+    rows["labels"][2][-1] = None
+    Dataset.from_dict(rows, features=Features(other)).save_to_disk(tmp_path / "holed")
+    failed = run(train_command(toolkit, (data[0], tmp_path / "holed", data[2]), tmp_path / "out"), check=False)
+    assert failed.returncode == 2
+    assert f'row 2 of the dataset, column "labels": value {len(rows["labels"][2]) - 1} of the list is missing (null)' in failed.stderr
 
 
 def test_bf16_is_the_base_and_the_adapters_stay_float32(toolkit, data, adapter, tmp_path):

@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <cmath>
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
@@ -46,6 +47,50 @@ TEST_CASE("rows are read across files, whatever the width of their numbers") {
   CHECK(third.input_ids == std::vector<int64_t>{1, 2, 3});
   CHECK(std::get<1>(third.waveform)[0] == 0.5);
   CHECK(sample_count(third.waveform) == 4);
+}
+
+TEST_CASE("lists and numbers are read in every type that a tool writes them in") {
+  const TempDir folder;
+  Columns columns = {
+      {"input_ids", list_column<arrow::UInt32Builder, uint32_t, arrow::LargeListBuilder>({{5, 6}, {4'000'000'000, 9}})},
+      {"attention_mask", list_column<arrow::UInt8Builder, uint8_t>({{0, 1}, {1, 255}})},
+      {"input_values",
+       list_column<arrow::HalfFloatBuilder, uint16_t>({{0x3800, 0xBC00, 0x0001, 0x8000}, {0x7BFF, 0x7C00}})},
+      {"audio_length", column<arrow::UInt64Builder, uint64_t>({2, 2})},
+      {"labels", nullptr}};
+  const auto labels = std::make_shared<arrow::Int16Builder>();
+  arrow::FixedSizeListBuilder pairs(arrow::default_memory_pool(), labels, 2);
+  for (const int16_t label : {-100, 6, -100, 9}) {
+    if (label < 0) arrow_ok(pairs.Append());
+    arrow_ok(labels->Append(label));
+  }
+  columns.back().second = *pairs.Finish();
+  write_dataset(folder.path(), {columns});
+  const DatasetFolder dataset(folder.path());
+  const Sample first = dataset.sample(0), second = dataset.sample(1);
+  CHECK(second.input_ids == std::vector<int64_t>{4'000'000'000, 9});
+  CHECK(second.attention_mask == std::vector<int64_t>{1, 255});
+  CHECK(second.labels == std::vector<int64_t>{-100, 9});
+  CHECK(second.audio_length == 2);
+  const auto wave = std::get<std::span<const Float16>>(first.waveform);
+  CHECK(to_sample(wave[0]) == 0.5F);
+  CHECK(to_sample(wave[1]) == -1.0F);
+  CHECK(to_sample(wave[2]) == 0x1p-24F);
+  CHECK(std::signbit(to_sample(wave[3])));
+  const auto ends = std::get<std::span<const Float16>>(second.waveform);
+  CHECK(to_sample(ends[0]) == 65504.0F);
+  CHECK(std::isinf(to_sample(ends[1])));
+}
+
+TEST_CASE("a value that is missing inside a list is named with its row and place") {
+  const auto values = std::make_shared<arrow::FloatBuilder>();
+  arrow::ListBuilder lists(arrow::default_memory_pool(), values);
+  for (int row = 0; row < 2; ++row) {
+    arrow_ok(lists.Append());
+    for (int i = 0; i < 4 - 2 * row; ++i) arrow_ok(row == 1 && i == 1 ? values->AppendNull() : values->Append(0.5F));
+  }
+  CHECK_THAT(refusal(with(two_clips(), "input_values", *lists.Finish())),
+             Contains("row 1") && Contains("input_values") && Contains("value 1 of the list is missing"));
 }
 
 TEST_CASE("a missing folder is named") {

@@ -18,11 +18,11 @@ inline void arrow_ok(const arrow::Status& status) {
   if (!status.ok()) throw std::runtime_error(status.ToString());
 }
 
-/// A column of lists; `Builder` builds the values: arrow::Int32Builder, arrow::FloatBuilder, ….
-template <typename Builder, typename Value>
+/// A column of lists; `Builder` builds the values: arrow::Int32Builder, arrow::FloatBuilder, …; `Lists` the lists.
+template <typename Builder, typename Value, typename Lists = arrow::ListBuilder>
 std::shared_ptr<arrow::Array> list_column(const std::vector<std::vector<Value>>& rows) {
   auto values = std::make_shared<Builder>();
-  arrow::ListBuilder builder(arrow::default_memory_pool(), values);
+  Lists builder(arrow::default_memory_pool(), values);
   for (const auto& row : rows) {
     arrow_ok(builder.Append());
     for (const Value& value : row) arrow_ok(values->Append(value));

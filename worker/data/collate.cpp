@@ -22,8 +22,9 @@ std::string sound_fault(const Sample& sample) {
       [](const auto& values) {
         const auto broken = std::find_if(values.begin(), values.end(),
                                          [](auto value) { return !std::isfinite(static_cast<double>(value)); });
-        return broken == values.end() ? std::string()
-                                      : str_cat("sound sample ", broken - values.begin(), " is ", *broken);
+        return broken == values.end()
+                   ? std::string()
+                   : str_cat("sound sample ", broken - values.begin(), " is ", static_cast<double>(*broken));
       },
       sample.waveform);
 }

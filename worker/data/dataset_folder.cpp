@@ -125,12 +125,12 @@ DatasetFolder::DatasetFolder(const fs::path& folder) : folder_(folder) {
                                  length->type()->ToString(), ", expected an integer"),
                          kConvertAdvice);
       }
-      chunks_.push_back(std::make_unique<Chunk>(
-          Chunk{rows, batch->num_rows(), file.filename().string(), batch,
-                list_column(*batch, "input_ids", holds_integers, "integers", file),
-                list_column(*batch, "attention_mask", holds_integers, "integers", file),
-                list_column(*batch, "labels", holds_integers, "integers", file),
-                list_column(*batch, "input_values", holds_waveform, "float32, float64 or int16", file), length}));
+      chunks_.push_back(std::make_unique<Chunk>(Chunk{
+          rows, batch->num_rows(), file.filename().string(), batch,
+          list_column(*batch, "input_ids", holds_integers, "integers", file),
+          list_column(*batch, "attention_mask", holds_integers, "integers", file),
+          list_column(*batch, "labels", holds_integers, "integers", file),
+          list_column(*batch, "input_values", holds_waveform, "float16, float32, float64 or int16", file), length}));
       check_rows(*chunks_.back(), file);
       rows += batch->num_rows();
     }
@@ -155,6 +155,8 @@ void DatasetFolder::check_rows(const Chunk& chunk, const fs::path& file) {
                                                                {"input_values", &chunk.input_values}};
     for (const auto& [name, list] : lists) {
       if (list->is_null(row)) reject(name, "the value is missing");
+      if (const auto null = list->first_null(row))
+        reject(name, str_cat("value ", *null, " of the list is missing (null)"));
     }
     const int64_t tokens = chunk.input_ids.length(row);
     if (tokens == 0) reject("input_ids", "no tokens");

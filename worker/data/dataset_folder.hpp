@@ -13,7 +13,8 @@ namespace mdl {
 
 /// A dataset as Hugging Face's save_to_disk writes it and `convert-dataset` prepares it: state.json names the
 /// data-*.arrow files (Arrow IPC streams), which have the columns input_ids, attention_mask, labels (lists of
-/// integers), input_values (lists of float32, float64 or int16) and audio_length (integer). Other columns are ignored.
+/// integers, signed or not, or bool), input_values (lists of float16, float32, float64 or int16) and audio_length
+/// (integer). Lists may be plain, large, or of a fixed size, as other tools write them. Other columns are ignored.
 ///
 /// The files are memory-mapped: opening reads a few bytes for each row, and the ranks of a host share the pages.
 class DatasetFolder {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -9,8 +10,26 @@
 
 namespace mdl {
 
-/// A clip's waveform where it lies in the mapped dataset file: 16 kHz mono; float32, float64, or 16-bit PCM.
-using Waveform = std::variant<std::span<const float>, std::span<const double>, std::span<const int16_t>>;
+/// A 16-bit floating-point number of IEEE 754 as it lies in a file: sign, 5 bits of exponent, 10 of mantissa.
+struct Float16 {
+  std::uint16_t bits = 0;
+
+  /// Exact. Through the bits, since the compiler has no such type.
+  explicit operator float() const {
+    const std::uint32_t exponent = bits >> 10 & 0x1FU, mantissa = bits & 0x3FFU, sign = std::uint32_t{bits} >> 15 << 31;
+    if (exponent == 0) {  // subnormal: units of 2^-24
+      const float magnitude = static_cast<float>(mantissa) * 0x1p-24F;
+      return sign ? -magnitude : magnitude;
+    }
+    const std::uint32_t wide = exponent == 0x1F ? 0xFF : exponent + 112;  // infinite or NaN; else 127 - 15
+    return std::bit_cast<float>(sign | wide << 23 | mantissa << 13);
+  }
+  explicit operator double() const { return static_cast<double>(static_cast<float>(*this)); }
+};
+
+/// A clip's waveform where it lies in the mapped dataset file: 16 kHz mono; float32, float64, 16-bit PCM, or float16.
+using Waveform =
+    std::variant<std::span<const float>, std::span<const double>, std::span<const int16_t>, std::span<const Float16>>;
 
 /// A stored value as a sample in [-1, 1]. 16-bit ones were multiplied by 32768 (worker/convert/dataset_writer.hpp).
 template <typename Value>
