@@ -10,6 +10,7 @@
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
+#include "common/folder_place.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/data/dataset_folder.hpp"
@@ -45,6 +46,7 @@ void check_output(const fs::path& output) {
   if (::access(existing.c_str(), W_OK | X_OK) != 0) {
     throw UsageError(str_cat("--output ", output.string(), ": ", describe_errno("cannot write to", existing, errno)));
   }
+  find_folder_place(output / "final");
 }
 
 /// What all workers must agree on; see ProcessGroup::require_same.

@@ -126,10 +126,13 @@ def test_a_missing_folder_is_named(toolkit, data, tmp_path, option):
     assert_refused(done, tmp_path / "out", 2, tmp_path / "nothing")
 
 
-def test_an_output_that_is_a_file_is_refused(toolkit, data, tmp_path):
+def test_an_output_that_is_a_file_or_a_link_to_nothing_is_refused(toolkit, data, tmp_path):
     (tmp_path / "file").write_text("")
     done = run(train_command(toolkit, data, tmp_path / "file" / "out"), check=False)
     assert_refused(done, tmp_path / "file" / "out", 2, tmp_path / "file")
+    (tmp_path / "link").symlink_to("nothing")
+    done = run(train_command(toolkit, data, tmp_path / "link"), check=False)
+    assert_refused(done, tmp_path / "link", 1, "link is a link to nothing, which does not exist")
 
 
 def test_a_truncated_model_is_refused(toolkit, data, tmp_path):
