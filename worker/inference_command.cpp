@@ -11,6 +11,7 @@
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
+#include "common/file_overlap.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/convert/fingerprint.hpp"
@@ -106,6 +107,25 @@ Fingerprint common_facts(const InferenceOptions& options, const ModelChoice& mod
   return print;
 }
 
+/// Throws when the answers would be written over something that the run reads.
+void check_answers_go_elsewhere(const InferenceOptions& options, const ModelChoice& model, const RowFile& file) {
+  if (!fs::exists(options.output)) return;
+  const auto refuse = [&](const fs::path& input, const char* what) {
+    throw UsageError(str_cat("--output ", options.output.string(), " is ", what, ", ", input.string()),
+                     "Give --output the name of another file.");
+  };
+  if (is_same_file(options.input, options.output)) refuse(options.input, "the CSV file to answer itself");
+  if (lies_in(options.output, model.folder)) refuse(model.folder, "a file of the model's folder");
+  if (model.adapter && lies_in(options.output, model.adapter->folder)) {
+    refuse(model.adapter->folder, "a file of the adapter's folder");
+  }
+  for (const Row& row : file.rows) {
+    if (!row.audio) continue;
+    const std::string audio = audio_of(row, options.rows.defaults);
+    if (is_same_file(audio, options.output)) refuse(audio, "one of the sounds");
+  }
+}
+
 void check_output_file(const fs::path& output) {
   const fs::path folder = output.has_parent_path() ? output.parent_path() : ".";
   if (fs::is_directory(output)) throw UsageError(str_cat("--output ", output.string(), " is a folder, not a file"));
@@ -197,7 +217,10 @@ int run_inference(const std::vector<std::string>& arguments) {
   const Quantize quantize = options.quantization ? make_quantizer(*options.quantization, device) : Quantize();
   const Processor processor = Processor::load(choice.folder);
   RowFile file = read_rows(options.input);
-  if (!environment || environment->rank == 0) check_output_file(options.output);  // the others write nothing
+  if (!environment || environment->rank == 0) {  // the others write nothing
+    check_output_file(options.output);
+    check_answers_go_elsewhere(options, choice, file);
+  }
   AnswerLimits limits{options.max_length, options.max_new_tokens};
   if (!limits.max_new_tokens) limits.max_new_tokens = config.max_new_tokens;
   const RowReader reader(processor, options.rows, RowPurpose::answering, limits.most_prompt_tokens());

@@ -210,6 +210,22 @@ def many_rows(folder, count, seconds):
     return folder / "many.csv"
 
 
+def test_a_dataset_never_takes_the_place_of_what_it_is_made_from(sounds, tmp_path, bin_dir, ours, checkpoint):
+    """The CSV file, or a sound, lies in the dataset folder that would be replaced; also by another name of the folder."""
+    rows = (sounds / "all.csv").read_text().splitlines()[:2]
+    shutil.copy(sounds / rows[1].split(",")[0], tmp_path / "a.wav")
+    (tmp_path / "rows.csv").write_text(f"audio,prediction\n{tmp_path}/a.wav,x\n")
+    ours(tmp_path / "rows.csv", "--model-name", checkpoint(), "--output", tmp_path / "out")
+    (tmp_path / "link").symlink_to("out")
+    shutil.copy(tmp_path / "rows.csv", tmp_path / "out")
+    shutil.copy(tmp_path / "a.wav", tmp_path / "out")
+    (tmp_path / "inside.csv").write_text(f"audio,prediction\n{tmp_path}/link/a.wav,x\n")
+    for source, output, what in ((tmp_path / "out" / "rows.csv", tmp_path / "link", "the CSV file"), (tmp_path / "inside.csv", tmp_path / "out", "the sounds'")):
+        message, code = fails(bin_dir, source, "--model-name", checkpoint(), "--output", output)
+        assert code == 2 and what in message and "lies there" in message
+    assert (tmp_path / "out" / "rows.csv").exists() and (tmp_path / "out" / "a.wav").exists()
+
+
 @pytest.mark.parametrize("place", ["beside", "inside"])
 def test_a_killed_run_goes_on_where_it_was(tmp_path, bin_dir, ours, checkpoint, monkeypatch, place):
     """The working folder is one that cannot be renamed, so that it is filled from inside."""

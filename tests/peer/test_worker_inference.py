@@ -401,6 +401,20 @@ def test_a_wrong_command_line_is_one_message_and_exit_2(prompts, bin_dir, checkp
     assert code == 2 and what in message and message.count("error:") == 1
 
 
+def test_the_answers_are_never_written_over_what_is_read(bin_dir, checkpoint, prompts, tmp_path):
+    rows = shutil.copy(prompts, tmp_path / "rows.csv")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "link.csv").symlink_to("rows.csv")
+    os.link(rows, tmp_path / "hard.csv")
+    shutil.copytree(checkpoint(), tmp_path / "model")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for output, what in [(rows, "itself"), (f"{tmp_path}/sub/../rows.csv", "itself"), (tmp_path / "link.csv", "itself"),
+                         (tmp_path / "hard.csv", "itself"), (tmp_path / "model" / "config.json", "model's folder")]:
+        message, code = failing(bin_dir, rows, "--model-name", tmp_path / "model", "--output", output)
+        assert code == 2 and what in message and "--output" in message
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
 def test_beams_are_refused(checkpoint, prompts, bin_dir, tmp_path):
     model = configured(checkpoint(), tmp_path / "model", num_beams=4)
     message, code = failing(bin_dir, prompts, "--model-name", model, "--output", tmp_path / "out.csv")

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
+#include "common/file_overlap.hpp"
 #include "common/str_cat.hpp"
 #include "worker/convert/fingerprint.hpp"
 #include "worker/convert/parallel.hpp"
@@ -89,6 +91,24 @@ std::string fingerprint_of(const fs::path& dataset) {
   }
 }
 
+/// Throws UsageError when the dataset would take the place of a folder that something it is made from lies in.
+void check_sources_lie_elsewhere(const ConvertOptions& options, const std::vector<Row>& rows) {
+  if (!fs::exists(options.output)) return;
+  std::set<fs::path> folders;  // of the sounds
+  for (const Row& row : rows) {
+    if (row.audio && !is_url(*row.audio)) folders.insert(fs::path(audio_of(row, options.defaults)).parent_path());
+  }
+  std::vector<std::pair<const char*, fs::path>> sources = {{"the CSV file", options.input},
+                                                           {"the model's folder", options.model_folder}};
+  for (const fs::path& folder : folders) sources.emplace_back("the sounds' folder", folder.empty() ? "." : folder);
+  for (const auto& [what, path] : sources) {
+    if (!lies_in(path, options.output)) continue;
+    throw UsageError(str_cat("--output ", options.output.string(), " would be replaced, and ", what, " ", path.string(),
+                             " lies there"),
+                     "Give --output another folder.");
+  }
+}
+
 /// Thrown out of a data file that has bad rows, so that it is not kept.
 struct BadRows {};
 
@@ -97,6 +117,7 @@ struct BadRows {};
 ConvertSummary convert_dataset(const ConvertOptions& options) {
   RowFile file = read_rows(options.input);
   const std::int64_t rows_given = std::ssize(file.rows);
+  check_sources_lie_elsewhere(options, file.rows);
   const FolderPlace place = PartialFolder::place_for(options.output);
   const Processor processor = Processor::load(options.model_folder);
   const RowReader reader(processor, options, RowPurpose::training);
@@ -155,6 +176,7 @@ ConvertSummary convert_dataset(const ConvertOptions& options) {
     }
   }
   folder.require_space(missing_bytes);
+  ProgressBar progress({.what = "Converting", .total = std::ssize(rows), .found = rows_found});
 
   OrderedPipeline<Group> pipeline(missing, options.workers, options.workers, [&](std::size_t group) {
     return convert_group(part_of(rows, group), reader, processor.pad_token(), options);
@@ -176,7 +198,6 @@ ConvertSummary convert_dataset(const ConvertOptions& options) {
             problems.insert(problems.end(), made.problems.begin(), made.problems.end());
             good = good && made.problems.empty();
           }
-          ProgressBar progress({.what = "Converting", .total = std::ssize(rows), .found = rows_found});
           if (good && made.batch) write(*made.batch);
           progress.add(std::ssize(part_of(rows, group)));
         }
