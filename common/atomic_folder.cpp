@@ -100,7 +100,10 @@ void write_folder_atomically(const fs::path& target, const std::function<void(co
     fs::remove_all(replaced_name(place.target));
     unfinished = make_unfinished(place);
     fill(unfinished);
-    for (const auto& entry : fs::recursive_directory_iterator(unfinished)) sync_to_disk(entry.path());
+    for (const auto& entry : fs::recursive_directory_iterator(unfinished)) {
+      const auto type = entry.symlink_status().type();  // a link may lead nowhere, and opening a pipe would wait
+      if (type == fs::file_type::regular || type == fs::file_type::directory) sync_to_disk(entry.path());
+    }
     sync_to_disk(unfinished);
     publish_folder(unfinished, place.target);
   } catch (const fs::filesystem_error& error) {

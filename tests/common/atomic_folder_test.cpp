@@ -1,5 +1,8 @@
 #include "common/atomic_folder.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <functional>
 #include <future>
@@ -147,4 +150,15 @@ TEST_CASE("a folder that is removed only in part is gone under its name, and the
   fs::create_directories(target);  // the same step once more
   remove_folder_atomically(target);
   CHECK(fs::is_empty(output.path()));
+}
+
+TEST_CASE("links that lead nowhere and pipes have a place in a folder as files do") {
+  const TempDir folder;
+  const fs::path target = folder.path() / "out";
+  write_folder_atomically(target, [](const fs::path& unfinished) {
+    fs::create_symlink("nowhere", unfinished / "link");
+    REQUIRE(::mkfifo((unfinished / "pipe").c_str(), 0600) == 0);
+  });
+  CHECK(fs::is_symlink(target / "link"));
+  CHECK(fs::is_fifo(target / "pipe"));
 }
