@@ -9,7 +9,9 @@
 #include <iostream>
 
 #include "common/atomic_file.hpp"
+#include "common/atomic_folder.hpp"
 #include "common/error.hpp"
+#include "common/file_overlap.hpp"
 #include "common/folder_place.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
@@ -22,6 +24,7 @@
 #include "worker/train_options.hpp"
 #include "worker/training/checkpoint.hpp"
 #include "worker/training/csv_dataset.hpp"
+#include "worker/training/identify_run.hpp"
 #include "worker/training/job_identity.hpp"
 #include "worker/training/precision.hpp"
 #include "worker/training/resume.hpp"
@@ -47,6 +50,26 @@ void check_output(const fs::path& output) {
     throw UsageError(str_cat("--output ", output.string(), ": ", describe_errno("cannot write to", existing, errno)));
   }
   find_folder_place(output / "final");
+}
+
+/// Throws when something that the run reads lies in a folder of OUTPUT that it would replace or remove.
+void check_inputs_stay(const TrainOptions& options, const fs::path& model_folder) {
+  std::vector<fs::path> written = {options.output / "final"};
+  if (fs::is_directory(options.output)) {
+    for (const fs::path& folder : list_checkpoints(options.output)) written.push_back(folder);
+  }
+  std::vector<std::pair<const char*, fs::path>> inputs = {{"--model-name", model_folder},
+                                                          {"--train-dataset", options.train_dataset}};
+  if (options.eval_dataset) inputs.emplace_back("--eval-dataset", *options.eval_dataset);
+  if (options.initial_adapter) inputs.emplace_back("--initial-adapter", *options.initial_adapter);
+  for (const fs::path& folder : written) {
+    for (const auto& [name, path] : inputs) {
+      if (!lies_in(path, folder)) continue;
+      throw UsageError(
+          str_cat(name, " ", path.string(), " lies in ", folder.string(), ", which this run would replace"),
+          "Give another --output.");
+    }
+  }
 }
 
 /// What all workers must agree on; see ProcessGroup::require_same.
@@ -94,6 +117,57 @@ void print_parameter_counts(MiDashengLM& model) {
   std::fflush(stdout);
 }
 
+/// How the run begins, decided by rank 0 and the same on all ranks.
+struct BegunRun {
+  RunIdentity identity;                ///< rank 0 only
+  RunStart start;                      ///< rank 0 only
+  std::optional<fs::path> checkpoint;  ///< to go on from
+};
+
+/// Every rank calls it, and gets the same Error where the run may not begin. Rank 0 tells what there is to tell. A run
+/// that goes on takes over what its checkpoint says of the adapters.
+BegunRun begin_run(TrainOptions& options, const ModelConfig& config, const fs::path& model_folder,
+                   const DatasetFolder& train_data, at::ScalarType dtype, ProcessGroup& group,
+                   const std::vector<std::string>& agents) {
+  BegunRun run;
+  std::string problem;
+  if (group.is_first()) {
+    try {
+      run.identity = identify_run(options, model_folder, train_data, dtype, group.world_size());
+      run.start = plan_start(look_around(options, run.identity, config, model_folder, agents));
+      problem = run.start.error;
+    } catch (const std::exception& error) {
+      problem = error.what();
+    }
+  }
+  problem = group.share("start", problem);
+  if (!problem.empty()) throw UsageError(problem);
+  const auto& found = run.start.checkpoint;
+  const std::string where = group.share("checkpoint", found ? found->folder.string() : std::string());
+  if (!where.empty()) {
+    run.checkpoint = where;
+    adopt_checkpoint(options, config, *run.checkpoint, group);
+    set_adapter(run.identity, options.lora);
+  }
+  if (found && !found->run.empty()) {
+    run.identity.run = found->run;
+    run.identity.begun = found->begun;
+  }
+  for (const std::string& warning : run.start.warnings) log::warning(warning);
+  for (const std::string& news : run.start.news) log::news(news);
+  return run;
+}
+
+/// Whether a run of which nothing was left to do leaves final/ as it is, which is told.
+bool leaves_final(const TrainOptions& options, const RunStart& start, int64_t last_step) {
+  const fs::path folder = options.output / "final";
+  const FinalOrigin origin{.run = start.checkpoint ? start.checkpoint->run : std::string(), .step = last_step};
+  if (!final_is_there(folder, origin, start.restarted)) return false;
+  log::news("nothing is left to do: step ", last_step, " was the last one. ", folder.string(),
+            " stays as it is; without it, this command would write it anew");
+  return true;
+}
+
 }  // namespace
 
 int run_train(const std::vector<std::string>& arguments) {
@@ -118,10 +192,10 @@ int run_train(const std::vector<std::string>& arguments) {
   if (options.eval_dataset && !is_csv(*options.eval_dataset)) eval_data.emplace(*options.eval_dataset);
   if (options.initial_adapter) adopt_initial_adapter(options, config);
   check_output(options.output);
+  check_inputs_stay(options, model_folder);
   // Only rank 0 reads the checkpoint, which need not lie on a disk that the others see.
-  std::optional<fs::path> checkpoint;
   const bool reads_checkpoint = !environment || environment->rank == 0;
-  if (reads_checkpoint) checkpoint = find_checkpoint(options.resume_from_checkpoint, options.output);
+  if (reads_checkpoint) check_resume_option(options.resume_from_checkpoint, options.output);
 
   ProcessGroup group = environment && environment->world_size > 1
                            ? ProcessGroup(*environment, device, options.ddp_timeout)
@@ -136,43 +210,51 @@ int run_train(const std::vector<std::string>& arguments) {
   announce(group, device);
 
   const std::vector<std::string> agents = group.gather("agents", launcher_agent());
-  if (reads_checkpoint) {
-    if (const auto of_job = find_checkpoint_of_job(options.output, agents)) checkpoint = of_job;
-  }
-  const std::string where = group.share("checkpoint", checkpoint ? checkpoint->string() : std::string());
-  checkpoint = where.empty() ? std::nullopt : std::optional<fs::path>(where);
-  if (checkpoint) adopt_checkpoint(options, config, *checkpoint, group);
-  if (group.is_first() && (checkpoint || options.initial_adapter)) {
-    std::cout << "starting from the adapter in " << (checkpoint ? *checkpoint : *options.initial_adapter).string()
-              << ": " << describe(options.lora) << std::endl;
+  const BegunRun run = begin_run(options, config, model_folder, *train_data, dtype, group, agents);
+  if (group.is_first() && (run.checkpoint || options.initial_adapter)) {
+    std::cout << "starting from the adapter in "
+              << (run.checkpoint ? *run.checkpoint : *options.initial_adapter).string() << ": "
+              << describe(options.lora) << std::endl;
   }
 
   torch::manual_seed(options.seed);
   const auto model =
       load_model(model_folder, dtype, device, quantize, group.is_first() ? loading_bar(stdout) : LoadProgress());
   attach_lora(*model, options.lora, options.seed);
-  if (checkpoint && reads_checkpoint) {
-    load_lora(*model, *checkpoint / kAdapterWeights);
-  } else if (!checkpoint && options.initial_adapter) {
+  if (run.checkpoint && reads_checkpoint) {
+    load_lora(*model, *run.checkpoint / kAdapterWeights);
+  } else if (!run.checkpoint && options.initial_adapter) {
     load_lora(*model, *options.initial_adapter / kAdapterWeights);
     load_running_statistics(*model, *options.initial_adapter);
   }
   if (group.is_first()) print_parameter_counts(*model);
 
-  Trainer({.options = options,
-           .model_folder = model_folder,
-           .model = *model,
-           .train_data = *train_data,
-           .eval_data = eval_data ? &*eval_data : nullptr,
-           .group = group,
-           .pad_token_id = pad_token_id,
-           .checkpoint = checkpoint,
-           .agents = agents})
-      .train();
-  if (group.is_first()) {
+  if (group.is_first() && fs::is_directory(options.output)) finish_removals(options.output);
+  for (const fs::path& folder : run.start.remove) remove_folder_atomically(folder);
+
+  bool done_before = false;
+  int64_t last_step = 0;
+  {
+    Trainer trainer({.options = options,
+                     .model_folder = model_folder,
+                     .model = *model,
+                     .train_data = *train_data,
+                     .eval_data = eval_data ? &*eval_data : nullptr,
+                     .group = group,
+                     .pad_token_id = pad_token_id,
+                     .checkpoint = run.checkpoint,
+                     .agents = agents,
+                     .identity = run.identity,
+                     .superseded = run.start.superseded});
+    done_before = trainer.nothing_left();
+    if (!done_before) trainer.train();
+    last_step = trainer.step();
+  }
+  if (group.is_first() && !(done_before && leaves_final(options, run.start, last_step))) {
     const auto to_save =
         options.quantization && options.merge_lora ? unquantized_copy(*model, options.lora, model_folder) : model;
-    const fs::path final_folder = save_final(options.output, *to_save, options.lora, model_folder, options.merge_lora);
+    const fs::path final_folder = save_final(options.output, *to_save, options.lora, model_folder, options.merge_lora,
+                                             {.run = run.identity.run, .step = last_step});
     std::cout << "saved " << final_folder.string() << std::endl;
   }
   // A rank is done when the job is: where rank 0 cannot write the last files, all start again from the last checkpoint,

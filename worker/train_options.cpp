@@ -46,6 +46,8 @@ constexpr OptionText kOptions[] = {
      "dataset folder to train on, as convert-dataset writes it, or a CSV file to convert first (required)"},
     {"eval-dataset", "dataset folder or CSV file to evaluate on (none)"},
     {"output", "folder for checkpoint-STEP/ and final/ (required)"},
+    {"overwrite-output",
+     "true: remove the checkpoints in output that another run has written (false: they are an error)"},
     {"lora-rank", "rank of the adapters (32)"},
     {"lora-alpha", "the adapters' output is scaled by alpha / rank (32)"},
     {"lora-dropout", "part of an adapter's inputs that is dropped in training (0)"},
@@ -83,7 +85,8 @@ constexpr OptionText kOptions[] = {
     {"save-steps", "steps between checkpoints; below 1 a fraction of all steps, 0 only the last (500)"},
     {"save-total-limit", "checkpoints to keep, oldest removed first; 0: all (all)"},
     {"resume-from-checkpoint",
-     "checkpoint folder to go on from; true: the newest one in output; workers that a launcher restarts go on by "
+     "checkpoint folder to go on from; true: this run's newest one in output; workers that a launcher restarts go on "
+     "by "
      "themselves (false)"},
     {"merge-lora", "true: final/ is a whole model; false: final/ is the adapter (true)"},
     {"system-prompt", "for CSV files: system prompt of rows that have none (none)"},
@@ -190,6 +193,7 @@ TrainOptions parse_train_options(const std::vector<std::string>& arguments) {
 
   options.given_lora = read_lora_options(values);
   options.lora = options.given_lora.fresh();
+  options.overwrite_output = values.boolean("overwrite-output").value_or(false);
   if (const auto merge = values.boolean("merge-lora")) options.merge_lora = *merge;
   if (const auto text = values.text("batch-norm")) {
     if (*text != "batch" && *text != "frozen") reject_value("batch-norm", *text, "batch or frozen");

@@ -36,6 +36,7 @@ struct TrainOptions {
   std::filesystem::path train_dataset;                 ///< a dataset folder, or a CSV file (see csv_dataset.hpp)
   std::optional<std::filesystem::path> eval_dataset;
   std::filesystem::path output;
+  bool overwrite_output = false;  ///< see plan_start(); not in the Python tool
   CsvOptions csv;
 
   LoraConfig lora;  ///< rank 32, alpha 32, all three targets; of a run that starts from an adapter: the adapter's own
@@ -62,7 +63,7 @@ struct TrainOptions {
   std::set<ReportKind> report_to;
   StepInterval save_steps{500};
   std::optional<int64_t> save_total_limit;
-  std::string resume_from_checkpoint = "false";  ///< see find_checkpoint()
+  std::string resume_from_checkpoint = "false";  ///< or "true", or a folder: see plan_start()
 };
 
 /// The text of `mdl-toolkit train --help`.

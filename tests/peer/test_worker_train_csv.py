@@ -35,8 +35,9 @@ def test_a_second_run_takes_the_conversion_of_the_first(toolkit, data, sounds, t
     before = state.stat().st_mtime_ns
     done = run(command(toolkit, data[0], sounds[0], tmp_path, *options))
     assert "was converted before" in done.stderr and state.stat().st_mtime_ns == before
-    # Another prompt makes other data.
-    done = run(command(toolkit, data[0], sounds[0], tmp_path, "--num-epochs", "0.2", "--system-prompt", "Listen."))
+    # Another prompt makes other data, and those another run.
+    done = run(command(toolkit, data[0], sounds[0], tmp_path, "--num-epochs", "0.2", "--system-prompt", "Listen.", "--overwrite-output",
+                       "true"))
     assert "is converted" in done.stderr and state.stat().st_mtime_ns != before
 
 

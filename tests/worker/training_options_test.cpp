@@ -31,6 +31,7 @@ TEST_CASE("the defaults are the Python tool's") {
   CHECK(options.eval_steps.value == 500);
   CHECK(options.save_steps.value == 500);
   CHECK(options.seed == 42);
+  CHECK_FALSE(options.overwrite_output);
 }
 
 TEST_CASE("values may follow an equals sign or a space") {

@@ -84,17 +84,21 @@ std::string target_names(const std::set<Target>& targets) {
   return names;
 }
 
-std::string describe(const LoraConfig& config) {
-  std::string text = str_cat("rank ", config.rank, ", alpha ", config.alpha);
-  if (config.rank_stabilized) text += " (rslora)";
-  text += describe_pattern("rank", config.rank_pattern) + describe_pattern("alpha", config.alpha_pattern);
-  text += str_cat(", dropout ", config.dropout, ", on ");
+std::string describe_layers(const LoraConfig& config) {
+  std::string text;
   if (config.layers) text += text_of(config.layers->wanted);
   if (config.layers && !config.layers->indices.empty()) {
     text += " of layers";
     for (const int64_t index : config.layers->indices) text += str_cat(" ", index);
   }
   return text + (config.layers && !config.targets.empty() ? " and " : "") + target_names(config.targets);
+}
+
+std::string describe(const LoraConfig& config) {
+  std::string text = str_cat("rank ", config.rank, ", alpha ", config.alpha);
+  if (config.rank_stabilized) text += " (rslora)";
+  text += describe_pattern("rank", config.rank_pattern) + describe_pattern("alpha", config.alpha_pattern);
+  return str_cat(text, ", dropout ", config.dropout, ", on ", describe_layers(config));
 }
 
 }  // namespace mdl

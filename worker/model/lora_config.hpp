@@ -62,6 +62,9 @@ std::vector<std::string> modules_to_save(const std::set<Target>& targets);
 /// The targets' names with commas, as `--train-target` takes them.
 std::string target_names(const std::set<Target>& targets);
 
+/// For people: what has adapters or is trained whole, as in "encoder,decoder", or as the adapter itself names it.
+std::string describe_layers(const LoraConfig& config);
+
 /// For people, in short: "rank 8, alpha 16, dropout 0, on encoder,decoder".
 std::string describe(const LoraConfig& config);
 

@@ -126,12 +126,14 @@ void save_adapter(MiDashengLM& model, const LoraConfig& config, const fs::path& 
   save_safetensors(folder / "adapter_model.safetensors", lora_parameters(model));
 }
 
-void save_merged(MiDashengLM& model, const fs::path& source_folder, const fs::path& folder, int64_t shard_bytes) {
+void save_merged(MiDashengLM& model, const fs::path& source_folder, const fs::path& folder, int64_t shard_bytes,
+                 const std::function<void(const fs::path& unfinished)>& finish) {
   if (!lora_parameters(model).empty()) throw Error("the adapters must be merged before the whole model is saved");
   write_folder_atomically(folder, [&](const fs::path& unfinished) {
     copy_companions(source_folder, unfinished);
     write_config(source_folder, unfinished, model);
     write_weights(checkpoint_tensors(model), unfinished, static_cast<size_t>(shard_bytes));
+    if (finish) finish(unfinished);
   });
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 
 #include "worker/model/lora.hpp"
 
@@ -15,9 +16,10 @@ void save_adapter(MiDashengLM& model, const LoraConfig& config, const std::files
 /// Writes a whole checkpoint: the model's tensors (model.safetensors, or shards with an index when they exceed
 /// `shard_bytes`) and every other file of `source_folder` (configuration, tokenizer, processor, chat template, remote
 /// code), with the weights' type noted in config.json. transformers' from_pretrained loads it. Merge the adapters
-/// before. The folder appears under its name when it is complete; an older one of that name is replaced. Throws Error
-/// when adapters are still attached, or on a failed write.
+/// before. The folder appears under its name when it is complete, and when `finish` has added to it what else is to be
+/// there; an older one of that name is replaced. Throws Error when adapters are still attached, or on a failed write.
 void save_merged(MiDashengLM& model, const std::filesystem::path& source_folder, const std::filesystem::path& folder,
-                 int64_t shard_bytes = 5'000'000'000);
+                 int64_t shard_bytes = 5'000'000'000,
+                 const std::function<void(const std::filesystem::path& unfinished)>& finish = {});
 
 }  // namespace mdl

@@ -25,11 +25,6 @@ bool same_targets(const std::set<Target>& targets, const LoraConfig& adapter,
          adapted_layers(given, layer_names) == adapted_layers(adapter, layer_names);
 }
 
-std::string layers_of(const LoraConfig& adapter) {
-  std::string text = describe(adapter);
-  return text.substr(text.rfind(", on ") + 5);
-}
-
 }  // namespace
 
 LoraConfig GivenLora::fresh() const {
@@ -50,7 +45,8 @@ LoraConfig adopt_lora(const GivenLora& given, const LoraConfig& adapter, const s
   compare("lora-rank", given.rank, adapter.rank);
   compare("lora-alpha", given.alpha, adapter.alpha);
   if (given.targets && !same_targets(*given.targets, adapter, layer_names)) {
-    faults += str_cat("\n    --train-target ", target_names(*given.targets), ", but there it is ", layers_of(adapter));
+    faults +=
+        str_cat("\n    --train-target ", target_names(*given.targets), ", but there it is ", describe_layers(adapter));
   }
   if (!faults.empty()) {
     throw UsageError(str_cat("the options contradict the adapter's own settings in ", file, ":", faults),
@@ -63,6 +59,19 @@ LoraConfig adopt_lora(const GivenLora& given, const LoraConfig& adapter, const s
   LoraConfig adopted = adapter;
   adopted.dropout = given.dropout.value_or(adapter.dropout);
   return adopted;
+}
+
+LoraConfig resumed_lora(const GivenLora& given, const LoraConfig& adapter,
+                        const std::vector<std::string>& layer_names) {
+  LoraConfig config = adapter;
+  config.rank = given.rank.value_or(config.rank);
+  config.alpha = given.alpha.value_or(config.alpha);
+  config.dropout = given.dropout.value_or(config.dropout);
+  if (given.targets && !same_targets(*given.targets, adapter, layer_names)) {
+    config.layers.reset();
+    config.targets = *given.targets;
+  }
+  return config;
 }
 
 }  // namespace mdl

@@ -28,4 +28,7 @@ struct GivenLora {
 LoraConfig adopt_lora(const GivenLora& given, const LoraConfig& adapter, const std::string& file,
                       const std::vector<std::string>& layer_names);
 
+/// What adopt_lora() gives, and where the options contradict the adapter what they ask for: to tell how both differ.
+LoraConfig resumed_lora(const GivenLora& given, const LoraConfig& adapter, const std::vector<std::string>& layer_names);
+
 }  // namespace mdl

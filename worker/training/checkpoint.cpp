@@ -6,6 +6,7 @@
 #include "common/atomic_file.hpp"
 #include "common/atomic_folder.hpp"
 #include "common/error.hpp"
+#include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/model/pretrained.hpp"
 #include "worker/training/adapter_readme.hpp"
@@ -28,7 +29,10 @@ constexpr const char* kTextFiles[] = {"tokenizer.json",
                                       "processor_config.json",
                                       "added_tokens.json"};
 
-/// The N of checkpoint-N, or nothing for another name.
+constexpr int64_t kShardBytes = 5'000'000'000;
+
+}  // namespace
+
 std::optional<int64_t> step_of(const fs::path& folder) {
   constexpr std::string_view kPrefix = "checkpoint-";
   const std::string name = folder.filename().string();
@@ -39,7 +43,6 @@ std::optional<int64_t> step_of(const fs::path& folder) {
   return error == std::errc() && end == last ? std::optional(step) : std::nullopt;
 }
 
-/// Removes what a run that was killed while it removed a checkpoint left of it.
 void finish_removals(const fs::path& output) {
   std::vector<fs::path> left;
   for (const auto& entry : fs::directory_iterator(output)) {
@@ -52,8 +55,6 @@ void finish_removals(const fs::path& output) {
     if (error) throw Error(str_cat("cannot remove ", folder.string(), ": ", error.message()));
   }
 }
-
-}  // namespace
 
 fs::path checkpoint_folder(const fs::path& output, int64_t step) {
   return output / str_cat("checkpoint-", step);
@@ -88,19 +89,28 @@ void save_trained_adapter(MiDashengLM& model, const LoraConfig& lora, const fs::
 }
 
 fs::path save_final(const fs::path& output, MiDashengLM& model, const LoraConfig& lora, const fs::path& model_folder,
-                    bool merge) {
+                    bool merge, const FinalOrigin& origin) {
   fs::path target = output / "final";
+  std::vector<std::string> kept;
+  const auto finish = [&](const fs::path& folder) {
+    write_final_record(folder, origin);
+    kept = keep_users_files(target, folder);
+  };
   if (merge) {
     merge_lora(model);
-    save_merged(model, model_folder, target);
-    return target;
+    save_merged(model, model_folder, target, kShardBytes, finish);
+  } else {
+    write_folder_atomically(target, [&](const fs::path& folder) {
+      save_trained_adapter(model, lora, model_folder, folder);
+      for (const char* name : kTextFiles) {
+        if (fs::exists(model_folder / name)) fs::copy_file(model_folder / name, folder / name);
+      }
+      finish(folder);
+    });
   }
-  write_folder_atomically(target, [&](const fs::path& folder) {
-    save_trained_adapter(model, lora, model_folder, folder);
-    for (const char* name : kTextFiles) {
-      if (fs::exists(model_folder / name)) fs::copy_file(model_folder / name, folder / name);
-    }
-  });
+  std::string names;
+  for (const std::string& name : kept) names += (names.empty() ? "" : ", ") + name;
+  if (!kept.empty()) log::news(target.string(), " keeps what it held besides the model: ", names);
   return target;
 }
 

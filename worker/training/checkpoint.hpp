@@ -6,14 +6,21 @@
 #include <vector>
 
 #include "worker/model/lora.hpp"
+#include "worker/training/final_folder.hpp"
 
 namespace mdl {
 
 /// OUTPUT/checkpoint-STEP.
 std::filesystem::path checkpoint_folder(const std::filesystem::path& output, int64_t step);
 
+/// The N of checkpoint-N, or nothing for another name.
+std::optional<int64_t> step_of(const std::filesystem::path& folder);
+
 /// The checkpoint-STEP folders of OUTPUT, by rising step.
 std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& output);
+
+/// Removes what a run that was killed while it removed a checkpoint of OUTPUT left of it. Throws Error.
+void finish_removals(const std::filesystem::path& output);
 
 /// Removes the oldest checkpoints until `most` (at least 1) are left. `newest` is the step just written, which stays;
 /// what an earlier run in the same folder left of later steps goes first. A checkpoint is gone under its name before
@@ -26,8 +33,9 @@ void save_trained_adapter(MiDashengLM& model, const LoraConfig& lora, const std:
                           const std::filesystem::path& folder);
 
 /// Writes OUTPUT/final: the merged model when `merge` (the adapters are gone then), else the adapter
-/// (save_trained_adapter) with the tokenizer and processor files. Returns its path.
+/// (save_trained_adapter) with the tokenizer and processor files, and a record of `origin`. What a user put there stays
+/// (see keep_users_files()). Returns its path.
 std::filesystem::path save_final(const std::filesystem::path& output, MiDashengLM& model, const LoraConfig& lora,
-                                 const std::filesystem::path& model_folder, bool merge);
+                                 const std::filesystem::path& model_folder, bool merge, const FinalOrigin& origin);
 
 }  // namespace mdl

@@ -3,16 +3,18 @@
 #include <array>
 #include <exception>
 #include <fstream>
-#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
-#include "common/log.hpp"
+#include "common/file_overlap.hpp"
 #include "common/str_cat.hpp"
+#include "worker/model/adapter_config.hpp"
+#include "worker/model/lora.hpp"
 #include "worker/model/safetensors.hpp"
 #include "worker/training/checkpoint.hpp"
 #include "worker/training/data_progress.hpp"
+#include "worker/training/identify_run.hpp"
 #include "worker/training/job_identity.hpp"
 
 namespace mdl {
@@ -29,29 +31,29 @@ bool ends_like_a_zip_file(const fs::path& file) {
          std::string_view(mark.data(), mark.size()) == "PK\5\6";
 }
 
-/// The newest whole checkpoint that `is_meant`. Says what is wrong with those that it passes over.
-std::optional<fs::path> newest_whole_checkpoint(const fs::path& output,
-                                                const std::function<bool(const fs::path&)>& is_meant) {
-  const auto checkpoints = fs::is_directory(output) ? list_checkpoints(output) : std::vector<fs::path>();
-  for (auto newest = checkpoints.rbegin(); newest != checkpoints.rend(); ++newest) {
-    const std::string fault = checkpoint_fault(*newest);
-    if (!fault.empty()) {
-      log::warning("not resuming from ", newest->string(), ": ", fault);
-    } else if (is_meant(*newest)) {
-      return *newest;
-    }
+/// `now`, if it goes on from this checkpoint: with the checkpoint's adapters, but for what was given.
+RunIdentity going_on(RunIdentity now, const GivenLora& given, const fs::path& folder,
+                     const std::vector<std::string>& layers) {
+  const fs::path file = folder / "adapter_config.json";
+  try {
+    const LoraConfig there = parse_adapter_config(read_text(file), file, AdapterUse::training).lora;
+    set_adapter(now, resumed_lora(given, there, layers));
+  } catch (const Error&) {  // it is no checkpoint of this run, whatever the run has
   }
-  return std::nullopt;
+  return now;
 }
 
 }  // namespace
 
 std::optional<fs::path> find_checkpoint_of_job(const fs::path& output, const std::vector<std::string>& agents) {
-  if (!same_job(agents, agents)) return std::nullopt;  // no launcher
-  return newest_whole_checkpoint(output, [&](const fs::path& folder) {
-    const fs::path file = folder / kDataProgressFile;
-    return fs::exists(file) && same_job(parse_data_progress(read_text(file)).agents, agents);
-  });
+  if (!same_job(agents, agents) || !fs::is_directory(output)) return std::nullopt;  // no launcher, or nothing there
+  const auto checkpoints = list_checkpoints(output);
+  for (auto newest = checkpoints.rbegin(); newest != checkpoints.rend(); ++newest) {
+    const fs::path file = *newest / kDataProgressFile;
+    if (!checkpoint_fault(*newest).empty() || !fs::exists(file)) continue;
+    if (same_job(parse_data_progress(read_text(file)).agents, agents)) return *newest;
+  }
+  return std::nullopt;
 }
 
 std::string checkpoint_fault(const fs::path& folder) {
@@ -72,16 +74,49 @@ std::string checkpoint_fault(const fs::path& folder) {
   return {};
 }
 
-std::optional<fs::path> find_checkpoint(const std::string& option, const fs::path& output) {
-  if (option == "false") return std::nullopt;
+void check_resume_option(const std::string& option, const fs::path& output) {
+  if (option == "false") return;
   if (option != "true") {
     const std::string fault = fs::is_directory(option) ? checkpoint_fault(option) : "there is no such folder";
     if (!fault.empty()) throw UsageError(str_cat("cannot resume from ", option, ": ", fault));
-    return option;
+    return;
   }
-  if (auto newest = newest_whole_checkpoint(output, [](const fs::path&) { return true; })) return newest;
-  throw UsageError(str_cat("--resume-from-checkpoint true: no whole checkpoint in ", output.string()),
+  if (fs::is_directory(output) && !list_checkpoints(output).empty()) return;
+  throw UsageError(str_cat("--resume-from-checkpoint true: no checkpoint in ", output.string()),
                    "Leave the option out to start anew.");
+}
+
+StartWish look_around(const TrainOptions& options, const RunIdentity& now, const ModelConfig& model,
+                      const fs::path& model_folder, const std::vector<std::string>& agents) {
+  const auto of_job = find_checkpoint_of_job(options.output, agents);
+  const bool goes_on = options.resume_from_checkpoint != "false" || of_job;
+  const auto layers = linear_layer_names(model);
+  const auto look_at = [&](const fs::path& folder) {
+    FoundCheckpoint found{.folder = folder, .step = step_of(folder).value_or(0), .fault = checkpoint_fault(folder)};
+    RunIdentity then;
+    try {
+      then = identify_checkpoint(folder, now, model_folder);
+    } catch (const std::exception& error) {
+      if (found.fault.empty()) found.fault = error.what();
+    }
+    found.compared = compare_runs(then, goes_on ? going_on(now, options.given_lora, folder, layers) : now);
+    found.run = then.run;
+    found.begun = then.begun;
+    return found;
+  };
+  StartWish wish{
+      .resume = options.resume_from_checkpoint, .overwrite = options.overwrite_output, .output = options.output};
+  if (fs::is_directory(options.output)) {
+    for (const fs::path& folder : list_checkpoints(options.output)) wish.there.push_back(look_at(folder));
+  }
+  if (wish.resume != "true" && wish.resume != "false") {
+    wish.named = look_at(wish.resume);
+    for (const FoundCheckpoint& found : wish.there) {
+      wish.named_lies_there = wish.named_lies_there || is_same_file(found.folder, wish.resume);
+    }
+  }
+  if (of_job) wish.of_job = look_at(*of_job);
+  return wish;
 }
 
 }  // namespace mdl

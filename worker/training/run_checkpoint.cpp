@@ -8,6 +8,7 @@
 #include "common/atomic_file.hpp"
 #include "common/atomic_folder.hpp"
 #include "common/base64.hpp"
+#include "common/file_overlap.hpp"
 #include "worker/training/checkpoint.hpp"
 #include "worker/training/optimizer_file.hpp"
 #include "worker/training/running_statistics.hpp"
@@ -62,8 +63,12 @@ void write_checkpoint(const RunCheckpoint& checkpoint) {
     }
     save_training_args(folder / "training_args.bin", checkpoint.options);
     write_text_atomically(folder / kDataProgressFile, checkpoint.progress.to_json());
+    write_text_atomically(folder / kRunIdentityFile, checkpoint.identity.to_json());
     write_text_atomically(folder / "trainer_state.json", checkpoint.state.to_json());
   });
+  for (const fs::path& older : checkpoint.superseded) {
+    if (fs::exists(older) && !is_same_file(older, checkpoint_folder(output, step))) remove_folder_atomically(older);
+  }
   if (checkpoint.options.save_total_limit) remove_old_checkpoints(output, *checkpoint.options.save_total_limit, step);
 }
 

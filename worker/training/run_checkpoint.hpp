@@ -10,6 +10,7 @@
 #include "worker/training/data_progress.hpp"
 #include "worker/training/process_group.hpp"
 #include "worker/training/rng_file.hpp"
+#include "worker/training/run_identity.hpp"
 #include "worker/training/run_state.hpp"
 
 namespace mdl {
@@ -22,13 +23,16 @@ struct RunCheckpoint {
   AdamW::State& optimizer;
   const RunState& state;
   const DataProgress& progress;
+  const RunIdentity& identity;
   double base_rate;  ///< the schedule's highest learning rate
   double next_rate;  ///< of the next step
   std::vector<std::string>
       rng{};  ///< to_text() of the ranks' states, by rank; rank 0's alone where the others' are lost
+  std::vector<std::filesystem::path> superseded{};  ///< older runs' checkpoints
 };
 
-/// Writes the folder, so that it is there whole or not at all, and only then removes those beyond save_total_limit.
+/// Writes the folder, so that it is there whole or not at all, and only then removes those that are superseded, and
+/// those beyond save_total_limit.
 void write_checkpoint(const RunCheckpoint& checkpoint);
 
 /// What a checkpoint says, the same on every rank but for the random state.

@@ -102,6 +102,7 @@ void Trainer::resume() {
   state_.total_steps = state_.step + left;
 
   rate_.base = resumed.base_rate;  // as the Trainer: the schedule goes on, whatever --lr says
+  set_learning_rate(run_.identity, rate_.base);
   rate_.first_step = state_.step;
   const bool same_run = saved && saved->epochs == run_.options.epochs && saved->shape.rows == data_.shape.rows;
   rate_.position = same_run ? saved->schedule_position : static_cast<double>(state_.step);
@@ -352,9 +353,12 @@ void Trainer::write(std::vector<std::string> rng) {
                       .optimizer = optimizer_.state(),
                       .state = state_,
                       .progress = data_,
+                      .identity = run_.identity,
                       .base_rate = rate_.base,
                       .next_rate = rate_.at(state_.step),
-                      .rng = std::move(rng)});
+                      .rng = std::move(rng),
+                      .superseded = run_.superseded});
+    run_.superseded.clear();
   }
   last_saved_ = state_.step;
 }

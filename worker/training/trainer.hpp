@@ -13,6 +13,7 @@
 #include "worker/training/evaluation.hpp"
 #include "worker/training/process_group.hpp"
 #include "worker/training/progress.hpp"
+#include "worker/training/run_identity.hpp"
 #include "worker/training/run_state.hpp"
 #include "worker/training/step_source.hpp"
 #include "worker/training/stop_signal.hpp"
@@ -30,6 +31,8 @@ struct TrainingRun {
   int64_t pad_token_id;
   std::optional<std::filesystem::path> checkpoint;  ///< to go on from: its adapter is loaded already, on rank 0
   std::vector<std::string> agents{};                ///< launcher_agent() of all ranks; rank 0 only
+  RunIdentity identity{};                           ///< rank 0 only
+  std::vector<std::filesystem::path> superseded{};  ///< older runs' checkpoints, see RunStart; rank 0 only
 };
 
 /// Hugging Face's training loop (transformers 5): the same order of samples, losses, learning rates and log lines for
@@ -47,6 +50,11 @@ class Trainer {
   /// loss or gradient is not finite or a file cannot be written, naming step and rows, with a checkpoint of the steps
   /// before where that can be; StoppedBySignal after a stop signal to any rank.
   void train();
+
+  /// Whether the checkpoint that the run goes on from is of its end already.
+  bool nothing_left() const { return first_step_ > 0 && state_.step >= state_.total_steps; }
+
+  int64_t step() const { return state_.step; }
 
  private:
   /// Takes over from run_.checkpoint, which only rank 0 needs to reach.

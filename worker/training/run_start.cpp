@@ -1,0 +1,144 @@
+#include "worker/training/run_start.hpp"
+
+#include <algorithm>
+
+#include "common/str_cat.hpp"
+
+namespace mdl {
+namespace {
+
+std::string joined(const std::vector<std::string>& items, const char* between) {
+  std::string text;
+  for (const std::string& item : items) text += (text.empty() ? "" : between) + item;
+  return text;
+}
+
+/// What keeps a checkpoint from being this run's, a line each.
+std::string describe_differences(const FoundCheckpoint& found) {
+  std::string text;
+  for (const std::string& difference : found.compared.differences) text += "\n    " + difference;
+  if (!found.compared.unknown.empty()) {
+    text +=
+        "\n    it does not say (an earlier version's or the Python tool's): " + joined(found.compared.unknown, ", ");
+  }
+  return text;
+}
+
+/// Tells how the run goes on from `found`.
+void go_on(const FoundCheckpoint& found, RunStart& start) {
+  start.checkpoint = found;
+  const std::string name = found.folder.string();
+  if (!found.compared.differences.empty()) {
+    start.warnings.push_back(str_cat(name, " is of another run:\n    ", joined(found.compared.differences, "\n    ")));
+  }
+  if (!found.compared.unknown.empty()) {
+    start.warnings.push_back(
+        str_cat(name, " does not say, so that it could not be compared: ", joined(found.compared.unknown, ", ")));
+  }
+  if (!found.compared.changes.empty()) {
+    start.news.push_back(str_cat("changed since ", name, ": ", joined(found.compared.changes, ", ")));
+  }
+}
+
+/// Tells of the checkpoints behind `step` that cannot be gone on from.
+void tell_faults(const StartWish& wish, std::int64_t step, RunStart& start) {
+  for (const FoundCheckpoint& found : wish.there) {
+    if (found.fault.empty() || found.step < step) continue;
+    start.warnings.push_back(str_cat("not resuming from ", found.folder.string(), ": ", found.fault));
+  }
+}
+
+/// Older runs of the same identity give way to the one that goes on.
+void supersede_older(const StartWish& wish, RunStart& start) {
+  const FoundCheckpoint& on = *start.checkpoint;
+  for (const FoundCheckpoint& other : wish.there) {
+    const bool older = !other.run.empty() && other.run != on.run && other.begun < on.begun;
+    if (older && other.compared.same()) start.superseded.push_back(other.folder);
+  }
+}
+
+/// Checkpoints of others in OUTPUT: an error, or removed.
+void clear_output(const StartWish& wish, RunStart& start) {
+  const FoundCheckpoint* worst = nullptr;
+  std::size_t count = 0;
+  for (const FoundCheckpoint& found : wish.there) {
+    if (found.compared.same()) {
+      const bool of_named = wish.named && !found.run.empty() && found.run == wish.named->run;
+      if (!of_named) start.superseded.push_back(found.folder);
+      continue;
+    }
+    start.remove.push_back(found.folder);
+    ++count;
+    // One with a known difference says more than one that does not tell.
+    const bool tells = !found.compared.differences.empty();
+    if (!worst || tells || worst->compared.differences.empty()) worst = &found;
+  }
+  if (wish.overwrite || !worst) return;
+  const std::string which =
+      worst->compared.differences.empty() ? "a checkpoint that may be another run's" : "a checkpoint of another run";
+  start.error =
+      str_cat("--output ", wish.output.string(), " holds ", which, ": ", worst->folder.filename().string(),
+              count > 1 ? str_cat(" (and ", count - 1, " more)") : "", describe_differences(*worst),
+              "\n  Give another --output. Or say --overwrite-output true, which removes the checkpoint-* there, or "
+              "--resume-from-checkpoint ",
+              worst->folder.string(), " to go on from it all the same.");
+}
+
+void take_newest(const StartWish& wish, RunStart& start) {
+  const auto usable = [](const FoundCheckpoint& found) {
+    return found.fault.empty() && found.compared.differences.empty();
+  };
+  const auto before = [&](const FoundCheckpoint* one, const FoundCheckpoint& other) {
+    return !one || std::pair(one->begun, one->step) < std::pair(other.begun, other.step);
+  };
+  const FoundCheckpoint* newest = nullptr;
+  const FoundCheckpoint* foreign = nullptr;
+  for (const FoundCheckpoint& found : wish.there) {
+    if (usable(found) && before(newest, found)) newest = &found;
+    if (found.fault.empty() && !usable(found) && before(foreign, found)) foreign = &found;
+  }
+  tell_faults(wish, newest ? newest->step : 0, start);
+  if (!newest) {
+    start.error = str_cat(
+        "--resume-from-checkpoint true: no whole checkpoint ", foreign ? "of this run " : "", "in ",
+        wish.output.string(),
+        foreign
+            ? str_cat("; ", foreign->folder.filename().string(), " is of another run", describe_differences(*foreign))
+            : "",
+        foreign
+            ? str_cat("\n  Say --resume-from-checkpoint ", foreign->folder.string(), " to go on from it all the same.")
+            : "\n  Leave the option out to start anew.");
+    return;
+  }
+  if (foreign && !wish.overwrite) {
+    start.warnings.push_back(str_cat("not resuming from ", foreign->folder.string(), ", which is of another run",
+                                     describe_differences(*foreign)));
+  }
+  go_on(*newest, start);
+  supersede_older(wish, start);
+  for (const FoundCheckpoint& found : wish.there) {
+    if (wish.overwrite && !found.compared.differences.empty()) start.remove.push_back(found.folder);
+  }
+}
+
+}  // namespace
+
+RunStart plan_start(const StartWish& wish) {
+  RunStart start;
+  if (wish.of_job) {
+    start.checkpoint = wish.of_job;
+    start.restarted = true;
+    tell_faults(wish, wish.of_job->step, start);
+    supersede_older(wish, start);
+  } else if (wish.resume == "true") {
+    take_newest(wish, start);
+  } else if (wish.named) {
+    if (!wish.named_lies_there) clear_output(wish, start);
+    if (start.error.empty()) go_on(*wish.named, start);
+  } else {
+    clear_output(wish, start);
+  }
+  return start;
+}
+
+}  // namespace mdl
