@@ -70,3 +70,18 @@ TEST_CASE("every option that contradicts the adapter is named with both values")
 TEST_CASE("an adapter on the head is refused, for the loss has no place for it") {
   CHECK_THROWS_WITH(adopt_lora({}, on_names({"lm_head"}), "a.json", kLayers), Contains("decoder.lm_head"));
 }
+
+TEST_CASE("a run that may go on is compared with the adapter's settings, but for what the command line says") {
+  LoraConfig adapter = on_names({"up_proj"});
+  adapter.rank_stabilized = true;
+  CHECK((resumed_lora({}, adapter, kLayers) == adapter));
+  GivenLora given;
+  given.rank = 16;
+  given.targets = std::set{Target::projector};
+  const LoraConfig otherwise = resumed_lora(given, adapter, kLayers);
+  CHECK(otherwise.rank == 16);
+  CHECK(otherwise.alpha == 64);
+  CHECK(otherwise.rank_stabilized);
+  CHECK_FALSE(otherwise.layers.has_value());
+  CHECK((otherwise.targets == std::set{Target::projector}));
+}
