@@ -21,6 +21,7 @@
 #include "launcher/oom_kills.hpp"
 #include "launcher/output_mux.hpp"
 #include "launcher/restart_policy.hpp"
+#include "launcher/round_sequence.hpp"
 #include "launcher/run_folder.hpp"
 #include "launcher/signal_names.hpp"
 #include "launcher/stop_signals.hpp"
@@ -57,6 +58,7 @@ class Agent {
         stuck_watch_(plan.environment),
         events_(plan),
         restarts_left_(plan.max_restarts),
+        rounds_(*rendezvous_, changed_),
         oom_kills_before_(oom_kills()),
         signals_(io_, plan.signals_to_handle, [this] { on_signal(); }) {
     adopt_orphans();
@@ -104,7 +106,7 @@ class Agent {
       failure = std::current_exception();
       own_failure_ = error.what();
     }
-    if (failure && in_round_) {
+    if (failure && (in_round_ || rounds_.given_up())) {
       // The others could go on without a node that found no round, but not without one that has broken its own.
       const BackgroundTask telling = begin(&Agent::tell_own_failure);
       co_await unless_hurried(telling, kTellLimit);
@@ -208,7 +210,7 @@ class Agent {
     const LocalGroup group{plan_.role, plan_.local_world_size};
     in_round_ = false;
     const auto began = Notifier::Clock::now();
-    round_ = co_await rendezvous_->next_round(group);
+    co_await rounds_.next(group, round_);
     in_round_ = true;
     events_.round_begins(round_, restart_count(), Notifier::Clock::now() - began);
   }
@@ -221,6 +223,7 @@ class Agent {
     attempt_.reset();  // what is left of the last one ends before the next begins
     attempt_ = std::make_unique<Attempt>(io_, plan_, round_, restart_count(), folder_, output_, changed_,
                                          timer_ ? timer_->path() : std::filesystem::path());
+    workers_began_ = Notifier::Clock::now();
   }
 
   asio::awaitable<void> stop_workers(int signo) {
@@ -260,8 +263,7 @@ class Agent {
                    describe_end(worker.state), ". Restarting all workers: restart ", restart_count() + 1, " of ",
                    plan_.max_restarts);
     }
-    co_await stop_workers(SIGTERM);
-    co_await output_.finish();
+    co_await end_round(&Agent::end_failed_round);
     if (signals_.last()) co_return;
     --restarts_left_;
     co_await begin_round();
@@ -269,10 +271,21 @@ class Agent {
 
   asio::awaitable<void> follow_membership() {
     log::news("the nodes of the job have changed. Restarting all workers");
-    co_await stop_workers(SIGTERM);
-    co_await output_.finish();
+    co_await end_round(&Agent::end_changed_round);
     if (signals_.last()) co_return;
     co_await begin_round();
+  }
+
+  asio::awaitable<void> end_failed_round() { return rendezvous_->end_round(true); }
+  asio::awaitable<void> end_changed_round() { return rendezvous_->end_round(false); }
+
+  asio::awaitable<void> end_round(Step tell) {
+    const auto lived = Notifier::Clock::now() - workers_began_;
+    const BackgroundTask telling = begin(tell);  // before this node's workers are stopped, which may take long
+    co_await stop_workers(SIGTERM);
+    co_await output_.finish();
+    while (!telling.done() && !signals_.last()) co_await changed_.wait();
+    if (!signals_.last()) rounds_.ended(lived);
   }
 
   bool ended_by_others() const {
@@ -348,6 +361,7 @@ class Agent {
   }
 
   asio::awaitable<void> obey_signal() {
+    rounds_.abandon();
     const std::string name = signal_name(*signals_.last());
     const int running = attempt_->group().running();
     log::news("received ", name, ": passing it on to ", running, running == 1 ? " worker" : " workers", ", which have ",
@@ -384,6 +398,8 @@ class Agent {
   std::optional<std::size_t> first_failed_;  ///< local rank of the first here, once the job has failed
   int exit_code_ = kExitFailure;
   int restarts_left_;
+  RoundSequence rounds_;
+  Notifier::Clock::time_point workers_began_{};
   std::optional<std::int64_t> oom_kills_before_;
   StopSignals signals_;  ///< last, for until the loop runs a signal can only do what it does by itself
 };

@@ -48,9 +48,10 @@ class C10dJobRendezvous : public JobRendezvous {
         farewell_(board_),
         remains_(board_),
         watch_ended_(io),
+        rest_(io),
         workers_(io, plan.agent_store) {}
 
-  asio::awaitable<Round> next_round(const LocalGroup& group) override {
+  asio::awaitable<std::optional<Round>> next_round(const LocalGroup& group) override {
     for (int losses = 0;;) {
       co_await stop_watch();
       std::string lost;
@@ -84,12 +85,25 @@ class C10dJobRendezvous : public JobRendezvous {
       const bool round_ended = state_ != RoundState::goes_on && !lost_;  // before all knew their ranks
       if (round_ended) {
         store_.reset();
-        continue;
+        co_return std::nullopt;
       }
       if (++losses > kMostLosses) throw StoreConnectionError(lost);
       log::warning("the rendezvous' store was lost (", lost, "); looking for it again");
       lost_ = true;
     }
+  }
+
+  asio::awaitable<void> end_round(bool worker_failed) override {
+    last_end_ = worker_failed ? RoundEnd::failure : RoundEnd::membership;
+    co_await stop_watch();
+    if (lost_ || !rendezvous_) co_return;
+    try {
+      if (!store_) store_.emplace(co_await rendezvous_->connect());  // the sharing of ranks was broken off
+      co_await share_end();
+    } catch (const std::exception& error) {
+      log::info("the end of the round: ", error.what());
+    }
+    if (!gone_) start_watch(WatchFor::end_of_job);
   }
 
   asio::awaitable<void> wait_for_the_others() override {
@@ -109,6 +123,7 @@ class C10dJobRendezvous : public JobRendezvous {
   }
 
   asio::awaitable<void> leave() override {
+    gone_ = true;
     co_await stop_watch();
     co_await quietly([this]() { return rendezvous_->leave(); });
   }
@@ -220,6 +235,7 @@ class C10dJobRendezvous : public JobRendezvous {
   void start_watch(WatchFor what = WatchFor::change) {
     state_ = RoundState::goes_on;
     watching_ = true;
+    asking_ = stopping_ = false;
     asio::co_spawn(io_, watch(what), [this, what](const std::exception_ptr& error) {
       watching_ = false;
       if (error) {
@@ -234,8 +250,12 @@ class C10dJobRendezvous : public JobRendezvous {
   }
 
   asio::awaitable<void> watch(WatchFor what) {
-    RoundEvent event = co_await rendezvous_->watch();
+    RoundEvent event{};
     while (true) {
+      if (stopping_) co_return;
+      asking_ = true;
+      event = co_await rendezvous_->watch();
+      asking_ = false;
       // Nothing for a node that is done; its heartbeats go on.
       bool passed_over =
           what == WatchFor::end_of_job && (event == RoundEvent::nodes_waiting || event == RoundEvent::node_lost);
@@ -246,9 +266,7 @@ class C10dJobRendezvous : public JobRendezvous {
         passed_over = done > 0;
       }
       if (!passed_over) break;
-      asio::steady_timer rest(io_, kRestBetweenWatches);
-      co_await rest.async_wait(asio::use_awaitable);
-      event = co_await rendezvous_->watch();
+      if (!stopping_) co_await rest();
     }
     if (event == RoundEvent::closed && sharing_) {
       state_ = RoundState::closed;  // the next join says why
@@ -266,6 +284,21 @@ class C10dJobRendezvous : public JobRendezvous {
     } else if (event != RoundEvent::stopped) {
       state_ = RoundState::should_end;
     }
+  }
+
+  asio::awaitable<void> share_end() {
+    co_await renew_store();
+    if (last_end_ == RoundEnd::failure) {
+      co_await board_.pay_for(*store_, round_.number);
+    } else {
+      last_end_ = co_await board_.end_of(*store_, round_.number, round_.nodes);
+    }
+  }
+
+  asio::awaitable<void> rest() {
+    boost::system::error_code cancelled;
+    rest_.expires_after(kRestBetweenWatches);
+    co_await rest_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
   }
 
   asio::awaitable<void> post_root_cause() {
@@ -297,7 +330,9 @@ class C10dJobRendezvous : public JobRendezvous {
   }
 
   asio::awaitable<void> stop_watch() {
-    if (watching_) rendezvous_->stop_watching();
+    stopping_ = true;
+    if (watching_ && asking_) rendezvous_->stop_watching();
+    rest_.cancel();
     while (watching_) co_await watch_ended_.wait();
   }
 
@@ -373,6 +408,7 @@ class C10dJobRendezvous : public JobRendezvous {
   const Farewell farewell_;
   RoundRemains remains_;
   Notifier watch_ended_;
+  asio::steady_timer rest_;  ///< of the watch, after an event that is none for it
   std::unique_ptr<C10dRendezvous> rendezvous_;
   std::optional<TcpStoreClient> store_;  ///< for the keys of a round
   WorkerStore workers_;
@@ -383,8 +419,11 @@ class C10dJobRendezvous : public JobRendezvous {
   bool host_left_ = false;       ///< the store's, as it has said, and the store with it
   RoundState state_ = RoundState::goes_on;
   bool watching_ = false;
-  bool lost_ = false;     ///< the store; it is looked for anew before the next round
-  bool sharing_ = false;  ///< the ranks of a round are being exchanged over store_
+  bool asking_ = false;    ///< while watching: the part, not resting or looking into the store
+  bool stopping_ = false;  ///< the watch is to end, also one that has just been told of an event
+  bool gone_ = false;      ///< for good: leave() was called
+  bool lost_ = false;      ///< the store; it is looked for anew before the next round
+  bool sharing_ = false;   ///< the ranks of a round are being exchanged over store_
 };
 
 }  // namespace

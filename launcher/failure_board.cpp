@@ -11,6 +11,9 @@ namespace {
 std::string agents_key(const std::string& prefix, std::int64_t round) {
   return str_cat(prefix, "round/", round, "/agents");
 }
+std::string paid_key(const std::string& prefix, std::int64_t round) {
+  return str_cat(prefix, "round/", round, "/paid");
+}
 std::string readers_key(const std::string& prefix, std::int64_t round) {
   return str_cat(prefix, "round/", round, "/readers");
 }
@@ -28,8 +31,22 @@ asio::awaitable<std::int64_t> FailureBoard::enrolled(TcpStoreClient& store, std:
   co_return co_await store.add(agents_key(prefix_, round), 0);
 }
 
+asio::awaitable<void> FailureBoard::pay_for(TcpStoreClient& store, std::int64_t round) const {
+  co_await store.set(paid_key(prefix_, round), "1");
+}
+
+asio::awaitable<RoundEnd> FailureBoard::end_of(TcpStoreClient& store, std::int64_t round, std::int64_t nodes) const {
+  std::vector<std::string> keys;
+  keys.push_back(paid_key(prefix_, round));
+  const bool paid = co_await store.check(std::move(keys));
+  if (paid) co_return RoundEnd::failure;
+  const std::int64_t ours = co_await enrolled(store, round);
+  co_return ours < nodes ? RoundEnd::unknown : RoundEnd::membership;
+}
+
 asio::awaitable<void> FailureBoard::forget(TcpStoreClient& store, std::int64_t round) const {
   co_await store.delete_key(agents_key(prefix_, round));
+  co_await store.delete_key(paid_key(prefix_, round));
 }
 
 asio::awaitable<void> FailureBoard::post(TcpStoreClient& store, RootCause cause) const {

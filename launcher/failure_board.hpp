@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "launcher/free_restarts.hpp"
 #include "launcher/root_cause.hpp"
 #include "rendezvous/asio.hpp"
 #include "rendezvous/tcp_store_client.hpp"
@@ -27,7 +28,12 @@ class FailureBoard {
   asio::awaitable<void> enrol(TcpStoreClient& store, std::int64_t round) const;
   /// How many agents of `round` have enrolled so far.
   asio::awaitable<std::int64_t> enrolled(TcpStoreClient& store, std::int64_t round) const;
-  /// Removes what was written for enrolling in `round`, which is over.
+  /// A worker of `round` has failed, and this agent starts its workers again for it, at the cost of one of its
+  /// restarts. So the others know that no change of membership has ended the round.
+  asio::awaitable<void> pay_for(TcpStoreClient& store, std::int64_t round) const;
+  /// Why `round`, of so many `nodes`, has ended, as far as the agents of ours in it have said.
+  asio::awaitable<RoundEnd> end_of(TcpStoreClient& store, std::int64_t round, std::int64_t nodes) const;
+  /// Removes what was written for enrolling in `round`, which is over, and for its end.
   asio::awaitable<void> forget(TcpStoreClient& store, std::int64_t round) const;
   /// Puts `cause` on the board, unless a failure that did not come later is there.
   asio::awaitable<void> post(TcpStoreClient& store, RootCause cause) const;

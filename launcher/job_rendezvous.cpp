@@ -14,7 +14,7 @@ class LocalRendezvous : public JobRendezvous {
  public:
   LocalRendezvous(asio::io_context& io, const StorePlan& plan) : io_(io), plan_(plan) {}
 
-  asio::awaitable<Round> next_round(const LocalGroup& group) override {
+  asio::awaitable<std::optional<Round>> next_round(const LocalGroup& group) override {
     // An empty store for each attempt: in one that held the keys of the last, a worker could read the address of a peer
     // that has been stopped before the new one has written its own. (torchrun keeps the store, and this happens to it.)
     const std::uint16_t port = store_ ? store_->port() : plan_.port;
@@ -32,6 +32,10 @@ class LocalRendezvous : public JobRendezvous {
     co_return round;
   }
 
+  asio::awaitable<void> end_round(bool worker_failed) override {
+    if (worker_failed) last_end_ = RoundEnd::failure;
+    co_return;
+  }
   asio::awaitable<void> wait_for_the_others() override { co_return; }
 
  private:

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "launcher/free_restarts.hpp"
 #include "launcher/notifier.hpp"
 #include "launcher/root_cause.hpp"
 #include "launcher/store_plan.hpp"
@@ -41,8 +42,15 @@ enum class RoundState {
 class JobRendezvous {
  public:
   virtual ~JobRendezvous() = default;
-  /// Agrees on the next round. Throws Error when that cannot be (a port in use, nobody answers in time).
-  virtual asio::awaitable<Round> next_round(const LocalGroup& group) = 0;
+  /// Agrees on the next round; nullopt when it has broken off before its workers could start: end_round() and try
+  /// again. Throws Error when that cannot be (a port in use, nobody answers in time).
+  virtual asio::awaitable<std::optional<Round>> next_round(const LocalGroup& group) = 0;
+  /// The round of now is over for this node, which stops its workers, for the failure of one of them or not, and will
+  /// call next_round(). Until then it stays in the round: the others must not take it for gone, and its place for free.
+  /// Tells the others of a failure, and learns of theirs. Does not throw.
+  virtual asio::awaitable<void> end_round(bool worker_failed) = 0;
+  /// Why the round has ended: after end_round().
+  RoundEnd last_end() const { return last_end_; }
   /// After this node's workers have succeeded: waits for the other nodes, for at most the exit barrier's time, so that
   /// a store which this node hosts outlives their workers; ends as well when the job fails (see root_cause()). Does not
   /// throw; what goes wrong is logged.
@@ -63,6 +71,7 @@ class JobRendezvous {
 
  protected:
   std::optional<RootCause> root_cause_{};
+  RoundEnd last_end_ = RoundEnd::membership;
 };
 
 /// The rendezvous that `plan` asks for; `changed` is notified when state() becomes another. Both must outlive it.

@@ -24,7 +24,11 @@ constexpr Milliseconds kLookForFailure{1000};  // while waiting for other nodes
 constexpr Milliseconds kConnectTimeout{10'000};
 constexpr Milliseconds kWatchSlice{3'600'000};
 constexpr Milliseconds kStaticReadersTimeout{5000};
-const char* const kDone = "done";  // how a round is over of which node 0 does not wait for the end
+// How a round is over: its workers start again because one has failed, or because a node has begun anew, or the job has
+// failed; or node 0 does not wait for its end.
+const char* const kFailed = "failed";
+const char* const kAnew = "1";
+const char* const kDone = "done";
 
 Milliseconds time_until(Clock::time_point deadline) {
   return std::max(Milliseconds::zero(), std::chrono::ceil<Milliseconds>(deadline - Clock::now()));
@@ -44,7 +48,7 @@ class StaticRendezvous : public JobRendezvous {
         credential_(plan.guard ? StoreCredential(plan.guard->secret()) : StoreCredential()),
         host_(plan.master_addr) {}
 
-  asio::awaitable<Round> next_round(const LocalGroup& group) override {
+  asio::awaitable<std::optional<Round>> next_round(const LocalGroup& group) override {
     if (client_) {
       co_await check_own_place();
       co_await enter(round_ + 1);
@@ -69,6 +73,17 @@ class StaticRendezvous : public JobRendezvous {
     round.master_addr = plan_.master_addr;
     round.master_port = plan_.port;
     co_return round;
+  }
+
+  /// (The others have this node's place in any case.)
+  asio::awaitable<void> end_round(bool worker_failed) override {
+    if (!worker_failed) co_return;  // the watch has heard why
+    last_end_ = RoundEnd::failure;
+    try {
+      co_await declare_over(kFailed);
+    } catch (const Error& error) {
+      log::info("telling the other nodes: ", error.what());
+    }
   }
 
   asio::awaitable<void> wait_for_the_others() override {
@@ -110,7 +125,7 @@ class StaticRendezvous : public JobRendezvous {
     root_cause_ = cause;
     try {
       co_await board_.post(*client_, std::move(cause));
-      co_await end_round();
+      co_await declare_over(kAnew);
     } catch (const Error& error) {
       log::info("telling the other nodes: ", error.what());
     }
@@ -183,13 +198,14 @@ class StaticRendezvous : public JobRendezvous {
   }
 
   asio::awaitable<void> enter(std::int64_t round) {
-    co_await end_round();
+    co_await declare_over(kAnew);
     round_ = round;
     state_ = RoundState::goes_on;
     co_await client_->set(own_prefix_ + "round", std::to_string(round));
   }
 
-  asio::awaitable<void> end_round() { return client_->set(over_key(), "1"); }
+  /// Unless somebody else has, whose reason counts.
+  asio::awaitable<void> declare_over(const char* how) { co_await client_->compare_set(over_key(), std::string(), how); }
 
   asio::awaitable<void> assign(Clock::time_point deadline) {
     std::vector<std::string> keys;
@@ -265,6 +281,7 @@ class StaticRendezvous : public JobRendezvous {
     if (root_cause_) {
       state_ = RoundState::closed;
     } else if (how != kDone) {
+      last_end_ = how == kFailed ? RoundEnd::failure : RoundEnd::membership;
       state_ = RoundState::should_end;
     } else if (!done_) {
       log::news("node 0 is done and has ended; going on without it");

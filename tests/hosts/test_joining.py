@@ -74,6 +74,8 @@ def test_a_late_node_makes_all_restart_at_the_new_size_without_costing_a_restart
     job.start(2, "2:3")
     after = job.stage.wait_for_world(3, after=before)
     assert all(worker.restarts == 0 for worker in after)
+    for agent in job.agents[:2]:
+        agent.wait_for_line("waiting 1 s before the next round", 1)  # a first change, and a short one
     finish(job, after)
 
 
@@ -134,8 +136,7 @@ def test_a_node_that_stands_by_takes_the_place_of_one_that_leaves(job):
 
 def test_a_worker_that_fails_beside_a_spare_node_costs_one_restart_and_nobody_a_place(job):
     job.endpoint = f"{job.hosts[1].address}:29400"
-    for number in (1, 2):
-        job.start(number, "2", "--max-restarts", "3")
+    agents = [job.start(number, "2", "--max-restarts", "3") for number in (1, 2)]
     before = job.stage.wait_for_world(2)
     spare = job.start(0, "2", "--max-restarts", "3")  # the first of all by its address: torchrun's would push one of the others out
     job.wait_for_state("a node on the redundancy list", lambda state: state["redundancy_list"])
@@ -145,6 +146,8 @@ def test_a_worker_that_fails_beside_a_spare_node_costs_one_restart_and_nobody_a_
         assert [worker.host for worker in after] == ["node1", "node2"]
         before = after
     assert len(job.stage.history) == 6
+    for agent in agents:
+        assert "before the next round" not in agent.output, "the restart was paid for"
     finish(job, before)
     spare.wait_for_line("without need of this spare node", 1)
 

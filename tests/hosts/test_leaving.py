@@ -58,6 +58,7 @@ def test_of_the_rounds_that_are_over_only_the_last_is_in_the_store(job):
     for _ in range(4):
         world[1].fail(1, "again")
         world = job.stage.wait_for_world(3, after=world)
+    assert not any("before the next round" in agent.output for agent in agents), "each restart was paid for"
     keys = job.store()
     for round in (3, 4):
         assert f"torch.rendezvous.job.{round}/MASTER_ADDR" in keys and f"torch.rendezvous.job.{round}/torchelastic/assigned_ranks/2" in keys

@@ -41,6 +41,7 @@ def test_all_nodes_of_a_static_job_start_again_when_a_worker_fails(job, failing)
     assert [worker.host for worker in after] == ["node0", "node1", "node2"], "ranks stay"
     assert [worker.restarts for worker in after] == [int(number == failing) for number in range(3)]
     assert "address/of/rank2" not in after[1].keys_in_store()
+    assert not any("before the next round" in agent.output for agent in job.agents), "the restart was paid for"
     end(after)
     assert job.wait() == [0, 0, 0]
 

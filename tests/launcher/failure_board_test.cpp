@@ -92,3 +92,23 @@ TEST_CASE("the board has been read when all agents of the round have signed, and
     CHECK(agents == 2);
   });
 }
+
+TEST_CASE(
+    "a round has ended for a failure when an agent says so, and for unknown reasons beside agents that say nothing") {
+  Store store;
+  store.run([&](TcpStoreClient& client) -> asio::awaitable<void> {
+    for (const std::int64_t round : {4, 4, 5}) co_await store.board.enrol(client, round);
+    RoundEnd end = co_await store.board.end_of(client, 4, 2);
+    CHECK(end == RoundEnd::membership);
+    end = co_await store.board.end_of(client, 5, 2);
+    CHECK(end == RoundEnd::unknown);
+    co_await store.board.pay_for(client, 4);
+    end = co_await store.board.end_of(client, 4, 2);
+    CHECK(end == RoundEnd::failure);
+    co_await store.board.forget(client, 4);
+    end = co_await store.board.end_of(client, 4, 2);
+    CHECK(end == RoundEnd::unknown);
+    const auto keys = co_await client.list_keys();
+    CHECK(keys.size() == 2);  // of round 5, and of round 4, which end_of() has asked for
+  });
+}

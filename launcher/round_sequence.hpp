@@ -1,0 +1,41 @@
+#pragma once
+
+#include <chrono>
+
+#include "launcher/free_restarts.hpp"
+#include "launcher/job_rendezvous.hpp"
+#include "launcher/notifier.hpp"
+#include "rendezvous/asio.hpp"
+
+namespace mdl::launcher {
+
+/// The rounds of a job as one agent goes through them: each one's beginning waits as long as the ends of those before
+/// ask for (FreeRestarts).
+class RoundSequence {
+ public:
+  /// `changed` is what `rendezvous` notifies. Both must outlive this.
+  RoundSequence(JobRendezvous& rendezvous, Notifier& changed) : rendezvous_(rendezvous), changed_(changed) {}
+
+  /// Waits, and agrees with the other nodes on the next round. Throws Error when that cannot be (see
+  /// JobRendezvous::next_round()), or when the job has been given up.
+  asio::awaitable<void> next(const LocalGroup& group, Round& round);
+  /// Nobody waits for next() any more: the agent leaves the job, and must not join again.
+  void abandon() { abandoned_ = true; }
+  /// The round has ended, after JobRendezvous::end_round(): its workers have lived for `lived`. Throws Error when nodes
+  /// have come and gone so often that the job is given up.
+  void ended(std::chrono::nanoseconds lived);
+  /// Whether it has been, and the other nodes should hear of it.
+  bool given_up() const { return given_up_; }
+
+ private:
+  asio::awaitable<void> pause();
+
+  JobRendezvous& rendezvous_;
+  Notifier& changed_;
+  FreeRestarts free_restarts_;
+  std::chrono::seconds pause_{0};  ///< before the next round
+  bool given_up_ = false;
+  bool abandoned_ = false;
+};
+
+}  // namespace mdl::launcher
