@@ -16,6 +16,7 @@ sys.path.insert(0, str(REPOSITORY / "tests/hosts"))
 from agent import Agent  # noqa: E402
 from network import Network, ip  # noqa: E402
 from proxy import MARK  # noqa: E402
+from scenario import HOSTS  # noqa: E402
 
 PROXY_PORT = 5555
 LINK_RATE = "10mbit"  # so that a step takes a fifth of a second without using a processor
@@ -50,7 +51,7 @@ class Cluster:
         try:
             self.pids.mkdir(parents=True)
             self._mount_disk()
-            self.network = self._undo.enter_context(Network(self.folder))
+            self.network = self._undo.enter_context(Network(self.folder, HOSTS + self.scenario.spares))
             self.hosts = self.network.hosts
             for number in range(len(self.hosts)):
                 (self.folder / f"tmp{number}").mkdir()

@@ -9,6 +9,7 @@ import faults
 import job
 import lineage
 import remains
+import rounds
 from cluster import MOST_RESTARTS, Cluster
 from scenario import BOUND, FOREVER, NEEDS_CLOCK, NEEDS_PROXY
 
@@ -25,13 +26,14 @@ class Result:
     agents: int = 0
     steps: int = 0
     checkpoints: int = 0
+    idle_rounds: int = 0  # without a step, for a change of membership
     done: list = field(default_factory=list)  # the scenario's faults that came to pass
     log: list = field(default_factory=list)
 
     def to_json(self):
         return {"launcher": self.launcher, "seed": self.scenario.seed, "episode": self.scenario.episode, "result": self.result,
                 "wrong": self.wrong, "seconds": round(self.seconds, 1), "agents": self.agents, "steps": self.steps,
-                "checkpoints": self.checkpoints, "scenario": self.scenario.to_json(),
+                "checkpoints": self.checkpoints, "idle_rounds": self.idle_rounds, "scenario": self.scenario.to_json(),
                 "done": [fault.kind for fault in self.done], "log": self.log}
 
 
@@ -54,7 +56,7 @@ def run(scenario, training, runs, folder, sabotage=None):
                 sabotage(cluster)
                 snapshots.look()
             result.log = cluster.log
-            judge(result, cluster, snapshots, runs, ended, shared)
+            judge(result, cluster, snapshots, runs, ended, shared, len(play.done) + play.healed + len(cluster.agents))
         finally:
             with contextlib.suppress(AssertionError):
                 cluster.kill_all()
@@ -79,6 +81,7 @@ class Play:
         self.done = []
         self.frozen = set()  # hosts whose agent is stopped for good
         self.last_event = self.first_step = None
+        self.healed = 0
 
     def run(self):
         """True when all have ended in time."""
@@ -141,6 +144,7 @@ class Play:
     def heal(self, healing):
         _, undo, what = healing
         undo()
+        self.healed += 1
         self.cluster.say(what)
         self.last_event = time.monotonic()
 
@@ -161,7 +165,7 @@ class Play:
                     agent.kill()
 
 
-def judge(result, cluster, snapshots, runs, ended, shared):
+def judge(result, cluster, snapshots, runs, ended, shared, events):
     wrong = result.wrong
     newest = lineage.newest(cluster.output)
     result.checkpoints = len(snapshots.folders)
@@ -187,6 +191,9 @@ def judge(result, cluster, snapshots, runs, ended, shared):
         wrong.append("an agent has ended well, but there is no final")
     elif ended and cluster.scenario.must_survive:
         wrong.append("the job gave up, although everything was healed and started again")
+    result.idle_rounds, row = rounds.idle_rounds(cluster.agents)
+    if text := rounds.too_many(result.idle_rounds, row, events):
+        wrong.append(text)
     if cluster.training.programs.launcher == "mdl-launch":
         wrong += [text for agent in cluster.agents if (text := unclear_end(agent, cluster.killed))]
     result.result = "hung" if not ended else "broken" if wrong else "survived" if survived else "stopped"

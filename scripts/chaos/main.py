@@ -84,7 +84,7 @@ def scratch(folder):
 
 def show(result, command):
     print(f"episode {result.scenario.episode}: {result.result} after {result.seconds:.1f} s, {result.steps} steps, "
-          f"{result.checkpoints} checkpoints, {result.agents} agents: {result.scenario.describe()}", flush=True)
+          f"{result.checkpoints} checkpoints, {result.agents} agents, {result.idle_rounds} rounds without work: {result.scenario.describe()}", flush=True)
     if result.wrong:
         for line in result.log:
             print(f"    {line}")
@@ -108,12 +108,14 @@ def main():
         runs = UndisturbedRuns(training, undisturbed)
         number = args.episode or 0
         while time.monotonic() < end and len(results) < (args.episodes or 1 << 30):
-            scenario = draw(seed, number, kinds)
+            scenario = draw(seed, number, kinds, args.spares)
             folder = session / f"episode{number}"
             folder.mkdir()
             result = episodes.run(scenario, training, runs, folder, sabotage if args.sabotage else None)
             results.append(result)
             again = f"scripts/chaos.sh --launcher {args.launcher} --seed {seed} --episode {number}"
+            if args.spares != (0, 0):
+                again += f" --spares {args.spares[0]}..{args.spares[1]}"
             show(result, again + (f" --kinds {args.kinds}" if len(kinds) < len(KINDS) else ""))
             with (args.results or args.work / "results.jsonl").open("a") as file:
                 file.write(json.dumps(result.to_json()) + "\n")

@@ -1,9 +1,21 @@
 """The command line of scripts/chaos.sh. As a program it only looks whether it is a good one: before anything is built."""
 
 import argparse
+import re
 from pathlib import Path
 
 from scenario import BOUND, KINDS
+
+MOST_SPARES = 3
+
+
+def spares(text):
+    """(least, most) of "N" or "N..M"."""
+    numbers = re.fullmatch(r"(\d)(?:\.\.(\d))?", text)
+    least, most = (int(numbers[1]), int(numbers[2] or numbers[1])) if numbers else (1, 0)
+    if not least <= most <= MOST_SPARES:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to {MOST_SPARES}, and no range of such (1..3)")
+    return least, most
 
 
 def options():
@@ -17,6 +29,8 @@ def options():
     parser.add_argument("--episode", type=int, help="only this one of the seed's")
     parser.add_argument("--episodes", type=int, help="at most so many")
     parser.add_argument("--kinds", default=",".join(KINDS), help="draw only these faults, with commas")
+    parser.add_argument("--spares", type=spares, default=(0, 0), metavar="N[..M]",
+                        help="nodes beyond the three, up to 3; of a range each episode draws one (0)")
     parser.add_argument("--launcher", choices=["mdl-launch", "torchrun"], default="mdl-launch", help="whose agents; the worker is ours")
     parser.add_argument("--results", type=Path, help="JSON lines, one an episode; appended (build/chaos/results.jsonl)")
     parser.add_argument("--bin-dir", type=Path, help=argparse.SUPPRESS)

@@ -3,7 +3,7 @@
 import random
 from dataclasses import asdict, dataclass, field
 
-HOSTS = 3
+HOSTS = 3  # that the training wants; spare nodes come on top
 FOREVER = -1.0
 
 # After the last thing that happens to a job (a fault, its healing, an agent that is started again) it must have ended. It may take:
@@ -59,6 +59,7 @@ class Scenario:
     restarting: bool  # a scheduler starts agents again that were killed or have ended with an error
     restart_after: float  # seconds
     faults: list = field(default_factory=list)
+    spares: int = 0  # nodes beyond the three; which of all stand by is for the job to say
 
     @property
     def must_survive(self):
@@ -67,25 +68,28 @@ class Scenario:
 
     def describe(self):
         restarts = f"agents start again after {self.restart_after:.1f} s" if self.restarting else "agents are not started again"
-        return f"--nnodes {self.nodes}, {restarts}; " + "; ".join(fault.describe() for fault in self.faults)
+        spares = f" and {self.spares} to spare" if self.spares else ""
+        return f"--nnodes {self.nodes}{spares}, {restarts}; " + "; ".join(fault.describe() for fault in self.faults)
 
     def to_json(self):
         return asdict(self)
 
 
-def draw(seed, episode, kinds=tuple(KINDS)):
-    """The scenario of an episode. The first faults of a seed's episodes go through all kinds in a drawn order, so that each is met."""
+def draw(seed, episode, kinds=tuple(KINDS), spares=(0, 0)):
+    """The scenario of an episode, with spare nodes from spares[0] to spares[1]. The first faults of a seed's episodes go through all kinds
+    in a drawn order, so that each is met."""
     order = sorted(kinds)
     random.Random(f"{seed} order").shuffle(order)
     dice = random.Random(f"{seed} {episode}")
     names = [order[episode % len(order)]] + [dice.choice(order) for _ in range(dice.choice([0, 0, 1, 2]))]
     restarting = dice.random() < 0.75
-    faults = sorted((draw_fault(dice, name, not restarting) for name in names), key=lambda fault: (not fault.early, fault.at))
-    return Scenario(seed, episode, dice.choice(["3", "2:3", "2:3"]), restarting, round(dice.uniform(0.5, 4), 1), faults)
+    number = random.Random(f"{seed} {episode} spares").randint(*spares)
+    faults = sorted((draw_fault(dice, name, not restarting, HOSTS + number) for name in names), key=lambda fault: (not fault.early, fault.at))
+    return Scenario(seed, episode, dice.choice(["3", "2:3", "2:3"]), restarting, round(dice.uniform(0.5, 4), 1), faults, number)
 
 
-def draw_fault(dice, kind, may_stay):
-    host = 0 if kind in ("kill-store-host", "slow-store-reader") else dice.randrange(1, HOSTS) if kind == "kill-agent" else dice.randrange(HOSTS)
+def draw_fault(dice, kind, may_stay, hosts):
+    host = 0 if kind in ("kill-store-host", "slow-store-reader") else dice.randrange(1, hosts) if kind == "kill-agent" else dice.randrange(hosts)
     early = dice.random() < 0.15
     at = dice.uniform(0.1, 1.5) if early else dice.uniform(0.0, 11.0)  # the training takes 10 s, so that some come while it ends, or after
     seconds, amount = 0.0, 0.0

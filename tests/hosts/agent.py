@@ -17,6 +17,7 @@ class Agent:
         self.host = host
         self.kind = os.path.basename(command[0])
         self.lines = []
+        self.times = []  # when each came, by time.monotonic()
         self.started = time.monotonic()
         self._changed = threading.Condition()
         self._may_read = threading.Event()
@@ -36,6 +37,7 @@ class Agent:
     def _read(self):
         for line in self.process.stdout:
             with self._changed:
+                self.times.append(time.monotonic())
                 self.lines.append(line.rstrip("\n"))
                 self._changed.notify_all()
             self._may_read.wait()

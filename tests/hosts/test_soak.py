@@ -40,7 +40,7 @@ def test_what_is_left_in_each_round_is_found(soak):
 
 @pytest.mark.parametrize("command, complaint", [("soak.sh --rounds few", "--rounds: invalid int value"), ("soak.sh --rounds 3", "at least 80"),
                                                 ("chaos.sh --minutes 5 --sed 3", "--sed 3"), ("chaos.sh --kinds rain", "no fault rain"),
-                                                ("chaos.sh --episodes 0", "above 0")])
+                                                ("chaos.sh --episodes 0", "above 0"), ("chaos.sh --spares 3..1", "no number from 0 to 3")])
 def test_a_mistake_in_the_command_is_told_before_anything_is_built(command, complaint):
     program, *options = command.split()
     env = {**os.environ, "MDL_VENV": "/nowhere"}

@@ -13,7 +13,8 @@ CHAOS = Path(__file__).resolve().parents[2] / "scripts/chaos"
 sys.path.insert(0, str(CHAOS))
 
 import lineage  # noqa: E402
-from scenario import FOREVER, KINDS, MAY_STAY, draw  # noqa: E402
+import rounds  # noqa: E402
+from scenario import FOREVER, HOSTS, KINDS, MAY_STAY, draw  # noqa: E402
 
 needs_hosts = pytest.mark.skipif(bool(why_not()), reason=f"needs network namespaces: {why_not()}")
 
@@ -62,6 +63,37 @@ def test_what_stays_for_good_is_only_drawn_where_nobody_starts_agents_again():
     staying = [(scenario, fault) for scenario, fault in faults if fault.seconds == FOREVER]
     assert len(staying) > 10 and {fault.kind for _, fault in staying} == MAY_STAY
     assert not any(scenario.restarting or scenario.must_survive for scenario, _ in staying)
+
+
+def test_spare_nodes_are_hosts_that_faults_meet_too():
+    with_spares = [draw(5, episode, spares=(1, 3)) for episode in range(60)]
+    assert {scenario.spares for scenario in with_spares} == {1, 2, 3}
+    assert max(fault.host for scenario in with_spares for fault in scenario.faults) == 5
+    assert not any(fault.host >= HOSTS + scenario.spares for scenario in with_spares for fault in scenario.faults)
+
+
+class Said:
+    """What an agent has said, and when."""
+
+    def __init__(self, *said):
+        self.times, self.lines = zip(*said)
+
+
+CHANGED = "[mdl-launch] W1128 03:00:00.000 the nodes of the job have changed. Restarting all workers"
+FAILED = "[mdl-launch] W1128 03:00:00.000 worker rank 1 (pid 5) failed with exit code 1. Restarting all workers: restart 1 of 100"
+STEP = "[default0]:{'loss': '1.0'}"
+
+
+def test_the_judge_counts_rounds_in_which_no_step_was_made():
+    first = Said((1, STEP), (2, CHANGED), (4, CHANGED), (5, CHANGED), (7, FAILED), (8, CHANGED))
+    second = Said((2, CHANGED), (3, STEP), (5, FAILED))
+    # Of the first one's six rounds those that ended at 5 and 8 for a change: the others made a step, or failed.
+    assert rounds.idle_rounds([first, second]) == (2, 1)
+    spinning = Said(*[(when, CHANGED) for when in range(12)])
+    assert rounds.idle_rounds([second, spinning]) == (11, 8)
+    assert rounds.too_many(4, 3, events=2) == ""
+    assert "5 rounds without work after 2 events" in rounds.too_many(5, 3, events=2)
+    assert "10 rounds in a row" in rounds.too_many(10, 10, events=20)
 
 
 class Runs:
