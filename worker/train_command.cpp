@@ -11,6 +11,7 @@
 #include "common/atomic_file.hpp"
 #include "common/atomic_folder.hpp"
 #include "common/error.hpp"
+#include "common/exception_text.hpp"
 #include "common/file_overlap.hpp"
 #include "common/folder_place.hpp"
 #include "common/log.hpp"
@@ -137,7 +138,7 @@ BegunRun begin_run(TrainOptions& options, const ModelConfig& config, const fs::p
       run.start = plan_start(look_around(options, run.identity, config, model_folder, agents));
       problem = run.start.error;
     } catch (const std::exception& error) {
-      problem = error.what();
+      problem = describe_exception(error);
     }
   }
   problem = group.share("start", problem);

@@ -6,6 +6,7 @@
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
+#include "common/exception_text.hpp"
 #include "common/str_cat.hpp"
 #include "worker/training/torch_archive.hpp"
 
@@ -64,7 +65,7 @@ auto read_pickle(const fs::path& file, const Use& use) {
     throw Error(
         str_cat(file.string(), " is not a file that training can go on from: ", error.what_without_backtrace()));
   } catch (const std::exception& error) {
-    throw Error(str_cat(file.string(), " is not a file that training can go on from: ", error.what()));
+    throw Error(str_cat(file.string(), " is not a file that training can go on from: ", describe_exception(error)));
   }
 }
 

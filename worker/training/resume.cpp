@@ -7,6 +7,7 @@
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
+#include "common/exception_text.hpp"
 #include "common/file_overlap.hpp"
 #include "common/str_cat.hpp"
 #include "worker/model/adapter_config.hpp"
@@ -66,7 +67,7 @@ std::string checkpoint_fault(const fs::path& folder) {
     if (fs::exists(folder / kDataProgressFile)) parse_data_progress(read_text(folder / kDataProgressFile));
     static_cast<void>(nlohmann::json::parse(read_text(folder / "trainer_state.json")).at("global_step").get<int64_t>());
   } catch (const std::exception& error) {
-    return error.what();
+    return describe_exception(error);
   }
   for (const char* name : {"optimizer.pt", "scheduler.pt"}) {
     if (!ends_like_a_zip_file(folder / name)) return str_cat(name, " is cut off");
@@ -97,7 +98,7 @@ StartWish look_around(const TrainOptions& options, const RunIdentity& now, const
     try {
       then = identify_checkpoint(folder, now, model_folder);
     } catch (const std::exception& error) {
-      if (found.fault.empty()) found.fault = error.what();
+      if (found.fault.empty()) found.fault = describe_exception(error);
     }
     found.compared = compare_runs(then, goes_on ? going_on(now, options.given_lora, folder, layers) : now);
     found.run = then.run;

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "common/error.hpp"
+#include "common/exception_text.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/training/run_checkpoint.hpp"
@@ -339,7 +340,7 @@ void Trainer::save_alone() noexcept {
     write(std::vector<std::string>(run_.options.lora.dropout > 0 ? 1 : ranks, rng_));
     log::news("checkpoint-", last_saved_, " holds the steps that were done");
   } catch (const std::exception& error) {
-    log::error("the steps since checkpoint-", last_saved_, " are lost: ", error.what());
+    log::error("the steps since checkpoint-", last_saved_, " are lost: ", describe_exception(error));
   }
 }
 
