@@ -195,7 +195,7 @@ def test_a_missing_tokenizer_has_one_hint_for_every_command(sounds, tmp_path, bi
     (["--output", "out", "--outptu", "x"], "--output"), ([], "--output is required"), (["--output", "out", "--num-workers", "0"], "--num-workers"),
     (["--output", "out", "--audio-encoding", "mp3"], "float32 or pcm16"), (["--output", "out", "--max-shard-size", "1TB"], "500MB"),
     (["--output", "out", "--model-name", "nobody/nothing"], "nobody/nothing"), (["--output", "out", "--from-modelscope", "true"], "downloads no models"),
-    (["more.csv", "--output", "out"], "more.csv"), (["--output", "."], "something else"),
+    (["more.csv", "--output", "out"], "more.csv"), (["--output", "."], "lies there"),
 ])
 def test_a_wrong_command_line_is_one_message_and_exit_2(sounds, bin_dir, checkpoint, options, what):
     model = [] if "--model-name" in options else ["--model-name", checkpoint()]
