@@ -5,8 +5,8 @@
 
 #include <cerrno>
 #include <random>
+#include <set>
 #include <string>
-#include <vector>
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
@@ -18,14 +18,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kUnfinished = ".unfinished-";
-
 /// A new folder TARGET.unfinished-RANDOM, or TARGET/.unfinished-RANDOM: nobody else's, as process ids of several hosts
 /// are not.
 fs::path make_unfinished(const FolderPlace& place) {
   std::random_device random;
   while (true) {
-    fs::path folder = place.beside_or_inside(str_cat(kUnfinished, random()));
+    fs::path folder = place.beside_or_inside(str_cat(kUnfinishedFolder, random()));
     fs::create_directories(folder.parent_path());
     if (fs::create_directory(folder)) return folder;
   }
@@ -34,7 +32,7 @@ fs::path make_unfinished(const FolderPlace& place) {
 /// Removes what earlier runs that were killed left of the place. Of one that lives, and was thought dead, it makes a
 /// run that fails.
 void remove_unfinished(const FolderPlace& place) {
-  const fs::path begin = place.beside_or_inside(kUnfinished);
+  const fs::path begin = place.beside_or_inside(std::string(kUnfinishedFolder));
   if (!fs::exists(begin.parent_path())) return;
   for (const auto& entry : fs::directory_iterator(begin.parent_path())) {
     if (entry.path().filename().string().starts_with(begin.filename().string())) fs::remove_all(entry.path());
@@ -46,20 +44,33 @@ fs::path replaced_name(const fs::path& target) {
   return target.string() + ".replaced";
 }
 
-/// Brings the files of `finished` into `target`, whose older ones go. The root of a disk has lost+found.
+/// Puts `from` in the place of `to`, which is never without one of the two. `from` may be the older one afterwards.
+void move_over(const fs::path& from, const fs::path& to) {
+  if (::rename(from.c_str(), to.c_str()) == 0) return;
+  const int error = errno;
+  const bool folder_in_the_way = error == EISDIR || error == ENOTDIR || error == ENOTEMPTY || error == EEXIST;
+  if (!folder_in_the_way) throw fs::filesystem_error("rename", from, to, {error, std::generic_category()});
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) == 0) return;  // of two folders
+  fs::remove_all(to);  // a file system that cannot exchange
+  fs::rename(from, to);
+}
+
+/// Brings the files of `finished` into `target`, whose older ones go when the new ones are there: what both have, as
+/// files that a user put there, is there at any moment. The root of a disk has lost+found.
 void move_files(const fs::path& finished, const fs::path& target, const MoveOrder& order) {
   const auto entries = [](const fs::path& folder) {
-    std::vector<fs::path> names;
-    for (const auto& entry : fs::directory_iterator(folder)) names.push_back(entry.path().filename());
+    std::set<fs::path> names;
+    for (const auto& entry : fs::directory_iterator(folder)) names.insert(entry.path().filename());
     return names;
   };
-  const std::vector<fs::path> files = entries(finished);  // before anything is removed
+  const std::set<fs::path> files = entries(finished);
   if (!order.last.empty() && fs::remove(target / order.last)) sync_to_disk(target);
-  for (const fs::path& name : entries(target)) {
-    if (target / name != finished && name != "lost+found") fs::remove_all(target / name);
-  }
   for (const fs::path& name : files) {
-    if (name != order.last && name != order.never) fs::rename(finished / name, target / name);
+    if (name != order.last && name != order.never) move_over(finished / name, target / name);
+  }
+  for (const fs::path& name : entries(target)) {
+    const bool kept = files.contains(name) && name != order.never;
+    if (!kept && target / name != finished && name != "lost+found") fs::remove_all(target / name);
   }
   sync_to_disk(target);
   if (!order.last.empty()) fs::rename(finished / order.last, target / order.last);
@@ -109,7 +120,8 @@ void write_folder_atomically(const fs::path& target, const std::function<void(co
   } catch (const fs::filesystem_error& error) {
     std::error_code ignored;
     fs::remove_all(unfinished, ignored);
-    throw Error(str_cat("cannot write ", target.string(), ": ", error.code().message()));
+    const std::string at = error.path1().empty() ? "" : str_cat(error.path1().string(), ": ");
+    throw Error(str_cat("cannot write ", target.string(), ": ", at, error.code().message()));
   } catch (...) {
     std::error_code ignored;
     fs::remove_all(unfinished, ignored);

@@ -17,6 +17,10 @@ namespace mdl {
 void write_folder_atomically(const std::filesystem::path& target,
                              const std::function<void(const std::filesystem::path&)>& fill);
 
+/// How the names of the folders begin, behind TARGET or inside it, that write_folder_atomically() fills; a killed
+/// process leaves one until the next one writes there.
+inline constexpr std::string_view kUnfinishedFolder = ".unfinished-";
+
 /// What counts where publish_folder() has to move files one by one.
 struct MoveOrder {
   std::string last;   ///< the file without which a folder is not taken for a whole one; removed first, moved last
@@ -26,8 +30,9 @@ struct MoveOrder {
 /// Gives the folder `finished`, beside or inside it and with its files synced, the name `target` (a path as
 /// find_folder_place() gives it). An older folder of that name is replaced as write_folder_atomically() says. Where the
 /// folder cannot be renamed (something is mounted there; an older one belongs to a lower layer of a container's
-/// disk), its files are moved into `target` instead, after the older ones were removed: a TARGET with order.last is
-/// whole at every moment. Throws Error or filesystem_error.
+/// disk), its files are moved into `target` instead, each in the place of an older one, and what else was there is
+/// removed then: a TARGET with order.last is whole at every moment, and one without may be half moved while there is a
+/// `finished` in it. Throws Error or filesystem_error.
 void publish_folder(const std::filesystem::path& finished, const std::filesystem::path& target,
                     const MoveOrder& order = {});
 

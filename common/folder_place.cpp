@@ -55,9 +55,9 @@ fs::path nearest_existing(fs::path folder) {
 
 /// The name without links, also where the end of it does not exist yet.
 fs::path followed(const fs::path& name) {
-  const fs::path absolute = fs::absolute(name / "").lexically_normal().parent_path();  // without a slash at its end
   std::error_code error;
-  const fs::path followed = fs::weakly_canonical(absolute, error);
+  fs::path followed = fs::weakly_canonical(fs::absolute(name), error);  // LINK/.. is the folder above where it leads
+  if (!followed.has_filename()) followed = followed.parent_path();      // without a slash at its end
   if (error) throw Error(str_cat("cannot find the folder ", name.string(), ": ", error.message()));
   for (fs::path part = followed; part != part.parent_path(); part = part.parent_path()) {
     if (!fs::is_symlink(part)) continue;  // weakly_canonical() leaves only links to nothing

@@ -42,7 +42,7 @@ constexpr const char* kAdapterWeights = "adapter_model.safetensors";
 
 /// Throws when OUTPUT cannot be made or written to, without making it: a run that fails a later check leaves nothing.
 void check_output(const fs::path& output) {
-  fs::path existing = fs::absolute(output).lexically_normal();
+  fs::path existing = fs::absolute(output);
   while (!fs::exists(existing)) existing = existing.parent_path();
   if (!fs::is_directory(existing)) {
     throw UsageError(str_cat("--output ", output.string(), ": ", existing.string(), " is a file, not a folder"));

@@ -121,6 +121,19 @@ TEST_CASE("a folder that cannot be renamed is filled from inside, the file that 
     CHECK(read_text(target / "state.json") == "new");
     CHECK(std::distance(fs::directory_iterator(target), {}) == 3);
   }
+  SECTION("folders take the place of older ones, and a file that both have stays") {
+    fs::create_directories(finished / "plots");
+    write_text_atomically(finished / "plots/new.svg", "new");
+    fs::create_directories(target / "plots");
+    write_text_atomically(target / "plots/old.svg", "old");
+    write_text_atomically(target / "card.md", "mine");
+    fs::create_hard_link(target / "card.md", finished / "card.md");
+    publish_folder(finished, target, order);
+    CHECK(read_text(target / "card.md") == "mine");
+    CHECK(fs::exists(target / "plots/new.svg"));
+    CHECK_FALSE(fs::exists(target / "plots/old.svg"));
+    CHECK_FALSE(fs::exists(finished));
+  }
   SECTION("where a file cannot be moved, what is there is not taken for whole") {
     fs::permissions(finished, fs::perms::owner_read | fs::perms::owner_exec);
     {

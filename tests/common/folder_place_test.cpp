@@ -35,6 +35,8 @@ TEST_CASE("a link is followed, and one to nothing is an error that names both en
   fs::create_directory_symlink("disk", root / "parent");
   CHECK(find_folder_place(root / "link").target == root / "disk/data");
   CHECK(find_folder_place(root / "parent/new").target == root / "disk/new");
+  CHECK(find_folder_place(root / "link/../new").target == root / "disk/new");  // as the kernel reads it
+  CHECK(find_folder_place(root / "link/").target == root / "disk/data");
   fs::create_directory_symlink("gone", root / "dangling");
   for (const char* name : {"dangling", "dangling/", "dangling/new"}) {
     CHECK_THROWS_WITH(find_folder_place(root / name),

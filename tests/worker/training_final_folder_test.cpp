@@ -73,9 +73,13 @@ TEST_CASE("a final/ stays when a run was done before, but not another run's or o
   CHECK_FALSE(final_is_there(folder.path(), now, true));
   write_final_record(folder.path(), now);
   CHECK(final_is_there(folder.path(), now, true));
-  write_final_record(folder.path(), {.run = "a", .step = 3});
-  CHECK(final_is_there(folder.path(), now, false));
+  write_final_record(folder.path(), {.run = "a", .step = 3});  // of an earlier end: a kill came before the later one
+  CHECK_FALSE(final_is_there(folder.path(), now, false));
   CHECK_FALSE(final_is_there(folder.path(), now, true));
+  write_final_record(folder.path(), now);
+  fs::create_directory(folder.path() / ".unfinished-1");  // a kill came while it was moved to a mounted folder
+  CHECK_FALSE(final_is_there(folder.path(), now, false));
+  fs::remove(folder.path() / ".unfinished-1");
   write_final_record(folder.path(), {.run = "b", .step = 4});
   CHECK_FALSE(final_is_there(folder.path(), now, false));
   CHECK(final_is_there(folder.path(), {.run = "", .step = 4}, false));  // a checkpoint of an earlier version
@@ -90,4 +94,21 @@ TEST_CASE("a new final/ that is filled inside the old one does not keep itself")
   CHECK(keep_users_files(older, newer) == std::vector<std::string>{"card.md"});
   CHECK(read_text(newer / "card.md") == "mine");
   CHECK_FALSE(fs::exists(newer / ".unfinished-1"));
+}
+
+TEST_CASE("a link in final/ with a name of ours gives way to the new file, and what it leads to stays") {
+  const TempDir folder;
+  const fs::path older = folder.path() / "final", newer = folder.path() / "final.unfinished-1";
+  put(folder.path() / "elsewhere/model.safetensors", "old");
+  put(folder.path() / "elsewhere/modeling.py", "of the base model");
+  fs::create_directory(older);
+  for (const char* name : {"model.safetensors", "modeling.py"}) {
+    fs::create_symlink(folder.path() / "elsewhere" / name, older / name);
+  }
+  put(newer / "model.safetensors", "new");
+  put(newer / "modeling.py", "of the base model");
+  CHECK(keep_users_files(older, newer).empty());
+  CHECK(read_text(newer / "model.safetensors") == "new");
+  CHECK_FALSE(fs::is_symlink(newer / "modeling.py"));
+  CHECK(read_text(folder.path() / "elsewhere/model.safetensors") == "old");
 }

@@ -5,6 +5,8 @@
 #include <set>
 
 #include "common/atomic_file.hpp"
+#include "common/atomic_folder.hpp"
+#include "common/folder_place.hpp"
 #include "worker/convert/fingerprint.hpp"
 
 namespace mdl {
@@ -57,7 +59,7 @@ json read_record(const fs::path& folder) {
 
 /// Whether both are files of the same bytes; `record` is the older folder's.
 bool is_unchanged(const fs::path& older, const fs::path& newer, const json& record) {
-  if (!fs::is_regular_file(older) || fs::is_symlink(older)) return false;
+  if (!fs::is_regular_file(older)) return false;
   const auto files = record.find("files");
   const std::string name = older.filename().string();
   if (files != record.end() && files->is_object() && files->contains(name)) {
@@ -107,8 +109,9 @@ std::vector<std::string> keep_users_files(const fs::path& older, const fs::path&
     const fs::path name = entry.path().filename();
     std::error_code gone;
     if (fs::equivalent(entry.path(), unfinished, gone) || name == "lost+found") continue;  // filled from inside
-    const bool plain = entry.is_regular_file() && !entry.is_symlink();
-    if ((plain && is_ours_in_final(name.string())) || is_unchanged(entry.path(), unfinished / name, record)) continue;
+    if (name.string().starts_with(kFolderTrial)) continue;
+    const bool file = entry.is_symlink() || entry.is_regular_file();  // a link of such a name is a model's as well
+    if ((file && is_ours_in_final(name.string())) || is_unchanged(entry.path(), unfinished / name, record)) continue;
     bring(entry.path(), unfinished / name);
     kept.push_back(name.string());
   }
@@ -120,11 +123,15 @@ bool final_is_there(const fs::path& final_folder, const FinalOrigin& now, bool r
   if (!has("model.safetensors") && !has("model.safetensors.index.json") && !has("adapter_model.safetensors")) {
     return false;
   }
+  for (const auto& entry : fs::directory_iterator(final_folder)) {
+    if (entry.path().filename().string().starts_with(kUnfinishedFolder)) return false;  // a kill left it half moved
+  }
   const json record = read_record(final_folder);
   const auto run = record.find("run"), step = record.find("step");
   // Of an earlier version, or the Python tool's.
   if (run == record.end() || step == record.end() || now.run.empty()) return !restarted;
-  return *run == now.run && (!restarted || *step == now.step);
+  if (*run != now.run || !step->is_number_integer()) return false;
+  return restarted ? *step == now.step : *step >= now.step;
 }
 
 }  // namespace mdl

@@ -30,7 +30,8 @@ void write_final_record(const std::filesystem::path& folder, const FinalOrigin& 
 std::vector<std::string> keep_users_files(const std::filesystem::path& older, const std::filesystem::path& unfinished);
 
 /// Whether a run whose last step was done before, `now`, finds its final/ there. Not when it has no weights, or another
-/// run's; where one of the two does not say whose it is, it is taken for this run's. A launcher restarts a job that
+/// run's or an earlier step's, or left half moved by a kill; where one of the two does not say whose it is, it is taken
+/// for this run's. A launcher restarts a job that
 /// could not write it (`restarted`): then it must say that it is of this run and step.
 bool final_is_there(const std::filesystem::path& final_folder, const FinalOrigin& now, bool restarted);
 
