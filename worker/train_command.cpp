@@ -95,11 +95,10 @@ void adopt_initial_adapter(TrainOptions& options, const ModelConfig& model) {
       adopt_lora(options.given_lora, adapter.config.lora, adapter.config_file().string(), linear_layer_names(model));
 }
 
-/// The same with the adapter of a checkpoint, which only rank 0 needs to reach.
+/// The same with the adapter of a checkpoint, which only rank 0 needs to reach: `text` is its configuration.
 void adopt_checkpoint(TrainOptions& options, const ModelConfig& model, const fs::path& checkpoint,
-                      ProcessGroup& group) {
+                      const std::string& text) {
   const fs::path file = checkpoint / "adapter_config.json";
-  const std::string text = group.share("adapter_config", group.is_first() ? read_text(file) : std::string());
   const AdapterConfig adapter = parse_adapter_config(text, file, AdapterUse::training);
   options.lora = adopt_lora(options.given_lora, adapter.lora, file.string(), linear_layer_names(model));
 }
@@ -131,12 +130,16 @@ BegunRun begin_run(TrainOptions& options, const ModelConfig& config, const fs::p
                    const DatasetFolder& train_data, at::ScalarType dtype, ProcessGroup& group,
                    const std::vector<std::string>& agents) {
   BegunRun run;
-  std::string problem;
+  std::string problem, adapter;
   if (group.is_first()) {
     try {
+      if (!find_checkpoint_of_job(options.output, agents))
+        check_resume_option(options.resume_from_checkpoint, options.output);
       run.identity = identify_run(options, model_folder, train_data, dtype, group.world_size());
       run.start = plan_start(look_around(options, run.identity, config, model_folder, agents));
       problem = run.start.error;
+      const auto& found = run.start.checkpoint;
+      if (problem.empty() && found) adapter = read_text(found->folder / "adapter_config.json");
     } catch (const std::exception& error) {
       problem = describe_exception(error);
     }
@@ -147,10 +150,10 @@ BegunRun begin_run(TrainOptions& options, const ModelConfig& config, const fs::p
   const std::string where = group.share("checkpoint", found ? found->folder.string() : std::string());
   if (!where.empty()) {
     run.checkpoint = where;
-    adopt_checkpoint(options, config, *run.checkpoint, group);
+    adopt_checkpoint(options, config, *run.checkpoint, group.share("adapter_config", adapter));
     set_adapter(run.identity, options.lora);
   }
-  if (found && !found->run.empty()) {
+  if (found && !found->run.empty() && !run.start.branches) {
     run.identity.run = found->run;
     run.identity.begun = found->begun;
   }
@@ -196,7 +199,8 @@ int run_train(const std::vector<std::string>& arguments) {
   check_inputs_stay(options, model_folder);
   // Only rank 0 reads the checkpoint, which need not lie on a disk that the others see.
   const bool reads_checkpoint = !environment || environment->rank == 0;
-  if (reads_checkpoint) check_resume_option(options.resume_from_checkpoint, options.output);
+  // Under a launcher it may have started this job again, whose own checkpoint counts then: see begin_run().
+  if (reads_checkpoint && launcher_agent().empty()) check_resume_option(options.resume_from_checkpoint, options.output);
 
   ProcessGroup group = environment && environment->world_size > 1
                            ? ProcessGroup(*environment, device, options.ddp_timeout)
@@ -212,6 +216,10 @@ int run_train(const std::vector<std::string>& arguments) {
 
   const std::vector<std::string> agents = group.gather("agents", launcher_agent());
   const BegunRun run = begin_run(options, config, model_folder, *train_data, dtype, group, agents);
+  if (group.is_first() && run.checkpoint && options.initial_adapter) {
+    log::news("--initial-adapter ", options.initial_adapter->string(),
+              " does not count: the run goes on from its checkpoint");
+  }
   if (group.is_first() && (run.checkpoint || options.initial_adapter)) {
     std::cout << "starting from the adapter in "
               << (run.checkpoint ? *run.checkpoint : *options.initial_adapter).string() << ": "

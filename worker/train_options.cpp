@@ -201,6 +201,7 @@ TrainOptions parse_train_options(const std::vector<std::string>& arguments) {
   }
 
   values.number_from("lr", 0, options.learning_rate);
+  options.learning_rate_given = values.text("lr").has_value();
   values.number("num-epochs", 0, options.epochs);
   values.integer("warmup-steps", 0, options.warmup_steps);
   values.integer("batch-size", 1, options.batch_size);

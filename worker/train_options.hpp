@@ -46,6 +46,7 @@ struct TrainOptions {
   BatchNorm batch_norm = BatchNorm::batch;               ///< not in the Python tool
 
   double learning_rate = 1e-4;
+  bool learning_rate_given = false;  ///< on the command line: a run that goes on takes its checkpoint's otherwise
   double epochs = 1.0;
   int64_t warmup_steps = 0;
   int64_t batch_size = 8;  ///< clips per process and forward pass

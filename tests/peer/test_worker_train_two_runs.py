@@ -94,6 +94,23 @@ def test_a_path_is_always_taken_and_the_differences_are_told(toolkit, data, outp
     assert json.loads((output / "checkpoint-7" / "mdl_run.json").read_text())["identity"]["--lr"] == "0.0001"
 
 
+def test_a_path_from_elsewhere_can_be_given_again_and_another_adapters_checkpoints_are_not_removed_for_it(toolkit, data, output, tmp_path):
+    """The run takes over rate and adapters of the one that is named, and is compared with what lies in OUTPUT as that."""
+    resume = ["--num-epochs", "0.7", "--resume-from-checkpoint", output / "checkpoint-5"]
+    other = tmp_path / "other"
+    for _ in range(2):
+        run(train_command(toolkit, data, other, *RUN, "--lr", "5e-3", *resume))
+    assert checkpoints(other) == ["checkpoint-7"]
+    run(train_command(toolkit, data, other, *RUN, "--num-epochs", "0.8", "--resume-from-checkpoint", "true"))
+    four = tmp_path / "four"
+    shutil.copytree(output / "checkpoint-9", four / "checkpoint-9")
+    identity = four / "checkpoint-9" / "mdl_run.json"
+    identity.write_text(identity.read_text().replace('"--lora-rank": "8"', '"--lora-rank": "4"'))
+    refused = run(train_command(toolkit, data, four, *RUN, *resume), check=False)
+    assert refused.returncode == 2 and "--lora-rank is 4 there and 8 here" in refused.stderr
+    assert checkpoints(four) == ["checkpoint-9"]
+
+
 def test_a_checkpoint_that_does_not_say_is_compared_as_far_as_it_can_be(toolkit, data, output):
     """As an earlier version left it: without mdl_run.json. The learning rate and the adapter are known all the same."""
     for folder in output.glob("checkpoint-*"):

@@ -25,6 +25,7 @@ FoundCheckpoint found(std::int64_t step, const RunIdentity& then, const std::str
   return {.folder = fs::path("out") / ("checkpoint-" + std::to_string(step)),
           .step = step,
           .fault = {},
+          .identity = then,
           .compared = compare_runs(then, run_with("0.1")),
           .run = run,
           .begun = begun};
@@ -129,12 +130,18 @@ TEST_CASE("checkpoints that do not tell enough are not removed unasked") {
 TEST_CASE("true takes the newest whole checkpoint of this run alone") {
   FoundCheckpoint cut = same(9);
   cut.fault = "optimizer.pt is cut off";
-  const RunStart start = plan_start({.resume = "true", .output = "out", .there = {same(3), same(6), cut, other(30)}});
+  const RunStart start = plan_start({.resume = "true", .output = "out", .there = {same(3), same(6), cut}});
   REQUIRE(start.checkpoint);
   CHECK(start.checkpoint->step == 6);
-  REQUIRE(start.warnings.size() == 2);
+  REQUIRE(start.warnings.size() == 1);
   CHECK_THAT(start.warnings[0], Contains("checkpoint-9") && Contains("cut off"));
-  CHECK_THAT(start.warnings[1], Contains("checkpoint-30") && Contains("--lr is 0.2"));
+  // Another run's would be written over, or removed for --save-total-limit.
+  StartWish mixed{.resume = "true", .output = "out", .there = {same(6), other(30)}};
+  CHECK_THAT(plan_start(mixed).error, Contains("checkpoint-30") && Contains("--lr is 0.2") && Contains("--overwrite"));
+  mixed.overwrite = true;
+  CHECK(plan_start(mixed).error.empty());
+  CHECK(plan_start(mixed).checkpoint->step == 6);
+  CHECK(plan_start(mixed).remove == folders({30}));
   CHECK_THAT(plan_start({.resume = "true", .output = "out", .there = {other(30)}}).error,
              Contains("of this run") && Contains("--lr is 0.2"));
   CHECK_THAT(plan_start({.resume = "true", .output = "out", .there = {cut}}).error,
@@ -183,4 +190,40 @@ TEST_CASE("a restart by the launcher is never refused") {
   CHECK(start.remove.empty());
   REQUIRE(start.warnings.size() == 1);
   CHECK_THAT(start.warnings[0], Contains("checkpoint-30") && Contains("cut off"));
+}
+
+TEST_CASE("a run that goes on from an earlier checkpoint of its own is another one from there") {
+  StartWish wish{.resume = "out/checkpoint-5",
+                 .output = "out",
+                 .there = {same(5), same(10)},
+                 .named = same(5),
+                 .named_lies_there = true};
+  CHECK(plan_start(wish).branches);
+  wish.named = same(10);
+  CHECK_FALSE(plan_start(wish).branches);
+}
+
+TEST_CASE("older runs give way only to one of their own identity") {
+  const RunIdentity rank4 = run_with("0.1");
+  RunIdentity rank8 = rank4;
+  for (auto& [name, value] : rank8.fixed) {
+    if (name == "--lora-rank") value = "4";
+  }
+  // Beside each of them a run that goes on would have its adapters: no difference to either.
+  FoundCheckpoint older = found(20, rank4, "old", 1), newer = found(5, rank8, "new", 2);
+  newer.compared = {};
+  const RunStart start = plan_start({.resume = "true", .output = "out", .there = {older, newer}});
+  REQUIRE(start.checkpoint);
+  CHECK(start.checkpoint->step == 5);
+  CHECK(start.superseded.empty());
+}
+
+TEST_CASE("advice to go on from a checkpoint is given where that can be") {
+  FoundCheckpoint cut = other(10);
+  cut.fault = "it has no optimizer.pt";
+  const std::string refused = plan_start({.output = "out", .there = {cut}}).error;
+  CHECK_THAT(refused, Contains("it has no optimizer.pt") && !Contains("--resume-from-checkpoint"));
+  FoundCheckpoint rank = other(10);
+  rank.compared.differences = {"--lora-rank is 4 there and 8 here"};
+  CHECK_THAT(plan_start({.output = "out", .there = {rank}}).error, Contains("without options of the adapters"));
 }

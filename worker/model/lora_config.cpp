@@ -91,6 +91,9 @@ std::string describe_layers(const LoraConfig& config) {
     text += " of layers";
     for (const int64_t index : config.layers->indices) text += str_cat(" ", index);
   }
+  if (config.layers && !config.layers->index_after.empty()) text += " of " + text_of(config.layers->index_after);
+  if (config.layers && !text_of(config.layers->excluded).empty())
+    text += " without " + text_of(config.layers->excluded);
   return text + (config.layers && !config.targets.empty() ? " and " : "") + target_names(config.targets);
 }
 

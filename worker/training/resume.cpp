@@ -32,13 +32,15 @@ bool ends_like_a_zip_file(const fs::path& file) {
          std::string_view(mark.data(), mark.size()) == "PK\5\6";
 }
 
-/// `now`, if it goes on from this checkpoint: with the checkpoint's adapters, but for what was given.
-RunIdentity going_on(RunIdentity now, const GivenLora& given, const fs::path& folder,
+/// `now`, if it goes on from this checkpoint, whose own identity is `then`: with its adapters and learning rate, but
+/// for what was given.
+RunIdentity going_on(RunIdentity now, const RunIdentity& then, const TrainOptions& options, const fs::path& folder,
                      const std::vector<std::string>& layers) {
+  if (!options.learning_rate_given) take_learning_rate(now, then);
   const fs::path file = folder / "adapter_config.json";
   try {
     const LoraConfig there = parse_adapter_config(read_text(file), file, AdapterUse::training).lora;
-    set_adapter(now, resumed_lora(given, there, layers));
+    set_adapter(now, resumed_lora(options.given_lora, there, layers));
   } catch (const Error&) {  // it is no checkpoint of this run, whatever the run has
   }
   return now;
@@ -94,13 +96,13 @@ StartWish look_around(const TrainOptions& options, const RunIdentity& now, const
   const auto layers = linear_layer_names(model);
   const auto look_at = [&](const fs::path& folder) {
     FoundCheckpoint found{.folder = folder, .step = step_of(folder).value_or(0), .fault = checkpoint_fault(folder)};
-    RunIdentity then;
+    RunIdentity& then = found.identity;
     try {
       then = identify_checkpoint(folder, now, model_folder);
     } catch (const std::exception& error) {
       if (found.fault.empty()) found.fault = describe_exception(error);
     }
-    found.compared = compare_runs(then, goes_on ? going_on(now, options.given_lora, folder, layers) : now);
+    found.compared = compare_runs(then, goes_on ? going_on(now, then, options, folder, layers) : now);
     found.run = then.run;
     found.begun = then.begun;
     return found;
@@ -112,7 +114,11 @@ StartWish look_around(const TrainOptions& options, const RunIdentity& now, const
   }
   if (wish.resume != "true" && wish.resume != "false") {
     wish.named = look_at(wish.resume);
-    for (const FoundCheckpoint& found : wish.there) {
+    // The others are beside a run that has taken over this one's adapters and learning rate, whatever was given.
+    RunIdentity will_be = going_on(now, wish.named->identity, options, wish.resume, layers);
+    take_learning_rate(will_be, wish.named->identity);
+    for (FoundCheckpoint& found : wish.there) {
+      found.compared = compare_runs(found.identity, will_be);
       wish.named_lies_there = wish.named_lies_there || is_same_file(found.folder, wish.resume);
     }
   }

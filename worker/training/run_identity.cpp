@@ -67,6 +67,13 @@ void set_learning_rate(RunIdentity& identity, double rate) {
   }
 }
 
+void take_learning_rate(RunIdentity& identity, const RunIdentity& from) {
+  const std::string* rate = find(from.fixed, kLearningRateSetting);
+  for (auto& [name, value] : identity.fixed) {
+    if (rate && name == kLearningRateSetting) value = *rate;
+  }
+}
+
 RunIdentity parse_run_identity(const std::string& text) {
   try {
     const auto json = ordered_json::parse(text);

@@ -51,6 +51,9 @@ struct RunIdentity {
 /// Notes the highest learning rate of the schedule, which a run that goes on takes over from its checkpoint.
 void set_learning_rate(RunIdentity& identity, double rate);
 
+/// Notes the one that `from` has, if it says.
+void take_learning_rate(RunIdentity& identity, const RunIdentity& from);
+
 /// Throws Error when the text makes no sense.
 RunIdentity parse_run_identity(const std::string& json);
 

@@ -16,12 +16,25 @@ std::string joined(const std::vector<std::string>& items, const char* between) {
 /// What keeps a checkpoint from being this run's, a line each.
 std::string describe_differences(const FoundCheckpoint& found) {
   std::string text;
+  if (!found.fault.empty()) text += "\n    it is not whole: " + found.fault;
   for (const std::string& difference : found.compared.differences) text += "\n    " + difference;
   if (!found.compared.unknown.empty()) {
     text +=
         "\n    it does not say (an earlier version's or the Python tool's): " + joined(found.compared.unknown, ", ");
   }
   return text;
+}
+
+/// ", or how to go on from it", where that can be.
+std::string advice_to_go_on(const FoundCheckpoint& found) {
+  if (!found.fault.empty()) return "";
+  const bool other_adapters = std::any_of(
+      found.compared.differences.begin(), found.compared.differences.end(), [](const std::string& difference) {
+        return difference.starts_with("--lora-rank") || difference.starts_with("--lora-alpha") ||
+               difference.starts_with("what gets adapters") || difference.starts_with("modules trained whole");
+      });
+  return str_cat(", or --resume-from-checkpoint ", found.folder.string(),
+                 other_adapters ? " without options of the adapters" : "", " to go on from it all the same");
 }
 
 /// Tells how the run goes on from `found`.
@@ -53,7 +66,7 @@ void supersede_older(const StartWish& wish, RunStart& start) {
   const FoundCheckpoint& on = *start.checkpoint;
   for (const FoundCheckpoint& other : wish.there) {
     const bool older = !other.run.empty() && other.run != on.run && other.begun < on.begun;
-    if (older && other.compared.same()) start.superseded.push_back(other.folder);
+    if (older && compare_runs(other.identity, on.identity).same()) start.superseded.push_back(other.folder);
   }
 }
 
@@ -79,9 +92,8 @@ void clear_output(const StartWish& wish, RunStart& start) {
   start.error =
       str_cat("--output ", wish.output.string(), " holds ", which, ": ", worst->folder.filename().string(),
               count > 1 ? str_cat(" (and ", count - 1, " more)") : "", describe_differences(*worst),
-              "\n  Give another --output. Or say --overwrite-output true, which removes the checkpoint-* there, or "
-              "--resume-from-checkpoint ",
-              worst->folder.string(), " to go on from it all the same.");
+              "\n  Give another --output. Or say --overwrite-output true, which removes the checkpoint-* there",
+              advice_to_go_on(*worst), ".");
 }
 
 void take_newest(const StartWish& wish, RunStart& start) {
@@ -99,20 +111,21 @@ void take_newest(const StartWish& wish, RunStart& start) {
   }
   tell_faults(wish, newest ? newest->step : 0, start);
   if (!newest) {
-    start.error = str_cat(
-        "--resume-from-checkpoint true: no whole checkpoint ", foreign ? "of this run " : "", "in ",
-        wish.output.string(),
-        foreign
-            ? str_cat("; ", foreign->folder.filename().string(), " is of another run", describe_differences(*foreign))
-            : "",
-        foreign
-            ? str_cat("\n  Say --resume-from-checkpoint ", foreign->folder.string(), " to go on from it all the same.")
-            : "\n  Leave the option out to start anew.");
+    start.error = str_cat("--resume-from-checkpoint true: no whole checkpoint ", foreign ? "of this run " : "", "in ",
+                          wish.output.string(),
+                          foreign ? str_cat("; ", foreign->folder.filename().string(), " is of another run",
+                                            describe_differences(*foreign))
+                                  : "",
+                          foreign ? "\n  Start anew with another --output" + advice_to_go_on(*foreign) + "."
+                                  : "\n  Leave the option out to start anew.");
     return;
   }
-  if (foreign && !wish.overwrite) {
-    start.warnings.push_back(str_cat("not resuming from ", foreign->folder.string(), ", which is of another run",
-                                     describe_differences(*foreign)));
+  if (foreign && !wish.overwrite) {  // it would be in the way of this run's, and of --save-total-limit
+    start.error = str_cat("--resume-from-checkpoint true: ", wish.output.string(),
+                          " holds a checkpoint of another run as well: ", foreign->folder.filename().string(),
+                          describe_differences(*foreign), "\n  Say --overwrite-output true, which removes such, or ",
+                          "--resume-from-checkpoint with the folder to go on from.");
+    return;
   }
   go_on(*newest, start);
   supersede_older(wish, start);
@@ -135,6 +148,9 @@ RunStart plan_start(const StartWish& wish) {
   } else if (wish.named) {
     if (!wish.named_lies_there) clear_output(wish, start);
     if (start.error.empty()) go_on(*wish.named, start);
+    start.branches = std::any_of(wish.there.begin(), wish.there.end(), [&](const FoundCheckpoint& other) {
+      return !other.run.empty() && other.run == wish.named->run && other.step > wish.named->step;
+    });
   } else {
     clear_output(wish, start);
   }

@@ -14,9 +14,10 @@ namespace mdl {
 struct FoundCheckpoint {
   std::filesystem::path folder;
   std::int64_t step = 0;
-  std::string fault{};  ///< what keeps it from being whole (see checkpoint_fault()), or empty
-  RunComparison compared{};
-  std::string run{};  ///< of RunIdentity
+  std::string fault{};       ///< what keeps it from being whole (see checkpoint_fault()), or empty
+  RunIdentity identity{};    ///< as it says
+  RunComparison compared{};  ///< with the run that is to begin, or to go on from it
+  std::string run{};         ///< of RunIdentity
   std::int64_t begun = 0;
 };
 
@@ -33,8 +34,9 @@ struct StartWish {
 
 /// How a run begins.
 struct RunStart {
-  std::optional<FoundCheckpoint> checkpoint{};      ///< to go on from; nothing: anew
-  bool restarted = false;                           ///< by the job's launcher
+  std::optional<FoundCheckpoint> checkpoint{};  ///< to go on from; nothing: anew
+  bool restarted = false;                       ///< by the job's launcher
+  bool branches = false;  ///< from an earlier checkpoint of a run whose later ones are there: it is another run then
   std::vector<std::filesystem::path> remove{};      ///< before anything is written
   std::vector<std::filesystem::path> superseded{};  ///< to be removed once the first new checkpoint is whole
   std::vector<std::string> news{}, warnings{};      ///< for the user
