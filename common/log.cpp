@@ -1,8 +1,12 @@
 #include "common/log.hpp"
 
+#include <limits.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -67,6 +71,16 @@ void append_escaped(std::string& out, std::string_view text) {
   }
 }
 
+/// False when nobody reads what is written there: a log must not keep a program from obeying a signal.
+bool takes_more(int fd) {
+  constexpr int kPatienceMs = 1000;
+  static std::atomic<bool> stuck = false;
+  pollfd writing{fd, POLLOUT, 0};
+  const bool full = ::poll(&writing, 1, stuck ? 0 : kPatienceMs) == 0;
+  stuck = full;
+  return !full;
+}
+
 }  // namespace
 
 Level threshold() {
@@ -83,7 +97,8 @@ void write(Level level, std::string_view message) {
   append_escaped(line, message);
   line += '\n';
   for (std::size_t done = 0; done < line.size();) {
-    const ssize_t n = ::write(STDERR_FILENO, line.data() + done, line.size() - done);
+    if (!takes_more(STDERR_FILENO)) return;
+    const ssize_t n = ::write(STDERR_FILENO, line.data() + done, std::min<std::size_t>(line.size() - done, PIPE_BUF));
     if (n <= 0) return;  // nobody can read the log: there is no better place to say so
     done += static_cast<std::size_t>(n);
   }

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -43,6 +44,13 @@ class Loop : public asio::io_context {
   void end_coroutines() { shutdown(); }
 };
 
+/// The others wait for a node that pauses, but for no longer than their join_timeout.
+std::chrono::seconds longest_pause(const StorePlan& store) {
+  if (!store.c10d) return FreeRestarts::kLongestPause;
+  const auto half = std::chrono::floor<std::chrono::seconds>(store.c10d->settings.join_timeout / 2);
+  return std::min(FreeRestarts::kLongestPause, half);
+}
+
 class Agent {
  public:
   explicit Agent(const LaunchPlan& plan)
@@ -58,7 +66,7 @@ class Agent {
         stuck_watch_(plan.environment),
         events_(plan),
         restarts_left_(plan.max_restarts),
-        rounds_(*rendezvous_, changed_),
+        rounds_(*rendezvous_, changed_, longest_pause(plan.store)),
         oom_kills_before_(oom_kills()),
         signals_(io_, plan.signals_to_handle, [this] { on_signal(); }) {
     adopt_orphans();
@@ -215,6 +223,7 @@ class Agent {
     events_.round_begins(round_, restart_count(), Notifier::Clock::now() - began);
   }
 
+  asio::awaitable<void> leave() { return rendezvous_->leave(); }
   asio::awaitable<void> wait_for_the_others() { return rendezvous_->wait_for_the_others(); }
 
   int restart_count() const { return plan_.max_restarts - restarts_left_; }
@@ -235,11 +244,25 @@ class Agent {
     if (!group.broken().empty()) log::error(group.broken());
   }
 
+  asio::awaitable<void> end_group_well() { return end_well(attempt_->group(), output_, changed_); }
+
   asio::awaitable<void> succeed() {
-    co_await end_well(attempt_->group(), output_, changed_);
+    const BackgroundTask ending = begin(&Agent::end_group_well);
+    while (!ending.done() && !signals_.last()) co_await changed_.wait();
+    co_await unless_hurried(ending, kOutputLimit);
+    if (!ending.done()) output_.give_up();
+    while (!ending.done()) co_await changed_.wait();
+    ending.rethrow();
     events_.job_ends(attempt_->describe_workers(), round_, restart_count());
-    co_await unless_signalled(&Agent::wait_for_the_others);
-    if (signals_.last()) co_return;
+    const BackgroundTask waiting = begin(&Agent::wait_for_the_others);
+    while (!waiting.done() && !signals_.last()) co_await changed_.wait();
+    if (signals_.last()) {
+      // The others go on without this node, whose store may be theirs.
+      log::news("received ", signal_name(*signals_.last()), ": not waiting for the other nodes any longer");
+      rendezvous_->stop_waiting();
+      co_await unless_hurried(waiting, kTellLimit);
+      co_return;
+    }
     if (rendezvous_->root_cause()) {
       print_report(format_report(describe_failure(), rendezvous_->root_cause()));
       const BackgroundTask agreeing = begin(&Agent::agree_on_root_cause);
@@ -248,12 +271,16 @@ class Agent {
     exit_code_ = 0;  // as torchrun: what this node had to do has been done
   }
 
+  asio::awaitable<void> fail_instead_of_restart(std::string obstacle) {
+    log::warning("not restarting the workers: ", obstacle);
+    co_await fail();
+    attempt_.reset();
+  }
+
   asio::awaitable<void> restart() {
-    const std::string obstacle = co_await rendezvous_->restart_obstacle();
+    std::string obstacle = co_await rendezvous_->restart_obstacle();
     if (!obstacle.empty()) {
-      log::warning("not restarting the workers: ", obstacle);
-      co_await fail();
-      attempt_.reset();
+      co_await fail_instead_of_restart(std::move(obstacle));
       co_return;
     }
     const auto workers = attempt_->describe_workers();
@@ -265,6 +292,11 @@ class Agent {
     }
     co_await end_round(&Agent::end_failed_round);
     if (signals_.last()) co_return;
+    obstacle = co_await rendezvous_->restart_obstacle();  // others may have been done while these were stopped
+    if (!obstacle.empty()) {
+      co_await fail_instead_of_restart(std::move(obstacle));
+      co_return;
+    }
     --restarts_left_;
     co_await begin_round();
   }
@@ -276,6 +308,17 @@ class Agent {
     co_await begin_round();
   }
 
+  asio::awaitable<void> flush_output() { return output_.finish(); }
+
+  /// After a signal a reader that does not read is not waited for.
+  asio::awaitable<void> finish_output() {
+    const BackgroundTask finishing = begin(&Agent::flush_output);
+    while (!finishing.done() && !signals_.last()) co_await changed_.wait();
+    co_await unless_hurried(finishing, kOutputLimit);
+    if (!finishing.done()) output_.give_up();
+    while (!finishing.done()) co_await changed_.wait();
+  }
+
   asio::awaitable<void> end_failed_round() { return rendezvous_->end_round(true); }
   asio::awaitable<void> end_changed_round() { return rendezvous_->end_round(false); }
 
@@ -283,7 +326,7 @@ class Agent {
     const auto lived = Notifier::Clock::now() - workers_began_;
     const BackgroundTask telling = begin(tell);  // before this node's workers are stopped, which may take long
     co_await stop_workers(SIGTERM);
-    co_await output_.finish();
+    co_await finish_output();
     while (!telling.done() && !signals_.last()) co_await changed_.wait();
     if (!signals_.last()) rounds_.ended(lived);
   }
@@ -312,7 +355,7 @@ class Agent {
     const std::string what = failed_here ? "a worker has failed" : "the job has failed on another node";
     if (running > 0) log::warning(what, ": stopping ", failed_here ? "the other " : "all ", running);
     co_await stop_workers(SIGTERM);
-    co_await output_.finish();
+    co_await finish_output();
     co_await unless_hurried(telling, kTellLimit);
     if (telling.done()) {  // not at the same time: both use the same connection
       const BackgroundTask agreeing = begin(&Agent::agree_on_root_cause);
@@ -367,7 +410,8 @@ class Agent {
     log::news("received ", name, ": passing it on to ", running, running == 1 ? " worker" : " workers", ", which have ",
               plan_.shutdown_timeout, " s to end; a second signal kills them");
     co_await stop_workers(*signals_.last());
-    co_await rendezvous_->leave();
+    const BackgroundTask leaving = begin(&Agent::leave);
+    co_await unless_hurried(leaving, kTellLimit);
     asio::steady_timer patience(io_, kOutputLimit);
     patience.async_wait([this](boost::system::error_code error) {
       if (!error) output_.give_up();

@@ -17,6 +17,7 @@
 #include "launcher/round_remains.hpp"
 #include "launcher/spare_nodes.hpp"
 #include "launcher/worker_store.hpp"
+#include "rendezvous/rendezvous_error.hpp"
 #include "rendezvous/shared_state.hpp"
 
 namespace mdl::launcher {
@@ -54,6 +55,10 @@ class C10dJobRendezvous : public JobRendezvous {
   asio::awaitable<std::optional<Round>> next_round(const LocalGroup& group) override {
     for (int losses = 0;;) {
       co_await stop_watch();
+      if (parted_) {
+        throw RendezvousError(RendezvousError::Reason::closed,
+                              "other nodes of the job are done and have ended: no further round can begin");
+      }
       std::string lost;
       std::optional<RendezvousError> ended;
       std::exception_ptr failure;
@@ -95,6 +100,7 @@ class C10dJobRendezvous : public JobRendezvous {
 
   asio::awaitable<void> end_round(bool worker_failed) override {
     last_end_ = worker_failed ? RoundEnd::failure : RoundEnd::membership;
+    done_elsewhere_ = false;
     co_await stop_watch();
     if (lost_ || !rendezvous_) co_return;
     try {
@@ -113,13 +119,19 @@ class C10dJobRendezvous : public JobRendezvous {
     const auto all_there = std::make_shared<bool>(false);
     if (!host_left_) co_await wait_at_barrier(all_there);
     // The rendezvous may have ended before, but not the workers' store, which nodes that go on may need.
-    if (parted_ && !*all_there && !root_cause_) co_await workers_.outlast_clients(deadline);
+    if (parted_ && !*all_there && !root_cause_ && !waits_no_longer_) co_await workers_.outlast_clients(deadline);
+  }
+
+  void stop_waiting() override {
+    waits_no_longer_ = true;
+    changed_.notify();
   }
 
   RoundState state() const override { return state_; }
 
   asio::awaitable<std::string> restart_obstacle() override {
-    co_return parted_ ? "other nodes of the job are done and have ended" : "";
+    if (parted_) co_return "other nodes of the job are done and have ended";
+    co_return done_elsewhere_ ? "other nodes of the job are done" : "";
   }
 
   asio::awaitable<void> leave() override {
@@ -260,7 +272,9 @@ class C10dJobRendezvous : public JobRendezvous {
       bool passed_over =
           what == WatchFor::end_of_job && (event == RoundEvent::nodes_waiting || event == RoundEvent::node_lost);
       // A node that is done takes part in no further round, so that a newcomer would cost the others their work.
-      if (event == RoundEvent::nodes_waiting && what == WatchFor::change && !sharing_) {
+      // Nor can its loss be made good by one.
+      const bool membership = event == RoundEvent::nodes_waiting || event == RoundEvent::node_lost;
+      if (membership && what == WatchFor::change && !sharing_) {
         co_await renew_store();
         const std::int64_t done = co_await arrived_at_exit_barrier(*store_, round_);
         passed_over = done > 0;
@@ -289,6 +303,8 @@ class C10dJobRendezvous : public JobRendezvous {
   asio::awaitable<void> share_end() {
     co_await renew_store();
     if (last_end_ == RoundEnd::failure) {
+      // Who is done takes part in no further round: see restart_obstacle().
+      done_elsewhere_ = co_await arrived_at_exit_barrier(*store_, round_) > 0;
       co_await board_.pay_for(*store_, round_.number);
     } else {
       last_end_ = co_await board_.end_of(*store_, round_.number, round_.nodes);
@@ -340,18 +356,21 @@ class C10dJobRendezvous : public JobRendezvous {
     start_watch(WatchFor::end_of_job);  // without heartbeats the others would take this node for dead
     const BackgroundTask barrier(
         io_, [this, all_there] { return arrive(all_there); }, changed_);
-    while (!barrier.done() && state_ == RoundState::goes_on && !host_left_) co_await changed_.wait();
+    while (!barrier.done() && state_ == RoundState::goes_on && !host_left_ && !waits_no_longer_)
+      co_await changed_.wait();
     // The first one that is through with the barrier closes the rendezvous; the rest hear of both at about once.
     const auto soon = Notifier::Clock::now() + kCloseGrace;
-    while (!barrier.done() && !root_cause_ && Notifier::Clock::now() < soon) co_await changed_.wait_until(soon);
+    while (!barrier.done() && !root_cause_ && !waits_no_longer_ && Notifier::Clock::now() < soon)
+      co_await changed_.wait_until(soon);
     if (root_cause_) co_return;
     // A failure is none: the store's host may end as soon as all have arrived.
-    const bool gives_up = barrier.done() && !barrier.failed() && !*all_there;
-    if (gives_up) {
+    const bool out_of_time = barrier.done() && !barrier.failed() && !*all_there;
+    const bool gives_up = out_of_time || (waits_no_longer_ && !barrier.done());
+    if (out_of_time) {
       log::warning("other nodes have not finished ", std::chrono::duration<double>(exit_barrier_timeout_).count(),
                    " s after this one; not waiting any longer");
-      co_await quietly([this]() { return say_farewell(); });
     }
+    if (gives_up) co_await quietly([this]() { return say_farewell(); });
     co_await close();
     if (gives_up) co_await quietly([this]() { return wait_for_receipts(); });
   }
@@ -413,10 +432,11 @@ class C10dJobRendezvous : public JobRendezvous {
   std::optional<TcpStoreClient> store_;  ///< for the keys of a round
   WorkerStore workers_;
   RendezvousRound round_;
-  bool signed_ = false;          ///< the failure board, in this round
-  bool done_elsewhere_ = false;  ///< nodes have come to the exit barrier
-  bool parted_ = false;          ///< from the rendezvous: the workers go on or have ended, without another round
-  bool host_left_ = false;       ///< the store's, as it has said, and the store with it
+  bool signed_ = false;           ///< the failure board, in this round
+  bool done_elsewhere_ = false;   ///< nodes have come to the exit barrier
+  bool parted_ = false;           ///< from the rendezvous: the workers go on or have ended, without another round
+  bool host_left_ = false;        ///< the store's, as it has said, and the store with it
+  bool waits_no_longer_ = false;  ///< stop_waiting() was called
   RoundState state_ = RoundState::goes_on;
   bool watching_ = false;
   bool asking_ = false;    ///< while watching: the part, not resting or looking into the store

@@ -29,6 +29,8 @@ double seconds_since_epoch() {
 }
 
 bool has_reader(const fs::path& fifo) {
+  struct stat info {};
+  if (::stat(fifo.c_str(), &info) != 0 || !S_ISFIFO(info.st_mode)) return false;
   const UniqueFd writer(::open(fifo.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
   return static_cast<bool>(writer);
 }
@@ -77,7 +79,14 @@ std::unique_ptr<FileTimer> serve_timers(asio::io_context& io, const std::vector<
   }
   if (wanted != "1") return nullptr;
   const auto named = find_variable(environment, "TORCHELASTIC_TIMER_FILE");
-  if (named && !named->empty()) return std::make_unique<FileTimer>(io, *named, std::move(root), std::move(on_expired));
+  // (A launcher that is itself a worker inherits the path of the outer one's, which goes on serving it.)
+  if (named && !named->empty() && !has_reader(*named)) {
+    return std::make_unique<FileTimer>(io, *named, std::move(root), std::move(on_expired));
+  }
+  if (named && !named->empty()) {
+    log::news("another process serves the timers at TORCHELASTIC_TIMER_FILE=", *named,
+              ": those of this launcher's workers get a FIFO of their own");
+  }
   if (!folder.empty()) {
     try {
       return std::make_unique<FileTimer>(io, folder / "watchdog_timer", root, on_expired);

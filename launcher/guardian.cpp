@@ -1,5 +1,6 @@
 #include "launcher/guardian.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -82,6 +83,8 @@ void Guardian::kill_all() {
 
 void Guardian::let_go(const std::vector<LeftStream>& streams, bool nobody_left) {
   send(GuardianCommand::kLetGo, static_cast<int>(streams.size()));
+  // The loop that read events here made the socket non-blocking, with which SO_SNDTIMEO has no effect.
+  ::fcntl(control_.get(), F_SETFL, ::fcntl(control_.get(), F_GETFL) & ~O_NONBLOCK);
   const timeval patience{1, 0};  // with a guardian that was stopped
   ::setsockopt(control_.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   for (const LeftStream& stream : streams) {

@@ -55,6 +55,8 @@ class JobRendezvous {
   /// a store which this node hosts outlives their workers; ends as well when the job fails (see root_cause()). Does not
   /// throw; what goes wrong is logged.
   virtual asio::awaitable<void> wait_for_the_others() = 0;
+  /// wait_for_the_others() is to wait no longer, as at the end of the exit barrier's time.
+  virtual void stop_waiting() {}
   virtual RoundState state() const { return RoundState::goes_on; }
   /// Why this node's workers cannot be started again although restarts are left; empty when they can. Does not throw.
   virtual asio::awaitable<std::string> restart_obstacle() { co_return std::string(); }

@@ -1,5 +1,6 @@
 #include "launcher/round_sequence.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -28,7 +29,7 @@ asio::awaitable<void> RoundSequence::next(const LocalGroup& group, Round& round)
 void RoundSequence::ended(std::chrono::nanoseconds lived) {
   const auto pause = free_restarts_.round_ended(rendezvous_.last_end(), lived);
   if (pause) {
-    pause_ = *pause;
+    pause_ = std::min(*pause, longest_pause_);
     return;
   }
   given_up_ = true;

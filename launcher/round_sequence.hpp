@@ -14,7 +14,10 @@ namespace mdl::launcher {
 class RoundSequence {
  public:
   /// `changed` is what `rendezvous` notifies. Both must outlive this.
-  RoundSequence(JobRendezvous& rendezvous, Notifier& changed) : rendezvous_(rendezvous), changed_(changed) {}
+  /// No pause is longer than `longest_pause`.
+  RoundSequence(JobRendezvous& rendezvous, Notifier& changed,
+                std::chrono::seconds longest_pause = FreeRestarts::kLongestPause)
+      : rendezvous_(rendezvous), changed_(changed), longest_pause_(longest_pause) {}
 
   /// Waits, and agrees with the other nodes on the next round. Throws Error when that cannot be (see
   /// JobRendezvous::next_round()), or when the job has been given up.
@@ -32,6 +35,7 @@ class RoundSequence {
 
   JobRendezvous& rendezvous_;
   Notifier& changed_;
+  const std::chrono::seconds longest_pause_;
   FreeRestarts free_restarts_;
   std::chrono::seconds pause_{0};  ///< before the next round
   bool given_up_ = false;

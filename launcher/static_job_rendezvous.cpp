@@ -91,13 +91,19 @@ class StaticRendezvous : public JobRendezvous {
     const auto all_there = std::make_shared<bool>(false);
     const BackgroundTask barrier(
         io_, [this, all_there] { return arrive(all_there); }, changed_);
-    while (!barrier.done() && !root_cause_) co_await changed_.wait();
+    while (!barrier.done() && !root_cause_ && !waits_no_longer_) co_await changed_.wait();
+    if (waits_no_longer_ && server_) server_->set(over_key(), kDone);
     // A failure is none: node 0 may end, and its store with it, as soon as all have arrived.
     if (barrier.done() && !barrier.failed() && !*all_there) {
       log::warning("other nodes have not finished ", std::chrono::duration<double>(plan_.exit_barrier_timeout).count(),
                    " s after this one; not waiting any longer");
       if (server_) server_->set(over_key(), kDone);  // so that the others do not take the loss of it for a failure
     }
+  }
+
+  void stop_waiting() override {
+    waits_no_longer_ = true;
+    changed_.notify();
   }
 
   RoundState state() const override { return state_; }
@@ -324,6 +330,7 @@ class StaticRendezvous : public JobRendezvous {
   std::string host_;  ///< by which this node reaches the store
   std::int64_t round_ = 0;
   RoundState state_ = RoundState::goes_on;
+  bool waits_no_longer_ = false;
   bool done_ = false;  ///< this node's workers have succeeded
   std::optional<TcpStoreServer> server_;
   std::optional<TcpStoreClient> client_;

@@ -181,6 +181,35 @@ def test_the_host_of_the_store_that_is_done_first_leaves_the_others_their_work(j
     assert len(job.stage.history) == 3
 
 
+def test_a_worker_that_fails_while_another_node_is_done_is_one_error_and_no_further_round(job):
+    """The one that is done takes part in no round, and at the end of its patience its store goes: nobody waits for that."""
+    agents = job.start_all("1:3", "--max-restarts", "3")
+    world = job.stage.wait_for_world(3)
+    end(worker for worker in world if worker.host == "node0")
+    job.wait_until_done(1)
+    failing = next(worker for worker in world if worker.host == "node1")
+    failing.fail(7, "no use")
+    assert job.wait(30) == [0, 1, 1]
+    agents[1].wait_for_line("not restarting the workers: other nodes of the job are done", 1)
+    agents[0].wait_for_line(r"Root cause: rank \d .*on node1, exit code 7", 1)
+    assert len(job.stage.history) == 3
+
+
+def test_a_node_that_is_done_and_gets_a_signal_leaves_the_others_their_work(job):
+    agents = job.start_all("3", "--max-restarts", "3")
+    world = job.stage.wait_for_world(3)
+    end(worker for worker in world if worker.host == "node0")
+    job.wait_until_done(1)
+    agents[0].signal(signal.SIGTERM)
+    agents[0].wait_for_line("received SIGTERM: not waiting for the other nodes any longer")
+    agents[0].wait(15)
+    rest = [worker for worker in world if worker.host != "node0"]
+    assert job.stage.alive() == sorted(rest, key=lambda worker: worker.rank)
+    end(rest)
+    assert job.wait(20)[1:] == [0, 0]
+    assert len(job.stage.history) == 3
+
+
 @pytest.mark.parametrize("waits", [True, False])
 def test_the_workers_store_outlives_the_host_of_the_rendezvous_for_those_who_use_it(job, waits):
     job.endpoint = f"{job.hosts[2].address}:29400"

@@ -225,6 +225,29 @@ def test_what_was_left_behind_learns_that_the_reader_of_the_output_has_gone(tmp_
         wait_until((tmp_path / "end").exists)
 
 
+def test_much_that_was_begun_and_not_ended_is_handed_over_whole(tmp_path):
+    """Six workers' background processes have written half lines of 50 kB to both streams, which nobody has seen yet."""
+    program = """
+import os, sys, time
+for stream in (sys.stdout, sys.stderr):
+    stream.write("x" * 50000)
+    stream.flush()
+open(sys.argv[1] + "/wrote" + os.environ["RANK"], "w").close()
+while not os.path.exists(sys.argv[1] + "/go"):
+    time.sleep(0.02)
+sys.stdout.write("the end of " + os.environ["RANK"] + "\\n")
+sys.stdout.flush()
+"""
+    (tmp_path / "left.py").write_text(program)
+    script = f'{sys.executable} "$1/left.py" "$1" & until [ -e "$1/wrote$RANK" ]; do sleep 0.02; done'
+    with running("--standalone", "--nproc-per-node", "6", "--tee", "3", "--log-dir", tmp_path / "logs", *shell(script, tmp_path)) as launcher:
+        assert launcher.wait(timeout=60) == 0
+        (tmp_path / "go").touch()
+        output = launcher.stdout.read()
+        assert "cannot hand over" not in launcher.stderr.read()
+        assert all(f"xthe end of {rank}\n" in output for rank in range(6))
+
+
 # A script that copies what it says into a log of its own, through a filter that takes its time.
 SLOW_FILTER = """
 filter() { while IFS= read -r line; do sleep 0.3; echo "filtered: $line"; done | tee -a "$1/train.log"; }

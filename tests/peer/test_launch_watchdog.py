@@ -117,9 +117,11 @@ def test_two_launchers_do_not_share_a_fifo_and_what_a_killed_one_has_left_is_tak
     env = environment(TORCHELASTIC_ENABLE_FILE_TIMER=1, TORCHELASTIC_TIMER_FILE=fifo)
     with running("--standalone", "--no-python", "/bin/sleep", "1000", env=env) as launcher:
         wait_until(fifo.exists)
-        second = launch("--standalone", "--no-python", "/bin/true", env=env)
-        assert second.returncode == 1
-        assert f"another process already serves the timers at {fifo}" in second.stderr
+        # A launcher that is a worker has the variable from the outer one: its own workers get another FIFO.
+        second = launch("--standalone", "--no-python", "/bin/sh", "-c", 'test -p "$$TORCHELASTIC_TIMER_FILE" && echo "$$TORCHELASTIC_TIMER_FILE"', env=env)
+        assert second.returncode == 0, second.stderr
+        assert f"another process serves the timers at TORCHELASTIC_TIMER_FILE={fifo}" in second.stderr
+        assert second.stdout.strip() not in ("", str(fifo))
         launcher.kill()
         launcher.wait()
     assert fifo.exists()
