@@ -185,6 +185,17 @@ class Agent {
       co_await changed_.wait_until(deadline);
   }
 
+  /// Takes a step that passes output on: after a signal whoever does not read it is waited for no longer than
+  /// kOutputLimit.
+  asio::awaitable<void> unless_unread(Step step) {
+    const BackgroundTask task = begin(step);
+    while (!task.done() && !signals_.last()) co_await changed_.wait();
+    co_await unless_hurried(task, kOutputLimit);
+    if (!task.done()) output_.give_up();
+    while (!task.done()) co_await changed_.wait();
+    task.rethrow();
+  }
+
   asio::awaitable<void> begin_round() {
     std::optional<RendezvousError> ended;
     try {
@@ -247,18 +258,14 @@ class Agent {
   asio::awaitable<void> end_group_well() { return end_well(attempt_->group(), output_, changed_); }
 
   asio::awaitable<void> succeed() {
-    const BackgroundTask ending = begin(&Agent::end_group_well);
-    while (!ending.done() && !signals_.last()) co_await changed_.wait();
-    co_await unless_hurried(ending, kOutputLimit);
-    if (!ending.done()) output_.give_up();
-    while (!ending.done()) co_await changed_.wait();
-    ending.rethrow();
+    co_await unless_unread(&Agent::end_group_well);
     events_.job_ends(attempt_->describe_workers(), round_, restart_count());
     const BackgroundTask waiting = begin(&Agent::wait_for_the_others);
     while (!waiting.done() && !signals_.last()) co_await changed_.wait();
     if (signals_.last()) {
       // The others go on without this node, whose store may be theirs.
-      log::news("received ", signal_name(*signals_.last()), ": not waiting for the other nodes any longer");
+      if (round_.group_world_size > 1)
+        log::news("received ", signal_name(*signals_.last()), ": not waiting for the other nodes any longer");
       rendezvous_->stop_waiting();
       co_await unless_hurried(waiting, kTellLimit);
       co_return;
@@ -309,15 +316,7 @@ class Agent {
   }
 
   asio::awaitable<void> flush_output() { return output_.finish(); }
-
-  /// After a signal a reader that does not read is not waited for.
-  asio::awaitable<void> finish_output() {
-    const BackgroundTask finishing = begin(&Agent::flush_output);
-    while (!finishing.done() && !signals_.last()) co_await changed_.wait();
-    co_await unless_hurried(finishing, kOutputLimit);
-    if (!finishing.done()) output_.give_up();
-    while (!finishing.done()) co_await changed_.wait();
-  }
+  asio::awaitable<void> finish_output() { return unless_unread(&Agent::flush_output); }
 
   asio::awaitable<void> end_failed_round() { return rendezvous_->end_round(true); }
   asio::awaitable<void> end_changed_round() { return rendezvous_->end_round(false); }
@@ -412,11 +411,7 @@ class Agent {
     co_await stop_workers(*signals_.last());
     const BackgroundTask leaving = begin(&Agent::leave);
     co_await unless_hurried(leaving, kTellLimit);
-    asio::steady_timer patience(io_, kOutputLimit);
-    patience.async_wait([this](boost::system::error_code error) {
-      if (!error) output_.give_up();
-    });
-    co_await output_.finish();
+    co_await finish_output();
     events_.agent_fails(round_, restart_count());
     log::news("ended by ", name);
   }

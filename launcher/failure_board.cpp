@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/str_cat.hpp"
+#include "launcher/signatures.hpp"
 
 namespace mdl::launcher {
 namespace {
@@ -71,16 +72,15 @@ asio::awaitable<std::optional<RootCause>> FailureBoard::read(TcpStoreClient& sto
 }
 
 asio::awaitable<void> FailureBoard::sign(TcpStoreClient& store, std::int64_t round) const {
-  const std::int64_t readers = co_await store.add(readers_key(prefix_, round), 1);
   const std::int64_t agents = co_await enrolled(store, round);
-  if (readers >= agents) co_await store.set(all_read_key(prefix_, round), "1");
+  Signatures list{readers_key(prefix_, round), all_read_key(prefix_, round)};
+  co_await launcher::sign(store, std::move(list), agents);
 }
 
 asio::awaitable<bool> FailureBoard::wait_for_signatures(TcpStoreClient& store, std::int64_t round,
                                                         std::chrono::milliseconds timeout) const {
-  std::vector<std::string> keys;
-  keys.push_back(all_read_key(prefix_, round));
-  co_return co_await store.wait(keys, timeout);
+  Signatures list{readers_key(prefix_, round), all_read_key(prefix_, round)};
+  co_return co_await wait_for_all(store, std::move(list), timeout);
 }
 
 }  // namespace mdl::launcher

@@ -18,6 +18,10 @@ std::string Farewell::key(std::int64_t round, const char* name) const {
   return str_cat(board_.prefix(), "round/", round, "/farewell/", name);
 }
 
+Signatures Farewell::signatures(std::int64_t round) const {
+  return {key(round, kSigners), key(round, kAllSigned)};
+}
+
 asio::awaitable<void> Farewell::say(TcpStoreClient& store, std::int64_t round) const {
   co_await store.set(key(round, kHostLeaves), "1");
 }
@@ -29,16 +33,15 @@ asio::awaitable<bool> Farewell::was_said(TcpStoreClient& store, std::int64_t rou
 }
 
 asio::awaitable<void> Farewell::sign(TcpStoreClient& store, std::int64_t round) const {
-  const std::int64_t signers = co_await store.add(key(round, kSigners), 1);
   const std::int64_t agents = co_await board_.enrolled(store, round);
-  if (signers >= agents) co_await store.set(key(round, kAllSigned), "1");
+  Signatures list = signatures(round);
+  co_await launcher::sign(store, std::move(list), agents);
 }
 
 asio::awaitable<bool> Farewell::wait_for_signatures(TcpStoreClient& store, std::int64_t round,
                                                     std::chrono::milliseconds timeout) const {
-  std::vector<std::string> keys;
-  keys.push_back(key(round, kAllSigned));
-  co_return co_await store.wait(keys, timeout);
+  Signatures list = signatures(round);
+  co_return co_await wait_for_all(store, std::move(list), timeout);
 }
 
 }  // namespace mdl::launcher

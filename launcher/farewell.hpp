@@ -5,6 +5,7 @@
 #include <string>
 
 #include "launcher/failure_board.hpp"
+#include "launcher/signatures.hpp"
 #include "rendezvous/asio.hpp"
 #include "rendezvous/tcp_store_client.hpp"
 
@@ -34,6 +35,7 @@ class Farewell {
 
  private:
   std::string key(std::int64_t round, const char* name) const;
+  Signatures signatures(std::int64_t round) const;
 
   const FailureBoard& board_;
 };
