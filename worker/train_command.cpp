@@ -153,9 +153,9 @@ BegunRun begin_run(TrainOptions& options, const ModelConfig& config, const fs::p
     adopt_checkpoint(options, config, *run.checkpoint, group.share("adapter_config", adapter));
     set_adapter(run.identity, options.lora);
   }
-  if (found && !found->run.empty() && !run.start.branches) {
-    run.identity.run = found->run;
-    run.identity.begun = found->begun;
+  if (found && !found->identity.run.empty() && !run.start.branches) {
+    run.identity.run = found->identity.run;
+    run.identity.begun = found->identity.begun;
   }
   for (const std::string& warning : run.start.warnings) log::warning(warning);
   for (const std::string& news : run.start.news) log::news(news);
@@ -165,7 +165,7 @@ BegunRun begin_run(TrainOptions& options, const ModelConfig& config, const fs::p
 /// Whether a run of which nothing was left to do leaves final/ as it is, which is told.
 bool leaves_final(const TrainOptions& options, const RunStart& start, int64_t last_step) {
   const fs::path folder = options.output / "final";
-  const FinalOrigin origin{.run = start.checkpoint ? start.checkpoint->run : std::string(), .step = last_step};
+  const FinalOrigin origin{.run = start.checkpoint ? start.checkpoint->identity.run : std::string(), .step = last_step};
   if (!final_is_there(folder, origin, start.restarted)) return false;
   log::news("nothing is left to do: step ", last_step, " was the last one. ", folder.string(),
             " stays as it is; without it, this command would write it anew");

@@ -20,15 +20,14 @@ RunIdentity run_with(const std::string& rate, const std::string& epochs = "1") {
 }
 
 /// OUTPUT/checkpoint-STEP, of a run beside one with the learning rate 0.1.
-FoundCheckpoint found(std::int64_t step, const RunIdentity& then, const std::string& run = "old",
-                      std::int64_t begun = 1) {
+FoundCheckpoint found(std::int64_t step, RunIdentity then, const std::string& run = "old", std::int64_t begun = 1) {
+  then.run = run;
+  then.begun = begun;
   return {.folder = fs::path("out") / ("checkpoint-" + std::to_string(step)),
           .step = step,
           .fault = {},
           .identity = then,
-          .compared = compare_runs(then, run_with("0.1")),
-          .run = run,
-          .begun = begun};
+          .compared = compare_runs(then, run_with("0.1"))};
 }
 
 FoundCheckpoint same(std::int64_t step, const std::string& run = "old", std::int64_t begun = 1) {
@@ -203,6 +202,18 @@ TEST_CASE("a run that goes on from an earlier checkpoint of its own is another o
   CHECK_FALSE(plan_start(wish).branches);
 }
 
+TEST_CASE("another run's checkpoints beside the one that is named may be removed, too") {
+  StartWish wish{.resume = "out/checkpoint-5",
+                 .overwrite = true,
+                 .output = "out",
+                 .there = {other(5), other(10), same(20)},
+                 .named = other(5),
+                 .named_lies_there = true};
+  CHECK(plan_start(wish).remove == folders({10}));
+  wish.overwrite = false;
+  CHECK(plan_start(wish).remove.empty());
+}
+
 TEST_CASE("older runs give way only to one of their own identity") {
   const RunIdentity rank4 = run_with("0.1");
   RunIdentity rank8 = rank4;
@@ -223,7 +234,12 @@ TEST_CASE("advice to go on from a checkpoint is given where that can be") {
   cut.fault = "it has no optimizer.pt";
   const std::string refused = plan_start({.output = "out", .there = {cut}}).error;
   CHECK_THAT(refused, Contains("it has no optimizer.pt") && !Contains("--resume-from-checkpoint"));
-  FoundCheckpoint rank = other(10);
-  rank.compared.differences = {"--lora-rank is 4 there and 8 here"};
-  CHECK_THAT(plan_start({.output = "out", .there = {rank}}).error, Contains("without options of the adapters"));
+  CHECK_THAT(plan_start({.output = "out", .there = {other(10)}}).error,
+             Contains("out/checkpoint-10 to go on") && !Contains("options of the adapters"));
+  RunIdentity rank = run_with("0.1");
+  for (auto& [name, value] : rank.fixed) {
+    if (name == "--lora-rank") value = "4";
+  }
+  CHECK_THAT(plan_start({.output = "out", .there = {found(10, rank)}}).error,
+             Contains("without options of the adapters"));
 }

@@ -103,8 +103,6 @@ StartWish look_around(const TrainOptions& options, const RunIdentity& now, const
       if (found.fault.empty()) found.fault = describe_exception(error);
     }
     found.compared = compare_runs(then, goes_on ? going_on(now, then, options, folder, layers) : now);
-    found.run = then.run;
-    found.begun = then.begun;
     return found;
   };
   StartWish wish{
@@ -119,7 +117,9 @@ StartWish look_around(const TrainOptions& options, const RunIdentity& now, const
     take_learning_rate(will_be, wish.named->identity);
     for (FoundCheckpoint& found : wish.there) {
       found.compared = compare_runs(found.identity, will_be);
-      wish.named_lies_there = wish.named_lies_there || is_same_file(found.folder, wish.resume);
+      if (!is_same_file(found.folder, wish.resume)) continue;
+      wish.named_lies_there = true;
+      wish.named->folder = found.folder;
     }
   }
   if (of_job) wish.of_job = look_at(*of_job);

@@ -12,6 +12,8 @@ namespace {
 
 using nlohmann::ordered_json;
 
+constexpr const char* kDropout = "--lora-dropout";
+
 ordered_json to_object(const Settings& settings) {
   ordered_json object = ordered_json::object();
   for (const auto& [name, value] : settings) object[name] = value;
@@ -45,14 +47,14 @@ Settings AdapterIdentity::settings() const {
   }
   for (const std::string& module : whole) modules += (modules.empty() ? "" : ", ") + module;
   const auto or_none = [](const std::string& text) { return text.empty() ? std::string("none") : text; };
-  return {{"--lora-rank", str_cat(rank)},
-          {"--lora-alpha", setting_text(alpha)},
-          {"--lora-dropout", setting_text(dropout)},
-          {"rank-stabilized scaling", rank_stabilized ? "true" : "false"},
-          {"ranks by pattern", or_none(ranks)},
-          {"alphas by pattern", or_none(alphas)},
-          {"what gets adapters", or_none(targets)},
-          {"modules trained whole", or_none(modules)}};
+  return {{"--lora-rank", str_cat(rank)},           {"--lora-alpha", setting_text(alpha)},
+          {kDropout, setting_text(dropout)},        {"rank-stabilized scaling", rank_stabilized ? "true" : "false"},
+          {"ranks by pattern", or_none(ranks)},     {"alphas by pattern", or_none(alphas)},
+          {"what gets adapters", or_none(targets)}, {"modules trained whole", or_none(modules)}};
+}
+
+bool AdapterIdentity::binds(const std::string& setting) {
+  return setting != kDropout && find(AdapterIdentity().settings(), setting);
 }
 
 std::string RunIdentity::to_json() const {
@@ -94,6 +96,7 @@ RunComparison compare_runs(const RunIdentity& then, const RunIdentity& now) {
       comparison.unknown.push_back(name);
     } else if (*before != value) {
       comparison.differences.push_back(str_cat(name, " is ", *before, " there and ", value, " here"));
+      comparison.other_adapters = comparison.other_adapters || AdapterIdentity::binds(name);
     }
   }
   for (const auto& [name, value] : now.changeable) {

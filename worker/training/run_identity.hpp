@@ -33,6 +33,9 @@ struct AdapterIdentity {
   std::vector<std::string> whole{};  ///< modules that are trained whole
 
   Settings settings() const;
+  /// Whether a setting of this name cannot be another one when a run goes on: the adapter's tensors would not fit or
+  /// mean something else.
+  static bool binds(const std::string& setting);
 };
 
 /// Which run this is. Two runs are the same when `fixed` is: data, base model, adapters, seed, optimizer, schedule.
@@ -61,6 +64,7 @@ RunIdentity parse_run_identity(const std::string& json);
 struct RunComparison {
   std::vector<std::string> differences;  ///< of `fixed`: "--lr is 0.0001 there and 0.005 here"
   std::vector<std::string> unknown;      ///< names of `fixed` that the checkpoint does not tell
+  bool other_adapters = false;           ///< among them what a run that goes on cannot change
   std::vector<std::string> changes;      ///< of `changeable`: "--num-epochs 3 (was 2)"
 
   bool same() const { return differences.empty() && unknown.empty(); }

@@ -28,13 +28,9 @@ std::string describe_differences(const FoundCheckpoint& found) {
 /// ", or how to go on from it", where that can be.
 std::string advice_to_go_on(const FoundCheckpoint& found) {
   if (!found.fault.empty()) return "";
-  const bool other_adapters = std::any_of(
-      found.compared.differences.begin(), found.compared.differences.end(), [](const std::string& difference) {
-        return difference.starts_with("--lora-rank") || difference.starts_with("--lora-alpha") ||
-               difference.starts_with("what gets adapters") || difference.starts_with("modules trained whole");
-      });
   return str_cat(", or --resume-from-checkpoint ", found.folder.string(),
-                 other_adapters ? " without options of the adapters" : "", " to go on from it all the same");
+                 found.compared.other_adapters ? " without options of the adapters" : "",
+                 " to go on from it all the same");
 }
 
 /// Tells how the run goes on from `found`.
@@ -63,11 +59,16 @@ void tell_faults(const StartWish& wish, std::int64_t step, RunStart& start) {
 
 /// Older runs of the same identity give way to the one that goes on.
 void supersede_older(const StartWish& wish, RunStart& start) {
-  const FoundCheckpoint& on = *start.checkpoint;
+  const RunIdentity& on = start.checkpoint->identity;
   for (const FoundCheckpoint& other : wish.there) {
-    const bool older = !other.run.empty() && other.run != on.run && other.begun < on.begun;
-    if (older && compare_runs(other.identity, on.identity).same()) start.superseded.push_back(other.folder);
+    const RunIdentity& then = other.identity;
+    const bool older = !then.run.empty() && then.run != on.run && then.begun < on.begun;
+    if (older && compare_runs(then, on).same()) start.superseded.push_back(other.folder);
   }
+}
+
+bool is_of_named_run(const StartWish& wish, const FoundCheckpoint& found) {
+  return wish.named && !found.identity.run.empty() && found.identity.run == wish.named->identity.run;
 }
 
 /// Checkpoints of others in OUTPUT: an error, or removed.
@@ -76,8 +77,7 @@ void clear_output(const StartWish& wish, RunStart& start) {
   std::size_t count = 0;
   for (const FoundCheckpoint& found : wish.there) {
     if (found.compared.same()) {
-      const bool of_named = wish.named && !found.run.empty() && found.run == wish.named->run;
-      if (!of_named) start.superseded.push_back(found.folder);
+      if (!is_of_named_run(wish, found)) start.superseded.push_back(found.folder);
       continue;
     }
     start.remove.push_back(found.folder);
@@ -101,7 +101,7 @@ void take_newest(const StartWish& wish, RunStart& start) {
     return found.fault.empty() && found.compared.differences.empty();
   };
   const auto before = [&](const FoundCheckpoint* one, const FoundCheckpoint& other) {
-    return !one || std::pair(one->begun, one->step) < std::pair(other.begun, other.step);
+    return !one || std::pair(one->identity.begun, one->step) < std::pair(other.identity.begun, other.step);
   };
   const FoundCheckpoint* newest = nullptr;
   const FoundCheckpoint* foreign = nullptr;
@@ -148,9 +148,12 @@ RunStart plan_start(const StartWish& wish) {
   } else if (wish.named) {
     if (!wish.named_lies_there) clear_output(wish, start);
     if (start.error.empty()) go_on(*wish.named, start);
-    start.branches = std::any_of(wish.there.begin(), wish.there.end(), [&](const FoundCheckpoint& other) {
-      return !other.run.empty() && other.run == wish.named->run && other.step > wish.named->step;
-    });
+    for (const FoundCheckpoint& other : wish.there) {
+      const bool named = wish.named_lies_there && other.folder == wish.named->folder;
+      if (wish.overwrite && wish.named_lies_there && !named && !other.compared.differences.empty())
+        start.remove.push_back(other.folder);
+      start.branches = start.branches || (is_of_named_run(wish, other) && other.step > wish.named->step);
+    }
   } else {
     clear_output(wish, start);
   }

@@ -17,8 +17,6 @@ struct FoundCheckpoint {
   std::string fault{};       ///< what keeps it from being whole (see checkpoint_fault()), or empty
   RunIdentity identity{};    ///< as it says
   RunComparison compared{};  ///< with the run that is to begin, or to go on from it
-  std::string run{};         ///< of RunIdentity
-  std::int64_t begun = 0;
 };
 
 /// What the command line says, and what lies there.
@@ -28,7 +26,7 @@ struct StartWish {
   std::filesystem::path output{};
   std::vector<FoundCheckpoint> there{};     ///< the checkpoint-STEP of OUTPUT
   std::optional<FoundCheckpoint> named{};   ///< the one that `resume` names
-  bool named_lies_there = false;            ///< the one named is one of OUTPUT's
+  bool named_lies_there = false;            ///< the one named is one of OUTPUT's, whose `folder` it has then
   std::optional<FoundCheckpoint> of_job{};  ///< this very job's newest: its launcher has restarted it
 };
 
