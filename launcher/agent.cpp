@@ -70,7 +70,6 @@ class Agent {
         oom_kills_before_(oom_kills()),
         signals_(io_, plan.signals_to_handle, [this] { on_signal(); }) {
     adopt_orphans();
-    ::signal(SIGPIPE, SIG_IGN);
   }
 
   // Steps that nobody waited for any longer (unless_signalled, unless_hurried) refer to the members.

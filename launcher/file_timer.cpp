@@ -14,6 +14,7 @@
 #include "common/unique_fd.hpp"
 #include "launcher/printable.hpp"
 #include "launcher/process_tree.hpp"
+#include "launcher/run_folder.hpp"
 #include "launcher/signal_names.hpp"
 #include "launcher/store_plan.hpp"
 #include "launcher/worker_env.hpp"
@@ -94,11 +95,15 @@ std::unique_ptr<FileTimer> serve_timers(asio::io_context& io, const std::vector<
       log::info(error.what());
     }
   }
-  std::error_code error;
-  const fs::path temporary = fs::temp_directory_path(error);
   const std::string name = str_cat("watchdog_timer_", make_uuid());
-  const fs::path path = (error ? fs::path("/tmp") : temporary) / name;
-  return std::make_unique<FileTimer>(io, path, std::move(root), std::move(on_expired));
+  for (const auto& [variable, place] : named_temporary_places()) {
+    try {
+      return std::make_unique<FileTimer>(io, place / name, root, on_expired);
+    } catch (const Error& error) {
+      log::info(variable, ": ", error.what());
+    }
+  }
+  return std::make_unique<FileTimer>(io, fs::path("/tmp") / name, std::move(root), std::move(on_expired));
 }
 
 FileTimer::FileTimer(asio::io_context& io, fs::path path, Root root, OnExpired on_expired)

@@ -35,13 +35,12 @@ fs::path make_temporary_folder() {
   const std::string prefix = "torchelastic_";
   fs::path folder;
   std::vector<std::string> passed_over;
-  for (const char* variable : {"TMPDIR", "TEMP", "TMP"}) {
-    const char* place = std::getenv(variable);
-    if (!folder.empty() || !place || !*place) continue;
-    folder = try_unique_folder(fs::absolute(place), prefix);
+  for (const auto& [variable, place] : named_temporary_places()) {
+    if (!folder.empty()) break;
+    folder = try_unique_folder(place, prefix);
     if (folder.empty()) {
-      passed_over.push_back(
-          describe_errno("cannot create a folder for the workers' files in", str_cat(variable, "=", place), errno));
+      passed_over.push_back(describe_errno("cannot create a folder for the workers' files in",
+                                           str_cat(variable, "=", place.string()), errno));
     }
   }
   if (folder.empty()) {
@@ -53,6 +52,15 @@ fs::path make_temporary_folder() {
 }
 
 }  // namespace
+
+std::vector<std::pair<std::string, fs::path>> named_temporary_places() {
+  std::vector<std::pair<std::string, fs::path>> places;
+  for (const char* variable : {"TMPDIR", "TEMP", "TMP"}) {
+    const char* place = std::getenv(variable);
+    if (place && *place) places.emplace_back(variable, fs::absolute(place));
+  }
+  return places;
+}
 
 RunFolder::RunFolder(const std::string& base, const std::string& run_id) {
   if (base == "/dev/null") return;

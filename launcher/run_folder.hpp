@@ -2,8 +2,14 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace mdl::launcher {
+
+/// Where the user wants temporary files, the best place first, and the variable that says so: Python's TMPDIR, TEMP and
+/// TMP. Nothing is tried; where none of them takes a file /tmp does.
+std::vector<std::pair<std::string, std::filesystem::path>> named_temporary_places();
 
 /// The folder of one run, laid out as torchrun's: BASE/RUNID_XXXXXX/attempt_N/LOCALRANK/, where a worker finds the path
 /// of its error file, and where its logs go. BASE is --log-dir, or a fresh folder below $TMPDIR (where that takes none,

@@ -1,9 +1,7 @@
 #include "launcher/stuck_workers.hpp"
 
-#include <cctype>
-#include <cstdlib>
-
 #include "common/log.hpp"
+#include "common/parse_number.hpp"
 #include "launcher/process_tree.hpp"
 #include "launcher/worker_env.hpp"
 
@@ -34,17 +32,14 @@ std::chrono::duration<double> StuckTimes::of(pid_t pid) const {
 
 std::optional<std::chrono::duration<double>> stuck_limit(const std::optional<std::string>& variable) {
   if (!variable || variable->empty()) return std::nullopt;
-  char* end = nullptr;
-  const double seconds = std::strtod(variable->c_str(), &end);
-  const bool begun = end != variable->c_str();
-  while (std::isspace(static_cast<unsigned char>(*end)) != 0) ++end;
-  if (!begun || *end != '\0' || variable->find_first_of("xX") != std::string::npos) {
+  const auto seconds = parse_real_number(*variable);
+  if (!seconds) {
     log::warning(kVariable, "=", *variable,
                  " is no number of seconds: workers that hang in the kernel are not looked for");
     return std::nullopt;
   }
-  if (!(seconds > 0)) return std::nullopt;
-  return std::chrono::duration<double>(seconds);
+  if (*seconds <= 0) return std::nullopt;
+  return std::chrono::duration<double>(*seconds);
 }
 
 StuckWatch::StuckWatch(const std::vector<std::string>& environment)

@@ -128,10 +128,11 @@ def test_two_launchers_do_not_share_a_fifo_and_what_a_killed_one_has_left_is_tak
     assert launch("--standalone", "--no-python", "/bin/true", env=env).returncode == 0
 
 
-def test_without_a_folder_of_the_run_the_fifo_is_a_temporary_file(tmp_path):
+@pytest.mark.parametrize("places", [("",), ("no/such/folder", "")], ids=["first", "first that takes one"])
+def test_without_a_folder_of_the_run_the_fifo_is_a_temporary_file(tmp_path, places):
     script = 'test -p "$TORCHELASTIC_TIMER_FILE" && dirname "$TORCHELASTIC_TIMER_FILE"'
     done = launch("--standalone", "--log-dir", "/dev/null", "--no-python", "/bin/sh", "-c", script.replace("$", "$$"),
-                  env=environment(TORCHELASTIC_ENABLE_FILE_TIMER=1, TMPDIR=tmp_path))
+                  env=environment(TORCHELASTIC_ENABLE_FILE_TIMER=1, **dict(zip(("TMPDIR", "TEMP"), (tmp_path / place for place in places)))))
     assert done.stdout == f"{tmp_path}\n", done.stderr
     assert list(tmp_path.iterdir()) == []
 
