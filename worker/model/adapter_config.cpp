@@ -224,14 +224,13 @@ ordered_json list_json(const std::vector<Item>& items) {
 }  // namespace
 
 AdapterConfig parse_adapter_config(const std::string& text, const std::filesystem::path& file, AdapterUse use) {
-  json document;
   ordered_json ordered;
   try {
-    document = json::parse(text);
     ordered = ordered_json::parse(text);
   } catch (const json::exception& error) {
     throw UsageError(str_cat(file.string(), " is not valid JSON: ", error.what()));
   }
+  const json document = ordered;
   const JsonFields fields(document, file.string(), "");
   if (fields.text("peft_type") != "LORA") fields.reject("peft_type", "only LoRA adapters are supported");
   refuse_variants(fields, use);

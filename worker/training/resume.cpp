@@ -93,7 +93,7 @@ StartWish look_around(const TrainOptions& options, const RunIdentity& now, const
                       const fs::path& model_folder, const std::vector<std::string>& agents) {
   const auto of_job = find_checkpoint_of_job(options.output, agents);
   const bool goes_on = options.resume_from_checkpoint != "false" || of_job;
-  const auto layers = linear_layer_names(model);
+  const auto layers = goes_on ? linear_layer_names(model) : std::vector<std::string>();
   const auto look_at = [&](const fs::path& folder) {
     FoundCheckpoint found{.folder = folder, .step = step_of(folder).value_or(0), .fault = checkpoint_fault(folder)};
     RunIdentity& then = found.identity;
