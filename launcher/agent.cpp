@@ -11,14 +11,14 @@
 #include "common/endpoint.hpp"
 #include "common/error.hpp"
 #include "common/log.hpp"
+#include "common/loop/background_task.hpp"
+#include "common/loop/notifier.hpp"
 #include "launcher/attempt.hpp"
-#include "launcher/background_task.hpp"
 #include "launcher/event_recorder.hpp"
 #include "launcher/failure_report.hpp"
 #include "launcher/file_timer.hpp"
 #include "launcher/job_rendezvous.hpp"
 #include "launcher/last_words.hpp"
-#include "launcher/notifier.hpp"
 #include "launcher/oom_kills.hpp"
 #include "launcher/output_mux.hpp"
 #include "launcher/restart_policy.hpp"
@@ -28,7 +28,7 @@
 #include "launcher/stop_signals.hpp"
 #include "launcher/stuck_workers.hpp"
 #include "launcher/worker_env.hpp"
-#include "rendezvous/rendezvous_error.hpp"
+#include "rendezvous/c10d/rendezvous_error.hpp"
 
 namespace mdl::launcher {
 namespace {
@@ -115,7 +115,7 @@ class Agent {
     }
     if (failure && (in_round_ || rounds_.given_up())) {
       // The others could go on without a node that found no round, but not without one that has broken its own.
-      const BackgroundTask telling = begin(&Agent::tell_own_failure);
+      const loop::BackgroundTask telling = begin(&Agent::tell_own_failure);
       co_await unless_hurried(telling, kTellLimit);
     }
     if (failure) std::rethrow_exception(failure);
@@ -165,29 +165,29 @@ class Agent {
   using Step = asio::awaitable<void> (Agent::*)();
 
   // (A pointer, because GCC 12 destroys an awaitable that is handed to a coroutine twice.)
-  BackgroundTask begin(Step step) {
-    return BackgroundTask(
+  loop::BackgroundTask begin(Step step) {
+    return loop::BackgroundTask(
         io_, [this, step] { return (this->*step)(); }, changed_);
   }
 
   /// Takes a step, but waits no longer than until a signal tells the launcher to end (see signals_).
   asio::awaitable<void> unless_signalled(Step step) {
-    const BackgroundTask task = begin(step);
+    const loop::BackgroundTask task = begin(step);
     while (!task.done() && !signals_.last()) co_await changed_.wait();
     if (!signals_.last()) task.rethrow();
   }
 
   /// The same for what must not keep a node for long that is about to end: until `limit`, or a second signal.
-  asio::awaitable<void> unless_hurried(const BackgroundTask& task, std::chrono::milliseconds limit) {
-    const auto deadline = Notifier::Clock::now() + limit;
-    while (!task.done() && !signals_.hurry() && Notifier::Clock::now() < deadline)
+  asio::awaitable<void> unless_hurried(const loop::BackgroundTask& task, std::chrono::milliseconds limit) {
+    const auto deadline = loop::Notifier::Clock::now() + limit;
+    while (!task.done() && !signals_.hurry() && loop::Notifier::Clock::now() < deadline)
       co_await changed_.wait_until(deadline);
   }
 
   /// Takes a step that passes output on: after a signal whoever does not read it is waited for no longer than
   /// kOutputLimit.
   asio::awaitable<void> unless_unread(Step step) {
-    const BackgroundTask task = begin(step);
+    const loop::BackgroundTask task = begin(step);
     while (!task.done() && !signals_.last()) co_await changed_.wait();
     co_await unless_hurried(task, kOutputLimit);
     if (!task.done()) output_.give_up();
@@ -196,10 +196,10 @@ class Agent {
   }
 
   asio::awaitable<void> begin_round() {
-    std::optional<RendezvousError> ended;
+    std::optional<rendezvous::c10d::RendezvousError> ended;
     try {
       co_await unless_signalled(&Agent::agree_on_round);
-    } catch (const RendezvousError& error) {
+    } catch (const rendezvous::c10d::RendezvousError& error) {
       ended = error;
     }
     if (ended) {
@@ -210,9 +210,9 @@ class Agent {
   }
 
   /// The job has ended before this node could be part of a round of it.
-  void end_without_round(const RendezvousError& error) {
+  void end_without_round(const rendezvous::c10d::RendezvousError& error) {
     const auto& cause = rendezvous_->root_cause();
-    const bool spare = error.reason() == RendezvousError::Reason::left_out;
+    const bool spare = error.reason() == rendezvous::c10d::RendezvousError::Reason::left_out;
     if (!cause && !spare) throw error;
     attempt_.reset();
     if (cause) {
@@ -227,10 +227,10 @@ class Agent {
   asio::awaitable<void> agree_on_round() {
     const LocalGroup group{plan_.role, plan_.local_world_size};
     in_round_ = false;
-    const auto began = Notifier::Clock::now();
+    const auto began = loop::Notifier::Clock::now();
     co_await rounds_.next(group, round_);
     in_round_ = true;
-    events_.round_begins(round_, restart_count(), Notifier::Clock::now() - began);
+    events_.round_begins(round_, restart_count(), loop::Notifier::Clock::now() - began);
   }
 
   asio::awaitable<void> leave() { return rendezvous_->leave(); }
@@ -242,7 +242,7 @@ class Agent {
     attempt_.reset();  // what is left of the last one ends before the next begins
     attempt_ = std::make_unique<Attempt>(io_, plan_, round_, restart_count(), folder_, output_, changed_,
                                          timer_ ? timer_->path() : std::filesystem::path());
-    workers_began_ = Notifier::Clock::now();
+    workers_began_ = loop::Notifier::Clock::now();
   }
 
   asio::awaitable<void> stop_workers(int signo) {
@@ -259,7 +259,7 @@ class Agent {
   asio::awaitable<void> succeed() {
     co_await unless_unread(&Agent::end_group_well);
     events_.job_ends(attempt_->describe_workers(), round_, restart_count());
-    const BackgroundTask waiting = begin(&Agent::wait_for_the_others);
+    const loop::BackgroundTask waiting = begin(&Agent::wait_for_the_others);
     while (!waiting.done() && !signals_.last()) co_await changed_.wait();
     if (signals_.last()) {
       // The others go on without this node, whose store may be theirs.
@@ -271,7 +271,7 @@ class Agent {
     }
     if (rendezvous_->root_cause()) {
       print_report(format_report(describe_failure(), rendezvous_->root_cause()));
-      const BackgroundTask agreeing = begin(&Agent::agree_on_root_cause);
+      const loop::BackgroundTask agreeing = begin(&Agent::agree_on_root_cause);
       co_await unless_hurried(agreeing, kTellLimit);
     }
     exit_code_ = 0;  // as torchrun: what this node had to do has been done
@@ -321,8 +321,8 @@ class Agent {
   asio::awaitable<void> end_changed_round() { return rendezvous_->end_round(false); }
 
   asio::awaitable<void> end_round(Step tell) {
-    const auto lived = Notifier::Clock::now() - workers_began_;
-    const BackgroundTask telling = begin(tell);  // before this node's workers are stopped, which may take long
+    const auto lived = loop::Notifier::Clock::now() - workers_began_;
+    const loop::BackgroundTask telling = begin(tell);  // before this node's workers are stopped, which may take long
     co_await stop_workers(SIGTERM);
     co_await finish_output();
     while (!telling.done() && !signals_.last()) co_await changed_.wait();
@@ -348,7 +348,7 @@ class Agent {
     const bool failed_here = attempt_->group().any_failed();
     if (failed_here) co_await hear_last_words();
     // Before this node's workers are stopped, which may take long.
-    const BackgroundTask telling = begin(&Agent::tell_the_others);
+    const loop::BackgroundTask telling = begin(&Agent::tell_the_others);
     const int running = attempt_->group().healthy();
     const std::string what = failed_here ? "a worker has failed" : "the job has failed on another node";
     if (running > 0) log::warning(what, ": stopping ", failed_here ? "the other " : "all ", running);
@@ -356,7 +356,7 @@ class Agent {
     co_await finish_output();
     co_await unless_hurried(telling, kTellLimit);
     if (telling.done()) {  // not at the same time: both use the same connection
-      const BackgroundTask agreeing = begin(&Agent::agree_on_root_cause);
+      const loop::BackgroundTask agreeing = begin(&Agent::agree_on_root_cause);
       co_await unless_hurried(agreeing, kTellLimit);
     }
     report_failure(failed_here);
@@ -408,7 +408,7 @@ class Agent {
     log::news("received ", name, ": passing it on to ", running, running == 1 ? " worker" : " workers", ", which have ",
               plan_.shutdown_timeout, " s to end; a second signal kills them");
     co_await stop_workers(*signals_.last());
-    const BackgroundTask leaving = begin(&Agent::leave);
+    const loop::BackgroundTask leaving = begin(&Agent::leave);
     co_await unless_hurried(leaving, kTellLimit);
     co_await finish_output();
     events_.agent_fails(round_, restart_count());
@@ -422,7 +422,7 @@ class Agent {
 
   const LaunchPlan& plan_;
   Loop io_;
-  Notifier changed_;
+  loop::Notifier changed_;
   std::unique_ptr<JobRendezvous> rendezvous_;
   Round round_;  ///< the one that the workers of now belong to
   bool in_round_ = false;
@@ -437,7 +437,7 @@ class Agent {
   int exit_code_ = kExitFailure;
   int restarts_left_;
   RoundSequence rounds_;
-  Notifier::Clock::time_point workers_began_{};
+  loop::Notifier::Clock::time_point workers_began_{};
   std::optional<std::int64_t> oom_kills_before_;
   StopSignals signals_;  ///< last, for until the loop runs a signal can only do what it does by itself
 };

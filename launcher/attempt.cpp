@@ -9,7 +9,7 @@
 namespace mdl::launcher {
 
 Attempt::Attempt(asio::io_context& io, const LaunchPlan& plan, const Round& round, int number, RunFolder& folder,
-                 OutputMux& output, Notifier& changed, const std::filesystem::path& timer_file)
+                 OutputMux& output, loop::Notifier& changed, const std::filesystem::path& timer_file)
     : round_(round), number_(number), folder_(folder), output_(output), group_(io, open(plan, timer_file), changed) {
   ends_.clear();
 }

@@ -20,7 +20,7 @@ class Attempt {
   /// `changed` is notified of what becomes of them. All references must live as long.
   /// Throws Error when folders, file descriptors or processes cannot be had.
   Attempt(asio::io_context& io, const LaunchPlan& plan, const Round& round, int number, RunFolder& folder,
-          OutputMux& output, Notifier& changed, const std::filesystem::path& timer_file);
+          OutputMux& output, loop::Notifier& changed, const std::filesystem::path& timer_file);
 
   WorkerGroup& group() { return group_; }
   const WorkerGroup& group() const { return group_; }

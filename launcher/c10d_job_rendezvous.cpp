@@ -10,15 +10,15 @@
 
 #include "common/endpoint.hpp"
 #include "common/log.hpp"
+#include "common/loop/background_task.hpp"
 #include "common/str_cat.hpp"
-#include "launcher/background_task.hpp"
 #include "launcher/failure_board.hpp"
 #include "launcher/farewell.hpp"
 #include "launcher/round_remains.hpp"
 #include "launcher/spare_nodes.hpp"
 #include "launcher/worker_store.hpp"
-#include "rendezvous/rendezvous_error.hpp"
-#include "rendezvous/shared_state.hpp"
+#include "rendezvous/c10d/rendezvous_error.hpp"
+#include "rendezvous/c10d/shared_state.hpp"
 
 namespace mdl::launcher {
 namespace {
@@ -39,7 +39,7 @@ constexpr milliseconds kRenewTimeout{1000};
 
 class C10dJobRendezvous : public JobRendezvous {
  public:
-  C10dJobRendezvous(asio::io_context& io, const StorePlan& plan, Notifier& changed)
+  C10dJobRendezvous(asio::io_context& io, const StorePlan& plan, loop::Notifier& changed)
       : io_(io),
         job_(*plan.c10d),
         agent_store_(plan.agent_store),
@@ -56,23 +56,24 @@ class C10dJobRendezvous : public JobRendezvous {
     for (int losses = 0;;) {
       co_await stop_watch();
       if (parted_) {
-        throw RendezvousError(RendezvousError::Reason::closed,
-                              "other nodes of the job are done and have ended: no further round can begin");
+        throw rendezvous::c10d::RendezvousError(
+            rendezvous::c10d::RendezvousError::Reason::closed,
+            "other nodes of the job are done and have ended: no further round can begin");
       }
       std::string lost;
-      std::optional<RendezvousError> ended;
+      std::optional<rendezvous::c10d::RendezvousError> ended;
       std::exception_ptr failure;
       try {
         if (lost_) forget_store();
         co_await find_store();
         Round round = co_await join(group);
         co_return round;
-      } catch (const StoreConnectionError& error) {
+      } catch (const rendezvous::client::StoreConnectionError& error) {
         // A store that cannot be reached at all is not one that was lost; and before the first round, its host has
         // given up rather than been started again.
         if (!rendezvous_ || round_.nodes == 0) throw;
         lost = error.what();
-      } catch (const RendezvousError& error) {
+      } catch (const rendezvous::c10d::RendezvousError& error) {
         ended = error;
       } catch (const Error&) {
         failure = std::current_exception();
@@ -92,7 +93,7 @@ class C10dJobRendezvous : public JobRendezvous {
         store_.reset();
         co_return std::nullopt;
       }
-      if (++losses > kMostLosses) throw StoreConnectionError(lost);
+      if (++losses > kMostLosses) throw rendezvous::client::StoreConnectionError(lost);
       log::warning("the rendezvous' store was lost (", lost, "); looking for it again");
       lost_ = true;
     }
@@ -115,7 +116,7 @@ class C10dJobRendezvous : public JobRendezvous {
   asio::awaitable<void> wait_for_the_others() override {
     co_await stop_watch();
     if (!store_) co_return;
-    const auto deadline = Notifier::Clock::now() + exit_barrier_timeout_;
+    const auto deadline = loop::Notifier::Clock::now() + exit_barrier_timeout_;
     const auto all_there = std::make_shared<bool>(false);
     if (!host_left_) co_await wait_at_barrier(all_there);
     // The rendezvous may have ended before, but not the workers' store, which nodes that go on may need.
@@ -160,14 +161,14 @@ class C10dJobRendezvous : public JobRendezvous {
     if (rendezvous_) co_return;
     std::string failure;
     try {
-      rendezvous_ = co_await C10dRendezvous::open(job_);
-    } catch (const StoreConnectionError& error) {
+      rendezvous_ = co_await rendezvous::c10d::C10dRendezvous::open(job_);
+    } catch (const rendezvous::client::StoreConnectionError& error) {
       if (round_.nodes == 0) throw;
       failure = error.what();
     }
     if (rendezvous_) co_return;
     const std::chrono::duration<double> tried = job_.read_timeout;
-    throw StoreConnectionError(
+    throw rendezvous::client::StoreConnectionError(
         str_cat("the store of the rendezvous \"", job_.run_id, "\" at ", to_string(job_.endpoint),
                 " was lost and has not come back within ", tried.count(),
                 " s: ", failure.substr(0, failure.find('\n'))),
@@ -195,15 +196,15 @@ class C10dJobRendezvous : public JobRendezvous {
       own = workers_.open(job_, rendezvous_->self().addr);
     }
     co_await board_.enrol(*store_, round_.number);  // before the ranks, so that all have when the workers start
-    RoleInfo info{group.role, round_.rank, group.local_world_size};
+    rendezvous::c10d::RoleInfo info{group.role, round_.rank, group.local_world_size};
     Round round;
     // The first node publishes the master before it assigns the ranks, as torchrun's does. So the others need not wait
     // for a master once they have their ranks; and meanwhile torchrun's agents, whose heartbeats stop while they wait
     // for an answer, have all that they need from this node.
     Endpoint master;
-    if (own) master = co_await share_master(*store_, round_, own, job_.read_timeout);
-    round.ranks = co_await share_ranks(*store_, round_, std::move(info), job_.read_timeout);
-    if (!own) master = co_await share_master(*store_, round_, own, job_.read_timeout);
+    if (own) master = co_await rendezvous::c10d::share_master(*store_, round_, own, job_.read_timeout);
+    round.ranks = co_await rendezvous::c10d::share_ranks(*store_, round_, std::move(info), job_.read_timeout);
+    if (!own) master = co_await rendezvous::c10d::share_master(*store_, round_, own, job_.read_timeout);
     if (!own) co_await workers_.hold_door(job_, master);
     co_await remains_.clear_up(*store_, round_);
     round.group_rank = static_cast<int>(round_.rank);
@@ -219,11 +220,11 @@ class C10dJobRendezvous : public JobRendezvous {
   /// make it anew; if that fails, whoever uses it next is told.
   asio::awaitable<void> renew_store() {
     std::vector<std::string> any;
-    any.push_back(state_key(job_.run_id));
+    any.push_back(rendezvous::c10d::state_key(job_.run_id));
     bool broken = false;
     try {
       co_await store_->check(std::move(any));
-    } catch (const StoreConnectionError&) {
+    } catch (const rendezvous::client::StoreConnectionError&) {
       broken = true;
     }
     if (!broken) co_return;
@@ -262,29 +263,30 @@ class C10dJobRendezvous : public JobRendezvous {
   }
 
   asio::awaitable<void> watch(WatchFor what) {
-    RoundEvent event{};
+    rendezvous::c10d::RoundEvent event{};
     while (true) {
       if (stopping_) co_return;
       asking_ = true;
       event = co_await rendezvous_->watch();
       asking_ = false;
       // Nothing for a node that is done; its heartbeats go on.
-      bool passed_over =
-          what == WatchFor::end_of_job && (event == RoundEvent::nodes_waiting || event == RoundEvent::node_lost);
+      bool passed_over = what == WatchFor::end_of_job && (event == rendezvous::c10d::RoundEvent::nodes_waiting ||
+                                                          event == rendezvous::c10d::RoundEvent::node_lost);
       // A node that is done takes part in no further round, so that a newcomer would cost the others their work.
       // Nor can its loss be made good by one.
-      const bool membership = event == RoundEvent::nodes_waiting || event == RoundEvent::node_lost;
+      const bool membership =
+          event == rendezvous::c10d::RoundEvent::nodes_waiting || event == rendezvous::c10d::RoundEvent::node_lost;
       if (membership && what == WatchFor::change && !sharing_) {
         co_await renew_store();
-        const std::int64_t done = co_await arrived_at_exit_barrier(*store_, round_);
+        const std::int64_t done = co_await rendezvous::c10d::arrived_at_exit_barrier(*store_, round_);
         passed_over = done > 0;
       }
       if (!passed_over) break;
       if (!stopping_) co_await rest();
     }
-    if (event == RoundEvent::closed && sharing_) {
+    if (event == rendezvous::c10d::RoundEvent::closed && sharing_) {
       state_ = RoundState::closed;  // the next join says why
-    } else if (event == RoundEvent::closed) {
+    } else if (event == rendezvous::c10d::RoundEvent::closed) {
       // At once: the store may be gone with its host by the time that the workers have been stopped.
       done_elsewhere_ = false;
       co_await quietly([this]() { return learn_root_cause(); });
@@ -295,7 +297,7 @@ class C10dJobRendezvous : public JobRendezvous {
         log::news(host_left_ ? "the node that hosts the rendezvous is done and has ended; going on without it"
                              : "other nodes are done and have ended; going on without them");
       }
-    } else if (event != RoundEvent::stopped) {
+    } else if (event != rendezvous::c10d::RoundEvent::stopped) {
       state_ = RoundState::should_end;
     }
   }
@@ -304,7 +306,7 @@ class C10dJobRendezvous : public JobRendezvous {
     co_await renew_store();
     if (last_end_ == RoundEnd::failure) {
       // Who is done takes part in no further round: see restart_obstacle().
-      done_elsewhere_ = co_await arrived_at_exit_barrier(*store_, round_) > 0;
+      done_elsewhere_ = co_await rendezvous::c10d::arrived_at_exit_barrier(*store_, round_) > 0;
       co_await board_.pay_for(*store_, round_.number);
     } else {
       last_end_ = co_await board_.end_of(*store_, round_.number, round_.nodes);
@@ -331,7 +333,7 @@ class C10dJobRendezvous : public JobRendezvous {
       signed_ = true;
       co_await board_.sign(*store_, round_.number);
     }
-    done_elsewhere_ = co_await arrived_at_exit_barrier(*store_, round_) > 0;
+    done_elsewhere_ = co_await rendezvous::c10d::arrived_at_exit_barrier(*store_, round_) > 0;
     if (root_cause_ || !done_elsewhere_) co_return;
     const bool host_leaves = co_await farewell_.was_said(*store_, round_.number);
     co_await part();
@@ -354,13 +356,13 @@ class C10dJobRendezvous : public JobRendezvous {
 
   asio::awaitable<void> wait_at_barrier(std::shared_ptr<bool> all_there) {
     start_watch(WatchFor::end_of_job);  // without heartbeats the others would take this node for dead
-    const BackgroundTask barrier(
+    const loop::BackgroundTask barrier(
         io_, [this, all_there] { return arrive(all_there); }, changed_);
     while (!barrier.done() && state_ == RoundState::goes_on && !host_left_ && !waits_no_longer_)
       co_await changed_.wait();
     // The first one that is through with the barrier closes the rendezvous; the rest hear of both at about once.
-    const auto soon = Notifier::Clock::now() + kCloseGrace;
-    while (!barrier.done() && !root_cause_ && !waits_no_longer_ && Notifier::Clock::now() < soon)
+    const auto soon = loop::Notifier::Clock::now() + kCloseGrace;
+    while (!barrier.done() && !root_cause_ && !waits_no_longer_ && loop::Notifier::Clock::now() < soon)
       co_await changed_.wait_until(soon);
     if (root_cause_) co_return;
     // A failure is none: the store's host may end as soon as all have arrived.
@@ -377,8 +379,8 @@ class C10dJobRendezvous : public JobRendezvous {
 
   asio::awaitable<void> arrive(std::shared_ptr<bool> all_there) {
     // A connection of its own, as this may go on when nobody waits for it any more.
-    TcpStoreClient store = co_await rendezvous_->connect();
-    *all_there = co_await exit_barrier(store, round_, exit_barrier_timeout_);
+    rendezvous::client::TcpStoreClient store = co_await rendezvous_->connect();
+    *all_there = co_await rendezvous::c10d::exit_barrier(store, round_, exit_barrier_timeout_);
   }
 
   asio::awaitable<void> close() {
@@ -419,19 +421,19 @@ class C10dJobRendezvous : public JobRendezvous {
   }
 
   asio::io_context& io_;
-  const C10dJob job_;
+  const rendezvous::c10d::C10dJob job_;
   const bool agent_store_;
   const milliseconds exit_barrier_timeout_;
-  Notifier& changed_;
+  loop::Notifier& changed_;
   const FailureBoard board_;
   const Farewell farewell_;
   RoundRemains remains_;
-  Notifier watch_ended_;
+  loop::Notifier watch_ended_;
   asio::steady_timer rest_;  ///< of the watch, after an event that is none for it
-  std::unique_ptr<C10dRendezvous> rendezvous_;
-  std::optional<TcpStoreClient> store_;  ///< for the keys of a round
+  std::unique_ptr<rendezvous::c10d::C10dRendezvous> rendezvous_;
+  std::optional<rendezvous::client::TcpStoreClient> store_;  ///< for the keys of a round
   WorkerStore workers_;
-  RendezvousRound round_;
+  rendezvous::c10d::RendezvousRound round_;
   bool signed_ = false;           ///< the failure board, in this round
   bool done_elsewhere_ = false;   ///< nodes have come to the exit barrier
   bool parted_ = false;           ///< from the rendezvous: the workers go on or have ended, without another round
@@ -448,7 +450,8 @@ class C10dJobRendezvous : public JobRendezvous {
 
 }  // namespace
 
-std::unique_ptr<JobRendezvous> make_c10d_rendezvous(asio::io_context& io, const StorePlan& plan, Notifier& changed) {
+std::unique_ptr<JobRendezvous> make_c10d_rendezvous(asio::io_context& io, const StorePlan& plan,
+                                                    loop::Notifier& changed) {
   return std::make_unique<C10dJobRendezvous>(io, plan, changed);
 }
 

@@ -2,8 +2,8 @@
 
 #include <memory>
 
+#include "common/loop/notifier.hpp"
 #include "launcher/job_rendezvous.hpp"
-#include "launcher/notifier.hpp"
 #include "launcher/store_plan.hpp"
 
 namespace mdl::launcher {
@@ -12,6 +12,7 @@ namespace mdl::launcher {
 /// agents among them. While a round goes on it is watched: `changed` is notified when the round should end.
 /// A store that is lost (its host was killed) is waited for anew, for read_timeout each time.
 /// One whose host says that it is done and ends is not: this node keeps its workers, and there is no further round.
-std::unique_ptr<JobRendezvous> make_c10d_rendezvous(asio::io_context& io, const StorePlan& plan, Notifier& changed);
+std::unique_ptr<JobRendezvous> make_c10d_rendezvous(asio::io_context& io, const StorePlan& plan,
+                                                    loop::Notifier& changed);
 
 }  // namespace mdl::launcher

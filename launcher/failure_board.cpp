@@ -24,19 +24,21 @@ std::string all_read_key(const std::string& prefix, std::int64_t round) {
 
 }  // namespace
 
-asio::awaitable<void> FailureBoard::enrol(TcpStoreClient& store, std::int64_t round) const {
+asio::awaitable<void> FailureBoard::enrol(rendezvous::client::TcpStoreClient& store, std::int64_t round) const {
   co_await store.add(agents_key(prefix_, round), 1);
 }
 
-asio::awaitable<std::int64_t> FailureBoard::enrolled(TcpStoreClient& store, std::int64_t round) const {
+asio::awaitable<std::int64_t> FailureBoard::enrolled(rendezvous::client::TcpStoreClient& store,
+                                                     std::int64_t round) const {
   co_return co_await store.add(agents_key(prefix_, round), 0);
 }
 
-asio::awaitable<void> FailureBoard::pay_for(TcpStoreClient& store, std::int64_t round) const {
+asio::awaitable<void> FailureBoard::pay_for(rendezvous::client::TcpStoreClient& store, std::int64_t round) const {
   co_await store.set(paid_key(prefix_, round), "1");
 }
 
-asio::awaitable<RoundEnd> FailureBoard::end_of(TcpStoreClient& store, std::int64_t round, std::int64_t nodes) const {
+asio::awaitable<RoundEnd> FailureBoard::end_of(rendezvous::client::TcpStoreClient& store, std::int64_t round,
+                                               std::int64_t nodes) const {
   std::vector<std::string> keys;
   keys.push_back(paid_key(prefix_, round));
   const bool paid = co_await store.check(std::move(keys));
@@ -45,12 +47,12 @@ asio::awaitable<RoundEnd> FailureBoard::end_of(TcpStoreClient& store, std::int64
   co_return ours < nodes ? RoundEnd::unknown : RoundEnd::membership;
 }
 
-asio::awaitable<void> FailureBoard::forget(TcpStoreClient& store, std::int64_t round) const {
+asio::awaitable<void> FailureBoard::forget(rendezvous::client::TcpStoreClient& store, std::int64_t round) const {
   co_await store.delete_key(agents_key(prefix_, round));
   co_await store.delete_key(paid_key(prefix_, round));
 }
 
-asio::awaitable<void> FailureBoard::post(TcpStoreClient& store, RootCause cause) const {
+asio::awaitable<void> FailureBoard::post(rendezvous::client::TcpStoreClient& store, RootCause cause) const {
   const std::string key = prefix_ + "root_cause";
   const std::string mine = to_json(cause);
   std::string there;  // compare_set of an empty value sets a key that is not there
@@ -65,19 +67,19 @@ asio::awaitable<void> FailureBoard::post(TcpStoreClient& store, RootCause cause)
   }
 }
 
-asio::awaitable<std::optional<RootCause>> FailureBoard::read(TcpStoreClient& store) const {
+asio::awaitable<std::optional<RootCause>> FailureBoard::read(rendezvous::client::TcpStoreClient& store) const {
   const std::optional<std::string> text = co_await store.get_now(prefix_ + "root_cause");
   if (!text) co_return std::nullopt;
   co_return root_cause_from_json(*text);
 }
 
-asio::awaitable<void> FailureBoard::sign(TcpStoreClient& store, std::int64_t round) const {
+asio::awaitable<void> FailureBoard::sign(rendezvous::client::TcpStoreClient& store, std::int64_t round) const {
   const std::int64_t agents = co_await enrolled(store, round);
   Signatures list{readers_key(prefix_, round), all_read_key(prefix_, round)};
   co_await launcher::sign(store, std::move(list), agents);
 }
 
-asio::awaitable<bool> FailureBoard::wait_for_signatures(TcpStoreClient& store, std::int64_t round,
+asio::awaitable<bool> FailureBoard::wait_for_signatures(rendezvous::client::TcpStoreClient& store, std::int64_t round,
                                                         std::chrono::milliseconds timeout) const {
   Signatures list{readers_key(prefix_, round), all_read_key(prefix_, round)};
   co_return co_await wait_for_all(store, std::move(list), timeout);

@@ -5,10 +5,10 @@
 #include <optional>
 #include <string>
 
+#include "common/loop/asio.hpp"
 #include "launcher/free_restarts.hpp"
 #include "launcher/root_cause.hpp"
-#include "rendezvous/asio.hpp"
-#include "rendezvous/tcp_store_client.hpp"
+#include "rendezvous/client/tcp_store_client.hpp"
 
 namespace mdl::launcher {
 
@@ -25,24 +25,25 @@ class FailureBoard {
   const std::string& prefix() const { return prefix_; }
 
   /// Before the workers of `round` start.
-  asio::awaitable<void> enrol(TcpStoreClient& store, std::int64_t round) const;
+  asio::awaitable<void> enrol(rendezvous::client::TcpStoreClient& store, std::int64_t round) const;
   /// How many agents of `round` have enrolled so far.
-  asio::awaitable<std::int64_t> enrolled(TcpStoreClient& store, std::int64_t round) const;
+  asio::awaitable<std::int64_t> enrolled(rendezvous::client::TcpStoreClient& store, std::int64_t round) const;
   /// A worker of `round` has failed, and this agent starts its workers again for it, at the cost of one of its
   /// restarts. So the others know that no change of membership has ended the round.
-  asio::awaitable<void> pay_for(TcpStoreClient& store, std::int64_t round) const;
+  asio::awaitable<void> pay_for(rendezvous::client::TcpStoreClient& store, std::int64_t round) const;
   /// Why `round`, of so many `nodes`, has ended, as far as the agents of ours in it have said.
-  asio::awaitable<RoundEnd> end_of(TcpStoreClient& store, std::int64_t round, std::int64_t nodes) const;
+  asio::awaitable<RoundEnd> end_of(rendezvous::client::TcpStoreClient& store, std::int64_t round,
+                                   std::int64_t nodes) const;
   /// Removes what was written for enrolling in `round`, which is over, and for its end.
-  asio::awaitable<void> forget(TcpStoreClient& store, std::int64_t round) const;
+  asio::awaitable<void> forget(rendezvous::client::TcpStoreClient& store, std::int64_t round) const;
   /// Puts `cause` on the board, unless a failure that did not come later is there.
-  asio::awaitable<void> post(TcpStoreClient& store, RootCause cause) const;
+  asio::awaitable<void> post(rendezvous::client::TcpStoreClient& store, RootCause cause) const;
   /// The first failure of the job, if any agent of ours has posted one.
-  asio::awaitable<std::optional<RootCause>> read(TcpStoreClient& store) const;
+  asio::awaitable<std::optional<RootCause>> read(rendezvous::client::TcpStoreClient& store) const;
   /// This agent has read the board after the failure of `round`; once only.
-  asio::awaitable<void> sign(TcpStoreClient& store, std::int64_t round) const;
+  asio::awaitable<void> sign(rendezvous::client::TcpStoreClient& store, std::int64_t round) const;
   /// Waits until all agents that enrolled for `round` have signed; false when they have not by `timeout`.
-  asio::awaitable<bool> wait_for_signatures(TcpStoreClient& store, std::int64_t round,
+  asio::awaitable<bool> wait_for_signatures(rendezvous::client::TcpStoreClient& store, std::int64_t round,
                                             std::chrono::milliseconds timeout) const;
 
  private:

@@ -22,23 +22,23 @@ Signatures Farewell::signatures(std::int64_t round) const {
   return {key(round, kSigners), key(round, kAllSigned)};
 }
 
-asio::awaitable<void> Farewell::say(TcpStoreClient& store, std::int64_t round) const {
+asio::awaitable<void> Farewell::say(rendezvous::client::TcpStoreClient& store, std::int64_t round) const {
   co_await store.set(key(round, kHostLeaves), "1");
 }
 
-asio::awaitable<bool> Farewell::was_said(TcpStoreClient& store, std::int64_t round) const {
+asio::awaitable<bool> Farewell::was_said(rendezvous::client::TcpStoreClient& store, std::int64_t round) const {
   std::vector<std::string> keys;
   keys.push_back(key(round, kHostLeaves));
   co_return co_await store.check(std::move(keys));
 }
 
-asio::awaitable<void> Farewell::sign(TcpStoreClient& store, std::int64_t round) const {
+asio::awaitable<void> Farewell::sign(rendezvous::client::TcpStoreClient& store, std::int64_t round) const {
   const std::int64_t agents = co_await board_.enrolled(store, round);
   Signatures list = signatures(round);
   co_await launcher::sign(store, std::move(list), agents);
 }
 
-asio::awaitable<bool> Farewell::wait_for_signatures(TcpStoreClient& store, std::int64_t round,
+asio::awaitable<bool> Farewell::wait_for_signatures(rendezvous::client::TcpStoreClient& store, std::int64_t round,
                                                     std::chrono::milliseconds timeout) const {
   Signatures list = signatures(round);
   co_return co_await wait_for_all(store, std::move(list), timeout);

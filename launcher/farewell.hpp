@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <string>
 
+#include "common/loop/asio.hpp"
 #include "launcher/failure_board.hpp"
 #include "launcher/signatures.hpp"
-#include "rendezvous/asio.hpp"
-#include "rendezvous/tcp_store_client.hpp"
+#include "rendezvous/client/tcp_store_client.hpp"
 
 namespace mdl::launcher {
 
@@ -24,13 +24,13 @@ class Farewell {
   explicit Farewell(const FailureBoard& board) : board_(board) {}
 
   /// The agent that hosts the store is done and will end, and the store with it.
-  asio::awaitable<void> say(TcpStoreClient& store, std::int64_t round) const;
+  asio::awaitable<void> say(rendezvous::client::TcpStoreClient& store, std::int64_t round) const;
   /// Whether it has said so.
-  asio::awaitable<bool> was_said(TcpStoreClient& store, std::int64_t round) const;
+  asio::awaitable<bool> was_said(rendezvous::client::TcpStoreClient& store, std::int64_t round) const;
   /// This agent needs the store no more; once only.
-  asio::awaitable<void> sign(TcpStoreClient& store, std::int64_t round) const;
+  asio::awaitable<void> sign(rendezvous::client::TcpStoreClient& store, std::int64_t round) const;
   /// Waits until all agents that enrolled for `round` have signed; false when they have not by `timeout`.
-  asio::awaitable<bool> wait_for_signatures(TcpStoreClient& store, std::int64_t round,
+  asio::awaitable<bool> wait_for_signatures(rendezvous::client::TcpStoreClient& store, std::int64_t round,
                                             std::chrono::milliseconds timeout) const;
 
  private:

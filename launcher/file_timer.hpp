@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "common/loop/asio.hpp"
 #include "launcher/timer_book.hpp"
 #include "launcher/timer_request.hpp"
-#include "rendezvous/asio.hpp"
 
 namespace mdl::launcher {
 

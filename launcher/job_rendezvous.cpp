@@ -4,7 +4,7 @@
 
 #include "launcher/c10d_job_rendezvous.hpp"
 #include "launcher/static_job_rendezvous.hpp"
-#include "rendezvous/tcp_store_server.hpp"
+#include "rendezvous/server/tcp_store_server.hpp"
 
 namespace mdl::launcher {
 namespace {
@@ -19,7 +19,7 @@ class LocalRendezvous : public JobRendezvous {
     // that has been stopped before the new one has written its own. (torchrun keeps the store, and this happens to it.)
     const std::uint16_t port = store_ ? store_->port() : plan_.port;
     store_.reset();
-    TcpStoreServerOptions options;
+    rendezvous::server::TcpStoreServerOptions options;
     options.guard = plan_.guard;
     store_.emplace(io_, listen_address(plan_), port, options);
     store_->start();
@@ -41,12 +41,12 @@ class LocalRendezvous : public JobRendezvous {
  private:
   asio::io_context& io_;
   const StorePlan& plan_;
-  std::optional<TcpStoreServer> store_;
+  std::optional<rendezvous::server::TcpStoreServer> store_;
 };
 
 }  // namespace
 
-std::unique_ptr<JobRendezvous> make_rendezvous(asio::io_context& io, const StorePlan& plan, Notifier& changed) {
+std::unique_ptr<JobRendezvous> make_rendezvous(asio::io_context& io, const StorePlan& plan, loop::Notifier& changed) {
   if (plan.c10d) return make_c10d_rendezvous(io, plan, changed);
   if (plan.nodes > 1) return make_static_rendezvous(io, plan, changed);
   return std::make_unique<LocalRendezvous>(io, plan);

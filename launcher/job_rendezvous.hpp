@@ -6,12 +6,12 @@
 #include <optional>
 #include <string>
 
+#include "common/loop/asio.hpp"
+#include "common/loop/notifier.hpp"
 #include "launcher/free_restarts.hpp"
-#include "launcher/notifier.hpp"
 #include "launcher/root_cause.hpp"
 #include "launcher/store_plan.hpp"
-#include "rendezvous/asio.hpp"
-#include "rendezvous/rank_assignment.hpp"
+#include "rendezvous/c10d/rank_assignment.hpp"
 
 namespace mdl::launcher {
 
@@ -25,7 +25,7 @@ struct LocalGroup {
 struct Round {
   int group_rank = 0;
   int group_world_size = 1;
-  AssignedRanks ranks;
+  rendezvous::c10d::AssignedRanks ranks;
   std::string master_addr;
   std::uint16_t master_port = 0;
   bool agent_store = true;  ///< whether the store there is an agent's; else the first worker has to bring it
@@ -77,6 +77,6 @@ class JobRendezvous {
 };
 
 /// The rendezvous that `plan` asks for; `changed` is notified when state() becomes another. Both must outlive it.
-std::unique_ptr<JobRendezvous> make_rendezvous(asio::io_context& io, const StorePlan& plan, Notifier& changed);
+std::unique_ptr<JobRendezvous> make_rendezvous(asio::io_context& io, const StorePlan& plan, loop::Notifier& changed);
 
 }  // namespace mdl::launcher

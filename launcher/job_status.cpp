@@ -10,8 +10,8 @@
 #include "common/str_cat.hpp"
 #include "launcher/failure_board.hpp"
 #include "launcher/printable.hpp"
-#include "rendezvous/shared_state.hpp"
-#include "rendezvous/tcp_store_client.hpp"
+#include "rendezvous/c10d/shared_state.hpp"
+#include "rendezvous/client/tcp_store_client.hpp"
 
 namespace mdl::launcher {
 namespace {
@@ -25,30 +25,32 @@ std::string fixed(double number) {
   return text;
 }
 
-double seconds_between(RendezvousTime from, RendezvousTime to) {
+double seconds_between(rendezvous::c10d::RendezvousTime from, rendezvous::c10d::RendezvousTime to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
 /// Seconds since the node's last heartbeat; nullopt when it has not sent one.
-std::optional<double> heartbeat_age(const RendezvousState& state, const NodeDesc& node, RendezvousTime now) {
+std::optional<double> heartbeat_age(const rendezvous::c10d::RendezvousState& state,
+                                    const rendezvous::c10d::NodeDesc& node, rendezvous::c10d::RendezvousTime now) {
   const auto last = state.last_heartbeats.find(node);
   if (last == state.last_heartbeats.end()) return std::nullopt;
   return std::max(0.0, seconds_between(last->second, now));
 }
 
 /// Of a complete round by rank, and else, as ranks are not given yet, by name.
-std::vector<std::pair<std::int64_t, NodeDesc>> participants_of(const RendezvousState& state) {
-  std::vector<std::pair<std::int64_t, NodeDesc>> nodes;
+std::vector<std::pair<std::int64_t, rendezvous::c10d::NodeDesc>> participants_of(
+    const rendezvous::c10d::RendezvousState& state) {
+  std::vector<std::pair<std::int64_t, rendezvous::c10d::NodeDesc>> nodes;
   for (const auto& [node, rank] : state.participants) nodes.emplace_back(state.complete ? rank : 0, node);
   std::stable_sort(nodes.begin(), nodes.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   return nodes;
 }
 
-std::string name_of(const NodeDesc& node) {
+std::string name_of(const rendezvous::c10d::NodeDesc& node) {
   return printable(node.addr, kLongestName);
 }
 
-std::string phase_of(const RendezvousState& state, RendezvousTime now) {
+std::string phase_of(const rendezvous::c10d::RendezvousState& state, rendezvous::c10d::RendezvousTime now) {
   std::string text;
   if (state.complete) {
     text = "complete";
@@ -81,22 +83,23 @@ std::string row(const std::string& rank, const std::string& workers, const std::
   return str_cat(text, age ? fixed(*age) + " s ago" : "none", "\n");
 }
 
-json node_to_json(const RendezvousState& state, const NodeDesc& node, RendezvousTime now) {
+json node_to_json(const rendezvous::c10d::RendezvousState& state, const rendezvous::c10d::NodeDesc& node,
+                  rendezvous::c10d::RendezvousTime now) {
   json object = {{"addr", name_of(node)}, {"pid", node.pid}, {"local_id", node.local_id}};
   const auto age = heartbeat_age(state, node, now);
   object["heartbeat_age_s"] = age ? json(*age) : json();
   return object;
 }
 
-asio::awaitable<void> read_workers(JobStatus& status, TcpStoreClient& store) {
-  const RendezvousState& state = *status.rendezvous.state;
+asio::awaitable<void> read_workers(JobStatus& status, rendezvous::client::TcpStoreClient& store) {
+  const rendezvous::c10d::RendezvousState& state = *status.rendezvous.state;
   if (!state.complete) co_return;
-  const std::string prefix = round_prefix(status.run_id, state.round) + "torchelastic/role_info/";
+  const std::string prefix = rendezvous::c10d::round_prefix(status.run_id, state.round) + "torchelastic/role_info/";
   for (std::int64_t rank = 0; rank < static_cast<std::int64_t>(state.participants.size()); ++rank) {
     const std::optional<std::string> text = co_await store.get_now(prefix + std::to_string(rank));
     if (!text) continue;
     try {
-      status.workers[rank] = role_info_from_json(*text);
+      status.workers[rank] = rendezvous::c10d::role_info_from_json(*text);
     } catch (const Error&) {
       // Not worth an error: the rest of the report is sound.
     }
@@ -105,14 +108,15 @@ asio::awaitable<void> read_workers(JobStatus& status, TcpStoreClient& store) {
 
 }  // namespace
 
-asio::awaitable<JobStatus> read_job_status(Endpoint endpoint, StoreCredential credential, std::string run_id,
-                                           std::chrono::milliseconds timeout) {
+asio::awaitable<JobStatus> read_job_status(Endpoint endpoint, rendezvous::access::StoreCredential credential,
+                                           std::string run_id, std::chrono::milliseconds timeout) {
   JobStatus status;
   status.run_id = run_id;
   status.endpoint = endpoint;
-  status.rendezvous = co_await read_rendezvous(endpoint, credential, run_id, timeout);
+  status.rendezvous = co_await rendezvous::c10d::read_rendezvous(endpoint, credential, run_id, timeout);
   if (status.rendezvous.state) {
-    TcpStoreClient store = co_await TcpStoreClient::connect(endpoint, credential, timeout);
+    rendezvous::client::TcpStoreClient store =
+        co_await rendezvous::client::TcpStoreClient::connect(endpoint, credential, timeout);
     co_await read_workers(status, store);
     const FailureBoard board(run_id);
     status.root_cause = co_await board.read(store);
@@ -120,8 +124,8 @@ asio::awaitable<JobStatus> read_job_status(Endpoint endpoint, StoreCredential cr
   co_return status;
 }
 
-std::string format_status(const JobStatus& status, RendezvousTime now) {
-  const RendezvousState& state = *status.rendezvous.state;
+std::string format_status(const JobStatus& status, rendezvous::c10d::RendezvousTime now) {
+  const rendezvous::c10d::RendezvousState& state = *status.rendezvous.state;
   std::string out = str_cat("Job \"", printable(status.run_id), "\" at ", to_string(status.endpoint), ": round ",
                             state.round, " ", phase_of(state, now), "\n");
   if (status.rendezvous.master) {
@@ -132,18 +136,18 @@ std::string format_status(const JobStatus& status, RendezvousTime now) {
     out += row(state.complete ? std::to_string(rank) : "-", state.complete ? describe_workers(status, rank) : "-",
                name_of(node), node.pid, heartbeat_age(state, node, now));
   }
-  for (const NodeDesc& node : state.wait_list) {
+  for (const rendezvous::c10d::NodeDesc& node : state.wait_list) {
     out += row("waits", "-", name_of(node), node.pid, heartbeat_age(state, node, now));
   }
-  for (const NodeDesc& node : state.redundancy_list) {
+  for (const rendezvous::c10d::NodeDesc& node : state.redundancy_list) {
     out += row("spare", "-", name_of(node), node.pid, heartbeat_age(state, node, now));
   }
   if (status.root_cause) out += format_root_cause(*status.root_cause);
   return out;
 }
 
-std::string status_to_json(const JobStatus& status, RendezvousTime now) {
-  const RendezvousState& state = *status.rendezvous.state;
+std::string status_to_json(const JobStatus& status, rendezvous::c10d::RendezvousTime now) {
+  const rendezvous::c10d::RendezvousState& state = *status.rendezvous.state;
   json object = {{"job", printable(status.run_id)},
                  {"endpoint", to_string(status.endpoint)},
                  {"round", state.round},
@@ -170,8 +174,9 @@ std::string status_to_json(const JobStatus& status, RendezvousTime now) {
     entry["role"] = known ? json(printable(workers->second.role, kLongestName)) : json();
     object["nodes"].push_back(std::move(entry));
   }
-  for (const NodeDesc& node : state.wait_list) object["wait_list"].push_back(node_to_json(state, node, now));
-  for (const NodeDesc& node : state.redundancy_list) {
+  for (const rendezvous::c10d::NodeDesc& node : state.wait_list)
+    object["wait_list"].push_back(node_to_json(state, node, now));
+  for (const rendezvous::c10d::NodeDesc& node : state.redundancy_list) {
     object["redundancy_list"].push_back(node_to_json(state, node, now));
   }
   if (status.root_cause) object["root_cause"] = json::parse(to_json(*status.root_cause));

@@ -7,13 +7,13 @@ namespace mdl::launcher {
 namespace {
 
 using namespace std::chrono_literals;
-using Clock = Notifier::Clock;
+using Clock = loop::Notifier::Clock;
 
 /// How often it is looked whether something has been written. Nothing is looked at unless processes are left behind.
 constexpr auto kListenAgain = 5ms;
 constexpr auto kKillLimit = 10s;  // SIGKILL works at once or, in an uninterruptible system call, perhaps never
 
-asio::awaitable<void> hear_descendants(const WorkerGroup& group, OutputMux& output, Notifier& changed,
+asio::awaitable<void> hear_descendants(const WorkerGroup& group, OutputMux& output, loop::Notifier& changed,
                                        const bool& hurry) {
   const auto began = Clock::now();
   while (!hurry && !group.all_gone()) {
@@ -26,7 +26,7 @@ asio::awaitable<void> hear_descendants(const WorkerGroup& group, OutputMux& outp
 
 }  // namespace
 
-asio::awaitable<void> hear_worker(OutputMux& output, int local_rank, Notifier& changed, const bool& hurry) {
+asio::awaitable<void> hear_worker(OutputMux& output, int local_rank, loop::Notifier& changed, const bool& hurry) {
   constexpr auto kSilence = 200ms;
   const auto began = Clock::now();
   while (!hurry && !output.has_ended(local_rank)) {
@@ -37,14 +37,14 @@ asio::awaitable<void> hear_worker(OutputMux& output, int local_rank, Notifier& c
   }
 }
 
-asio::awaitable<void> end_by_signal(WorkerGroup& group, OutputMux& output, Notifier& changed, int signo,
+asio::awaitable<void> end_by_signal(WorkerGroup& group, OutputMux& output, loop::Notifier& changed, int signo,
                                     std::chrono::milliseconds grace, const bool& hurry) {
   co_await group.ask_to_end(signo, grace, hurry);
   if (group.running() == 0) co_await hear_descendants(group, output, changed, hurry);
   co_await group.kill_rest(kKillLimit);
 }
 
-asio::awaitable<void> end_well(WorkerGroup& group, OutputMux& output, Notifier& changed) {
+asio::awaitable<void> end_well(WorkerGroup& group, OutputMux& output, loop::Notifier& changed) {
   const auto deadline = Clock::now() + 300ms;
   while (!group.all_gone() && Clock::now() < deadline) co_await changed.wait_until(deadline);
   std::vector<LeftStream> left;

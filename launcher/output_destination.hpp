@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "launcher/notifier.hpp"
-#include "rendezvous/asio.hpp"
+#include "common/loop/asio.hpp"
+#include "common/loop/notifier.hpp"
 
 namespace mdl::launcher {
 
@@ -46,7 +46,7 @@ class OutputDestination {
   bool writing_ = false;
   bool broken_ = false;  ///< nothing can be written any more
   bool reader_gone_ = false;
-  Notifier changed_;
+  loop::Notifier changed_;
 };
 
 }  // namespace mdl::launcher

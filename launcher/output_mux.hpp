@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "common/loop/asio.hpp"
 #include "common/unique_fd.hpp"
 #include "launcher/left_stream.hpp"
 #include "launcher/log_plan.hpp"
-#include "rendezvous/asio.hpp"
 
 namespace mdl::launcher {
 

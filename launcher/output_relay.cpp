@@ -3,9 +3,9 @@
 #include <array>
 #include <memory>
 
+#include "common/loop/asio.hpp"
 #include "launcher/output_destination.hpp"
 #include "launcher/worker_stream.hpp"
-#include "rendezvous/asio.hpp"
 
 namespace mdl::launcher {
 namespace {

@@ -3,10 +3,10 @@
 #include <cstdint>
 #include <deque>
 
+#include "common/loop/asio.hpp"
 #include "launcher/failure_board.hpp"
-#include "rendezvous/asio.hpp"
-#include "rendezvous/round_keys.hpp"
-#include "rendezvous/tcp_store_client.hpp"
+#include "rendezvous/c10d/round_keys.hpp"
+#include "rendezvous/client/tcp_store_client.hpp"
 
 namespace mdl::launcher {
 
@@ -23,7 +23,7 @@ class RoundRemains {
   /// In `now`, the round that has begun: removes what earlier ones have left, but for the last one, which a node that
   /// has not noticed its end may still read. Each node removes what it has published; the first one the rest. Throws
   /// StoreConnectionError.
-  asio::awaitable<void> clear_up(TcpStoreClient& store, RendezvousRound now);
+  asio::awaitable<void> clear_up(rendezvous::client::TcpStoreClient& store, rendezvous::c10d::RendezvousRound now);
 
  private:
   const FailureBoard& board_;

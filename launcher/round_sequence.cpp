@@ -46,8 +46,8 @@ asio::awaitable<void> RoundSequence::pause() {
   if (time == 0s) co_return;
   log::warning("the nodes have changed before the workers had run for ", FreeRestarts::kShortLife.count(),
                " s: waiting ", time.count(), " s before the next round");
-  const auto until = Notifier::Clock::now() + time;
-  while (Notifier::Clock::now() < until && rendezvous_.state() != RoundState::closed)
+  const auto until = loop::Notifier::Clock::now() + time;
+  while (loop::Notifier::Clock::now() < until && rendezvous_.state() != RoundState::closed)
     co_await changed_.wait_until(until);
 }
 

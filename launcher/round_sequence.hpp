@@ -2,10 +2,10 @@
 
 #include <chrono>
 
+#include "common/loop/asio.hpp"
+#include "common/loop/notifier.hpp"
 #include "launcher/free_restarts.hpp"
 #include "launcher/job_rendezvous.hpp"
-#include "launcher/notifier.hpp"
-#include "rendezvous/asio.hpp"
 
 namespace mdl::launcher {
 
@@ -15,7 +15,7 @@ class RoundSequence {
  public:
   /// `changed` is what `rendezvous` notifies. Both must outlive this.
   /// No pause is longer than `longest_pause`.
-  RoundSequence(JobRendezvous& rendezvous, Notifier& changed,
+  RoundSequence(JobRendezvous& rendezvous, loop::Notifier& changed,
                 std::chrono::seconds longest_pause = FreeRestarts::kLongestPause)
       : rendezvous_(rendezvous), changed_(changed), longest_pause_(longest_pause) {}
 
@@ -34,7 +34,7 @@ class RoundSequence {
   asio::awaitable<void> pause();
 
   JobRendezvous& rendezvous_;
-  Notifier& changed_;
+  loop::Notifier& changed_;
   const std::chrono::seconds longest_pause_;
   FreeRestarts free_restarts_;
   std::chrono::seconds pause_{0};  ///< before the next round

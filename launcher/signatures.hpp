@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
-#include "rendezvous/asio.hpp"
-#include "rendezvous/tcp_store_client.hpp"
+#include "common/loop/asio.hpp"
+#include "rendezvous/client/tcp_store_client.hpp"
 
 namespace mdl::launcher {
 
@@ -16,9 +16,10 @@ struct Signatures {
 };
 
 /// This agent signs, once only, as one of `agents`. May throw StoreConnectionError.
-asio::awaitable<void> sign(TcpStoreClient& store, Signatures list, std::int64_t agents);
+asio::awaitable<void> sign(rendezvous::client::TcpStoreClient& store, Signatures list, std::int64_t agents);
 
 /// Waits until all have signed; false when they have not by `timeout`. May throw StoreConnectionError.
-asio::awaitable<bool> wait_for_all(TcpStoreClient& store, Signatures list, std::chrono::milliseconds timeout);
+asio::awaitable<bool> wait_for_all(rendezvous::client::TcpStoreClient& store, Signatures list,
+                                   std::chrono::milliseconds timeout);
 
 }  // namespace mdl::launcher

@@ -7,18 +7,18 @@
 
 #include "common/error.hpp"
 #include "common/log.hpp"
+#include "common/loop/background_task.hpp"
 #include "common/str_cat.hpp"
-#include "launcher/background_task.hpp"
 #include "launcher/failure_board.hpp"
-#include "rendezvous/rendezvous_error.hpp"
-#include "rendezvous/tcp_store_client.hpp"
-#include "rendezvous/tcp_store_server.hpp"
+#include "rendezvous/c10d/rendezvous_error.hpp"
+#include "rendezvous/client/tcp_store_client.hpp"
+#include "rendezvous/server/tcp_store_server.hpp"
 
 namespace mdl::launcher {
 namespace {
 
-using Milliseconds = TcpStoreClient::Milliseconds;
-using Clock = Notifier::Clock;
+using Milliseconds = rendezvous::client::TcpStoreClient::Milliseconds;
+using Clock = loop::Notifier::Clock;
 
 constexpr Milliseconds kLookForFailure{1000};  // while waiting for other nodes
 constexpr Milliseconds kConnectTimeout{10'000};
@@ -36,7 +36,7 @@ Milliseconds time_until(Clock::time_point deadline) {
 
 class StaticRendezvous : public JobRendezvous {
  public:
-  StaticRendezvous(asio::io_context& io, const StorePlan& plan, Notifier& changed)
+  StaticRendezvous(asio::io_context& io, const StorePlan& plan, loop::Notifier& changed)
       : io_(io),
         plan_(plan),
         changed_(changed),
@@ -45,7 +45,8 @@ class StaticRendezvous : public JobRendezvous {
         own_prefix_("mdl-launch/" + plan.run_id + "/static/"),
         own_rank_(std::to_string(plan.node_rank)),
         identity_(make_uuid()),
-        credential_(plan.guard ? StoreCredential(plan.guard->secret()) : StoreCredential()),
+        credential_(plan.guard ? rendezvous::access::StoreCredential(plan.guard->secret())
+                               : rendezvous::access::StoreCredential()),
         host_(plan.master_addr) {}
 
   asio::awaitable<std::optional<Round>> next_round(const LocalGroup& group) override {
@@ -56,8 +57,8 @@ class StaticRendezvous : public JobRendezvous {
       co_await connect();
       co_await find_round();
     }
-    const RoleInfo own{group.role, plan_.node_rank, group.local_world_size};
-    std::string role_info = to_json(own);
+    const rendezvous::c10d::RoleInfo own{group.role, plan_.node_rank, group.local_world_size};
+    std::string role_info = rendezvous::c10d::to_json(own);
     co_await board_.enrol(*client_, round_);
     co_await client_->set(round_prefix() + "role_info/" + own_rank_, std::move(role_info));
     const auto deadline = Clock::now() + plan_.timeout;
@@ -69,7 +70,7 @@ class StaticRendezvous : public JobRendezvous {
     Round round;
     round.group_rank = plan_.node_rank;
     round.group_world_size = plan_.nodes;
-    round.ranks = assigned_ranks_from_json(assigned.front());
+    round.ranks = rendezvous::c10d::assigned_ranks_from_json(assigned.front());
     round.master_addr = plan_.master_addr;
     round.master_port = plan_.port;
     co_return round;
@@ -89,7 +90,7 @@ class StaticRendezvous : public JobRendezvous {
   asio::awaitable<void> wait_for_the_others() override {
     done_ = true;
     const auto all_there = std::make_shared<bool>(false);
-    const BackgroundTask barrier(
+    const loop::BackgroundTask barrier(
         io_, [this, all_there] { return arrive(all_there); }, changed_);
     while (!barrier.done() && !root_cause_ && !waits_no_longer_) co_await changed_.wait();
     if (waits_no_longer_ && server_) server_->set(over_key(), kDone);
@@ -121,7 +122,7 @@ class StaticRendezvous : public JobRendezvous {
       } else if (done) {
         obstacle = "other nodes of this static job are done";
       }
-    } catch (const StoreConnectionError& error) {
+    } catch (const rendezvous::client::StoreConnectionError& error) {
       obstacle = str_cat("the store of node 0 is lost (", error.what(), ")");
     }
     co_return obstacle;
@@ -153,15 +154,15 @@ class StaticRendezvous : public JobRendezvous {
 
   asio::awaitable<void> connect() {
     if (plan_.node_rank == 0) {
-      TcpStoreServerOptions options;
+      rendezvous::server::TcpStoreServerOptions options;
       options.guard = plan_.guard;
-      const ListenAddress where = listen_address(plan_);
+      const rendezvous::server::ListenAddress where = listen_address(plan_);
       server_.emplace(io_, where, plan_.port, options);
       server_->start();
       host_ = where.from_here(local_addresses());
     }
     const Endpoint master = address();
-    client_.emplace(co_await TcpStoreClient::connect(master, credential_, plan_.timeout));
+    client_.emplace(co_await rendezvous::client::TcpStoreClient::connect(master, credential_, plan_.timeout));
     co_await client_->join_workers();  // a real torchrun that is node 0 waits for this
   }
 
@@ -219,12 +220,12 @@ class StaticRendezvous : public JobRendezvous {
     const std::vector<std::string> texts = co_await get_all(keys, deadline, "not all nodes have come");
     // All nodes have stopped their workers by now.
     if (round_ > 0) remove_keys_of_workers();
-    std::vector<RoleInfo> infos;
-    for (const std::string& text : texts) infos.push_back(role_info_from_json(text));
-    const std::vector<AssignedRanks> ranks = assign_ranks(infos);
+    std::vector<rendezvous::c10d::RoleInfo> infos;
+    for (const std::string& text : texts) infos.push_back(rendezvous::c10d::role_info_from_json(text));
+    const std::vector<rendezvous::c10d::AssignedRanks> ranks = rendezvous::c10d::assign_ranks(infos);
     std::vector<std::pair<std::string, std::string>> answers;
     for (std::size_t node = 0; node < ranks.size(); ++node) {
-      answers.emplace_back(str_cat(round_prefix(), "assigned_ranks/", node), to_json(ranks[node]));
+      answers.emplace_back(str_cat(round_prefix(), "assigned_ranks/", node), rendezvous::c10d::to_json(ranks[node]));
     }
     co_await client_->multi_set(std::move(answers));
   }
@@ -248,7 +249,8 @@ class StaticRendezvous : public JobRendezvous {
       if (values) co_return std::move(*values);
       root_cause_ = co_await board_.read(*client_);
       if (root_cause_) {
-        throw RendezvousError(RendezvousError::Reason::closed, "another node has given the job up");
+        throw rendezvous::c10d::RendezvousError(rendezvous::c10d::RendezvousError::Reason::closed,
+                                                "another node has given the job up");
       }
       if (Clock::now() >= deadline) throw_missing(missing);
     }
@@ -268,7 +270,8 @@ class StaticRendezvous : public JobRendezvous {
 
   asio::awaitable<void> watch(std::int64_t round) {
     const Endpoint master = address();
-    TcpStoreClient store = co_await TcpStoreClient::connect(master, credential_, plan_.timeout);
+    rendezvous::client::TcpStoreClient store =
+        co_await rendezvous::client::TcpStoreClient::connect(master, credential_, plan_.timeout);
     std::vector<std::string> keys;
     keys.push_back(over_key());
     bool over = false;
@@ -279,7 +282,7 @@ class StaticRendezvous : public JobRendezvous {
     try {
       cause = co_await board_.read(store);
       how = co_await store.get_now(keys.front());
-    } catch (const StoreConnectionError&) {
+    } catch (const rendezvous::client::StoreConnectionError&) {
       how = kDone;  // node 0 has said that it is over, and has ended: it was done
     }
     if (round != round_) co_return;
@@ -299,9 +302,9 @@ class StaticRendezvous : public JobRendezvous {
     // A connection of its own, as this may go on when nobody waits for it any more. One attempt: if node 0 has ended,
     // it was done.
     const Endpoint master = address();
-    auto attempt = co_await TcpStoreClient::try_connect(master, credential_, kConnectTimeout);
-    if (!attempt.first) throw StoreConnectionError(attempt.second);
-    TcpStoreClient store = std::move(*attempt.first);
+    auto attempt = co_await rendezvous::client::TcpStoreClient::try_connect(master, credential_, kConnectTimeout);
+    if (!attempt.first) throw rendezvous::client::StoreConnectionError(attempt.second);
+    rendezvous::client::TcpStoreClient store = std::move(*attempt.first);
     std::vector<std::string> last;
     last.push_back(barrier_prefix() + "last_member");
     const std::int64_t arrived = co_await store.add(barrier_prefix() + "num_members", 1);
@@ -320,25 +323,26 @@ class StaticRendezvous : public JobRendezvous {
 
   asio::io_context& io_;
   const StorePlan& plan_;
-  Notifier& changed_;
+  loop::Notifier& changed_;
   const FailureBoard board_;
   const std::string torch_prefix_;
   const std::string own_prefix_;
   const std::string own_rank_;
   const std::string identity_;  ///< tells this agent from an earlier one of the same rank
-  const StoreCredential credential_;
+  const rendezvous::access::StoreCredential credential_;
   std::string host_;  ///< by which this node reaches the store
   std::int64_t round_ = 0;
   RoundState state_ = RoundState::goes_on;
   bool waits_no_longer_ = false;
   bool done_ = false;  ///< this node's workers have succeeded
-  std::optional<TcpStoreServer> server_;
-  std::optional<TcpStoreClient> client_;
+  std::optional<rendezvous::server::TcpStoreServer> server_;
+  std::optional<rendezvous::client::TcpStoreClient> client_;
 };
 
 }  // namespace
 
-std::unique_ptr<JobRendezvous> make_static_rendezvous(asio::io_context& io, const StorePlan& plan, Notifier& changed) {
+std::unique_ptr<JobRendezvous> make_static_rendezvous(asio::io_context& io, const StorePlan& plan,
+                                                      loop::Notifier& changed) {
   return std::make_unique<StaticRendezvous>(io, plan, changed);
 }
 

@@ -2,8 +2,8 @@
 
 #include <memory>
 
+#include "common/loop/notifier.hpp"
 #include "launcher/job_rendezvous.hpp"
-#include "launcher/notifier.hpp"
 #include "launcher/store_plan.hpp"
 
 namespace mdl::launcher {
@@ -16,6 +16,7 @@ namespace mdl::launcher {
 /// together, in a further round with keys of their own, when a worker of one has failed or one's agent was started
 /// anew; node 0 removes the workers' keys in between. (With torchrun's agents among them there is no further round:
 /// see restart_obstacle().)
-std::unique_ptr<JobRendezvous> make_static_rendezvous(asio::io_context& io, const StorePlan& plan, Notifier& changed);
+std::unique_ptr<JobRendezvous> make_static_rendezvous(asio::io_context& io, const StorePlan& plan,
+                                                      loop::Notifier& changed);
 
 }  // namespace mdl::launcher

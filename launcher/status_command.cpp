@@ -10,8 +10,8 @@
 #include "launcher/job_status.hpp"
 #include "launcher/printable.hpp"
 #include "launcher/store_plan.hpp"
-#include "rendezvous/c10d_job.hpp"
-#include "rendezvous/tcp_store_client.hpp"
+#include "rendezvous/c10d/c10d_job.hpp"
+#include "rendezvous/client/tcp_store_client.hpp"
 
 namespace po = boost::program_options;
 
@@ -85,8 +85,8 @@ StatusOptions parse_status_options(const std::vector<std::string>& args, const E
   return options;
 }
 
-JobStatus ask(const Endpoint& endpoint, const StoreCredential& credential, const std::string& run_id,
-              std::chrono::milliseconds timeout) {
+JobStatus ask(const Endpoint& endpoint, const rendezvous::access::StoreCredential& credential,
+              const std::string& run_id, std::chrono::milliseconds timeout) {
   asio::io_context io;
   std::optional<JobStatus> status;
   std::exception_ptr failure;
@@ -111,8 +111,8 @@ std::string list_of(const std::vector<std::string>& ids) {
 }
 
 /// With an empty `run_id`: the only job that is there.
-JobStatus find_job(const Endpoint& endpoint, const StoreCredential& credential, const std::string& run_id,
-                   std::chrono::milliseconds timeout) {
+JobStatus find_job(const Endpoint& endpoint, const rendezvous::access::StoreCredential& credential,
+                   const std::string& run_id, std::chrono::milliseconds timeout) {
   JobStatus status = ask(endpoint, credential, run_id, timeout);
   if (status.rendezvous.state) return status;
   const std::vector<std::string>& others = status.rendezvous.other_jobs;
@@ -145,10 +145,11 @@ int run_status_command(const std::vector<std::string>& args, const Environment& 
     if (options.endpoint.empty()) {
       throw UsageError("status: --rdzv-endpoint is missing", "Write it as the job's nodes have it: HOST[:PORT].");
     }
-    const Endpoint endpoint = parse_endpoint(options.endpoint, kC10dPort);
-    StoreCredential credential;
+    const Endpoint endpoint = parse_endpoint(options.endpoint, rendezvous::c10d::kC10dPort);
+    rendezvous::access::StoreCredential credential;
     if (!options.secret_file.empty()) {
-      credential = StoreCredential(read_store_secret(options.secret_file), StoreRole::observer);
+      credential = rendezvous::access::StoreCredential(rendezvous::access::read_store_secret(options.secret_file),
+                                                       rendezvous::access::StoreRole::observer);
     }
     const JobStatus status = find_job(endpoint, credential, options.run_id, options.timeout);
     const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());

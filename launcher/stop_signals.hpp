@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "rendezvous/asio.hpp"
+#include "common/loop/asio.hpp"
 
 namespace mdl::launcher {
 

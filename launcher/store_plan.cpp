@@ -72,7 +72,7 @@ StorePlan plan_static_store(const LaunchOptions& options) {
 }
 
 /// A time that may be 0 and have a fraction; 0 when it is not given.
-RendezvousSettings::Duration any_seconds(const Settings& settings, const std::string& key) {
+rendezvous::c10d::RendezvousSettings::Duration any_seconds(const Settings& settings, const std::string& key) {
   const auto given = settings.find(key);
   if (given == settings.end()) return {};
   constexpr double kMost = 1e9;
@@ -81,7 +81,7 @@ RendezvousSettings::Duration any_seconds(const Settings& settings, const std::st
     throw UsageError(
         str_cat("--rdzv-conf ", key, " must be a number of seconds, 0 or more, but is \"", given->second, "\""));
   }
-  return std::chrono::round<RendezvousSettings::Duration>(std::chrono::duration<double>(*value));
+  return std::chrono::round<rendezvous::c10d::RendezvousSettings::Duration>(std::chrono::duration<double>(*value));
 }
 
 /// As torchrun reads it: in any case 1, true, t, yes, y; 0, false, f, no, n.
@@ -99,18 +99,18 @@ std::optional<bool> truth(const Settings& settings, const std::string& key) {
 }
 
 /// --rdzv-conf listen. Ours alone; torchrun listens on all interfaces.
-ListenScope listen_scope(const Settings& settings, ListenScope otherwise) {
+rendezvous::server::ListenScope listen_scope(const Settings& settings, rendezvous::server::ListenScope otherwise) {
   const auto given = settings.find("listen");
   if (given == settings.end()) return otherwise;
-  if (given->second == "endpoint") return ListenScope::endpoint;
-  if (given->second == "any") return ListenScope::any;
+  if (given->second == "endpoint") return rendezvous::server::ListenScope::endpoint;
+  if (given->second == "any") return rendezvous::server::ListenScope::any;
   throw UsageError(str_cat("--rdzv-conf listen must be endpoint or any, but is \"", given->second, "\""));
 }
 
 /// --rdzv-conf plain_clients: hosts, or ADDRESS[/BITS]+… beside them. Ours alone. ('+', as ',' divides settings.)
-std::vector<AddressRange> plain_clients_of(const Settings& settings) {
+std::vector<rendezvous::access::AddressRange> plain_clients_of(const Settings& settings) {
   const auto given = settings.find("plain_clients");
-  std::vector<AddressRange> ranges;
+  std::vector<rendezvous::access::AddressRange> ranges;
   if (given == settings.end()) return ranges;
   if (!settings.contains("secret_file")) {
     throw UsageError(
@@ -125,7 +125,7 @@ std::vector<AddressRange> plain_clients_of(const Settings& settings) {
   for (std::size_t begin = 0; begin <= given->second.size();) {
     const std::size_t end = std::min(given->second.find('+', begin), given->second.size());
     const std::string item = given->second.substr(begin, end - begin);
-    const auto range = AddressRange::parse(item);
+    const auto range = rendezvous::access::AddressRange::parse(item);
     if (!range) {
       throw UsageError(
           str_cat("--rdzv-conf plain_clients: \"", item, "\" is neither an address nor a range of addresses"),
@@ -141,14 +141,15 @@ StorePlan plan_c10d_store(const LaunchOptions& options, const Settings& settings
   if (const auto type = settings.find("store_type"); type != settings.end() && in_lower_case(type->second) != "tcp") {
     throw UsageError(str_cat("--rdzv-conf store_type=", type->second, " is not supported"), "Leave it out: it is tcp.");
   }
-  C10dJob job;
+  rendezvous::c10d::C10dJob job;
   job.run_id = options.rdzv_id;
-  job.endpoint = parse_endpoint(options.rdzv_endpoint.empty() ? "localhost" : options.rdzv_endpoint, kC10dPort);
+  job.endpoint =
+      parse_endpoint(options.rdzv_endpoint.empty() ? "localhost" : options.rdzv_endpoint, rendezvous::c10d::kC10dPort);
   job.local_addr = options.local_addr;
   job.is_host = truth(settings, "is_host");
-  job.listen = listen_scope(settings, ListenScope::as_given);
+  job.listen = listen_scope(settings, rendezvous::server::ListenScope::as_given);
   job.read_timeout = std::chrono::seconds(whole_seconds(settings, "read_timeout", 60));
-  RendezvousSettings& rules = job.settings;
+  rendezvous::c10d::RendezvousSettings& rules = job.settings;
   rules.min_nodes = options.nnodes.min;
   rules.max_nodes = options.nnodes.max;
   rules.join_timeout = std::chrono::seconds(whole_seconds(settings, "join_timeout", 600));
@@ -179,7 +180,7 @@ StorePlan plan_place(const LaunchOptions& options, const std::string& fresh_id) 
     if (!several && options.rdzv_endpoint.empty() && !options.master_port) return local;
     StorePlan plan = plan_static_store(options);
     plan.timeout = static_timeout(settings);
-    plan.listen = listen_scope(settings, ListenScope::as_given);
+    plan.listen = listen_scope(settings, rendezvous::server::ListenScope::as_given);
     plan.nodes = options.nnodes.max;
     plan.node_rank = options.node_rank;
     if (options.node_rank >= plan.nodes) {
@@ -227,7 +228,8 @@ StorePlan plan_store(const LaunchOptions& options, const std::string& fresh_id) 
 
 void arm(StorePlan& plan) {
   if (plan.secret_file.empty()) return;
-  plan.guard = std::make_shared<StoreGuard>(read_store_secret(plan.secret_file), plan.plain_clients, local_addresses);
+  plan.guard = std::make_shared<rendezvous::access::StoreGuard>(rendezvous::access::read_store_secret(plan.secret_file),
+                                                                plan.plain_clients, local_addresses);
   if (plan.c10d) plan.c10d->guard = plan.guard;
 }
 
@@ -237,8 +239,8 @@ std::string secret_file_of(const std::string& rdzv_conf) {
   return file == settings.end() ? std::string() : file->second;
 }
 
-ListenAddress listen_address(const StorePlan& plan) {
-  return ListenAddress::of_store(plan.master_addr, plan.listen, plan.guard != nullptr);
+rendezvous::server::ListenAddress listen_address(const StorePlan& plan) {
+  return rendezvous::server::ListenAddress::of_store(plan.master_addr, plan.listen, plan.guard != nullptr);
 }
 
 std::string make_uuid() {

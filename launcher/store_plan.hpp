@@ -8,25 +8,26 @@
 #include <vector>
 
 #include "launcher/options.hpp"
-#include "rendezvous/c10d_rendezvous.hpp"
-#include "rendezvous/listen_address.hpp"
-#include "rendezvous/store_guard.hpp"
+#include "rendezvous/access/store_guard.hpp"
+#include "rendezvous/c10d/c10d_rendezvous.hpp"
+#include "rendezvous/server/listen_address.hpp"
 
 namespace mdl::launcher {
 
 /// Where the store that the workers meet at listens, and how they are told.
 struct StorePlan {
-  ListenScope listen = ListenScope::here;  ///< of --rdzv-conf
-  std::uint16_t port = 0;                  ///< 0: any free one
+  rendezvous::server::ListenScope listen = rendezvous::server::ListenScope::here;  ///< of --rdzv-conf
+  std::uint16_t port = 0;                                                          ///< 0: any free one
   std::string master_addr = "localhost";
   std::string run_id;
   int nodes = 1;  ///< above 1: a static rendezvous at master_addr:port, which node 0 hosts
   int node_rank = 0;
   bool agent_store = true;    ///< false: the first worker hosts the store at the port it is told; never so for static
   std::string secret_file{};  ///< of --rdzv-conf; empty: none
-  std::vector<AddressRange> plain_clients{};   ///< of --rdzv-conf
-  std::shared_ptr<StoreGuard> guard{};         ///< who may talk to the stores; null: everybody
-  std::optional<C10dJob> c10d{};               ///< nodes that find each other; then nothing above counts but run_id
+  std::vector<rendezvous::access::AddressRange> plain_clients{};  ///< of --rdzv-conf
+  std::shared_ptr<rendezvous::access::StoreGuard> guard{};        ///< who may talk to the stores; null: everybody
+  std::optional<rendezvous::c10d::C10dJob>
+      c10d{};                                  ///< nodes that find each other; then nothing above counts but run_id
   std::chrono::milliseconds timeout{900'000};  ///< for the nodes to find each other; torchrun's default
   std::chrono::milliseconds exit_barrier_timeout{300'000};  ///< for the nodes to be done; torchrun's
 };
@@ -46,7 +47,7 @@ void arm(StorePlan& plan);
 std::string secret_file_of(const std::string& rdzv_conf);
 
 /// Where the store of a plan that is not c10d's listens (ListenAddress::of_store).
-ListenAddress listen_address(const StorePlan& plan);
+rendezvous::server::ListenAddress listen_address(const StorePlan& plan);
 
 /// A random identifier in the form of a UUID (version 4).
 std::string make_uuid();

@@ -45,12 +45,12 @@ std::optional<std::chrono::duration<double>> stuck_limit(const std::optional<std
 StuckWatch::StuckWatch(const std::vector<std::string>& environment)
     : limit_(stuck_limit(find_variable(environment, kVariable))) {}
 
-asio::awaitable<void> StuckWatch::wait(WorkerGroup& group, Notifier& changed) {
+asio::awaitable<void> StuckWatch::wait(WorkerGroup& group, loop::Notifier& changed) {
   if (!limit_) {
     co_await changed.wait();
     co_return;
   }
-  co_await changed.wait_until(Notifier::Clock::now() + kLookForStuck);
+  co_await changed.wait_until(loop::Notifier::Clock::now() + kLookForStuck);
   std::map<pid_t, char> states;
   for (const WorkerState& worker : group.workers()) {
     if (worker.phase != WorkerState::Phase::running) continue;

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "launcher/notifier.hpp"
+#include "common/loop/asio.hpp"
+#include "common/loop/notifier.hpp"
 #include "launcher/worker_group.hpp"
-#include "rendezvous/asio.hpp"
 
 namespace mdl::launcher {
 
@@ -35,7 +35,7 @@ class StuckWatch {
   explicit StuckWatch(const std::vector<std::string>& environment);
 
   /// Waits for `changed`; looks at the workers of `group` meanwhile, and marks those that are stuck.
-  asio::awaitable<void> wait(WorkerGroup& group, Notifier& changed);
+  asio::awaitable<void> wait(WorkerGroup& group, loop::Notifier& changed);
 
  private:
   std::optional<std::chrono::duration<double>> limit_;

@@ -27,7 +27,7 @@ asio::awaitable<void> reap_at_its_end(UniqueFd guardian) {
 
 }  // namespace
 
-WorkerGroup::WorkerGroup(asio::io_context& io, const std::vector<WorkerSpec>& specs, Notifier& changed)
+WorkerGroup::WorkerGroup(asio::io_context& io, const std::vector<WorkerSpec>& specs, loop::Notifier& changed)
     : state_(std::make_shared<State>(changed)), guardian_(std::make_shared<Guardian>(specs)) {
   state_->workers.resize(specs.size());
   events_ = std::make_shared<asio::posix::stream_descriptor>(io, ::dup(guardian_->event_fd()));
@@ -173,8 +173,8 @@ asio::awaitable<void> WorkerGroup::ask_to_end(int signo, std::chrono::millisecon
   };
   if (!may_run()) co_return;
   guardian_->signal_workers(signo);
-  const auto deadline = Notifier::Clock::now() + grace;
-  while (may_run() && !hurry && Notifier::Clock::now() < deadline) co_await state_->changed.wait_until(deadline);
+  const auto deadline = loop::Notifier::Clock::now() + grace;
+  while (may_run() && !hurry && loop::Notifier::Clock::now() < deadline) co_await state_->changed.wait_until(deadline);
   for (const WorkerState& worker : workers()) {
     if (worker.phase == WorkerState::Phase::running) {
       log::warning("worker with pid ", worker.pid, " has not ended on ", signal_name(signo), ": killing it");
@@ -184,8 +184,8 @@ asio::awaitable<void> WorkerGroup::ask_to_end(int signo, std::chrono::millisecon
 
 asio::awaitable<void> WorkerGroup::kill_rest(std::chrono::milliseconds limit) {
   guardian_->kill_all();
-  const auto deadline = Notifier::Clock::now() + limit;
-  while (!state_->all_gone && Notifier::Clock::now() < deadline) co_await state_->changed.wait_until(deadline);
+  const auto deadline = loop::Notifier::Clock::now() + limit;
+  while (!state_->all_gone && loop::Notifier::Clock::now() < deadline) co_await state_->changed.wait_until(deadline);
   for (const WorkerState& worker : workers()) {
     if (worker.phase == WorkerState::Phase::running) {
       log::error("worker with pid ", worker.pid,

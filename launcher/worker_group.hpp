@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "common/loop/asio.hpp"
+#include "common/loop/notifier.hpp"
 #include "launcher/guardian.hpp"
-#include "launcher/notifier.hpp"
-#include "rendezvous/asio.hpp"
 
 namespace mdl::launcher {
 
@@ -43,7 +43,7 @@ class WorkerGroup {
  public:
   /// Starts one worker for each of `specs`; local rank i is specs[i]. `changed` is notified after each event.
   /// Throws Error when the guardian cannot be started.
-  WorkerGroup(asio::io_context& io, const std::vector<WorkerSpec>& specs, Notifier& changed);
+  WorkerGroup(asio::io_context& io, const std::vector<WorkerSpec>& specs, loop::Notifier& changed);
   /// Kills what is left.
   ~WorkerGroup();
   WorkerGroup(const WorkerGroup&) = delete;
@@ -86,9 +86,9 @@ class WorkerGroup {
  private:
   /// Shared with the coroutine that reads events, which may end a little after the group.
   struct State {
-    explicit State(Notifier& notifier) : changed(notifier) {}
+    explicit State(loop::Notifier& notifier) : changed(notifier) {}
     std::vector<WorkerState> workers;
-    Notifier& changed;
+    loop::Notifier& changed;
     bool stopping = false;
     bool all_gone = false;
     std::string broken;

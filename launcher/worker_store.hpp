@@ -7,11 +7,11 @@
 #include <string>
 
 #include "common/endpoint.hpp"
-#include "launcher/notifier.hpp"
-#include "rendezvous/asio.hpp"
-#include "rendezvous/c10d_job.hpp"
-#include "rendezvous/held_door.hpp"
-#include "rendezvous/tcp_store_server.hpp"
+#include "common/loop/asio.hpp"
+#include "common/loop/notifier.hpp"
+#include "rendezvous/c10d/c10d_job.hpp"
+#include "rendezvous/client/host_lease.hpp"
+#include "rendezvous/server/tcp_store_server.hpp"
 
 namespace mdl::launcher {
 
@@ -25,19 +25,19 @@ class WorkerStore {
   /// This node is the first of a new round; the workers of all nodes come by `addr`. So all nodes have stopped their
   /// workers, and nobody uses the store of the last round any more: it begins anew, empty, at the same port (torchrun's
   /// agents keep the port of the first round). Throws Error when the port cannot be had.
-  Endpoint open(const C10dJob& job, const std::string& addr);
+  Endpoint open(const rendezvous::c10d::C10dJob& job, const std::string& addr);
   /// Another node is the first; its store is at `store`. Throws as TcpStoreClient::connect does.
-  asio::awaitable<void> hold_door(const C10dJob& job, Endpoint store);
+  asio::awaitable<void> hold_door(const rendezvous::c10d::C10dJob& job, Endpoint store);
   /// Until the next round.
   void release_door() { door_.reset(); }
   /// Waits until nobody is connected to the store that this node hosts, if it does, at the longest until `deadline`.
-  asio::awaitable<void> outlast_clients(Notifier::Clock::time_point deadline);
+  asio::awaitable<void> outlast_clients(loop::Notifier::Clock::time_point deadline);
 
  private:
   asio::io_context& io_;
   const bool agent_store_;
-  std::unique_ptr<HeldDoor> door_;        ///< where another node hosts it and there is a secret
-  std::optional<TcpStoreServer> server_;  ///< while this node is or was the first
+  std::unique_ptr<rendezvous::client::HeldDoor> door_;        ///< where another node hosts it and there is a secret
+  std::optional<rendezvous::server::TcpStoreServer> server_;  ///< while this node is or was the first
 };
 
 }  // namespace mdl::launcher

@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "common/loop/asio.hpp"
 #include "common/unique_fd.hpp"
 #include "launcher/last_lines.hpp"
 #include "launcher/left_stream.hpp"
 #include "launcher/output_destination.hpp"
-#include "rendezvous/asio.hpp"
 
 namespace mdl::launcher {
 

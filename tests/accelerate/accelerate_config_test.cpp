@@ -6,6 +6,7 @@
 #include "common/error.hpp"
 #include "tests/temp_dir.hpp"
 
+using namespace mdl;
 using namespace mdl::accelerate;
 using Catch::Contains;
 

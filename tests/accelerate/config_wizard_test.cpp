@@ -5,6 +5,7 @@
 
 #include "common/error.hpp"
 
+using namespace mdl;
 using namespace mdl::accelerate;
 using Catch::Contains;
 

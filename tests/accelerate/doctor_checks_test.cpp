@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <functional>
 
+using namespace mdl;
 using namespace mdl::accelerate;
 using Catch::Contains;
 using Level = Finding::Level;

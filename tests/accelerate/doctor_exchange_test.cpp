@@ -6,6 +6,7 @@
 
 #include "launcher/accelerate/doctor_socket.hpp"
 
+using namespace mdl;
 using namespace mdl::accelerate;
 using namespace std::chrono_literals;
 

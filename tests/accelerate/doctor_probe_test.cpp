@@ -9,6 +9,7 @@
 #include "launcher/accelerate/job_question.hpp"
 #include "tests/temp_dir.hpp"
 
+using namespace mdl;
 using namespace mdl::accelerate;
 using namespace std::chrono_literals;
 using Catch::Contains;

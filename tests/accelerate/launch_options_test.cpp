@@ -6,6 +6,7 @@
 #include "launcher/accelerate/accelerate_command.hpp"
 #include "launcher/accelerate/accelerate_config.hpp"
 
+using namespace mdl;
 using namespace mdl::accelerate;
 using Catch::Contains;
 using Words = std::vector<std::string>;

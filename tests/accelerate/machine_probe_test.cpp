@@ -4,6 +4,7 @@
 #include "launcher/accelerate/accelerate_command.hpp"
 #include "launcher/accelerate/doctor_socket.hpp"
 
+using namespace mdl;
 using namespace mdl::accelerate;
 using Catch::Contains;
 

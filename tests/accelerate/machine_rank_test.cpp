@@ -5,6 +5,7 @@
 #include "common/error.hpp"
 #include "launcher/accelerate/default_config_path.hpp"
 
+using namespace mdl;
 using namespace mdl::accelerate;
 
 TEST_CASE("Slurm, Kubeflow and an indexed Kubernetes Job tell the rank of a machine") {

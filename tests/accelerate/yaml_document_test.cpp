@@ -4,6 +4,7 @@
 
 #include "common/error.hpp"
 
+using namespace mdl;
 using namespace mdl::accelerate;
 using Type = YamlValue::Type;
 

@@ -7,8 +7,8 @@
 #include <exception>
 #include <string>
 
-#include "rendezvous_bench.hpp"
-#include "store_bench.hpp"
+#include "tests/bench/rendezvous_bench.hpp"
+#include "tests/bench/store_bench.hpp"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "rendezvous_bench.hpp"
+#include "tests/bench/rendezvous_bench.hpp"
 
 #include <unistd.h>
 
@@ -9,17 +9,17 @@
 #include <vector>
 
 #include "common/error.hpp"
-#include "latencies.hpp"
-#include "rendezvous/c10d_rendezvous.hpp"
-#include "rendezvous/rendezvous_host.hpp"
-#include "rendezvous/tcp_store_server.hpp"
-#include "stdin_end.hpp"
+#include "rendezvous/c10d/c10d_rendezvous.hpp"
+#include "rendezvous/c10d/rendezvous_service.hpp"
+#include "rendezvous/server/tcp_store_server.hpp"
+#include "tests/bench/latencies.hpp"
+#include "tests/bench/stdin_end.hpp"
 
 namespace mdl::bench {
 namespace {
 
-C10dJob job_of(std::uint16_t port, std::size_t agents, std::size_t index) {
-  C10dJob job;
+rendezvous::c10d::C10dJob job_of(std::uint16_t port, std::size_t agents, std::size_t index) {
+  rendezvous::c10d::C10dJob job;
   job.run_id = "bench";
   job.endpoint = Endpoint("127.0.0.1", port);
   job.settings.min_nodes = job.settings.max_nodes = static_cast<std::int64_t>(agents);
@@ -32,18 +32,19 @@ C10dJob job_of(std::uint16_t port, std::size_t agents, std::size_t index) {
 
 /// What an agent does once it is in a round: tells the number of its workers, and is told their ranks and where they
 /// meet.
-asio::awaitable<AssignedRanks> share(C10dRendezvous& rendezvous, RendezvousRound round) {
+asio::awaitable<rendezvous::c10d::AssignedRanks> share(rendezvous::c10d::C10dRendezvous& rendezvous,
+                                                       rendezvous::c10d::RendezvousRound round) {
   constexpr std::chrono::minutes kTimeout{5};
-  TcpStoreClient store = co_await rendezvous.connect();
+  rendezvous::client::TcpStoreClient store = co_await rendezvous.connect();
   std::optional<Endpoint> own;
   if (round.rank == 0) own.emplace("127.0.0.1", 1);
-  if (own) co_await share_master(store, round, own, kTimeout);
-  RoleInfo info;
+  if (own) co_await rendezvous::c10d::share_master(store, round, own, kTimeout);
+  rendezvous::c10d::RoleInfo info;
   info.role = "default";
   info.rank = round.rank;
   info.local_world_size = 1;
-  const AssignedRanks assigned = co_await share_ranks(store, round, info, kTimeout);
-  if (!own) co_await share_master(store, round, own, kTimeout);
+  const rendezvous::c10d::AssignedRanks assigned = co_await rendezvous::c10d::share_ranks(store, round, info, kTimeout);
+  if (!own) co_await rendezvous::c10d::share_master(store, round, own, kTimeout);
   co_return assigned;
 }
 
@@ -51,8 +52,8 @@ asio::awaitable<AssignedRanks> share(C10dRendezvous& rendezvous, RendezvousRound
 
 void host_rendezvous(std::uint16_t port) {
   asio::io_context io;
-  TcpStoreServer server(io, ListenAddress::loopback(), port);
-  const RendezvousHost host(io, server, "bench");
+  rendezvous::server::TcpStoreServer server(io, rendezvous::server::ListenAddress::loopback(), port);
+  const rendezvous::c10d::RendezvousHost host(io, server, "bench");
   server.start();
   std::puts("ready");
   std::fflush(stdout);
@@ -63,7 +64,7 @@ void host_rendezvous(std::uint16_t port) {
 void join_rendezvous(std::uint16_t port, std::size_t agents) {
   asio::io_context io;
   // They live on until all have joined: an agent that goes away would leave the round.
-  std::vector<std::unique_ptr<C10dRendezvous>> joined(agents);
+  std::vector<std::unique_ptr<rendezvous::c10d::C10dRendezvous>> joined(agents);
   std::set<std::int64_t> ranks;
   std::set<std::int64_t> worker_ranks;
   asio::steady_timer all_joined(io, asio::steady_timer::time_point::max());
@@ -74,8 +75,8 @@ void join_rendezvous(std::uint16_t port, std::size_t agents) {
     asio::co_spawn(
         io,
         [&, i]() -> asio::awaitable<void> {
-          joined[i] = co_await C10dRendezvous::open(job_of(port, agents, i));
-          const RendezvousRound round = co_await joined[i]->next_round();
+          joined[i] = co_await rendezvous::c10d::C10dRendezvous::open(job_of(port, agents, i));
+          const rendezvous::c10d::RendezvousRound round = co_await joined[i]->next_round();
           ranks.insert(round.rank);
           if (ranks.size() == agents) {
             until_joined = seconds_since(start);
@@ -84,7 +85,7 @@ void join_rendezvous(std::uint16_t port, std::size_t agents) {
             boost::system::error_code cancelled;
             co_await all_joined.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
           }
-          const AssignedRanks assigned = co_await share(*joined[i], round);
+          const rendezvous::c10d::AssignedRanks assigned = co_await share(*joined[i], round);
           worker_ranks.insert(assigned.base_global_rank);
           if (worker_ranks.size() == agents) io.stop();
         },

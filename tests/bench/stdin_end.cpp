@@ -1,4 +1,4 @@
-#include "stdin_end.hpp"
+#include "tests/bench/stdin_end.hpp"
 
 #include <unistd.h>
 

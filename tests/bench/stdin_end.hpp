@@ -1,6 +1,6 @@
 #pragma once
 
-#include "rendezvous/asio.hpp"
+#include "common/loop/asio.hpp"
 
 namespace mdl::bench {
 

@@ -1,4 +1,4 @@
-#include "store_bench.hpp"
+#include "tests/bench/store_bench.hpp"
 
 #include <unistd.h>
 
@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "latencies.hpp"
-#include "rendezvous/tcp_store_server.hpp"
-#include "stdin_end.hpp"
-#include "store_connection.hpp"
+#include "rendezvous/server/tcp_store_server.hpp"
+#include "tests/bench/latencies.hpp"
+#include "tests/bench/stdin_end.hpp"
+#include "tests/bench/store_connection.hpp"
 
 namespace mdl::bench {
 namespace {
@@ -143,7 +143,7 @@ void hold_connections(const tcp::endpoint& server, std::size_t clients) {
 
 void serve_store() {
   asio::io_context io;
-  TcpStoreServer server(io, ListenAddress::loopback(), 0);
+  rendezvous::server::TcpStoreServer server(io, rendezvous::server::ListenAddress::loopback(), 0);
   server.start();
   std::printf("%u\n", server.port());
   std::fflush(stdout);

@@ -2,7 +2,7 @@
 
 #include <cstddef>
 
-#include "rendezvous/asio.hpp"
+#include "common/loop/asio.hpp"
 
 namespace mdl::bench {
 

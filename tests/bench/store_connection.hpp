@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string>
 
-#include "rendezvous/asio.hpp"
-#include "rendezvous/wire.hpp"
+#include "common/loop/asio.hpp"
+#include "rendezvous/store/wire.hpp"
 
 namespace mdl::bench {
 
@@ -27,7 +27,7 @@ class StoreConnection {
   asio::awaitable<void> barrier(const std::string& key, std::int64_t world_size);
 
  private:
-  asio::awaitable<void> send(const wire::Query& query);
+  asio::awaitable<void> send(const rendezvous::store::wire::Query& query);
   asio::awaitable<std::string> receive(std::size_t bytes);
 
   asio::ip::tcp::socket socket_;

@@ -6,6 +6,7 @@
 #include "launcher/accelerate/doctor_socket.hpp"
 #include "tests/fuzz/fuzz_input.hpp"
 
+using namespace mdl;
 using namespace mdl::accelerate;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -5,6 +5,7 @@
 #include "tests/fuzz/fuzz_input.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace mdl;
   using namespace mdl::launcher;
   const std::string text(mdl::fuzz::text_of(data, size));
   const auto error = parse_error(text);

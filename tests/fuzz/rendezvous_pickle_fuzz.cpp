@@ -1,9 +1,10 @@
 // What a node makes of the rendezvous state that another one, or a stranger, has put into the store.
 #include "common/base64.hpp"
-#include "rendezvous/rendezvous_state.hpp"
+#include "rendezvous/c10d/rendezvous_state.hpp"
 #include "tests/fuzz/fuzz_input.hpp"
 
 using namespace mdl;
+using namespace mdl::rendezvous::c10d;
 
 namespace {
 

@@ -3,12 +3,14 @@
 // themselves.
 #include <array>
 
-#include "rendezvous/store.hpp"
-#include "rendezvous/store_gate.hpp"
-#include "rendezvous/wire.hpp"
+#include "rendezvous/access/store_gate.hpp"
+#include "rendezvous/store/store.hpp"
+#include "rendezvous/store/wire.hpp"
 #include "tests/fuzz/fuzz_input.hpp"
 
 using namespace mdl;
+using namespace mdl::rendezvous::access;
+using namespace mdl::rendezvous::store;
 using fuzz::claim;
 
 namespace {

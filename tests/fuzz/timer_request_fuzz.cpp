@@ -7,6 +7,7 @@
 #include "tests/fuzz/fuzz_input.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace mdl;
   using namespace mdl::launcher;
   using mdl::fuzz::claim;
   if (size == 0) return 0;

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+using namespace mdl;
 using namespace mdl::launcher;
 
 TEST_CASE("an event is one line of JSON, whatever a worker has written") {

@@ -3,10 +3,12 @@
 #include <catch2/catch.hpp>
 #include <functional>
 
-#include "rendezvous/tcp_store_server.hpp"
+#include "rendezvous/server/tcp_store_server.hpp"
 
 using namespace mdl;
 using namespace mdl::launcher;
+using namespace mdl::rendezvous::client;
+using namespace mdl::rendezvous::server;
 using namespace std::chrono_literals;
 
 namespace {

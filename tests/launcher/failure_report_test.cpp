@@ -7,6 +7,7 @@
 
 #include "common/str_cat.hpp"
 
+using namespace mdl;
 using namespace mdl::launcher;
 using Catch::Contains;
 

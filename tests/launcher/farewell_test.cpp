@@ -2,10 +2,12 @@
 
 #include <catch2/catch.hpp>
 
-#include "rendezvous/tcp_store_server.hpp"
+#include "rendezvous/server/tcp_store_server.hpp"
 
 using namespace mdl;
 using namespace mdl::launcher;
+using namespace mdl::rendezvous::client;
+using namespace mdl::rendezvous::server;
 using namespace std::chrono_literals;
 
 TEST_CASE("the host may go when all agents of the round have signed, and says so to none of another round") {

@@ -9,6 +9,7 @@
 #include "common/error.hpp"
 #include "tests/temp_dir.hpp"
 
+using namespace mdl;
 using namespace mdl::launcher;
 using Words = std::vector<std::string>;
 

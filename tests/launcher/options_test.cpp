@@ -5,6 +5,7 @@
 
 #include "common/error.hpp"
 
+using namespace mdl;
 using namespace mdl::launcher;
 using Catch::Contains;
 using Words = std::vector<std::string>;

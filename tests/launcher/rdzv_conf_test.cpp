@@ -9,6 +9,7 @@
 
 using namespace mdl;
 using namespace mdl::launcher;
+using namespace mdl::rendezvous::c10d;
 using namespace std::chrono_literals;
 using Catch::Contains;
 

@@ -5,6 +5,7 @@
 #include "launcher/last_lines.hpp"
 #include "launcher/printable.hpp"
 
+using namespace mdl;
 using namespace mdl::launcher;
 using Catch::Contains;
 

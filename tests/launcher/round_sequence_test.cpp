@@ -6,7 +6,9 @@
 
 #include "common/error.hpp"
 
+using namespace mdl;
 using namespace mdl::launcher;
+using namespace mdl::loop;
 using namespace std::chrono_literals;
 namespace asio = mdl::asio;
 

@@ -6,6 +6,7 @@
 
 #include "common/error.hpp"
 
+using namespace mdl;
 using namespace mdl::launcher;
 
 TEST_CASE("signals have their usual names, both ways") {

@@ -4,9 +4,11 @@
 
 #include "common/error.hpp"
 
+using namespace mdl;
 using namespace mdl::launcher;
-using mdl::ListenAddress;
-using mdl::ListenScope;
+using namespace mdl::rendezvous::server;
+using mdl::rendezvous::server::ListenAddress;
+using mdl::rendezvous::server::ListenScope;
 
 TEST_CASE("a standalone job and one node without endpoint meet on a free loopback port") {
   LaunchOptions options;

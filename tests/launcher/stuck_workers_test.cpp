@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <map>
 
+using namespace mdl;
 using namespace mdl::launcher;
 using namespace std::chrono_literals;
 

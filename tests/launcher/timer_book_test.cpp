@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+using namespace mdl;
 using namespace mdl::launcher;
 using namespace std::chrono_literals;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+using namespace mdl;
 using namespace mdl::launcher;
 using Words = std::vector<std::string>;
 

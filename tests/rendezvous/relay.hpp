@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "rendezvous/asio.hpp"
+#include "common/loop/asio.hpp"
 
 namespace mdl::test {
 

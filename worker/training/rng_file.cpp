@@ -7,8 +7,8 @@
 #include <algorithm>
 
 #include "common/error.hpp"
-#include "common/pickle.hpp"
-#include "common/pickle_writer.hpp"
+#include "common/pickle/pickle.hpp"
+#include "common/pickle/pickle_writer.hpp"
 #include "common/str_cat.hpp"
 #include "worker/training/torch_archive.hpp"
 

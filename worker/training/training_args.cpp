@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "common/pickle_writer.hpp"
+#include "common/pickle/pickle_writer.hpp"
 #include "worker/training/torch_archive.hpp"
 
 namespace mdl {

@@ -1,0 +1,236 @@
+#include "rendezvous/c10d/c10d_rendezvous.hpp"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "common/log.hpp"
+#include "common/str_cat.hpp"
+#include "rendezvous/c10d/compare_set_client.hpp"
+#include "rendezvous/c10d/rendezvous_report.hpp"
+#include "rendezvous/c10d/rendezvous_service.hpp"
+#include "rendezvous/c10d/service_client.hpp"
+#include "rendezvous/c10d/service_message.hpp"
+#include "rendezvous/c10d/shared_state.hpp"
+#include "rendezvous/server/tcp_store_server.hpp"
+
+namespace mdl::rendezvous::c10d {
+namespace {
+
+// To look, after a failure, whether it has to do with other jobs.
+constexpr std::chrono::milliseconds kLookTimeout{2000};
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+/// The host's own address, for the others, is the name by which they reach it.
+std::string node_addr(const C10dJob& job, bool hosts, const client::TcpStoreClient& store) {
+  if (job.local_addr) return *job.local_addr;
+  return hosts ? job.endpoint.host : store.local_address();
+}
+
+server::TcpStoreServerOptions options_of(const C10dJob& job) {
+  server::TcpStoreServerOptions options;
+  options.guard = job.guard;
+  options.members_only = true;
+  return options;
+}
+
+/// The store of a rendezvous and, in it, the host's side of the latter.
+struct HostedStore {
+  HostedStore(asio::io_context& io, const C10dJob& job)
+      : where(server::ListenAddress::of_store(job.endpoint.host, job.listen, job.guard != nullptr)),
+        server(io, where, job.endpoint.port, options_of(job)),
+        host(io, server, job.run_id) {
+    server.start();
+  }
+  Endpoint from_here() const { return Endpoint(where.from_here(local_addresses()), server.port()); }
+
+  const server::ListenAddress where;
+  server::TcpStoreServer server;
+  RendezvousHost host;
+};
+
+struct Hosting {
+  std::unique_ptr<HostedStore> store;
+  std::string failure;  // of this machine's try to host it
+};
+
+Hosting host_store(const C10dJob& job, asio::io_context& io) {
+  Hosting hosting;
+  if (!job.is_host.value_or(is_this_machine(job.endpoint.host))) return hosting;
+  try {
+    hosting.store = std::make_unique<HostedStore>(io, job);
+  } catch (const Error& error) {
+    // Another agent on this machine may be the host.
+    if (job.is_host) throw;
+    log::info("rendezvous \"", job.run_id, "\": does not host the store: ", error.what());
+    hosting.failure = error.what();
+  }
+  return hosting;
+}
+
+std::string why_unreachable(const C10dJob& job, const std::string& hosting_failure, bool refused) {
+  if (!hosting_failure.empty()) {
+    return str_cat("Nothing there answers as a store of PyTorch's, and this machine could not host one: ",
+                   hosting_failure);
+  }
+  if (refused) {
+    return str_cat("A machine answers there, but no store at port ", job.endpoint.port,
+                   ": start a node of the job on it; if one runs, it may listen on other addresses of that machine "
+                   "only: give that node --rdzv-conf listen=any. The addresses of this machine are ",
+                   joined(local_addresses()), ".");
+  }
+  return str_cat("The node that owns ", job.endpoint.host,
+                 " hosts the store; this machine does not take it for its own: its addresses are ",
+                 joined(local_addresses()),
+                 ". Check that a node of the job owns it, or give that node --rdzv-conf is_host=true.");
+}
+
+/// The other jobs whose rendezvous lie in the same store, as far as that can be told.
+asio::awaitable<std::vector<std::string>> other_jobs(Endpoint store, access::StoreCredential credential,
+                                                     std::string run_id) {
+  std::vector<std::string> others;
+  try {
+    RendezvousReport report =
+        co_await read_rendezvous(std::move(store), std::move(credential), std::move(run_id), kLookTimeout);
+    others = std::move(report.other_jobs);
+  } catch (const Error& error) {
+    log::info("looking for other jobs: ", error.what());
+  }
+  co_return others;
+}
+
+/// Other nodes wait elsewhere when this one has another job's name.
+void warn_of_other_jobs(const C10dJob& job, const std::vector<std::string>& others) {
+  if (others.empty()) return;
+  log::warning("the store at ", to_string(job.endpoint), " holds the rendezvous of --rdzv-id ", joined(others),
+               ", and nobody of \"", job.run_id,
+               "\" has been there yet. If this node belongs to that job, give it the same --rdzv-id");
+}
+
+}  // namespace
+
+class C10dRendezvous::Impl {
+ public:
+  Impl(std::unique_ptr<HostedStore> hosted, Endpoint address, std::unique_ptr<RendezvousPart> part)
+      : hosted_(std::move(hosted)), address_(std::move(address)), part_(std::move(part)) {}
+
+  RendezvousPart& part() { return *part_; }
+  bool hosts_store() const { return hosted_ != nullptr; }
+  const Endpoint& address() const { return address_; }
+
+ private:
+  std::unique_ptr<HostedStore> hosted_;  // where this node hosts the store
+  const Endpoint address_;
+  std::unique_ptr<RendezvousPart> part_;
+};
+
+C10dRendezvous::C10dRendezvous(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+C10dRendezvous::~C10dRendezvous() = default;
+
+asio::awaitable<std::unique_ptr<C10dRendezvous>> C10dRendezvous::open(C10dJob job) {
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  auto& io = static_cast<asio::io_context&>(executor.context());
+  auto [hosted, hosting_failure] = host_store(job, io);
+  const Endpoint address = hosted ? hosted->from_here() : job.endpoint;
+  const access::StoreCredential credential = credential_of(job);
+  std::string failure;
+  bool refused = false;
+  std::optional<client::TcpStoreClient> store;
+  try {
+    store = co_await client::TcpStoreClient::connect(address, credential, job.read_timeout);
+  } catch (const client::StoreConnectionRefused& error) {
+    failure = error.what();
+    refused = true;
+  } catch (const client::StoreConnectionError& error) {
+    failure = error.what();
+  }
+  if (!store) {
+    throw client::StoreConnectionError(
+        str_cat("rendezvous \"", job.run_id, "\": ", failure.substr(0, failure.find('\n'))),
+        why_unreachable(job, hosting_failure, refused));
+  }
+  NodeDesc self{node_addr(job, hosted != nullptr, *store), ::getpid(), job.local_id};
+  const std::optional<std::string> announced = co_await store->get_now(std::string(kDeskKey));
+  const std::optional<DeskAnnouncement> desk = announced ? read_desk_announcement(*announced) : std::nullopt;
+  std::vector<std::string> others;
+  if (desk) {
+    if (desk->run_id != job.run_id) others.push_back(desk->run_id);
+  } else {
+    const std::vector<std::string> keys = co_await store->list_keys();
+    for (std::string& id : rendezvous_ids(keys)) {
+      if (id != job.run_id) others.push_back(std::move(id));
+    }
+  }
+  if (!others.empty()) {
+    std::vector<std::string> own;
+    own.push_back(state_key(job.run_id));
+    const bool somebody = co_await store->check(std::move(own));
+    if (!somebody) warn_of_other_jobs(job, others);
+  }
+  std::unique_ptr<RendezvousPart> part;
+  if (desk) {
+    part = std::make_unique<CallingPart>(std::move(job), std::move(self), address, std::move(*store), executor);
+  } else {
+    part = std::make_unique<ContestingPart>(std::move(job), std::move(self), address, std::move(*store), executor);
+  }
+  auto impl = std::make_unique<Impl>(std::move(hosted), address, std::move(part));
+  co_return std::unique_ptr<C10dRendezvous>(new C10dRendezvous(std::move(impl)));
+}
+
+const NodeDesc& C10dRendezvous::self() const {
+  return impl_->part().self();
+}
+bool C10dRendezvous::hosts_store() const {
+  return impl_->hosts_store();
+}
+std::uint16_t C10dRendezvous::port() const {
+  return impl_->address().port;
+}
+
+asio::awaitable<client::TcpStoreClient> C10dRendezvous::connect() {
+  const C10dJob& job = impl_->part().job();
+  return client::TcpStoreClient::connect(impl_->address(), credential_of(job), job.read_timeout);
+}
+
+asio::awaitable<client::TcpStoreClient::Attempt> C10dRendezvous::try_connect(std::chrono::milliseconds timeout) {
+  return client::TcpStoreClient::try_connect(impl_->address(), credential_of(impl_->part().job()), timeout);
+}
+
+asio::awaitable<RendezvousRound> C10dRendezvous::next_round() {
+  std::optional<RendezvousError> failure;
+  try {
+    RendezvousRound round = co_await impl_->part().next_round();
+    co_return round;
+  } catch (const RendezvousError& error) {
+    failure = error;
+  }
+  if (failure->reason() != RendezvousError::Reason::timed_out) throw *failure;
+  const C10dJob& job = impl_->part().job();
+  const access::StoreCredential credential = credential_of(job);
+  const std::vector<std::string> others = co_await other_jobs(impl_->address(), credential, job.run_id);
+  if (others.empty()) throw *failure;
+  const std::string text = failure->what();
+  throw RendezvousError(RendezvousError::Reason::timed_out,
+                        str_cat(text.substr(0, text.find('\n')), "; nodes with --rdzv-id ", joined(others),
+                                " have been at the same endpoint"),
+                        "All nodes of a job need the same --rdzv-id.");
+}
+asio::awaitable<RoundEvent> C10dRendezvous::watch() {
+  return impl_->part().watch();
+}
+void C10dRendezvous::stop_watching() {
+  impl_->part().stop_watching();
+}
+asio::awaitable<void> C10dRendezvous::leave() {
+  return impl_->part().leave();
+}
+asio::awaitable<void> C10dRendezvous::close() {
+  return impl_->part().close();
+}
+
+}  // namespace mdl::rendezvous::c10d

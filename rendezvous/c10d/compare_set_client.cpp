@@ -1,0 +1,194 @@
+#include "rendezvous/c10d/compare_set_client.hpp"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "common/log.hpp"
+#include "common/str_cat.hpp"
+
+namespace mdl::rendezvous::c10d {
+namespace {
+
+using std::chrono::milliseconds;
+using SteadyClock = std::chrono::steady_clock;
+
+// A node that waits for others looks at the state this often: soon for few nodes, and less often the more there are,
+// because all of them look and the state grows with them.
+constexpr milliseconds kLookInterval{50};
+constexpr milliseconds kLookIntervalPerNode{1};
+constexpr milliseconds kLongestLookInterval{1000};
+// The same in a complete round.
+constexpr milliseconds kWatchInterval{100};
+constexpr milliseconds kWatchIntervalPerNode{5};
+// One attempt to connect anew, and what comes after it.
+constexpr milliseconds kDialTimeout{1000};
+constexpr milliseconds kDialPauseAfterFailure{100};
+
+RendezvousMoment moment() {
+  return {std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()), SteadyClock::now()};
+}
+
+milliseconds look_interval(const RendezvousState& state) {
+  const auto nodes = static_cast<std::int64_t>(state.participants.size() + state.wait_list.size());
+  return std::min(kLongestLookInterval, kLookInterval + nodes * kLookIntervalPerNode);
+}
+
+}  // namespace
+
+ContestingPart::ContestingPart(C10dJob job, NodeDesc self, Endpoint host, client::TcpStoreClient store,
+                               const asio::any_io_executor& executor)
+    : RendezvousPart(std::move(job), std::move(self)),
+      host_(std::move(host)),
+      shared_(store_, this->job().run_id),
+      pause_(executor) {
+  adopt(std::move(store));
+}
+
+void ContestingPart::adopt(client::TcpStoreClient store) {
+  store_ = std::move(store);
+  // The store answers from memory. A connection that is silent for longer is not worth waiting for: TCP itself finds a
+  // link that was cut and has healed only after twice the time.
+  store_.set_reply_timeout(std::chrono::ceil<milliseconds>(job().settings.heartbeat_timeout));
+}
+
+/// Looks at the state and changes it until `wish` has come true. Throws RendezvousError when it does not.
+asio::awaitable<void> ContestingPart::run(RendezvousWish wish, Clock::time_point deadline) {
+  co_await shared_.read();
+  while (true) {
+    RendezvousStep step = rendezvous_step(shared_.value(), self(), wish, moment(), deadline, job().settings);
+    if (step.action == RendezvousAction::done) co_return;
+    if (step.action == RendezvousAction::write) {
+      const bool written = co_await shared_.replace(std::move(step.state));
+      if (!written) {
+        co_await back_off();
+        continue;
+      }
+      log::debug("rendezvous \"", job().run_id, "\", round ", shared_.value().round, ": ", to_string(self()), " ",
+                 step.change);
+      if (wish == RendezvousWish::rejoin) wish = RendezvousWish::join;
+      if (step.renews_deadline) deadline = Clock::now() + job().settings.join_timeout;
+    } else if (step.action == RendezvousAction::wait) {
+      const auto idle =
+          std::chrono::ceil<milliseconds>(next_look(step.state, self(), moment(), deadline, job().settings));
+      const milliseconds limit = look_interval(step.state);
+      co_await rest(std::min(idle, limit));
+      co_await shared_.read();
+    } else {
+      fail(step.action, wish);
+    }
+  }
+}
+
+milliseconds rest_after_lost_contest(RendezvousSettings::Duration most, std::minstd_rand& random) {
+  const auto longest = std::chrono::floor<milliseconds>(most);
+  if (longest <= milliseconds::zero()) return milliseconds::zero();
+  std::uniform_int_distribution<milliseconds::rep> any(0, longest.count());
+  return milliseconds(any(random));
+}
+
+asio::awaitable<void> ContestingPart::back_off() {
+  static std::minstd_rand random(std::random_device{}());
+  const milliseconds time = rest_after_lost_contest(job().cas_backoff, random);
+  if (time > milliseconds::zero()) co_await rest(time);
+}
+
+asio::awaitable<RendezvousRound> ContestingPart::next_round() {
+  stop_ = false;
+  const auto deadline = Clock::now() + job().settings.join_timeout;
+  co_await run(RendezvousWish::rejoin, deadline);
+  const RendezvousState& state = shared_.value();
+  members_ = static_cast<std::int64_t>(state.participants.size());
+  round_ = state.round;
+  RendezvousRound round;
+  round.run_id = job().run_id;
+  round.number = round_;
+  round.rank = state.participants.at(self());
+  round.nodes = members_;
+  for (const auto& [node, rank] : state.participants) {
+    if (rank == 0) round.first_addr = node.addr;
+  }
+  co_return round;
+}
+
+milliseconds ContestingPart::watch_interval() const {
+  const auto often_enough = std::chrono::ceil<milliseconds>(job().settings.keep_alive_interval / 4);
+  return std::min(often_enough, std::max(kWatchInterval, kWatchIntervalPerNode * members_));
+}
+
+/// Looks at the state, and lets the others see that this node lives. Empty, or why that could not be.
+asio::awaitable<std::string> ContestingPart::send_heartbeat() {
+  std::string failure;
+  try {
+    co_await run(RendezvousWish::keep_alive, Clock::now() + job().settings.keep_alive_interval);
+  } catch (const RendezvousError&) {
+    // As torch's: a heartbeat that cannot be written in time is no reason to end; the next one may be.
+  } catch (const client::StoreConnectionError& error) {
+    failure = error.what();
+  }
+  co_return failure;
+}
+
+/// One attempt. Throws StoreConnectionError when nobody listens there any more.
+asio::awaitable<void> ContestingPart::reconnect() {
+  const access::StoreCredential credential = credential_of(job());
+  auto [client, failure] = co_await client::TcpStoreClient::try_connect(host_, credential, kDialTimeout);
+  if (client) {
+    adopt(std::move(*client));
+  } else if (failure == "connection refused") {
+    throw client::StoreConnectionError(
+        str_cat("lost the store of the rendezvous at ", to_string(host_), ": ", failure));
+  }
+}
+
+asio::awaitable<RoundEvent> ContestingPart::watch() {
+  auto heard = Clock::now();
+  while (!std::exchange(stop_, false)) {
+    const std::string failure = co_await send_heartbeat();
+    if (!failure.empty()) {
+      // A connection that breaks, and is there again before the others take this node for dead, is no loss.
+      if (Clock::now() - heard > job().settings.keep_alive()) throw client::StoreConnectionError(failure);
+      co_await reconnect();
+      if (!stop_) co_await rest(kDialPauseAfterFailure);
+      continue;
+    }
+    heard = Clock::now();
+    RendezvousState state = shared_.value();
+    drop_dead_nodes(state, moment().utc, job().settings);
+    if (const auto event = event_of_round(state, self(), round_, members_, job().settings)) {
+      stop_ = false;
+      co_return *event;
+    }
+    if (!stop_) co_await rest(watch_interval());
+  }
+  co_return RoundEvent::stopped;
+}
+
+void ContestingPart::stop_watching() {
+  stop_ = true;
+  pause_.cancel();
+}
+
+asio::awaitable<void> ContestingPart::leave() {
+  return run(RendezvousWish::leave, Clock::now() + job().settings.close_timeout);
+}
+
+asio::awaitable<void> ContestingPart::close() {
+  return run(RendezvousWish::close, Clock::now() + job().settings.close_timeout);
+}
+
+asio::awaitable<void> ContestingPart::rest(milliseconds time) {
+  boost::system::error_code cancelled;
+  pause_.expires_after(time);
+  co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+}
+
+void ContestingPart::fail(RendezvousAction action, RendezvousWish wish) const {
+  if (action == RendezvousAction::closed) fail_closed();
+  if (action == RendezvousAction::left_out) fail_left_out();
+  if (wish != RendezvousWish::join && wish != RendezvousWish::rejoin)
+    fail_in_time("the others changed it all the time");
+  fail_too_few(shared_.value().participants.size());
+}
+
+}  // namespace mdl::rendezvous::c10d

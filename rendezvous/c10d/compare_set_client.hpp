@@ -1,0 +1,51 @@
+#pragma once
+
+#include <chrono>
+#include <random>
+
+#include "rendezvous/c10d/rendezvous_client.hpp"
+#include "rendezvous/c10d/shared_state.hpp"
+#include "rendezvous/client/tcp_store_client.hpp"
+
+namespace mdl::rendezvous::c10d {
+
+/// How long an agent rests after another one has changed the state before it: any time up to `most`
+/// (cas_backoff_max_seconds), so that those who lost do not meet again at once; nothing where `most` is 0.
+std::chrono::milliseconds rest_after_lost_contest(RendezvousSettings::Duration most, std::minstd_rand& random);
+
+/// The part of an agent whose store is hosted by one of torch's: as they do, it changes the state itself, with
+/// compare_set, and looks at it again and again. All agents contend, so this is for few nodes.
+class ContestingPart final : public RendezvousPart {
+ public:
+  /// `store` is a connection to the host at `host`.
+  ContestingPart(C10dJob job, NodeDesc self, Endpoint host, client::TcpStoreClient store,
+                 const asio::any_io_executor& executor);
+
+  asio::awaitable<RendezvousRound> next_round() override;
+  asio::awaitable<RoundEvent> watch() override;
+  void stop_watching() override;
+  asio::awaitable<void> leave() override;
+  asio::awaitable<void> close() override;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  asio::awaitable<void> run(RendezvousWish wish, Clock::time_point deadline);
+  asio::awaitable<void> rest(std::chrono::milliseconds time);
+  asio::awaitable<void> back_off();
+  asio::awaitable<std::string> send_heartbeat();
+  asio::awaitable<void> reconnect();
+  void adopt(client::TcpStoreClient store);
+  [[noreturn]] void fail(RendezvousAction action, RendezvousWish wish) const;
+  std::chrono::milliseconds watch_interval() const;
+
+  const Endpoint host_;
+  client::TcpStoreClient store_;
+  SharedRendezvousState shared_;
+  asio::steady_timer pause_;
+  std::int64_t round_ = 0;
+  std::int64_t members_ = 0;  // of round_
+  bool stop_ = false;
+};
+
+}  // namespace mdl::rendezvous::c10d

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "common/loop/asio.hpp"
+#include "rendezvous/c10d/c10d_job.hpp"
+#include "rendezvous/c10d/rendezvous_error.hpp"
+#include "rendezvous/c10d/rendezvous_step.hpp"
+#include "rendezvous/c10d/round_keys.hpp"
+
+namespace mdl::rendezvous::c10d {
+
+/// One agent's part in the rendezvous of a job: how it joins, stays and leaves. See C10dRendezvous for what each
+/// operation means. Everything throws StoreConnectionError when the store is lost.
+class RendezvousPart {
+ public:
+  virtual ~RendezvousPart() = default;
+  RendezvousPart(const RendezvousPart&) = delete;
+  RendezvousPart& operator=(const RendezvousPart&) = delete;
+
+  virtual asio::awaitable<RendezvousRound> next_round() = 0;
+  virtual asio::awaitable<RoundEvent> watch() = 0;
+  virtual void stop_watching() = 0;
+  virtual asio::awaitable<void> leave() = 0;
+  virtual asio::awaitable<void> close() = 0;
+
+  const C10dJob& job() const { return job_; }
+  const NodeDesc& self() const { return self_; }
+
+ protected:
+  RendezvousPart(C10dJob job, NodeDesc self) : job_(std::move(job)), self_(std::move(self)) {}
+
+  // The ends that are no success, for people.
+  [[noreturn]] void fail_closed() const;
+  [[noreturn]] void fail_left_out() const;
+  [[noreturn]] void fail_refused(const std::string& why) const;
+  /// `participants`: how many were there; `remark`: what else is known.
+  [[noreturn]] void fail_too_few(std::size_t participants, const std::string& remark = {}) const;
+  /// The end of leave() and close() that took too long.
+  [[noreturn]] void fail_in_time(const std::string& why) const;
+
+ private:
+  std::string name() const;
+
+  const C10dJob job_;
+  const NodeDesc self_;
+};
+
+}  // namespace mdl::rendezvous::c10d

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/loop/asio.hpp"
+#include "rendezvous/server/tcp_store_server.hpp"
+
+namespace mdl::rendezvous::c10d {
+
+/// The host's side of every rendezvous in one store: answers the agents of ours that call it (desk_message.hpp) and
+/// keeps the state of each job in the store, where torch's agents read and change it at any time. In the server's
+/// io_context.
+///
+/// What has come is folded into the state in turns, which are the further apart the longer one takes: a thousand agents
+/// that join at once cost some dozen versions of the state, not a thousand.
+class RendezvousHost {
+ public:
+  /// Begins to answer. `server` must outlive this; `run_id` is the --rdzv-id of the agent whose process this is.
+  RendezvousHost(asio::io_context& io, server::TcpStoreServer& server, std::string run_id);
+  ~RendezvousHost();
+  RendezvousHost(const RendezvousHost&) = delete;
+  RendezvousHost& operator=(const RendezvousHost&) = delete;
+
+  /// How many agents of ours are in touch, of all jobs.
+  std::size_t agents() const;
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace mdl::rendezvous::c10d
