@@ -14,20 +14,20 @@
 #include "common/loop/background_task.hpp"
 #include "common/loop/notifier.hpp"
 #include "launcher/attempt.hpp"
+#include "launcher/command_line/signal_names.hpp"
 #include "launcher/event_recorder.hpp"
-#include "launcher/failure_report.hpp"
-#include "launcher/file_timer.hpp"
-#include "launcher/job_rendezvous.hpp"
-#include "launcher/last_words.hpp"
-#include "launcher/oom_kills.hpp"
-#include "launcher/output_mux.hpp"
+#include "launcher/job/job_rendezvous.hpp"
+#include "launcher/job/round_sequence.hpp"
+#include "launcher/output/output_mux.hpp"
+#include "launcher/output/run_folder.hpp"
+#include "launcher/process/last_words.hpp"
+#include "launcher/process/oom_kills.hpp"
+#include "launcher/process/stop_signals.hpp"
+#include "launcher/process/worker_env.hpp"
+#include "launcher/report/failure_report.hpp"
 #include "launcher/restart_policy.hpp"
-#include "launcher/round_sequence.hpp"
-#include "launcher/run_folder.hpp"
-#include "launcher/signal_names.hpp"
-#include "launcher/stop_signals.hpp"
-#include "launcher/stuck_workers.hpp"
-#include "launcher/worker_env.hpp"
+#include "launcher/watchdog/file_timer.hpp"
+#include "launcher/watchdog/stuck_workers.hpp"
 #include "rendezvous/c10d/rendezvous_error.hpp"
 
 namespace mdl::launcher {
@@ -45,21 +45,21 @@ class Loop : public asio::io_context {
 };
 
 /// The others wait for a node that pauses, but for no longer than their join_timeout.
-std::chrono::seconds longest_pause(const StorePlan& store) {
-  if (!store.c10d) return FreeRestarts::kLongestPause;
+std::chrono::seconds longest_pause(const command_line::StorePlan& store) {
+  if (!store.c10d) return job::FreeRestarts::kLongestPause;
   const auto half = std::chrono::floor<std::chrono::seconds>(store.c10d->settings.join_timeout / 2);
-  return std::min(FreeRestarts::kLongestPause, half);
+  return std::min(job::FreeRestarts::kLongestPause, half);
 }
 
 class Agent {
  public:
-  explicit Agent(const LaunchPlan& plan)
+  explicit Agent(const command_line::LaunchPlan& plan)
       : plan_(plan),
         changed_(io_),
-        rendezvous_(make_rendezvous(io_, plan.store, changed_)),
+        rendezvous_(job::make_rendezvous(io_, plan.store, changed_)),
         output_(io_),
         folder_(plan.logs.log_dir, plan.store.run_id),
-        timer_(serve_timers(
+        timer_(watchdog::serve_timers(
             io_, plan.environment, folder_.path(),
             [this] { return attempt_ ? attempt_->group().root() : std::nullopt; },
             [this](pid_t pid, auto& names) { attempt_->group().note_expired_timers(pid, names); })),
@@ -67,9 +67,9 @@ class Agent {
         events_(plan),
         restarts_left_(plan.max_restarts),
         rounds_(*rendezvous_, changed_, longest_pause(plan.store)),
-        oom_kills_before_(oom_kills()),
+        oom_kills_before_(process::oom_kills()),
         signals_(io_, plan.signals_to_handle, [this] { on_signal(); }) {
-    adopt_orphans();
+    process::adopt_orphans();
   }
 
   // Steps that nobody waited for any longer (unless_signalled, unless_hurried) refer to the members.
@@ -93,11 +93,11 @@ class Agent {
 
  private:
   void announce() {
-    if (limits_omp_threads(plan_.environment, plan_.local_world_size)) {
+    if (process::limits_omp_threads(plan_.environment, plan_.local_world_size)) {
       log::warning("OMP_NUM_THREADS is not set: giving each worker 1, so that ", plan_.local_world_size,
                    " workers do not overload this node. Set it to what suits the job");
     }
-    if (writes_files(plan_.logs, plan_.local_world_size) && plan_.logs.log_dir.empty()) {
+    if (command_line::writes_files(plan_.logs, plan_.local_world_size) && plan_.logs.log_dir.empty()) {
       log::news("the workers' logs are in ", folder_.path().string(), "; --log-dir chooses another place");
       folder_.keep();
     }
@@ -158,7 +158,7 @@ class Agent {
     seen.any_failed = attempt_->group().any_failed();
     seen.hopeless = attempt_->group().is_hopeless();
     seen.signalled = signals_.last().has_value();
-    seen.membership_changed = rendezvous_->state() == RoundState::should_end;
+    seen.membership_changed = rendezvous_->state() == job::RoundState::should_end;
     return seen;
   }
 
@@ -216,7 +216,7 @@ class Agent {
     if (!cause && !spare) throw error;
     attempt_.reset();
     if (cause) {
-      print_report(format_report(
+      report::print_report(report::format_report(
           {plan_.command.display_name, host_name(), {}, restart_count(), plan_.max_restarts, false}, cause));
     } else {
       log::news(error.what());
@@ -225,7 +225,7 @@ class Agent {
   }
 
   asio::awaitable<void> agree_on_round() {
-    const LocalGroup group{plan_.role, plan_.local_world_size};
+    const job::LocalGroup group{plan_.role, plan_.local_world_size};
     in_round_ = false;
     const auto began = loop::Notifier::Clock::now();
     co_await rounds_.next(group, round_);
@@ -247,14 +247,14 @@ class Agent {
 
   asio::awaitable<void> stop_workers(int signo) {
     signals_.begin_stopping();
-    WorkerGroup& group = attempt_->group();
+    process::WorkerGroup& group = attempt_->group();
     const auto grace = std::chrono::seconds(plan_.shutdown_timeout);
-    co_await end_by_signal(group, output_, changed_, signo, grace, signals_.hurry());
+    co_await process::end_by_signal(group, output_, changed_, signo, grace, signals_.hurry());
     signals_.end_stopping();
     if (!group.broken().empty()) log::error(group.broken());
   }
 
-  asio::awaitable<void> end_group_well() { return end_well(attempt_->group(), output_, changed_); }
+  asio::awaitable<void> end_group_well() { return process::end_well(attempt_->group(), output_, changed_); }
 
   asio::awaitable<void> succeed() {
     co_await unless_unread(&Agent::end_group_well);
@@ -264,13 +264,14 @@ class Agent {
     if (signals_.last()) {
       // The others go on without this node, whose store may be theirs.
       if (round_.group_world_size > 1)
-        log::news("received ", signal_name(*signals_.last()), ": not waiting for the other nodes any longer");
+        log::news("received ", command_line::signal_name(*signals_.last()),
+                  ": not waiting for the other nodes any longer");
       rendezvous_->stop_waiting();
       co_await unless_hurried(waiting, kTellLimit);
       co_return;
     }
     if (rendezvous_->root_cause()) {
-      print_report(format_report(describe_failure(), rendezvous_->root_cause()));
+      report::print_report(report::format_report(describe_failure(), rendezvous_->root_cause()));
       const loop::BackgroundTask agreeing = begin(&Agent::agree_on_root_cause);
       co_await unless_hurried(agreeing, kTellLimit);
     }
@@ -290,11 +291,11 @@ class Agent {
       co_return;
     }
     const auto workers = attempt_->describe_workers();
-    if (const auto first = root_cause(workers)) {
-      const ReportedWorker& worker = workers[*first];
+    if (const auto first = report::root_cause(workers)) {
+      const report::ReportedWorker& worker = workers[*first];
       log::warning("worker rank ", worker.rank, " (pid ", worker.state.pid, ") failed with ",
-                   describe_end(worker.state), ". Restarting all workers: restart ", restart_count() + 1, " of ",
-                   plan_.max_restarts);
+                   report::describe_end(worker.state), ". Restarting all workers: restart ", restart_count() + 1,
+                   " of ", plan_.max_restarts);
     }
     co_await end_round(&Agent::end_failed_round);
     if (signals_.last()) co_return;
@@ -330,14 +331,14 @@ class Agent {
   }
 
   bool ended_by_others() const {
-    return rendezvous_->state() == RoundState::closed && !attempt_->group().all_succeeded() && !signals_.last();
+    return rendezvous_->state() == job::RoundState::closed && !attempt_->group().all_succeeded() && !signals_.last();
   }
 
-  FailureReport describe_failure() const {
-    FailureReport report{plan_.command.display_name, host_name(), attempt_->describe_workers(), restart_count(),
-                         plan_.max_restarts,         false};
+  report::FailureReport describe_failure() const {
+    report::FailureReport report{plan_.command.display_name, host_name(), attempt_->describe_workers(), restart_count(),
+                                 plan_.max_restarts,         false};
     report.script_hint = plan_.command.hint;
-    const auto oom_kills_now = oom_kills();
+    const auto oom_kills_now = process::oom_kills();
     report.out_of_memory = oom_kills_now && oom_kills_before_ && *oom_kills_now > *oom_kills_before_;
     return report;
   }
@@ -363,47 +364,50 @@ class Agent {
   }
 
   asio::awaitable<void> tell_the_others() {
-    std::optional<RootCause> cause = describe_root_cause(describe_failure());
+    std::optional<report::RootCause> cause = report::describe_root_cause(describe_failure());
     if (cause) co_await rendezvous_->fail(std::move(*cause));
   }
 
   asio::awaitable<void> tell_own_failure() {
-    RootCause cause = describe_own_failure(host_name(), static_cast<int>(round_.ranks.base_global_rank), own_failure_);
+    report::RootCause cause =
+        report::describe_own_failure(host_name(), static_cast<int>(round_.ranks.base_global_rank), own_failure_);
     co_await rendezvous_->fail(std::move(cause));
     co_await rendezvous_->agree_on_root_cause();
   }
 
   /// What the worker that failed first has left in its pipes.
   asio::awaitable<void> hear_last_words() {
-    first_failed_ = root_cause(attempt_->describe_workers());
-    if (first_failed_) co_await hear_worker(output_, static_cast<int>(*first_failed_), changed_, signals_.hurry());
+    first_failed_ = report::root_cause(attempt_->describe_workers());
+    if (first_failed_)
+      co_await process::hear_worker(output_, static_cast<int>(*first_failed_), changed_, signals_.hurry());
   }
 
   asio::awaitable<void> agree_on_root_cause() { return rendezvous_->agree_on_root_cause(); }
 
   void report_failure(bool failed_here) {
-    const FailureReport report = describe_failure();
+    const report::FailureReport report = describe_failure();
     events_.job_ends(report.workers, round_, restart_count());
     if (!failed_here && !rendezvous_->root_cause()) {
       log::error("the job has ended on another node, which has not said why here; see its output");
       return;
     }
-    print_report(format_report(report, rendezvous_->root_cause()));
+    report::print_report(report::format_report(report, rendezvous_->root_cause()));
     if (!failed_here) return;
-    const auto first = root_cause(report.workers);
+    const auto first = report::root_cause(report.workers);
     if (!first) return;
-    const ReportedWorker& root = report.workers[*first];
-    exit_code_ = job_exit_code(root.state);
+    const report::ReportedWorker& root = report.workers[*first];
+    exit_code_ = report::job_exit_code(root.state);
     if (root.error) folder_.keep();  // the report has named it
-    const auto own_error_file = find_variable(plan_.environment, "TORCHELASTIC_ERROR_FILE");
+    const auto own_error_file = process::find_variable(plan_.environment, "TORCHELASTIC_ERROR_FILE");
     if (root.error && own_error_file && !own_error_file->empty()) {
-      pass_on_error_file(attempt_->error_file(root.local_rank), *own_error_file, python_exit_code(root.state));
+      report::pass_on_error_file(attempt_->error_file(root.local_rank), *own_error_file,
+                                 report::python_exit_code(root.state));
     }
   }
 
   asio::awaitable<void> obey_signal() {
     rounds_.abandon();
-    const std::string name = signal_name(*signals_.last());
+    const std::string name = command_line::signal_name(*signals_.last());
     const int running = attempt_->group().running();
     log::news("received ", name, ": passing it on to ", running, running == 1 ? " worker" : " workers", ", which have ",
               plan_.shutdown_timeout, " s to end; a second signal kills them");
@@ -420,31 +424,31 @@ class Agent {
     changed_.notify();
   }
 
-  const LaunchPlan& plan_;
+  const command_line::LaunchPlan& plan_;
   Loop io_;
   loop::Notifier changed_;
-  std::unique_ptr<JobRendezvous> rendezvous_;
-  Round round_;  ///< the one that the workers of now belong to
+  std::unique_ptr<job::JobRendezvous> rendezvous_;
+  job::Round round_;  ///< the one that the workers of now belong to
   bool in_round_ = false;
   std::string own_failure_;
-  OutputMux output_;
-  RunFolder folder_;
-  std::unique_ptr<FileTimer> timer_;  ///< empty unless the user wants it
-  StuckWatch stuck_watch_;
+  output::OutputMux output_;
+  output::RunFolder folder_;
+  std::unique_ptr<watchdog::FileTimer> timer_;  ///< empty unless the user wants it
+  watchdog::StuckWatch stuck_watch_;
   EventRecorder events_;
   std::unique_ptr<Attempt> attempt_;
   std::optional<std::size_t> first_failed_;  ///< local rank of the first here, once the job has failed
   int exit_code_ = kExitFailure;
   int restarts_left_;
-  RoundSequence rounds_;
+  job::RoundSequence rounds_;
   loop::Notifier::Clock::time_point workers_began_{};
   std::optional<std::int64_t> oom_kills_before_;
-  StopSignals signals_;  ///< last, for until the loop runs a signal can only do what it does by itself
+  process::StopSignals signals_;  ///< last, for until the loop runs a signal can only do what it does by itself
 };
 
 }  // namespace
 
-int run_agent(const LaunchPlan& plan) {
+int run_agent(const command_line::LaunchPlan& plan) {
   return Agent(plan).run();
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "launcher/launch_plan.hpp"
+#include "launcher/command_line/launch_plan.hpp"
 
 namespace mdl::launcher {
 
@@ -8,6 +8,6 @@ namespace mdl::launcher {
 /// Returns the exit code: 0 when all workers succeeded; 1 when the job failed (after a report on stderr) or a signal
 /// ended it; 126 or 127 when the program could not be loaded.
 /// Throws Error when the job cannot be started (a port in use, no file descriptors, no processes).
-int run_agent(const LaunchPlan& plan);
+int run_agent(const command_line::LaunchPlan& plan);
 
 }  // namespace mdl::launcher

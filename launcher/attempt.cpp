@@ -2,19 +2,21 @@
 
 #include <string>
 
-#include "launcher/error_file.hpp"
-#include "launcher/worker_env.hpp"
+#include "launcher/process/worker_env.hpp"
+#include "launcher/report/error_file.hpp"
 #include "launcher/worker_specs.hpp"
 
 namespace mdl::launcher {
 
-Attempt::Attempt(asio::io_context& io, const LaunchPlan& plan, const Round& round, int number, RunFolder& folder,
-                 OutputMux& output, loop::Notifier& changed, const std::filesystem::path& timer_file)
+Attempt::Attempt(asio::io_context& io, const command_line::LaunchPlan& plan, const job::Round& round, int number,
+                 output::RunFolder& folder, output::OutputMux& output, loop::Notifier& changed,
+                 const std::filesystem::path& timer_file)
     : round_(round), number_(number), folder_(folder), output_(output), group_(io, open(plan, timer_file), changed) {
   ends_.clear();
 }
 
-std::vector<WorkerSpec> Attempt::open(const LaunchPlan& plan, const std::filesystem::path& timer_file) {
+std::vector<process::WorkerSpec> Attempt::open(const command_line::LaunchPlan& plan,
+                                               const std::filesystem::path& timer_file) {
   const auto attempt_folder = folder_.open_attempt(number_, plan.local_world_size);
   ends_ = output_.open_streams(plan.local_world_size, plan.logs, attempt_folder, line_prefixes(plan, round_));
   std::vector<std::filesystem::path> error_files;
@@ -24,17 +26,17 @@ std::vector<WorkerSpec> Attempt::open(const LaunchPlan& plan, const std::filesys
   return worker_specs(plan, round_, number_, timer_file, error_files, ends_);
 }
 
-std::vector<ReportedWorker> Attempt::describe_workers() const {
-  std::vector<ReportedWorker> workers;
+std::vector<report::ReportedWorker> Attempt::describe_workers() const {
+  std::vector<report::ReportedWorker> workers;
   for (std::size_t i = 0; i < group_.workers().size(); ++i) {
     const int local_rank = static_cast<int>(i);
     workers.push_back({identity_of(round_, local_rank).rank, local_rank, group_.workers()[i],
-                       read_error_file(error_file(local_rank)), output_.last_stderr_lines(local_rank)});
+                       report::read_error_file(error_file(local_rank)), output_.last_stderr_lines(local_rank)});
     const std::filesystem::path error_path = error_file(local_rank);
     if (error_path.empty()) continue;  // --log-dir /dev/null
     if (workers.back().error) workers.back().error_file = error_path;
-    for (const Stream stream : {Stream::out, Stream::err}) {
-      const std::filesystem::path log = error_path.parent_path() / log_file_name(stream);
+    for (const command_line::Stream stream : {command_line::Stream::out, command_line::Stream::err}) {
+      const std::filesystem::path log = error_path.parent_path() / command_line::log_file_name(stream);
       if (std::error_code ignored; std::filesystem::exists(log, ignored)) workers.back().log_files.push_back(log);
     }
   }

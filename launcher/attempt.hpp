@@ -3,12 +3,12 @@
 #include <filesystem>
 #include <vector>
 
-#include "launcher/failure_report.hpp"
-#include "launcher/job_rendezvous.hpp"
-#include "launcher/launch_plan.hpp"
-#include "launcher/output_mux.hpp"
-#include "launcher/run_folder.hpp"
-#include "launcher/worker_group.hpp"
+#include "launcher/command_line/launch_plan.hpp"
+#include "launcher/job/job_rendezvous.hpp"
+#include "launcher/output/output_mux.hpp"
+#include "launcher/output/run_folder.hpp"
+#include "launcher/process/worker_group.hpp"
+#include "launcher/report/failure_report.hpp"
 
 namespace mdl::launcher {
 
@@ -19,26 +19,27 @@ class Attempt {
   /// `timer_file` is the watchdog's FIFO, or empty.
   /// `changed` is notified of what becomes of them. All references must live as long.
   /// Throws Error when folders, file descriptors or processes cannot be had.
-  Attempt(asio::io_context& io, const LaunchPlan& plan, const Round& round, int number, RunFolder& folder,
-          OutputMux& output, loop::Notifier& changed, const std::filesystem::path& timer_file);
+  Attempt(asio::io_context& io, const command_line::LaunchPlan& plan, const job::Round& round, int number,
+          output::RunFolder& folder, output::OutputMux& output, loop::Notifier& changed,
+          const std::filesystem::path& timer_file);
 
-  WorkerGroup& group() { return group_; }
-  const WorkerGroup& group() const { return group_; }
+  process::WorkerGroup& group() { return group_; }
+  const process::WorkerGroup& group() const { return group_; }
 
   /// Each worker as it stands now, by local rank, with its error file and last words as far as they are there.
-  std::vector<ReportedWorker> describe_workers() const;
+  std::vector<report::ReportedWorker> describe_workers() const;
   /// Where the worker of a local rank leaves its exception.
   std::filesystem::path error_file(int local_rank) const { return folder_.error_file(number_, local_rank); }
 
  private:
-  std::vector<WorkerSpec> open(const LaunchPlan& plan, const std::filesystem::path& timer_file);
+  std::vector<process::WorkerSpec> open(const command_line::LaunchPlan& plan, const std::filesystem::path& timer_file);
 
-  const Round round_;
+  const job::Round round_;
   const int number_;
-  RunFolder& folder_;
-  OutputMux& output_;
-  std::vector<OutputMux::WorkerEnds> ends_;  ///< of the pipes; ours are closed once the workers have theirs
-  WorkerGroup group_;
+  output::RunFolder& folder_;
+  output::OutputMux& output_;
+  std::vector<output::OutputMux::WorkerEnds> ends_;  ///< of the pipes; ours are closed once the workers have theirs
+  process::WorkerGroup group_;
 };
 
 }  // namespace mdl::launcher

@@ -5,8 +5,8 @@
 
 namespace mdl::launcher {
 
-AgentEvent EventRecorder::event(const char* state, const std::optional<Round>& round, int restarts) const {
-  AgentEvent event;
+report::AgentEvent EventRecorder::event(const char* state, const std::optional<job::Round>& round, int restarts) const {
+  report::AgentEvent event;
   event.state = state;
   event.run_id = plan_.store.run_id;
   event.role = plan_.role;
@@ -21,9 +21,9 @@ AgentEvent EventRecorder::event(const char* state, const std::optional<Round>& r
   return event;
 }
 
-AgentEvent::Worker EventRecorder::worker(const Round& round, int local_rank, std::int64_t pid) const {
-  const WorkerIdentity identity = identity_of(round, local_rank);
-  AgentEvent::Worker worker;
+report::AgentEvent::Worker EventRecorder::worker(const job::Round& round, int local_rank, std::int64_t pid) const {
+  const process::WorkerIdentity identity = identity_of(round, local_rank);
+  report::AgentEvent::Worker worker;
   worker.local_rank = local_rank;
   worker.global_rank = identity.rank;
   worker.role_rank = identity.role_rank;
@@ -32,13 +32,15 @@ AgentEvent::Worker EventRecorder::worker(const Round& round, int local_rank, std
   return worker;
 }
 
-void EventRecorder::print(const AgentEvent& event) const {
-  print_report(event_line(event) + "\n");
+void EventRecorder::print(const report::AgentEvent& event) const {
+  report::print_report(report::event_line(event) + "\n");
 }
 
-void EventRecorder::round_begins(const Round& round, int restarts, std::chrono::duration<double, std::milli> took) {
+void EventRecorder::round_begins(const job::Round& round, int restarts,
+                                 std::chrono::duration<double, std::milli> took) {
   if (!plan_.logs_events) return;
-  AgentEvent met = event("RENDEZVOUS", restarts > 0 ? std::optional<Round>(round) : std::nullopt, restarts);
+  report::AgentEvent met =
+      event("RENDEZVOUS", restarts > 0 ? std::optional<job::Round>(round) : std::nullopt, restarts);
   met.duration_ms = took.count();
   print(met);
   met.state = "ASSIGN_WORKER_RANKS";
@@ -47,38 +49,40 @@ void EventRecorder::round_begins(const Round& round, int restarts, std::chrono::
   started_.assign(static_cast<std::size_t>(plan_.local_world_size), false);
 }
 
-void EventRecorder::look_at(const std::vector<WorkerState>& workers, const Round& round, int restarts) {
+void EventRecorder::look_at(const std::vector<process::WorkerState>& workers, const job::Round& round, int restarts) {
   if (!plan_.logs_events) return;
   for (std::size_t i = 0; i < workers.size(); ++i) {
     if (workers[i].pid <= 0 || started_[i]) continue;
     started_[i] = true;
-    AgentEvent start = event("START", round, restarts);
+    report::AgentEvent start = event("START", round, restarts);
     start.worker = worker(round, static_cast<int>(i), workers[i].pid);
     print(start);
   }
 }
 
-void EventRecorder::job_ends(const std::vector<ReportedWorker>& workers, const Round& round, int restarts) {
+void EventRecorder::job_ends(const std::vector<report::ReportedWorker>& workers, const job::Round& round,
+                             int restarts) {
   if (!plan_.logs_events) return;
   bool any_failed = false;
-  for (const ReportedWorker& each : workers) any_failed = any_failed || each.state.failed();
-  for (const ReportedWorker& each : workers) {
+  for (const report::ReportedWorker& each : workers) any_failed = any_failed || each.state.failed();
+  for (const report::ReportedWorker& each : workers) {
     // As torch has it: one that ended well beside one that failed counts as stopped.
     const char* state = each.state.failed() ? "FAILED" : any_failed ? "TERMINATED" : "SUCCEEDED";
-    AgentEvent end = event(state, round, restarts);
+    report::AgentEvent end = event(state, round, restarts);
     end.worker = worker(round, each.local_rank, each.state.pid);
     if (each.state.failed()) {
-      end.worker->exit_code = python_exit_code(each.state);
+      end.worker->exit_code = report::python_exit_code(each.state);
       end.worker->raw_error = each.error ? each.error->message : "<NONE>";
     }
     print(end);
   }
-  AgentEvent done = event("SUCCEEDED", round, restarts);  // that the agent did its work, whatever became of the workers
+  report::AgentEvent done =
+      event("SUCCEEDED", round, restarts);  // that the agent did its work, whatever became of the workers
   done.total_run_time_s = std::chrono::floor<std::chrono::seconds>(std::chrono::steady_clock::now() - began_).count();
   print(done);
 }
 
-void EventRecorder::agent_fails(const Round& round, int restarts) {
+void EventRecorder::agent_fails(const job::Round& round, int restarts) {
   if (plan_.logs_events) print(event("FAILED", round, restarts));
 }
 

@@ -8,8 +8,8 @@
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
-#include "launcher/failure_board.hpp"
-#include "launcher/printable.hpp"
+#include "launcher/job/failure_board.hpp"
+#include "launcher/output/printable.hpp"
 #include "rendezvous/c10d/shared_state.hpp"
 #include "rendezvous/client/tcp_store_client.hpp"
 
@@ -47,7 +47,7 @@ std::vector<std::pair<std::int64_t, rendezvous::c10d::NodeDesc>> participants_of
 }
 
 std::string name_of(const rendezvous::c10d::NodeDesc& node) {
-  return printable(node.addr, kLongestName);
+  return output::printable(node.addr, kLongestName);
 }
 
 std::string phase_of(const rendezvous::c10d::RendezvousState& state, rendezvous::c10d::RendezvousTime now) {
@@ -118,7 +118,7 @@ asio::awaitable<JobStatus> read_job_status(Endpoint endpoint, rendezvous::access
     rendezvous::client::TcpStoreClient store =
         co_await rendezvous::client::TcpStoreClient::connect(endpoint, credential, timeout);
     co_await read_workers(status, store);
-    const FailureBoard board(run_id);
+    const job::FailureBoard board(run_id);
     status.root_cause = co_await board.read(store);
   }
   co_return status;
@@ -126,10 +126,10 @@ asio::awaitable<JobStatus> read_job_status(Endpoint endpoint, rendezvous::access
 
 std::string format_status(const JobStatus& status, rendezvous::c10d::RendezvousTime now) {
   const rendezvous::c10d::RendezvousState& state = *status.rendezvous.state;
-  std::string out = str_cat("Job \"", printable(status.run_id), "\" at ", to_string(status.endpoint), ": round ",
-                            state.round, " ", phase_of(state, now), "\n");
+  std::string out = str_cat("Job \"", output::printable(status.run_id), "\" at ", to_string(status.endpoint),
+                            ": round ", state.round, " ", phase_of(state, now), "\n");
   if (status.rendezvous.master) {
-    out += str_cat("Workers meet at ", printable(to_string(*status.rendezvous.master)), "\n");
+    out += str_cat("Workers meet at ", output::printable(to_string(*status.rendezvous.master)), "\n");
   }
   out += "   node  workers       address                                        pid  last heartbeat\n";
   for (const auto& [rank, node] : participants_of(state)) {
@@ -142,13 +142,13 @@ std::string format_status(const JobStatus& status, rendezvous::c10d::RendezvousT
   for (const rendezvous::c10d::NodeDesc& node : state.redundancy_list) {
     out += row("spare", "-", name_of(node), node.pid, heartbeat_age(state, node, now));
   }
-  if (status.root_cause) out += format_root_cause(*status.root_cause);
+  if (status.root_cause) out += report::format_root_cause(*status.root_cause);
   return out;
 }
 
 std::string status_to_json(const JobStatus& status, rendezvous::c10d::RendezvousTime now) {
   const rendezvous::c10d::RendezvousState& state = *status.rendezvous.state;
-  json object = {{"job", printable(status.run_id)},
+  json object = {{"job", output::printable(status.run_id)},
                  {"endpoint", to_string(status.endpoint)},
                  {"round", state.round},
                  {"complete", state.complete},
@@ -162,7 +162,7 @@ std::string status_to_json(const JobStatus& status, rendezvous::c10d::Rendezvous
                  {"root_cause", json()}};
   if (state.deadline) object["last_call_ends_in_s"] = std::max(0.0, seconds_between(now, *state.deadline));
   if (status.rendezvous.master) {
-    object["master_addr"] = printable(status.rendezvous.master->host, kLongestName);
+    object["master_addr"] = output::printable(status.rendezvous.master->host, kLongestName);
     object["master_port"] = status.rendezvous.master->port;
   }
   for (const auto& [rank, node] : participants_of(state)) {
@@ -171,7 +171,7 @@ std::string status_to_json(const JobStatus& status, rendezvous::c10d::Rendezvous
     const auto workers = status.workers.find(rank);
     const bool known = state.complete && workers != status.workers.end();
     entry["workers"] = known ? json(workers->second.local_world_size) : json();
-    entry["role"] = known ? json(printable(workers->second.role, kLongestName)) : json();
+    entry["role"] = known ? json(output::printable(workers->second.role, kLongestName)) : json();
     object["nodes"].push_back(std::move(entry));
   }
   for (const rendezvous::c10d::NodeDesc& node : state.wait_list)
@@ -179,7 +179,7 @@ std::string status_to_json(const JobStatus& status, rendezvous::c10d::Rendezvous
   for (const rendezvous::c10d::NodeDesc& node : state.redundancy_list) {
     object["redundancy_list"].push_back(node_to_json(state, node, now));
   }
-  if (status.root_cause) object["root_cause"] = json::parse(to_json(*status.root_cause));
+  if (status.root_cause) object["root_cause"] = json::parse(report::to_json(*status.root_cause));
   return object.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 

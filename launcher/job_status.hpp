@@ -8,7 +8,7 @@
 
 #include "common/endpoint.hpp"
 #include "common/loop/asio.hpp"
-#include "launcher/root_cause.hpp"
+#include "launcher/report/root_cause.hpp"
 #include "rendezvous/c10d/rank_assignment.hpp"
 #include "rendezvous/c10d/rendezvous_report.hpp"
 
@@ -20,7 +20,7 @@ struct JobStatus {
   Endpoint endpoint;
   rendezvous::c10d::RendezvousReport rendezvous{};
   std::map<std::int64_t, rendezvous::c10d::RoleInfo> workers{};  ///< by rank of the node, as far as the nodes have told
-  std::optional<RootCause> root_cause{};  ///< only of jobs with agents of ours, and only when they have failed
+  std::optional<report::RootCause> root_cause{};  ///< only of jobs with agents of ours, and only when they have failed
 };
 
 /// Asks the store at `endpoint` and changes nothing there. Throws StoreConnectionError when nobody answers within

@@ -14,14 +14,15 @@
 #include "launcher/accelerate/accelerate_command.hpp"
 #include "launcher/accelerate/preflight.hpp"
 #include "launcher/agent.hpp"
-#include "launcher/file_limit.hpp"
-#include "launcher/gpu_count.hpp"
-#include "launcher/launch_command.hpp"
-#include "launcher/numa_binding.hpp"
-#include "launcher/options.hpp"
+#include "launcher/command_line/launch_command.hpp"
+#include "launcher/command_line/options.hpp"
+#include "launcher/command_line/store_plan.hpp"
+#include "launcher/machine/gpu_count.hpp"
+#include "launcher/machine/numa_binding.hpp"
+#include "launcher/process/file_limit.hpp"
 #include "launcher/status_command.hpp"
-#include "launcher/store_plan.hpp"
 
+namespace mdl::launcher {
 namespace {
 
 std::optional<std::string> variable(const std::string& name) {
@@ -30,20 +31,20 @@ std::optional<std::string> variable(const std::string& name) {
 }
 
 int count_gpus() {
-  return mdl::launcher::visible_gpus(variable("CUDA_VISIBLE_DEVICES"), mdl::launcher::find_gpus());
+  return machine::visible_gpus(variable("CUDA_VISIBLE_DEVICES"), machine::find_gpus());
 }
 
-int launch(const mdl::launcher::LaunchOptions& options) {
-  using namespace mdl::launcher;
-  LaunchPlan plan;
-  plan.store = plan_store(options, make_uuid());
+int launch(const command_line::LaunchOptions& options) {
+  command_line::LaunchPlan plan;
+  plan.store = command_line::plan_store(options, command_line::make_uuid());
   arm(plan.store);
-  raise_file_limit();
-  plan.command = make_launch_command(options, variable);
-  plan.local_world_size = count_workers(options.nproc_per_node, variable("CUDA_VISIBLE_DEVICES"));
+  process::raise_file_limit();
+  plan.command = command_line::make_launch_command(options, variable);
+  plan.local_world_size = machine::count_workers(options.nproc_per_node, variable("CUDA_VISIBLE_DEVICES"));
   if (options.numa_binding) {
-    plan.worker_cpus = bind_workers(*options.numa_binding, plan.local_world_size, variable("CUDA_VISIBLE_DEVICES"),
-                                    find_gpus(), mdl::CpuTopology());
+    plan.worker_cpus =
+        machine::bind_workers(*options.numa_binding, plan.local_world_size, variable("CUDA_VISIBLE_DEVICES"),
+                              machine::find_gpus(), machine::CpuTopology());
   }
   plan.max_restarts = options.max_restarts;
   plan.role = options.role;
@@ -57,26 +58,31 @@ int launch(const mdl::launcher::LaunchOptions& options) {
   return run_agent(plan);
 }
 
+/// Runs the command line; returns the exit code.
+int run(std::vector<std::string> args) {
+  if (is_status_command(args)) return run_status_command(args, variable);
+  std::signal(SIGPIPE, SIG_IGN);  // a job does not end because nobody reads what the launcher says of it
+  const auto facts = accelerate::probe_machine(count_gpus);
+  if (accelerate::is_accelerate_command(args)) {
+    const auto outcome = accelerate::run_command(args, facts);
+    if (!outcome.launch) return outcome.exit_code;
+    args = *outcome.launch;  // as if the user had written torchrun's options
+  } else {
+    accelerate::warn_beforehand(args, facts);
+  }
+  const auto parsed = command_line::parse_command_line(args, variable);
+  if (parsed.text) return std::fputs(parsed.text->c_str(), stdout) < 0 || std::fflush(stdout) != 0 ? 1 : 0;
+  return launch(parsed.options);
+}
+
 }  // namespace
+}  // namespace mdl::launcher
 
 int main(int argc, char** argv) {
   mdl::open_closed_standard_streams();
   mdl::log::set_program("mdl-launch");
   try {
-    std::vector<std::string> args(argv + 1, argv + argc);
-    if (mdl::launcher::is_status_command(args)) return mdl::launcher::run_status_command(args, variable);
-    std::signal(SIGPIPE, SIG_IGN);  // a job does not end because nobody reads what the launcher says of it
-    const auto facts = mdl::accelerate::probe_machine(count_gpus);
-    if (mdl::accelerate::is_accelerate_command(args)) {
-      const auto outcome = mdl::accelerate::run_command(args, facts);
-      if (!outcome.launch) return outcome.exit_code;
-      args = *outcome.launch;  // as if the user had written torchrun's options
-    } else {
-      mdl::accelerate::warn_beforehand(args, facts);
-    }
-    const auto parsed = mdl::launcher::parse_command_line(args, variable);
-    if (parsed.text) return std::fputs(parsed.text->c_str(), stdout) < 0 || std::fflush(stdout) != 0 ? 1 : 0;
-    return launch(parsed.options);
+    return mdl::launcher::run({argv + 1, argv + argc});
   } catch (const mdl::Error& error) {
     std::fprintf(stderr, "mdl-launch: error: %s\n", error.what());
     return error.exit_code();

@@ -7,9 +7,9 @@
 #include "common/error.hpp"
 #include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
+#include "launcher/command_line/store_plan.hpp"
 #include "launcher/job_status.hpp"
-#include "launcher/printable.hpp"
-#include "launcher/store_plan.hpp"
+#include "launcher/output/printable.hpp"
 #include "rendezvous/c10d/c10d_job.hpp"
 #include "rendezvous/client/tcp_store_client.hpp"
 
@@ -62,7 +62,7 @@ std::chrono::milliseconds to_timeout(const std::string& text) {
   return std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(*seconds));
 }
 
-StatusOptions parse_status_options(const std::vector<std::string>& args, const Environment& environment) {
+StatusOptions parse_status_options(const std::vector<std::string>& args, const command_line::Environment& environment) {
   StatusOptions options;
   po::variables_map values;
   try {
@@ -80,7 +80,7 @@ StatusOptions parse_status_options(const std::vector<std::string>& args, const E
   options.json = values.count("json") > 0;
   options.endpoint = text("rdzv-endpoint", "PET_RDZV_ENDPOINT");
   options.run_id = text("rdzv-id", "PET_RDZV_ID");
-  options.secret_file = secret_file_of(text("rdzv-conf", "PET_RDZV_CONF"));
+  options.secret_file = command_line::secret_file_of(text("rdzv-conf", "PET_RDZV_CONF"));
   if (values.count("timeout")) options.timeout = to_timeout(values["timeout"].as<std::string>());
   return options;
 }
@@ -105,7 +105,7 @@ std::string list_of(const std::vector<std::string>& ids) {
   constexpr std::size_t kMost = 20;
   std::string list;
   for (std::size_t i = 0; i < std::min(ids.size(), kMost); ++i) {
-    list += str_cat(list.empty() ? "\"" : ", \"", printable(ids[i], 256), "\"");
+    list += str_cat(list.empty() ? "\"" : ", \"", output::printable(ids[i], 256), "\"");
   }
   return ids.size() > kMost ? str_cat(list, " and ", ids.size() - kMost, " more") : list;
 }
@@ -118,7 +118,7 @@ JobStatus find_job(const Endpoint& endpoint, const rendezvous::access::StoreCred
   const std::vector<std::string>& others = status.rendezvous.other_jobs;
   if (run_id.empty() && others.size() == 1) return find_job(endpoint, credential, others.front(), timeout);
   const std::string what =
-      run_id.empty() ? "no job that could be meant" : str_cat("no job \"", printable(run_id), "\"");
+      run_id.empty() ? "no job that could be meant" : str_cat("no job \"", output::printable(run_id), "\"");
   throw Error(str_cat("status: there is ", what, " at ", to_string(endpoint)),
               others.empty()
                   ? "No rendezvous at all is there: this store is for something else, or no node has come yet."
@@ -131,7 +131,7 @@ bool is_status_command(const std::vector<std::string>& args) {
   return !args.empty() && args.front() == "status";
 }
 
-int run_status_command(const std::vector<std::string>& args, const Environment& environment) {
+int run_status_command(const std::vector<std::string>& args, const command_line::Environment& environment) {
   const StatusOptions options = parse_status_options({args.begin() + 1, args.end()}, environment);
   std::string text;
   if (options.help) {

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "launcher/options.hpp"
+#include "launcher/command_line/options.hpp"
 
 namespace mdl::launcher {
 
@@ -14,6 +14,6 @@ bool is_status_command(const std::vector<std::string>& args);
 /// PET_RDZV_ENDPOINT and PET_RDZV_ID: prints who is in the rendezvous there. Without an id, the one job that is there.
 /// Returns 0. Throws UsageError for a wrong command line, StoreConnectionError when nobody answers at the endpoint, and
 /// Error, which names the jobs that are there, when this one is not.
-int run_status_command(const std::vector<std::string>& args, const Environment& environment);
+int run_status_command(const std::vector<std::string>& args, const command_line::Environment& environment);
 
 }  // namespace mdl::launcher

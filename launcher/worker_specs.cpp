@@ -5,8 +5,9 @@
 namespace mdl::launcher {
 namespace {
 
-GroupIdentity describe_group(const LaunchPlan& plan, const Round& round, int restart_count) {
-  GroupIdentity group;
+process::GroupIdentity describe_group(const command_line::LaunchPlan& plan, const job::Round& round,
+                                      int restart_count) {
+  process::GroupIdentity group;
   group.role = plan.role;
   group.run_id = plan.store.run_id;
   group.group_rank = round.group_rank;
@@ -26,33 +27,34 @@ GroupIdentity describe_group(const LaunchPlan& plan, const Round& round, int res
 
 }  // namespace
 
-WorkerIdentity identity_of(const Round& round, int local_rank) {
+process::WorkerIdentity identity_of(const job::Round& round, int local_rank) {
   return {local_rank, static_cast<int>(round.ranks.base_global_rank) + local_rank,
           static_cast<int>(round.ranks.base_role_rank) + local_rank};
 }
 
-std::vector<std::string> line_prefixes(const LaunchPlan& plan, const Round& round) {
+std::vector<std::string> line_prefixes(const command_line::LaunchPlan& plan, const job::Round& round) {
   std::vector<std::string> prefixes;
   prefixes.reserve(static_cast<std::size_t>(plan.local_world_size));
   for (int local_rank = 0; local_rank < plan.local_world_size; ++local_rank) {
-    prefixes.push_back(line_prefix(plan.logs, plan.role, local_rank, identity_of(round, local_rank).rank, host_name()));
+    prefixes.push_back(
+        command_line::line_prefix(plan.logs, plan.role, local_rank, identity_of(round, local_rank).rank, host_name()));
   }
   return prefixes;
 }
 
-std::vector<WorkerSpec> worker_specs(const LaunchPlan& plan, const Round& round, int restart_count,
-                                     const std::filesystem::path& timer_file,
-                                     const std::vector<std::filesystem::path>& error_files,
-                                     const std::vector<OutputMux::WorkerEnds>& ends) {
-  GroupIdentity group = describe_group(plan, round, restart_count);
+std::vector<process::WorkerSpec> worker_specs(const command_line::LaunchPlan& plan, const job::Round& round,
+                                              int restart_count, const std::filesystem::path& timer_file,
+                                              const std::vector<std::filesystem::path>& error_files,
+                                              const std::vector<output::OutputMux::WorkerEnds>& ends) {
+  process::GroupIdentity group = describe_group(plan, round, restart_count);
   group.timer_file = timer_file.string();
-  std::vector<WorkerSpec> specs;
+  std::vector<process::WorkerSpec> specs;
   for (std::size_t i = 0; i < ends.size(); ++i) {
     const int local_rank = static_cast<int>(i);
     specs.push_back(
-        {plan.command.executable, argv_of_worker(plan.command, local_rank),
-         worker_environment(plan.environment, group, identity_of(round, local_rank), error_files[i].string()),
-         ends[i].out.get(), ends[i].err.get(), plan.worker_cpus.empty() ? CpuSet{} : plan.worker_cpus.at(i)});
+        {plan.command.executable, command_line::argv_of_worker(plan.command, local_rank),
+         process::worker_environment(plan.environment, group, identity_of(round, local_rank), error_files[i].string()),
+         ends[i].out.get(), ends[i].err.get(), plan.worker_cpus.empty() ? machine::CpuSet{} : plan.worker_cpus.at(i)});
   }
   return specs;
 }

@@ -7,7 +7,6 @@
 
 #include "common/error.hpp"
 #include "common/log.hpp"
-#include "common/program_file.hpp"
 #include "common/trimmed.hpp"
 #include "launcher/accelerate/config_command.hpp"
 #include "launcher/accelerate/doctor_command.hpp"
@@ -16,13 +15,14 @@
 #include "launcher/accelerate/job_question.hpp"
 #include "launcher/accelerate/launch_options.hpp"
 #include "launcher/accelerate/preflight.hpp"
+#include "launcher/machine/program_file.hpp"
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 namespace {
 
 using Arguments = std::vector<std::string>;
 
-std::string python_of(const Environment& environment) {
+std::string python_of(const machine::Environment& environment) {
   auto variable = environment.find("PYTHON_EXEC");
   return variable == environment.end() ? "python3" : variable->second;
 }
@@ -37,7 +37,7 @@ std::string python_of(const Environment& environment) {
   const int error = errno;
   if (command[0].find('/') != std::string::npos) {
     const char* path = ::getenv("PATH");
-    const auto obstacle = start_obstacle(command[0], path ? path : "");
+    const auto obstacle = machine::start_obstacle(command[0], path ? path : "");
     if (obstacle) throw Error("cannot run " + command[0] + ": " + obstacle->problem, obstacle->advice, 127);
   }
   // Exit codes as a shell's: not found, or found and not executable.
@@ -46,7 +46,7 @@ std::string python_of(const Environment& environment) {
               error == ENOENT ? 127 : 126);
 }
 
-Outcome launch(const Arguments& arguments, const MachineFacts& facts) {
+Outcome launch(const Arguments& arguments, const machine::MachineFacts& facts) {
   LaunchOptions options = parse_launch_options(arguments);
   if (options.help) {
     std::cout << launch_help();
@@ -65,9 +65,9 @@ Outcome launch(const Arguments& arguments, const MachineFacts& facts) {
   warn_beforehand(question_of(plan, config ? config->use_cpu : options.cpu));
   for (const auto& [name, value] : plan.environment) ::setenv(name.c_str(), value.c_str(), 1);
   const std::string& program = options.program.front();
-  if (!options.no_python && !options.module) refuse_compiled_script(program);
+  if (!options.no_python && !options.module) machine::refuse_compiled_script(program);
   if (plan.kind == LaunchPlan::Kind::simple) {
-    const auto file = look_at_program(program);
+    const auto file = machine::look_at_program(program);
     if (!options.no_python && !options.module && file && file->names_another_interpreter()) {
       log::warning("python runs ", program, ", whose first line names ", trimmed(file->interpreter),
                    ": if it is not a Python script, put --no-python before it");
@@ -85,7 +85,7 @@ bool is_accelerate_command(const Arguments& args) {
   return names_config_file(args);
 }
 
-Outcome run_command(const Arguments& args, const MachineFacts& facts) {
+Outcome run_command(const Arguments& args, const machine::MachineFacts& facts) {
   Arguments rest(args.begin() + 1, args.end());
   if (args[0] == "launch") return launch(rest, facts);
   if (args[0] == "config") return {config_command(rest, facts), std::nullopt};
@@ -94,4 +94,4 @@ Outcome run_command(const Arguments& args, const MachineFacts& facts) {
   return launch(args, facts);
 }
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

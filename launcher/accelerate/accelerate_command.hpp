@@ -7,7 +7,7 @@
 
 #include "launcher/accelerate/launch_plan.hpp"
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 
 /// How mdl-launch's main uses this folder, before it parses its own options (`args` is argv without the program's
 /// name):
@@ -32,9 +32,9 @@ struct Outcome {
 };
 
 /// Runs one of the commands above to its end, or resolves a launch. Throws Error and UsageError.
-Outcome run_command(const std::vector<std::string>& args, const MachineFacts& facts);
+Outcome run_command(const std::vector<std::string>& args, const machine::MachineFacts& facts);
 
 /// The facts of this machine. GPUs are counted by the launcher, so it brings that function along.
-MachineFacts probe_machine(std::function<int()> gpu_count);
+machine::MachineFacts probe_machine(std::function<int()> gpu_count);
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

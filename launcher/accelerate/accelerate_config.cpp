@@ -10,7 +10,7 @@
 #include "launcher/accelerate/nearest_name.hpp"
 #include "launcher/accelerate/yaml_document.hpp"
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 namespace {
 
 using Type = YamlValue::Type;
@@ -351,4 +351,4 @@ AccelerateConfig load_config(const std::filesystem::path& file) {
   return parse_config(read_text(file), file);
 }
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

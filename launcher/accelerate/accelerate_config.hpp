@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 
 /// The kinds of set-up that need no Python engine. The names in files: NO, MULTI_CPU, MULTI_GPU.
 enum class DistributedType { no, multi_cpu, multi_gpu };
@@ -58,4 +58,4 @@ AccelerateConfig load_config(const std::filesystem::path& file);
 /// The same for a text in memory; `file` only names it in messages.
 AccelerateConfig parse_config(const std::string& text, const std::filesystem::path& file);
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

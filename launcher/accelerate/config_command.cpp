@@ -10,7 +10,7 @@
 #include "launcher/accelerate/config_wizard.hpp"
 #include "launcher/accelerate/default_config_path.hpp"
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 namespace {
 
 namespace fs = std::filesystem;
@@ -81,7 +81,7 @@ void require_writable(const fs::path& path) {
 
 }  // namespace
 
-int config_command(const std::vector<std::string>& arguments, const MachineFacts& facts) {
+int config_command(const std::vector<std::string>& arguments, const machine::MachineFacts& facts) {
   ConfigOptions options = parse(arguments);
   if (options.help) {
     std::cout << kHelp;
@@ -117,4 +117,4 @@ int config_command(const std::vector<std::string>& arguments, const MachineFacts
   return 0;
 }
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

@@ -5,12 +5,12 @@
 
 #include "launcher/accelerate/launch_plan.hpp"
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 
 /// `mdl-launch config [--config-file PATH] [--lang en|zh]` and `mdl-launch config default [--config-file PATH]
 /// [--mixed-precision …]`. Without a path the file goes where accelerate looks for it. That the folder can be written
 /// is found before the first question. `default` leaves an existing file alone, as accelerate's does. Returns the exit
 /// code; throws Error and UsageError.
-int config_command(const std::vector<std::string>& arguments, const MachineFacts& facts);
+int config_command(const std::vector<std::string>& arguments, const machine::MachineFacts& facts);
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

@@ -7,7 +7,7 @@
 #include "common/error.hpp"
 #include "launcher/accelerate/yaml_document.hpp"
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 namespace {
 
 /// Whether the text can stand without quotes and still be read as the same text.
@@ -76,4 +76,4 @@ void write_config(const ConfigContent& content, const std::filesystem::path& pat
   write_text_atomically(path, path.extension() == ".json" ? to_json(content) : to_yaml(content));
 }
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

@@ -5,7 +5,7 @@
 #include <string>
 #include <variant>
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 
 /// A scalar of a configuration file as Python would have it.
 using ConfigValue = std::variant<bool, int, std::string>;
@@ -27,4 +27,4 @@ std::string to_json(const ConfigContent& content);
 /// Writes YAML, or JSON for a path that ends in .json; a file that is replaced is kept as PATH.old. Throws Error.
 void write_config(const ConfigContent& content, const std::filesystem::path& path);
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

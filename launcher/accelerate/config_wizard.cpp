@@ -8,7 +8,7 @@
 #include "common/str_cat.hpp"
 #include "launcher/accelerate/accelerate_config.hpp"
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 namespace {
 
 constexpr int kMost = std::numeric_limits<int>::max();
@@ -206,4 +206,4 @@ ConfigContent default_configuration(const std::string& mixed_precision, int gpus
   return content;
 }
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

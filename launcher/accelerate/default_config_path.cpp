@@ -3,10 +3,10 @@
 #include <pwd.h>
 #include <unistd.h>
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 namespace {
 
-std::string home_of(const Environment& environment) {
+std::string home_of(const machine::Environment& environment) {
   if (auto home = environment.find("HOME"); home != environment.end()) return home->second;
   const passwd* entry = ::getpwuid(::getuid());
   return entry ? entry->pw_dir : "";
@@ -14,7 +14,7 @@ std::string home_of(const Environment& environment) {
 
 }  // namespace
 
-std::filesystem::path default_config_path(const Environment& environment) {
+std::filesystem::path default_config_path(const machine::Environment& environment) {
   std::string base;
   if (auto variable = environment.find("HF_HOME"); variable != environment.end()) {
     base = variable->second;
@@ -26,4 +26,4 @@ std::filesystem::path default_config_path(const Environment& environment) {
   return std::filesystem::path(base) / "accelerate" / "default_config.yaml";
 }
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

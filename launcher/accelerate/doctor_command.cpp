@@ -5,13 +5,13 @@
 #include <iostream>
 
 #include "common/error.hpp"
-#include "launcher/accelerate/doctor_checks.hpp"
-#include "launcher/accelerate/doctor_exchange.hpp"
-#include "launcher/accelerate/doctor_probe.hpp"
-#include "launcher/accelerate/doctor_report.hpp"
 #include "launcher/accelerate/job_question.hpp"
+#include "launcher/doctor/checks.hpp"
+#include "launcher/doctor/exchange.hpp"
+#include "launcher/doctor/probe.hpp"
+#include "launcher/doctor/report.hpp"
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 namespace {
 
 constexpr const char* kHelp =
@@ -29,28 +29,28 @@ Exit codes: 0 nothing speaks against the job, 1 it would fail, 2 the command lin
 
 }  // namespace
 
-int doctor_command(const std::vector<std::string>& arguments, const MachineFacts& facts) {
+int doctor_command(const std::vector<std::string>& arguments, const machine::MachineFacts& facts) {
   DoctorOptions options = parse_doctor_options(arguments);
   if (options.help) {
     std::cout << kHelp;
     return 0;
   }
-  JobQuestion job = job_question(options.job, facts);
+  doctor::JobQuestion job = job_question(options.job, facts);
   bool terminal = ::isatty(STDOUT_FILENO) != 0;
   if (job.nodes > 1 && terminal && !options.json) {
     std::cout << "Waiting up to " << options.wait.count() << " s for the doctors of " << job.nodes << " nodes at "
               << job.host << ":" << job.port << " ...\n"
               << std::flush;
   }
-  auto nodes = exchange_facts(job, observe_node(job, facts), options.wait);
-  auto findings = examine(job, nodes);
+  auto nodes = doctor::exchange_facts(job, doctor::observe_node(job, facts), options.wait);
+  auto findings = doctor::examine(job, nodes);
   if (options.json) {
-    std::cout << report_json(job, findings, nodes).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
+    std::cout << doctor::report_json(job, findings, nodes).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
               << "\n";
   } else {
-    print_table(std::cout, findings, nodes.size(), terminal);
+    doctor::print_table(std::cout, findings, nodes.size(), terminal);
   }
-  return would_fail(findings) ? kExitFailure : 0;
+  return doctor::would_fail(findings) ? kExitFailure : 0;
 }
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

@@ -13,10 +13,11 @@
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "common/version.hpp"
 #include "launcher/accelerate/default_config_path.hpp"
-#include "launcher/accelerate/doctor_probe.hpp"
+#include "launcher/doctor/probe.hpp"
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 namespace {
 
 /// Variables that change how a launch or its workers behave.
@@ -64,7 +65,7 @@ std::string worker_path() {
   return !failure && std::filesystem::exists(beside, failure) ? beside.string() : "mdl-toolkit";
 }
 
-std::filesystem::path config_path(const std::vector<std::string>& arguments, const Environment& environment) {
+std::filesystem::path config_path(const std::vector<std::string>& arguments, const machine::Environment& environment) {
   if (arguments.empty()) return default_config_path(environment);
   const std::string& word = arguments[0];
   size_t equals = word.find('=');
@@ -80,20 +81,20 @@ std::filesystem::path config_path(const std::vector<std::string>& arguments, con
 
 }  // namespace
 
-int env_command(const std::vector<std::string>& arguments, const MachineFacts& facts) {
+int env_command(const std::vector<std::string>& arguments, const machine::MachineFacts& facts) {
   if (!arguments.empty() && (arguments[0] == "-h" || arguments[0] == "--help")) {
     std::cout << "Usage: mdl-launch env [--config-file PATH]\n\nPrints what a bug report needs.\n";
     return 0;
   }
   auto config = config_path(arguments, facts.environment);
-  JobQuestion worker;
+  doctor::JobQuestion worker;
   worker.no_python = true;
   worker.program = {worker_path()};
-  NodeFacts node = observe_node(worker, facts);
+  doctor::NodeFacts node = doctor::observe_node(worker, facts);
   utsname system{};
   ::uname(&system);
   std::cout << "Copy this into your report:\n\n"
-            << "- mdl-launch version: " << MDL_VERSION << "\n"
+            << "- mdl-launch version: " << version() << "\n"
             << "- Platform: " << system.sysname << " " << system.release << " " << system.machine << ", "
             << distribution() << ", glibc " << ::gnu_get_libc_version() << "\n"
             << "- mdl-toolkit: " << (node.program.empty() ? node.program_error : node.program) << "\n"
@@ -105,7 +106,7 @@ int env_command(const std::vector<std::string>& arguments, const MachineFacts& f
             << "- GPUs: " << node.gpus << (node.gpu_names.empty() ? "" : " (" + node.gpu_names[0] + ")") << "; driver "
             << or_none(node.driver_version) << "\n";
   std::cout << "- Network:";
-  for (const InterfaceFacts& interface : node.interfaces)
+  for (const doctor::InterfaceFacts& interface : node.interfaces)
     std::cout << " " << interface.name << "=" << interface.address;
   std::cout << "\n- Variables:\n";
   for (const auto& [name, value] : facts.environment) {
@@ -122,4 +123,4 @@ int env_command(const std::vector<std::string>& arguments, const MachineFacts& f
   return 0;
 }
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

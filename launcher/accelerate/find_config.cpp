@@ -2,9 +2,9 @@
 
 #include "launcher/accelerate/default_config_path.hpp"
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 
-std::optional<AccelerateConfig> find_config(const LaunchOptions& options, const Environment& environment) {
+std::optional<AccelerateConfig> find_config(const LaunchOptions& options, const machine::Environment& environment) {
   if (options.config_file) return load_config(*options.config_file);
   auto standard = default_config_path(environment);
   std::error_code ignored;
@@ -12,4 +12,4 @@ std::optional<AccelerateConfig> find_config(const LaunchOptions& options, const 
   return std::nullopt;
 }
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

@@ -12,7 +12,7 @@
 #include "launcher/accelerate/find_config.hpp"
 #include "launcher/accelerate/option_table.hpp"
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 namespace {
 
 using Words = std::vector<std::string>;
@@ -72,13 +72,13 @@ int number(const std::string& name, const std::string& text, int most = std::num
   return static_cast<int>(*value);
 }
 
-JobQuestion question_of_accelerate(const Words& words, const MachineFacts& facts) {
+doctor::JobQuestion question_of_accelerate(const Words& words, const machine::MachineFacts& facts) {
   LaunchOptions options = parse_launch_options(words);
   auto config = find_config(options, facts.environment);
-  MachineFacts patient = facts;
+  machine::MachineFacts patient = facts;
   patient.port_holder = [](int) { return ""; };  // the doctor looks at the port itself
   LaunchPlan plan = resolve_plan(options, config ? &*config : nullptr, patient);
-  JobQuestion job = question_of(plan, config ? config->use_cpu : options.cpu);
+  doctor::JobQuestion job = question_of(plan, config ? config->use_cpu : options.cpu);
   if (plan.kind == LaunchPlan::Kind::simple && plan.num_machines > 1)
     job.node_rank = config ? config->machine_rank : -1;
   return job;
@@ -87,7 +87,7 @@ JobQuestion question_of_accelerate(const Words& words, const MachineFacts& facts
 /// Values by name: the command line over PET_NAME over torchrun's default.
 class TorchrunValues {
  public:
-  TorchrunValues(const std::vector<GivenOption>& given, const Environment& environment)
+  TorchrunValues(const std::vector<GivenOption>& given, const machine::Environment& environment)
       : given_(given), environment_(environment) {}
 
   std::string get(const std::string& name, const std::string& otherwise) const {
@@ -107,10 +107,10 @@ class TorchrunValues {
 
  private:
   const std::vector<GivenOption>& given_;
-  const Environment& environment_;
+  const machine::Environment& environment_;
 };
 
-int processes_here(const std::string& text, const MachineFacts& facts, JobQuestion& job) {
+int processes_here(const std::string& text, const machine::MachineFacts& facts, doctor::JobQuestion& job) {
   int gpus = facts.gpu_count();
   if (text == "gpu" || (text == "auto" && gpus > 0)) {
     job.wants_gpus = true;
@@ -122,9 +122,9 @@ int processes_here(const std::string& text, const MachineFacts& facts, JobQuesti
   return processes;
 }
 
-JobQuestion question_of_torchrun(const std::vector<GivenOption>& given, const MachineFacts& facts) {
+doctor::JobQuestion question_of_torchrun(const std::vector<GivenOption>& given, const machine::MachineFacts& facts) {
   TorchrunValues values(given, facts.environment);
-  JobQuestion job;
+  doctor::JobQuestion job;
   std::string nodes = values.get("nnodes", "1");
   const size_t colon = nodes.find(':');
   job.nodes = std::max(1, number("nnodes", nodes.substr(0, colon)));
@@ -153,8 +153,8 @@ JobQuestion question_of_torchrun(const std::vector<GivenOption>& given, const Ma
 
 }  // namespace
 
-JobQuestion question_of(const LaunchPlan& plan, bool use_cpu) {
-  JobQuestion job;
+doctor::JobQuestion question_of(const LaunchPlan& plan, bool use_cpu) {
+  doctor::JobQuestion job;
   job.nodes = plan.num_machines;
   job.processes_here = plan.nproc_per_node;
   job.node_rank = plan.machine_rank.value_or(-1);
@@ -206,7 +206,7 @@ DoctorOptions parse_doctor_options(const Words& arguments) {
   return options;
 }
 
-JobQuestion job_question(const Words& words, const MachineFacts& facts) {
+doctor::JobQuestion job_question(const Words& words, const machine::MachineFacts& facts) {
   Words program;
   auto given = scan(words, program);
   bool accelerates = std::any_of(given.begin(), given.end(), [](const GivenOption& option) {
@@ -214,9 +214,9 @@ JobQuestion job_question(const Words& words, const MachineFacts& facts) {
            (option.spec->use == OptionSpec::Use::taken && !kShared.contains(option.spec->name));
   });
   if (accelerates) return question_of_accelerate(words, facts);
-  JobQuestion job = question_of_torchrun(given, facts);
+  doctor::JobQuestion job = question_of_torchrun(given, facts);
   job.program = program;
   return job;
 }
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "launcher/accelerate/doctor_facts.hpp"
 #include "launcher/accelerate/launch_plan.hpp"
+#include "launcher/doctor/facts.hpp"
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 
 /// The command line of `mdl-launch doctor`.
 struct DoctorOptions {
@@ -22,12 +22,12 @@ struct DoctorOptions {
 DoctorOptions parse_doctor_options(const std::vector<std::string>& arguments);
 
 /// The job that a resolved plan describes; `use_cpu` as the file or the command line says.
-JobQuestion question_of(const LaunchPlan& plan, bool use_cpu);
+doctor::JobQuestion question_of(const LaunchPlan& plan, bool use_cpu);
 
 /// What job the words describe. They are accelerate's when one of them is an option that only accelerate has (such as
 /// --config-file or
 /// --num-processes), else torchrun's with the PET_* variables. Throws UsageError for words that neither has, and for
 /// what a launch would refuse as well.
-JobQuestion job_question(const std::vector<std::string>& words, const MachineFacts& facts);
+doctor::JobQuestion job_question(const std::vector<std::string>& words, const machine::MachineFacts& facts);
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

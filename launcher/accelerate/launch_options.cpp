@@ -11,7 +11,7 @@
 #include "launcher/accelerate/nearest_name.hpp"
 #include "launcher/accelerate/option_table.hpp"
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 namespace {
 
 constexpr int kMost = std::numeric_limits<int>::max();
@@ -218,4 +218,4 @@ DeepSpeed, FSDP, Megatron-LM, TPU, FP8, SageMaker and mpirun need Python's engin
 )";
 }
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 
 /// The command line of `accelerate launch`, as given. An empty optional was not given. Fields without a remark mean
 /// what `accelerate launch --help` says.
@@ -55,4 +55,4 @@ bool names_config_file(const std::vector<std::string>& arguments);
 /// The text of `mdl-launch launch --help`.
 std::string launch_help();
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

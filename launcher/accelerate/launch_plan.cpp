@@ -2,7 +2,7 @@
 
 #include "common/option_word.hpp"
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 
 std::vector<std::string> LaunchPlan::launcher_arguments() const {
   std::vector<std::string> arguments{"--nproc-per-node", std::to_string(nproc_per_node)};
@@ -78,4 +78,4 @@ nlohmann::ordered_json LaunchPlan::to_json() const {
   return json;
 }
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

@@ -9,21 +9,9 @@
 
 #include "launcher/accelerate/accelerate_config.hpp"
 #include "launcher/accelerate/launch_options.hpp"
-#include "launcher/accelerate/machine_rank.hpp"
+#include "launcher/machine/machine_facts.hpp"
 
-namespace mdl::accelerate {
-
-/// What a plan needs to know of this machine. The functions are called only when the answer matters; tests give their
-/// own.
-struct MachineFacts {
-  Environment environment;
-  std::function<int()> gpu_count;       ///< NVIDIA GPUs that a process started now would see
-  std::function<int()> physical_cores;  ///< cores without hyper-threads
-  /// Who listens on this port of localhost: "nginx (process 77)", "another program" when that cannot be seen; empty
-  /// when nobody does.
-  std::function<std::string(int)> port_holder;
-  std::function<int()> free_port;
-};
+namespace mdl::launcher::accelerate {
 
 /// What is to be started on this node: plain data, decided completely.
 struct LaunchPlan {
@@ -62,6 +50,7 @@ struct LaunchPlan {
 /// does in _validate_launch_command, prepare_multi_gpu_env and prepare_simple_launcher_cmd_env. As there, num_processes
 /// is the total, and the file's rdzv_backend, same_network and enable_cpu_affinity have no effect: the command line's
 /// own defaults stand before them; a warning says so where it matters. Throws UsageError for what cannot be resolved.
-LaunchPlan resolve_plan(const LaunchOptions& options, const AccelerateConfig* config, const MachineFacts& facts);
+LaunchPlan resolve_plan(const LaunchOptions& options, const AccelerateConfig* config,
+                        const machine::MachineFacts& facts);
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

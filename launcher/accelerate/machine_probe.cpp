@@ -4,19 +4,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/cpu_topology.hpp"
 #include "common/error.hpp"
 #include "common/port_holder.hpp"
 #include "common/unique_fd.hpp"
 #include "launcher/accelerate/accelerate_command.hpp"
+#include "launcher/machine/cpu_topology.hpp"
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 namespace {
 
 /// Where the kernel knows no cores, all CPUs count.
 int count_physical_cores() {
-  const int cores = CpuTopology().core_count();
-  return cores > 0 ? cores : static_cast<int>(usable_cpus().size());
+  const int cores = machine::CpuTopology().core_count();
+  return cores > 0 ? cores : static_cast<int>(machine::usable_cpus().size());
 }
 
 sockaddr_in loopback(int port) {
@@ -49,8 +49,8 @@ int free_port() {
 
 }  // namespace
 
-MachineFacts probe_machine(std::function<int()> gpu_count) {
-  MachineFacts facts;
+machine::MachineFacts probe_machine(std::function<int()> gpu_count) {
+  machine::MachineFacts facts;
   for (char** entry = environ; *entry; ++entry) {
     std::string line = *entry;
     size_t equals = line.find('=');
@@ -63,4 +63,4 @@ MachineFacts probe_machine(std::function<int()> gpu_count) {
   return facts;
 }
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

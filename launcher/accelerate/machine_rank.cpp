@@ -5,7 +5,7 @@
 #include "common/error.hpp"
 #include "common/trimmed.hpp"
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 namespace {
 
 std::optional<int> whole_number(const std::string& text) {
@@ -17,7 +17,7 @@ std::optional<int> whole_number(const std::string& text) {
 
 }  // namespace
 
-std::optional<FoundRank> find_machine_rank(const Environment& environment) {
+std::optional<FoundRank> find_machine_rank(const machine::Environment& environment) {
   for (const char* name : {"SLURM_NODEID", "PET_NODE_RANK", "JOB_COMPLETION_INDEX"}) {
     auto variable = environment.find(name);
     if (variable == environment.end()) continue;
@@ -40,4 +40,4 @@ std::optional<FoundRank> find_machine_rank(const Environment& environment) {
   return std::nullopt;
 }
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

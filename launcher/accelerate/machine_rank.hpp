@@ -1,12 +1,11 @@
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 
-namespace mdl::accelerate {
+#include "launcher/machine/machine_facts.hpp"
 
-using Environment = std::map<std::string, std::string>;
+namespace mdl::launcher::accelerate {
 
 struct FoundRank {
   int rank = 0;
@@ -19,6 +18,6 @@ struct FoundRank {
 ///   JOB_COMPLETION_INDEX   a Kubernetes Job of indexed completion mode
 ///   the ordinal that ends the pod's name (POD_NAME or HOSTNAME, `worker-3`), inside Kubernetes only: a StatefulSet
 /// Empty when none of these tells. Throws UsageError when the one that tells is not a whole number.
-std::optional<FoundRank> find_machine_rank(const Environment& environment);
+std::optional<FoundRank> find_machine_rank(const machine::Environment& environment);
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 namespace {
 
 /// Levenshtein distance: insertions, removals and replacements of one letter.
@@ -37,4 +37,4 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
   return nearest;
 }
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

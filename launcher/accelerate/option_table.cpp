@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 namespace {
 
 using Use = OptionSpec::Use;
@@ -132,4 +132,4 @@ std::vector<std::string> option_names() {
   return names;
 }
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

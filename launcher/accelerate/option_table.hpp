@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 
 /// One option of `accelerate launch` or torchrun's.
 struct OptionSpec {
@@ -27,4 +27,4 @@ const OptionSpec* find_option(std::string_view word);
 /// All names with a meaning here, for suggestions.
 std::vector<std::string> option_names();
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

@@ -7,14 +7,14 @@
 #include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 namespace {
 
 constexpr int kDefaultPort = 29500;  // torch's and accelerate's
 
 /// The first of `names` that holds a number of 0 or more, else `otherwise`. accelerate reads its counts from the
 /// environment so.
-int number_from(const Environment& environment, std::initializer_list<const char*> names, int otherwise) {
+int number_from(const machine::Environment& environment, std::initializer_list<const char*> names, int otherwise) {
   for (const char* name : names) {
     auto variable = environment.find(name);
     if (variable == environment.end()) continue;
@@ -31,7 +31,7 @@ int number_from(const Environment& environment, std::initializer_list<const char
 
 class Resolver {
  public:
-  Resolver(const LaunchOptions& options, const AccelerateConfig* config, const MachineFacts& facts)
+  Resolver(const LaunchOptions& options, const AccelerateConfig* config, const machine::MachineFacts& facts)
       : options_(options), config_(config), facts_(facts) {
     plan_.options = options;
     if (config) {
@@ -320,7 +320,7 @@ class Resolver {
 
   const LaunchOptions& options_;
   const AccelerateConfig* config_;
-  const MachineFacts& facts_;
+  const machine::MachineFacts& facts_;
   LaunchPlan plan_;
   bool wants_gpus_ = false;
   std::optional<std::string> gpu_ids_;
@@ -328,8 +328,9 @@ class Resolver {
 
 }  // namespace
 
-LaunchPlan resolve_plan(const LaunchOptions& options, const AccelerateConfig* config, const MachineFacts& facts) {
+LaunchPlan resolve_plan(const LaunchOptions& options, const AccelerateConfig* config,
+                        const machine::MachineFacts& facts) {
   return Resolver(options, config, facts).resolve();
 }
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

@@ -11,7 +11,7 @@
 #include "common/error.hpp"
 #include "common/trimmed.hpp"
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 namespace {
 
 constexpr int kExitInterrupted = 130;  // as a shell reports SIGINT
@@ -153,4 +153,4 @@ std::unique_ptr<Prompter> make_prompter(int input, std::ostream& output, bool me
   return std::make_unique<FdPrompter>(input, output, menus, std::move(texts));
 }
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 
 /// How the wizard asks: on a terminal with menus, or through a pipe with plain lines. The wizard itself does not know
 /// which.
@@ -38,4 +38,4 @@ struct PrompterTexts {
 /// Ctrl-C (exit code 130); the terminal's mode is restored always.
 std::unique_ptr<Prompter> make_prompter(int input, std::ostream& output, bool menus, PrompterTexts texts);
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

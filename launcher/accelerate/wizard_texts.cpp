@@ -4,7 +4,7 @@
 
 #include "common/error.hpp"
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 namespace {
 
 struct Both {
@@ -84,7 +84,7 @@ const std::map<Text, Both> kTexts{
 
 }  // namespace
 
-Language choose_language(const std::string& asked, const Environment& environment) {
+Language choose_language(const std::string& asked, const machine::Environment& environment) {
   if (asked == "en") return Language::english;
   if (asked == "zh") return Language::chinese;
   if (!asked.empty()) throw UsageError("--lang: \"" + asked + "\" is not a language of mdl-launch's", "Give en or zh.");
@@ -101,4 +101,4 @@ std::string_view text_of(Text text, Language language) {
   return language == Language::chinese ? both.chinese : both.english;
 }
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

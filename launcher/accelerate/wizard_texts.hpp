@@ -5,13 +5,13 @@
 
 #include "launcher/accelerate/machine_rank.hpp"
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 
 enum class Language { english, chinese };
 
 /// The language to talk to the user in: `asked` (the value of --lang: en or zh, empty when not given), else what
 /// LC_ALL, LC_MESSAGES or LANG begins with. Throws UsageError for another --lang.
-Language choose_language(const std::string& asked, const Environment& environment);
+Language choose_language(const std::string& asked, const machine::Environment& environment);
 
 /// Everything that the wizard says. Yes-or-no questions show their preset in capitals.
 enum class Text {
@@ -62,4 +62,4 @@ enum class Text {
 
 std::string_view text_of(Text text, Language language);
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

@@ -10,7 +10,7 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 namespace {
 
 constexpr std::size_t kLongestNumber = 64;  // longer digits are a text; std::regex takes stack for every character
@@ -170,4 +170,4 @@ YamlValue parse_yaml(const std::string& text, const std::filesystem::path& file)
   return convert(node, 0, file);
 }
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

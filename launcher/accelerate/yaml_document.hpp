@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace mdl::accelerate {
+namespace mdl::launcher::accelerate {
 
 struct YamlEntry;
 
@@ -43,4 +43,4 @@ YamlValue resolve_plain_scalar(const std::string& text);
 /// Throws UsageError naming file, line and column when it is no YAML, or when the top level is not a map.
 YamlValue parse_yaml(const std::string& text, const std::filesystem::path& file);
 
-}  // namespace mdl::accelerate
+}  // namespace mdl::launcher::accelerate

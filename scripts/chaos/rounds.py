@@ -7,7 +7,7 @@ import job
 
 # Each thing that happens to a node can change who is in the round twice: the node is lost, and it comes back.
 CHANGES_PER_EVENT = 2
-# mdl-launch gives a job up after so many in a row (launcher/free_restarts.hpp).
+# mdl-launch gives a job up after so many in a row (launcher/job/free_restarts.hpp).
 MOST_IN_A_ROW = 9
 
 

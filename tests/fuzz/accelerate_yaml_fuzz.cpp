@@ -6,10 +6,10 @@
 #include "tests/fuzz/fuzz_input.hpp"
 
 using namespace mdl;
-using namespace mdl::accelerate;
+using namespace mdl::launcher::accelerate;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const MachineFacts machine{
+  static const mdl::launcher::machine::MachineFacts machine{
       {}, [] { return 4; }, [] { return 16; }, [](int) { return ""; }, [] { return 40001; }};
   static const LaunchOptions options = parse_launch_options({"program", "argument"});
   try {

@@ -6,8 +6,8 @@
 
 #include "common/error.hpp"
 #include "launcher/accelerate/job_question.hpp"
-#include "launcher/options.hpp"
-#include "launcher/store_plan.hpp"
+#include "launcher/command_line/options.hpp"
+#include "launcher/command_line/store_plan.hpp"
 #include "tests/fuzz/fuzz_input.hpp"
 
 namespace {
@@ -42,17 +42,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   }
   refuse_or_take([&] {
-    const auto parsed = mdl::launcher::parse_command_line(words, [&](const std::string& name) {
+    const auto parsed = mdl::launcher::command_line::parse_command_line(words, [&](const std::string& name) {
       const auto found = variables.find(name);
       return found == variables.end() ? std::nullopt : std::optional<std::string>(found->second);
     });
     if (!parsed.text) {
       mdl::fuzz::claim(!parsed.options.program.empty(), "a launch has a program");
-      mdl::launcher::plan_store(parsed.options, "fresh");
+      mdl::launcher::command_line::plan_store(parsed.options, "fresh");
     }
   });
-  refuse_or_take([&] { mdl::accelerate::names_config_file(words); });
-  refuse_or_take([&] { mdl::accelerate::parse_launch_options(words); });
-  refuse_or_take([&] { mdl::accelerate::parse_doctor_options(words); });
+  refuse_or_take([&] { mdl::launcher::accelerate::names_config_file(words); });
+  refuse_or_take([&] { mdl::launcher::accelerate::parse_launch_options(words); });
+  refuse_or_take([&] { mdl::launcher::accelerate::parse_doctor_options(words); });
   return 0;
 }

@@ -1,13 +1,13 @@
 // What a doctor makes of the facts that another node, or a stranger at its port, sends.
 #include <sstream>
 
-#include "launcher/accelerate/doctor_checks.hpp"
-#include "launcher/accelerate/doctor_report.hpp"
-#include "launcher/accelerate/doctor_socket.hpp"
+#include "launcher/doctor/checks.hpp"
+#include "launcher/doctor/report.hpp"
+#include "launcher/doctor/socket.hpp"
 #include "tests/fuzz/fuzz_input.hpp"
 
 using namespace mdl;
-using namespace mdl::accelerate;
+using namespace mdl::launcher::doctor;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto message = parse_message(std::string(mdl::fuzz::text_of(data, size)));

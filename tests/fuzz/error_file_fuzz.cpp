@@ -1,12 +1,12 @@
 // What the launcher makes of the file in which a worker says why it failed.
 #include <string>
 
-#include "launcher/error_file.hpp"
+#include "launcher/report/error_file.hpp"
 #include "tests/fuzz/fuzz_input.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace mdl;
-  using namespace mdl::launcher;
+  using namespace mdl::launcher::report;
   const std::string text(mdl::fuzz::text_of(data, size));
   const auto error = parse_error(text);
   const auto passed_on = with_exit_code(text, -9);

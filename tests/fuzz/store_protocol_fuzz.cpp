@@ -11,6 +11,8 @@
 using namespace mdl;
 using namespace mdl::rendezvous::access;
 using namespace mdl::rendezvous::store;
+using namespace mdl::rendezvous::access;
+using namespace mdl::rendezvous::store;
 using fuzz::claim;
 
 namespace {

@@ -2,13 +2,13 @@
 #include <cmath>
 #include <limits>
 
-#include "launcher/timer_book.hpp"
-#include "launcher/timer_request.hpp"
+#include "launcher/watchdog/timer_book.hpp"
+#include "launcher/watchdog/timer_request.hpp"
 #include "tests/fuzz/fuzz_input.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace mdl;
-  using namespace mdl::launcher;
+  using namespace mdl::launcher::watchdog;
   using mdl::fuzz::claim;
   if (size == 0) return 0;
   const std::size_t piece = 1 + data[0] * std::size_t{16};

@@ -5,6 +5,7 @@
 
 using namespace mdl;
 using namespace mdl::launcher;
+using namespace mdl::launcher::report;
 using namespace mdl::rendezvous::c10d;
 using Catch::Contains;
 using namespace std::chrono_literals;

@@ -14,6 +14,8 @@
 using namespace mdl;
 using namespace mdl::rendezvous::access;
 using namespace mdl::rendezvous::store;
+using namespace mdl::rendezvous::access;
+using namespace mdl::rendezvous::store;
 using Catch::Matchers::Contains;
 
 namespace {

@@ -1,0 +1,9 @@
+#include "common/version.hpp"
+
+namespace mdl {
+
+const char* version() {
+  return MDL_VERSION;
+}
+
+}  // namespace mdl

@@ -1,0 +1,64 @@
+#include "launcher/command_line/signal_names.hpp"
+
+#include <signal.h>
+#include <string.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "common/trimmed.hpp"
+
+namespace mdl::launcher::command_line {
+
+std::string signal_name(int signo) {
+  const char* name = ::sigabbrev_np(signo);
+  return name ? str_cat("SIG", name) : str_cat("signal ", signo);
+}
+
+std::optional<int> signal_number(const std::string& name) {
+  std::string word = name;
+  std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::toupper(c); });
+  if (word.starts_with("SIG")) word.erase(0, 3);
+  for (int signo = 1; signo < NSIG; ++signo) {
+    const char* abbreviated = ::sigabbrev_np(signo);
+    if (abbreviated && word == abbreviated) return signo;
+  }
+  if (word == "CLD") return SIGCHLD;  // other names that Python's module signal has
+  if (word == "IOT") return SIGABRT;
+  if (word == "IO" || word == "POLL") return SIGIO;
+  return std::nullopt;
+}
+
+std::string signal_list(const std::vector<int>& signals) {
+  std::string list;
+  for (const int signo : signals) list += str_cat(list.empty() ? "" : ",", signal_name(signo));
+  return list;
+}
+
+std::vector<int> parse_signals(const std::string& list) {
+  std::vector<int> signals;
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    const std::string name = trimmed(list.substr(begin, end - begin));
+    const auto signo = signal_number(name);
+    if (!signo) {
+      throw UsageError(str_cat("--signals-to-handle: \"", name, "\" is not the name of a signal"),
+                       "Write names with commas between them, as in SIGTERM,SIGINT,SIGUSR1.");
+    }
+    if (*signo == SIGKILL || *signo == SIGSTOP) {
+      throw UsageError(str_cat("--signals-to-handle: no program can handle ", name), "Leave it out.");
+    }
+    signals.push_back(*signo);
+    begin = end + 1;
+  }
+  return signals;
+}
+
+bool is_ignored(int signo) {
+  struct sigaction action {};
+  return ::sigaction(signo, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+}  // namespace mdl::launcher::command_line

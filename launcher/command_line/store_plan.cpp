@@ -1,0 +1,259 @@
+#include "launcher/command_line/store_plan.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdio>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "common/endpoint.hpp"
+#include "common/error.hpp"
+#include "common/log.hpp"
+#include "common/parse_number.hpp"
+#include "common/str_cat.hpp"
+#include "launcher/command_line/rdzv_conf.hpp"
+
+namespace mdl::launcher::command_line {
+namespace {
+
+constexpr int kStaticPort = 29500;
+
+std::uint16_t to_port(std::uint16_t port, const std::string& endpoint) {
+  if (port == 0) {
+    throw UsageError(str_cat("--rdzv-endpoint ", endpoint, " has no port between 1 and 65535"),
+                     "Write it as HOST:PORT.");
+  }
+  return port;
+}
+
+/// An IPv6 address as torchrun documents it for --master-addr, [0:0:0:0:0:0:0:1], without them.
+std::string without_brackets(const std::string& host) {
+  return host.size() > 2 && host.front() == '[' && host.back() == ']' ? host.substr(1, host.size() - 2) : host;
+}
+
+using Settings = RdzvConf;
+
+std::string in_lower_case(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
+int whole_seconds(const Settings& settings, const std::string& key, int otherwise) {
+  const auto given = settings.find(key);
+  if (given == settings.end()) return otherwise;
+  const auto value = parse_whole_number(given->second);
+  if (!value || *value < 1 || *value > std::numeric_limits<int>::max()) {
+    throw UsageError(str_cat("--rdzv-conf ", key, " must be a whole number above 0, but is \"", given->second, "\""));
+  }
+  return static_cast<int>(*value);
+}
+
+std::chrono::seconds static_timeout(const Settings& settings) {
+  return std::chrono::seconds(whole_seconds(settings, "timeout", 900));
+}
+
+StorePlan plan_static_store(const LaunchOptions& options) {
+  StorePlan plan;
+  plan.run_id = options.rdzv_id;
+  plan.master_addr = without_brackets(options.master_addr);
+  const int port = options.master_port.value_or(kStaticPort);
+  if (!options.rdzv_endpoint.empty()) {
+    const Endpoint endpoint = parse_endpoint(options.rdzv_endpoint, 0);
+    plan.master_addr = endpoint.host;
+    plan.port = to_port(endpoint.port, options.rdzv_endpoint);
+  } else if (port == 0) {
+    throw UsageError("--master-port 0: nobody would know which port to meet at",
+                     "Give one from 1 to 65535, or leave it out: it is 29500, or on one node any free port.");
+  } else {
+    plan.port = static_cast<std::uint16_t>(port);
+  }
+  return plan;
+}
+
+/// A time that may be 0 and have a fraction; 0 when it is not given.
+rendezvous::c10d::RendezvousSettings::Duration any_seconds(const Settings& settings, const std::string& key) {
+  const auto given = settings.find(key);
+  if (given == settings.end()) return {};
+  constexpr double kMost = 1e9;
+  const auto value = parse_real_number(given->second);
+  if (!value || *value < 0 || *value > kMost) {
+    throw UsageError(
+        str_cat("--rdzv-conf ", key, " must be a number of seconds, 0 or more, but is \"", given->second, "\""));
+  }
+  return std::chrono::round<rendezvous::c10d::RendezvousSettings::Duration>(std::chrono::duration<double>(*value));
+}
+
+/// As torchrun reads it: in any case 1, true, t, yes, y; 0, false, f, no, n.
+std::optional<bool> truth(const Settings& settings, const std::string& key) {
+  const auto given = settings.find(key);
+  if (given == settings.end()) return std::nullopt;
+  const std::string word = in_lower_case(given->second);
+  for (const char* yes : {"1", "true", "t", "yes", "y"}) {
+    if (word == yes) return true;
+  }
+  for (const char* no : {"0", "false", "f", "no", "n"}) {
+    if (word == no) return false;
+  }
+  throw UsageError(str_cat("--rdzv-conf ", key, " must be 1 or 0, but is \"", given->second, "\""));
+}
+
+/// --rdzv-conf listen. Ours alone; torchrun listens on all interfaces.
+rendezvous::server::ListenScope listen_scope(const Settings& settings, rendezvous::server::ListenScope otherwise) {
+  const auto given = settings.find("listen");
+  if (given == settings.end()) return otherwise;
+  if (given->second == "endpoint") return rendezvous::server::ListenScope::endpoint;
+  if (given->second == "any") return rendezvous::server::ListenScope::any;
+  throw UsageError(str_cat("--rdzv-conf listen must be endpoint or any, but is \"", given->second, "\""));
+}
+
+/// --rdzv-conf plain_clients: hosts, or ADDRESS[/BITS]+… beside them. Ours alone. ('+', as ',' divides settings.)
+std::vector<rendezvous::access::AddressRange> plain_clients_of(const Settings& settings) {
+  const auto given = settings.find("plain_clients");
+  std::vector<rendezvous::access::AddressRange> ranges;
+  if (given == settings.end()) return ranges;
+  if (!settings.contains("secret_file")) {
+    throw UsageError(
+        "--rdzv-conf plain_clients is of no use without secret_file: everybody may talk to the store then");
+  }
+  if (given->second == "none") {
+    throw UsageError(
+        "--rdzv-conf plain_clients=none would keep the workers of this job out: they cannot prove a secret",
+        "Leave it out: the job's own hosts are let in.");
+  }
+  if (given->second == "hosts") return ranges;
+  for (std::size_t begin = 0; begin <= given->second.size();) {
+    const std::size_t end = std::min(given->second.find('+', begin), given->second.size());
+    const std::string item = given->second.substr(begin, end - begin);
+    const auto range = rendezvous::access::AddressRange::parse(item);
+    if (!range) {
+      throw UsageError(
+          str_cat("--rdzv-conf plain_clients: \"", item, "\" is neither an address nor a range of addresses"),
+          "Write it as hosts, or as in plain_clients=10.1.0.0/16+fd00:7::5, with no bits set after the first 16.");
+    }
+    ranges.push_back(*range);
+    begin = end + 1;
+  }
+  return ranges;
+}
+
+StorePlan plan_c10d_store(const LaunchOptions& options, const Settings& settings) {
+  if (const auto type = settings.find("store_type"); type != settings.end() && in_lower_case(type->second) != "tcp") {
+    throw UsageError(str_cat("--rdzv-conf store_type=", type->second, " is not supported"), "Leave it out: it is tcp.");
+  }
+  rendezvous::c10d::C10dJob job;
+  job.run_id = options.rdzv_id;
+  job.endpoint =
+      parse_endpoint(options.rdzv_endpoint.empty() ? "localhost" : options.rdzv_endpoint, rendezvous::c10d::kC10dPort);
+  job.local_addr = options.local_addr;
+  job.is_host = truth(settings, "is_host");
+  job.listen = listen_scope(settings, rendezvous::server::ListenScope::as_given);
+  job.read_timeout = std::chrono::seconds(whole_seconds(settings, "read_timeout", 60));
+  rendezvous::c10d::RendezvousSettings& rules = job.settings;
+  rules.min_nodes = options.nnodes.min;
+  rules.max_nodes = options.nnodes.max;
+  rules.join_timeout = std::chrono::seconds(whole_seconds(settings, "join_timeout", 600));
+  rules.last_call_timeout = std::chrono::seconds(whole_seconds(settings, "last_call_timeout", 30));
+  rules.close_timeout = std::chrono::seconds(whole_seconds(settings, "close_timeout", 30));
+  rules.keep_alive_interval = std::chrono::seconds(whole_seconds(settings, "keep_alive_interval", 5));
+  rules.keep_alive_max_attempt = whole_seconds(settings, "keep_alive_max_attempt", 3);
+  rules.heartbeat_timeout = std::chrono::seconds(whole_seconds(settings, "heartbeat_timeout", 5));
+  job.cas_backoff = any_seconds(settings, "cas_backoff_max_seconds");
+  StorePlan plan;
+  plan.run_id = options.rdzv_id;
+  plan.agent_store = options.agent_store;
+  plan.c10d = std::move(job);
+  return plan;
+}
+
+/// Where the store is, and who hosts it.
+StorePlan plan_place(const LaunchOptions& options, const std::string& fresh_id) {
+  StorePlan local;
+  local.run_id = fresh_id;
+  local.agent_store = options.agent_store;
+  if (options.local_addr) local.master_addr = *options.local_addr;
+  if (options.standalone) return local;
+  const Settings settings = parse_rdzv_conf(options.rdzv_conf);
+  local.listen = listen_scope(settings, local.listen);
+  const bool several = options.nnodes.max > 1;
+  if (options.rdzv_backend == "static") {
+    if (!several && options.rdzv_endpoint.empty() && !options.master_port) return local;
+    StorePlan plan = plan_static_store(options);
+    plan.timeout = static_timeout(settings);
+    plan.listen = listen_scope(settings, rendezvous::server::ListenScope::as_given);
+    plan.nodes = options.nnodes.max;
+    plan.node_rank = options.node_rank;
+    if (options.node_rank >= plan.nodes) {
+      throw UsageError(str_cat("--node-rank ", options.node_rank, " is not below the number of nodes, ", plan.nodes),
+                       "The nodes have the ranks 0, 1, …: one each.");
+    }
+    return plan;
+  }
+  if (options.rdzv_backend == "c10d") {
+    if (options.node_rank != 0) {
+      log::warning("--node-rank is for --rdzv-backend static; with c10d the nodes agree on their ranks themselves");
+    }
+    if (options.master_port || options.master_addr != LaunchOptions().master_addr) {
+      log::warning(
+          "--master-addr and --master-port are for --rdzv-backend static; with c10d the first node gives them");
+    }
+    StorePlan plan = plan_c10d_store(options, settings);  // also to say what is wrong with the options
+    if (several) return plan;
+    // One node meets nobody at the endpoint; its workers meet at a store on a port of its own, as torchrun's do.
+    local.run_id = options.rdzv_id;
+    return local;
+  }
+  throw UsageError(str_cat("--rdzv-backend ", options.rdzv_backend, " is not supported"),
+                   "Use c10d or static. etcd is not needed: c10d brings its own store.");
+}
+
+}  // namespace
+
+StorePlan plan_store(const LaunchOptions& options, const std::string& fresh_id) {
+  StorePlan plan = plan_place(options, fresh_id);
+  const Settings settings = parse_rdzv_conf(options.rdzv_conf);
+  for (const std::string& warning : warnings_of(settings)) log::warning(warning);
+  if (const auto file = settings.find("secret_file"); file != settings.end()) plan.secret_file = file->second;
+  plan.plain_clients = plain_clients_of(settings);
+  if (!plan.secret_file.empty() && !plan.agent_store) {
+    throw UsageError(
+        "--rdzv-conf secret_file and TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 do not go together: the first worker would "
+        "host PyTorch's own store, which knows no secret",
+        "Leave one of them out.");
+  }
+  plan.exit_barrier_timeout =
+      std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(options.exit_barrier_timeout));
+  return plan;
+}
+
+void arm(StorePlan& plan) {
+  if (plan.secret_file.empty()) return;
+  plan.guard = std::make_shared<rendezvous::access::StoreGuard>(rendezvous::access::read_store_secret(plan.secret_file),
+                                                                plan.plain_clients, local_addresses);
+  if (plan.c10d) plan.c10d->guard = plan.guard;
+}
+
+std::string secret_file_of(const std::string& rdzv_conf) {
+  const Settings settings = parse_rdzv_conf(rdzv_conf);
+  const auto file = settings.find("secret_file");
+  return file == settings.end() ? std::string() : file->second;
+}
+
+rendezvous::server::ListenAddress listen_address(const StorePlan& plan) {
+  return rendezvous::server::ListenAddress::of_store(plan.master_addr, plan.listen, plan.guard != nullptr);
+}
+
+std::string make_uuid() {
+  std::random_device random;
+  const auto word = [&random] { return static_cast<unsigned>(random()); };
+  const unsigned a = word();
+  const unsigned b = word();
+  const unsigned c = word();
+  const unsigned d = word();
+  char text[37];
+  std::snprintf(text, sizeof text, "%08x-%04x-4%03x-%04x-%04x%08x", a, b >> 16, b & 0xfff, (c >> 16 & 0x3fff) | 0x8000,
+                c & 0xffff, d);
+  return text;
+}
+
+}  // namespace mdl::launcher::command_line

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "launcher/doctor/checks.hpp"
+
+namespace mdl::launcher::doctor {
+
+/// The checks of doctor_checks.hpp, one method each; they add to one list of findings. Those of NodeChecks are about
+/// one node by itself.
+class NodeChecks {
+ public:
+  NodeChecks(const JobQuestion& job, std::vector<Finding>& findings) : job_(job), findings_(findings) {}
+  void endpoint_name(const NodeFacts& node);  ///< resolves, and is rank 0's own; needs no connection
+  void endpoint(const NodeFacts& node);       ///< the same, and the state of its port
+  void gpus(const NodeFacts& node);
+  void interfaces(const NodeFacts& node);
+  void limits(const NodeFacts& node);  ///< shared memory, open files, threads
+  void program(const NodeFacts& node);
+  void paths(const NodeFacts& node);
+
+ private:
+  void gloo_interface(const NodeFacts& node);
+  void threads(const NodeFacts& node);
+  void add(Finding::Level level, const std::string& check, const NodeFacts& node, const std::string& text,
+           const std::string& advice = {});
+
+  const JobQuestion& job_;
+  std::vector<Finding>& findings_;
+};
+
+/// Those that compare the nodes with each other.
+class ComparisonChecks {
+ public:
+  ComparisonChecks(const JobQuestion& job, const std::vector<NodeFacts>& nodes, std::vector<Finding>& findings)
+      : job_(job), nodes_(nodes), findings_(findings) {}
+  void owner();
+  void completeness();
+  void connections();
+  void clocks();
+  void versions();
+
+ private:
+  /// One text of each node must be the same on all.
+  template <typename ValueOf>
+  void same(const std::string& check, bool required, const std::string& advice, ValueOf value_of);
+  void add(Finding::Level level, const std::string& check, const std::string& node, const std::string& text,
+           const std::string& advice = {});
+
+  const JobQuestion& job_;
+  const std::vector<NodeFacts>& nodes_;
+  std::vector<Finding>& findings_;
+};
+
+/// Words with a comma between them.
+std::string joined(const std::vector<std::string>& words);
+
+/// Whether the workers are meant to use GPUs.
+bool runs_on_gpus(const JobQuestion& job);
+
+}  // namespace mdl::launcher::doctor

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mdl::launcher::doctor {
+
+/// Runs a short command (searched in PATH) and returns what it wrote to stdout; stderr and stdin are /dev/null. Empty
+/// when it cannot be started, ends with another code than 0, or takes longer than `limit` (it is killed then). At most
+/// 1 MiB is read.
+std::optional<std::string> output_of(const std::vector<std::string>& command, std::chrono::milliseconds limit);
+
+}  // namespace mdl::launcher::doctor

@@ -1,0 +1,199 @@
+#include "launcher/doctor/exchange.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <system_error>
+#include <thread>
+#include <tuple>
+
+#include "common/port_holder.hpp"
+#include "common/str_cat.hpp"
+#include "launcher/doctor/socket.hpp"
+
+namespace mdl::launcher::doctor {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+using Milliseconds = std::chrono::milliseconds;
+using nlohmann::json;
+
+constexpr Milliseconds kConnectLimit = 3s;  // to one address
+constexpr Milliseconds kAnswerLimit = 10s;  // for one message of a node that is there
+constexpr Milliseconds kRetry = 200ms;      // between attempts at an endpoint that nobody listens on yet
+
+Milliseconds until(Clock::time_point deadline) {
+  return std::max(Milliseconds(0), std::chrono::duration_cast<Milliseconds>(deadline - Clock::now()));
+}
+
+double wall_clock() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+std::string reason(int error) {
+  return std::generic_category().message(error);
+}
+
+/// A node that connected to this one.
+struct Guest {
+  UniqueFd socket;
+  NodeFacts facts;
+  std::string address;
+  int port = 0;  ///< where it waits for connections
+};
+
+/// Tries each target ("name", "address", "port"); returns a line for each that cannot be reached.
+std::vector<std::string> try_connections(const json& targets) {
+  std::vector<std::string> failures;
+  for (const json& target : targets) {
+    std::string address = target.value("address", "");
+    int port = target.value("port", 0);
+    auto connection = connect_to(address, port, kConnectLimit);
+    if (connection.error != 0) {
+      failures.push_back(str_cat(target.value("name", ""), " (", address, ":", port, "): ", reason(connection.error)));
+    }
+  }
+  return failures;
+}
+
+/// Greets whoever connected; empty when it is no doctor.
+std::optional<Guest> welcome(UniqueFd socket) {
+  limit_waits(socket, kAnswerLimit);
+  if (!send_greeting(socket) || !receive_greeting(socket)) return std::nullopt;
+  auto hello = receive_message(socket);
+  if (!hello) return std::nullopt;
+  Guest guest;
+  try {
+    guest.facts = hello->at("facts").get<NodeFacts>();
+    guest.port = hello->at("port").get<int>();
+  } catch (const json::exception&) {
+    return std::nullopt;
+  }
+  guest.address = peer_address(socket);
+  guest.socket = std::move(socket);
+  return guest;
+}
+
+/// All guests but guests[except] (none: guests.size()).
+json targets_for(const std::vector<Guest>& guests, size_t except) {
+  json targets = json::array();
+  for (size_t i = 0; i < guests.size(); ++i) {
+    if (i != except)
+      targets.push_back({{"name", guests[i].facts.host}, {"address", guests[i].address}, {"port", guests[i].port}});
+  }
+  return targets;
+}
+
+/// Compares the clock of a guest with ours, over the middle of one round trip.
+bool compare_clock(Guest& guest) {
+  double before = wall_clock();
+  if (!send_message(guest.socket, {{"type", "clock"}})) return false;
+  auto answer = receive_message(guest.socket);
+  double after = wall_clock();
+  if (!answer || !answer->contains("time") || !answer->at("time").is_number()) return false;
+  double difference = answer->at("time").get<double>() - (before + after) / 2;
+  double doubt = (after - before) / 2;  // the answer may have been given at either end of the round trip
+  guest.facts.clock_ahead_s = std::copysign(std::max(0.0, std::abs(difference) - doubt), difference);
+  return true;
+}
+
+std::vector<NodeFacts> host(const JobQuestion& job, NodeFacts self, const Listener& listener,
+                            Clock::time_point deadline) {
+  std::vector<Guest> guests;
+  while (static_cast<int>(guests.size()) + 1 < job.nodes && until(deadline) > 0ms) {
+    UniqueFd socket = accept_within(listener.socket, until(deadline));
+    if (!socket) break;
+    if (auto guest = welcome(std::move(socket))) guests.push_back(std::move(*guest));
+  }
+  std::sort(guests.begin(), guests.end(), [](const Guest& a, const Guest& b) {
+    return std::tie(a.facts.rank, a.facts.host) < std::tie(b.facts.rank, b.facts.host);
+  });
+  self.unreachable = try_connections(targets_for(guests, guests.size()));
+  // That the guests reach the endpoint's port says nothing of the ports that workers will choose.
+  Listener back = listen_on(0);
+  for (size_t i = 0; i < guests.size(); ++i) {
+    Guest& guest = guests[i];
+    json targets = targets_for(guests, i);
+    targets.push_back({{"name", self.host}, {"address", own_address(guest.socket)}, {"port", back.port}});
+    bool there = compare_clock(guest) && send_message(guest.socket, {{"type", "connect"}, {"targets", targets}});
+    auto answer = there ? receive_message(guest.socket) : std::nullopt;
+    if (answer && answer->contains("unreachable") && answer->at("unreachable").is_array()) {
+      for (const json& line : answer->at("unreachable")) {
+        if (line.is_string()) guest.facts.unreachable.push_back(line.get<std::string>());
+      }
+    } else {
+      self.unreachable.push_back(guest.facts.host + " went away during the examination");
+    }
+  }
+  std::vector<NodeFacts> nodes{std::move(self)};
+  for (Guest& guest : guests) nodes.push_back(guest.facts);
+  for (Guest& guest : guests) send_message(guest.socket, {{"type", "report"}, {"nodes", nodes}});
+  return nodes;
+}
+
+/// Answers the host's questions until its report comes; this node alone when the host goes away before.
+std::vector<NodeFacts> be_guest(const NodeFacts& self, const UniqueFd& socket, Clock::time_point deadline) {
+  Listener back = listen_on(0);  // the kernel completes connections by itself; nobody needs to accept them
+  if (!send_message(socket, {{"facts", self}, {"port", back.port}})) return {self};
+  // The host may still be waiting for others, and then examines them one after the other.
+  limit_waits(socket, until(deadline) + 2 * kAnswerLimit);
+  try {
+    while (auto message = receive_message(socket)) {
+      std::string type = message->value("type", "");
+      if (type == "clock") {
+        send_message(socket, {{"time", wall_clock()}});
+      } else if (type == "connect") {
+        send_message(socket, {{"unreachable", try_connections(message->at("targets"))}});
+      } else if (type == "report") {
+        return message->at("nodes").get<std::vector<NodeFacts>>();
+      }
+    }
+  } catch (const json::exception&) {
+    // No doctor, or one of another version.
+  }
+  return {self};
+}
+
+/// Connects to the endpoint until somebody answers there or the time is over.
+std::vector<NodeFacts> visit(NodeFacts self, Clock::time_point deadline) {
+  EndpointFacts& endpoint = self.endpoint;
+  do {
+    for (const std::string& address : endpoint.addresses) {
+      auto connection = connect_to(address, endpoint.port, kConnectLimit);
+      endpoint.error = connection.error == 0 ? "" : reason(connection.error);
+      endpoint.state = connection.error == 0 ? "taken" : connection.error == ECONNREFUSED ? "refused" : "unreachable";
+      if (connection.error != 0) continue;
+      limit_waits(connection.socket, kAnswerLimit);
+      if (!send_greeting(connection.socket) || !receive_greeting(connection.socket)) return {self};  // not a doctor
+      endpoint.state = "reached";
+      endpoint.holder.clear();
+      return be_guest(self, connection.socket, deadline);
+    }
+    std::this_thread::sleep_for(std::min(kRetry, until(deadline)));
+  } while (until(deadline) > 0ms);
+  return {self};
+}
+
+}  // namespace
+
+std::vector<NodeFacts> exchange_facts(const JobQuestion& job, NodeFacts self, std::chrono::milliseconds wait) {
+  EndpointFacts& endpoint = self.endpoint;
+  if (job.host.empty() || endpoint.addresses.empty()) return {self};
+  Clock::time_point deadline = Clock::now() + wait;
+  bool hosts = job.node_rank == 0 || (job.node_rank < 0 && endpoint.owned) || job.nodes == 1;
+  if (!hosts) return visit(std::move(self), deadline);
+  if (!endpoint.owned && job.nodes == 1) return visit(std::move(self), Clock::now());
+  Listener listener = listen_on(job.port);
+  if (listener.socket) {
+    endpoint.state = "free";
+    return job.nodes == 1 ? std::vector<NodeFacts>{self} : host(job, std::move(self), listener, deadline);
+  }
+  endpoint.error = reason(listener.error);
+  endpoint.state = "taken";
+  endpoint.holder = name_port_holder(static_cast<std::uint16_t>(job.port));
+  // Several doctors of one job on one machine, as in a trial on loopback: the first one is the host.
+  if (job.nodes > 1 && job.node_rank < 0) return visit(std::move(self), deadline);
+  return {self};
+}
+
+}  // namespace mdl::launcher::doctor

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <chrono>
+#include <vector>
+
+#include "launcher/doctor/facts.hpp"
+
+namespace mdl::launcher::doctor {
+
+/// Finds out how the endpoint looks from here (fills self.endpoint.state), and, when the job has several nodes, meets
+/// the doctors of the other nodes there: the node that would open the store (rank 0, else the owner of the endpoint's
+/// address) listens on the endpoint, the others connect. Each sends its facts, lets its clock be compared, and tries to
+/// connect to each other, so that all of them come back with the same facts of all nodes. Waits at most `wait` for the
+/// others; returns those that came, this node's own among them.
+///
+/// Only JSON of at most 1 MiB a message is read from the network, and a connection that says anything else is closed.
+std::vector<NodeFacts> exchange_facts(const JobQuestion& job, NodeFacts self, std::chrono::milliseconds wait);
+
+}  // namespace mdl::launcher::doctor

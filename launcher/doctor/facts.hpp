@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace mdl::launcher::doctor {
+
+/// The job that the doctor is asked about, from either spelling of the options.
+struct JobQuestion {
+  int nodes = 1;
+  int processes_here = 1;  ///< workers that would start on this node
+  int node_rank = -1;      ///< -1: not known (c10d)
+  bool standalone = true;  ///< one node, no endpoint of its own
+  bool wants_gpus = false;
+  bool use_cpu = false;
+  std::string backend = "static";
+  std::string host;  ///< of the endpoint; empty when there is none
+  int port = 0;
+  std::string omp_threads;  ///< OMP_NUM_THREADS that the launch would set; empty: the environment's stays
+  bool no_python = false;
+  bool module = false;
+  std::vector<std::string> program;  ///< with its arguments; may be empty
+};
+
+struct InterfaceFacts {
+  std::string name;
+  std::string address;
+  bool loopback = false;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(InterfaceFacts, name, address, loopback)
+
+/// How the rendezvous endpoint looks from one node. `state`: none (no endpoint), free (it is ours and the port can be
+/// bound), taken (ours, and somebody has the port), reached, refused (the host answers, nothing listens), unreachable.
+struct EndpointFacts {
+  std::string host;
+  int port = 0;
+  std::vector<std::string> addresses;  ///< what the name resolves to
+  std::string resolve_error;
+  bool owned = false;  ///< one of the addresses belongs to this node
+  std::string state = "none";
+  std::string error;
+  std::string holder;  ///< who has the port, when it is ours and taken: "nginx (process 77)"
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(EndpointFacts, host, port, addresses, resolve_error, owned, state,
+                                                error, holder)
+
+/// A file or folder that the program's arguments name.
+struct PathFacts {
+  std::string option;  ///< "--train-dataset"
+  std::string path;
+  bool for_writing = false;
+  bool usable = false;
+  std::string error;  ///< why not
+  uint64_t free_bytes = 0;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(PathFacts, option, path, for_writing, usable, error, free_bytes)
+
+/// Everything that was observed on one node. Empty texts mean "not found".
+struct NodeFacts {
+  std::string host;
+  int rank = -1;
+  std::string launcher_version;
+  int gpus = 0;
+  std::vector<std::string> gpu_names;
+  std::string driver_version;
+  std::string cuda_visible_devices;  ///< "unset" when it is not set
+  int cores = 1;                     ///< CPUs that this process may use
+  uint64_t shared_memory_bytes = 0;
+  uint64_t open_files = 0;  ///< soft limit
+  std::string omp_threads;  ///< OMP_NUM_THREADS
+  std::vector<InterfaceFacts> interfaces;
+  std::string nccl_interfaces;  ///< NCCL_SOCKET_IFNAME
+  std::string gloo_interfaces;  ///< GLOO_SOCKET_IFNAME
+  std::string host_address;     ///< what this node's own name resolves to; Gloo listens there by default
+  std::string program;          ///< full path of what would be started
+  std::string program_error;    ///< why it cannot be
+  std::vector<std::string> missing_libraries;
+  std::string libtorch_version;
+  std::string nccl_version;
+  EndpointFacts endpoint;
+  std::vector<PathFacts> paths;
+  double clock_ahead_s = 0;              ///< of the node that collects the facts, measured by it
+  std::vector<std::string> unreachable;  ///< nodes that this one cannot connect to, with the reason
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(NodeFacts, host, rank, launcher_version, gpus, gpu_names,
+                                                driver_version, cuda_visible_devices, cores, shared_memory_bytes,
+                                                open_files, omp_threads, interfaces, nccl_interfaces, gloo_interfaces,
+                                                host_address, program, program_error, missing_libraries,
+                                                libtorch_version, nccl_version, endpoint, paths, clock_ahead_s,
+                                                unreachable)
+
+}  // namespace mdl::launcher::doctor

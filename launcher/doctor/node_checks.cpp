@@ -1,0 +1,227 @@
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+
+#include "common/str_cat.hpp"
+#include "launcher/doctor/check_classes.hpp"
+
+namespace mdl::launcher::doctor {
+namespace {
+
+using Level = Finding::Level;
+
+constexpr uint64_t kSharedMemoryPerGpu =
+    256ull << 20;                          // NCCL's buffers between GPUs of a node; Docker's default is 64 MiB in all
+constexpr uint64_t kFilesPerProcess = 64;  // pipes, sockets to every peer, mapped files
+constexpr uint64_t kComfortableFiles = 4096;
+constexpr uint64_t kLittleSpace = 1ull << 30;
+
+std::string mebibytes(uint64_t bytes) {
+  return str_cat(bytes >> 20, " MiB");
+}
+
+std::vector<std::string> addresses_of(const NodeFacts& node) {
+  std::vector<std::string> addresses;
+  for (const InterfaceFacts& interface : node.interfaces) addresses.push_back(interface.address);
+  return addresses;
+}
+
+std::string suggested_interface(const NodeFacts& node) {
+  const InterfaceFacts* interface = nccl_interface(node);
+  return interface && !interface->loopback ? "=" + interface->name : "";
+}
+
+}  // namespace
+
+void NodeChecks::endpoint_name(const NodeFacts& node) {
+  const EndpointFacts& endpoint = node.endpoint;
+  if (endpoint.state == "none") return;
+  if (!endpoint.resolve_error.empty()) {
+    add(Level::fail, "endpoint", node,
+        str_cat("the name ", endpoint.host, " does not resolve: ", endpoint.resolve_error),
+        "Check its spelling, /etc/hosts and DNS (`getent hosts " + endpoint.host + "`), or use the address itself.");
+  } else if (node.rank == 0 && job_.backend == "static" && !endpoint.owned) {
+    add(Level::warning, "endpoint owner", node,
+        str_cat("this is the machine of rank 0, but ", endpoint.host, " (", joined(endpoint.addresses),
+                ") is none of its addresses: ", joined(addresses_of(node))),
+        "Give the address under which the others see this machine; behind address translation this is as it should "
+        "be.");
+  }
+}
+
+void NodeChecks::endpoint(const NodeFacts& node) {
+  const EndpointFacts& endpoint = node.endpoint;
+  endpoint_name(node);
+  if (endpoint.state == "none" || !endpoint.resolve_error.empty()) return;
+  std::string name = str_cat(endpoint.host, ":", endpoint.port);
+  bool is_name = endpoint.addresses != std::vector<std::string>{endpoint.host};
+  std::string resolved = is_name ? str_cat(endpoint.host, " is ", joined(endpoint.addresses)) : endpoint.host;
+  if (endpoint.state == "free") {
+    add(Level::ok, "endpoint", node,
+        str_cat(resolved, endpoint.owned ? ", an address of this machine" : "", "; port ", endpoint.port,
+                " is free here"));
+  } else if (endpoint.state == "taken") {
+    bool known = !endpoint.holder.empty();
+    add(Level::fail, "endpoint", node,
+        known ? str_cat("port ", endpoint.port, " of this machine is taken by ", endpoint.holder)
+              : str_cat("on ", name, " another program than the job or the doctor answers"),
+        "Stop it, or choose another port on all nodes.");
+  } else if (endpoint.state == "reached") {
+    add(Level::ok, "endpoint", node, str_cat(resolved, "; ", name, " can be reached"));
+  } else if (endpoint.state == "refused") {
+    add(Level::warning, "endpoint", node,
+        str_cat(resolved, " answers, but nothing listens on port ", endpoint.port, " yet"),
+        "Start the doctor (or the job) on that machine, too; if it runs there, a firewall refuses the port, or a job's "
+        "store listens on other addresses of that machine only (--rdzv-conf listen=any there).");
+  } else {
+    add(Level::fail, "endpoint", node, str_cat(name, " (", resolved, ") cannot be reached: ", endpoint.error),
+        "Is the machine up and is the port open in its firewall? All nodes must be able to connect to it.");
+  }
+}
+
+void NodeChecks::gpus(const NodeFacts& node) {
+  if (!runs_on_gpus(job_)) {
+    add(Level::ok, "GPUs", node, str_cat(node.gpus, " GPUs; the job does not ask for them"));
+    return;
+  }
+  if (node.gpus == 0) {
+    add(Level::fail, "GPUs", node,
+        str_cat("the job asks for ", job_.processes_here,
+                " GPUs, but no NVIDIA GPU is there (CUDA_VISIBLE_DEVICES: ", node.cuda_visible_devices, ")"),
+        "See nvidia-smi; in a container, start it with GPUs. To train on CPUs: use_cpu: true, or --nproc-per-node "
+        "N.");
+  } else if (node.gpus < job_.processes_here) {
+    add(Level::fail, "GPUs", node,
+        str_cat(job_.processes_here, " processes would start, but there are ", node.gpus, " GPUs"),
+        "Start at most one process for each GPU: --nproc-per-node gpu, or a smaller num_processes (the total).");
+  } else if (node.gpus > job_.processes_here) {
+    add(Level::warning, "idle GPUs", node,
+        str_cat(node.gpus - job_.processes_here, " of ", node.gpus, " GPUs would stay idle: ", job_.processes_here,
+                " processes start here"),
+        str_cat("num_processes is the total over all machines: ", int64_t{node.gpus} * job_.nodes,
+                " would use them all; or --nproc-per-node gpu."));
+  } else {
+    add(Level::ok, "GPUs", node,
+        str_cat(node.gpus, " GPUs (", node.gpu_names.empty() ? "unknown kind" : node.gpu_names[0],
+                "), one process each"));
+  }
+}
+
+void NodeChecks::interfaces(const NodeFacts& node) {
+  if (!runs_on_gpus(job_)) {
+    if (job_.nodes > 1) gloo_interface(node);
+    return;
+  }
+  const InterfaceFacts* taken = nccl_interface(node);
+  if (!node.nccl_interfaces.empty()) {
+    add(Level::ok, "NCCL interface", node, "NCCL_SOCKET_IFNAME=" + node.nccl_interfaces);
+  } else if (!taken || (taken->loopback && job_.nodes > 1)) {
+    add(Level::fail, "NCCL interface", node, "there is no network interface but loopback",
+        "Connect the machine, or give the container a network.");
+  } else {
+    add(Level::ok, "NCCL interface", node, str_cat("NCCL takes ", taken->name, " (", taken->address, ")"));
+  }
+}
+
+void NodeChecks::gloo_interface(const NodeFacts& node) {
+  if (!node.gloo_interfaces.empty()) {
+    add(Level::ok, "Gloo interface", node, "GLOO_SOCKET_IFNAME=" + node.gloo_interfaces);
+  } else if (!job_.program.empty() && job_.program[0].ends_with("mdl-toolkit")) {
+    add(Level::ok, "Gloo interface", node, "mdl-toolkit takes the one that leads to the endpoint");
+  } else if (node.host_address.empty() || node.host_address.starts_with("127.") || node.host_address == "::1") {
+    add(Level::warning, "Gloo interface", node,
+        str_cat("this machine's own name resolves to ", node.host_address.empty() ? "nothing" : node.host_address,
+                ", and PyTorch's Gloo listens there by default: other nodes cannot connect"),
+        str_cat("Set GLOO_SOCKET_IFNAME", suggested_interface(node),
+                " on this node, or correct the name in /etc/hosts."));
+  } else {
+    add(Level::ok, "Gloo interface", node,
+        str_cat("Gloo takes ", node.host_address, ", the address of this machine's name"));
+  }
+}
+
+void NodeChecks::limits(const NodeFacts& node) {
+  auto processes = static_cast<uint64_t>(std::max(job_.processes_here, 1));
+  if (runs_on_gpus(job_) && processes > 1 && node.shared_memory_bytes < processes * kSharedMemoryPerGpu) {
+    add(Level::warning, "shared memory", node,
+        str_cat("/dev/shm has ", mebibytes(node.shared_memory_bytes), " for ", processes, " GPU processes"),
+        "In Docker add --shm-size=8g or --ipc=host; in Kubernetes mount an emptyDir of medium Memory on /dev/shm.");
+  } else {
+    add(Level::ok, "shared memory", node, "/dev/shm has " + mebibytes(node.shared_memory_bytes));
+  }
+  if (node.open_files < processes * kFilesPerProcess) {
+    add(Level::fail, "open files", node,
+        str_cat("the limit of open files is ", node.open_files, ", too few for ", processes, " processes"),
+        "Raise it: `ulimit -n 65536`, or LimitNOFILE= of the systemd unit.");
+  } else if (node.open_files < kComfortableFiles && job_.nodes > 1) {
+    add(Level::warning, "open files", node, str_cat("the limit of open files is ", node.open_files),
+        "Raise it for large jobs: `ulimit -n 65536`.");
+  } else {
+    add(Level::ok, "open files", node, str_cat("the limit is ", node.open_files));
+  }
+  threads(node);
+}
+
+void NodeChecks::program(const NodeFacts& node) {
+  if (job_.program.empty()) return;
+  if (!node.program_error.empty()) {
+    add(Level::fail, "program", node, node.program_error,
+        "Install it on this node or correct the path; without --no-python it must be a Python script.");
+    return;
+  }
+  if (!node.missing_libraries.empty()) {
+    add(Level::fail, "program", node, str_cat(node.program, " misses libraries: ", joined(node.missing_libraries)),
+        "Install them at the same place as where the program was built, or set LD_LIBRARY_PATH.");
+    return;
+  }
+  add(Level::ok, "program", node,
+      str_cat(node.program, node.libtorch_version.empty() ? "" : ", with LibTorch " + node.libtorch_version));
+}
+
+void NodeChecks::paths(const NodeFacts& node) {
+  for (const PathFacts& path : node.paths) {
+    std::string what = str_cat(path.option, " ", path.path);
+    if (!path.usable) {
+      add(Level::fail, "paths", node,
+          str_cat(what, path.for_writing ? " cannot be written: " : " cannot be read: ", path.error),
+          "Put it at the same place on every node (a shared file system, or a copy), or correct the path.");
+    } else if (path.for_writing && path.free_bytes < kLittleSpace) {
+      add(Level::warning, "paths", node, str_cat(what, " has only ", mebibytes(path.free_bytes), " free"),
+          "Checkpoints may not fit; free some space.");
+    } else {
+      add(Level::ok, "paths", node, what + (path.for_writing ? " can be written" : " can be read"));
+    }
+  }
+}
+
+void NodeChecks::threads(const NodeFacts& node) {
+  int threads = 0;
+  std::from_chars(node.omp_threads.data(), node.omp_threads.data() + node.omp_threads.size(), threads);
+  if (threads == 0) {
+    bool wasteful = !runs_on_gpus(job_) && job_.processes_here > 1 && node.cores / job_.processes_here > 1;
+    std::string share = std::to_string(std::max(node.cores / std::max(job_.processes_here, 1), 1));
+    if (wasteful) {
+      add(Level::warning, "threads", node,
+          str_cat("OMP_NUM_THREADS is not set, so each of ", job_.processes_here, " processes gets 1 thread of ",
+                  node.cores, " CPUs"),
+          "For CPU training: export OMP_NUM_THREADS=" + share);
+    } else {
+      add(Level::ok, "threads", node,
+          job_.processes_here > 1 ? "OMP_NUM_THREADS is not set: 1 thread a process" : "OMP_NUM_THREADS is not set");
+    }
+  } else if (int64_t{threads} * job_.processes_here > node.cores) {
+    add(Level::warning, "threads", node,
+        str_cat("OMP_NUM_THREADS=", threads, " in ", job_.processes_here, " processes is more than the ", node.cores,
+                " CPUs"),
+        str_cat("Set OMP_NUM_THREADS=", std::max(node.cores / std::max(job_.processes_here, 1), 1)));
+  } else {
+    add(Level::ok, "threads", node, str_cat("OMP_NUM_THREADS=", threads, ", ", node.cores, " CPUs"));
+  }
+}
+
+void NodeChecks::add(Level level, const std::string& check, const NodeFacts& node, const std::string& text,
+                     const std::string& advice) {
+  findings_.push_back({level, check, node.host, text, advice});
+}
+
+}  // namespace mdl::launcher::doctor

@@ -1,0 +1,155 @@
+// What a program would load, found without running it.
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <sstream>
+
+#include "common/error.hpp"
+#include "launcher/doctor/command_output.hpp"
+#include "launcher/doctor/probe.hpp"
+
+namespace mdl::launcher::doctor {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+constexpr auto kPatience = 20s;  // python on a cold network file system
+
+std::string variable(const machine::Environment& environment, const std::string& name, const std::string& otherwise) {
+  auto found = environment.find(name);
+  return found == environment.end() ? otherwise : found->second;
+}
+
+/// The program as execvp finds it; empty with `error` set when it cannot be run.
+std::string find_executable(const std::string& name, const machine::Environment& environment, std::string& error) {
+  std::vector<std::string> candidates;
+  if (name.find('/') != std::string::npos) {
+    candidates.push_back(name);
+  } else {
+    std::istringstream path(variable(environment, "PATH", "/bin:/usr/bin"));
+    for (std::string folder; std::getline(path, folder, ':');)
+      candidates.push_back((folder.empty() ? "." : folder) + "/" + name);
+  }
+  error = name + ": no such program" + (name.find('/') == std::string::npos ? " in PATH" : "");
+  std::error_code ignored;
+  for (const std::string& candidate : candidates) {
+    if (!fs::is_regular_file(candidate, ignored)) continue;
+    if (::access(candidate.c_str(), X_OK) == 0) {
+      error.clear();
+      return candidate;
+    }
+    error = candidate + " is not executable (chmod +x)";
+  }
+  return "";
+}
+
+bool is_elf(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  char magic[4] = {};
+  file.read(magic, 4);
+  return std::string(magic, 4) ==
+         "\x7f"
+         "ELF";
+}
+
+/// The version in torch/version.py, which lies above the folder of its libraries, or in build-version of the C++
+/// distribution.
+std::string torch_version(const fs::path& torch_folder) {
+  std::ifstream python(torch_folder / "version.py");
+  std::smatch match;
+  for (std::string line; std::getline(python, line);) {
+    if (std::regex_search(line, match, std::regex("^__version__ *=.*['\"]([^'\"]+)['\"]"))) return match[1];
+  }
+  std::ifstream plain(torch_folder / "build-version");
+  std::string line;
+  std::getline(plain, line);
+  return line;
+}
+
+/// libnccl carries the words "NCCL version 2.27.5" for its own log; nothing needs to be loaded to read them.
+std::string nccl_version(const fs::path& library) {
+  std::ifstream file(library, std::ios::binary);
+  const std::string words = "NCCL version ";
+  std::string window;
+  std::vector<char> chunk(1 << 20);
+  while (file.read(chunk.data(), static_cast<std::streamsize>(chunk.size())) || file.gcount() > 0) {
+    window.append(chunk.data(), static_cast<size_t>(file.gcount()));
+    for (size_t at = window.find(words); at != std::string::npos; at = window.find(words, at + 1)) {
+      size_t begin = at + words.size();
+      size_t end = window.find_first_not_of("0123456789.", begin);
+      if (end != std::string::npos && end > begin) return window.substr(begin, end - begin);
+    }
+    window.erase(0, window.size() - std::min<size_t>(window.size(), 64));  // the words may lie across two chunks
+  }
+  return "";
+}
+
+/// What a launched program ends up as: mdl-toolkit leaves training and inference to the mdl-toolkit-model beside it,
+/// which is the one that loads LibTorch.
+std::string program_that_loads(const std::string& program) {
+  std::error_code failure;
+  const fs::path real = fs::canonical(program, failure);
+  if (failure || real.filename() != "mdl-toolkit") return program;
+  const fs::path model = real.string() + "-model";
+  return fs::exists(model, failure) ? model.string() : program;
+}
+
+void observe_libraries(NodeFacts& node) {
+  std::optional<std::string> listing;
+  for (const char* loader : {"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"}) {
+    if (fs::exists(loader)) listing = output_of({loader, "--list", program_that_loads(node.program)}, kPatience);
+  }
+  if (!listing) return;  // statically linked
+  for (const auto& [name, path] : parse_library_list(*listing)) {
+    if (path.empty()) node.missing_libraries.push_back(name);
+    if (name.starts_with("libtorch_cpu.so"))
+      node.libtorch_version = torch_version(fs::path(path).parent_path().parent_path());
+    if (name.starts_with("libnccl.so") && !path.empty()) node.nccl_version = nccl_version(path);
+  }
+}
+
+void observe_script(const JobQuestion& job, const machine::Environment& environment, NodeFacts& node) {
+  std::string python =
+      find_executable(variable(environment, "PYTHON_EXEC", "python3"), environment, node.program_error);
+  if (python.empty()) return;
+  std::error_code ignored;
+  if (!job.module && !fs::is_regular_file(job.program[0], ignored)) {
+    node.program_error = job.program[0] + ": no such script";
+    return;
+  }
+  node.program = job.module ? python + " -m " + job.program[0] : job.program[0];
+  // find_spec does not import torch, which takes seconds.
+  auto origin = output_of(
+      {python, "-c", "import importlib.util as u; s = u.find_spec('torch'); print(s.origin if s else '')"}, kPatience);
+  if (!origin || origin->size() < 2) return;
+  node.libtorch_version = torch_version(fs::path(origin->substr(0, origin->size() - 1)).parent_path());
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> parse_library_list(const std::string& listing) {
+  std::vector<std::pair<std::string, std::string>> libraries;
+  std::istringstream lines(listing);
+  for (std::string line; std::getline(lines, line);) {
+    size_t arrow = line.find(" => ");
+    size_t name = line.find_first_not_of(" \t");
+    if (arrow == std::string::npos || name >= arrow) continue;
+    std::string path = line.substr(arrow + 4);
+    path = path.starts_with("not found") ? "" : path.substr(0, path.rfind(" ("));
+    libraries.emplace_back(line.substr(name, arrow - name), path);
+  }
+  return libraries;
+}
+
+void observe_program(const JobQuestion& job, const machine::Environment& environment, NodeFacts& node) {
+  if (job.program.empty()) return;
+  if (!job.no_python) return observe_script(job, environment, node);
+  node.program = find_executable(job.program[0], environment, node.program_error);
+  if (!node.program.empty() && is_elf(node.program)) observe_libraries(node);
+}
+
+}  // namespace mdl::launcher::doctor

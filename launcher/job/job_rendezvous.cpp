@@ -1,0 +1,56 @@
+#include "launcher/job/job_rendezvous.hpp"
+
+#include <optional>
+
+#include "launcher/job/c10d_job_rendezvous.hpp"
+#include "launcher/job/static_job_rendezvous.hpp"
+#include "rendezvous/server/tcp_store_server.hpp"
+
+namespace mdl::launcher::job {
+namespace {
+
+/// One node: nobody to agree with, only a store for the workers.
+class LocalRendezvous : public JobRendezvous {
+ public:
+  LocalRendezvous(asio::io_context& io, const command_line::StorePlan& plan) : io_(io), plan_(plan) {}
+
+  asio::awaitable<std::optional<Round>> next_round(const LocalGroup& group) override {
+    // An empty store for each attempt: in one that held the keys of the last, a worker could read the address of a peer
+    // that has been stopped before the new one has written its own. (torchrun keeps the store, and this happens to it.)
+    const std::uint16_t port = store_ ? store_->port() : plan_.port;
+    store_.reset();
+    rendezvous::server::TcpStoreServerOptions options;
+    options.guard = plan_.guard;
+    store_.emplace(io_, command_line::listen_address(plan_), port, options);
+    store_->start();
+    Round round;
+    round.agent_store = plan_.agent_store;
+    round.ranks.global_world_size = round.ranks.role_world_size = group.local_world_size;
+    round.master_addr = plan_.master_addr;
+    round.master_port = store_->port();
+    if (!plan_.agent_store) store_.reset();  // the port is free for the first worker
+    co_return round;
+  }
+
+  asio::awaitable<void> end_round(bool worker_failed) override {
+    if (worker_failed) last_end_ = RoundEnd::failure;
+    co_return;
+  }
+  asio::awaitable<void> wait_for_the_others() override { co_return; }
+
+ private:
+  asio::io_context& io_;
+  const command_line::StorePlan& plan_;
+  std::optional<rendezvous::server::TcpStoreServer> store_;
+};
+
+}  // namespace
+
+std::unique_ptr<JobRendezvous> make_rendezvous(asio::io_context& io, const command_line::StorePlan& plan,
+                                               loop::Notifier& changed) {
+  if (plan.c10d) return make_c10d_rendezvous(io, plan, changed);
+  if (plan.nodes > 1) return make_static_rendezvous(io, plan, changed);
+  return std::make_unique<LocalRendezvous>(io, plan);
+}
+
+}  // namespace mdl::launcher::job

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mdl::launcher::process {
+
+/// Who a worker is among all workers of the job.
+struct WorkerIdentity {
+  int local_rank = 0;  ///< among the workers of this node
+  int rank = 0;        ///< among all workers
+  int role_rank = 0;   ///< among the workers of its role
+};
+
+/// What all workers of this node have in common in one attempt.
+struct GroupIdentity {
+  std::string role = "default";
+  std::string run_id;
+  int group_rank = 0;  ///< of this node among the nodes
+  int group_world_size = 1;
+  int local_world_size = 1;
+  int world_size = 1;
+  int role_world_size = 1;
+  std::string master_addr;
+  std::uint16_t master_port = 0;
+  bool agent_store = true;  ///< whether an agent hosts the store there
+  int restart_count = 0;
+  int max_restarts = 0;
+  std::string signals_to_handle = "SIGTERM,SIGINT,SIGHUP,SIGQUIT";
+  bool virtual_local_rank = false;  ///< every worker sees one GPU, as its device 0
+  std::string timer_file{};         ///< the watchdog's FIFO; empty: there is none
+};
+
+/// The environment of one worker as NAME=VALUE: `inherited` (the launcher's own) with what torchrun 2.15 sets (run.py,
+/// elastic/agent/server/local_elastic_agent.py) put over it. `error_file` is where the worker may describe its failure.
+/// OMP_NUM_THREADS becomes 1 when it is not set and this node has several workers; TORCH_NCCL_ASYNC_ERROR_HANDLING
+/// becomes 1 when it is not set. With virtual_local_rank LOCAL_RANK is 0, and CUDA_VISIBLE_DEVICES (on AMD's software
+/// HIP_VISIBLE_DEVICES as well) names the worker's own device; throws UsageError when the inherited list is too short.
+std::vector<std::string> worker_environment(const std::vector<std::string>& inherited, const GroupIdentity& group,
+                                            const WorkerIdentity& worker, const std::string& error_file);
+
+/// Whether worker_environment() decides on OMP_NUM_THREADS, so that the launcher can say so.
+bool limits_omp_threads(const std::vector<std::string>& inherited, int local_world_size);
+
+/// The value of `name` in a list of NAME=VALUE.
+std::optional<std::string> find_variable(const std::vector<std::string>& environment, const std::string& name);
+
+}  // namespace mdl::launcher::process

@@ -1,0 +1,216 @@
+#include "launcher/doctor/probe.hpp"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "common/error.hpp"
+#include "launcher/accelerate/job_question.hpp"
+#include "launcher/doctor/command_output.hpp"
+#include "tests/temp_dir.hpp"
+
+using namespace mdl;
+using namespace mdl::launcher::machine;
+using namespace mdl::launcher::accelerate;
+using namespace mdl::launcher::doctor;
+using namespace std::chrono_literals;
+using Catch::Contains;
+namespace fs = std::filesystem;
+
+namespace {
+
+MachineFacts machine(Environment environment = {}, int gpus = 0) {
+  return {std::move(environment), [gpus] { return gpus; }, [] { return 4; }, [](int) { return ""; },
+          [] { return 40001; }};
+}
+
+JobQuestion program(std::vector<std::string> words, bool no_python = true) {
+  JobQuestion job;
+  job.no_python = no_python;
+  job.program = std::move(words);
+  return job;
+}
+
+}  // namespace
+
+TEST_CASE("the loader's listing tells each library and what is missing") {
+  auto libraries = parse_library_list(
+      "\tlinux-vdso.so.1 (0x1)\n\tlibtorch_cpu.so => /v/torch/lib/libtorch_cpu.so (0x7f)\n\tlibgone.so.2 => not "
+      "found\n\t/lib64/ld-linux-x86-64.so.2 (0x2)\n");
+  REQUIRE(libraries.size() == 2);
+  CHECK(libraries[0] == std::pair<std::string, std::string>("libtorch_cpu.so", "/v/torch/lib/libtorch_cpu.so"));
+  CHECK(libraries[1] == std::pair<std::string, std::string>("libgone.so.2", ""));
+}
+
+TEST_CASE("a program is found in PATH, and reasons are given when it is not") {
+  mdl::test::TempDir folder;
+  fs::path tool = folder.path() / "tool";
+  std::ofstream(tool) << "#!/bin/sh\n";
+  Environment environment{{"PATH", folder.path().string()}};
+  NodeFacts node;
+  observe_program(program({"tool"}), environment, node);
+  CHECK_THAT(node.program_error, Contains("not executable"));
+  fs::permissions(tool, fs::perms::owner_all);
+  observe_program(program({"tool"}), environment, node);
+  CHECK(node.program == tool.string());
+  CHECK(node.program_error.empty());
+  observe_program(program({"absent"}), environment, node);
+  CHECK_THAT(node.program_error, Contains("no such program in PATH"));
+  observe_program(program({"/bin/true"}), environment, node);
+  CHECK(node.program == "/bin/true");
+  CHECK(node.missing_libraries.empty());
+}
+
+TEST_CASE("a script needs python and must be there") {
+  NodeFacts node;
+  observe_program(program({"/nowhere/train.py"}, false), {{"PATH", "/usr/bin:/bin"}, {"PYTHON_EXEC", "/bin/true"}},
+                  node);
+  CHECK_THAT(node.program_error, Contains("/nowhere/train.py: no such script"));
+}
+
+TEST_CASE("paths of the worker's options are tried, for reading or for writing") {
+  mdl::test::TempDir folder;
+  std::string base = folder.path().string();
+  auto paths = observe_paths({"mdl-toolkit", "train", "--train-dataset", base, "--eval_dataset=" + base + "/gone",
+                              "--model-name", "mispeech/midashenglm-7b", "--output", base + "/new/deep"});
+  REQUIRE(paths.size() == 3);
+  CHECK(paths[0].usable);
+  CHECK_FALSE(paths[1].usable);
+  CHECK(paths[1].option == "--eval-dataset");
+  CHECK(paths[2].usable);
+  CHECK(paths[2].for_writing);
+  CHECK(paths[2].free_bytes > 0);
+  CHECK_FALSE(observe_paths({"p", "--output", "/bin/true/x"})[0].usable);
+}
+
+TEST_CASE("this machine can be observed, and the facts survive the way through JSON") {
+  JobQuestion job = program({"/bin/true"});
+  job.host = "localhost";
+  job.port = 29500;
+  NodeFacts node = observe_node(job, machine({{"NCCL_SOCKET_IFNAME", "eth9"}}, 3));
+  CHECK_FALSE(node.host.empty());
+  CHECK(node.gpus == 3);
+  CHECK(node.nccl_interfaces == "eth9");
+  CHECK(node.endpoint.owned);
+  CHECK_FALSE(node.interfaces.empty());
+  auto copy = nlohmann::json(node).get<NodeFacts>();
+  CHECK(nlohmann::json(copy) == nlohmann::json(node));
+}
+
+TEST_CASE("the version of NCCL is that of the library which the program would load") {
+  NodeFacts node;
+  observe_program(program({MDL_BIN_DIR "/nccl_program"}), {}, node);
+  CHECK(node.program_error.empty());
+  CHECK(node.missing_libraries.empty());
+  CHECK(node.nccl_version == "2.98.7");
+  observe_program(program({"/bin/true"}), {}, node = NodeFacts());
+  CHECK(node.nccl_version.empty());
+}
+
+TEST_CASE("every fact of a node survives the way through JSON") {
+  NodeFacts node;
+  node.host = "node7";
+  node.rank = 3;
+  node.launcher_version = "1.0";
+  node.gpus = 2;
+  node.gpu_names = {"A", "B"};
+  node.driver_version = "570";
+  node.cuda_visible_devices = "0,1";
+  node.cores = 9;
+  node.shared_memory_bytes = 1ull << 40;
+  node.open_files = 77;
+  node.omp_threads = "4";
+  node.interfaces = {{"eth0", "10.0.0.1", false}, {"lo", "127.0.0.1", true}};
+  node.nccl_interfaces = "eth1";
+  node.gloo_interfaces = "eth2";
+  node.host_address = "10.0.0.2";
+  node.program = "/bin/prog";
+  node.program_error = "none";
+  node.missing_libraries = {"libgone.so"};
+  node.libtorch_version = "2.15";
+  node.nccl_version = "2.27";
+  node.endpoint = {"node1", 29500, {"10.0.0.1"}, "no such name", true, "taken", "in use", "nginx"};
+  node.paths = {{"--output", "/data", true, true, "full", 5}, {"--train-dataset", "/in", false, false, "gone", 0}};
+  node.clock_ahead_s = -1.5;
+  node.unreachable = {"node2"};
+  const nlohmann::json blank = NodeFacts();
+  const nlohmann::json sent = node;
+  for (const auto& [name, value] : sent.items()) {
+    INFO(name);
+    CHECK(value != blank.at(name));
+  }
+  const auto copy = sent.get<NodeFacts>();
+  CHECK(nlohmann::json(copy) == sent);
+  REQUIRE(copy.paths.size() == 2);
+  CHECK(copy.paths[0].option == "--output");
+  CHECK(copy.paths[0].path == "/data");
+  CHECK(copy.paths[0].for_writing);
+  CHECK(copy.paths[0].usable);
+  CHECK(copy.paths[0].error == "full");
+  CHECK(copy.paths[0].free_bytes == 5);
+  CHECK_FALSE(copy.paths[1].usable);
+}
+
+TEST_CASE("a command's output is bounded in time") {
+  CHECK(output_of({"echo", "hello"}, 10s) == "hello\n");
+  CHECK_FALSE(output_of({"false"}, 10s));
+  CHECK_FALSE(output_of({"/nowhere/program"}, 10s));
+  auto start = std::chrono::steady_clock::now();
+  CHECK_FALSE(output_of({"sleep", "60"}, 50ms));
+  CHECK(std::chrono::steady_clock::now() - start < 30s);
+}
+
+TEST_CASE("the doctor's own options are taken out, wherever they stand before the program") {
+  auto options = parse_doctor_options({"--nnodes", "2", "--json", "--wait=5", "--rdzv-id", "--json", "prog", "--json"});
+  CHECK(options.json);
+  CHECK(options.wait == 5s);
+  CHECK(options.job == std::vector<std::string>{"--nnodes", "2", "--rdzv-id", "--json", "prog", "--json"});
+  CHECK_THROWS_AS(parse_doctor_options({"--wait"}), mdl::UsageError);
+  CHECK_THROWS_AS(parse_doctor_options({"--wait", "long"}), mdl::UsageError);
+}
+
+TEST_CASE("a job in torchrun's words, with PET_ variables below them") {
+  auto job = job_question({"--nnodes=2:4", "--nproc-per-node", "gpu", "--rdzv_backend", "c10d", "--rdzv-endpoint",
+                           "node7", "--no-python", "prog", "-x"},
+                          machine({}, 8));
+  CHECK(job.nodes == 2);
+  CHECK(job.processes_here == 8);
+  CHECK(job.wants_gpus);
+  CHECK(job.node_rank == -1);
+  CHECK(job.host == "node7");
+  CHECK(job.port == 29400);
+  CHECK(job.no_python);
+  CHECK(job.program == std::vector<std::string>{"prog", "-x"});
+
+  auto kubeflow = job_question({"prog"}, machine({{"PET_NNODES", "3"},
+                                                  {"PET_NPROC_PER_NODE", "2"},
+                                                  {"PET_NODE_RANK", "1"},
+                                                  {"PET_MASTER_ADDR", "job-0"},
+                                                  {"PET_MASTER_PORT", "23456"}}));
+  CHECK(kubeflow.nodes == 3);
+  CHECK(kubeflow.processes_here == 2);
+  CHECK(kubeflow.node_rank == 1);
+  CHECK(kubeflow.host == "job-0");
+  CHECK(kubeflow.port == 23456);
+
+  CHECK(job_question({"--standalone", "prog"}, machine()).host.empty());
+  CHECK_THROWS_WITH(job_question({"--nnodes", "2", "--rdzv-backend", "c10d", "p"}, machine()),
+                    Contains("--rdzv-endpoint"));
+  CHECK_THROWS_WITH(job_question({"--nodes", "2", "p"}, machine()), Contains("--nodes"));
+}
+
+TEST_CASE("a job in accelerate's words") {
+  mdl::test::TempDir folder;
+  std::string file = (folder.path() / "conf.yaml").string();
+  std::ofstream(file) << "distributed_type: MULTI_GPU\nnum_machines: 2\nnum_processes: 8\nmain_process_ip: "
+                         "10.0.0.1\nmain_process_port: 1234\nmachine_rank: 1\n";
+  auto job = job_question({"--config-file", file, "--no-python", "prog"}, machine({}, 8));
+  CHECK(job.nodes == 2);
+  CHECK(job.processes_here == 4);
+  CHECK(job.node_rank == 1);
+  CHECK(job.host == "10.0.0.1");
+  CHECK(job.port == 1234);
+  CHECK(job.wants_gpus);
+  CHECK(job.omp_threads == "1");
+  CHECK_THROWS_AS(job_question({"--use_deepspeed", "prog"}, machine()), mdl::UsageError);
+}
