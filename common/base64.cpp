@@ -9,11 +9,11 @@ constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 
 /// The six bits of a character; -1 when it is not of the alphabet.
 int six_bits(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == '+') return 62;
-  if (c == '/') return 63;
+  if (c >= 'A' && c <= 'Z') { return c - 'A'; }
+  if (c >= 'a' && c <= 'z') { return c - 'a' + 26; }
+  if (c >= '0' && c <= '9') { return c - '0' + 52; }
+  if (c == '+') { return 62; }
+  if (c == '/') { return 63; }
   return -1;
 }
 
@@ -25,16 +25,18 @@ std::string base64_encode(std::string_view bytes) {
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     const std::string_view part = bytes.substr(i, 3);
     std::uint32_t bits = 0;
-    for (std::size_t k = 0; k < 3; ++k) bits = bits << 8 | (k < part.size() ? static_cast<unsigned char>(part[k]) : 0u);
-    for (std::size_t k = 0; k < 4; ++k) text += k <= part.size() ? kAlphabet[bits >> (18 - 6 * k) & 63] : '=';
+    for (std::size_t k = 0; k < 3; ++k) {
+      bits = bits << 8 | (k < part.size() ? static_cast<unsigned char>(part[k]) : 0u);
+    }
+    for (std::size_t k = 0; k < 4; ++k) { text += k <= part.size() ? kAlphabet[bits >> (18 - 6 * k) & 63] : '='; }
   }
   return text;
 }
 
 std::optional<std::string> base64_decode(std::string_view text) {
-  if (text.size() % 4 != 0) return std::nullopt;
+  if (text.size() % 4 != 0) { return std::nullopt; }
   std::size_t padding = 0;
-  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
+  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') { ++padding; }
   const std::string_view digits = text.substr(0, text.size() - padding);
 
   std::string bytes;
@@ -43,7 +45,7 @@ std::optional<std::string> base64_decode(std::string_view text) {
   int count = 0;
   for (const char c : digits) {
     const int value = six_bits(c);
-    if (value < 0) return std::nullopt;
+    if (value < 0) { return std::nullopt; }
     bits = bits << 6 | static_cast<std::uint32_t>(value);
     count += 6;
     if (count >= 8) {

@@ -31,7 +31,7 @@ constexpr const char* kForms = "Write it as host, host:port or [IPv6 address]:po
 std::string_view strip(std::string_view text) {
   constexpr const char* kSpaces = " \t\r\n";
   const auto begin = text.find_first_not_of(kSpaces);
-  if (begin == std::string_view::npos) return {};
+  if (begin == std::string_view::npos) { return {}; }
   return text.substr(begin, text.find_last_not_of(kSpaces) - begin + 1);
 }
 
@@ -74,7 +74,7 @@ socklen_t address_size(const sockaddr* address) {
 }
 
 bool same_address(const sockaddr* a, const sockaddr* b) {
-  if (a->sa_family != b->sa_family) return false;
+  if (a->sa_family != b->sa_family) { return false; }
   if (a->sa_family == AF_INET) {
     return reinterpret_cast<const sockaddr_in*>(a)->sin_addr.s_addr ==
            reinterpret_cast<const sockaddr_in*>(b)->sin_addr.s_addr;
@@ -95,7 +95,7 @@ using Interfaces = std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)>;
 
 Interfaces interfaces() {
   ifaddrs* list = nullptr;
-  if (::getifaddrs(&list) != 0) list = nullptr;
+  if (::getifaddrs(&list) != 0) { list = nullptr; }
   return {list, &::freeifaddrs};
 }
 
@@ -103,9 +103,9 @@ Interfaces interfaces() {
 template <typename Use>
 void for_each_address(const Interfaces& list, const Use& use) {
   for (const ifaddrs* entry = list.get(); entry; entry = entry->ifa_next) {
-    if (!entry->ifa_addr || !(entry->ifa_flags & IFF_UP)) continue;
+    if (!entry->ifa_addr || !(entry->ifa_flags & IFF_UP)) { continue; }
     const int family = entry->ifa_addr->sa_family;
-    if (family == AF_INET || family == AF_INET6) use(entry->ifa_addr);
+    if (family == AF_INET || family == AF_INET6) { use(entry->ifa_addr); }
   }
 }
 
@@ -113,17 +113,17 @@ void for_each_address(const Interfaces& list, const Use& use) {
 
 Endpoint parse_endpoint(std::string_view original, std::uint16_t default_port) {
   const std::string_view text = strip(original);
-  if (text.empty()) fail(original, "it is empty");
+  if (text.empty()) { fail(original, "it is empty"); }
 
   Endpoint endpoint{{}, default_port};
   if (text.front() == '[') {
     const auto close = text.find(']');
-    if (close == std::string_view::npos) fail(text, "the bracket is not closed");
+    if (close == std::string_view::npos) { fail(text, "the bracket is not closed"); }
     endpoint.host = text.substr(1, close - 1);
-    if (!is_v6(endpoint.host)) fail(text, "there is no IPv6 address in the brackets");
+    if (!is_v6(endpoint.host)) { fail(text, "there is no IPv6 address in the brackets"); }
     const std::string_view rest = text.substr(close + 1);
-    if (rest.empty()) return endpoint;
-    if (rest.front() != ':') fail(text, "after the bracket only :port may follow");
+    if (rest.empty()) { return endpoint; }
+    if (rest.front() != ':') { fail(text, "after the bracket only :port may follow"); }
     endpoint.port = parse_port(text, rest.substr(1));
     return endpoint;
   }
@@ -134,12 +134,12 @@ Endpoint parse_endpoint(std::string_view original, std::uint16_t default_port) {
   const bool is_number = !behind.empty() && behind.find_first_not_of("0123456789") == std::string_view::npos;
   if (several && !(is_number && is_v6(endpoint.host))) {
     endpoint.host = text;  // an address without a port, such as fe80::1
-    if (!is_v6(endpoint.host)) fail(text, "it has several colons and is no IPv6 address");
+    if (!is_v6(endpoint.host)) { fail(text, "it has several colons and is no IPv6 address"); }
     return endpoint;
   }
-  if (colon != std::string_view::npos) endpoint.port = parse_port(text, behind);
-  if (several) return endpoint;
-  if (!is_name(endpoint.host)) fail(text, str_cat("\"", endpoint.host, "\" is neither a host name nor an address"));
+  if (colon != std::string_view::npos) { endpoint.port = parse_port(text, behind); }
+  if (several) { return endpoint; }
+  if (!is_name(endpoint.host)) { fail(text, str_cat("\"", endpoint.host, "\" is neither a host name nor an address")); }
   return endpoint;
 }
 
@@ -158,7 +158,7 @@ std::vector<std::string> local_addresses() {
   const Interfaces list = interfaces();
   for_each_address(list, [&](const sockaddr* address) {
     std::string text = address_text(address, address_size(address));
-    if (!text.empty()) (is_loopback(address) ? loopbacks : addresses).push_back(std::move(text));
+    if (!text.empty()) { (is_loopback(address) ? loopbacks : addresses).push_back(std::move(text)); }
   });
   addresses.insert(addresses.end(), loopbacks.begin(), loopbacks.end());
   return addresses;
@@ -166,24 +166,24 @@ std::vector<std::string> local_addresses() {
 
 std::string host_name() {
   std::array<char, HOST_NAME_MAX + 1> name{};
-  if (::gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+  if (::gethostname(name.data(), name.size() - 1) != 0) { return "localhost"; }
   return name.data();
 }
 
 std::vector<std::string> own_addresses_of(const std::string& host) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
-  if (is_address(host)) hints.ai_flags = AI_NUMERICHOST;
+  if (is_address(host)) { hints.ai_flags = AI_NUMERICHOST; }
   addrinfo* found = nullptr;
-  if (::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return {};
+  if (::getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) { return {}; }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> resolved(found, &::freeaddrinfo);
   const Interfaces list = interfaces();
   std::vector<std::string> addresses;
   for (const addrinfo* candidate = resolved.get(); candidate; candidate = candidate->ai_next) {
-    if (candidate->ai_family != AF_INET && candidate->ai_family != AF_INET6) continue;
+    if (candidate->ai_family != AF_INET && candidate->ai_family != AF_INET6) { continue; }
     bool own = is_loopback(candidate->ai_addr);
     for_each_address(list, [&](const sockaddr* address) { own = own || same_address(candidate->ai_addr, address); });
-    if (own) addresses.push_back(address_text(candidate->ai_addr, candidate->ai_addrlen));
+    if (own) { addresses.push_back(address_text(candidate->ai_addr, candidate->ai_addrlen)); }
   }
   return addresses;
 }

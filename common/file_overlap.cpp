@@ -13,7 +13,7 @@ bool lies_in(const fs::path& path, const fs::path& folder) {
   std::error_code error;
   fs::path at = fs::canonical(path, error);
   while (!error && !is_same_file(at, folder)) {
-    if (at == at.parent_path()) return false;
+    if (at == at.parent_path()) { return false; }
     at = at.parent_path();
   }
   return !error;

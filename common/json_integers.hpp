@@ -7,7 +7,7 @@ namespace mdl {
 /// would convert 1e300 as well, which is undefined.
 template <typename Json>
 bool integers_only(int /*depth*/, typename Json::parse_event_t event, Json& parsed) {
-  if (event == Json::parse_event_t::value && parsed.is_number_float()) parsed = nullptr;
+  if (event == Json::parse_event_t::value && parsed.is_number_float()) { parsed = nullptr; }
   return true;
 }
 

@@ -24,10 +24,10 @@ std::string& program() {
 Level parse_threshold() {
   const char* text = std::getenv("LOGLEVEL");
   const std::string_view value = text ? text : "";
-  if (value == "DEBUG" || value == "10") return Level::debug;
-  if (value == "INFO" || value == "20") return Level::info;
-  if (value == "WARNING" || value == "WARN" || value == "30") return Level::warning;
-  if (value == "ERROR" || value == "CRITICAL" || value == "40" || value == "50") return Level::error;
+  if (value == "DEBUG" || value == "10") { return Level::debug; }
+  if (value == "INFO" || value == "20") { return Level::info; }
+  if (value == "WARNING" || value == "WARN" || value == "30") { return Level::warning; }
+  if (value == "ERROR" || value == "CRITICAL" || value == "40" || value == "50") { return Level::error; }
   return Level::news;
 }
 
@@ -97,9 +97,11 @@ void write(Level level, std::string_view message) {
   append_escaped(line, message);
   line += '\n';
   for (std::size_t done = 0; done < line.size();) {
-    if (!takes_more(STDERR_FILENO)) return;
+    if (!takes_more(STDERR_FILENO)) { return; }
     const ssize_t n = ::write(STDERR_FILENO, line.data() + done, std::min<std::size_t>(line.size() - done, PIPE_BUF));
-    if (n <= 0) return;  // nobody can read the log: there is no better place to say so
+    if (n <= 0) {
+      return;  // nobody can read the log: there is no better place to say so
+    }
     done += static_cast<std::size_t>(n);
   }
 }

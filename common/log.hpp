@@ -29,7 +29,7 @@ void write(Level level, std::string_view message);
 
 template <typename... Values>
 void emit(Level level, const Values&... values) {
-  if (level >= threshold()) write(level, str_cat(values...));
+  if (level >= threshold()) { write(level, str_cat(values...)); }
 }
 template <typename... Values>
 void debug(const Values&... values) {

@@ -15,10 +15,10 @@ bool is_digit(char c) {
 std::optional<std::string> in_plain_form(std::string_view text) {
   constexpr std::string_view kSpaces = " \t\n\v\f\r";
   const std::size_t begin = text.find_first_not_of(kSpaces);
-  if (begin == std::string_view::npos) return std::nullopt;
+  if (begin == std::string_view::npos) { return std::nullopt; }
   text = text.substr(begin, text.find_last_not_of(kSpaces) - begin + 1);
-  if (text.starts_with("+-")) return std::nullopt;
-  if (text.starts_with('+')) text.remove_prefix(1);
+  if (text.starts_with("+-")) { return std::nullopt; }
+  if (text.starts_with('+')) { text.remove_prefix(1); }
   std::string plain;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '_') {
@@ -33,11 +33,11 @@ std::optional<std::string> in_plain_form(std::string_view text) {
 template <typename Number>
 std::optional<Number> parse(std::string_view text) {
   const std::optional<std::string> plain = in_plain_form(text);
-  if (!plain) return std::nullopt;
+  if (!plain) { return std::nullopt; }
   Number number{};
   const char* const end = plain->data() + plain->size();
   const auto [stop, error] = std::from_chars(plain->data(), end, number);
-  if (error != std::errc() || stop != end) return std::nullopt;
+  if (error != std::errc() || stop != end) { return std::nullopt; }
   return number;
 }
 

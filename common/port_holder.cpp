@@ -28,10 +28,10 @@ void collect_sockets(const char* table, std::uint16_t port, std::set<std::string
     std::string slot, local, remote, state, queues, timer, retransmits, user, timeout, inode;
     words >> slot >> local >> remote >> state >> queues >> timer >> retransmits >> user >> timeout >> inode;
     const std::size_t colon = local.rfind(':');
-    if (state != kListening || colon == std::string::npos) continue;
+    if (state != kListening || colon == std::string::npos) { continue; }
     unsigned value = 0;
     std::from_chars(local.data() + colon + 1, local.data() + local.size(), value, 16);
-    if (value == port) sockets.insert(str_cat("socket:[", inode, "]"));
+    if (value == port) { sockets.insert(str_cat("socket:[", inode, "]")); }
   }
 }
 
@@ -39,7 +39,7 @@ bool holds_one_of(const fs::path& process, const std::set<std::string>& sockets)
   std::error_code error;  // the process may end meanwhile, or be another user's
   for (fs::directory_iterator at(process / "fd", error), end; !error && at != end; at.increment(error)) {
     std::error_code unreadable;
-    if (sockets.contains(fs::read_symlink(at->path(), unreadable).string())) return true;
+    if (sockets.contains(fs::read_symlink(at->path(), unreadable).string())) { return true; }
   }
   return false;
 }
@@ -50,30 +50,30 @@ std::vector<std::string> port_holders(std::uint16_t port) {
   std::set<std::string> sockets;
   collect_sockets("/proc/self/net/tcp", port, sockets);
   collect_sockets("/proc/self/net/tcp6", port, sockets);
-  if (sockets.empty()) return {};
+  if (sockets.empty()) { return {}; }
   std::vector<int> processes;
   std::error_code error;
   for (fs::directory_iterator at("/proc", error), end; !error && at != end; at.increment(error)) {
     const std::string name = at->path().filename();
     int pid = 0;
     const auto [stop, failure] = std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (failure != std::errc() || stop != name.data() + name.size()) continue;
-    if (holds_one_of(at->path(), sockets)) processes.push_back(pid);
+    if (failure != std::errc() || stop != name.data() + name.size()) { continue; }
+    if (holds_one_of(at->path(), sockets)) { processes.push_back(pid); }
   }
   std::sort(processes.begin(), processes.end());
   std::vector<std::string> holders;
   for (const int pid : processes) {
     std::ifstream file(str_cat("/proc/", pid, "/comm"));
     std::string name;
-    if (std::getline(file, name)) holders.push_back(str_cat(name, " (process ", pid, ")"));
+    if (std::getline(file, name)) { holders.push_back(str_cat(name, " (process ", pid, ")")); }
   }
   return holders;
 }
 
 std::string name_port_holder(std::uint16_t port) {
   const std::vector<std::string> holders = port_holders(port);
-  if (holders.empty()) return "another program";
-  if (holders.size() == 1) return holders.front();
+  if (holders.empty()) { return "another program"; }
+  if (holders.size() == 1) { return holders.front(); }
   return str_cat(holders.front(), " and ", holders.size() - 1, " more");
 }
 

@@ -46,7 +46,7 @@ class Loop : public asio::io_context {
 
 /// The others wait for a node that pauses, but for no longer than their join_timeout.
 std::chrono::seconds longest_pause(const command_line::StorePlan& store) {
-  if (!store.c10d) return job::FreeRestarts::kLongestPause;
+  if (!store.c10d) { return job::FreeRestarts::kLongestPause; }
   const auto half = std::chrono::floor<std::chrono::seconds>(store.c10d->settings.join_timeout / 2);
   return std::min(job::FreeRestarts::kLongestPause, half);
 }
@@ -87,7 +87,7 @@ class Agent {
           io_.stop();
         });
     io_.run();
-    if (failure) std::rethrow_exception(failure);
+    if (failure) { std::rethrow_exception(failure); }
     return exit_code_;
   }
 
@@ -118,7 +118,7 @@ class Agent {
       const loop::BackgroundTask telling = begin(&Agent::tell_own_failure);
       co_await unless_hurried(telling, kTellLimit);
     }
-    if (failure) std::rethrow_exception(failure);
+    if (failure) { std::rethrow_exception(failure); }
   }
 
   asio::awaitable<void> work_in_rounds() {
@@ -166,32 +166,32 @@ class Agent {
 
   // (A pointer, because GCC 12 destroys an awaitable that is handed to a coroutine twice.)
   loop::BackgroundTask begin(Step step) {
-    return loop::BackgroundTask(
-        io_, [this, step] { return (this->*step)(); }, changed_);
+    return loop::BackgroundTask(io_, [this, step] { return (this->*step)(); }, changed_);
   }
 
   /// Takes a step, but waits no longer than until a signal tells the launcher to end (see signals_).
   asio::awaitable<void> unless_signalled(Step step) {
     const loop::BackgroundTask task = begin(step);
-    while (!task.done() && !signals_.last()) co_await changed_.wait();
-    if (!signals_.last()) task.rethrow();
+    while (!task.done() && !signals_.last()) { co_await changed_.wait(); }
+    if (!signals_.last()) { task.rethrow(); }
   }
 
   /// The same for what must not keep a node for long that is about to end: until `limit`, or a second signal.
   asio::awaitable<void> unless_hurried(const loop::BackgroundTask& task, std::chrono::milliseconds limit) {
     const auto deadline = loop::Notifier::Clock::now() + limit;
-    while (!task.done() && !signals_.hurry() && loop::Notifier::Clock::now() < deadline)
+    while (!task.done() && !signals_.hurry() && loop::Notifier::Clock::now() < deadline) {
       co_await changed_.wait_until(deadline);
+    }
   }
 
   /// Takes a step that passes output on: after a signal whoever does not read it is waited for no longer than
   /// kOutputLimit.
   asio::awaitable<void> unless_unread(Step step) {
     const loop::BackgroundTask task = begin(step);
-    while (!task.done() && !signals_.last()) co_await changed_.wait();
+    while (!task.done() && !signals_.last()) { co_await changed_.wait(); }
     co_await unless_hurried(task, kOutputLimit);
-    if (!task.done()) output_.give_up();
-    while (!task.done()) co_await changed_.wait();
+    if (!task.done()) { output_.give_up(); }
+    while (!task.done()) { co_await changed_.wait(); }
     task.rethrow();
   }
 
@@ -199,9 +199,7 @@ class Agent {
     std::optional<rendezvous::c10d::RendezvousError> ended;
     try {
       co_await unless_signalled(&Agent::agree_on_round);
-    } catch (const rendezvous::c10d::RendezvousError& error) {
-      ended = error;
-    }
+    } catch (const rendezvous::c10d::RendezvousError& error) { ended = error; }
     if (ended) {
       end_without_round(*ended);
     } else if (!signals_.last()) {
@@ -213,7 +211,7 @@ class Agent {
   void end_without_round(const rendezvous::c10d::RendezvousError& error) {
     const auto& cause = rendezvous_->root_cause();
     const bool spare = error.reason() == rendezvous::c10d::RendezvousError::Reason::left_out;
-    if (!cause && !spare) throw error;
+    if (!cause && !spare) { throw error; }
     attempt_.reset();
     if (cause) {
       report::print_report(report::format_report(
@@ -251,7 +249,7 @@ class Agent {
     const auto grace = std::chrono::seconds(plan_.shutdown_timeout);
     co_await process::end_by_signal(group, output_, changed_, signo, grace, signals_.hurry());
     signals_.end_stopping();
-    if (!group.broken().empty()) log::error(group.broken());
+    if (!group.broken().empty()) { log::error(group.broken()); }
   }
 
   asio::awaitable<void> end_group_well() { return process::end_well(attempt_->group(), output_, changed_); }
@@ -260,12 +258,13 @@ class Agent {
     co_await unless_unread(&Agent::end_group_well);
     events_.job_ends(attempt_->describe_workers(), round_, restart_count());
     const loop::BackgroundTask waiting = begin(&Agent::wait_for_the_others);
-    while (!waiting.done() && !signals_.last()) co_await changed_.wait();
+    while (!waiting.done() && !signals_.last()) { co_await changed_.wait(); }
     if (signals_.last()) {
       // The others go on without this node, whose store may be theirs.
-      if (round_.group_world_size > 1)
+      if (round_.group_world_size > 1) {
         log::news("received ", command_line::signal_name(*signals_.last()),
                   ": not waiting for the other nodes any longer");
+      }
       rendezvous_->stop_waiting();
       co_await unless_hurried(waiting, kTellLimit);
       co_return;
@@ -298,7 +297,7 @@ class Agent {
                    " of ", plan_.max_restarts);
     }
     co_await end_round(&Agent::end_failed_round);
-    if (signals_.last()) co_return;
+    if (signals_.last()) { co_return; }
     obstacle = co_await rendezvous_->restart_obstacle();  // others may have been done while these were stopped
     if (!obstacle.empty()) {
       co_await fail_instead_of_restart(std::move(obstacle));
@@ -311,7 +310,7 @@ class Agent {
   asio::awaitable<void> follow_membership() {
     log::news("the nodes of the job have changed. Restarting all workers");
     co_await end_round(&Agent::end_changed_round);
-    if (signals_.last()) co_return;
+    if (signals_.last()) { co_return; }
     co_await begin_round();
   }
 
@@ -326,8 +325,8 @@ class Agent {
     const loop::BackgroundTask telling = begin(tell);  // before this node's workers are stopped, which may take long
     co_await stop_workers(SIGTERM);
     co_await finish_output();
-    while (!telling.done() && !signals_.last()) co_await changed_.wait();
-    if (!signals_.last()) rounds_.ended(lived);
+    while (!telling.done() && !signals_.last()) { co_await changed_.wait(); }
+    if (!signals_.last()) { rounds_.ended(lived); }
   }
 
   bool ended_by_others() const {
@@ -347,12 +346,12 @@ class Agent {
   /// failure was the first of all.
   asio::awaitable<void> fail() {
     const bool failed_here = attempt_->group().any_failed();
-    if (failed_here) co_await hear_last_words();
+    if (failed_here) { co_await hear_last_words(); }
     // Before this node's workers are stopped, which may take long.
     const loop::BackgroundTask telling = begin(&Agent::tell_the_others);
     const int running = attempt_->group().healthy();
     const std::string what = failed_here ? "a worker has failed" : "the job has failed on another node";
-    if (running > 0) log::warning(what, ": stopping ", failed_here ? "the other " : "all ", running);
+    if (running > 0) { log::warning(what, ": stopping ", failed_here ? "the other " : "all ", running); }
     co_await stop_workers(SIGTERM);
     co_await finish_output();
     co_await unless_hurried(telling, kTellLimit);
@@ -365,7 +364,7 @@ class Agent {
 
   asio::awaitable<void> tell_the_others() {
     std::optional<report::RootCause> cause = report::describe_root_cause(describe_failure());
-    if (cause) co_await rendezvous_->fail(std::move(*cause));
+    if (cause) { co_await rendezvous_->fail(std::move(*cause)); }
   }
 
   asio::awaitable<void> tell_own_failure() {
@@ -378,8 +377,9 @@ class Agent {
   /// What the worker that failed first has left in its pipes.
   asio::awaitable<void> hear_last_words() {
     first_failed_ = report::root_cause(attempt_->describe_workers());
-    if (first_failed_)
+    if (first_failed_) {
       co_await process::hear_worker(output_, static_cast<int>(*first_failed_), changed_, signals_.hurry());
+    }
   }
 
   asio::awaitable<void> agree_on_root_cause() { return rendezvous_->agree_on_root_cause(); }
@@ -392,12 +392,14 @@ class Agent {
       return;
     }
     report::print_report(report::format_report(report, rendezvous_->root_cause()));
-    if (!failed_here) return;
+    if (!failed_here) { return; }
     const auto first = report::root_cause(report.workers);
-    if (!first) return;
+    if (!first) { return; }
     const report::ReportedWorker& root = report.workers[*first];
     exit_code_ = report::job_exit_code(root.state);
-    if (root.error) folder_.keep();  // the report has named it
+    if (root.error) {
+      folder_.keep();  // the report has named it
+    }
     const auto own_error_file = process::find_variable(plan_.environment, "TORCHELASTIC_ERROR_FILE");
     if (root.error && own_error_file && !own_error_file->empty()) {
       report::pass_on_error_file(attempt_->error_file(root.local_rank), *own_error_file,
@@ -420,7 +422,7 @@ class Agent {
   }
 
   void on_signal() {
-    if (signals_.hurry()) output_.give_up();
+    if (signals_.hurry()) { output_.give_up(); }
     changed_.notify();
   }
 

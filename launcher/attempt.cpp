@@ -33,11 +33,13 @@ std::vector<report::ReportedWorker> Attempt::describe_workers() const {
     workers.push_back({identity_of(round_, local_rank).rank, local_rank, group_.workers()[i],
                        report::read_error_file(error_file(local_rank)), output_.last_stderr_lines(local_rank)});
     const std::filesystem::path error_path = error_file(local_rank);
-    if (error_path.empty()) continue;  // --log-dir /dev/null
-    if (workers.back().error) workers.back().error_file = error_path;
+    if (error_path.empty()) {
+      continue;  // --log-dir /dev/null
+    }
+    if (workers.back().error) { workers.back().error_file = error_path; }
     for (const command_line::Stream stream : {command_line::Stream::out, command_line::Stream::err}) {
       const std::filesystem::path log = error_path.parent_path() / command_line::log_file_name(stream);
-      if (std::error_code ignored; std::filesystem::exists(log, ignored)) workers.back().log_files.push_back(log);
+      if (std::error_code ignored; std::filesystem::exists(log, ignored)) { workers.back().log_files.push_back(log); }
     }
   }
   return workers;

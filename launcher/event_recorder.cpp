@@ -38,7 +38,7 @@ void EventRecorder::print(const report::AgentEvent& event) const {
 
 void EventRecorder::round_begins(const job::Round& round, int restarts,
                                  std::chrono::duration<double, std::milli> took) {
-  if (!plan_.logs_events) return;
+  if (!plan_.logs_events) { return; }
   report::AgentEvent met =
       event("RENDEZVOUS", restarts > 0 ? std::optional<job::Round>(round) : std::nullopt, restarts);
   met.duration_ms = took.count();
@@ -50,9 +50,9 @@ void EventRecorder::round_begins(const job::Round& round, int restarts,
 }
 
 void EventRecorder::look_at(const std::vector<process::WorkerState>& workers, const job::Round& round, int restarts) {
-  if (!plan_.logs_events) return;
+  if (!plan_.logs_events) { return; }
   for (std::size_t i = 0; i < workers.size(); ++i) {
-    if (workers[i].pid <= 0 || started_[i]) continue;
+    if (workers[i].pid <= 0 || started_[i]) { continue; }
     started_[i] = true;
     report::AgentEvent start = event("START", round, restarts);
     start.worker = worker(round, static_cast<int>(i), workers[i].pid);
@@ -62,9 +62,9 @@ void EventRecorder::look_at(const std::vector<process::WorkerState>& workers, co
 
 void EventRecorder::job_ends(const std::vector<report::ReportedWorker>& workers, const job::Round& round,
                              int restarts) {
-  if (!plan_.logs_events) return;
+  if (!plan_.logs_events) { return; }
   bool any_failed = false;
-  for (const report::ReportedWorker& each : workers) any_failed = any_failed || each.state.failed();
+  for (const report::ReportedWorker& each : workers) { any_failed = any_failed || each.state.failed(); }
   for (const report::ReportedWorker& each : workers) {
     // As torch has it: one that ended well beside one that failed counts as stopped.
     const char* state = each.state.failed() ? "FAILED" : any_failed ? "TERMINATED" : "SUCCEEDED";
@@ -83,7 +83,7 @@ void EventRecorder::job_ends(const std::vector<report::ReportedWorker>& workers,
 }
 
 void EventRecorder::agent_fails(const job::Round& round, int restarts) {
-  if (plan_.logs_events) print(event("FAILED", round, restarts));
+  if (plan_.logs_events) { print(event("FAILED", round, restarts)); }
 }
 
 }  // namespace mdl::launcher

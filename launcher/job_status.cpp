@@ -33,7 +33,7 @@ double seconds_between(rendezvous::c10d::RendezvousTime from, rendezvous::c10d::
 std::optional<double> heartbeat_age(const rendezvous::c10d::RendezvousState& state,
                                     const rendezvous::c10d::NodeDesc& node, rendezvous::c10d::RendezvousTime now) {
   const auto last = state.last_heartbeats.find(node);
-  if (last == state.last_heartbeats.end()) return std::nullopt;
+  if (last == state.last_heartbeats.end()) { return std::nullopt; }
   return std::max(0.0, seconds_between(last->second, now));
 }
 
@@ -41,7 +41,7 @@ std::optional<double> heartbeat_age(const rendezvous::c10d::RendezvousState& sta
 std::vector<std::pair<std::int64_t, rendezvous::c10d::NodeDesc>> participants_of(
     const rendezvous::c10d::RendezvousState& state) {
   std::vector<std::pair<std::int64_t, rendezvous::c10d::NodeDesc>> nodes;
-  for (const auto& [node, rank] : state.participants) nodes.emplace_back(state.complete ? rank : 0, node);
+  for (const auto& [node, rank] : state.participants) { nodes.emplace_back(state.complete ? rank : 0, node); }
   std::stable_sort(nodes.begin(), nodes.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   return nodes;
 }
@@ -66,10 +66,10 @@ std::string phase_of(const rendezvous::c10d::RendezvousState& state, rendezvous:
 /// "3 workers: ranks 4 to 6", from what all nodes before this one have told.
 std::string describe_workers(const JobStatus& status, std::int64_t rank) {
   const auto own = status.workers.find(rank);
-  if (own == status.workers.end()) return "?";
+  if (own == status.workers.end()) { return "?"; }
   std::int64_t first = 0;
   for (const auto& [other, info] : status.workers) {
-    if (other < rank) first += info.local_world_size;
+    if (other < rank) { first += info.local_world_size; }
   }
   const std::int64_t count = own->second.local_world_size;
   return count == 1 ? std::to_string(first) : str_cat(first, "-", first + count - 1);
@@ -93,11 +93,11 @@ json node_to_json(const rendezvous::c10d::RendezvousState& state, const rendezvo
 
 asio::awaitable<void> read_workers(JobStatus& status, rendezvous::client::TcpStoreClient& store) {
   const rendezvous::c10d::RendezvousState& state = *status.rendezvous.state;
-  if (!state.complete) co_return;
+  if (!state.complete) { co_return; }
   const std::string prefix = rendezvous::c10d::round_prefix(status.run_id, state.round) + "torchelastic/role_info/";
   for (std::int64_t rank = 0; rank < static_cast<std::int64_t>(state.participants.size()); ++rank) {
     const std::optional<std::string> text = co_await store.get_now(prefix + std::to_string(rank));
-    if (!text) continue;
+    if (!text) { continue; }
     try {
       status.workers[rank] = rendezvous::c10d::role_info_from_json(*text);
     } catch (const Error&) {
@@ -142,7 +142,7 @@ std::string format_status(const JobStatus& status, rendezvous::c10d::RendezvousT
   for (const rendezvous::c10d::NodeDesc& node : state.redundancy_list) {
     out += row("spare", "-", name_of(node), node.pid, heartbeat_age(state, node, now));
   }
-  if (status.root_cause) out += report::format_root_cause(*status.root_cause);
+  if (status.root_cause) { out += report::format_root_cause(*status.root_cause); }
   return out;
 }
 
@@ -160,7 +160,7 @@ std::string status_to_json(const JobStatus& status, rendezvous::c10d::Rendezvous
                  {"master_addr", json()},
                  {"master_port", json()},
                  {"root_cause", json()}};
-  if (state.deadline) object["last_call_ends_in_s"] = std::max(0.0, seconds_between(now, *state.deadline));
+  if (state.deadline) { object["last_call_ends_in_s"] = std::max(0.0, seconds_between(now, *state.deadline)); }
   if (status.rendezvous.master) {
     object["master_addr"] = output::printable(status.rendezvous.master->host, kLongestName);
     object["master_port"] = status.rendezvous.master->port;
@@ -174,12 +174,13 @@ std::string status_to_json(const JobStatus& status, rendezvous::c10d::Rendezvous
     entry["role"] = known ? json(output::printable(workers->second.role, kLongestName)) : json();
     object["nodes"].push_back(std::move(entry));
   }
-  for (const rendezvous::c10d::NodeDesc& node : state.wait_list)
+  for (const rendezvous::c10d::NodeDesc& node : state.wait_list) {
     object["wait_list"].push_back(node_to_json(state, node, now));
+  }
   for (const rendezvous::c10d::NodeDesc& node : state.redundancy_list) {
     object["redundancy_list"].push_back(node_to_json(state, node, now));
   }
-  if (status.root_cause) object["root_cause"] = json::parse(report::to_json(*status.root_cause));
+  if (status.root_cause) { object["root_cause"] = json::parse(report::to_json(*status.root_cause)); }
   return object.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 

@@ -54,24 +54,24 @@ int launch(const command_line::LaunchOptions& options) {
   plan.logs_events = options.logs_events;
   plan.rdzv_backend = plan.store.port == 0 ? "c10d" : options.rdzv_backend;
   plan.logs = options.logs;
-  for (char** entry = ::environ; *entry; ++entry) plan.environment.emplace_back(*entry);
+  for (char** entry = ::environ; *entry; ++entry) { plan.environment.emplace_back(*entry); }
   return run_agent(plan);
 }
 
 /// Runs the command line; returns the exit code.
 int run(std::vector<std::string> args) {
-  if (is_status_command(args)) return run_status_command(args, variable);
+  if (is_status_command(args)) { return run_status_command(args, variable); }
   std::signal(SIGPIPE, SIG_IGN);  // a job does not end because nobody reads what the launcher says of it
   const auto facts = accelerate::probe_machine(count_gpus);
   if (accelerate::is_accelerate_command(args)) {
     const auto outcome = accelerate::run_command(args, facts);
-    if (!outcome.launch) return outcome.exit_code;
+    if (!outcome.launch) { return outcome.exit_code; }
     args = *outcome.launch;  // as if the user had written torchrun's options
   } else {
     accelerate::warn_beforehand(args, facts);
   }
   const auto parsed = command_line::parse_command_line(args, variable);
-  if (parsed.text) return std::fputs(parsed.text->c_str(), stdout) < 0 || std::fflush(stdout) != 0 ? 1 : 0;
+  if (parsed.text) { return std::fputs(parsed.text->c_str(), stdout) < 0 || std::fflush(stdout) != 0 ? 1 : 0; }
   return launch(parsed.options);
 }
 

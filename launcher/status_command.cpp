@@ -46,9 +46,9 @@ po::options_description describe_status_options() {
 /// '-' and '_' are the same in the names of options.
 std::vector<std::string> with_dashes(std::vector<std::string> args) {
   for (std::string& word : args) {
-    if (word.compare(0, 2, "--") != 0) continue;
+    if (word.compare(0, 2, "--") != 0) { continue; }
     for (std::size_t i = 2; i < word.size() && word[i] != '='; ++i) {
-      if (word[i] == '_') word[i] = '-';
+      if (word[i] == '_') { word[i] = '-'; }
     }
   }
   return args;
@@ -73,7 +73,7 @@ StatusOptions parse_status_options(const std::vector<std::string>& args, const c
     throw UsageError(str_cat("status: ", error.what()), "mdl-launch status --help lists the options.");
   }
   const auto text = [&](const char* name, const char* variable) {
-    if (values.count(name)) return values[name].as<std::string>();
+    if (values.count(name)) { return values[name].as<std::string>(); }
     return environment(variable).value_or("");
   };
   options.help = values.count("help") > 0;
@@ -81,7 +81,7 @@ StatusOptions parse_status_options(const std::vector<std::string>& args, const c
   options.endpoint = text("rdzv-endpoint", "PET_RDZV_ENDPOINT");
   options.run_id = text("rdzv-id", "PET_RDZV_ID");
   options.secret_file = command_line::secret_file_of(text("rdzv-conf", "PET_RDZV_CONF"));
-  if (values.count("timeout")) options.timeout = to_timeout(values["timeout"].as<std::string>());
+  if (values.count("timeout")) { options.timeout = to_timeout(values["timeout"].as<std::string>()); }
   return options;
 }
 
@@ -97,7 +97,7 @@ JobStatus ask(const Endpoint& endpoint, const rendezvous::access::StoreCredentia
                    io.stop();
                  });
   io.run();
-  if (failure) std::rethrow_exception(failure);
+  if (failure) { std::rethrow_exception(failure); }
   return std::move(*status);
 }
 
@@ -114,9 +114,9 @@ std::string list_of(const std::vector<std::string>& ids) {
 JobStatus find_job(const Endpoint& endpoint, const rendezvous::access::StoreCredential& credential,
                    const std::string& run_id, std::chrono::milliseconds timeout) {
   JobStatus status = ask(endpoint, credential, run_id, timeout);
-  if (status.rendezvous.state) return status;
+  if (status.rendezvous.state) { return status; }
   const std::vector<std::string>& others = status.rendezvous.other_jobs;
-  if (run_id.empty() && others.size() == 1) return find_job(endpoint, credential, others.front(), timeout);
+  if (run_id.empty() && others.size() == 1) { return find_job(endpoint, credential, others.front(), timeout); }
   const std::string what =
       run_id.empty() ? "no job that could be meant" : str_cat("no job \"", output::printable(run_id), "\"");
   throw Error(str_cat("status: there is ", what, " at ", to_string(endpoint)),

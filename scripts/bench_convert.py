@@ -59,15 +59,21 @@ def rows_of(csv):
 
 
 def check_equal(work, csv):
-    code = ("import sys; from datasets import load_from_disk\n"
-            "a, b = (load_from_disk(path).remove_columns('input_values') for path in sys.argv[1:])\n"
-            "assert a.features == b.features and len(a) == len(b) and all(x == y for x, y in zip(a, b)), 'the two folders differ'")
+    code = (
+        "import sys; from datasets import load_from_disk\n"
+        "a, b = (load_from_disk(path).remove_columns('input_values') for path in sys.argv[1:])\n"
+        "assert a.features == b.features and len(a) == len(b) and all(x == y for x, y in zip(a, b)), 'the two folders differ'"
+    )
     subprocess.run([VENV_BIN / "python", "-c", code, work / f"out-ours-{csv.stem}", work / f"out-theirs-{csv.stem}"], check=True)
 
 
 def report(case, ours, theirs, unit, ratio):
-    print(json.dumps({"bench": "convert", "case": case, "ours": round(ours, 4), "theirs": round(theirs, 4), "ratio": round(ratio, 1),
-                      "unit": unit}), flush=True)
+    print(
+        json.dumps(
+            {"bench": "convert", "case": case, "ours": round(ours, 4), "theirs": round(theirs, 4), "ratio": round(ratio, 1), "unit": unit}
+        ),
+        flush=True,
+    )
 
 
 def main():
@@ -82,9 +88,14 @@ def main():
         work = Path(folder)
         os.environ["HF_HOME"] = str(work / "huggingface")
         checkpoint = work / "checkpoint"
-        for script, *options in (["make_checkpoint.py", "--out", checkpoint, "--full-vocab"], ["make_dataset.py", "--out", work],
-                                 ["make_dataset.py", "--out", work / "long", "--repeat", str(args.repeat)]):
-            subprocess.run([VENV_BIN / "python", SCRIPTS / "peer" / script, *options], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for script, *options in (
+            ["make_checkpoint.py", "--out", checkpoint, "--full-vocab"],
+            ["make_dataset.py", "--out", work],
+            ["make_dataset.py", "--out", work / "long", "--repeat", str(args.repeat)],
+        ):
+            subprocess.run(
+                [VENV_BIN / "python", SCRIPTS / "peer" / script, *options], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
         short, long = work / "train.csv", work / "long.csv"
         (work / "long" / "train.csv").rename(long)
         short_runs = measure(programs, short, checkpoint, work, args.repetitions)

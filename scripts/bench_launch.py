@@ -71,8 +71,19 @@ def memory_kib(launcher):
 
 
 def report(case, ours, theirs, unit):
-    print(json.dumps({"bench": "launch", "case": case, "ours": round(ours, 4), "theirs": round(theirs, 4),
-                      "ratio": round(theirs / ours, 1), "unit": unit}), flush=True)
+    print(
+        json.dumps(
+            {
+                "bench": "launch",
+                "case": case,
+                "ours": round(ours, 4),
+                "theirs": round(theirs, 4),
+                "ratio": round(theirs / ours, 1),
+                "unit": unit,
+            }
+        ),
+        flush=True,
+    )
 
 
 def main():
@@ -86,10 +97,14 @@ def main():
     for launcher in (ours, theirs):  # warm the page cache
         run_once(launcher)
     runs = [(run_once(ours), run_once(theirs)) for _ in range(arguments.repetitions)]
-    report("8 processes of /bin/true, wall time", statistics.median(our for our, _ in runs), statistics.median(their for _, their in runs), "s")
+    report(
+        "8 processes of /bin/true, wall time", statistics.median(our for our, _ in runs), statistics.median(their for _, their in runs), "s"
+    )
     our_memory, their_memory = memory_kib(ours), memory_kib(theirs)
     report("8 sleeping workers, launcher process, peak resident set", our_memory[1] / 1024, their_memory[1] / 1024, "MiB")
-    report("8 sleeping workers, all of the launcher's processes, peak proportional set", our_memory[0] / 1024, their_memory[0] / 1024, "MiB")
+    report(
+        "8 sleeping workers, all of the launcher's processes, peak proportional set", our_memory[0] / 1024, their_memory[0] / 1024, "MiB"
+    )
 
 
 if __name__ == "__main__":

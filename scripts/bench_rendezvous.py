@@ -56,8 +56,19 @@ os._exit(0)
 
 def report(case, ours, theirs, unit):
     ratio = round(theirs / ours, 2) if ours and theirs else None
-    print(json.dumps({"bench": "rendezvous", "case": case, "ours": ours and round(ours, 4), "theirs": theirs and round(theirs, 4),
-                      "ratio": ratio, "unit": unit}), flush=True)
+    print(
+        json.dumps(
+            {
+                "bench": "rendezvous",
+                "case": case,
+                "ours": ours and round(ours, 4),
+                "theirs": theirs and round(theirs, 4),
+                "ratio": ratio,
+                "unit": unit,
+            }
+        ),
+        flush=True,
+    )
 
 
 def free_port():
@@ -74,8 +85,25 @@ def agents(launcher, count):
         os.mkfifo(fifo)
         # Both ends, so that neither side waits for the other to open.
         reader = os.open(fifo, os.O_RDWR)
-        command = [launcher, "--nnodes", count, "--nproc-per-node", 1, "--rdzv-backend", "c10d", "--rdzv-endpoint", f"127.0.0.1:{port}",
-                   "--rdzv-id", "bench", "--local-addr", "127.0.0.1", "--no-python", "sh", "-c", f"printf x >'{fifo}'"]
+        command = [
+            launcher,
+            "--nnodes",
+            count,
+            "--nproc-per-node",
+            1,
+            "--rdzv-backend",
+            "c10d",
+            "--rdzv-endpoint",
+            f"127.0.0.1:{port}",
+            "--rdzv-id",
+            "bench",
+            "--local-addr",
+            "127.0.0.1",
+            "--no-python",
+            "sh",
+            "-c",
+            f"printf x >'{fifo}'",
+        ]
         start = time.monotonic()
         running = [subprocess.Popen(list(map(str, command)), stderr=subprocess.DEVNULL) for _ in range(count)]
         try:
@@ -121,8 +149,14 @@ def joining(host_command, agents_command, count):
     try:
         assert host.stdout.readline() == "ready\n"
         before = bytes_on_the_wire()
-        done = subprocess.run([*agents_command, str(port), str(count)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                              timeout=LIMIT, check=True)
+        done = subprocess.run(
+            [*agents_command, str(port), str(count)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            timeout=LIMIT,
+            check=True,
+        )
         sent = None if before is None else bytes_on_the_wire() - before
         return {**json.loads(done.stdout.splitlines()[-1]), "sent": sent, "memory": peak_memory(host)}
     except subprocess.TimeoutExpired:
@@ -156,8 +190,12 @@ def main():
         report(f"joining of {count}", ours.get("seconds"), theirs.get("seconds"), "s")
         report(f"joining of {count}, with workers' ranks", ours.get("with_worker_ranks"), None, "s")
         report(f"bytes on the wire, joining of {count}", ours.get("sent"), theirs.get("sent"), "B")
-        report(f"host's peak memory, joining of {count}", ours.get("memory") and ours["memory"] / 1e6,
-               theirs.get("memory") and theirs["memory"] / 1e6, "MB")
+        report(
+            f"host's peak memory, joining of {count}",
+            ours.get("memory") and ours["memory"] / 1e6,
+            theirs.get("memory") and theirs["memory"] / 1e6,
+            "MB",
+        )
 
 
 main()

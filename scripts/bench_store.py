@@ -32,8 +32,9 @@ LIMIT = 60
 def running(command):
     """A server that prints its port and ends with its stdin -> (port, process)."""
     # Torch's server complains about each client whose name it can't find.
-    process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        [str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     try:
         yield int(process.stdout.readline()), process
     finally:
@@ -67,8 +68,11 @@ def measure_memory(generator, port, server, clients):
     finally:
         holder.stdin.close()
         holder.wait()
-    return {"memory idle": (before / 1e6, "MB"), f"memory with {clients} connections": (after / 1e6, "MB"),
-            f"memory of one connection of {clients}": ((after - before) / clients / 1e3, "kB")}
+    return {
+        "memory idle": (before / 1e6, "MB"),
+        f"memory with {clients} connections": (after / 1e6, "MB"),
+        f"memory of one connection of {clients}": ((after - before) / clients / 1e3, "kB"),
+    }
 
 
 def best(rows):
@@ -102,8 +106,20 @@ def report(ours, theirs, names):
     for case, (value, unit) in ours.items():
         other = theirs.get(case, (None,))[0]
         better = None if other is None else value / other if unit == "1/s" else other / value
-        print(json.dumps({"bench": "store", "case": case, "ours": round(value, 3), "theirs": other and round(other, 3),
-                          "ratio": better and round(better, 2), "unit": unit, "names": names}), flush=True)
+        print(
+            json.dumps(
+                {
+                    "bench": "store",
+                    "case": case,
+                    "ours": round(value, 3),
+                    "theirs": other and round(other, 3),
+                    "ratio": better and round(better, 2),
+                    "unit": unit,
+                    "names": names,
+                }
+            ),
+            flush=True,
+        )
 
 
 def main():

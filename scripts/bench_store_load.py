@@ -218,8 +218,9 @@ class Server:
 
     def __init__(self, command, descriptors):
         limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                                        preexec_fn=limit)
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=limit
+        )
         self.port = int(self.process.stdout.readline())
         self.too_large = False
         self._over = threading.Event()
@@ -338,12 +339,23 @@ def try_kind(name, command, generator, repeats):
 
 def row_of(name, who, result):
     quiet, loaded, beside = result["quiet"], result.get("loaded"), result.get("beside")
-    return {"bench": "store-load", "case": name, "server": who, "quiet_p99_us": quiet and round(quiet[1]),
-            "loaded_p99_us": loaded and round(loaded[1]), "beside_p99_us": beside and round(beside[1]),
-            "quiet_p50_us": quiet and round(quiet[0]), "loaded_p50_us": loaded and round(loaded[0]), "ratio": round(loaded[1] / quiet[1], 2) if quiet and loaded else None,
-            "peak_mb": round(result["peak"] / 1e6),
-            "growth_mb": round((result["peak"] - result["before"]) / 1e6), "stopped_above_limit": result["too_large"],
-            "connections_per_s": round(result["taken"]), "cpu_s_in_1s_after": result.get("cpu_idle"), "answers_afterwards": result["answers"]}
+    return {
+        "bench": "store-load",
+        "case": name,
+        "server": who,
+        "quiet_p99_us": quiet and round(quiet[1]),
+        "loaded_p99_us": loaded and round(loaded[1]),
+        "beside_p99_us": beside and round(beside[1]),
+        "quiet_p50_us": quiet and round(quiet[0]),
+        "loaded_p50_us": loaded and round(loaded[0]),
+        "ratio": round(loaded[1] / quiet[1], 2) if quiet and loaded else None,
+        "peak_mb": round(result["peak"] / 1e6),
+        "growth_mb": round((result["peak"] - result["before"]) / 1e6),
+        "stopped_above_limit": result["too_large"],
+        "connections_per_s": round(result["taken"]),
+        "cpu_s_in_1s_after": result.get("cpu_idle"),
+        "answers_afterwards": result["answers"],
+    }
 
 
 def main():
@@ -372,12 +384,18 @@ def main():
                 row = row_of(name, who, try_kind(name, command, generator, options.repeats))
                 table.append(row)
                 print(json.dumps(row), flush=True)
-    print(f"{'hostile clients':72} {'server':6} {'quiet p99':>10} {'loaded p99':>11} {'ratio':>6} {'beside p99':>11} {'growth':>9}  afterwards", file=sys.stderr)
+    print(
+        f"{'hostile clients':72} {'server':6} {'quiet p99':>10} {'loaded p99':>11} {'ratio':>6} {'beside p99':>11} {'growth':>9}  afterwards",
+        file=sys.stderr,
+    )
     for row in table:
         show = lambda value, unit: "–" if value is None else f"{value} {unit}"
         state = "stopped above 3 GiB" if row["stopped_above_limit"] else "answers" if row["answers_afterwards"] else "does not answer"
-        print(f"{KINDS[row['case']].__doc__:72} {row['server']:6} {show(row['quiet_p99_us'], 'µs'):>10} {show(row['loaded_p99_us'], 'µs'):>11} "
-              f"{row['ratio'] or '–':>6} {show(row['beside_p99_us'], 'µs'):>11} {row['growth_mb']:>6} MB  {state}", file=sys.stderr)
+        print(
+            f"{KINDS[row['case']].__doc__:72} {row['server']:6} {show(row['quiet_p99_us'], 'µs'):>10} {show(row['loaded_p99_us'], 'µs'):>11} "
+            f"{row['ratio'] or '–':>6} {show(row['beside_p99_us'], 'µs'):>11} {row['growth_mb']:>6} MB  {state}",
+            file=sys.stderr,
+        )
 
 
 if __name__ == "__main__":

@@ -56,8 +56,9 @@ def train(command, env):
     """(seconds to the first step, seconds from the first to the last step, steps, wall, peak KiB, processor seconds) of one run."""
     started, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
-                                   env={**os.environ, **env})
+        process = subprocess.Popen(
+            [str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env={**os.environ, **env}
+        )
         peaks, stop = {}, threading.Event()
         watcher = threading.Thread(target=peak_of_children, args=(process.pid, peaks, stop))
         watcher.start()
@@ -137,9 +138,11 @@ def matrix_products(rows, rank, checkpointing):
 
 def roofline(dataset, model, threads, checkpointing, work):
     """Clips a second of a step's matrix products alone, on the average batch of the data."""
-    counts = ("import sys, json; from datasets import load_from_disk; d = load_from_disk(sys.argv[1]); n = len(d);"
-              "print(json.dumps([sum(d['audio_length']) / n, sum(sum(m) for m in d['attention_mask']) / n,"
-              "sum(sum(1 for l in row if l != -100) for row in d['labels']) / n]))")
+    counts = (
+        "import sys, json; from datasets import load_from_disk; d = load_from_disk(sys.argv[1]); n = len(d);"
+        "print(json.dumps([sum(d['audio_length']) / n, sum(sum(m) for m in d['attention_mask']) / n,"
+        "sum(sum(1 for l in row if l != -100) for row in d['labels']) / n]))"
+    )
     done = subprocess.run([VENV_BIN / "python", "-c", counts, dataset], check=True, stdout=subprocess.PIPE, text=True)
     samples, tokens, labels = json.loads(done.stdout)
     config = json.loads((model / "config.json").read_text())
@@ -147,14 +150,30 @@ def roofline(dataset, model, threads, checkpointing, work):
     rows = [max(1, round(BATCH * value)) for value in (patches, patches / 5, tokens, labels)]
     shapes = work / "shapes.json"
     shapes.write_text(json.dumps(matrix_products((*rows, config["text_config"]["vocab_size"]), 16, checkpointing)))
-    done = subprocess.run([VENV_BIN / "python", "-c", ROOFLINE, shapes, "20"], check=True, stdout=subprocess.PIPE, text=True,
-                          env={**os.environ, "OMP_NUM_THREADS": str(threads)})
+    done = subprocess.run(
+        [VENV_BIN / "python", "-c", ROOFLINE, shapes, "20"],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+    )
     return BATCH / float(done.stdout)
 
 
 def report(case, ours, theirs, unit, ratio):
-    print(json.dumps({"bench": "train", "case": case, "ours": round(ours, 3), "theirs": None if theirs is None else round(theirs, 3),
-                      "ratio": None if ratio is None else round(ratio, 2), "unit": unit}), flush=True)
+    print(
+        json.dumps(
+            {
+                "bench": "train",
+                "case": case,
+                "ours": round(ours, 3),
+                "theirs": None if theirs is None else round(theirs, 3),
+                "ratio": None if ratio is None else round(ratio, 2),
+                "unit": unit,
+            }
+        ),
+        flush=True,
+    )
 
 
 def main():
@@ -176,8 +195,9 @@ def main():
         sizes = [part for name, value in MODEL.items() for part in (f"--{name}", str(value))]
         subprocess.run([VENV_BIN / "python", SCRIPTS / "peer" / "make_checkpoint.py", "--out", model, *sizes], **quiet)
         subprocess.run([VENV_BIN / "python", SCRIPTS / "peer" / "make_dataset.py", "--out", sounds, "--repeat", str(args.repeat)], **quiet)
-        subprocess.run([args.bin_dir / "mdl-toolkit", "convert-dataset", sounds / "train.csv", "--model-name", model, "--output", dataset],
-                       **quiet)
+        subprocess.run(
+            [args.bin_dir / "mdl-toolkit", "convert-dataset", sounds / "train.csv", "--model-name", model, "--output", dataset], **quiet
+        )
         programs = {"ours": args.bin_dir / "mdl-toolkit", "theirs": VENV_BIN / "mdl-toolkit"}
         launchers = {"ours": args.bin_dir / "mdl-launch", "theirs": VENV_BIN / "torchrun"}
         for ranks in args.ranks:
@@ -189,9 +209,30 @@ def main():
                         output = work / "out"
                         subprocess.run(["rm", "-rf", output], check=True)
                         launcher = [] if ranks == 1 else [launchers[name], "--standalone", "--nproc-per-node", ranks, "--no-python"]
-                        runs[name].append(train([*launcher, program, "train", "--model-name", model, "--train-dataset", dataset,
-                                                 "--output", output, "--lora-rank", "16", "--batch-size", BATCH, "--bf16", "false",
-                                                 "--gradient-checkpointing", checkpointing], env))
+                        runs[name].append(
+                            train(
+                                [
+                                    *launcher,
+                                    program,
+                                    "train",
+                                    "--model-name",
+                                    model,
+                                    "--train-dataset",
+                                    dataset,
+                                    "--output",
+                                    output,
+                                    "--lora-rank",
+                                    "16",
+                                    "--batch-size",
+                                    BATCH,
+                                    "--bf16",
+                                    "false",
+                                    "--gradient-checkpointing",
+                                    checkpointing,
+                                ],
+                                env,
+                            )
+                        )
                 ours, theirs = ([statistics.median(run[i] for run in runs[name]) for i in range(6)] for name in ("ours", "theirs"))
                 case = f"{ranks} rank{'s' if ranks > 1 else ''}, gradient checkpointing {checkpointing}"
                 rates = [(run[2] - 1) * BATCH * ranks / run[1] for run in (ours, theirs)]

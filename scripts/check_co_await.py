@@ -138,7 +138,7 @@ def check(source):
 
 GOOD = (
     "co_await f(a);",
-    "int n = co_await f(T(a, 1), \"{?\");",
+    'int n = co_await f(T(a, 1), "{?");',
     "co_await f([this]() { return g({1, 2}); });",
     "co_await f([&, &b = a] { return x ? 1 : 2; });",
     "const auto [client, failure] = co_await open(x);",
@@ -150,7 +150,7 @@ GOOD = (
     "switch (x ? 1 : 2) { case 1: co_await f(); break; }",
     "for (const E e : {E::a, E::b}) { if (p) co_await p->finish(); }",
     "for (const char* s : {s1, s2}) co_await f(s);",
-    "asio::awaitable<void> f(int a, std::string b = \"x\");",
+    'asio::awaitable<void> f(int a, std::string b = "x");',
     "asio::awaitable<void> f(T t) { const T u = {1}; co_await g(u); }",
     "if (x ? a : b) co_await f(c);",
     "while (n < 10 && co_await f(a)) n += x ? 1 : 2;",

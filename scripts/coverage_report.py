@@ -21,7 +21,13 @@ def reports(build):
         if not notes or not notes.exists():  # a precompiled header, or not built
             continue
         with tempfile.TemporaryDirectory() as folder:
-            subprocess.run(["gcov", "--json-format", str(notes.resolve())], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+            subprocess.run(
+                ["gcov", "--json-format", str(notes.resolve())],
+                cwd=folder,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                check=True,
+            )
             for path in Path(folder).glob("*.gcov.json.gz"):
                 yield json.loads(gzip.decompress(path.read_bytes()))
 

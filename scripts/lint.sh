@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Formatting, co_await, cppcheck and clang-tidy over the sources. Ends with 1 when one of them has something to say.
+# Formatting (C++ and Python), co_await, ruff, cppcheck and clang-tidy over the sources. Ends with 1 when one of them has something to say.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -7,21 +7,32 @@ cd "$(dirname "$0")/.."
 usage() {
   cat <<'TEXT'
 usage: scripts/lint.sh --setup
-       scripts/lint.sh [--quick] [FOLDER|FILE.cpp…]
+       scripts/lint.sh [--quick] [FOLDER|FILE…]
+       scripts/lint.sh --format
 
-  --setup  installs the three tools (Debian packages)
-  --quick  without clang-tidy, which takes minutes for everything; the others take seconds
-  FOLDER   default: common rendezvous launcher and their tests
+  --setup   installs the tools: clang-tidy and cppcheck (Debian packages), clang-format and ruff (PyPI, into build/lint-venv)
+  --quick   without clang-tidy, which takes many minutes for everything; the others take seconds
+  --format  rewrites what is formatted otherwise, all of it
+  FOLDER    default: everything
 
-The rules are in .clang-format, scripts/check_co_await.py, .clang-tidy and .cppcheck-suppressions. clang-tidy needs no build, only a
-configuration (build/lint).
+The rules are in .clang-format, .ruff.toml, scripts/check_co_await.py, .clang-tidy and .cppcheck-suppressions. clang-tidy needs no build,
+only a configuration (build/lint).
 TEXT
 }
 
 if [ "${1:-}" = --setup ]; then
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq
-  apt-get install -y -qq --no-install-recommends clang-16 clang-tidy-16 clang-format cppcheck >/dev/null
+  apt-get install -y -qq --no-install-recommends clang-16 clang-tidy-16 cppcheck python3-venv >/dev/null
+  # One version of each for everybody: what they find good changes from one to the next.
+  python3 -m venv build/lint-venv
+  build/lint-venv/bin/pip install -q clang-format==23.1.5 ruff==0.17.6
+  exit 0
+fi
+PATH=$PWD/build/lint-venv/bin:$PATH
+if [ "${1:-}" = --format ]; then
+  git ls-files '*.cpp' '*.hpp' | xargs clang-format -i
+  git ls-files '*.py' | xargs ruff format -q
   exit 0
 fi
 quick=0
@@ -30,17 +41,25 @@ if [ "${1:-}" = --quick ]; then
   shift
 fi
 case "${1:-}" in -*) usage; [ "$1" = -h ] || [ "$1" = --help ] || exit 2; exit 0 ;; esac
-for tool in clang-format cppcheck clang-tidy-16; do
+for tool in clang-format ruff cppcheck clang-tidy-16; do
   [ $quick$tool = 1clang-tidy-16 ] || command -v $tool >/dev/null || { echo "lint.sh: there is no $tool; run scripts/lint.sh --setup" >&2; exit 1; }
 done
 
 places=("$@")
-[ $# -gt 0 ] || places=(common rendezvous launcher tests/{common,rendezvous,launcher,accelerate,hosts,bench})
+[ $# -gt 0 ] || places=(common rendezvous launcher worker tests scripts)
 mapfile -t files < <(find "${places[@]}" -name '*.cpp' -o -name '*.hpp' | sort)
 mapfile -t sources < <(printf '%s\n' "${files[@]}" | grep '\.cpp$')
-[ ${#sources[@]} -gt 0 ] || { echo "lint.sh: no .cpp file in ${places[*]}" >&2; exit 2; }
+mapfile -t python < <(find "${places[@]}" -name '*.py' | sort)
+[ $((${#files[@]} + ${#python[@]})) -gt 0 ] || { echo "lint.sh: no C++ or Python file in ${places[*]}" >&2; exit 2; }
 mkdir -p build
 failed=()
+
+if [ ${#python[@]} -gt 0 ]; then
+  say "ruff, ${#python[@]} files"
+  ruff format --check -q "${python[@]}" || failed+=("ruff format")
+  ruff check -q "${python[@]}" || failed+=("ruff check")
+fi
+[ ${#files[@]} -gt 0 ] || { [ ${#failed[@]} -eq 0 ] || exit 1; say "clean"; exit 0; }
 
 say "clang-format, ${#files[@]} files"
 clang-format --dry-run --Werror "${files[@]}" || failed+=(clang-format)
@@ -54,7 +73,7 @@ cppcheck --std=c++20 --language=c++ --enable=warning,performance,portability --s
 
 if [ $quick = 0 ]; then
   worker=OFF
-  case " ${places[*]}" in *" worker"* | *" tests/worker"* | *" tests/convert"*) worker=ON ;; esac
+  case " ${places[*]}" in *" worker"* | *" tests "* | *" tests/worker"* | *" tests/fuzz"*) worker=ON ;; esac
   # Joined files: most of the time goes into the headers that they share.
   cmake -S . -B build/lint -G Ninja -DCMAKE_CXX_COMPILER=clang++-16 -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DMDL_UNITY_BUILD=ON -DMDL_BUILD_WORKER=$worker \
     ${MDL_VENV:+-DMDL_VENV="$(realpath "$MDL_VENV")"} >build/configure-lint.log 2>&1 || { cat build/configure-lint.log >&2; exit 1; }

@@ -13,12 +13,12 @@ namespace mdl::test {
 class PlainUser {
  public:
   explicit PlainUser(const std::vector<std::filesystem::path>& owned) {
-    if (::geteuid() != 0) return;
-    for (const std::filesystem::path& path : owned) REQUIRE(::chown(path.c_str(), kNobody, kNobody) == 0);
+    if (::geteuid() != 0) { return; }
+    for (const std::filesystem::path& path : owned) { REQUIRE(::chown(path.c_str(), kNobody, kNobody) == 0); }
     REQUIRE(::seteuid(kNobody) == 0);
   }
   ~PlainUser() {
-    if (::getuid() == 0) CHECK(::seteuid(0) == 0);
+    if (::getuid() == 0) { CHECK(::seteuid(0) == 0); }
   }
   PlainUser(const PlainUser&) = delete;
   PlainUser& operator=(const PlainUser&) = delete;

@@ -13,7 +13,7 @@ class TempDir {
  public:
   TempDir() {
     std::string name = (std::filesystem::temp_directory_path() / "mdl-test-XXXXXX").string();
-    if (!::mkdtemp(name.data())) throw std::runtime_error("mkdtemp failed for " + name);
+    if (!::mkdtemp(name.data())) { throw std::runtime_error("mkdtemp failed for " + name); }
     path_ = name;
   }
   ~TempDir() {

@@ -46,20 +46,18 @@ po::variables_map parse_command_line(const std::string& command, std::span<const
               given);
   } catch (const po::unknown_option& error) {
     std::vector<std::string> names;
-    for (const OptionText& option : options) names.emplace_back(option.name);
+    for (const OptionText& option : options) { names.emplace_back(option.name); }
     std::string typed = error.get_option_name();
     typed.erase(0, typed.find_first_not_of('-'));
     const std::string nearest = nearest_name(typed, names);
     throw UsageError(str_cat("unknown option --", typed),
                      nearest.empty() ? advice(command) : str_cat("Did you mean --", nearest, "?"));
-  } catch (const po::error& error) {
-    throw UsageError(error.what(), advice(command));
-  }
+  } catch (const po::error& error) { throw UsageError(error.what(), advice(command)); }
   return given;
 }
 
 std::string standing_argument(const po::variables_map& given, const std::string& command, const std::string& what) {
-  if (!given.count(kStanding)) throw UsageError(str_cat("no ", what, " is named"), advice(command));
+  if (!given.count(kStanding)) { throw UsageError(str_cat("no ", what, " is named"), advice(command)); }
   const auto& standing = given[kStanding].as<std::vector<std::string>>();
   if (standing.size() > 1) {
     throw UsageError(str_cat("one ", what, " is expected, but also \"", standing[1], "\" stands alone"),
@@ -69,7 +67,7 @@ std::string standing_argument(const po::variables_map& given, const std::string&
 }
 
 void refuse_standing_arguments(const po::variables_map& given, const std::string& command) {
-  if (!given.count(kStanding)) return;
+  if (!given.count(kStanding)) { return; }
   throw UsageError(str_cat("mdl-toolkit ", command, " takes options only, but \"",
                            given[kStanding].as<std::vector<std::string>>().front(), "\" stands alone"),
                    advice(command));

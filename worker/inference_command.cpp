@@ -44,11 +44,11 @@ ModelChoice choose_model(const InferenceOptions& options) {
   const fs::path named = find_model_folder(options.model_name);
   ModelChoice choice{named, std::nullopt};
   if (!fs::exists(named / "config.json") && fs::exists(named / "adapter_config.json")) {
-    if (options.adapter) throw UsageError(str_cat("--model-name ", named.string(), " is an adapter already"));
+    if (options.adapter) { throw UsageError(str_cat("--model-name ", named.string(), " is an adapter already")); }
     choice.adapter = AdapterFolder::load(named, AdapterUse::answering);
     choice.folder = find_model_folder(choice.adapter->config.base_model);
   }
-  if (options.adapter) choice.adapter = AdapterFolder::load(*options.adapter, AdapterUse::answering);
+  if (options.adapter) { choice.adapter = AdapterFolder::load(*options.adapter, AdapterUse::answering); }
   if (options.merge_adapter && !choice.adapter) {
     throw UsageError("--merge-adapter true, but there is no adapter", "Name it with --adapter.");
   }
@@ -63,22 +63,22 @@ at::ScalarType stored_type(const fs::path& folder) {
     const SafetensorsFolder files(folder);
     name = files.entry("decoder.model.embed_tokens.weight").dtype == at::kBFloat16 ? "bfloat16" : "float32";
   }
-  if (name == "float32") return at::kFloat;
-  if (name == "bfloat16") return at::kBFloat16;
+  if (name == "float32") { return at::kFloat; }
+  if (name == "bfloat16") { return at::kBFloat16; }
   throw UsageError(str_cat((folder / "config.json").string(), ": the weights are ", name),
                    "Say --bf16 true or --bf16 false: this program computes in bfloat16 or float32.");
 }
 
 void add_texts(Fingerprint& print, const fs::path& folder, std::initializer_list<const char*> names) {
   for (const char* name : names) {
-    if (fs::exists(folder / name)) print.add(read_text(folder / name));
+    if (fs::exists(folder / name)) { print.add(read_text(folder / name)); }
   }
 }
 
 void add_weights(Fingerprint& print, const fs::path& folder) {
   std::vector<fs::path> weights;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() == ".safetensors") weights.push_back(entry.path());
+    if (entry.path().extension() == ".safetensors") { weights.push_back(entry.path()); }
   }
   std::sort(weights.begin(), weights.end());
   for (const fs::path& path : weights) {
@@ -99,7 +99,7 @@ Fingerprint common_facts(const InferenceOptions& options, const ModelChoice& mod
   add_texts(
       print, model.folder,
       {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"});
-  if (model.adapter) add_texts(print, model.adapter->folder, {"adapter_config.json"});
+  if (model.adapter) { add_texts(print, model.adapter->folder, {"adapter_config.json"}); }
   for (const int64_t value : {options.max_length, options.max_new_tokens.value_or(-1), int64_t{options.merge_adapter},
                               static_cast<int64_t>(options.seed), static_cast<int64_t>(dtype)}) {
     print.add(value);
@@ -109,27 +109,27 @@ Fingerprint common_facts(const InferenceOptions& options, const ModelChoice& mod
 
 /// Throws when the answers would be written over something that the run reads.
 void check_answers_go_elsewhere(const InferenceOptions& options, const ModelChoice& model, const RowFile& file) {
-  if (!fs::exists(options.output)) return;
+  if (!fs::exists(options.output)) { return; }
   const auto refuse = [&](const fs::path& input, const char* what) {
     throw UsageError(str_cat("--output ", options.output.string(), " is ", what, ", ", input.string()),
                      "Give --output the name of another file.");
   };
-  if (is_same_file(options.input, options.output)) refuse(options.input, "the CSV file to answer itself");
-  if (lies_in(options.output, model.folder)) refuse(model.folder, "a file of the model's folder");
+  if (is_same_file(options.input, options.output)) { refuse(options.input, "the CSV file to answer itself"); }
+  if (lies_in(options.output, model.folder)) { refuse(model.folder, "a file of the model's folder"); }
   if (model.adapter && lies_in(options.output, model.adapter->folder)) {
     refuse(model.adapter->folder, "a file of the adapter's folder");
   }
   for (const Row& row : file.rows) {
-    if (!row.audio) continue;
+    if (!row.audio) { continue; }
     const std::string audio = audio_of(row, options.rows.defaults);
-    if (is_same_file(audio, options.output)) refuse(audio, "one of the sounds");
+    if (is_same_file(audio, options.output)) { refuse(audio, "one of the sounds"); }
   }
 }
 
 void check_output_file(const fs::path& output) {
   const fs::path folder = output.has_parent_path() ? output.parent_path() : ".";
-  if (fs::is_directory(output)) throw UsageError(str_cat("--output ", output.string(), " is a folder, not a file"));
-  if (!fs::is_directory(folder)) throw UsageError(str_cat("--output: there is no folder ", folder.string()));
+  if (fs::is_directory(output)) { throw UsageError(str_cat("--output ", output.string(), " is a folder, not a file")); }
+  if (!fs::is_directory(folder)) { throw UsageError(str_cat("--output: there is no folder ", folder.string())); }
   if (::access(folder.c_str(), W_OK) != 0) {
     throw UsageError(str_cat("--output: ", describe_errno("cannot write to", folder, errno)));
   }
@@ -150,7 +150,7 @@ class Table {
   std::vector<std::size_t> rows_left() const {
     std::vector<std::size_t> rows;
     for (std::size_t i = 0; i < file_.rows.size(); ++i) {
-      if (!journal_.answers().contains(file_.rows[i].number)) rows.push_back(i);
+      if (!journal_.answers().contains(file_.rows[i].number)) { rows.push_back(i); }
     }
     return rows;
   }
@@ -194,7 +194,7 @@ std::shared_ptr<MiDashengLM> ready_model(const ModelChoice& choice, bool merge, 
     apply_adapter(*model, *choice.adapter);
     load_running_statistics(*model, choice.adapter->folder);
   }
-  if (merge) merge_lora(*model);
+  if (merge) { merge_lora(*model); }
   model->eval();
   return model;
 }
@@ -211,7 +211,7 @@ int run_inference(const std::vector<std::string>& arguments) {
   const at::Device device = choose_device(environment);
   const ModelChoice choice = choose_model(options);
   const ModelConfig model_config = load_config(choice.folder);
-  if (choice.adapter) check_adapter(model_config, *choice.adapter);
+  if (choice.adapter) { check_adapter(model_config, *choice.adapter); }
   const GenerationConfig config = load_generation_config(choice.folder);
   const at::ScalarType dtype = !options.bf16 ? stored_type(choice.folder) : *options.bf16 ? at::kBFloat16 : at::kFloat;
   const Quantize quantize = options.quantization ? make_quantizer(*options.quantization, device) : Quantize();
@@ -222,7 +222,7 @@ int run_inference(const std::vector<std::string>& arguments) {
     check_answers_go_elsewhere(options, choice, file);
   }
   AnswerLimits limits{options.max_length, options.max_new_tokens};
-  if (!limits.max_new_tokens) limits.max_new_tokens = config.max_new_tokens;
+  if (!limits.max_new_tokens) { limits.max_new_tokens = config.max_new_tokens; }
   const RowReader reader(processor, options.rows, RowPurpose::answering, limits.most_prompt_tokens());
 
   // Gloo also between GPUs: ranks exchange nothing but the answers' text.
@@ -234,17 +234,17 @@ int run_inference(const std::vector<std::string>& arguments) {
   std::optional<Table> table;
   Batches batches;
   if (group.is_first()) {
-    for (const std::string& note : config.notes) log::warning(note);
+    for (const std::string& note : config.notes) { log::warning(note); }
     if (limits.max_new_tokens && !options.max_new_tokens) {
       log::warning("generation_config.json has max_new_tokens ", *limits.max_new_tokens,
                    ", which goes before --max-length");
     }
     add_weights(fingerprint, choice.folder);
-    if (choice.adapter) add_weights(fingerprint, choice.adapter->folder);
+    if (choice.adapter) { add_weights(fingerprint, choice.adapter->folder); }
     std::vector<int64_t> lengths;
     for (const CheckedRow& row : reader.check_all(file, options.input)) {
       lengths.push_back(row.tokens);
-      for (const int64_t value : {row.samples, row.file_size, row.file_time}) fingerprint.add(value);
+      for (const int64_t value : {row.samples, row.file_size, row.file_time}) { fingerprint.add(value); }
     }
     table.emplace(options, file, fingerprint.hex());
     batches = plan_batches(lengths, table->rows_left(), options.batch_size);
@@ -260,12 +260,12 @@ int run_inference(const std::vector<std::string>& arguments) {
       group, batches.size(),
       [&](std::size_t batch) {
         std::vector<Row> rows;
-        for (const std::size_t row : batches[batch]) rows.push_back(file.rows.at(row));
+        for (const std::size_t row : batches[batch]) { rows.push_back(file.rows.at(row)); }
         return load_rows(rows, reader, options.rows.workers);
       },
       [&](const LoadedRows& rows) { return answer_rows(*model, processor, rows, limits, config, options.seed); },
       [&](const BatchAnswers& answers) { table->take(answers); });
-  if (table) table->finish(group.world_size());
+  if (table) { table->finish(group.world_size()); }
   // A rank is done when the answers are written: where that fails, all start again.
   group.share("finished", "");
   return 0;

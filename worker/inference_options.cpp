@@ -65,9 +65,9 @@ InferenceOptions parse_inference_options(const std::vector<std::string>& argumen
   values.integer("max-length", 1, options.max_length);
   values.integer("max-new-tokens", 1, options.max_new_tokens);
   options.rows = read_row_options(values);
-  if (values.text("adapter")) options.adapter = values.required_path("adapter");
+  if (values.text("adapter")) { options.adapter = values.required_path("adapter"); }
   options.merge_adapter = values.boolean("merge-adapter").value_or(false);
-  if (values.text("bf16") != "auto") options.bf16 = values.boolean("bf16");
+  if (values.text("bf16") != "auto") { options.bf16 = values.boolean("bf16"); }
   options.quantization = parse_quantization(values.text("quantization"), values.text("quantization-type"),
                                             values.boolean("double-quantization"));
   if (options.quantization && options.merge_adapter) {

@@ -17,7 +17,7 @@ LoadProgress loading_bar(std::FILE* file) {
     }
     state->bar->add(loaded - state->shown);
     state->shown = loaded;
-    if (loaded == total) state->bar->end_line();
+    if (loaded == total) { state->bar->end_line(); }
   };
 }
 

@@ -34,7 +34,7 @@ Options:
 const std::vector<std::string> kCommands = {"train", "convert-dataset", "inference", "info"};
 
 int run(const std::vector<std::string>& arguments, char** argv) {
-  if (arguments.empty()) throw mdl::UsageError("no command given", "Try: mdl-toolkit --help");
+  if (arguments.empty()) { throw mdl::UsageError("no command given", "Try: mdl-toolkit --help"); }
   const std::string& command = arguments.front();
   const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
   if (command == "--help" || command == "-h") {
@@ -45,9 +45,9 @@ int run(const std::vector<std::string>& arguments, char** argv) {
     std::cout << "mdl-toolkit " << MDL_VERSION << '\n';
     return 0;
   }
-  if (command == "train" || command == "inference") mdl::become_model_program(argv);
-  if (command == "convert-dataset") return mdl::convert_command(rest);
-  if (command == "info") return mdl::info_command(rest);
+  if (command == "train" || command == "inference") { mdl::become_model_program(argv); }
+  if (command == "convert-dataset") { return mdl::convert_command(rest); }
+  if (command == "info") { return mdl::info_command(rest); }
   const std::string nearest = mdl::nearest_name(command, kCommands);
   throw mdl::UsageError(mdl::str_cat("unknown command \"", command, "\""),
                         nearest.empty() ? "The commands are: train, convert-dataset, inference, info."

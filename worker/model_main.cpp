@@ -20,8 +20,8 @@ namespace {
 int run(const std::vector<std::string>& arguments) {
   if (!arguments.empty()) {
     const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
-    if (arguments.front() == "train") return mdl::run_train(rest);
-    if (arguments.front() == "inference") return mdl::run_inference(rest);
+    if (arguments.front() == "train") { return mdl::run_train(rest); }
+    if (arguments.front() == "inference") { return mdl::run_inference(rest); }
   }
   throw mdl::UsageError("this program is a part of mdl-toolkit", "Start mdl-toolkit instead.");
 }

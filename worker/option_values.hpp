@@ -39,7 +39,7 @@ class OptionValues {
 
   /// A whole number from `least`.
   void integer(const std::string& name, int64_t least, auto& target) const {
-    if (const auto number = read_integer(name, least)) target = *number;
+    if (const auto number = read_integer(name, least)) { target = *number; }
   }
 
   /// A finite number above `above`.

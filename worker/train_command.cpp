@@ -43,7 +43,7 @@ constexpr const char* kAdapterWeights = "adapter_model.safetensors";
 /// Throws when OUTPUT cannot be made or written to, without making it: a run that fails a later check leaves nothing.
 void check_output(const fs::path& output) {
   fs::path existing = fs::absolute(output);
-  while (!fs::exists(existing)) existing = existing.parent_path();
+  while (!fs::exists(existing)) { existing = existing.parent_path(); }
   if (!fs::is_directory(existing)) {
     throw UsageError(str_cat("--output ", output.string(), ": ", existing.string(), " is a file, not a folder"));
   }
@@ -57,15 +57,15 @@ void check_output(const fs::path& output) {
 void check_inputs_stay(const TrainOptions& options, const fs::path& model_folder) {
   std::vector<fs::path> written = {options.output / "final"};
   if (fs::is_directory(options.output)) {
-    for (const fs::path& folder : list_checkpoints(options.output)) written.push_back(folder);
+    for (const fs::path& folder : list_checkpoints(options.output)) { written.push_back(folder); }
   }
   std::vector<std::pair<const char*, fs::path>> inputs = {{"--model-name", model_folder},
                                                           {"--train-dataset", options.train_dataset}};
-  if (options.eval_dataset) inputs.emplace_back("--eval-dataset", *options.eval_dataset);
-  if (options.initial_adapter) inputs.emplace_back("--initial-adapter", *options.initial_adapter);
+  if (options.eval_dataset) { inputs.emplace_back("--eval-dataset", *options.eval_dataset); }
+  if (options.initial_adapter) { inputs.emplace_back("--initial-adapter", *options.initial_adapter); }
   for (const fs::path& folder : written) {
     for (const auto& [name, path] : inputs) {
-      if (!lies_in(path, folder)) continue;
+      if (!lies_in(path, folder)) { continue; }
       throw UsageError(
           str_cat(name, " ", path.string(), " lies in ", folder.string(), ", which this run would replace"),
           "Give another --output.");
@@ -104,7 +104,7 @@ void adopt_checkpoint(TrainOptions& options, const ModelConfig& model, const fs:
 }
 
 void announce(const ProcessGroup& group, at::Device device) {
-  if (!group.is_first() || device.is_cuda()) return;
+  if (!group.is_first() || device.is_cuda()) { return; }
   log::warning("no CUDA device: training on the CPU",
                group.is_alone() ? "" : str_cat(" in ", group.world_size(), " processes joined by Gloo"));
 }
@@ -133,19 +133,18 @@ BegunRun begin_run(TrainOptions& options, const ModelConfig& config, const fs::p
   std::string problem, adapter;
   if (group.is_first()) {
     try {
-      if (!find_checkpoint_of_job(options.output, agents))
+      if (!find_checkpoint_of_job(options.output, agents)) {
         check_resume_option(options.resume_from_checkpoint, options.output);
+      }
       run.identity = identify_run(options, model_folder, train_data, dtype, group.world_size());
       run.start = plan_start(look_around(options, run.identity, config, model_folder, agents));
       problem = run.start.error;
       const auto& found = run.start.checkpoint;
-      if (problem.empty() && found) adapter = read_text(found->folder / "adapter_config.json");
-    } catch (const std::exception& error) {
-      problem = describe_exception(error);
-    }
+      if (problem.empty() && found) { adapter = read_text(found->folder / "adapter_config.json"); }
+    } catch (const std::exception& error) { problem = describe_exception(error); }
   }
   problem = group.share("start", problem);
-  if (!problem.empty()) throw UsageError(problem);
+  if (!problem.empty()) { throw UsageError(problem); }
   const auto& found = run.start.checkpoint;
   const std::string where = group.share("checkpoint", found ? found->folder.string() : std::string());
   if (!where.empty()) {
@@ -157,8 +156,8 @@ BegunRun begin_run(TrainOptions& options, const ModelConfig& config, const fs::p
     run.identity.run = found->identity.run;
     run.identity.begun = found->identity.begun;
   }
-  for (const std::string& warning : run.start.warnings) log::warning(warning);
-  for (const std::string& news : run.start.news) log::news(news);
+  for (const std::string& warning : run.start.warnings) { log::warning(warning); }
+  for (const std::string& news : run.start.news) { log::news(news); }
   return run;
 }
 
@@ -166,7 +165,7 @@ BegunRun begin_run(TrainOptions& options, const ModelConfig& config, const fs::p
 bool leaves_final(const TrainOptions& options, const RunStart& start, int64_t last_step) {
   const fs::path folder = options.output / "final";
   const FinalOrigin origin{.run = start.checkpoint ? start.checkpoint->identity.run : std::string(), .step = last_step};
-  if (!final_is_there(folder, origin, start.restarted)) return false;
+  if (!final_is_there(folder, origin, start.restarted)) { return false; }
   log::news("nothing is left to do: step ", last_step, " was the last one. ", folder.string(),
             " stays as it is; without it, this command would write it anew");
   return true;
@@ -192,15 +191,17 @@ int run_train(const std::vector<std::string>& arguments) {
   const ModelConfig config = load_config(model_folder);
   const int64_t pad_token_id = read_pad_token_id(model_folder);
   std::optional<DatasetFolder> train_data, eval_data;
-  if (!is_csv(options.train_dataset)) train_data.emplace(options.train_dataset);
-  if (options.eval_dataset && !is_csv(*options.eval_dataset)) eval_data.emplace(*options.eval_dataset);
-  if (options.initial_adapter) adopt_initial_adapter(options, config);
+  if (!is_csv(options.train_dataset)) { train_data.emplace(options.train_dataset); }
+  if (options.eval_dataset && !is_csv(*options.eval_dataset)) { eval_data.emplace(*options.eval_dataset); }
+  if (options.initial_adapter) { adopt_initial_adapter(options, config); }
   check_output(options.output);
   check_inputs_stay(options, model_folder);
   // Only rank 0 reads the checkpoint, which need not lie on a disk that the others see.
   const bool reads_checkpoint = !environment || environment->rank == 0;
   // Under a launcher it may have started this job again, whose own checkpoint counts then: see begin_run().
-  if (reads_checkpoint && launcher_agent().empty()) check_resume_option(options.resume_from_checkpoint, options.output);
+  if (reads_checkpoint && launcher_agent().empty()) {
+    check_resume_option(options.resume_from_checkpoint, options.output);
+  }
 
   ProcessGroup group = environment && environment->world_size > 1
                            ? ProcessGroup(*environment, device, options.ddp_timeout)
@@ -209,8 +210,8 @@ int run_train(const std::vector<std::string>& arguments) {
   const auto convert = [&](const fs::path& csv, const char* name) {
     return DatasetFolder(convert_csv(csv, name, options, model_folder, group, first_of_host));
   };
-  if (!train_data) train_data.emplace(convert(options.train_dataset, "train"));
-  if (options.eval_dataset && !eval_data) eval_data.emplace(convert(*options.eval_dataset, "eval"));
+  if (!train_data) { train_data.emplace(convert(options.train_dataset, "train")); }
+  if (options.eval_dataset && !eval_data) { eval_data.emplace(convert(*options.eval_dataset, "eval")); }
   group.require_same(facts(options, train_data->size(), eval_data ? eval_data->size() : 0, dtype));
   announce(group, device);
 
@@ -236,10 +237,10 @@ int run_train(const std::vector<std::string>& arguments) {
     load_lora(*model, *options.initial_adapter / kAdapterWeights);
     load_running_statistics(*model, *options.initial_adapter);
   }
-  if (group.is_first()) print_parameter_counts(*model);
+  if (group.is_first()) { print_parameter_counts(*model); }
 
-  if (group.is_first() && fs::is_directory(options.output)) finish_removals(options.output);
-  for (const fs::path& folder : run.start.remove) remove_folder_atomically(folder);
+  if (group.is_first() && fs::is_directory(options.output)) { finish_removals(options.output); }
+  for (const fs::path& folder : run.start.remove) { remove_folder_atomically(folder); }
 
   bool done_before = false;
   int64_t last_step = 0;
@@ -256,7 +257,7 @@ int run_train(const std::vector<std::string>& arguments) {
                      .identity = run.identity,
                      .superseded = run.start.superseded});
     done_before = trainer.nothing_left();
-    if (!done_before) trainer.train();
+    if (!done_before) { trainer.train(); }
     last_step = trainer.step();
   }
   if (group.is_first() && !(done_before && leaves_final(options, run.start, last_step))) {

@@ -111,26 +111,26 @@ std::set<Target> parse_targets(const std::vector<std::string>& names) {
     }
     targets.insert(found->second);
   }
-  if (targets.empty()) reject_value("train-target", "", "at least one of encoder, projector, decoder");
+  if (targets.empty()) { reject_value("train-target", "", "at least one of encoder, projector, decoder"); }
   return targets;
 }
 
 GivenLora read_lora_options(const OptionValues& values) {
   GivenLora given;
   values.integer("lora-rank", 1, given.rank);
-  if (values.text("lora-alpha")) values.number("lora-alpha", 0, given.alpha.emplace());
+  if (values.text("lora-alpha")) { values.number("lora-alpha", 0, given.alpha.emplace()); }
   if (const auto text = values.text("lora-dropout")) {
     values.number("lora-dropout", -std::numeric_limits<double>::infinity(), given.dropout.emplace());
-    if (*given.dropout < 0 || *given.dropout >= 1) reject_value("lora-dropout", *text, "a number from 0, below 1");
+    if (*given.dropout < 0 || *given.dropout >= 1) { reject_value("lora-dropout", *text, "a number from 0, below 1"); }
   }
-  if (const auto names = values.list("train-target")) given.targets = parse_targets(*names);
+  if (const auto names = values.list("train-target")) { given.targets = parse_targets(*names); }
   return given;
 }
 
 std::set<ReportKind> parse_reports(const std::vector<std::string>& names) {
   std::set<ReportKind> kinds;
-  if (names == std::vector<std::string>{"none"}) return kinds;
-  if (names == std::vector<std::string>{"all"}) return {ReportKind::tensorboard, ReportKind::json};
+  if (names == std::vector<std::string>{"none"}) { return kinds; }
+  if (names == std::vector<std::string>{"all"}) { return {ReportKind::tensorboard, ReportKind::json}; }
   for (const std::string& name : names) {
     if (name != "tensorboard" && name != "json") {
       throw UsageError(str_cat("--report-to ", name, " is not supported: this program reports to tensorboard and json"),
@@ -151,10 +151,10 @@ void read_csv_options(const OptionValues& values, TrainOptions& options) {
   options.csv.workers = std::max(1U, std::thread::hardware_concurrency());
   values.integer("tokenizing-batch-size", 1, options.csv.group_size);
   values.integer("num-workers", 1, options.csv.workers);
-  if (options.csv.workers > 1024) reject_value("num-workers", str_cat(options.csv.workers), "at most 1024 threads");
-  if (is_csv(options.train_dataset) || (options.eval_dataset && is_csv(*options.eval_dataset))) return;
+  if (options.csv.workers > 1024) { reject_value("num-workers", str_cat(options.csv.workers), "at most 1024 threads"); }
+  if (is_csv(options.train_dataset) || (options.eval_dataset && is_csv(*options.eval_dataset))) { return; }
   for (const char* name : kForCsv) {
-    if (values.text(name)) log::warning("--", name, " changes nothing: the datasets are folders, not CSV files");
+    if (values.text(name)) { log::warning("--", name, " changes nothing: the datasets are folders, not CSV files"); }
   }
 }
 
@@ -163,7 +163,7 @@ po::variables_map parse(const std::vector<std::string>& arguments) {
   refuse_standing_arguments(given, "train");
   for (const char* name : kMayBeNothing) {
     const auto found = given.find(name);
-    if (found != given.end() && found->second.as<std::vector<std::string>>().back() == "null") given.erase(found);
+    if (found != given.end() && found->second.as<std::vector<std::string>>().back() == "null") { given.erase(found); }
   }
   return given;
 }
@@ -187,16 +187,16 @@ TrainOptions parse_train_options(const std::vector<std::string>& arguments) {
   TrainOptions options;
   options.train_dataset = values.required_path("train-dataset");
   options.output = values.required_path("output");
-  if (const auto name = values.text("model-name")) options.model_name = *name;
-  if (values.text("eval-dataset")) options.eval_dataset = values.required_path("eval-dataset");
-  if (values.text("initial-adapter")) options.initial_adapter = values.required_path("initial-adapter");
+  if (const auto name = values.text("model-name")) { options.model_name = *name; }
+  if (values.text("eval-dataset")) { options.eval_dataset = values.required_path("eval-dataset"); }
+  if (values.text("initial-adapter")) { options.initial_adapter = values.required_path("initial-adapter"); }
 
   options.given_lora = read_lora_options(values);
   options.lora = options.given_lora.fresh();
   options.overwrite_output = values.boolean("overwrite-output").value_or(false);
-  if (const auto merge = values.boolean("merge-lora")) options.merge_lora = *merge;
+  if (const auto merge = values.boolean("merge-lora")) { options.merge_lora = *merge; }
   if (const auto text = values.text("batch-norm")) {
-    if (*text != "batch" && *text != "frozen") reject_value("batch-norm", *text, "batch or frozen");
+    if (*text != "batch" && *text != "frozen") { reject_value("batch-norm", *text, "batch or frozen"); }
     options.batch_norm = *text == "batch" ? BatchNorm::batch : BatchNorm::frozen;
   }
 
@@ -206,25 +206,27 @@ TrainOptions parse_train_options(const std::vector<std::string>& arguments) {
   values.integer("warmup-steps", 0, options.warmup_steps);
   values.integer("batch-size", 1, options.batch_size);
   values.integer("gradient-accumulation-steps", 1, options.accumulation_steps);
-  if (const auto recompute = values.boolean("gradient-checkpointing")) options.gradient_checkpointing = *recompute;
-  if (values.text("bf16") != "auto") options.bf16 = values.boolean("bf16");
+  if (const auto recompute = values.boolean("gradient-checkpointing")) { options.gradient_checkpointing = *recompute; }
+  if (values.text("bf16") != "auto") { options.bf16 = values.boolean("bf16"); }
   options.quantization = parse_quantization(values.text("quantization"), values.text("quantization-type"),
                                             values.boolean("double-quantization"));
   int64_t ddp_timeout = options.ddp_timeout.count();
   values.integer("ddp-timeout", 1, ddp_timeout);
-  if (ddp_timeout > kLongestTimeout) reject_value("ddp-timeout", str_cat(ddp_timeout), "at most a year");
+  if (ddp_timeout > kLongestTimeout) { reject_value("ddp-timeout", str_cat(ddp_timeout), "at most a year"); }
   options.ddp_timeout = std::chrono::seconds(ddp_timeout);
   values.integer("seed", 0, options.seed);
-  if (const auto skip = values.boolean("skip-bad-samples")) options.skip_bad_samples = *skip;
+  if (const auto skip = values.boolean("skip-bad-samples")) { options.skip_bad_samples = *skip; }
 
   values.interval("eval-steps", false, options.eval_steps);
   values.integer("eval-batch-size", 0, options.eval_batch_size);
-  if (options.eval_batch_size == 0) options.eval_batch_size.reset();  // as the Python tool takes it
+  if (options.eval_batch_size == 0) {
+    options.eval_batch_size.reset();  // as the Python tool takes it
+  }
   values.integer("eval-accumulation-steps", 1, options.eval_accumulation_steps);
-  if (const auto names = values.list("report-to")) options.report_to = parse_reports(*names);
+  if (const auto names = values.list("report-to")) { options.report_to = parse_reports(*names); }
   values.interval("save-steps", true, options.save_steps);
   values.integer("save-total-limit", 0, options.save_total_limit);
-  if (options.save_total_limit == 0) options.save_total_limit.reset();
+  if (options.save_total_limit == 0) { options.save_total_limit.reset(); }
   if (const auto text = values.text("resume-from-checkpoint")) {
     const auto flag = read_boolean(*text);
     options.resume_from_checkpoint = !flag ? *text : *flag ? "true" : "false";

@@ -27,7 +27,7 @@ class BackgroundTask {
   bool failed() const { return end_->failure != nullptr; }
   /// Throws what the task has thrown, if it has ended so.
   void rethrow() const {
-    if (end_->failure) std::rethrow_exception(end_->failure);
+    if (end_->failure) { std::rethrow_exception(end_->failure); }
   }
 
  private:

@@ -26,7 +26,7 @@ class Notifier {
   asio::awaitable<void> wait_until(Clock::time_point deadline) {
     asio::steady_timer alarm(io_, deadline);
     alarm.async_wait([this](boost::system::error_code error) {
-      if (!error) notify();
+      if (!error) { notify(); }
     });
     co_await wait();
   }

@@ -37,7 +37,7 @@ asio::awaitable<std::pair<std::vector<tcp::endpoint>, std::string>> resolve(Endp
                                  [lookup](const error_code& failure, const tcp::resolver::results_type& found) {
                                    lookup->answered = true;
                                    lookup->error = failure;
-                                   for (const auto& entry : found) lookup->addresses.push_back(entry.endpoint());
+                                   for (const auto& entry : found) { lookup->addresses.push_back(entry.endpoint()); }
                                    lookup->done.cancel();
                                  });
   co_await lookup->done.async_wait(asio::redirect_error(asio::use_awaitable, error));

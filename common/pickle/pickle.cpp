@@ -25,19 +25,19 @@ class PickleReader {
   PickleReader(std::string_view bytes, std::deque<PickleValue>& values) : bytes_(bytes), values_(values) {}
 
   const PickleValue* read() {
-    if (bytes_.size() > Pickle::kMaxBytes) fail(str_cat("it has ", bytes_.size(), " bytes"));
-    if (u8() != kProto) fail("it does not begin as a pickle");
+    if (bytes_.size() > Pickle::kMaxBytes) { fail(str_cat("it has ", bytes_.size(), " bytes")); }
+    if (u8() != kProto) { fail("it does not begin as a pickle"); }
     const unsigned char protocol = u8();
     if (protocol < kLowestProtocol || protocol > kHighestProtocol) {
       fail(str_cat("it is of protocol ", static_cast<int>(protocol)));
     }
     while (true) {
       const unsigned char code = u8();
-      if (code == kStop) break;
+      if (code == kStop) { break; }
       step(code);
     }
-    if (at_ != bytes_.size()) fail("there are bytes after its end");
-    if (stack_.size() != 1 || !marks_.empty()) fail("it does not end with one value");
+    if (at_ != bytes_.size()) { fail("there are bytes after its end"); }
+    if (stack_.size() != 1 || !marks_.empty()) { fail("it does not end with one value"); }
     return stack_.front();
   }
 
@@ -47,7 +47,7 @@ class PickleReader {
   }
 
   std::string_view take(std::uint64_t count) {
-    if (count > bytes_.size() - at_) fail("it ends too early");
+    if (count > bytes_.size() - at_) { fail("it ends too early"); }
     const std::string_view taken = bytes_.substr(at_, static_cast<std::size_t>(count));
     at_ += static_cast<std::size_t>(count);
     return taken;
@@ -61,14 +61,14 @@ class PickleReader {
   unsigned char u8() { return number<unsigned char>(); }
   std::string_view line() {
     const auto end = bytes_.find('\n', at_);
-    if (end == std::string_view::npos) fail("it ends too early");
+    if (end == std::string_view::npos) { fail("it ends too early"); }
     const std::string_view text = take(end - at_);
     take(1);
     return text;
   }
 
   PickleValue* make(Kind kind) {
-    if (values_.size() >= Pickle::kMaxValues) fail("it has too many values");
+    if (values_.size() >= Pickle::kMaxValues) { fail("it has too many values"); }
     values_.push_back({.kind = kind});
     return &values_.back();
   }
@@ -83,18 +83,19 @@ class PickleReader {
   /// The values above the last mark cannot be touched from below it.
   std::size_t floor() const { return marks_.empty() ? 0 : marks_.back(); }
   PickleValue* pop() {
-    if (stack_.size() <= floor()) fail("it takes a value where there is none");
+    if (stack_.size() <= floor()) { fail("it takes a value where there is none"); }
     PickleValue* const value = stack_.back();
     stack_.pop_back();
     return value;
   }
   PickleValue* top(Kind kind) const {
-    if (stack_.size() <= floor() || stack_.back()->kind != kind)
+    if (stack_.size() <= floor() || stack_.back()->kind != kind) {
       fail("it changes a value that is not of the right kind");
+    }
     return stack_.back();
   }
   std::vector<const PickleValue*> pop_to_mark() {
-    if (marks_.empty()) fail("it goes back to a mark where there is none");
+    if (marks_.empty()) { fail("it goes back to a mark where there is none"); }
     const auto begin = stack_.begin() + static_cast<std::ptrdiff_t>(marks_.back());
     std::vector<const PickleValue*> items(begin, stack_.end());
     stack_.erase(begin, stack_.end());
@@ -103,7 +104,7 @@ class PickleReader {
   }
   void push_tuple(std::size_t count) {
     std::vector<const PickleValue*> items(count);
-    while (count > 0) items[--count] = pop();
+    while (count > 0) { items[--count] = pop(); }
     push(Kind::tuple)->items = std::move(items);
   }
   void extend(Kind kind, const std::vector<const PickleValue*>& items) {
@@ -111,28 +112,29 @@ class PickleReader {
     container->items.insert(container->items.end(), items.begin(), items.end());
   }
   void extend_dict(const std::vector<const PickleValue*>& items) {
-    if (items.size() % 2 != 0) fail("a key of a dict has no value");
+    if (items.size() % 2 != 0) { fail("a key of a dict has no value"); }
     extend(Kind::dict, items);
   }
 
   void remember(std::size_t index) {
-    if (stack_.size() <= floor()) fail("it remembers a value where there is none");
+    if (stack_.size() <= floor()) { fail("it remembers a value where there is none"); }
     // Pickles number their memos from 0 on; other numbers would only serve to make the table large.
-    if (index > memo_.size()) fail("it skips a number of a memo");
-    if (index == memo_.size()) memo_.push_back(nullptr);
+    if (index > memo_.size()) { fail("it skips a number of a memo"); }
+    if (index == memo_.size()) { memo_.push_back(nullptr); }
     memo_[index] = stack_.back();
   }
   void recall(std::size_t index) {
-    if (index >= memo_.size()) fail("it recalls a value that it has not remembered");
+    if (index >= memo_.size()) { fail("it recalls a value that it has not remembered"); }
     stack_.push_back(memo_[index]);
     // Values pushed again count, so that a short pickle cannot fill the stack for nothing.
-    if (stack_.size() > Pickle::kMaxValues) fail("it has too many values");
+    if (stack_.size() > Pickle::kMaxValues) { fail("it has too many values"); }
   }
   void push_object() {
     const PickleValue* const arguments = pop();
     const PickleValue* const type = pop();
-    if (arguments->kind != Kind::tuple || type->kind != Kind::type)
+    if (arguments->kind != Kind::tuple || type->kind != Kind::type) {
       fail("it makes an object of something that is no type");
+    }
     PickleValue* const object = push(Kind::object);
     object->type = type;
     object->items = arguments->items;
@@ -166,7 +168,7 @@ class PickleReader {
         break;
       case kBinFloat: {  // the one number with its first byte first
         std::uint64_t bits = 0;
-        for (int i = 0; i < 8; ++i) bits = bits << 8 | u8();
+        for (int i = 0; i < 8; ++i) { bits = bits << 8 | u8(); }
         push(Kind::real)->real = std::bit_cast<double>(bits);
         break;
       }
@@ -201,7 +203,7 @@ class PickleReader {
       case kStackGlobal: {
         const PickleValue* const name = pop();
         const PickleValue* const module = pop();
-        if (name->kind != Kind::string || module->kind != Kind::string) fail("the name of a type is no string");
+        if (name->kind != Kind::string || module->kind != Kind::string) { fail("the name of a type is no string"); }
         push_text(Kind::type, str_cat(module->text, ".", name->text));
         break;
       }
@@ -290,7 +292,7 @@ class PickleReader {
   /// An int of any size, here of at most 64 bits.
   void push_long() {
     const std::string_view digits = take(u8());
-    if (digits.size() > sizeof(std::int64_t)) fail("an integer has more than 64 bits");
+    if (digits.size() > sizeof(std::int64_t)) { fail("an integer has more than 64 bits"); }
     const bool negative = !digits.empty() && (static_cast<unsigned char>(digits.back()) & 0x80);
     std::int64_t value = negative ? -1 : 0;
     std::memcpy(&value, digits.data(), digits.size());

@@ -62,11 +62,11 @@ void PickleWriter::integer(std::int64_t value) {
 void PickleWriter::real(double value) {
   opcode(kBinFloat);
   const auto bits = std::bit_cast<std::uint64_t>(value);
-  for (int shift = 56; shift >= 0; shift -= 8) raw(static_cast<std::uint8_t>(bits >> shift));
+  for (int shift = 56; shift >= 0; shift -= 8) { raw(static_cast<std::uint8_t>(bits >> shift)); }
 }
 
 void PickleWriter::string(std::string_view text) {
-  if (const auto known = strings_.find(text); known != strings_.end()) return get(known->second);
+  if (const auto known = strings_.find(text); known != strings_.end()) { return get(known->second); }
   if (protocol_ == Protocol::two) {
     opcode(kBinUnicode);
     raw(static_cast<std::uint32_t>(text.size()));
@@ -101,7 +101,7 @@ void PickleWriter::bytes(std::string_view text) {
 
 void PickleWriter::type(const std::string& module, const std::string& name) {
   const std::string whole = module + "." + name;
-  if (const auto known = types_.find(whole); known != types_.end()) return get(known->second);
+  if (const auto known = types_.find(whole); known != types_.end()) { return get(known->second); }
   if (protocol_ == Protocol::two) {
     opcode(kGlobal);
     out_.append(module).append("\n").append(name).append("\n");

@@ -30,7 +30,7 @@ std::string python_of(const machine::Environment& environment) {
 /// Becomes the program. Comes back only by throwing.
 [[noreturn]] void become(const Arguments& command) {
   std::vector<char*> pointers;
-  for (const std::string& word : command) pointers.push_back(const_cast<char*>(word.c_str()));
+  for (const std::string& word : command) { pointers.push_back(const_cast<char*>(word.c_str())); }
   pointers.push_back(nullptr);
   std::cout.flush();
   ::execvp(pointers[0], pointers.data());
@@ -38,7 +38,7 @@ std::string python_of(const machine::Environment& environment) {
   if (command[0].find('/') != std::string::npos) {
     const char* path = ::getenv("PATH");
     const auto obstacle = machine::start_obstacle(command[0], path ? path : "");
-    if (obstacle) throw Error("cannot run " + command[0] + ": " + obstacle->problem, obstacle->advice, 127);
+    if (obstacle) { throw Error("cannot run " + command[0] + ": " + obstacle->problem, obstacle->advice, 127); }
   }
   // Exit codes as a shell's: not found, or found and not executable.
   throw Error(describe_errno("cannot run", command[0], error),
@@ -58,14 +58,15 @@ Outcome launch(const Arguments& arguments, const machine::MachineFacts& facts) {
     std::cout << plan.to_json().dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
     return {};
   }
-  if (options.program.empty() || options.program.front().empty())
+  if (options.program.empty() || options.program.front().empty()) {
     throw UsageError("no program to start is named", "Usage: mdl-launch launch [options] PROGRAM [arguments]");
-  for (const std::string& warning : plan.warnings) log::warning(warning);
-  if (!plan.problems.empty()) throw UsageError(plan.problems.front());
+  }
+  for (const std::string& warning : plan.warnings) { log::warning(warning); }
+  if (!plan.problems.empty()) { throw UsageError(plan.problems.front()); }
   warn_beforehand(question_of(plan, config ? config->use_cpu : options.cpu));
-  for (const auto& [name, value] : plan.environment) ::setenv(name.c_str(), value.c_str(), 1);
+  for (const auto& [name, value] : plan.environment) { ::setenv(name.c_str(), value.c_str(), 1); }
   const std::string& program = options.program.front();
-  if (!options.no_python && !options.module) machine::refuse_compiled_script(program);
+  if (!options.no_python && !options.module) { machine::refuse_compiled_script(program); }
   if (plan.kind == LaunchPlan::Kind::simple) {
     const auto file = machine::look_at_program(program);
     if (!options.no_python && !options.module && file && file->names_another_interpreter()) {
@@ -80,17 +81,18 @@ Outcome launch(const Arguments& arguments, const machine::MachineFacts& facts) {
 }  // namespace
 
 bool is_accelerate_command(const Arguments& args) {
-  if (!args.empty() && (args[0] == "launch" || args[0] == "config" || args[0] == "env" || args[0] == "doctor"))
+  if (!args.empty() && (args[0] == "launch" || args[0] == "config" || args[0] == "env" || args[0] == "doctor")) {
     return true;
+  }
   return names_config_file(args);
 }
 
 Outcome run_command(const Arguments& args, const machine::MachineFacts& facts) {
   Arguments rest(args.begin() + 1, args.end());
-  if (args[0] == "launch") return launch(rest, facts);
-  if (args[0] == "config") return {config_command(rest, facts), std::nullopt};
-  if (args[0] == "env") return {env_command(rest, facts), std::nullopt};
-  if (args[0] == "doctor") return {doctor_command(rest, facts), std::nullopt};
+  if (args[0] == "launch") { return launch(rest, facts); }
+  if (args[0] == "config") { return {config_command(rest, facts), std::nullopt}; }
+  if (args[0] == "env") { return {env_command(rest, facts), std::nullopt}; }
+  if (args[0] == "doctor") { return {doctor_command(rest, facts), std::nullopt}; }
   return launch(args, facts);
 }
 

@@ -67,7 +67,7 @@ class Reader {
   Reader(const YamlValue& root, const std::filesystem::path& file) : root_(root) { config_.file = file; }
 
   AccelerateConfig read() {
-    for (const auto& [key, value] : root_.entries) config_.lines[key] = value.key_line;
+    for (const auto& [key, value] : root_.entries) { config_.lines[key] = value.key_line; }
     for (const std::string& key : root_.repeated_keys) {
       config_.warnings.push_back(
           str_cat(config_.place_of(key), ": ", key, " stands in the file more than once; the last one counts"));
@@ -84,7 +84,7 @@ class Reader {
  private:
   const YamlValue* find(const std::string& key) const {
     for (const auto& [name, value] : root_.entries) {
-      if (name == key) return &value;
+      if (name == key) { return &value; }
     }
     return nullptr;
   }
@@ -95,7 +95,7 @@ class Reader {
 
   void refuse_sagemaker() const {
     const YamlValue* value = find("compute_environment");
-    if (!value || value->text == "LOCAL_MACHINE") return;
+    if (!value || value->text == "LOCAL_MACHINE") { return; }
     if (value->text == "AMAZON_SAGEMAKER") {
       refuse("compute_environment", ": AMAZON_SAGEMAKER needs the SageMaker SDK of Python",
              "Use Python's accelerate for it, or LOCAL_MACHINE to start processes on machines of your own.");
@@ -108,13 +108,14 @@ class Reader {
                            const std::string& section) const {
     std::string unknown;
     for (const auto& [key, value] : map.entries) {
-      if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+      if (std::find(known.begin(), known.end(), key) != known.end()) { continue; }
       std::string nearest = nearest_name(key, known);
       unknown += str_cat(unknown.empty() ? "" : "\n", config_.file.string(), ":", value.key_line, ": unknown key ",
                          section, key, nearest.empty() ? "" : str_cat(" (did you mean ", nearest, "?)"));
     }
-    if (!unknown.empty())
+    if (!unknown.empty()) {
       throw UsageError(unknown, "accelerate refuses such a file too. Correct or remove these lines.");
+    }
   }
 
   void read_distributed_type() {
@@ -127,7 +128,7 @@ class Reader {
     // An unquoted NO is false for YAML; accelerate then fails with a type error, and nobody means anything else by it.
     if (value->text == "NO" || value->text == "no") {
       config_.distributed_type = DistributedType::no;
-      if (value->type != Type::text) warn_of_unquoted("distributed_type", "NO");
+      if (value->type != Type::text) { warn_of_unquoted("distributed_type", "NO"); }
     } else if (value->text == "MULTI_CPU") {
       config_.distributed_type = DistributedType::multi_cpu;
     } else if (value->text == "MULTI_GPU") {
@@ -187,19 +188,21 @@ class Reader {
 
   std::optional<std::string> text_of(const std::string& key) const {
     const YamlValue* value = find(key);
-    if (!value || value->type == Type::null) return std::nullopt;
-    if (value->type == Type::list || value->type == Type::map)
+    if (!value || value->type == Type::null) { return std::nullopt; }
+    if (value->type == Type::list || value->type == Type::map) {
       refuse(key, " must be text, but is " + value->type_name(), "");
+    }
     return value->text;
   }
 
   std::optional<int> number_of(const std::string& key, long long least, long long most) const {
     const YamlValue* value = find(key);
-    if (!value || value->type == Type::null) return std::nullopt;
+    if (!value || value->type == Type::null) { return std::nullopt; }
     YamlValue number =
         value->type == Type::text ? resolve_plain_scalar(value->text) : *value;  // '8' in quotes is meant as 8
-    if (number.type != Type::integer)
+    if (number.type != Type::integer) {
       refuse(key, " must be a whole number, but is " + value->type_name(), "Write for example " + key + ": 8");
+    }
     if (number.integer < least || number.integer > most) {
       refuse(key, str_cat(" is ", number.integer, ", outside of ", least, " to ", most), "Correct the number.");
     }
@@ -208,9 +211,9 @@ class Reader {
 
   bool truth_of(const std::string& key) const {
     const YamlValue* value = find(key);
-    if (!value || value->type == Type::null) return false;
+    if (!value || value->type == Type::null) { return false; }
     YamlValue truth = value->type == Type::text ? resolve_plain_scalar(value->text) : *value;
-    if (truth.type != Type::boolean) refuse(key, " must be true or false, but is " + value->type_name(), "");
+    if (truth.type != Type::boolean) { refuse(key, " must be true or false, but is " + value->type_name(), ""); }
     return truth.boolean;
   }
 
@@ -223,11 +226,13 @@ class Reader {
   void read_scalars() {
     constexpr int kMost = std::numeric_limits<int>::max();
     config_.num_processes = number_of("num_processes", -1, kMost);
-    if (config_.num_processes == 0)
+    if (config_.num_processes == 0) {
       refuse("num_processes", " is 0", "At least one process is needed; it is the total over all machines.");
-    if (config_.num_processes == -1)
+    }
+    if (config_.num_processes == -1) {
       config_.num_processes.reset();  // accelerate's own sign for "given on the command line"
-    if (!config_.num_processes && config_.distributed_type == DistributedType::no) config_.num_processes = 1;
+    }
+    if (!config_.num_processes && config_.distributed_type == DistributedType::no) { config_.num_processes = 1; }
     config_.num_machines = number_of("num_machines", 1, kMost).value_or(1);
     if (const YamlValue* rank = find("machine_rank"); rank && rank->text == "auto") {
       config_.machine_rank = kMachineRankAuto;
@@ -250,11 +255,13 @@ class Reader {
     std::string key = "mixed_precision";
     const YamlValue* value = find(key);
     if (!value) {
-      if (truth_of("fp16")) config_.mixed_precision = "fp16";  // the key of accelerate's first versions
+      if (truth_of("fp16")) {
+        config_.mixed_precision = "fp16";  // the key of accelerate's first versions
+      }
       return;
     }
     config_.mixed_precision = text_of(key);
-    if (!config_.mixed_precision) return;
+    if (!config_.mixed_precision) { return; }
     if (value->type == Type::boolean && !value->boolean) {
       config_.mixed_precision = "no";
       warn_of_unquoted(key, "no");
@@ -262,8 +269,9 @@ class Reader {
     std::string& precision = *config_.mixed_precision;
     std::transform(precision.begin(), precision.end(), precision.begin(),
                    [](unsigned char c) { return std::tolower(c); });
-    if (precision == "fp8")
+    if (precision == "fp8") {
       refuse(key, ": fp8 needs an FP8 library of Python's (TransformerEngine, torchao or MS-AMP)", "Use bf16.");
+    }
     const auto& names = mixed_precision_names();
     if (std::find(names.begin(), names.end(), precision) == names.end()) {
       refuse(key, str_cat(" is ", value->type_name(), ", which accelerate does not know"),
@@ -276,7 +284,7 @@ class Reader {
       std::string text = value.as_python_text();
       if (key == "dynamo_backend") {
         std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::toupper(c); });
-        if (value.type == Type::boolean && !value.boolean) text = "NO";
+        if (value.type == Type::boolean && !value.boolean) { text = "NO"; }
         const auto& names = dynamo_backend_names();
         if (std::find(names.begin(), names.end(), text) == names.end()) {
           throw UsageError(
@@ -290,15 +298,20 @@ class Reader {
       take("dynamo_backend", config_.place_of("dynamo_backend"), *old);
     }
     const YamlValue* section = find("dynamo_config");
-    if (!section || section->type == Type::null) return;
-    if (section->type != Type::map) refuse("dynamo_config", " must be a section, but is " + section->type_name(), "");
+    if (!section || section->type == Type::null) { return; }
+    if (section->type != Type::map) {
+      refuse("dynamo_config", " must be a section, but is " + section->type_name(), "");
+    }
     YamlValue prefixed = *section;
     for (auto& [key, value] : prefixed.entries) {
-      if (!key.starts_with("dynamo_")) key.insert(0, "dynamo_");  // accelerate adds the prefix as well
+      if (!key.starts_with("dynamo_")) {
+        key.insert(0, "dynamo_");  // accelerate adds the prefix as well
+      }
     }
     refuse_unknown_keys(prefixed, kDynamoKeys, "dynamo_config.");
-    for (const auto& [key, value] : prefixed.entries)
+    for (const auto& [key, value] : prefixed.entries) {
       take(key, str_cat(config_.file.string(), ":", value.key_line), value);
+    }
   }
 
   const YamlValue& root_;

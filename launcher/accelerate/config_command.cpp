@@ -55,10 +55,12 @@ ConfigOptions parse(const std::vector<std::string>& arguments) {
                           : name == "--lang"                                     ? &options.language
                           : name == "--mixed-precision" && options.write_default ? &options.mixed_precision
                                                                                  : nullptr;
-    if (!target)
+    if (!target) {
       throw UsageError("config: unknown option or word " + word, "mdl-launch config --help lists the options.");
-    if (equals == std::string::npos && at + 1 >= arguments.size())
+    }
+    if (equals == std::string::npos && at + 1 >= arguments.size()) {
       throw UsageError("config: the value of " + word + " is missing");
+    }
     *target = equals == std::string::npos ? arguments[++at] : word.substr(equals + 1);
   }
   const auto& precision = options.mixed_precision;
@@ -72,11 +74,13 @@ ConfigOptions parse(const std::vector<std::string>& arguments) {
 void require_writable(const fs::path& path) {
   fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   std::error_code failure;
-  if (fs::is_directory(path, failure)) throw UsageError(path.string() + " is a folder", "Give the name of a file.");
-  if (!fs::is_directory(folder, failure))
+  if (fs::is_directory(path, failure)) { throw UsageError(path.string() + " is a folder", "Give the name of a file."); }
+  if (!fs::is_directory(folder, failure)) {
     throw UsageError("there is no folder " + folder.string(), "Make it first, or give another path.");
-  if (::access(folder.c_str(), W_OK) != 0)
+  }
+  if (::access(folder.c_str(), W_OK) != 0) {
     throw UsageError(describe_errno("write in", folder.string(), errno), "Give another path.");
+  }
 }
 
 }  // namespace
@@ -111,7 +115,7 @@ int config_command(const std::vector<std::string>& arguments, const machine::Mac
     bool replaces = fs::exists(path);
     write_config(content, path);
     std::cout << say(Text::result) << to_yaml(content) << "\n";
-    if (replaces) std::cout << say(Text::old_kept) << path.string() << ".old\n";
+    if (replaces) { std::cout << say(Text::old_kept) << path.string() << ".old\n"; }
   }
   std::cout << text_of(Text::saved, language) << path.string() << "\n";
   return 0;

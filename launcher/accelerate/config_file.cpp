@@ -12,11 +12,12 @@ namespace {
 
 /// Whether the text can stand without quotes and still be read as the same text.
 bool is_plain(const std::string& text) {
-  if (text.empty() || resolve_plain_scalar(text).type != YamlValue::Type::text) return false;
+  if (text.empty() || resolve_plain_scalar(text).type != YamlValue::Type::text) { return false; }
   if (std::string("-?:,[]{}#&*!|>'\"%@`= ").find(text[0]) != std::string::npos || text.back() == ' ' ||
-      text.back() == ':')
+      text.back() == ':') {
     return false;
-  if (text.find(": ") != std::string::npos || text.find(" #") != std::string::npos) return false;
+  }
+  if (text.find(": ") != std::string::npos || text.find(" #") != std::string::npos) { return false; }
   // Sexagesimal numbers (1:30) and dates are types of YAML 1.1, too; both begin with a digit.
   bool numeric = text.find_first_not_of("0123456789:.-_ TtZz+") == std::string::npos;
   return !numeric || (text.find(':') == std::string::npos && std::count(text.begin(), text.end(), '-') < 2);
@@ -24,20 +25,22 @@ bool is_plain(const std::string& text) {
 
 std::string quoted(const std::string& text) {
   std::string result = "'";
-  for (char c : text) result += c == '\'' ? std::string("''") : std::string(1, c);
+  for (char c : text) { result += c == '\'' ? std::string("''") : std::string(1, c); }
   return result + "'";
 }
 
 std::string scalar(const ConfigValue& value) {
-  if (const bool* truth = std::get_if<bool>(&value)) return *truth ? "true" : "false";
-  if (const int* number = std::get_if<int>(&value)) return std::to_string(*number);
+  if (const bool* truth = std::get_if<bool>(&value)) { return *truth ? "true" : "false"; }
+  if (const int* number = std::get_if<int>(&value)) { return std::to_string(*number); }
   const auto& text = std::get<std::string>(value);
   return is_plain(text) ? text : quoted(text);
 }
 
 nlohmann::json json_of(const std::map<std::string, ConfigValue>& values) {
   nlohmann::json json = nlohmann::json::object();
-  for (const auto& [key, value] : values) std::visit([&](const auto& plain) { json[key] = plain; }, value);
+  for (const auto& [key, value] : values) {
+    std::visit([&](const auto& plain) { json[key] = plain; }, value);
+  }
   return json;
 }
 
@@ -45,21 +48,21 @@ nlohmann::json json_of(const std::map<std::string, ConfigValue>& values) {
 
 std::string to_yaml(const ConfigContent& content) {
   std::map<std::string, std::string> lines;
-  for (const auto& [key, value] : content.values) lines[key] = key + ": " + scalar(value) + "\n";
+  for (const auto& [key, value] : content.values) { lines[key] = key + ": " + scalar(value) + "\n"; }
   if (!content.dynamo.empty()) {
     std::string& section = lines["dynamo_config"] = "dynamo_config:\n";
-    for (const auto& [key, value] : content.dynamo) section += "  " + key + ": " + scalar(value) + "\n";
+    for (const auto& [key, value] : content.dynamo) { section += "  " + key + ": " + scalar(value) + "\n"; }
   }
-  if (content.with_tpu_env) lines["tpu_env"] = "tpu_env: []\n";
+  if (content.with_tpu_env) { lines["tpu_env"] = "tpu_env: []\n"; }
   std::string text;
-  for (const auto& [key, line] : lines) text += line;
+  for (const auto& [key, line] : lines) { text += line; }
   return text;
 }
 
 std::string to_json(const ConfigContent& content) {
   nlohmann::json json = json_of(content.values);
-  if (!content.dynamo.empty()) json["dynamo_config"] = json_of(content.dynamo);
-  if (content.with_tpu_env) json["tpu_env"] = nlohmann::json::array();
+  if (!content.dynamo.empty()) { json["dynamo_config"] = json_of(content.dynamo); }
+  if (content.with_tpu_env) { json["tpu_env"] = nlohmann::json::array(); }
   return json.dump(2) + "\n";
 }
 

@@ -40,21 +40,21 @@ class Wizard {
     ask_machines();
     bool use_cpu = type_ == DistributedType::multi_cpu || (type_ == DistributedType::no && yes(Text::cpu_only, false));
     content_.values["use_cpu"] = use_cpu;
-    if (type_ == DistributedType::multi_cpu) decline(Text::mpirun);
+    if (type_ == DistributedType::multi_cpu) { decline(Text::mpirun); }
     bool dynamo = ask_dynamo();
-    if (type_ != DistributedType::multi_cpu) decline(Text::deepspeed);
+    if (type_ != DistributedType::multi_cpu) { decline(Text::deepspeed); }
     if (type_ == DistributedType::multi_gpu) {
       decline(Text::fsdp);
       decline(Text::megatron);
     }
     ask_processes();
     bool gpu = type_ != DistributedType::multi_cpu && !use_cpu;
-    if (gpu) content_.values["gpu_ids"] = text(Text::gpu_ids, "all");
+    if (gpu) { content_.values["gpu_ids"] = text(Text::gpu_ids, "all"); }
     content_.values["enable_cpu_affinity"] = gpu && yes(Text::numa, false);
     const std::vector<std::string>& precisions = mixed_precision_names();
     size_t precision = choose_supported(Text::mixed_precision, precisions, {0, 1, 2});
     content_.values["mixed_precision"] = precisions[precision];
-    if (dynamo && precision == 0 && !use_cpu) prompter_.tell(say(Text::tf32_note));
+    if (dynamo && precision == 0 && !use_cpu) { prompter_.tell(say(Text::tf32_note)); }
     return std::move(content_);
   }
 
@@ -80,7 +80,7 @@ class Wizard {
                           std::initializer_list<size_t> supported) {
     while (true) {
       size_t choice = prompter_.choose(say(question), options, 0);
-      if (std::find(supported.begin(), supported.end(), choice) != supported.end()) return choice;
+      if (std::find(supported.begin(), supported.end(), choice) != supported.end()) { return choice; }
       prompter_.tell(say(Text::not_supported) + options[choice]);
     }
   }
@@ -88,24 +88,24 @@ class Wizard {
   bool yes(Text question, bool preset) {
     while (true) {
       std::string answer = lower(prompter_.ask(say(question)));
-      if (answer.empty()) return preset;
-      if (answer == "yes" || answer == "y" || answer == "是") return true;
-      if (answer == "no" || answer == "n" || answer == "否") return false;
+      if (answer.empty()) { return preset; }
+      if (answer == "yes" || answer == "y" || answer == "是") { return true; }
+      if (answer == "no" || answer == "n" || answer == "否") { return false; }
       prompter_.tell(say(Text::yes_or_no));
     }
   }
 
   /// Asks what only a Python engine can do; no is the only answer that goes on.
   void decline(Text question) {
-    while (yes(question, false)) prompter_.tell(say(Text::not_supported) + say(question));
+    while (yes(question, false)) { prompter_.tell(say(Text::not_supported) + say(question)); }
   }
 
   int number(Text question, std::optional<int> preset, int least, int most) {
     while (true) {
       std::string answer = prompter_.ask(say(question));
-      if (answer.empty() && preset) return *preset;
+      if (answer.empty() && preset) { return *preset; }
       const auto value = parse_whole_number(answer);
-      if (value && *value >= least && *value <= most) return static_cast<int>(*value);
+      if (value && *value >= least && *value <= most) { return static_cast<int>(*value); }
       prompter_.tell(str_cat(say(Text::whole_number), least, " – ", most == kMost ? "…" : std::to_string(most)));
     }
   }
@@ -113,25 +113,25 @@ class Wizard {
   std::string text(Text question, const std::string& preset) {
     while (true) {
       std::string answer = prompter_.ask(say(question));
-      if (!answer.empty()) return answer;
-      if (!preset.empty()) return preset;
+      if (!answer.empty()) { return answer; }
+      if (!preset.empty()) { return preset; }
       prompter_.tell(say(Text::needed));
     }
   }
 
   void ask_machines() {
-    if (type_ == DistributedType::no) return;
+    if (type_ == DistributedType::no) { return; }
     machines_ = number(Text::machines, 1, 1, kMost);
     content_.values["num_machines"] = machines_;
     if (machines_ > 1) {
       std::vector<std::string> ranks;
-      for (int rank = 0; rank < machines_; ++rank) ranks.push_back(std::to_string(rank));
+      for (int rank = 0; rank < machines_; ++rank) { ranks.push_back(std::to_string(rank)); }
       content_.values["machine_rank"] = static_cast<int>(prompter_.choose(say(Text::machine_rank), ranks, 0));
       content_.values["main_process_ip"] = text(Text::main_ip, "");
       content_.values["main_process_port"] = number(Text::main_port, std::nullopt, 1, 65535);
       bool same_network = yes(Text::same_network, true);
       content_.values["same_network"] = same_network;
-      if (!same_network) content_.values["rdzv_backend"] = rendezvous_backend();
+      if (!same_network) { content_.values["rdzv_backend"] = rendezvous_backend(); }
     }
     content_.values["debug"] = yes(Text::debug, false);
   }
@@ -139,13 +139,13 @@ class Wizard {
   std::string rendezvous_backend() {
     while (true) {
       std::string backend = text(Text::rdzv_backend, "static");
-      if (backend == "static" || backend == "c10d") return backend;
+      if (backend == "static" || backend == "c10d") { return backend; }
       prompter_.tell(say(Text::unknown_backend));
     }
   }
 
   bool ask_dynamo() {
-    if (!yes(Text::dynamo, false)) return false;
+    if (!yes(Text::dynamo, false)) { return false; }
     std::string backend = kDynamoBackends[prompter_.choose(say(Text::dynamo_backend), kDynamoBackends, kInductor)];
     std::transform(backend.begin(), backend.end(), backend.begin(), [](unsigned char c) { return std::toupper(c); });
     content_.dynamo["dynamo_backend"] = backend;
@@ -160,9 +160,9 @@ class Wizard {
   }
 
   void ask_processes() {
-    if (type_ == DistributedType::no) return;
+    if (type_ == DistributedType::no) { return; }
     bool gpu = type_ == DistributedType::multi_gpu;
-    if (gpu && gpus_ > 0) prompter_.tell(say(Text::gpus_here) + std::to_string(gpus_));
+    if (gpu && gpus_ > 0) { prompter_.tell(say(Text::gpus_here) + std::to_string(gpus_)); }
     int processes = number(gpu ? Text::gpu_processes : Text::cpu_processes, 1, 1, kMost);
     // accelerate ends with an error here, and all answers are lost.
     while (gpu && machines_ == 1 && processes == 1) {

@@ -7,7 +7,7 @@ namespace mdl::launcher::accelerate {
 namespace {
 
 std::string home_of(const machine::Environment& environment) {
-  if (auto home = environment.find("HOME"); home != environment.end()) return home->second;
+  if (auto home = environment.find("HOME"); home != environment.end()) { return home->second; }
   const passwd* entry = ::getpwuid(::getuid());
   return entry ? entry->pw_dir : "";
 }
@@ -22,7 +22,7 @@ std::filesystem::path default_config_path(const machine::Environment& environmen
     auto cache = environment.find("XDG_CACHE_HOME");
     base = (std::filesystem::path(cache == environment.end() ? "~/.cache" : cache->second) / "huggingface").string();
   }
-  if (base == "~" || base.starts_with("~/")) base = home_of(environment) + base.substr(1);
+  if (base == "~" || base.starts_with("~/")) { base = home_of(environment) + base.substr(1); }
   return std::filesystem::path(base) / "accelerate" / "default_config.yaml";
 }
 

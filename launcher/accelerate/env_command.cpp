@@ -25,14 +25,14 @@ bool steers_a_launch(const std::string& name) {
   for (const char* prefix :
        {"ACCELERATE_", "CUDA_", "FI_", "GLOO_", "HF_", "LOGLEVEL", "MASTER_", "NCCL_", "OMP_", "PET_", "SLURM_",
         "TORCH", "UCX_", "JOB_COMPLETION_INDEX", "LD_LIBRARY_PATH", "PYTHON_EXEC", "XDG_CACHE_HOME"}) {
-    if (name.starts_with(prefix)) return true;
+    if (name.starts_with(prefix)) { return true; }
   }
   return false;
 }
 
 bool is_secret(const std::string& name) {
   for (const char* word : {"TOKEN", "SECRET", "PASSWORD", "KEY", "CREDENTIAL"}) {
-    if (name.find(word) != std::string::npos) return true;
+    if (name.find(word) != std::string::npos) { return true; }
   }
   return false;
 }
@@ -44,14 +44,14 @@ std::string or_none(const std::string& text) {
 std::string distribution() {
   std::ifstream file("/etc/os-release");
   for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("PRETTY_NAME=\"")) return line.substr(13, line.size() - 14);
+    if (line.starts_with("PRETTY_NAME=\"")) { return line.substr(13, line.size() - 14); }
   }
   return "unknown Linux";
 }
 
 std::string memory() {
-  struct sysinfo info {};
-  if (::sysinfo(&info) != 0) return "unknown";
+  struct sysinfo info{};
+  if (::sysinfo(&info) != 0) { return "unknown"; }
   std::ostringstream text;
   text << std::fixed << std::setprecision(2) << static_cast<double>(info.totalram) * info.mem_unit / (1 << 30) << " GB";
   return text.str();
@@ -66,7 +66,7 @@ std::string worker_path() {
 }
 
 std::filesystem::path config_path(const std::vector<std::string>& arguments, const machine::Environment& environment) {
-  if (arguments.empty()) return default_config_path(environment);
+  if (arguments.empty()) { return default_config_path(environment); }
   const std::string& word = arguments[0];
   size_t equals = word.find('=');
   std::string name = word.substr(0, equals);
@@ -75,7 +75,7 @@ std::filesystem::path config_path(const std::vector<std::string>& arguments, con
     throw UsageError("env: unknown option " + word, "Usage: mdl-launch env [--config-file PATH]");
   }
   std::filesystem::path path = equals == std::string::npos ? arguments[1] : word.substr(equals + 1);
-  if (!std::filesystem::exists(path)) throw UsageError("there is no configuration file " + path.string());
+  if (!std::filesystem::exists(path)) { throw UsageError("there is no configuration file " + path.string()); }
   return path;
 }
 
@@ -106,11 +106,12 @@ int env_command(const std::vector<std::string>& arguments, const machine::Machin
             << "- GPUs: " << node.gpus << (node.gpu_names.empty() ? "" : " (" + node.gpu_names[0] + ")") << "; driver "
             << or_none(node.driver_version) << "\n";
   std::cout << "- Network:";
-  for (const doctor::InterfaceFacts& interface : node.interfaces)
+  for (const doctor::InterfaceFacts& interface : node.interfaces) {
     std::cout << " " << interface.name << "=" << interface.address;
+  }
   std::cout << "\n- Variables:\n";
   for (const auto& [name, value] : facts.environment) {
-    if (steers_a_launch(name)) std::cout << "\t" << name << "=" << (is_secret(name) ? "(left out)" : value) << "\n";
+    if (steers_a_launch(name)) { std::cout << "\t" << name << "=" << (is_secret(name) ? "(left out)" : value) << "\n"; }
   }
   std::cout << "- Configuration " << config.string() << ":\n";
   std::error_code ignored;
@@ -119,7 +120,7 @@ int env_command(const std::vector<std::string>& arguments, const machine::Machin
     return 0;
   }
   std::istringstream lines(read_text(config));
-  for (std::string line; std::getline(lines, line);) std::cout << "\t" << line << "\n";
+  for (std::string line; std::getline(lines, line);) { std::cout << "\t" << line << "\n"; }
   return 0;
 }
 

@@ -5,10 +5,10 @@
 namespace mdl::launcher::accelerate {
 
 std::optional<AccelerateConfig> find_config(const LaunchOptions& options, const machine::Environment& environment) {
-  if (options.config_file) return load_config(*options.config_file);
+  if (options.config_file) { return load_config(*options.config_file); }
   auto standard = default_config_path(environment);
   std::error_code ignored;
-  if (!options.cpu && std::filesystem::is_regular_file(standard, ignored)) return load_config(standard);
+  if (!options.cpu && std::filesystem::is_regular_file(standard, ignored)) { return load_config(standard); }
   return std::nullopt;
 }
 

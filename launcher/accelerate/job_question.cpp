@@ -40,11 +40,12 @@ std::vector<GivenOption> scan(const Words& words, Words& program) {
       ++at;
       break;
     }
-    if (word.size() < 2 || word[0] != '-') break;
+    if (word.size() < 2 || word[0] != '-') { break; }
     const OptionSpec* spec = find_option(word);
-    if (!spec)
+    if (!spec) {
       throw UsageError("unknown option " + word,
                        "mdl-launch doctor takes the options of mdl-launch and of mdl-launch launch.");
+    }
     std::string value;
     if (spec->has_value) {
       size_t equals = word.starts_with("--") ? word.find('=') : std::string::npos;
@@ -79,8 +80,9 @@ doctor::JobQuestion question_of_accelerate(const Words& words, const machine::Ma
   patient.port_holder = [](int) { return ""; };  // the doctor looks at the port itself
   LaunchPlan plan = resolve_plan(options, config ? &*config : nullptr, patient);
   doctor::JobQuestion job = question_of(plan, config ? config->use_cpu : options.cpu);
-  if (plan.kind == LaunchPlan::Kind::simple && plan.num_machines > 1)
+  if (plan.kind == LaunchPlan::Kind::simple && plan.num_machines > 1) {
     job.node_rank = config ? config->machine_rank : -1;
+  }
   return job;
 }
 
@@ -94,9 +96,9 @@ class TorchrunValues {
     std::string value = otherwise;
     std::string variable = "PET_" + name;
     std::transform(variable.begin(), variable.end(), variable.begin(), [](unsigned char c) { return std::toupper(c); });
-    if (auto found = environment_.find(variable); found != environment_.end()) value = found->second;
+    if (auto found = environment_.find(variable); found != environment_.end()) { value = found->second; }
     for (const GivenOption& option : given_) {
-      if (option.spec->name == name) value = option.spec->has_value ? option.value : "1";
+      if (option.spec->name == name) { value = option.spec->has_value ? option.value : "1"; }
     }
     return value;
   }
@@ -116,7 +118,7 @@ int processes_here(const std::string& text, const machine::MachineFacts& facts, 
     job.wants_gpus = true;
     return std::max(gpus, 1);
   }
-  if (text == "cpu" || text == "auto") return facts.physical_cores();
+  if (text == "cpu" || text == "auto") { return facts.physical_cores(); }
   int processes = number("nproc-per-node", text);
   job.wants_gpus = gpus > 0 && processes <= gpus;  // more processes than GPUs can only be meant for CPUs
   return processes;
@@ -128,20 +130,21 @@ doctor::JobQuestion question_of_torchrun(const std::vector<GivenOption>& given, 
   std::string nodes = values.get("nnodes", "1");
   const size_t colon = nodes.find(':');
   job.nodes = std::max(1, number("nnodes", nodes.substr(0, colon)));
-  if (colon != std::string::npos) number("nnodes", nodes.substr(colon + 1));
+  if (colon != std::string::npos) { number("nnodes", nodes.substr(colon + 1)); }
   job.processes_here = processes_here(values.get("nproc_per_node", "1"), facts, job);
   job.backend = values.get("rdzv_backend", "static");
-  if (job.backend == "static") job.node_rank = number("node-rank", values.get("node_rank", "0"));
+  if (job.backend == "static") { job.node_rank = number("node-rank", values.get("node_rank", "0")); }
   job.no_python = values.flag("no_python");
   job.module = values.flag("module");
   std::string endpoint = values.get("rdzv_endpoint", "");
   job.standalone = values.flag("standalone") || (job.nodes == 1 && endpoint.empty());
-  if (job.standalone) return job;
+  if (job.standalone) { return job; }
   if (endpoint.empty()) {
-    if (job.backend != "static")
+    if (job.backend != "static") {
       throw UsageError("--rdzv-endpoint is missing", "Give --rdzv-endpoint HOST[:PORT], the same on all nodes.");
+    }
     job.host = values.get("master_addr", "127.0.0.1");
-    if (job.host.starts_with('[') && job.host.ends_with(']')) job.host = job.host.substr(1, job.host.size() - 2);
+    if (job.host.starts_with('[') && job.host.ends_with(']')) { job.host = job.host.substr(1, job.host.size() - 2); }
     job.port = number("master-port", values.get("master_port", std::to_string(kStaticPort)), 65535);
   } else {
     Endpoint parsed = parse_endpoint(endpoint, job.backend == "static" ? kStaticPort : kC10dPort);
@@ -165,7 +168,7 @@ doctor::JobQuestion question_of(const LaunchPlan& plan, bool use_cpu) {
   job.module = plan.options.module;
   job.program = plan.options.program;
   job.omp_threads = plan.environment.at("OMP_NUM_THREADS");
-  if (plan.num_machines == 1) return job;
+  if (plan.num_machines == 1) { return job; }
   job.standalone = false;
   if (plan.rdzv_endpoint) {
     Endpoint endpoint = parse_endpoint(*plan.rdzv_endpoint, kStaticPort);
@@ -187,8 +190,9 @@ DoctorOptions parse_doctor_options(const Words& arguments) {
     } else if (word == "--json") {
       options.json = true;
     } else if (word == "--wait" || word.starts_with("--wait=")) {
-      if (word == "--wait" && at + 1 >= arguments.size())
+      if (word == "--wait" && at + 1 >= arguments.size()) {
         throw UsageError("--wait: the value is missing", "Example: --wait 60");
+      }
       int seconds = number("wait", word == "--wait" ? arguments[++at] : word.substr(7));
       options.wait = std::chrono::seconds(std::min(seconds, 86400));
     } else {
@@ -196,7 +200,7 @@ DoctorOptions parse_doctor_options(const Words& arguments) {
       const OptionSpec* spec = word.size() > 1 && word[0] == '-' ? find_option(word) : nullptr;
       bool value_follows =
           spec && spec->has_value && (word.starts_with("--") ? word.find('=') == std::string::npos : word.size() == 2);
-      if (value_follows && at + 1 < arguments.size()) options.job.push_back(arguments[++at]);
+      if (value_follows && at + 1 < arguments.size()) { options.job.push_back(arguments[++at]); }
       if (word.empty() || word[0] != '-' || word == "--") {  // the program and its own arguments
         options.job.insert(options.job.end(), arguments.begin() + static_cast<std::ptrdiff_t>(at) + 1, arguments.end());
         break;
@@ -213,7 +217,7 @@ doctor::JobQuestion job_question(const Words& words, const machine::MachineFacts
     return option.spec->use == OptionSpec::Use::engine ||
            (option.spec->use == OptionSpec::Use::taken && !kShared.contains(option.spec->name));
   });
-  if (accelerates) return question_of_accelerate(words, facts);
+  if (accelerates) { return question_of_accelerate(words, facts); }
   doctor::JobQuestion job = question_of_torchrun(given, facts);
   job.program = program;
   return job;

@@ -32,78 +32,80 @@ int number(const std::string& option, const std::string& text, int least, int mo
 }
 
 std::string one_of(const std::string& option, const std::string& value, const std::vector<std::string>& choices) {
-  if (std::find(choices.begin(), choices.end(), value) != choices.end()) return value;
+  if (std::find(choices.begin(), choices.end(), value) != choices.end()) { return value; }
   std::string list;
-  for (const std::string& choice : choices) list += (list.empty() ? "" : ", ") + choice;
+  for (const std::string& choice : choices) { list += (list.empty() ? "" : ", ") + choice; }
   throw UsageError(str_cat(dashed(option), ": \"", value, "\" is not one of ", list));
 }
 
 std::vector<std::string> dynamo_choices() {
   std::vector<std::string> choices = dynamo_backend_names();
-  for (std::string& name : choices)
+  for (std::string& name : choices) {
     std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+  }
   return choices;
 }
 
 void take(LaunchOptions& options, const std::string& name, const std::string& value) {
-  if (name == "help")
+  if (name == "help") {
     options.help = true;
-  else if (name == "config_file")
+  } else if (name == "config_file") {
     options.config_file = value;
-  else if (name == "quiet")
+  } else if (name == "quiet") {
     options.quiet = true;
-  else if (name == "cpu")
+  } else if (name == "cpu") {
     options.cpu = true;
-  else if (name == "multi_gpu")
+  } else if (name == "multi_gpu") {
     options.multi_gpu = true;
-  else if (name == "same_network")
+  } else if (name == "same_network") {
     options.same_network = true;
-  else if (name == "enable_cpu_affinity")
+  } else if (name == "enable_cpu_affinity") {
     options.enable_cpu_affinity = true;
-  else if (name == "debug")
+  } else if (name == "debug") {
     options.debug = true;
-  else if (name == "module")
+  } else if (name == "module") {
     options.module = true;
-  else if (name == "no_python")
+  } else if (name == "no_python") {
     options.no_python = true;
-  else if (name == "dry_run")
+  } else if (name == "dry_run") {
     options.dry_run = true;
-  else if (name == "mixed_precision")
+  } else if (name == "mixed_precision") {
     options.mixed_precision = one_of(name, value, mixed_precision_names());
-  else if (name == "num_processes")
+  } else if (name == "num_processes") {
     options.num_processes = number(name, value, 1, kMost);
-  else if (name == "num_machines")
+  } else if (name == "num_machines") {
     options.num_machines = number(name, value, 1, kMost);
-  else if (name == "num_cpu_threads_per_process")
+  } else if (name == "num_cpu_threads_per_process") {
     options.num_cpu_threads_per_process = number(name, value, 1, kMost);
-  else if (name == "machine_rank")
+  } else if (name == "machine_rank") {
     options.machine_rank = value == "auto" ? kMachineRankAuto : number(name, value, 0, kMost);
-  else if (name == "main_process_ip")
+  } else if (name == "main_process_ip") {
     options.main_process_ip = value;
-  else if (name == "main_process_port")
+  } else if (name == "main_process_port") {
     options.main_process_port = number(name, value, 0, 65535);
-  else if (name == "gpu_ids")
+  } else if (name == "gpu_ids") {
     options.gpu_ids = value;
-  else if (name == "dynamo_backend")
+  } else if (name == "dynamo_backend") {
     options.dynamo[name] = one_of(name, value, dynamo_choices());
-  else if (name == "dynamo_mode")
+  } else if (name == "dynamo_mode") {
     options.dynamo[name] = one_of(name, value, {"default", "reduce-overhead", "max-autotune"});
-  else if (name.starts_with("dynamo_use_"))
+  } else if (name.starts_with("dynamo_use_")) {
     options.dynamo[name] = "True";
-  else if (name == "rdzv_backend")
+  } else if (name == "rdzv_backend") {
     options.rdzv_backend = value;
-  else if (name == "rdzv_conf")
+  } else if (name == "rdzv_conf") {
     options.rdzv_conf = value;
-  else if (name == "tee")
+  } else if (name == "tee") {
     options.tee = value;
-  else if (name == "log_dir")
+  } else if (name == "log_dir") {
     options.log_dir = value;
-  else if (name == "role")
+  } else if (name == "role") {
     options.role = value;
-  else if (name == "max_restarts")
+  } else if (name == "max_restarts") {
     options.max_restarts = number(name, value, 0, kMost);
-  else if (name == "monitor_interval")
+  } else if (name == "monitor_interval") {
     options.monitor_interval = value;
+  }
 }
 
 [[noreturn]] void refuse_unknown(const std::string& word) {
@@ -123,14 +125,18 @@ std::string value_of(const OptionSpec& option, const std::vector<std::string>& a
   bool is_long = word.starts_with("--");
   size_t equals = is_long ? word.find('=') : std::string::npos;
   if (!option.has_value) {
-    if (equals != std::string::npos || (!is_long && word.size() > 2))
+    if (equals != std::string::npos || (!is_long && word.size() > 2)) {
       throw UsageError(word + ": this option takes no value");
+    }
     return "";
   }
-  if (equals != std::string::npos) return word.substr(equals + 1);
-  if (!is_long && word.size() > 2) return word.substr(2);  // -t3
-  if (at + 1 >= arguments.size() || !may_be_option_value(arguments[at + 1]))
+  if (equals != std::string::npos) { return word.substr(equals + 1); }
+  if (!is_long && word.size() > 2) {
+    return word.substr(2);  // -t3
+  }
+  if (at + 1 >= arguments.size() || !may_be_option_value(arguments[at + 1])) {
     throw UsageError(word + ": the value is missing");
+  }
   return arguments[++at];
 }
 
@@ -147,9 +153,9 @@ LaunchOptions parse_launch_options(const std::vector<std::string>& arguments) {
       ended = true;
       break;
     }
-    if (word.size() < 2 || word[0] != '-') break;
+    if (word.size() < 2 || word[0] != '-') { break; }
     const OptionSpec* option = find_option(word);
-    if (!option) refuse_unknown(word);
+    if (!option) { refuse_unknown(word); }
     if (option->use == OptionSpec::Use::engine) {
       throw UsageError(str_cat(word, " needs ", option->remark), "Leave the option out, or use Python's accelerate.");
     }
@@ -170,21 +176,24 @@ LaunchOptions parse_launch_options(const std::vector<std::string>& arguments) {
   options.program.assign(arguments.begin() + static_cast<std::ptrdiff_t>(std::min(at, arguments.size())),
                          arguments.end());
   // argparse removes the first "--" of a command line, also when it comes directly behind the program.
-  if (!ended && options.program.size() > 1 && options.program[1] == "--")
+  if (!ended && options.program.size() > 1 && options.program[1] == "--") {
     options.program.erase(options.program.begin() + 1);
+  }
   return options;
 }
 
 bool names_config_file(const std::vector<std::string>& arguments) {
   for (size_t at = 0; at < arguments.size(); ++at) {
     const std::string& word = arguments[at];
-    if (word.size() < 2 || word[0] != '-' || word == "--") return false;
+    if (word.size() < 2 || word[0] != '-' || word == "--") { return false; }
     const OptionSpec* option = find_option(word);
-    if (!option) continue;  // mdl-launch's own parser reports it
-    if (option->name == "config_file") return true;
+    if (!option) {
+      continue;  // mdl-launch's own parser reports it
+    }
+    if (option->name == "config_file") { return true; }
     bool value_follows =
         option->has_value && (word.starts_with("--") ? word.find('=') == std::string::npos : word.size() == 2);
-    if (value_follows) ++at;
+    if (value_follows) { ++at; }
   }
   return false;
 }

@@ -31,7 +31,9 @@ std::string port_holder(int port) {
   UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address = loopback(port);
   // Asked as accelerate asks. The table of sockets alone would not do: it also has those of other addresses.
-  if (!socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) return "";
+  if (!socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    return "";
+  }
   return name_port_holder(static_cast<std::uint16_t>(port));
 }
 
@@ -54,7 +56,7 @@ machine::MachineFacts probe_machine(std::function<int()> gpu_count) {
   for (char** entry = environ; *entry; ++entry) {
     std::string line = *entry;
     size_t equals = line.find('=');
-    if (equals != std::string::npos) facts.environment[line.substr(0, equals)] = line.substr(equals + 1);
+    if (equals != std::string::npos) { facts.environment[line.substr(0, equals)] = line.substr(equals + 1); }
   }
   facts.gpu_count = std::move(gpu_count);
   facts.physical_cores = count_physical_cores;

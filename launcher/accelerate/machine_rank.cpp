@@ -11,7 +11,7 @@ namespace {
 std::optional<int> whole_number(const std::string& text) {
   int value = 0;
   auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
+  if (failure != std::errc() || end != text.data() + text.size() || value < 0) { return std::nullopt; }
   return value;
 }
 
@@ -20,19 +20,20 @@ std::optional<int> whole_number(const std::string& text) {
 std::optional<FoundRank> find_machine_rank(const machine::Environment& environment) {
   for (const char* name : {"SLURM_NODEID", "PET_NODE_RANK", "JOB_COMPLETION_INDEX"}) {
     auto variable = environment.find(name);
-    if (variable == environment.end()) continue;
+    if (variable == environment.end()) { continue; }
     std::string source = variable->first + "=" + variable->second;
     auto rank = whole_number(trimmed(variable->second));
-    if (!rank)
+    if (!rank) {
       throw UsageError("--machine-rank auto: " + source + " is not a whole number", "Give the rank: --machine-rank N");
+    }
     return FoundRank{*rank, source};
   }
-  if (!environment.contains("KUBERNETES_SERVICE_HOST")) return std::nullopt;
+  if (!environment.contains("KUBERNETES_SERVICE_HOST")) { return std::nullopt; }
   for (const char* name : {"POD_NAME", "HOSTNAME"}) {
     auto variable = environment.find(name);
-    if (variable == environment.end()) continue;
+    if (variable == environment.end()) { continue; }
     size_t dash = variable->second.rfind('-');
-    if (dash == std::string::npos) continue;
+    if (dash == std::string::npos) { continue; }
     if (auto rank = whole_number(variable->second.substr(dash + 1))) {
       return FoundRank{*rank, variable->first + "=" + variable->second};
     }

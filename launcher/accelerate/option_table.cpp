@@ -112,14 +112,14 @@ const OptionSpec* find_option(std::string_view word) {
     std::replace(name.begin(), name.end(), '-', '_');
   } else if (word.size() >= 2) {
     for (const auto& [letter, full] : kShort) {
-      if (word[1] == letter) name = full;
+      if (word[1] == letter) { name = full; }
     }
   }
   for (const OptionSpec& option : kOptions) {
-    if (option.name == name) return &option;
+    if (option.name == name) { return &option; }
   }
   for (const OptionSpec& family : kFamilies) {
-    if (name.starts_with(family.name)) return &family;
+    if (name.starts_with(family.name)) { return &family; }
   }
   return nullptr;
 }
@@ -127,7 +127,7 @@ const OptionSpec* find_option(std::string_view word) {
 std::vector<std::string> option_names() {
   std::vector<std::string> names;
   for (const OptionSpec& option : kOptions) {
-    if (option.use == Use::taken || option.use == Use::passed_on) names.push_back(option.name);
+    if (option.use == Use::taken || option.use == Use::passed_on) { names.push_back(option.name); }
   }
   return names;
 }

@@ -17,14 +17,14 @@ constexpr int kDefaultPort = 29500;  // torch's and accelerate's
 int number_from(const machine::Environment& environment, std::initializer_list<const char*> names, int otherwise) {
   for (const char* name : names) {
     auto variable = environment.find(name);
-    if (variable == environment.end()) continue;
+    if (variable == environment.end()) { continue; }
     const std::string& text = variable->second;
     const auto value = parse_whole_number(text);
     if (!value || *value > std::numeric_limits<int>::max()) {
       throw UsageError(str_cat("the environment variable ", name, " is \"", text, "\", not a whole number"),
                        "Correct or unset it.");
     }
-    if (*value >= 0) return static_cast<int>(*value);
+    if (*value >= 0) { return static_cast<int>(*value); }
   }
   return otherwise;
 }
@@ -59,14 +59,16 @@ class Resolver {
 
  private:
   void refuse_contradictions() const {
-    if (options_.cpu && options_.multi_gpu)
+    if (options_.cpu && options_.multi_gpu) {
       throw UsageError("--cpu and --multi-gpu exclude each other", "Leave one out.");
+    }
     if (options_.multi_gpu && options_.num_processes && *options_.num_processes < 2) {
       throw UsageError("--multi-gpu needs at least 2 processes, but --num-processes is 1",
                        "Leave --multi-gpu out for one process.");
     }
-    if (options_.module && options_.no_python)
+    if (options_.module && options_.no_python) {
       throw UsageError("--module and --no-python exclude each other", "Leave one out.");
+    }
     if (options_.mixed_precision == "fp8") {
       throw UsageError("--mixed-precision fp8 needs an FP8 library of Python's", "Use bf16.");
     }
@@ -89,9 +91,9 @@ class Resolver {
 
   void choose_kind() {
     bool gpus = options_.multi_gpu;
-    if (!gpus && config_) gpus = config_->distributed_type == DistributedType::multi_gpu;
+    if (!gpus && config_) { gpus = config_->distributed_type == DistributedType::multi_gpu; }
     // Without a file accelerate turns to all GPUs by itself.
-    if (!gpus && !config_ && plan_.num_processes > 1) gpus = facts_.gpu_count() > 1;
+    if (!gpus && !config_ && plan_.num_processes > 1) { gpus = facts_.gpu_count() > 1; }
     plan_.kind = gpus && !options_.cpu ? LaunchPlan::Kind::multi : LaunchPlan::Kind::simple;
     wants_gpus_ = gpus;
   }
@@ -111,7 +113,7 @@ class Resolver {
 
   int find_rank() {
     std::optional<int> rank = options_.machine_rank;
-    if (!rank && config_) rank = config_->machine_rank;
+    if (!rank && config_) { rank = config_->machine_rank; }
     if (!rank) {
       throw UsageError(str_cat("--num-machines ", plan_.num_machines, ", but which of them is this one?"),
                        "Give --machine-rank N (from 0), or --machine-rank auto under Slurm or Kubernetes.");
@@ -120,7 +122,9 @@ class Resolver {
     if (*rank == kMachineRankAuto) {
       auto found = find_machine_rank(facts_.environment);
       if (!found) {
-        if (options_.rdzv_backend == "c10d") return kMachineRankAuto;  // the rendezvous gives out the ranks
+        if (options_.rdzv_backend == "c10d") {
+          return kMachineRankAuto;  // the rendezvous gives out the ranks
+        }
         throw UsageError(
             "--machine-rank auto: nothing tells this machine's rank (looked for SLURM_NODEID, PET_NODE_RANK, "
             "JOB_COMPLETION_INDEX, and inside Kubernetes for an ordinal in POD_NAME or HOSTNAME)",
@@ -142,10 +146,11 @@ class Resolver {
         options_.main_process_port.value_or(config_ ? config_->main_process_port.value_or(kDefaultPort) : kDefaultPort);
     bool first_machine = true;
     if (plan_.num_machines > 1) {
-      if (port == 0)
+      if (port == 0) {
         throw UsageError("port 0 (any free port) works on one machine only", "Choose a port that all machines know.");
+      }
       int rank = find_rank();
-      if (rank != kMachineRankAuto) plan_.machine_rank = rank;
+      if (rank != kMachineRankAuto) { plan_.machine_rank = rank; }
       first_machine = rank == 0;
       std::string ip = require_main_ip();
       if (options_.same_network && options_.rdzv_backend == "static") {
@@ -157,13 +162,13 @@ class Resolver {
       plan_.nproc_per_node = plan_.num_processes / plan_.num_machines;
       check_division();
     } else {
-      if (port == 0) port = facts_.free_port();
+      if (port == 0) { port = facts_.free_port(); }
       plan_.nproc_per_node = plan_.num_processes;
       plan_.master_port = port;
     }
     // With c10d the holder may be another machine's launcher of this very job, started on the same host.
-    if (!first_machine || options_.rdzv_backend == "c10d") return;
-    if (std::string holder = facts_.port_holder(port); !holder.empty()) take_other_port(port, holder);
+    if (!first_machine || options_.rdzv_backend == "c10d") { return; }
+    if (std::string holder = facts_.port_holder(port); !holder.empty()) { take_other_port(port, holder); }
   }
 
   void take_other_port(int port, const std::string& holder) {
@@ -204,7 +209,7 @@ class Resolver {
   }
 
   void check_gpus() {
-    if (use_cpu()) return;
+    if (use_cpu()) { return; }
     int gpus = facts_.gpu_count();
     if (gpus == 0) {
       plan_.problems.push_back(
@@ -238,8 +243,9 @@ class Resolver {
       auto ip = options_.main_process_ip ? options_.main_process_ip : config_ ? config_->main_process_ip : std::nullopt;
       if (plan_.num_machines > 1) {
         ip = require_main_ip();
-        if (port == kNone)
+        if (port == kNone) {
           throw UsageError("several machines, but main_process_port is missing", "Give --main-process-port N.");
+        }
       }
       plan_.environment["MASTER_ADDR"] = ip.value_or("127.0.0.1");
       plan_.environment["MASTER_PORT"] = std::to_string(port == kNone ? kDefaultPort : port);
@@ -256,22 +262,22 @@ class Resolver {
   bool use_cpu() const { return config_ ? config_->use_cpu : options_.cpu; }
 
   int threads_per_process() const {
-    if (options_.num_cpu_threads_per_process) return *options_.num_cpu_threads_per_process;
+    if (options_.num_cpu_threads_per_process) { return *options_.num_cpu_threads_per_process; }
     int threads = number_from(facts_.environment, {"OMP_NUM_THREADS"}, 1);
     if (use_cpu() && plan_.num_processes >= 1 && number_from(facts_.environment, {"OMP_NUM_THREADS"}, 0) == 0) {
       int local = number_from(facts_.environment,
                               {"MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "MV2_COMM_WORLD_LOCAL_SIZE"},
                               std::max(plan_.num_processes / plan_.num_machines, 1));
       int share = facts_.physical_cores() / std::max(local, 1);
-      if (share > 1) threads = share;
+      if (share > 1) { threads = share; }
     }
     return threads;
   }
 
   std::string dynamo(const std::string& key, const std::string& otherwise) const {
-    if (auto given = options_.dynamo.find(key); given != options_.dynamo.end()) return given->second;
+    if (auto given = options_.dynamo.find(key); given != options_.dynamo.end()) { return given->second; }
     if (config_) {
-      if (auto value = config_->dynamo.find(key); value != config_->dynamo.end()) return value->second;
+      if (auto value = config_->dynamo.find(key); value != config_->dynamo.end()) { return value->second; }
     }
     return otherwise;
   }
@@ -286,8 +292,8 @@ class Resolver {
         environment["KMP_BLOCKTIME"] = "1";
       }
     }
-    if (options_.debug || (config_ && config_->debug)) environment["ACCELERATE_DEBUG_MODE"] = "true";
-    if (gpu_ids_ && *gpu_ids_ != "all") environment["CUDA_VISIBLE_DEVICES"] = *gpu_ids_;
+    if (options_.debug || (config_ && config_->debug)) { environment["ACCELERATE_DEBUG_MODE"] = "true"; }
+    if (gpu_ids_ && *gpu_ids_ != "all") { environment["CUDA_VISIBLE_DEVICES"] = *gpu_ids_; }
     environment["ACCELERATE_MIXED_PRECISION"] =
         options_.mixed_precision.value_or(config_ ? config_->mixed_precision.value_or("no") : "no");
     std::string backend = dynamo("dynamo_backend", "no");
@@ -298,11 +304,11 @@ class Resolver {
     environment["ACCELERATE_DYNAMO_USE_DYNAMIC"] = dynamo("dynamo_use_dynamic", "False");
     environment["ACCELERATE_DYNAMO_USE_REGIONAL_COMPILATION"] = dynamo("dynamo_use_regional_compilation", "False");
     environment["OMP_NUM_THREADS"] = std::to_string(threads_per_process());
-    if (options_.enable_cpu_affinity) environment["ACCELERATE_CPU_AFFINITY"] = "1";
+    if (options_.enable_cpu_affinity) { environment["ACCELERATE_CPU_AFFINITY"] = "1"; }
   }
 
   void warn_of_ignored_keys() {
-    if (!config_) return;
+    if (!config_) { return; }
     bool left_at_default = options_.rdzv_backend == LaunchOptions().rdzv_backend;
     if (plan_.kind == LaunchPlan::Kind::multi && config_->rdzv_backend != options_.rdzv_backend && left_at_default) {
       plan_.warnings.push_back(

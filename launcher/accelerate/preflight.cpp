@@ -12,10 +12,11 @@ namespace mdl::launcher::accelerate {
 void warn_beforehand(const doctor::JobQuestion& job) {
   bool several = job.nodes > 1 && !job.host.empty();
   bool native = !job.program.empty() && job.program[0].ends_with("mdl-toolkit");
-  if (!several && !native) return;
+  if (!several && !native) { return; }
   for (const doctor::Finding& finding : doctor::examine_cheaply(job, doctor::observe_cheaply(job))) {
-    if (finding.level != doctor::Finding::Level::ok)
+    if (finding.level != doctor::Finding::Level::ok) {
       log::warning(str_cat(finding.check, ": ", finding.text, "\n  ", finding.advice));
+    }
   }
 }
 
@@ -24,8 +25,7 @@ void warn_beforehand(const std::vector<std::string>& arguments, const machine::M
   quick.gpu_count = [] { return 0; };  // asking the driver takes longer than all the rest
   try {
     warn_beforehand(job_question(arguments, quick));
-  } catch (const Error&) {
-  }
+  } catch (const Error&) {}
 }
 
 }  // namespace mdl::launcher::accelerate

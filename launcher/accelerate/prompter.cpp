@@ -25,10 +25,10 @@ class RawMode {
     raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO | ISIG);
     raw.c_cc[VMIN] = 1;
     raw.c_cc[VTIME] = 0;
-    if (active_) ::tcsetattr(fd_, TCSADRAIN, &raw);
+    if (active_) { ::tcsetattr(fd_, TCSADRAIN, &raw); }
   }
   ~RawMode() {
-    if (active_) ::tcsetattr(fd_, TCSADRAIN, &saved_);
+    if (active_) { ::tcsetattr(fd_, TCSADRAIN, &saved_); }
   }
   RawMode(const RawMode&) = delete;
   RawMode& operator=(const RawMode&) = delete;
@@ -42,7 +42,7 @@ class RawMode {
 std::optional<size_t> number_in(const std::string& text) {
   size_t value = 0;
   auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || failure != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  if (text.empty() || failure != std::errc() || end != text.data() + text.size()) { return std::nullopt; }
   return value;
 }
 
@@ -64,31 +64,31 @@ class FdPrompter : public Prompter {
   char next_byte(const std::string& question) const {
     char c = 0;
     ssize_t got = 0;
-    do {
-      got = ::read(input_, &c, 1);
-    } while (got < 0 && errno == EINTR);
-    if (got <= 0) throw Error(texts_.input_ended + question);
+    do { got = ::read(input_, &c, 1); } while (got < 0 && errno == EINTR);
+    if (got <= 0) { throw Error(texts_.input_ended + question); }
     return c;
   }
 
   std::string read_line(const std::string& prompt, const std::string& question) {
     output_ << prompt << " " << std::flush;
     std::string line;
-    for (char c = next_byte(question); c != '\n'; c = next_byte(question)) line += c;
-    if (!menus_) output_ << "\n";  // a pipe does not echo
+    for (char c = next_byte(question); c != '\n'; c = next_byte(question)) { line += c; }
+    if (!menus_) {
+      output_ << "\n";  // a pipe does not echo
+    }
     return trimmed(line);
   }
 
   size_t plain_choice(const std::string& question, const std::vector<std::string>& options, size_t preset) {
     while (true) {
       output_ << question << "\n";
-      for (size_t i = 0; i < options.size(); ++i) output_ << "  " << i << "  " << options[i] << "\n";
+      for (size_t i = 0; i < options.size(); ++i) { output_ << "  " << i << "  " << options[i] << "\n"; }
       std::string answer = read_line("[" + std::to_string(preset) + "]:", question);
-      if (answer.empty()) return preset;
+      if (answer.empty()) { return preset; }
       // The words come first: a choice may itself be a number.
       auto same = std::find(options.begin(), options.end(), answer);
-      if (same != options.end()) return static_cast<size_t>(same - options.begin());
-      if (auto index = number_in(answer); index && *index < options.size()) return *index;
+      if (same != options.end()) { return static_cast<size_t>(same - options.begin()); }
+      if (auto index = number_in(answer); index && *index < options.size()) { return *index; }
       tell(texts_.bad_choice + answer);
     }
   }
@@ -108,18 +108,20 @@ class FdPrompter : public Prompter {
     draw(options, position);
     while (true) {
       std::string key = read_key(question);
-      if (key == "\r" || key == "\n") break;
-      if (key == "\x03") throw Error(texts_.input_ended + question, "", kExitInterrupted);
+      if (key == "\r" || key == "\n") { break; }
+      if (key == "\x03") { throw Error(texts_.input_ended + question, "", kExitInterrupted); }
       if (key == "up" || key == "k") {
-        if (position > 0) --position;
+        if (position > 0) { --position; }
       } else if (key == "down" || key == "j") {
-        if (position + 1 < options.size()) ++position;
+        if (position + 1 < options.size()) { ++position; }
       } else if (key.size() == 1 && key[0] >= '0' && key[0] <= '9') {
         digits += key;
-        if (number_in(digits).value_or(options.size()) >= options.size()) digits = key;  // a new number begins
-        if (auto index = number_in(digits); *index < options.size()) position = *index;
+        if (number_in(digits).value_or(options.size()) >= options.size()) {
+          digits = key;  // a new number begins
+        }
+        if (auto index = number_in(digits); *index < options.size()) { position = *index; }
       }
-      if (key.size() != 1) digits.clear();
+      if (key.size() != 1) { digits.clear(); }
       output_ << "\x1b[" << options.size() << "A";
       draw(options, position);
     }
@@ -133,11 +135,13 @@ class FdPrompter : public Prompter {
   /// One key: its byte, or "up", "down", "" for other escape sequences.
   std::string read_key(const std::string& question) const {
     char c = next_byte(question);
-    if (c != '\x1b') return std::string(1, c);
+    if (c != '\x1b') { return std::string(1, c); }
     char second = next_byte(question);
-    if (second != '[' && second != 'O') return "";
+    if (second != '[' && second != 'O') { return ""; }
     char last = next_byte(question);
-    while (last >= '0' && last <= '9') last = next_byte(question);  // keys such as Delete: ESC [ 3 ~
+    while (last >= '0' && last <= '9') {
+      last = next_byte(question);  // keys such as Delete: ESC [ 3 ~
+    }
     return last == 'A' ? "up" : last == 'B' ? "down" : "";
   }
 

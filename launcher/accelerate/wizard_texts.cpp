@@ -85,12 +85,14 @@ const std::map<Text, Both> kTexts{
 }  // namespace
 
 Language choose_language(const std::string& asked, const machine::Environment& environment) {
-  if (asked == "en") return Language::english;
-  if (asked == "zh") return Language::chinese;
-  if (!asked.empty()) throw UsageError("--lang: \"" + asked + "\" is not a language of mdl-launch's", "Give en or zh.");
+  if (asked == "en") { return Language::english; }
+  if (asked == "zh") { return Language::chinese; }
+  if (!asked.empty()) {
+    throw UsageError("--lang: \"" + asked + "\" is not a language of mdl-launch's", "Give en or zh.");
+  }
   for (const char* name : {"LC_ALL", "LC_MESSAGES", "LANG"}) {
     auto variable = environment.find(name);
-    if (variable == environment.end() || variable->second.empty()) continue;
+    if (variable == environment.end() || variable->second.empty()) { continue; }
     return variable->second.starts_with("zh") ? Language::chinese : Language::english;
   }
   return Language::english;

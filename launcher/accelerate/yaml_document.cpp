@@ -20,11 +20,11 @@ constexpr int kMaximalDepth = 32;           // far beyond any real file; keeps a
 /// is none.
 bool parse_integer(const std::string& text, long long& value) {
   static const std::regex form("[-+]?(0b[0-1_]+|0x[0-9a-fA-F_]+|0[0-7_]+|0|[1-9][0-9_]*)");
-  if (!std::regex_match(text, form)) return false;
+  if (!std::regex_match(text, form)) { return false; }
   std::string digits;
   std::remove_copy(text.begin(), text.end(), std::back_inserter(digits), '_');
   bool negative = digits[0] == '-';
-  if (digits[0] == '-' || digits[0] == '+') digits.erase(0, 1);
+  if (digits[0] == '-' || digits[0] == '+') { digits.erase(0, 1); }
   int base = 10;
   if (digits.starts_with("0b")) {
     base = 2;
@@ -36,8 +36,8 @@ bool parse_integer(const std::string& text, long long& value) {
     base = 8;
   }
   auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
-  if (failure != std::errc() || end != digits.data() + digits.size()) return false;
-  if (negative) value = -value;
+  if (failure != std::errc() || end != digits.data() + digits.size()) { return false; }
+  if (negative) { value = -value; }
   return true;
 }
 
@@ -67,7 +67,7 @@ YamlValue convert(const YAML::Node& node, int depth, const std::filesystem::path
     }
     case YAML::NodeType::Sequence:
       value.type = YamlValue::Type::list;
-      for (const auto& item : node) value.items.push_back(convert(item, depth + 1, file));
+      for (const auto& item : node) { value.items.push_back(convert(item, depth + 1, file)); }
       break;
     case YAML::NodeType::Map:
       value.type = YamlValue::Type::map;
@@ -79,8 +79,9 @@ YamlValue convert(const YAML::Node& node, int depth, const std::filesystem::path
         }
         YamlValue entry = convert(item, depth + 1, file);
         entry.key_line = key.Mark().line + 1;
-        if (entry.type == YamlValue::Type::null)
+        if (entry.type == YamlValue::Type::null) {
           entry.line = entry.key_line;  // an absent value has no place of its own
+        }
         auto same = std::find_if(value.entries.begin(), value.entries.end(),
                                  [&](const auto& other) { return other.first == key.Scalar(); });
         if (same == value.entries.end()) {

@@ -10,8 +10,9 @@ namespace {
 
 std::string option_words(const po::options_description& options, const char* dashes) {
   std::string words;
-  for (const OptionEntry& option : option_entries(options))
+  for (const OptionEntry& option : option_entries(options)) {
     words += str_cat(words.empty() ? "" : " ", dashes, option.name);
+  }
   return words;
 }
 
@@ -61,7 +62,7 @@ std::string tcsh_script(const po::options_description& options) {
 }  // namespace
 
 std::string completion_script(const std::string& shell, const po::options_description& options) {
-  if (shell == "bash") return bash_script(options);
+  if (shell == "bash") { return bash_script(options); }
   return shell == "zsh" ? zsh_script(options) : tcsh_script(options);
 }
 

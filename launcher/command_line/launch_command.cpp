@@ -40,7 +40,7 @@ except Exception as error:
 constexpr const char* kDefaultPath = "/bin:/usr/bin";
 
 bool is_regular_file(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
 }
 
@@ -51,7 +51,7 @@ std::optional<std::string> find_in_path(const std::string& name, const std::stri
     const std::string folder = end == begin ? "." : path.substr(begin, end - begin);
     const std::string candidate = str_cat(folder, "/", name);
     if (is_regular_file(candidate)) {
-      if (::access(candidate.c_str(), X_OK) == 0) return candidate;
+      if (::access(candidate.c_str(), X_OK) == 0) { return candidate; }
       not_executable = candidate;
     }
     begin = end + 1;
@@ -61,11 +61,11 @@ std::optional<std::string> find_in_path(const std::string& name, const std::stri
 
 std::string find_program(const std::string& name, const Environment& environment, const std::string& advice) {
   if (name.find('/') != std::string::npos) {
-    struct stat info {};
+    struct stat info{};
     if (::stat(name.c_str(), &info) != 0) {
       throw Error(describe_errno("cannot run", name, errno), advice, kExitNotFound);
     }
-    if (S_ISDIR(info.st_mode)) throw Error(describe_errno("cannot run", name, EISDIR), advice, kExitNotExecutable);
+    if (S_ISDIR(info.st_mode)) { throw Error(describe_errno("cannot run", name, EISDIR), advice, kExitNotExecutable); }
     if (::access(name.c_str(), X_OK) != 0) {
       throw Error(describe_errno("cannot run", name, errno),
                   "Make it executable with chmod +x, or, for a Python script, leave out --no-python.",
@@ -75,13 +75,13 @@ std::string find_program(const std::string& name, const Environment& environment
   }
   const std::string path = environment("PATH").value_or(kDefaultPath);
   std::string not_executable;
-  if (const auto found = find_in_path(name, path, not_executable)) return *found;
+  if (const auto found = find_in_path(name, path, not_executable)) { return *found; }
   if (!not_executable.empty()) {
     throw Error(str_cat("cannot run ", name, ": ", not_executable, " is not executable"),
                 "Make it executable with chmod +x.", kExitNotExecutable);
   }
   std::string hint = advice;
-  if (is_regular_file(name)) hint = str_cat("There is a file of that name in this folder: write ./", name, ".");
+  if (is_regular_file(name)) { hint = str_cat("There is a file of that name in this folder: write ./", name, "."); }
   throw Error(str_cat("cannot run ", name, ": no such program in PATH (", path, ")"), hint, kExitNotFound);
 }
 
@@ -108,14 +108,14 @@ std::string find_python(const Environment& environment, std::string& argv0) {
 /// not.
 void check_interpreter(const std::string& name, const std::string& file, const Environment& environment) {
   const auto obstacle = machine::start_obstacle(file, environment("PATH").value_or(kDefaultPath));
-  if (obstacle) throw Error(str_cat("cannot run ", name, ": ", obstacle->problem), obstacle->advice, kExitNotFound);
+  if (obstacle) { throw Error(str_cat("cannot run ", name, ": ", obstacle->problem), obstacle->advice, kExitNotFound); }
 }
 
 /// Throws where python cannot run the script; returns what to say if it fails with it.
 std::string check_script(const std::string& name) {
   machine::refuse_compiled_script(name);
   const auto file = machine::look_at_program(name);
-  if (!file || !file->names_another_interpreter()) return {};
+  if (!file || !file->names_another_interpreter()) { return {}; }
   return str_cat("python ran ", name, ", whose first line names ", trimmed(file->interpreter),
                  ": if it is not a Python script, put --no-python before it");
 }
@@ -145,7 +145,7 @@ LaunchCommand make_launch_command(const LaunchOptions& options, const Environmen
     } else {
       command.hint = check_script(options.program);
     }
-    if (options.run_path) command.argv.insert(command.argv.end(), {"-c", kRunPath});
+    if (options.run_path) { command.argv.insert(command.argv.end(), {"-c", kRunPath}); }
     command.argv.push_back(options.program);
   }
   command.argv.insert(command.argv.end(), options.program_args.begin(), options.program_args.end());

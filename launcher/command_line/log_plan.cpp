@@ -36,8 +36,8 @@ std::optional<StreamChoice> parse_stream_choice(const std::string& original) {
   // As torchrun's, a rank is one digit: 0:3,1:2
   for (std::size_t i = 0; i < text.size(); i += 4) {
     const bool rank = text[i] >= '0' && text[i] <= '9';
-    if (!rank || i + 2 >= text.size() || text[i + 1] != ':' || !is_choice(text[i + 2])) return std::nullopt;
-    if (i + 3 < text.size() && (text[i + 3] != ',' || i + 4 == text.size())) return std::nullopt;
+    if (!rank || i + 2 >= text.size() || text[i + 1] != ':' || !is_choice(text[i + 2])) { return std::nullopt; }
+    if (i + 3 < text.size() && (text[i + 3] != ',' || i + 4 == text.size())) { return std::nullopt; }
     choice.by_local_rank[text[i] - '0'] = text[i + 2] - '0';
   }
   return choice.by_local_rank.empty() ? std::nullopt : std::optional(choice);
@@ -60,7 +60,7 @@ std::vector<std::string> parse_filters(const std::string& text) {
 
 StreamRoute route_of(const LogOptions& options, int local_rank, Stream stream) {
   StreamRoute route;
-  if (options.log_dir == "/dev/null") return route;
+  if (options.log_dir == "/dev/null") { return route; }
   const bool tee = options.tee.includes(local_rank, stream);
   const bool hidden = !options.local_ranks_filter.empty() && options.local_ranks_filter.count(local_rank) == 0;
   route.to_file = tee || options.redirects.includes(local_rank, stream);
@@ -73,7 +73,7 @@ StreamRoute route_of(const LogOptions& options, int local_rank, Stream stream) {
 bool writes_files(const LogOptions& options, int local_world_size) {
   for (int local_rank = 0; local_rank < local_world_size; ++local_rank) {
     for (const Stream stream : {Stream::out, Stream::err}) {
-      if (route_of(options, local_rank, stream).to_file) return true;
+      if (route_of(options, local_rank, stream).to_file) { return true; }
     }
   }
   return false;
@@ -81,7 +81,7 @@ bool writes_files(const LogOptions& options, int local_world_size) {
 
 std::string line_prefix(const LogOptions& options, const std::string& role, int local_rank, int rank,
                         const std::string& host) {
-  if (options.line_prefix_template.empty()) return str_cat("[", role, local_rank, "]:");
+  if (options.line_prefix_template.empty()) { return str_cat("[", role, local_rank, "]:"); }
   return substitute_template(options.line_prefix_template, {{"role_name", role},
                                                             {"local_rank", std::to_string(local_rank)},
                                                             {"rank", std::to_string(rank)},

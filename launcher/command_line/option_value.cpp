@@ -19,21 +19,21 @@ constexpr double kMostSeconds = 1e9;
 
 std::optional<int> int_in(std::string_view text, int least, int most) {
   const auto number = parse_whole_number(text);
-  if (!number || *number < least || *number > most) return std::nullopt;
+  if (!number || *number < least || *number > most) { return std::nullopt; }
   return static_cast<int>(*number);
 }
 
 }  // namespace
 
 int to_int(const OptionValue& value, int least, int most) {
-  if (const auto number = int_in(value.text, least, most)) return *number;
+  if (const auto number = int_in(value.text, least, most)) { return *number; }
   const bool too_large = parse_whole_number(value.text).value_or(least) > most;
   refuse(value, str_cat("a whole number, at ", too_large ? "most " : "least ", too_large ? most : least));
 }
 
 double to_seconds(const OptionValue& value) {
   const auto number = parse_real_number(value.text);
-  if (number && *number >= 0 && *number < kMostSeconds) return *number;
+  if (number && *number >= 0 && *number < kMostSeconds) { return *number; }
   refuse(value, "a number of seconds, 0 or more");
 }
 
@@ -53,12 +53,12 @@ NodeRange to_node_range(const OptionValue& value) {
 }
 
 int to_port_number(const OptionValue& value) {
-  if (const auto port = int_in(value.text, 0, 65535)) return *port;
+  if (const auto port = int_in(value.text, 0, 65535)) { return *port; }
   refuse(value, "a port from 1 to 65535", "Leave it out for the default, 29500.");
 }
 
 StreamChoice to_stream_choice(const OptionValue& value) {
-  if (const auto choice = parse_stream_choice(value.text)) return *choice;
+  if (const auto choice = parse_stream_choice(value.text)) { return *choice; }
   refuse(value, "0, 1, 2 or 3, or such a number for local ranks as in 0:3,1:2",
          "1 stands for stdout, 2 for stderr, 3 for both.");
 }
@@ -67,7 +67,7 @@ std::set<int> to_ranks(const OptionValue& value) {
   std::set<int> ranks;
   for (const std::string& word : parse_filters(value.text)) {
     const auto rank = int_in(word, 0, std::numeric_limits<int>::max());
-    if (!rank) refuse(value, "local ranks with commas between them, as in 0,2");
+    if (!rank) { refuse(value, "local ranks with commas between them, as in 0,2"); }
     ranks.insert(*rank);
   }
   return ranks;
@@ -75,14 +75,14 @@ std::set<int> to_ranks(const OptionValue& value) {
 
 bool to_flag(const OptionValue& value) {
   const auto number = parse_whole_number(value.text);
-  if (!number) refuse(value, "0 or 1", "0 is off. Unset it to leave the option out.");
+  if (!number) { refuse(value, "0 or 1", "0 is off. Unset it to leave the option out."); }
   return *number != 0;
 }
 
 void check_choice(const OptionValue& value, const std::vector<std::string>& choices) {
-  if (std::find(choices.begin(), choices.end(), value.text) != choices.end()) return;
+  if (std::find(choices.begin(), choices.end(), value.text) != choices.end()) { return; }
   std::string list;
-  for (const std::string& choice : choices) list += str_cat(list.empty() ? "" : ", ", choice);
+  for (const std::string& choice : choices) { list += str_cat(list.empty() ? "" : ", ", choice); }
   throw UsageError(str_cat(value.source, " does not know \"", value.text, "\""), str_cat("It may be: ", list, "."));
 }
 

@@ -25,15 +25,15 @@ OptionEntry recognise(std::string name, const std::vector<OptionEntry>& known) {
   std::replace(name.begin(), name.end(), '_', '-');
   std::vector<OptionEntry> matches;
   for (const OptionEntry& option : known) {
-    if (option.name == name) return option;
-    if (!name.empty() && option.name.compare(0, name.size(), name) == 0) matches.push_back(option);
+    if (option.name == name) { return option; }
+    if (!name.empty() && option.name.compare(0, name.size(), name) == 0) { matches.push_back(option); }
   }
-  if (matches.size() == 1) return matches.front();
+  if (matches.size() == 1) { return matches.front(); }
   std::vector<std::string> names;
-  for (const OptionEntry& option : matches.empty() ? known : matches) names.push_back(option.name);
+  for (const OptionEntry& option : matches.empty() ? known : matches) { names.push_back(option.name); }
   if (!matches.empty()) {
     std::string list;
-    for (const std::string& match : names) list += str_cat(list.empty() ? "--" : ", --", match);
+    for (const std::string& match : names) { list += str_cat(list.empty() ? "--" : ", --", match); }
     throw UsageError(str_cat("option --", name, " is ambiguous"), str_cat("It may be ", list, "."));
   }
   const auto nearest = nearest_name(name, names);
@@ -67,23 +67,24 @@ SplitArgs split_at_program(const std::vector<std::string>& args, const po::optio
       split.ended = true;
       break;
     }
-    if (word.size() < 2 || word[0] != '-') break;
+    if (word.size() < 2 || word[0] != '-') { break; }
 
     OptionEntry option;
     std::optional<std::string> value;
     if (word[1] == '-') {
       const std::size_t equals = word.find('=');
       option = recognise(word.substr(2, equals == std::string::npos ? equals : equals - 2), known);
-      if (equals != std::string::npos) value = word.substr(equals + 1);
+      if (equals != std::string::npos) { value = word.substr(equals + 1); }
     } else {
       option = recognise_short(word[1], description, known);
-      if (word.size() > 2) value = word.substr(word[2] == '=' ? 3 : 2);
+      if (word.size() > 2) { value = word.substr(word[2] == '=' ? 3 : 2); }
     }
     ++i;
 
     if (option.flag) {
-      if (value)
+      if (value) {
         throw UsageError(str_cat("option --", option.name, " takes no value, but got \"", *value, "\""), kSeeHelp);
+      }
       split.options.emplace_back(option.name, std::vector<std::string>{});
       continue;
     }
@@ -99,7 +100,7 @@ SplitArgs split_at_program(const std::vector<std::string>& args, const po::optio
 }
 
 std::string variable_name(std::string option) {
-  for (char& c : option) c = c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  for (char& c : option) { c = c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c); }
   return str_cat("PET_", option);
 }
 
@@ -109,11 +110,13 @@ po::parsed_options parse_environment(const po::options_description& description,
   const std::set<std::string> without = {"help", "version", "print-completion", "logs-specs", "numa-binding"};
   for (const OptionEntry& option : option_entries(description)) {
     const std::string& name = option.name;
-    if (without.contains(name)) continue;
+    if (without.contains(name)) { continue; }
     const std::string variable = variable_name(name);
     auto value = environment(variable);
-    if (!value) continue;
-    if (option.flag) value->assign(1, to_flag({str_cat("the environment variable ", variable), *value}) ? '1' : '0');
+    if (!value) { continue; }
+    if (option.flag) {
+      value->assign(1, to_flag({str_cat("the environment variable ", variable), *value}) ? '1' : '0');
+    }
     parsed.options.emplace_back(name, std::vector<std::string>{*value});
   }
   return parsed;
@@ -158,14 +161,14 @@ Values to_values(const po::variables_map& given, const po::parsed_options& on_co
 
 void fill_log_options(LogOptions& logs, const Values& values, const Environment& environment) {
   const auto given = [&](const char* name, const auto& use) {
-    if (const auto found = values.find(name); found != values.end()) use(found->second);
+    if (const auto found = values.find(name); found != values.end()) { use(found->second); }
   };
   given("log-dir", [&](const OptionValue& value) { logs.log_dir = value.text; });
   given("redirects", [&](const OptionValue& value) { logs.redirects = to_stream_choice(value); });
   given("tee", [&](const OptionValue& value) { logs.tee = to_stream_choice(value); });
   given("log-line-prefix-template", [&](const OptionValue& value) { logs.line_prefix_template = value.text; });
   given("local-ranks-filter", [&](const OptionValue& value) {
-    if (!value.text.empty()) logs.local_ranks_filter = to_ranks(value);
+    if (!value.text.empty()) { logs.local_ranks_filter = to_ranks(value); }
   });
   given("duplicate-stdout-filters",
         [&](const OptionValue& value) { logs.duplicate_filters[0] = parse_filters(value.text); });
@@ -180,15 +183,17 @@ void fill_log_options(LogOptions& logs, const Values& values, const Environment&
 void fill_choices(LaunchOptions& options, const Values& values) {
   const auto given = [&](const char* name, const std::vector<std::string>& choices) -> const OptionValue* {
     const auto found = values.find(name);
-    if (found == values.end()) return nullptr;
+    if (found == values.end()) { return nullptr; }
     check_choice(found->second, choices);
     return &found->second;
   };
   given("start-method", {"spawn", "fork", "forkserver"});
-  if (const auto* handler = given("event-log-handler", {"null", "console"}))
+  if (const auto* handler = given("event-log-handler", {"null", "console"})) {
     options.logs_events = handler->text == "console";
-  if (const auto* mode = given("numa-binding", {"node", "socket", "exclusive", "core-complex"}))
+  }
+  if (const auto* mode = given("numa-binding", {"node", "socket", "exclusive", "core-complex"})) {
     options.numa_binding = machine::parse_numa_binding(mode->text);
+  }
   // "default" is the entry point that PyTorch itself brings: what happens without the option.
   if (const auto specs = values.find("logs-specs"); specs != values.end() && specs->second.text != "default") {
     throw UsageError(
@@ -200,9 +205,9 @@ void fill_choices(LaunchOptions& options, const Values& values) {
 
 void fill_times(LaunchOptions& options, const Values& values, const Environment& environment) {
   const auto from = [&](const char* name, const char* variable) -> std::optional<OptionValue> {
-    if (const auto found = values.find(name); found != values.end()) return found->second;
+    if (const auto found = values.find(name); found != values.end()) { return found->second; }
     const auto value = environment(variable);
-    if (!value) return std::nullopt;
+    if (!value) { return std::nullopt; }
     return OptionValue{str_cat("the environment variable ", variable), *value};
   };
   if (const auto grace = from("shutdown-timeout", "TORCH_ELASTIC_SHUTDOWN_TIMEOUT")) {
@@ -218,14 +223,14 @@ void fill_times(LaunchOptions& options, const Values& values, const Environment&
 
 void fill(LaunchOptions& options, const Values& values, const Environment& environment) {
   const auto text = [&](const char* name, std::string& field) {
-    if (const auto found = values.find(name); found != values.end()) field = found->second.text;
+    if (const auto found = values.find(name); found != values.end()) { field = found->second.text; }
   };
   const auto flag = [&](const char* name) {
     const auto found = values.find(name);
     return found != values.end() && found->second.text == "1";
   };
   const auto number = [&](const char* name, int& field, int least) {
-    if (const auto found = values.find(name); found != values.end()) field = to_int(found->second, least);
+    if (const auto found = values.find(name); found != values.end()) { field = to_int(found->second, least); }
   };
   options.standalone = flag("standalone");
   options.module = flag("module");
@@ -244,10 +249,13 @@ void fill(LaunchOptions& options, const Values& values, const Environment& envir
   options.signals_to_handle = signal_list(parse_signals(options.signals_to_handle));
   number("max-restarts", options.max_restarts, 0);
   number("node-rank", options.node_rank, 0);
-  if (const auto found = values.find("nnodes"); found != values.end()) options.nnodes = to_node_range(found->second);
-  if (const auto found = values.find("local-addr"); found != values.end()) options.local_addr = found->second.text;
-  if (const auto found = values.find("master-port"); found != values.end())
+  if (const auto found = values.find("nnodes"); found != values.end()) {
+    options.nnodes = to_node_range(found->second);
+  }
+  if (const auto found = values.find("local-addr"); found != values.end()) { options.local_addr = found->second.text; }
+  if (const auto found = values.find("master-port"); found != values.end()) {
     options.master_port = to_port_number(found->second);
+  }
   fill_times(options, values, environment);
   fill_choices(options, values);
   fill_log_options(options.logs, values, environment);
@@ -272,7 +280,7 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& args, const
     return parsed;
   }
   for (const po::option& given : split.options) {
-    if (given.string_key != "print-completion") continue;
+    if (given.string_key != "print-completion") { continue; }
     check_choice({"--print-completion", given.value.front()}, {"bash", "zsh", "tcsh"});
     parsed.text = completion_script(given.value.front(), description);
     return parsed;
@@ -286,14 +294,12 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& args, const
       const bool overridden = std::any_of(given.options.begin(), given.options.end(), [&](const po::option& later) {
         return later.string_key == option->string_key;
       });
-      if (!overridden) given.options.push_back(*option);
+      if (!overridden) { given.options.push_back(*option); }
     }
     po::store(given, values);
     po::store(parse_environment(description, environment), values);
     po::notify(values);
-  } catch (const po::error& error) {
-    throw UsageError(error.what(), kSeeHelp);
-  }
+  } catch (const po::error& error) { throw UsageError(error.what(), kSeeHelp); }
   fill(parsed.options, to_values(values, given), environment);
 
   if (split.program_index >= args.size()) {
@@ -308,7 +314,7 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& args, const
   parsed.options.program_args.assign(args.begin() + static_cast<std::ptrdiff_t>(split.program_index) + 1, args.end());
   // argparse removes the first "--" of a command line, also when it comes directly behind the program.
   std::vector<std::string>& rest = parsed.options.program_args;
-  if (!split.ended && !rest.empty() && rest.front() == "--") rest.erase(rest.begin());
+  if (!split.ended && !rest.empty() && rest.front() == "--") { rest.erase(rest.begin()); }
   if (parsed.options.module && parsed.options.no_python && !parsed.options.run_path) {
     throw UsageError("--module and --no-python exclude each other",
                      "A module is run by python; leave one of them out.");

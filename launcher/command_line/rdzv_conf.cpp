@@ -36,7 +36,7 @@ bool is_known(const std::string& key) {
 
 std::string list_of_keys() {
   std::string list;
-  for (const std::string& key : known_keys()) list += str_cat(list.empty() ? "" : ", ", key);
+  for (const std::string& key : known_keys()) { list += str_cat(list.empty() ? "" : ", ", key); }
   return str_cat("It may have: ", list, ".");
 }
 
@@ -75,7 +75,7 @@ RdzvConf parse_rdzv_conf(const std::string& original) {
 std::vector<std::string> warnings_of(const RdzvConf& conf) {
   std::vector<std::string> warnings;
   for (const auto& [key, value] : conf) {
-    if (is_known(key)) continue;
+    if (is_known(key)) { continue; }
     warnings.push_back(
         str_cat("--rdzv-conf does not know \"", key, "\": ", key, "=", value, " has no effect. ", list_of_keys()));
   }

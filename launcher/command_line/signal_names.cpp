@@ -20,20 +20,22 @@ std::string signal_name(int signo) {
 std::optional<int> signal_number(const std::string& name) {
   std::string word = name;
   std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::toupper(c); });
-  if (word.starts_with("SIG")) word.erase(0, 3);
+  if (word.starts_with("SIG")) { word.erase(0, 3); }
   for (int signo = 1; signo < NSIG; ++signo) {
     const char* abbreviated = ::sigabbrev_np(signo);
-    if (abbreviated && word == abbreviated) return signo;
+    if (abbreviated && word == abbreviated) { return signo; }
   }
-  if (word == "CLD") return SIGCHLD;  // other names that Python's module signal has
-  if (word == "IOT") return SIGABRT;
-  if (word == "IO" || word == "POLL") return SIGIO;
+  if (word == "CLD") {
+    return SIGCHLD;  // other names that Python's module signal has
+  }
+  if (word == "IOT") { return SIGABRT; }
+  if (word == "IO" || word == "POLL") { return SIGIO; }
   return std::nullopt;
 }
 
 std::string signal_list(const std::vector<int>& signals) {
   std::string list;
-  for (const int signo : signals) list += str_cat(list.empty() ? "" : ",", signal_name(signo));
+  for (const int signo : signals) { list += str_cat(list.empty() ? "" : ",", signal_name(signo)); }
   return list;
 }
 
@@ -57,7 +59,7 @@ std::vector<int> parse_signals(const std::string& list) {
 }
 
 bool is_ignored(int signo) {
-  struct sigaction action {};
+  struct sigaction action{};
   return ::sigaction(signo, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 

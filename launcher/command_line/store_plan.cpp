@@ -41,7 +41,7 @@ std::string in_lower_case(std::string text) {
 
 int whole_seconds(const Settings& settings, const std::string& key, int otherwise) {
   const auto given = settings.find(key);
-  if (given == settings.end()) return otherwise;
+  if (given == settings.end()) { return otherwise; }
   const auto value = parse_whole_number(given->second);
   if (!value || *value < 1 || *value > std::numeric_limits<int>::max()) {
     throw UsageError(str_cat("--rdzv-conf ", key, " must be a whole number above 0, but is \"", given->second, "\""));
@@ -74,7 +74,7 @@ StorePlan plan_static_store(const LaunchOptions& options) {
 /// A time that may be 0 and have a fraction; 0 when it is not given.
 rendezvous::c10d::RendezvousSettings::Duration any_seconds(const Settings& settings, const std::string& key) {
   const auto given = settings.find(key);
-  if (given == settings.end()) return {};
+  if (given == settings.end()) { return {}; }
   constexpr double kMost = 1e9;
   const auto value = parse_real_number(given->second);
   if (!value || *value < 0 || *value > kMost) {
@@ -87,13 +87,13 @@ rendezvous::c10d::RendezvousSettings::Duration any_seconds(const Settings& setti
 /// As torchrun reads it: in any case 1, true, t, yes, y; 0, false, f, no, n.
 std::optional<bool> truth(const Settings& settings, const std::string& key) {
   const auto given = settings.find(key);
-  if (given == settings.end()) return std::nullopt;
+  if (given == settings.end()) { return std::nullopt; }
   const std::string word = in_lower_case(given->second);
   for (const char* yes : {"1", "true", "t", "yes", "y"}) {
-    if (word == yes) return true;
+    if (word == yes) { return true; }
   }
   for (const char* no : {"0", "false", "f", "no", "n"}) {
-    if (word == no) return false;
+    if (word == no) { return false; }
   }
   throw UsageError(str_cat("--rdzv-conf ", key, " must be 1 or 0, but is \"", given->second, "\""));
 }
@@ -101,9 +101,9 @@ std::optional<bool> truth(const Settings& settings, const std::string& key) {
 /// --rdzv-conf listen. Ours alone; torchrun listens on all interfaces.
 rendezvous::server::ListenScope listen_scope(const Settings& settings, rendezvous::server::ListenScope otherwise) {
   const auto given = settings.find("listen");
-  if (given == settings.end()) return otherwise;
-  if (given->second == "endpoint") return rendezvous::server::ListenScope::endpoint;
-  if (given->second == "any") return rendezvous::server::ListenScope::any;
+  if (given == settings.end()) { return otherwise; }
+  if (given->second == "endpoint") { return rendezvous::server::ListenScope::endpoint; }
+  if (given->second == "any") { return rendezvous::server::ListenScope::any; }
   throw UsageError(str_cat("--rdzv-conf listen must be endpoint or any, but is \"", given->second, "\""));
 }
 
@@ -111,7 +111,7 @@ rendezvous::server::ListenScope listen_scope(const Settings& settings, rendezvou
 std::vector<rendezvous::access::AddressRange> plain_clients_of(const Settings& settings) {
   const auto given = settings.find("plain_clients");
   std::vector<rendezvous::access::AddressRange> ranges;
-  if (given == settings.end()) return ranges;
+  if (given == settings.end()) { return ranges; }
   if (!settings.contains("secret_file")) {
     throw UsageError(
         "--rdzv-conf plain_clients is of no use without secret_file: everybody may talk to the store then");
@@ -121,7 +121,7 @@ std::vector<rendezvous::access::AddressRange> plain_clients_of(const Settings& s
         "--rdzv-conf plain_clients=none would keep the workers of this job out: they cannot prove a secret",
         "Leave it out: the job's own hosts are let in.");
   }
-  if (given->second == "hosts") return ranges;
+  if (given->second == "hosts") { return ranges; }
   for (std::size_t begin = 0; begin <= given->second.size();) {
     const std::size_t end = std::min(given->second.find('+', begin), given->second.size());
     const std::string item = given->second.substr(begin, end - begin);
@@ -171,13 +171,13 @@ StorePlan plan_place(const LaunchOptions& options, const std::string& fresh_id) 
   StorePlan local;
   local.run_id = fresh_id;
   local.agent_store = options.agent_store;
-  if (options.local_addr) local.master_addr = *options.local_addr;
-  if (options.standalone) return local;
+  if (options.local_addr) { local.master_addr = *options.local_addr; }
+  if (options.standalone) { return local; }
   const Settings settings = parse_rdzv_conf(options.rdzv_conf);
   local.listen = listen_scope(settings, local.listen);
   const bool several = options.nnodes.max > 1;
   if (options.rdzv_backend == "static") {
-    if (!several && options.rdzv_endpoint.empty() && !options.master_port) return local;
+    if (!several && options.rdzv_endpoint.empty() && !options.master_port) { return local; }
     StorePlan plan = plan_static_store(options);
     plan.timeout = static_timeout(settings);
     plan.listen = listen_scope(settings, rendezvous::server::ListenScope::as_given);
@@ -198,7 +198,7 @@ StorePlan plan_place(const LaunchOptions& options, const std::string& fresh_id) 
           "--master-addr and --master-port are for --rdzv-backend static; with c10d the first node gives them");
     }
     StorePlan plan = plan_c10d_store(options, settings);  // also to say what is wrong with the options
-    if (several) return plan;
+    if (several) { return plan; }
     // One node meets nobody at the endpoint; its workers meet at a store on a port of its own, as torchrun's do.
     local.run_id = options.rdzv_id;
     return local;
@@ -212,8 +212,8 @@ StorePlan plan_place(const LaunchOptions& options, const std::string& fresh_id) 
 StorePlan plan_store(const LaunchOptions& options, const std::string& fresh_id) {
   StorePlan plan = plan_place(options, fresh_id);
   const Settings settings = parse_rdzv_conf(options.rdzv_conf);
-  for (const std::string& warning : warnings_of(settings)) log::warning(warning);
-  if (const auto file = settings.find("secret_file"); file != settings.end()) plan.secret_file = file->second;
+  for (const std::string& warning : warnings_of(settings)) { log::warning(warning); }
+  if (const auto file = settings.find("secret_file"); file != settings.end()) { plan.secret_file = file->second; }
   plan.plain_clients = plain_clients_of(settings);
   if (!plan.secret_file.empty() && !plan.agent_store) {
     throw UsageError(
@@ -227,10 +227,10 @@ StorePlan plan_store(const LaunchOptions& options, const std::string& fresh_id) 
 }
 
 void arm(StorePlan& plan) {
-  if (plan.secret_file.empty()) return;
+  if (plan.secret_file.empty()) { return; }
   plan.guard = std::make_shared<rendezvous::access::StoreGuard>(rendezvous::access::read_store_secret(plan.secret_file),
                                                                 plan.plain_clients, local_addresses);
-  if (plan.c10d) plan.c10d->guard = plan.guard;
+  if (plan.c10d) { plan.c10d->guard = plan.guard; }
 }
 
 std::string secret_file_of(const std::string& rdzv_conf) {

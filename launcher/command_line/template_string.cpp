@@ -30,7 +30,7 @@ std::string substitute_template(std::string_view text, const std::map<std::strin
     const std::size_t begin = i + (braced ? 2 : 1);
     std::size_t end = begin;
     if (end < text.size() && starts_name(text[end])) {
-      while (end < text.size() && continues_name(text[end])) ++end;
+      while (end < text.size() && continues_name(text[end])) { ++end; }
     }
     const bool named = end > begin && (!braced || (end < text.size() && text[end] == '}'));
     const auto value = named ? values.find(text.substr(begin, end - begin)) : values.end();

@@ -20,8 +20,8 @@ std::string_view name_of(Finding::Level level) {
 
 const InterfaceFacts* nccl_interface(const NodeFacts& node) {
   auto order = [](const InterfaceFacts& interface) {
-    if (interface.loopback) return 3;
-    if (interface.name.starts_with("docker")) return 2;
+    if (interface.loopback) { return 3; }
+    if (interface.name.starts_with("docker")) { return 2; }
     return interface.name.starts_with("ib") ? 0 : 1;
   };
   auto best = std::min_element(node.interfaces.begin(), node.interfaces.end(),
@@ -31,7 +31,7 @@ const InterfaceFacts* nccl_interface(const NodeFacts& node) {
 
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  for (const std::string& word : words) { text += (text.empty() ? "" : ", ") + word; }
   return text;
 }
 
@@ -43,12 +43,12 @@ std::vector<Finding> examine(const JobQuestion& job, const std::vector<NodeFacts
   std::vector<Finding> findings;
   NodeChecks here(job, findings);
   ComparisonChecks among(job, nodes, findings);
-  for (const NodeFacts& node : nodes) here.endpoint(node);
+  for (const NodeFacts& node : nodes) { here.endpoint(node); }
   among.owner();
   among.completeness();
   among.connections();
   among.clocks();
-  for (const NodeFacts& node : nodes) here.gpus(node);
+  for (const NodeFacts& node : nodes) { here.gpus(node); }
   among.versions();
   for (const NodeFacts& node : nodes) {
     here.interfaces(node);

@@ -21,7 +21,7 @@ class Child {
  public:
   explicit Child(pid_t pid) : pid_(pid) {}
   ~Child() {
-    if (pid_ <= 0) return;
+    if (pid_ <= 0) { return; }
     ::kill(pid_, SIGKILL);
     wait();
   }
@@ -33,9 +33,7 @@ class Child {
  private:
   bool wait() {
     pid_t done = 0;
-    do {
-      done = ::waitpid(pid_, &status_, 0);
-    } while (done < 0 && errno == EINTR);
+    do { done = ::waitpid(pid_, &status_, 0); } while (done < 0 && errno == EINTR);
     bool reaped = done == pid_;
     pid_ = 0;
     return reaped;
@@ -52,7 +50,7 @@ pid_t spawn(const std::vector<std::string>& command, int output) {
   posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
   std::vector<char*> words;
-  for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
+  for (const std::string& word : command) { words.push_back(const_cast<char*>(word.c_str())); }
   words.push_back(nullptr);
   pid_t pid = 0;
   int failure = ::posix_spawnp(&pid, words[0], &actions, nullptr, words.data(), environ);
@@ -64,11 +62,11 @@ pid_t spawn(const std::vector<std::string>& command, int output) {
 
 std::optional<std::string> output_of(const std::vector<std::string>& command, std::chrono::milliseconds limit) {
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return std::nullopt;
+  if (::pipe2(ends, O_CLOEXEC) != 0) { return std::nullopt; }
   UniqueFd reading(ends[0]), writing(ends[1]);
   pid_t pid = spawn(command, writing.get());
   writing.reset();
-  if (pid == 0) return std::nullopt;
+  if (pid == 0) { return std::nullopt; }
   Child child(pid);
   auto deadline = std::chrono::steady_clock::now() + limit;
   std::string text;
@@ -78,14 +76,14 @@ std::optional<std::string> output_of(const std::vector<std::string>& command, st
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
     pollfd ready{reading.get(), POLLIN, 0};
     int events = ::poll(&ready, 1, static_cast<int>(std::max<long long>(left, 0)));
-    if (events < 0 && errno == EINTR) continue;
-    if (events <= 0) return std::nullopt;
+    if (events < 0 && errno == EINTR) { continue; }
+    if (events <= 0) { return std::nullopt; }
     ssize_t got = ::read(reading.get(), buffer, sizeof(buffer));
-    if (got < 0) return std::nullopt;
-    if (got == 0) break;
+    if (got < 0) { return std::nullopt; }
+    if (got == 0) { break; }
     text.append(buffer, static_cast<size_t>(got));
   }
-  if (!child.succeeded()) return std::nullopt;
+  if (!child.succeeded()) { return std::nullopt; }
   return text;
 }
 

@@ -23,10 +23,10 @@ std::string seconds(double value) {
 }  // namespace
 
 void ComparisonChecks::owner() {
-  if (job_.host.empty() || static_cast<int>(nodes_.size()) < job_.nodes) return;
+  if (job_.host.empty() || static_cast<int>(nodes_.size()) < job_.nodes) { return; }
   std::vector<std::string> owners;
   for (const NodeFacts& node : nodes_) {
-    if (node.endpoint.owned) owners.push_back(node.host);
+    if (node.endpoint.owned) { owners.push_back(node.host); }
   }
   bool loopback = std::all_of(nodes_.begin(), nodes_.end(), [](const NodeFacts& node) {
     return !node.endpoint.addresses.empty() &&
@@ -44,7 +44,7 @@ void ComparisonChecks::owner() {
 }
 
 void ComparisonChecks::completeness() {
-  if (job_.nodes == 1) return;
+  if (job_.nodes == 1) { return; }
   int here = static_cast<int>(nodes_.size());
   if (here < job_.nodes) {
     add(Level::warning, "nodes", "", str_cat(here, " of ", job_.nodes, " nodes were examined"),
@@ -55,7 +55,7 @@ void ComparisonChecks::completeness() {
 }
 
 void ComparisonChecks::connections() {
-  if (nodes_.size() < 2) return;
+  if (nodes_.size() < 2) { return; }
   bool all = true;
   for (const NodeFacts& node : nodes_) {
     for (const std::string& other : node.unreachable) {
@@ -65,11 +65,11 @@ void ComparisonChecks::connections() {
           "directions.");
     }
   }
-  if (all) add(Level::ok, "connections", "", "every node can connect to every other, both ways");
+  if (all) { add(Level::ok, "connections", "", "every node can connect to every other, both ways"); }
 }
 
 void ComparisonChecks::clocks() {
-  if (nodes_.size() < 2) return;
+  if (nodes_.size() < 2) { return; }
   double worst = 0;
   for (const NodeFacts& node : nodes_) {
     worst = std::max(worst, std::abs(node.clock_ahead_s));
@@ -80,21 +80,22 @@ void ComparisonChecks::clocks() {
           "Synchronise the clocks (chrony, systemd-timesyncd): timeouts and logs compare times of different nodes.");
     }
   }
-  if (worst <= kClockTolerance) add(Level::ok, "clock", "", str_cat("the clocks agree within ", seconds(worst)));
+  if (worst <= kClockTolerance) { add(Level::ok, "clock", "", str_cat("the clocks agree within ", seconds(worst))); }
 }
 
 template <typename ValueOf>
 void ComparisonChecks::same(const std::string& check, bool required, const std::string& advice, ValueOf value_of) {
   std::vector<std::string> values;
-  for (const NodeFacts& node : nodes_) values.push_back(value_of(node));
+  for (const NodeFacts& node : nodes_) { values.push_back(value_of(node)); }
   bool equal = std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) == values.end();
   if (equal) {
-    if (!values[0].empty()) add(Level::ok, check, "", values[0] + (nodes_.size() > 1 ? " on all nodes" : ""));
+    if (!values[0].empty()) { add(Level::ok, check, "", values[0] + (nodes_.size() > 1 ? " on all nodes" : "")); }
     return;
   }
   std::vector<std::string> parts;
-  for (size_t i = 0; i < nodes_.size(); ++i)
+  for (size_t i = 0; i < nodes_.size(); ++i) {
     parts.push_back(nodes_[i].host + ": " + (values[i].empty() ? "none" : values[i]));
+  }
   add(required ? Level::fail : Level::warning, check, "", "differs between the nodes: " + joined(parts), advice);
 }
 

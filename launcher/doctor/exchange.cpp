@@ -59,16 +59,14 @@ std::vector<std::string> try_connections(const json& targets) {
 /// Greets whoever connected; empty when it is no doctor.
 std::optional<Guest> welcome(UniqueFd socket) {
   limit_waits(socket, kAnswerLimit);
-  if (!send_greeting(socket) || !receive_greeting(socket)) return std::nullopt;
+  if (!send_greeting(socket) || !receive_greeting(socket)) { return std::nullopt; }
   auto hello = receive_message(socket);
-  if (!hello) return std::nullopt;
+  if (!hello) { return std::nullopt; }
   Guest guest;
   try {
     guest.facts = hello->at("facts").get<NodeFacts>();
     guest.port = hello->at("port").get<int>();
-  } catch (const json::exception&) {
-    return std::nullopt;
-  }
+  } catch (const json::exception&) { return std::nullopt; }
   guest.address = peer_address(socket);
   guest.socket = std::move(socket);
   return guest;
@@ -78,8 +76,9 @@ std::optional<Guest> welcome(UniqueFd socket) {
 json targets_for(const std::vector<Guest>& guests, size_t except) {
   json targets = json::array();
   for (size_t i = 0; i < guests.size(); ++i) {
-    if (i != except)
+    if (i != except) {
       targets.push_back({{"name", guests[i].facts.host}, {"address", guests[i].address}, {"port", guests[i].port}});
+    }
   }
   return targets;
 }
@@ -87,10 +86,10 @@ json targets_for(const std::vector<Guest>& guests, size_t except) {
 /// Compares the clock of a guest with ours, over the middle of one round trip.
 bool compare_clock(Guest& guest) {
   double before = wall_clock();
-  if (!send_message(guest.socket, {{"type", "clock"}})) return false;
+  if (!send_message(guest.socket, {{"type", "clock"}})) { return false; }
   auto answer = receive_message(guest.socket);
   double after = wall_clock();
-  if (!answer || !answer->contains("time") || !answer->at("time").is_number()) return false;
+  if (!answer || !answer->contains("time") || !answer->at("time").is_number()) { return false; }
   double difference = answer->at("time").get<double>() - (before + after) / 2;
   double doubt = (after - before) / 2;  // the answer may have been given at either end of the round trip
   guest.facts.clock_ahead_s = std::copysign(std::max(0.0, std::abs(difference) - doubt), difference);
@@ -102,8 +101,8 @@ std::vector<NodeFacts> host(const JobQuestion& job, NodeFacts self, const Listen
   std::vector<Guest> guests;
   while (static_cast<int>(guests.size()) + 1 < job.nodes && until(deadline) > 0ms) {
     UniqueFd socket = accept_within(listener.socket, until(deadline));
-    if (!socket) break;
-    if (auto guest = welcome(std::move(socket))) guests.push_back(std::move(*guest));
+    if (!socket) { break; }
+    if (auto guest = welcome(std::move(socket))) { guests.push_back(std::move(*guest)); }
   }
   std::sort(guests.begin(), guests.end(), [](const Guest& a, const Guest& b) {
     return std::tie(a.facts.rank, a.facts.host) < std::tie(b.facts.rank, b.facts.host);
@@ -119,22 +118,22 @@ std::vector<NodeFacts> host(const JobQuestion& job, NodeFacts self, const Listen
     auto answer = there ? receive_message(guest.socket) : std::nullopt;
     if (answer && answer->contains("unreachable") && answer->at("unreachable").is_array()) {
       for (const json& line : answer->at("unreachable")) {
-        if (line.is_string()) guest.facts.unreachable.push_back(line.get<std::string>());
+        if (line.is_string()) { guest.facts.unreachable.push_back(line.get<std::string>()); }
       }
     } else {
       self.unreachable.push_back(guest.facts.host + " went away during the examination");
     }
   }
   std::vector<NodeFacts> nodes{std::move(self)};
-  for (Guest& guest : guests) nodes.push_back(guest.facts);
-  for (Guest& guest : guests) send_message(guest.socket, {{"type", "report"}, {"nodes", nodes}});
+  for (Guest& guest : guests) { nodes.push_back(guest.facts); }
+  for (Guest& guest : guests) { send_message(guest.socket, {{"type", "report"}, {"nodes", nodes}}); }
   return nodes;
 }
 
 /// Answers the host's questions until its report comes; this node alone when the host goes away before.
 std::vector<NodeFacts> be_guest(const NodeFacts& self, const UniqueFd& socket, Clock::time_point deadline) {
   Listener back = listen_on(0);  // the kernel completes connections by itself; nobody needs to accept them
-  if (!send_message(socket, {{"facts", self}, {"port", back.port}})) return {self};
+  if (!send_message(socket, {{"facts", self}, {"port", back.port}})) { return {self}; }
   // The host may still be waiting for others, and then examines them one after the other.
   limit_waits(socket, until(deadline) + 2 * kAnswerLimit);
   try {
@@ -162,9 +161,11 @@ std::vector<NodeFacts> visit(NodeFacts self, Clock::time_point deadline) {
       auto connection = connect_to(address, endpoint.port, kConnectLimit);
       endpoint.error = connection.error == 0 ? "" : reason(connection.error);
       endpoint.state = connection.error == 0 ? "taken" : connection.error == ECONNREFUSED ? "refused" : "unreachable";
-      if (connection.error != 0) continue;
+      if (connection.error != 0) { continue; }
       limit_waits(connection.socket, kAnswerLimit);
-      if (!send_greeting(connection.socket) || !receive_greeting(connection.socket)) return {self};  // not a doctor
+      if (!send_greeting(connection.socket) || !receive_greeting(connection.socket)) {
+        return {self};  // not a doctor
+      }
       endpoint.state = "reached";
       endpoint.holder.clear();
       return be_guest(self, connection.socket, deadline);
@@ -178,11 +179,11 @@ std::vector<NodeFacts> visit(NodeFacts self, Clock::time_point deadline) {
 
 std::vector<NodeFacts> exchange_facts(const JobQuestion& job, NodeFacts self, std::chrono::milliseconds wait) {
   EndpointFacts& endpoint = self.endpoint;
-  if (job.host.empty() || endpoint.addresses.empty()) return {self};
+  if (job.host.empty() || endpoint.addresses.empty()) { return {self}; }
   Clock::time_point deadline = Clock::now() + wait;
   bool hosts = job.node_rank == 0 || (job.node_rank < 0 && endpoint.owned) || job.nodes == 1;
-  if (!hosts) return visit(std::move(self), deadline);
-  if (!endpoint.owned && job.nodes == 1) return visit(std::move(self), Clock::now());
+  if (!hosts) { return visit(std::move(self), deadline); }
+  if (!endpoint.owned && job.nodes == 1) { return visit(std::move(self), Clock::now()); }
   Listener listener = listen_on(job.port);
   if (listener.socket) {
     endpoint.state = "free";
@@ -192,7 +193,7 @@ std::vector<NodeFacts> exchange_facts(const JobQuestion& job, NodeFacts self, st
   endpoint.state = "taken";
   endpoint.holder = name_port_holder(static_cast<std::uint16_t>(job.port));
   // Several doctors of one job on one machine, as in a trial on loopback: the first one is the host.
-  if (job.nodes > 1 && job.node_rank < 0) return visit(std::move(self), deadline);
+  if (job.nodes > 1 && job.node_rank < 0) { return visit(std::move(self), deadline); }
   return {self};
 }
 

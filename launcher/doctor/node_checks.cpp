@@ -22,7 +22,7 @@ std::string mebibytes(uint64_t bytes) {
 
 std::vector<std::string> addresses_of(const NodeFacts& node) {
   std::vector<std::string> addresses;
-  for (const InterfaceFacts& interface : node.interfaces) addresses.push_back(interface.address);
+  for (const InterfaceFacts& interface : node.interfaces) { addresses.push_back(interface.address); }
   return addresses;
 }
 
@@ -35,7 +35,7 @@ std::string suggested_interface(const NodeFacts& node) {
 
 void NodeChecks::endpoint_name(const NodeFacts& node) {
   const EndpointFacts& endpoint = node.endpoint;
-  if (endpoint.state == "none") return;
+  if (endpoint.state == "none") { return; }
   if (!endpoint.resolve_error.empty()) {
     add(Level::fail, "endpoint", node,
         str_cat("the name ", endpoint.host, " does not resolve: ", endpoint.resolve_error),
@@ -52,7 +52,7 @@ void NodeChecks::endpoint_name(const NodeFacts& node) {
 void NodeChecks::endpoint(const NodeFacts& node) {
   const EndpointFacts& endpoint = node.endpoint;
   endpoint_name(node);
-  if (endpoint.state == "none" || !endpoint.resolve_error.empty()) return;
+  if (endpoint.state == "none" || !endpoint.resolve_error.empty()) { return; }
   std::string name = str_cat(endpoint.host, ":", endpoint.port);
   bool is_name = endpoint.addresses != std::vector<std::string>{endpoint.host};
   std::string resolved = is_name ? str_cat(endpoint.host, " is ", joined(endpoint.addresses)) : endpoint.host;
@@ -109,7 +109,7 @@ void NodeChecks::gpus(const NodeFacts& node) {
 
 void NodeChecks::interfaces(const NodeFacts& node) {
   if (!runs_on_gpus(job_)) {
-    if (job_.nodes > 1) gloo_interface(node);
+    if (job_.nodes > 1) { gloo_interface(node); }
     return;
   }
   const InterfaceFacts* taken = nccl_interface(node);
@@ -163,7 +163,7 @@ void NodeChecks::limits(const NodeFacts& node) {
 }
 
 void NodeChecks::program(const NodeFacts& node) {
-  if (job_.program.empty()) return;
+  if (job_.program.empty()) { return; }
   if (!node.program_error.empty()) {
     add(Level::fail, "program", node, node.program_error,
         "Install it on this node or correct the path; without --no-python it must be a Python script.");

@@ -42,14 +42,16 @@ std::string text_of_address(const sockaddr* address) {
 std::vector<InterfaceFacts> observe_interfaces() {
   std::vector<InterfaceFacts> interfaces;
   ifaddrs* first = nullptr;
-  if (::getifaddrs(&first) != 0) return interfaces;
+  if (::getifaddrs(&first) != 0) { return interfaces; }
   std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(first, ::freeifaddrs);
   for (const ifaddrs* entry = first; entry; entry = entry->ifa_next) {
-    if (!entry->ifa_addr || !(entry->ifa_flags & IFF_UP)) continue;
+    if (!entry->ifa_addr || !(entry->ifa_flags & IFF_UP)) { continue; }
     int family = entry->ifa_addr->sa_family;
-    if (family != AF_INET && family != AF_INET6) continue;
+    if (family != AF_INET && family != AF_INET6) { continue; }
     std::string address = text_of_address(entry->ifa_addr);
-    if (address.starts_with("fe80:")) continue;  // link-local ones mean nothing without the link
+    if (address.starts_with("fe80:")) {
+      continue;  // link-local ones mean nothing without the link
+    }
     interfaces.push_back({entry->ifa_name, address, (entry->ifa_flags & IFF_LOOPBACK) != 0});
   }
   return interfaces;
@@ -68,21 +70,23 @@ std::vector<std::string> resolve(const std::string& host, std::string& error) {
   std::vector<std::string> addresses;
   for (const addrinfo* entry = first; entry; entry = entry->ai_next) {
     std::string address = text_of_address(entry->ai_addr);
-    if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) addresses.push_back(address);
+    if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) { addresses.push_back(address); }
   }
   return addresses;
 }
 
 EndpointFacts observe_endpoint(const JobQuestion& job, const std::vector<InterfaceFacts>& interfaces) {
   EndpointFacts endpoint;
-  if (job.host.empty()) return endpoint;
+  if (job.host.empty()) { return endpoint; }
   endpoint.host = job.host;
   endpoint.port = job.port;
   endpoint.state = "unreachable";
   endpoint.addresses = resolve(job.host, endpoint.resolve_error);
   for (const std::string& address : endpoint.addresses) {
-    if (address.starts_with("127.")) endpoint.owned = true;
-    for (const InterfaceFacts& interface : interfaces) endpoint.owned = endpoint.owned || interface.address == address;
+    if (address.starts_with("127.")) { endpoint.owned = true; }
+    for (const InterfaceFacts& interface : interfaces) {
+      endpoint.owned = endpoint.owned || interface.address == address;
+    }
   }
   return endpoint;
 }
@@ -93,16 +97,16 @@ void observe_gpus(const machine::MachineFacts& machine, NodeFacts& node) {
   for (const auto& gpu : fs::directory_iterator("/proc/driver/nvidia/gpus", ignored)) {
     std::ifstream file(gpu.path() / "information");
     for (std::string line; std::getline(file, line);) {
-      if (!line.starts_with("Model:")) continue;
+      if (!line.starts_with("Model:")) { continue; }
       size_t name = line.find_first_not_of(" \t", 6);
-      if (name != std::string::npos) node.gpu_names.push_back(line.substr(name));
+      if (name != std::string::npos) { node.gpu_names.push_back(line.substr(name)); }
     }
   }
   std::ifstream file("/proc/driver/nvidia/version");
   std::string line;
   std::getline(file, line);
   std::smatch match;
-  if (std::regex_search(line, match, std::regex("[0-9]+\\.[0-9]+(\\.[0-9]+)?"))) node.driver_version = match.str();
+  if (std::regex_search(line, match, std::regex("[0-9]+\\.[0-9]+(\\.[0-9]+)?"))) { node.driver_version = match.str(); }
 }
 
 /// Why `path` cannot be used, empty when it can. For writing, the nearest folder that exists counts: programs make the
@@ -111,14 +115,15 @@ std::string objection_to(const fs::path& path, bool for_writing, fs::path& exist
   std::error_code failure;
   existing = path;
   if (!for_writing) {
-    if (::access(path.c_str(), fs::is_directory(path, failure) ? R_OK | X_OK : R_OK) == 0) return "";
+    if (::access(path.c_str(), fs::is_directory(path, failure) ? R_OK | X_OK : R_OK) == 0) { return ""; }
     return std::generic_category().message(errno);
   }
-  while (!fs::exists(existing, failure) && existing.has_parent_path() && existing != existing.parent_path())
+  while (!fs::exists(existing, failure) && existing.has_parent_path() && existing != existing.parent_path()) {
     existing = existing.parent_path();
-  if (existing.empty()) existing = ".";
-  if (!fs::is_directory(existing, failure)) return existing.string() + " is not a folder";
-  if (::access(existing.c_str(), W_OK | X_OK) == 0) return "";
+  }
+  if (existing.empty()) { existing = "."; }
+  if (!fs::is_directory(existing, failure)) { return existing.string() + " is not a folder"; }
+  if (::access(existing.c_str(), W_OK | X_OK) == 0) { return ""; }
   return existing.string() + ": " + std::generic_category().message(errno);
 }
 
@@ -127,9 +132,10 @@ PathFacts observe_path(const std::string& option, const std::string& path, bool 
   fs::path existing;
   facts.error = objection_to(fs::absolute(path), for_writing, existing);
   facts.usable = facts.error.empty();
-  struct statvfs space {};
-  if (facts.usable && ::statvfs(existing.c_str(), &space) == 0)
+  struct statvfs space{};
+  if (facts.usable && ::statvfs(existing.c_str(), &space) == 0) {
     facts.free_bytes = static_cast<uint64_t>(space.f_bavail) * space.f_frsize;
+  }
   return facts;
 }
 
@@ -138,13 +144,13 @@ PathFacts observe_path(const std::string& option, const std::string& path, bool 
 std::vector<PathFacts> observe_paths(const std::vector<std::string>& program) {
   std::vector<PathFacts> paths;
   for (size_t at = 1; at < program.size(); ++at) {
-    if (!program[at].starts_with("--")) continue;
+    if (!program[at].starts_with("--")) { continue; }
     size_t equals = program[at].find('=');
     std::string option = program[at].substr(0, equals);
     std::replace(option.begin(), option.end(), '_', '-');
-    if (equals == std::string::npos && at + 1 >= program.size()) break;
+    if (equals == std::string::npos && at + 1 >= program.size()) { break; }
     std::string value = equals == std::string::npos ? program[at + 1] : program[at].substr(equals + 1);
-    if (value.empty()) continue;
+    if (value.empty()) { continue; }
     bool is_path =
         value.find('/') == 0 || value.starts_with("./") || value.starts_with("../") || value.starts_with("~");
     const bool is_data = option == "--train-dataset" || option == "--eval-dataset" || option == "--base-dir";
@@ -176,17 +182,18 @@ NodeFacts observe_node(const JobQuestion& job, const machine::MachineFacts& mach
   bool limited = machine.environment.contains("CUDA_VISIBLE_DEVICES");
   node.cuda_visible_devices = limited ? variable(machine.environment, "CUDA_VISIBLE_DEVICES") : "unset";
   node.cores = static_cast<int>(machine::usable_cpus().size());
-  struct statvfs memory {};
-  if (::statvfs("/dev/shm", &memory) == 0)
+  struct statvfs memory{};
+  if (::statvfs("/dev/shm", &memory) == 0) {
     node.shared_memory_bytes = static_cast<uint64_t>(memory.f_blocks) * memory.f_frsize;
+  }
   rlimit files{};
-  if (::getrlimit(RLIMIT_NOFILE, &files) == 0) node.open_files = files.rlim_cur;
+  if (::getrlimit(RLIMIT_NOFILE, &files) == 0) { node.open_files = files.rlim_cur; }
   node.omp_threads = job.omp_threads.empty() ? variable(machine.environment, "OMP_NUM_THREADS") : job.omp_threads;
   node.nccl_interfaces = variable(machine.environment, "NCCL_SOCKET_IFNAME");
   node.gloo_interfaces = variable(machine.environment, "GLOO_SOCKET_IFNAME");
   std::string ignored;
   auto own = resolve(node.host, ignored);
-  if (!own.empty()) node.host_address = own[0];
+  if (!own.empty()) { node.host_address = own[0]; }
   observe_program(job, machine.environment, node);
   return node;
 }

@@ -31,13 +31,14 @@ std::string find_executable(const std::string& name, const machine::Environment&
     candidates.push_back(name);
   } else {
     std::istringstream path(variable(environment, "PATH", "/bin:/usr/bin"));
-    for (std::string folder; std::getline(path, folder, ':');)
+    for (std::string folder; std::getline(path, folder, ':');) {
       candidates.push_back((folder.empty() ? "." : folder) + "/" + name);
+    }
   }
   error = name + ": no such program" + (name.find('/') == std::string::npos ? " in PATH" : "");
   std::error_code ignored;
   for (const std::string& candidate : candidates) {
-    if (!fs::is_regular_file(candidate, ignored)) continue;
+    if (!fs::is_regular_file(candidate, ignored)) { continue; }
     if (::access(candidate.c_str(), X_OK) == 0) {
       error.clear();
       return candidate;
@@ -62,7 +63,7 @@ std::string torch_version(const fs::path& torch_folder) {
   std::ifstream python(torch_folder / "version.py");
   std::smatch match;
   for (std::string line; std::getline(python, line);) {
-    if (std::regex_search(line, match, std::regex("^__version__ *=.*['\"]([^'\"]+)['\"]"))) return match[1];
+    if (std::regex_search(line, match, std::regex("^__version__ *=.*['\"]([^'\"]+)['\"]"))) { return match[1]; }
   }
   std::ifstream plain(torch_folder / "build-version");
   std::string line;
@@ -81,7 +82,7 @@ std::string nccl_version(const fs::path& library) {
     for (size_t at = window.find(words); at != std::string::npos; at = window.find(words, at + 1)) {
       size_t begin = at + words.size();
       size_t end = window.find_first_not_of("0123456789.", begin);
-      if (end != std::string::npos && end > begin) return window.substr(begin, end - begin);
+      if (end != std::string::npos && end > begin) { return window.substr(begin, end - begin); }
     }
     window.erase(0, window.size() - std::min<size_t>(window.size(), 64));  // the words may lie across two chunks
   }
@@ -93,7 +94,7 @@ std::string nccl_version(const fs::path& library) {
 std::string program_that_loads(const std::string& program) {
   std::error_code failure;
   const fs::path real = fs::canonical(program, failure);
-  if (failure || real.filename() != "mdl-toolkit") return program;
+  if (failure || real.filename() != "mdl-toolkit") { return program; }
   const fs::path model = real.string() + "-model";
   return fs::exists(model, failure) ? model.string() : program;
 }
@@ -101,21 +102,24 @@ std::string program_that_loads(const std::string& program) {
 void observe_libraries(NodeFacts& node) {
   std::optional<std::string> listing;
   for (const char* loader : {"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"}) {
-    if (fs::exists(loader)) listing = output_of({loader, "--list", program_that_loads(node.program)}, kPatience);
+    if (fs::exists(loader)) { listing = output_of({loader, "--list", program_that_loads(node.program)}, kPatience); }
   }
-  if (!listing) return;  // statically linked
+  if (!listing) {
+    return;  // statically linked
+  }
   for (const auto& [name, path] : parse_library_list(*listing)) {
-    if (path.empty()) node.missing_libraries.push_back(name);
-    if (name.starts_with("libtorch_cpu.so"))
+    if (path.empty()) { node.missing_libraries.push_back(name); }
+    if (name.starts_with("libtorch_cpu.so")) {
       node.libtorch_version = torch_version(fs::path(path).parent_path().parent_path());
-    if (name.starts_with("libnccl.so") && !path.empty()) node.nccl_version = nccl_version(path);
+    }
+    if (name.starts_with("libnccl.so") && !path.empty()) { node.nccl_version = nccl_version(path); }
   }
 }
 
 void observe_script(const JobQuestion& job, const machine::Environment& environment, NodeFacts& node) {
   std::string python =
       find_executable(variable(environment, "PYTHON_EXEC", "python3"), environment, node.program_error);
-  if (python.empty()) return;
+  if (python.empty()) { return; }
   std::error_code ignored;
   if (!job.module && !fs::is_regular_file(job.program[0], ignored)) {
     node.program_error = job.program[0] + ": no such script";
@@ -125,7 +129,7 @@ void observe_script(const JobQuestion& job, const machine::Environment& environm
   // find_spec does not import torch, which takes seconds.
   auto origin = output_of(
       {python, "-c", "import importlib.util as u; s = u.find_spec('torch'); print(s.origin if s else '')"}, kPatience);
-  if (!origin || origin->size() < 2) return;
+  if (!origin || origin->size() < 2) { return; }
   node.libtorch_version = torch_version(fs::path(origin->substr(0, origin->size() - 1)).parent_path());
 }
 
@@ -137,7 +141,7 @@ std::vector<std::pair<std::string, std::string>> parse_library_list(const std::s
   for (std::string line; std::getline(lines, line);) {
     size_t arrow = line.find(" => ");
     size_t name = line.find_first_not_of(" \t");
-    if (arrow == std::string::npos || name >= arrow) continue;
+    if (arrow == std::string::npos || name >= arrow) { continue; }
     std::string path = line.substr(arrow + 4);
     path = path.starts_with("not found") ? "" : path.substr(0, path.rfind(" ("));
     libraries.emplace_back(line.substr(name, arrow - name), path);
@@ -146,10 +150,10 @@ std::vector<std::pair<std::string, std::string>> parse_library_list(const std::s
 }
 
 void observe_program(const JobQuestion& job, const machine::Environment& environment, NodeFacts& node) {
-  if (job.program.empty()) return;
-  if (!job.no_python) return observe_script(job, environment, node);
+  if (job.program.empty()) { return; }
+  if (!job.no_python) { return observe_script(job, environment, node); }
   node.program = find_executable(job.program[0], environment, node.program_error);
-  if (!node.program.empty() && is_elf(node.program)) observe_libraries(node);
+  if (!node.program.empty() && is_elf(node.program)) { observe_libraries(node); }
 }
 
 }  // namespace mdl::launcher::doctor

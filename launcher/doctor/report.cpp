@@ -21,8 +21,7 @@ const char* colour_of(Finding::Level level) {
 
 /// Without control characters: some texts come from other nodes, and must not steer the terminal.
 std::string printable(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+  std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
   return text;
 }
 
@@ -33,15 +32,17 @@ void print_table(std::ostream& output, const std::vector<Finding>& findings, siz
   int check_width = 6, node_width = 0;
   for (const Finding& finding : findings) {
     check_width = std::max(check_width, static_cast<int>(finding.check.size()) + 1);
-    if (nodes > 1) node_width = std::max(node_width, static_cast<int>(finding.node.size()) + 1);
+    if (nodes > 1) { node_width = std::max(node_width, static_cast<int>(finding.node.size()) + 1); }
   }
   for (const Finding& finding : findings) {
-    if (colours) output << colour_of(finding.level);
+    if (colours) { output << colour_of(finding.level); }
     output << std::left << std::setw(kLevelWidth) << name_of(finding.level) << (colours ? "\x1b[0m" : "")
            << std::setw(check_width) << finding.check;
-    if (node_width > 0) output << std::setw(node_width) << printable(finding.node);
+    if (node_width > 0) { output << std::setw(node_width) << printable(finding.node); }
     output << printable(finding.text) << "\n";
-    if (!finding.advice.empty()) output << std::string(kLevelWidth, ' ') << "-> " << printable(finding.advice) << "\n";
+    if (!finding.advice.empty()) {
+      output << std::string(kLevelWidth, ' ') << "-> " << printable(finding.advice) << "\n";
+    }
   }
   auto count = [&](Finding::Level level) {
     return std::count_if(findings.begin(), findings.end(),

@@ -24,7 +24,7 @@ constexpr uint32_t kMaximalMessage = 1 << 20;
 bool send_all(const UniqueFd& socket, const char* data, size_t size) {
   while (size > 0) {
     ssize_t sent = ::send(socket.get(), data, size, MSG_NOSIGNAL);
-    if (sent <= 0) return false;
+    if (sent <= 0) { return false; }
     data += sent;
     size -= static_cast<size_t>(sent);
   }
@@ -34,7 +34,7 @@ bool send_all(const UniqueFd& socket, const char* data, size_t size) {
 bool receive_all(const UniqueFd& socket, char* data, size_t size) {
   while (size > 0) {
     ssize_t got = ::recv(socket.get(), data, size, 0);
-    if (got <= 0) return false;
+    if (got <= 0) { return false; }
     data += got;
     size -= static_cast<size_t>(got);
   }
@@ -88,7 +88,7 @@ Listener listen_on(int port) {
 
 UniqueFd accept_within(const UniqueFd& listener, std::chrono::milliseconds limit) {
   pollfd ready{listener.get(), POLLIN, 0};
-  if (::poll(&ready, 1, static_cast<int>(limit.count())) <= 0) return {};
+  if (::poll(&ready, 1, static_cast<int>(limit.count())) <= 0) { return {}; }
   return UniqueFd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
 }
 
@@ -109,11 +109,12 @@ Connection connect_to(const std::string& address, int port, std::chrono::millise
     pollfd ready{socket.get(), POLLOUT, 0};
     socklen_t size = sizeof(error);
     error = ETIMEDOUT;
-    if (::poll(&ready, 1, static_cast<int>(limit.count())) > 0)
+    if (::poll(&ready, 1, static_cast<int>(limit.count())) > 0) {
       ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+    }
   }
   connection.error = error;
-  if (error != 0) return connection;
+  if (error != 0) { return connection; }
   ::fcntl(socket.get(), F_SETFL, ::fcntl(socket.get(), F_GETFL) & ~O_NONBLOCK);
   connection.socket = std::move(socket);
   return connection;
@@ -149,14 +150,14 @@ bool receive_greeting(const UniqueFd& socket) {
 }
 
 std::optional<nlohmann::json> parse_message(const std::string& text) {
-  if (json_nesting(text) > kMaxJsonNesting) return std::nullopt;
+  if (json_nesting(text) > kMaxJsonNesting) { return std::nullopt; }
   std::string key;
   const auto keep = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
-    if (event == nlohmann::json::parse_event_t::key) key = parsed.get<std::string>();
+    if (event == nlohmann::json::parse_event_t::key) { key = parsed.get<std::string>(); }
     return key == "time" || key == "clock_ahead_s" || integers_only(depth, event, parsed);
   };
   auto message = nlohmann::json::parse(text, keep, false);
-  if (message.is_discarded() || !message.is_object()) return std::nullopt;
+  if (message.is_discarded() || !message.is_object()) { return std::nullopt; }
   return message;
 }
 
@@ -169,11 +170,11 @@ bool send_message(const UniqueFd& socket, const nlohmann::json& message) {
 
 std::optional<nlohmann::json> receive_message(const UniqueFd& socket) {
   uint32_t size = 0;
-  if (!receive_all(socket, reinterpret_cast<char*>(&size), sizeof(size))) return std::nullopt;
+  if (!receive_all(socket, reinterpret_cast<char*>(&size), sizeof(size))) { return std::nullopt; }
   size = ntohl(size);
-  if (size > kMaximalMessage) return std::nullopt;
+  if (size > kMaximalMessage) { return std::nullopt; }
   std::string text(size, '\0');
-  if (!receive_all(socket, text.data(), size)) return std::nullopt;
+  if (!receive_all(socket, text.data(), size)) { return std::nullopt; }
   return parse_message(text);
 }
 

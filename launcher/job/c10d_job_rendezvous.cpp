@@ -64,18 +64,16 @@ class C10dJobRendezvous : public JobRendezvous {
       std::optional<rendezvous::c10d::RendezvousError> ended;
       std::exception_ptr failure;
       try {
-        if (lost_) forget_store();
+        if (lost_) { forget_store(); }
         co_await find_store();
         Round round = co_await join(group);
         co_return round;
       } catch (const rendezvous::client::StoreConnectionError& error) {
         // A store that cannot be reached at all is not one that was lost; and before the first round, its host has
         // given up rather than been started again.
-        if (!rendezvous_ || round_.nodes == 0) throw;
+        if (!rendezvous_ || round_.nodes == 0) { throw; }
         lost = error.what();
-      } catch (const rendezvous::c10d::RendezvousError& error) {
-        ended = error;
-      } catch (const Error&) {
+      } catch (const rendezvous::c10d::RendezvousError& error) { ended = error; } catch (const Error&) {
         failure = std::current_exception();
       }
       if (failure) {
@@ -93,7 +91,7 @@ class C10dJobRendezvous : public JobRendezvous {
         store_.reset();
         co_return std::nullopt;
       }
-      if (++losses > kMostLosses) throw rendezvous::client::StoreConnectionError(lost);
+      if (++losses > kMostLosses) { throw rendezvous::client::StoreConnectionError(lost); }
       log::warning("the rendezvous' store was lost (", lost, "); looking for it again");
       lost_ = true;
     }
@@ -103,24 +101,24 @@ class C10dJobRendezvous : public JobRendezvous {
     last_end_ = worker_failed ? RoundEnd::failure : RoundEnd::membership;
     done_elsewhere_ = false;
     co_await stop_watch();
-    if (lost_ || !rendezvous_) co_return;
+    if (lost_ || !rendezvous_) { co_return; }
     try {
-      if (!store_) store_.emplace(co_await rendezvous_->connect());  // the sharing of ranks was broken off
+      if (!store_) {
+        store_.emplace(co_await rendezvous_->connect());  // the sharing of ranks was broken off
+      }
       co_await share_end();
-    } catch (const std::exception& error) {
-      log::info("the end of the round: ", error.what());
-    }
-    if (!gone_) start_watch(WatchFor::end_of_job);
+    } catch (const std::exception& error) { log::info("the end of the round: ", error.what()); }
+    if (!gone_) { start_watch(WatchFor::end_of_job); }
   }
 
   asio::awaitable<void> wait_for_the_others() override {
     co_await stop_watch();
-    if (!store_) co_return;
+    if (!store_) { co_return; }
     const auto deadline = loop::Notifier::Clock::now() + exit_barrier_timeout_;
     const auto all_there = std::make_shared<bool>(false);
-    if (!host_left_) co_await wait_at_barrier(all_there);
+    if (!host_left_) { co_await wait_at_barrier(all_there); }
     // The rendezvous may have ended before, but not the workers' store, which nodes that go on may need.
-    if (parted_ && !*all_there && !root_cause_ && !waits_no_longer_) co_await workers_.outlast_clients(deadline);
+    if (parted_ && !*all_there && !root_cause_ && !waits_no_longer_) { co_await workers_.outlast_clients(deadline); }
   }
 
   void stop_waiting() override {
@@ -131,7 +129,7 @@ class C10dJobRendezvous : public JobRendezvous {
   RoundState state() const override { return state_; }
 
   asio::awaitable<std::string> restart_obstacle() override {
-    if (parted_) co_return "other nodes of the job are done and have ended";
+    if (parted_) { co_return "other nodes of the job are done and have ended"; }
     co_return done_elsewhere_ ? "other nodes of the job are done" : "";
   }
 
@@ -151,22 +149,22 @@ class C10dJobRendezvous : public JobRendezvous {
   asio::awaitable<void> agree_on_root_cause() override {
     co_await stop_watch();
     co_await quietly([this]() { return learn_root_cause(); });
-    if (!rendezvous_ || !rendezvous_->hosts_store()) co_return;
+    if (!rendezvous_ || !rendezvous_->hosts_store()) { co_return; }
     co_await quietly([this]() { return wait_for_readers(); });
     co_await quietly([this]() { return wait_for_spares(*store_, job_.run_id, kSparesTimeout); });
   }
 
  private:
   asio::awaitable<void> find_store() {
-    if (rendezvous_) co_return;
+    if (rendezvous_) { co_return; }
     std::string failure;
     try {
       rendezvous_ = co_await rendezvous::c10d::C10dRendezvous::open(job_);
     } catch (const rendezvous::client::StoreConnectionError& error) {
-      if (round_.nodes == 0) throw;
+      if (round_.nodes == 0) { throw; }
       failure = error.what();
     }
-    if (rendezvous_) co_return;
+    if (rendezvous_) { co_return; }
     const std::chrono::duration<double> tried = job_.read_timeout;
     throw rendezvous::client::StoreConnectionError(
         str_cat("the store of the rendezvous \"", job_.run_id, "\" at ", to_string(job_.endpoint),
@@ -202,10 +200,10 @@ class C10dJobRendezvous : public JobRendezvous {
     // for a master once they have their ranks; and meanwhile torchrun's agents, whose heartbeats stop while they wait
     // for an answer, have all that they need from this node.
     Endpoint master;
-    if (own) master = co_await rendezvous::c10d::share_master(*store_, round_, own, job_.read_timeout);
+    if (own) { master = co_await rendezvous::c10d::share_master(*store_, round_, own, job_.read_timeout); }
     round.ranks = co_await rendezvous::c10d::share_ranks(*store_, round_, std::move(info), job_.read_timeout);
-    if (!own) master = co_await rendezvous::c10d::share_master(*store_, round_, own, job_.read_timeout);
-    if (!own) co_await workers_.hold_door(job_, master);
+    if (!own) { master = co_await rendezvous::c10d::share_master(*store_, round_, own, job_.read_timeout); }
+    if (!own) { co_await workers_.hold_door(job_, master); }
     co_await remains_.clear_up(*store_, round_);
     round.group_rank = static_cast<int>(round_.rank);
     round.group_world_size = static_cast<int>(round_.nodes);
@@ -224,10 +222,8 @@ class C10dJobRendezvous : public JobRendezvous {
     bool broken = false;
     try {
       co_await store_->check(std::move(any));
-    } catch (const rendezvous::client::StoreConnectionError&) {
-      broken = true;
-    }
-    if (!broken) co_return;
+    } catch (const rendezvous::client::StoreConnectionError&) { broken = true; }
+    if (!broken) { co_return; }
     auto [client, failure] = co_await rendezvous_->try_connect(kRenewTimeout);
     if (client) {
       store_ = std::move(*client);
@@ -256,7 +252,7 @@ class C10dJobRendezvous : public JobRendezvous {
         lost_ = what == WatchFor::change;
       }
       // The ranks of a round that is over are waited for in vain.
-      if (sharing_ && store_ && state_ != RoundState::goes_on) store_->abort();
+      if (sharing_ && store_ && state_ != RoundState::goes_on) { store_->abort(); }
       watch_ended_.notify();
       changed_.notify();
     });
@@ -265,7 +261,7 @@ class C10dJobRendezvous : public JobRendezvous {
   asio::awaitable<void> watch(WatchFor what) {
     rendezvous::c10d::RoundEvent event{};
     while (true) {
-      if (stopping_) co_return;
+      if (stopping_) { co_return; }
       asking_ = true;
       event = co_await rendezvous_->watch();
       asking_ = false;
@@ -281,8 +277,8 @@ class C10dJobRendezvous : public JobRendezvous {
         const std::int64_t done = co_await rendezvous::c10d::arrived_at_exit_barrier(*store_, round_);
         passed_over = done > 0;
       }
-      if (!passed_over) break;
-      if (!stopping_) co_await rest();
+      if (!passed_over) { break; }
+      if (!stopping_) { co_await rest(); }
     }
     if (event == rendezvous::c10d::RoundEvent::closed && sharing_) {
       state_ = RoundState::closed;  // the next join says why
@@ -328,13 +324,13 @@ class C10dJobRendezvous : public JobRendezvous {
   asio::awaitable<void> learn_root_cause() {
     co_await renew_store();
     auto first = co_await board_.read(*store_);
-    if (first) root_cause_ = std::move(first);
+    if (first) { root_cause_ = std::move(first); }
     if (root_cause_ && !signed_ && round_.nodes > 0) {
       signed_ = true;
       co_await board_.sign(*store_, round_.number);
     }
     done_elsewhere_ = co_await rendezvous::c10d::arrived_at_exit_barrier(*store_, round_) > 0;
-    if (root_cause_ || !done_elsewhere_) co_return;
+    if (root_cause_ || !done_elsewhere_) { co_return; }
     const bool host_leaves = co_await farewell_.was_said(*store_, round_.number);
     co_await part();
     host_left_ = host_leaves;  // now that it has been told that this node knows
@@ -342,29 +338,28 @@ class C10dJobRendezvous : public JobRendezvous {
 
   asio::awaitable<void> wait_for_readers() {
     const bool all = co_await board_.wait_for_signatures(*store_, round_.number, kReadersTimeout);
-    if (!all) {
-      log::info("some nodes have not taken notice of the job's end; not waiting any longer");
-    }
+    if (!all) { log::info("some nodes have not taken notice of the job's end; not waiting any longer"); }
   }
 
   asio::awaitable<void> stop_watch() {
     stopping_ = true;
-    if (watching_ && asking_) rendezvous_->stop_watching();
+    if (watching_ && asking_) { rendezvous_->stop_watching(); }
     rest_.cancel();
-    while (watching_) co_await watch_ended_.wait();
+    while (watching_) { co_await watch_ended_.wait(); }
   }
 
   asio::awaitable<void> wait_at_barrier(std::shared_ptr<bool> all_there) {
     start_watch(WatchFor::end_of_job);  // without heartbeats the others would take this node for dead
-    const loop::BackgroundTask barrier(
-        io_, [this, all_there] { return arrive(all_there); }, changed_);
-    while (!barrier.done() && state_ == RoundState::goes_on && !host_left_ && !waits_no_longer_)
+    const loop::BackgroundTask barrier(io_, [this, all_there] { return arrive(all_there); }, changed_);
+    while (!barrier.done() && state_ == RoundState::goes_on && !host_left_ && !waits_no_longer_) {
       co_await changed_.wait();
+    }
     // The first one that is through with the barrier closes the rendezvous; the rest hear of both at about once.
     const auto soon = loop::Notifier::Clock::now() + kCloseGrace;
-    while (!barrier.done() && !root_cause_ && !waits_no_longer_ && loop::Notifier::Clock::now() < soon)
+    while (!barrier.done() && !root_cause_ && !waits_no_longer_ && loop::Notifier::Clock::now() < soon) {
       co_await changed_.wait_until(soon);
-    if (root_cause_) co_return;
+    }
+    if (root_cause_) { co_return; }
     // A failure is none: the store's host may end as soon as all have arrived.
     const bool out_of_time = barrier.done() && !barrier.failed() && !*all_there;
     const bool gives_up = out_of_time || (waits_no_longer_ && !barrier.done());
@@ -372,9 +367,13 @@ class C10dJobRendezvous : public JobRendezvous {
       log::warning("other nodes have not finished ", std::chrono::duration<double>(exit_barrier_timeout_).count(),
                    " s after this one; not waiting any longer");
     }
-    if (gives_up) co_await quietly([this]() { return say_farewell(); });
+    if (gives_up) {
+      co_await quietly([this]() { return say_farewell(); });
+    }
     co_await close();
-    if (gives_up) co_await quietly([this]() { return wait_for_receipts(); });
+    if (gives_up) {
+      co_await quietly([this]() { return wait_for_receipts(); });
+    }
   }
 
   asio::awaitable<void> arrive(std::shared_ptr<bool> all_there) {
@@ -386,38 +385,37 @@ class C10dJobRendezvous : public JobRendezvous {
   asio::awaitable<void> close() {
     co_await stop_watch();
     co_await quietly([this]() { return rendezvous_->close(); });
-    if (rendezvous_ && rendezvous_->hosts_store())
+    if (rendezvous_ && rendezvous_->hosts_store()) {
       co_await quietly([this]() { return wait_for_spares(*store_, job_.run_id, kSparesTimeout); });
+    }
   }
 
   asio::awaitable<void> say_farewell() {
     co_await renew_store();
-    if (rendezvous_->hosts_store()) co_await farewell_.say(*store_, round_.number);
+    if (rendezvous_->hosts_store()) { co_await farewell_.say(*store_, round_.number); }
     co_await part();
   }
 
   /// This node needs the rendezvous no more, whatever becomes of its workers.
   asio::awaitable<void> part() {
-    if (std::exchange(parted_, true)) co_return;
+    if (std::exchange(parted_, true)) { co_return; }
     co_await farewell_.sign(*store_, round_.number);
   }
 
   /// Before the store ends with this process although others go on: until they know.
   asio::awaitable<void> wait_for_receipts() {
-    if (!rendezvous_->hosts_store()) co_return;
+    if (!rendezvous_->hosts_store()) { co_return; }
     const bool all = co_await farewell_.wait_for_signatures(*store_, round_.number, kFarewellTimeout);
-    if (!all) log::info("some nodes have not taken notice of this one's end; not waiting any longer");
+    if (!all) { log::info("some nodes have not taken notice of this one's end; not waiting any longer"); }
   }
 
   /// What is done on the way out must not hide why.
   template <typename Task>
   asio::awaitable<void> quietly(Task task) {
-    if (!rendezvous_ || !store_ || host_left_) co_return;
+    if (!rendezvous_ || !store_ || host_left_) { co_return; }
     try {
       co_await task();
-    } catch (const std::exception& error) {
-      log::info("leaving the rendezvous: ", error.what());
-    }
+    } catch (const std::exception& error) { log::info("leaving the rendezvous: ", error.what()); }
   }
 
   asio::io_context& io_;

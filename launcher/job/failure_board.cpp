@@ -42,7 +42,7 @@ asio::awaitable<RoundEnd> FailureBoard::end_of(rendezvous::client::TcpStoreClien
   std::vector<std::string> keys;
   keys.push_back(paid_key(prefix_, round));
   const bool paid = co_await store.check(std::move(keys));
-  if (paid) co_return RoundEnd::failure;
+  if (paid) { co_return RoundEnd::failure; }
   const std::int64_t ours = co_await enrolled(store, round);
   co_return ours < nodes ? RoundEnd::unknown : RoundEnd::membership;
 }
@@ -58,9 +58,9 @@ asio::awaitable<void> FailureBoard::post(rendezvous::client::TcpStoreClient& sto
   std::string there;  // compare_set of an empty value sets a key that is not there
   while (true) {
     std::string now = co_await store.compare_set(key, there, mine);
-    if (now == mine) co_return;
+    if (now == mine) { co_return; }
     const auto other = report::root_cause_from_json(now);
-    if (other && !report::came_before(cause, *other)) co_return;
+    if (other && !report::came_before(cause, *other)) { co_return; }
     // What was expected comes back also when nothing is there: the store has begun anew.
     const bool gone = now == there;
     there = gone ? std::string() : std::move(now);
@@ -69,7 +69,7 @@ asio::awaitable<void> FailureBoard::post(rendezvous::client::TcpStoreClient& sto
 
 asio::awaitable<std::optional<report::RootCause>> FailureBoard::read(rendezvous::client::TcpStoreClient& store) const {
   const std::optional<std::string> text = co_await store.get_now(prefix_ + "root_cause");
-  if (!text) co_return std::nullopt;
+  if (!text) { co_return std::nullopt; }
   co_return report::root_cause_from_json(*text);
 }
 

@@ -10,7 +10,7 @@ std::optional<std::chrono::seconds> FreeRestarts::round_ended(RoundEnd why, std:
     return std::chrono::seconds(0);
   }
   ++short_in_a_row_;
-  if (short_in_a_row_ >= kMostInARow && why == RoundEnd::membership) return std::nullopt;
+  if (short_in_a_row_ >= kMostInARow && why == RoundEnd::membership) { return std::nullopt; }
   constexpr int kMostDoublings = 5;  // 2^5 s is more than the longest pause
   const std::chrono::seconds doubled(1 << std::min(short_in_a_row_ - 1, kMostDoublings));
   return std::min(doubled, kLongestPause);

@@ -28,12 +28,14 @@ class LocalRendezvous : public JobRendezvous {
     round.ranks.global_world_size = round.ranks.role_world_size = group.local_world_size;
     round.master_addr = plan_.master_addr;
     round.master_port = store_->port();
-    if (!plan_.agent_store) store_.reset();  // the port is free for the first worker
+    if (!plan_.agent_store) {
+      store_.reset();  // the port is free for the first worker
+    }
     co_return round;
   }
 
   asio::awaitable<void> end_round(bool worker_failed) override {
-    if (worker_failed) last_end_ = RoundEnd::failure;
+    if (worker_failed) { last_end_ = RoundEnd::failure; }
     co_return;
   }
   asio::awaitable<void> wait_for_the_others() override { co_return; }
@@ -48,8 +50,8 @@ class LocalRendezvous : public JobRendezvous {
 
 std::unique_ptr<JobRendezvous> make_rendezvous(asio::io_context& io, const command_line::StorePlan& plan,
                                                loop::Notifier& changed) {
-  if (plan.c10d) return make_c10d_rendezvous(io, plan, changed);
-  if (plan.nodes > 1) return make_static_rendezvous(io, plan, changed);
+  if (plan.c10d) { return make_c10d_rendezvous(io, plan, changed); }
+  if (plan.nodes > 1) { return make_static_rendezvous(io, plan, changed); }
   return std::make_unique<LocalRendezvous>(io, plan);
 }
 

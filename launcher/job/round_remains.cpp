@@ -15,11 +15,11 @@ asio::awaitable<void> RoundRemains::clear_up(rendezvous::client::TcpStoreClient&
     co_await rendezvous::c10d::forget_master(store, now.run_id, mastered_.front());
     mastered_.pop_front();
   }
-  if (now.rank != 0) co_return;
+  if (now.rank != 0) { co_return; }
   for (std::int64_t number = newest; number >= 0 && number > newest - kRoundsToForget; --number) {
     const std::int64_t agents = co_await board_.enrolled(store, number);
     co_await board_.forget(store, number);
-    if (agents > 0) co_await rendezvous::c10d::forget_round(store, now.run_id, number, agents, now.nodes);
+    if (agents > 0) { co_await rendezvous::c10d::forget_round(store, now.run_id, number, agents, now.nodes); }
   }
 }
 

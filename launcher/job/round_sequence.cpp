@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 asio::awaitable<void> RoundSequence::next(const LocalGroup& group, Round& round) {
   while (true) {
     co_await pause();
-    if (abandoned_) co_return;
+    if (abandoned_) { co_return; }
     const std::optional<Round> agreed = co_await rendezvous_.next_round(group);
     if (agreed) {
       round = *agreed;
@@ -43,12 +43,13 @@ void RoundSequence::ended(std::chrono::nanoseconds lived) {
 
 asio::awaitable<void> RoundSequence::pause() {
   const std::chrono::seconds time = std::exchange(pause_, 0s);
-  if (time == 0s) co_return;
+  if (time == 0s) { co_return; }
   log::warning("the nodes have changed before the workers had run for ", FreeRestarts::kShortLife.count(),
                " s: waiting ", time.count(), " s before the next round");
   const auto until = loop::Notifier::Clock::now() + time;
-  while (loop::Notifier::Clock::now() < until && rendezvous_.state() != RoundState::closed)
+  while (loop::Notifier::Clock::now() < until && rendezvous_.state() != RoundState::closed) {
     co_await changed_.wait_until(until);
+  }
 }
 
 }  // namespace mdl::launcher::job

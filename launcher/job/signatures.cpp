@@ -7,7 +7,7 @@ namespace mdl::launcher::job {
 
 asio::awaitable<void> sign(rendezvous::client::TcpStoreClient& store, Signatures list, std::int64_t agents) {
   const std::int64_t signers = co_await store.add(list.count, 1);
-  if (signers >= agents) co_await store.set(list.full, "1");
+  if (signers >= agents) { co_await store.set(list.full, "1"); }
 }
 
 asio::awaitable<bool> wait_for_all(rendezvous::client::TcpStoreClient& store, Signatures list,

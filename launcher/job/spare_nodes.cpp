@@ -18,7 +18,7 @@ asio::awaitable<void> wait_for_spares(rendezvous::client::TcpStoreClient& store,
   const auto deadline = loop::Notifier::Clock::now() + timeout;
   while (true) {
     co_await shared.read();
-    if (shared.value().redundancy_list.empty() || loop::Notifier::Clock::now() >= deadline) co_return;
+    if (shared.value().redundancy_list.empty() || loop::Notifier::Clock::now() >= deadline) { co_return; }
     rest.expires_after(kRestForSpares);
     co_await rest.async_wait(asio::use_awaitable);
   }

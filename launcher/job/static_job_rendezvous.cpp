@@ -62,7 +62,7 @@ class StaticRendezvous : public JobRendezvous {
     co_await board_.enrol(*client_, round_);
     co_await client_->set(round_prefix() + "role_info/" + own_rank_, std::move(role_info));
     const auto deadline = Clock::now() + plan_.timeout;
-    if (plan_.node_rank == 0) co_await assign(deadline);
+    if (plan_.node_rank == 0) { co_await assign(deadline); }
     std::vector<std::string> keys;
     keys.push_back(round_prefix() + "assigned_ranks/" + own_rank_);
     const std::vector<std::string> assigned = co_await get_all(keys, deadline, "node 0 has not assigned ranks");
@@ -78,27 +78,28 @@ class StaticRendezvous : public JobRendezvous {
 
   /// (The others have this node's place in any case.)
   asio::awaitable<void> end_round(bool worker_failed) override {
-    if (!worker_failed) co_return;  // the watch has heard why
+    if (!worker_failed) {
+      co_return;  // the watch has heard why
+    }
     last_end_ = RoundEnd::failure;
     try {
       co_await declare_over(kFailed);
-    } catch (const Error& error) {
-      log::info("telling the other nodes: ", error.what());
-    }
+    } catch (const Error& error) { log::info("telling the other nodes: ", error.what()); }
   }
 
   asio::awaitable<void> wait_for_the_others() override {
     done_ = true;
     const auto all_there = std::make_shared<bool>(false);
-    const loop::BackgroundTask barrier(
-        io_, [this, all_there] { return arrive(all_there); }, changed_);
-    while (!barrier.done() && !root_cause_ && !waits_no_longer_) co_await changed_.wait();
-    if (waits_no_longer_ && server_) server_->set(over_key(), kDone);
+    const loop::BackgroundTask barrier(io_, [this, all_there] { return arrive(all_there); }, changed_);
+    while (!barrier.done() && !root_cause_ && !waits_no_longer_) { co_await changed_.wait(); }
+    if (waits_no_longer_ && server_) { server_->set(over_key(), kDone); }
     // A failure is none: node 0 may end, and its store with it, as soon as all have arrived.
     if (barrier.done() && !barrier.failed() && !*all_there) {
       log::warning("other nodes have not finished ", std::chrono::duration<double>(plan_.exit_barrier_timeout).count(),
                    " s after this one; not waiting any longer");
-      if (server_) server_->set(over_key(), kDone);  // so that the others do not take the loss of it for a failure
+      if (server_) {
+        server_->set(over_key(), kDone);  // so that the others do not take the loss of it for a failure
+      }
     }
   }
 
@@ -111,7 +112,7 @@ class StaticRendezvous : public JobRendezvous {
 
   asio::awaitable<std::string> restart_obstacle() override {
     std::vector<std::string> natives;
-    for (int node = 0; node < plan_.nodes; ++node) natives.push_back(native_key(std::to_string(node)));
+    for (int node = 0; node < plan_.nodes; ++node) { natives.push_back(native_key(std::to_string(node))); }
     std::string obstacle;
     try {
       const bool all_native = co_await client_->check(natives);
@@ -133,20 +134,16 @@ class StaticRendezvous : public JobRendezvous {
     try {
       co_await board_.post(*client_, std::move(cause));
       co_await declare_over(kAnew);
-    } catch (const Error& error) {
-      log::info("telling the other nodes: ", error.what());
-    }
+    } catch (const Error& error) { log::info("telling the other nodes: ", error.what()); }
   }
 
   asio::awaitable<void> agree_on_root_cause() override {
     try {
       auto first = co_await board_.read(*client_);
-      if (first) root_cause_ = std::move(first);
+      if (first) { root_cause_ = std::move(first); }
       co_await board_.sign(*client_, round_);
-      if (server_) co_await board_.wait_for_signatures(*client_, round_, kStaticReadersTimeout);
-    } catch (const Error& error) {
-      log::info("asking the other nodes: ", error.what());
-    }
+      if (server_) { co_await board_.wait_for_signatures(*client_, round_, kStaticReadersTimeout); }
+    } catch (const Error& error) { log::info("asking the other nodes: ", error.what()); }
   }
 
  private:
@@ -178,19 +175,19 @@ class StaticRendezvous : public JobRendezvous {
   /// The one that goes on now; the next one when this node was in it already, in an earlier life.
   asio::awaitable<void> find_round() {
     const std::optional<std::string> number = co_await client_->get_now(own_prefix_ + "round");
-    if (number) std::from_chars(number->data(), number->data() + number->size(), round_);
+    if (number) { std::from_chars(number->data(), number->data() + number->size(), round_); }
     std::vector<std::string> own;
     own.push_back(round_prefix() + "role_info/" + own_rank_);
     const bool been_here = co_await client_->check(std::move(own));
     std::string obstacle;
-    if (been_here) obstacle = co_await restart_obstacle();
+    if (been_here) { obstacle = co_await restart_obstacle(); }
     if (!obstacle.empty()) {
       throw Error(str_cat("static rendezvous of job \"", plan_.run_id, "\" at ", to_string(address()), ": a node ",
                           own_rank_, " has been in it already, and it cannot start again: ", obstacle),
                   "Two nodes may have the same --node-rank; if this one was started again, start the whole job again.");
     }
     co_await client_->set(native_key(own_rank_), identity_);
-    if (!been_here) co_return;
+    if (!been_here) { co_return; }
     log::news("this node has been part of the job before: all nodes start their workers again");
     co_await enter(round_ + 1);
   }
@@ -198,7 +195,7 @@ class StaticRendezvous : public JobRendezvous {
   /// Throws Error when another agent has taken it: the one that was started last counts.
   asio::awaitable<void> check_own_place() {
     const std::optional<std::string> holder = co_await client_->get_now(native_key(own_rank_));
-    if (holder == identity_) co_return;
+    if (holder == identity_) { co_return; }
     throw Error(str_cat("static rendezvous of job \"", plan_.run_id, "\" at ", to_string(address()),
                         ": another agent has been started as node ", own_rank_, ", and has taken this one's place"),
                 "Give each node a --node-rank of its own.");
@@ -216,12 +213,12 @@ class StaticRendezvous : public JobRendezvous {
 
   asio::awaitable<void> assign(Clock::time_point deadline) {
     std::vector<std::string> keys;
-    for (int node = 0; node < plan_.nodes; ++node) keys.push_back(str_cat(round_prefix(), "role_info/", node));
+    for (int node = 0; node < plan_.nodes; ++node) { keys.push_back(str_cat(round_prefix(), "role_info/", node)); }
     const std::vector<std::string> texts = co_await get_all(keys, deadline, "not all nodes have come");
     // All nodes have stopped their workers by now.
-    if (round_ > 0) remove_keys_of_workers();
+    if (round_ > 0) { remove_keys_of_workers(); }
     std::vector<rendezvous::c10d::RoleInfo> infos;
-    for (const std::string& text : texts) infos.push_back(rendezvous::c10d::role_info_from_json(text));
+    for (const std::string& text : texts) { infos.push_back(rendezvous::c10d::role_info_from_json(text)); }
     const std::vector<rendezvous::c10d::AssignedRanks> ranks = rendezvous::c10d::assign_ranks(infos);
     std::vector<std::pair<std::string, std::string>> answers;
     for (std::size_t node = 0; node < ranks.size(); ++node) {
@@ -246,13 +243,13 @@ class StaticRendezvous : public JobRendezvous {
     while (true) {
       const Milliseconds slice = std::min(kLookForFailure, time_until(deadline));
       auto values = co_await client_->multi_get(keys, slice);
-      if (values) co_return std::move(*values);
+      if (values) { co_return std::move(*values); }
       root_cause_ = co_await board_.read(*client_);
       if (root_cause_) {
         throw rendezvous::c10d::RendezvousError(rendezvous::c10d::RendezvousError::Reason::closed,
                                                 "another node has given the job up");
       }
-      if (Clock::now() >= deadline) throw_missing(missing);
+      if (Clock::now() >= deadline) { throw_missing(missing); }
     }
   }
 
@@ -260,7 +257,7 @@ class StaticRendezvous : public JobRendezvous {
 
   void start_watch() {
     asio::co_spawn(io_, watch(round_), [this, round = round_](const std::exception_ptr& error) {
-      if (!error || round != round_ || done_) return;
+      if (!error || round != round_ || done_) { return; }
       log::error("the store of node 0 at ", to_string(address()),
                  " is lost: its agent has ended, or cannot be reached");
       state_ = RoundState::closed;
@@ -275,8 +272,8 @@ class StaticRendezvous : public JobRendezvous {
     std::vector<std::string> keys;
     keys.push_back(over_key());
     bool over = false;
-    while (!over && round == round_) over = co_await store.wait(keys, kWatchSlice);
-    if (round != round_) co_return;
+    while (!over && round == round_) { over = co_await store.wait(keys, kWatchSlice); }
+    if (round != round_) { co_return; }
     std::optional<report::RootCause> cause;
     std::optional<std::string> how;
     try {
@@ -285,8 +282,8 @@ class StaticRendezvous : public JobRendezvous {
     } catch (const rendezvous::client::StoreConnectionError&) {
       how = kDone;  // node 0 has said that it is over, and has ended: it was done
     }
-    if (round != round_) co_return;
-    if (cause) root_cause_ = std::move(cause);
+    if (round != round_) { co_return; }
+    if (cause) { root_cause_ = std::move(cause); }
     if (root_cause_) {
       state_ = RoundState::closed;
     } else if (how != kDone) {
@@ -303,12 +300,12 @@ class StaticRendezvous : public JobRendezvous {
     // it was done.
     const Endpoint master = address();
     auto attempt = co_await rendezvous::client::TcpStoreClient::try_connect(master, credential_, kConnectTimeout);
-    if (!attempt.first) throw rendezvous::client::StoreConnectionError(attempt.second);
+    if (!attempt.first) { throw rendezvous::client::StoreConnectionError(attempt.second); }
     rendezvous::client::TcpStoreClient store = std::move(*attempt.first);
     std::vector<std::string> last;
     last.push_back(barrier_prefix() + "last_member");
     const std::int64_t arrived = co_await store.add(barrier_prefix() + "num_members", 1);
-    if (arrived == plan_.nodes) co_await store.set(last.front(), "<val_ignored>");
+    if (arrived == plan_.nodes) { co_await store.set(last.front(), "<val_ignored>"); }
     *all_there = co_await store.wait(last, plan_.exit_barrier_timeout);
   }
 

@@ -28,12 +28,14 @@ Endpoint WorkerStore::open(const rendezvous::c10d::C10dJob& job, const std::stri
   server_.emplace(io_, where, port, options);
   server_->start();
   Endpoint own(addr, server_->port());
-  if (!agent_store_) server_.reset();  // the port is free for the first worker
+  if (!agent_store_) {
+    server_.reset();  // the port is free for the first worker
+  }
   return own;
 }
 
 asio::awaitable<void> WorkerStore::hold_door(const rendezvous::c10d::C10dJob& job, Endpoint store) {
-  if (!job.guard) co_return;
+  if (!job.guard) { co_return; }
   const rendezvous::access::StoreCredential credential = rendezvous::c10d::credential_of(job);
   std::unique_ptr<rendezvous::client::HeldDoor> door =
       co_await rendezvous::client::HeldDoor::open(std::move(store), credential, job.read_timeout);

@@ -34,12 +34,12 @@ CpuSet parse_cpu_list(const std::string& text) {
     const std::size_t comma = std::min(text.find(',', begin), text.size());
     const std::string range = trimmed(text.substr(begin, comma - begin));
     begin = comma + 1;
-    if (range.empty()) continue;
+    if (range.empty()) { continue; }
     const std::size_t dash = range.find('-', 1);
     const int first = number_in(range.substr(0, dash), text);
     const int last = dash == std::string::npos ? first : number_in(range.substr(dash + 1), text);
-    if (first < 0 || last < first || last >= kMostCpus) throw Error(str_cat("\"", range, "\" is no range of CPUs"));
-    for (int cpu = first; cpu <= last; ++cpu) cpus.insert(cpu);
+    if (first < 0 || last < first || last >= kMostCpus) { throw Error(str_cat("\"", range, "\" is no range of CPUs")); }
+    for (int cpu = first; cpu <= last; ++cpu) { cpus.insert(cpu); }
   }
   return cpus;
 }
@@ -53,10 +53,10 @@ CpuSet usable_cpus(const AffinityQuestion& ask) {
   for (int size = 1024; size <= kMostCpus; size *= 2) {
     const std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> mask(CPU_ALLOC(size), [](cpu_set_t* set) { CPU_FREE(set); });
     const std::size_t bytes = CPU_ALLOC_SIZE(size);
-    if (!ask(bytes, mask.get())) continue;
+    if (!ask(bytes, mask.get())) { continue; }
     CpuSet cpus;
     for (int cpu = 0; cpu < size; ++cpu) {
-      if (CPU_ISSET_S(cpu, bytes, mask.get())) cpus.insert(cpu);
+      if (CPU_ISSET_S(cpu, bytes, mask.get())) { cpus.insert(cpu); }
     }
     return cpus;
   }
@@ -93,9 +93,9 @@ int CpuTopology::core_count() const {
     for (const auto& cpu : fs::directory_iterator(root_ / "devices/system/cpu", ignored)) {
       std::ifstream file(cpu.path() / "topology" / name);
       std::string threads;
-      if (std::getline(file, threads)) cores.insert(threads);
+      if (std::getline(file, threads)) { cores.insert(threads); }
     }
-    if (!cores.empty()) return static_cast<int>(cores.size());
+    if (!cores.empty()) { return static_cast<int>(cores.size()); }
   }
   return 0;
 }
@@ -111,14 +111,14 @@ CpuSet CpuTopology::cache_of(int cpu) const {
   for (int i = 0; fs::exists(root_ / of_cpu(cpu) / str_cat("cache/index", i)); ++i) {
     const fs::path cache = of_cpu(cpu) / str_cat("cache/index", i);
     const std::string type = read(cache / "type");
-    if (type != "Unified" && type != "Data") continue;
+    if (type != "Unified" && type != "Data") { continue; }
     const std::string level_text = read(cache / "level");
     const int level = number_in(level_text, level_text);
-    if (level <= highest) continue;
+    if (level <= highest) { continue; }
     highest = level;
     cpus = parse_cpu_list(read(cache / "shared_cpu_list"));
   }
-  if (cpus.empty()) throw Error(str_cat((root_ / of_cpu(cpu) / "cache").string(), " describes no data cache"));
+  if (cpus.empty()) { throw Error(str_cat((root_ / of_cpu(cpu) / "cache").string(), " describes no data cache")); }
   return cpus;
 }
 

@@ -23,7 +23,7 @@ std::vector<std::string> split_at_commas(const std::string& text) {
   for (std::size_t begin = 0;;) {
     const std::size_t comma = text.find(',', begin);
     parts.push_back(text.substr(begin, comma - begin));
-    if (comma == std::string::npos) return parts;
+    if (comma == std::string::npos) { return parts; }
     begin = comma + 1;
   }
 }
@@ -32,7 +32,7 @@ std::vector<std::string> split_at_commas(const std::string& text) {
 int leading_number(std::string text) {
   const std::size_t begin = text.find_first_not_of(" \t");
   text.erase(0, std::min(begin, text.size()));
-  if (!text.empty() && text[0] == '+') text.erase(0, 1);
+  if (!text.empty() && text[0] == '+') { text.erase(0, 1); }
   int number = -1;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   return error == std::errc() ? number : -1;
@@ -43,10 +43,10 @@ std::vector<std::size_t> select_indices(const std::vector<std::string>& items, i
   std::optional<std::size_t> first_absent;
   for (const std::string& item : items) {
     const int index = leading_number(item);
-    if (index < 0) break;
+    if (index < 0) { break; }
     const auto position = static_cast<std::size_t>(index);
-    if (std::find(seen.begin(), seen.end(), position) != seen.end()) return {};
-    if (index >= available && !first_absent) first_absent = seen.size();
+    if (std::find(seen.begin(), seen.end(), position) != seen.end()) { return {}; }
+    if (index >= available && !first_absent) { first_absent = seen.size(); }
     seen.push_back(position);
   }
   seen.resize(first_absent.value_or(seen.size()));
@@ -57,19 +57,19 @@ std::vector<std::size_t> select_indices(const std::vector<std::string>& items, i
 std::vector<std::size_t> select_uuids(const std::vector<std::string>& items, const GpuInventory& gpus) {
   std::vector<std::string> named;
   for (const std::string& item : items) {
-    if (std::find(named.begin(), named.end(), item) != named.end()) return {};
-    if (item.rfind("GPU-", 0) != 0) break;
+    if (std::find(named.begin(), named.end(), item) != named.end()) { return {}; }
+    if (item.rfind("GPU-", 0) != 0) { break; }
     named.push_back(item);
   }
-  if (!gpus.uuids) return std::vector<std::size_t>(std::min(named.size(), static_cast<std::size_t>(gpus.count)));
+  if (!gpus.uuids) { return std::vector<std::size_t>(std::min(named.size(), static_cast<std::size_t>(gpus.count))); }
   std::vector<std::size_t> found;
   for (const std::string& name : named) {
     std::vector<std::size_t> matches;
     for (std::size_t i = 0; i < gpus.uuids->size(); ++i) {
-      if ((*gpus.uuids)[i].rfind(name, 0) == 0) matches.push_back(i);
+      if ((*gpus.uuids)[i].rfind(name, 0) == 0) { matches.push_back(i); }
     }
-    if (matches.size() != 1) break;
-    if (std::find(found.begin(), found.end(), matches[0]) != found.end()) return {};
+    if (matches.size() != 1) { break; }
+    if (std::find(found.begin(), found.end(), matches[0]) != found.end()) { return {}; }
     found.push_back(matches[0]);
   }
   return found;
@@ -84,7 +84,7 @@ std::vector<std::size_t> selected(const std::string& visible, const GpuInventory
 class Nvml {
  public:
   Nvml() : library_(::dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL)) {
-    if (!library_) return;
+    if (!library_) { return; }
     init_ = symbol<int()>("nvmlInit_v2", "nvmlInit");
     shutdown_ = symbol<int()>("nvmlShutdown");
     count_ = symbol<int(unsigned*)>("nvmlDeviceGetCount_v2", "nvmlDeviceGetCount");
@@ -94,15 +94,15 @@ class Nvml {
     ready_ = init_ && count_ && init_() == 0;
   }
   ~Nvml() {
-    if (ready_ && shutdown_) shutdown_();
-    if (library_) ::dlclose(library_);
+    if (ready_ && shutdown_) { shutdown_(); }
+    if (library_) { ::dlclose(library_); }
   }
   Nvml(const Nvml&) = delete;
   Nvml& operator=(const Nvml&) = delete;
 
   std::optional<GpuInventory> inventory() const {
     unsigned count = 0;
-    if (!ready_ || count_(&count) != 0) return std::nullopt;
+    if (!ready_ || count_(&count) != 0) { return std::nullopt; }
     return GpuInventory{static_cast<int>(count), uuids(count), "NVML", pci_addresses(count)};
   }
 
@@ -119,29 +119,29 @@ class Nvml {
   template <typename Function>
   Function* symbol(const char* name, const char* older_name = nullptr) const {
     void* address = ::dlsym(library_, name);
-    if (!address && older_name) address = ::dlsym(library_, older_name);
+    if (!address && older_name) { address = ::dlsym(library_, older_name); }
     return reinterpret_cast<Function*>(address);
   }
 
   std::optional<std::vector<std::string>> uuids(unsigned count) const {
-    if (!handle_ || !uuid_) return std::nullopt;
+    if (!handle_ || !uuid_) { return std::nullopt; }
     std::vector<std::string> found;
     for (unsigned i = 0; i < count; ++i) {
       void* device = nullptr;
       std::array<char, 97> text{};  // NVML's own limit is 96 bytes
-      if (handle_(i, &device) != 0 || uuid_(device, text.data(), text.size() - 1) != 0) return std::nullopt;
+      if (handle_(i, &device) != 0 || uuid_(device, text.data(), text.size() - 1) != 0) { return std::nullopt; }
       found.emplace_back(text.data());
     }
     return found;
   }
 
   std::optional<std::vector<std::string>> pci_addresses(unsigned count) const {
-    if (!handle_ || !pci_) return std::nullopt;
+    if (!handle_ || !pci_) { return std::nullopt; }
     std::vector<std::string> found;
     for (unsigned i = 0; i < count; ++i) {
       void* device = nullptr;
       PciInfo info{};
-      if (handle_(i, &device) != 0 || pci_(device, &info) != 0) return std::nullopt;
+      if (handle_(i, &device) != 0 || pci_(device, &info) != 0) { return std::nullopt; }
       std::array<char, 40> text{};
       std::snprintf(text.data(), text.size(), "%04x:%02x:%02x.0", info.domain, info.bus, info.device);
       found.emplace_back(text.data());
@@ -162,8 +162,8 @@ class Nvml {
 }  // namespace
 
 int visible_gpus(const std::optional<std::string>& visible, const GpuInventory& gpus) {
-  if (!visible) return gpus.count;
-  if (visible->rfind("MIG-", 0) == 0) return std::min(1, gpus.count);
+  if (!visible) { return gpus.count; }
+  if (visible->rfind("MIG-", 0) == 0) { return std::min(1, gpus.count); }
   return static_cast<int>(selected(*visible, gpus).size());
 }
 
@@ -174,12 +174,12 @@ std::optional<std::vector<std::size_t>> visible_positions(const std::optional<st
     std::iota(all.begin(), all.end(), std::size_t{0});
     return all;
   }
-  if (visible->rfind("MIG-", 0) == 0 || (visible->rfind("GPU-", 0) == 0 && !gpus.uuids)) return std::nullopt;
+  if (visible->rfind("MIG-", 0) == 0 || (visible->rfind("GPU-", 0) == 0 && !gpus.uuids)) { return std::nullopt; }
   return selected(*visible, gpus);
 }
 
 GpuInventory find_gpus() {
-  if (auto gpus = Nvml().inventory()) return *gpus;
+  if (auto gpus = Nvml().inventory()) { return *gpus; }
   GpuInventory gpus{0, std::nullopt, "/proc/driver/nvidia/gpus", std::vector<std::string>{}};
   std::error_code error;
   for (std::filesystem::directory_iterator entry("/proc/driver/nvidia/gpus", error), end; !error && entry != end;
@@ -192,12 +192,12 @@ GpuInventory find_gpus() {
 }
 
 int count_workers(const std::string& nproc_per_node, const std::optional<std::string>& cuda_visible_devices) {
-  if (nproc_per_node == "cpu") return static_cast<int>(usable_cpus().size());
+  if (nproc_per_node == "cpu") { return static_cast<int>(usable_cpus().size()); }
   if (nproc_per_node == "gpu" || nproc_per_node == "auto") {
     const GpuInventory gpus = find_gpus();
     const int count = visible_gpus(cuda_visible_devices, gpus);
-    if (count > 0) return count;
-    if (nproc_per_node == "auto") return static_cast<int>(usable_cpus().size());
+    if (count > 0) { return count; }
+    if (nproc_per_node == "auto") { return static_cast<int>(usable_cpus().size()); }
     if (gpus.count > 0) {
       throw Error(str_cat("--nproc-per-node gpu: this machine has ", gpus.count, " GPU", gpus.count == 1 ? "" : "s",
                           ", but CUDA_VISIBLE_DEVICES=\"", cuda_visible_devices.value_or(""), "\" leaves none visible"),

@@ -5,7 +5,7 @@ namespace mdl::launcher::output {
 void LastLines::end_line() {
   complete_.push_back(std::move(current_));
   current_.clear();
-  if (complete_.size() > kLines) complete_.pop_front();
+  if (complete_.size() > kLines) { complete_.pop_front(); }
 }
 
 void LastLines::feed(std::string_view bytes) {
@@ -16,18 +16,18 @@ void LastLines::feed(std::string_view bytes) {
     } else if (c == '\r') {
       redraw_ = true;
     } else {
-      if (redraw_) current_.clear();
+      if (redraw_) { current_.clear(); }
       redraw_ = false;
-      if (current_.size() < kLineBytes) current_ += c;
+      if (current_.size() < kLineBytes) { current_ += c; }
     }
   }
 }
 
 std::vector<std::string> LastLines::lines() const {
   std::vector<std::string> result(complete_.begin(), complete_.end());
-  if (!current_.empty()) result.push_back(current_);
-  while (!result.empty() && result.back().empty()) result.pop_back();
-  if (result.size() > kLines) result.erase(result.begin());
+  if (!current_.empty()) { result.push_back(current_); }
+  while (!result.empty() && result.back().empty()) { result.pop_back(); }
+  if (result.size() > kLines) { result.erase(result.begin()); }
   return result;
 }
 

@@ -51,7 +51,7 @@ LeftStream decode(const std::vector<std::uint8_t>& message, std::vector<UniqueFd
   const std::array<UniqueFd*, kDescriptors> places = {&stream.from, &stream.console, &stream.file, &stream.filter_file};
   std::size_t next = 0;
   for (std::size_t i = 0; i < kDescriptors; ++i) {
-    if (has.at(i)) *places.at(i) = std::move(descriptors.at(next++));
+    if (has.at(i)) { *places.at(i) = std::move(descriptors.at(next++)); }
   }
   return stream;
 }
@@ -65,7 +65,7 @@ int send_left_stream(int socket, const LeftStream& stream) {
                                              stream.filter_file.get()};
   for (std::size_t i = 0; i < kDescriptors; ++i) {
     has.at(i) = all.at(i) >= 0;
-    if (has.at(i)) descriptors.push_back(all.at(i));
+    if (has.at(i)) { descriptors.push_back(all.at(i)); }
   }
   std::vector<std::uint8_t> body = encode(stream, has);
   iovec part{body.data(), body.size()};
@@ -81,7 +81,7 @@ int send_left_stream(int socket, const LeftStream& stream) {
   control->cmsg_len = CMSG_LEN(descriptors.size() * sizeof(int));
   std::memcpy(CMSG_DATA(control), descriptors.data(), descriptors.size() * sizeof(int));
   while (::sendmsg(socket, &message, MSG_NOSIGNAL) < 0) {
-    if (errno != EINTR) return errno;
+    if (errno != EINTR) { return errno; }
   }
   return 0;
 }
@@ -96,17 +96,15 @@ LeftStream receive_left_stream(int socket) {
   message.msg_control = room.bytes.data();
   message.msg_controllen = sizeof room.bytes;
   ssize_t n;
-  do {
-    n = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-  } while (n < 0 && errno == EINTR);
+  do { n = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC); } while (n < 0 && errno == EINTR);
   std::vector<UniqueFd> descriptors;
   for (cmsghdr* control = CMSG_FIRSTHDR(&message); n > 0 && control; control = CMSG_NXTHDR(&message, control)) {
-    if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
+    if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) { continue; }
     std::vector<int> numbers((control->cmsg_len - CMSG_LEN(0)) / sizeof(int));
     std::memcpy(numbers.data(), CMSG_DATA(control), numbers.size() * sizeof(int));
-    for (const int fd : numbers) descriptors.emplace_back(fd);
+    for (const int fd : numbers) { descriptors.emplace_back(fd); }
   }
-  if (n <= 0) throw Error(describe_errno("cannot take over", "a worker's stream", n < 0 ? errno : EPIPE));
+  if (n <= 0) { throw Error(describe_errno("cannot take over", "a worker's stream", n < 0 ? errno : EPIPE)); }
   body.resize(static_cast<std::size_t>(n));
   try {
     return decode(body, std::move(descriptors));

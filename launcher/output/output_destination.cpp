@@ -11,29 +11,29 @@
 namespace mdl::launcher::output {
 
 OutputDestination::OutputDestination(asio::io_context& io, int fd) : io_(io), fd_(fd), changed_(io) {
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd, &info) != 0) {
     broken_ = true;  // started with a closed stdout or stderr
     return;
   }
   if (S_ISFIFO(info.st_mode) || ::isatty(fd)) {
     const int reopened = ::open(str_cat("/proc/self/fd/", fd).c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (reopened >= 0) own_.emplace(io, reopened);
+    if (reopened >= 0) { own_.emplace(io, reopened); }
   }
 }
 
 void OutputDestination::write(int source, std::string_view bytes) {
-  if (broken_ || bytes.empty()) return;
-  if (open_line_ && *open_line_ != source) queue_ += '\n';
+  if (broken_ || bytes.empty()) { return; }
+  if (open_line_ && *open_line_ != source) { queue_ += '\n'; }
   queue_ += bytes;
   if (bytes.back() == '\n' || bytes.back() == '\r') {
     open_line_.reset();
   } else {
     open_line_ = source;
   }
-  if (writing_) return;
+  if (writing_) { return; }
   write_now();
-  if (queue_.empty() || broken_) return;
+  if (queue_.empty() || broken_) { return; }
   writing_ = true;
   asio::co_spawn(io_, write_queue(), asio::detached);
 }
@@ -60,7 +60,7 @@ asio::awaitable<void> OutputDestination::write_queue() {
     boost::system::error_code error;
     co_await own_->async_wait(asio::posix::stream_descriptor::wait_write,
                               asio::redirect_error(asio::use_awaitable, error));
-    if (error) break;
+    if (error) { break; }
     write_now();
     changed_.notify();
   }
@@ -69,17 +69,17 @@ asio::awaitable<void> OutputDestination::write_queue() {
 }
 
 asio::awaitable<void> OutputDestination::wait_while_congested() {
-  while (congested() && !broken_) co_await changed_.wait();
+  while (congested() && !broken_) { co_await changed_.wait(); }
 }
 
 asio::awaitable<void> OutputDestination::flush() {
-  while (writing_) co_await changed_.wait();
+  while (writing_) { co_await changed_.wait(); }
 }
 
 void OutputDestination::give_up() {
   broken_ = true;
   queue_.clear();
-  if (own_) own_->cancel();
+  if (own_) { own_->cancel(); }
   changed_.notify();
 }
 

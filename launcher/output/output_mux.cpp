@@ -23,23 +23,24 @@ namespace fs = std::filesystem;
 namespace {
 
 bool same_file(int a, int b) {
-  struct stat first {};
-  struct stat second {};
+  struct stat first{};
+  struct stat second{};
   return ::fstat(a, &first) == 0 && ::fstat(b, &second) == 0 && first.st_dev == second.st_dev &&
          first.st_ino == second.st_ino && first.st_rdev == second.st_rdev;
 }
 
 UniqueFd create_file(const fs::path& path) {
   UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666));
-  if (!fd)
+  if (!fd) {
     throw Error(describe_errno("cannot create the log file", path, errno), "Choose another folder with --log-dir.");
+  }
   return fd;
 }
 
 std::vector<std::string> last_lines_of_file(const fs::path& path) {
   constexpr std::streamoff kTail = 32 * 1024;  // the last lines at their longest
   std::ifstream file(path, std::ios::binary | std::ios::ate);
-  if (!file) return {};
+  if (!file) { return {}; }
   const std::streamoff size = file.tellg();
   file.seekg(std::max<std::streamoff>(0, size - kTail));
   const std::string text{std::istreambuf_iterator<char>(file), {}};
@@ -54,7 +55,7 @@ class OutputMux::Impl {
  public:
   Impl(asio::io_context& io, int stdout_fd, int stderr_fd)
       : io_(io), fds_{stdout_fd, stderr_fd}, out_(io, stdout_fd), window_changes_(io) {
-    if (!same_file(stdout_fd, stderr_fd)) separate_err_.emplace(io, stderr_fd);
+    if (!same_file(stdout_fd, stderr_fd)) { separate_err_.emplace(io, stderr_fd); }
     if (::isatty(stdout_fd) || ::isatty(stderr_fd)) {
       window_changes_.add(SIGWINCH);
       follow_window_size();
@@ -68,7 +69,7 @@ class OutputMux::Impl {
     std::array<std::shared_ptr<LineFilter>, 2> filters;
     for (const command_line::Stream stream : {command_line::Stream::out, command_line::Stream::err}) {
       const auto& words = logs.duplicate_filters[index(stream)];
-      if (words.empty() || logs.log_dir == "/dev/null") continue;
+      if (words.empty() || logs.log_dir == "/dev/null") { continue; }
       filters[index(stream)] = std::make_shared<LineFilter>(
           LineFilter{words, create_file(folder / command_line::filtered_file_name(stream))});
     }
@@ -84,14 +85,14 @@ class OutputMux::Impl {
       }
     }
     for (const Route& route : routes_) {
-      if (route.stream) asio::co_spawn(io_, route.stream->pump(), asio::detached);
+      if (route.stream) { asio::co_spawn(io_, route.stream->pump(), asio::detached); }
     }
     return ends;
   }
 
   asio::awaitable<void> finish() {
     for (const Route& route : routes_) {
-      if (route.stream) co_await route.stream->finish();
+      if (route.stream) { co_await route.stream->finish(); }
     }
     co_await out_.flush();
     co_await console(command_line::Stream::err).flush();
@@ -100,12 +101,12 @@ class OutputMux::Impl {
   asio::awaitable<void> hand_over(std::vector<LeftStream>& left) {
     for (std::size_t i = 0; i < routes_.size(); ++i) {
       const std::shared_ptr<WorkerStream> stream = routes_[i].stream;
-      if (!stream) continue;
+      if (!stream) { continue; }
       co_await stream->drain();
-      if (stream->has_ended()) continue;
+      if (stream->has_ended()) { continue; }
       left.push_back(stream->hand_over());
       left.back().to_stderr = i % 2 == index(command_line::Stream::err) && separate_err_.has_value();
-      if (!routes_[i].to_console) continue;
+      if (!routes_[i].to_console) { continue; }
       left.back().console.reset(::fcntl(fds_[left.back().to_stderr ? 1 : 0], F_DUPFD_CLOEXEC, 0));
     }
   }
@@ -118,8 +119,8 @@ class OutputMux::Impl {
   std::chrono::steady_clock::time_point last_heard(std::optional<int> local_rank) {
     auto last = std::chrono::steady_clock::time_point::min();
     for (std::size_t i = 0; i < routes_.size(); ++i) {
-      if (local_rank && i / 2 != static_cast<std::size_t>(*local_rank)) continue;
-      if (routes_[i].stream && routes_[i].stream->has_ended()) continue;
+      if (local_rank && i / 2 != static_cast<std::size_t>(*local_rank)) { continue; }
+      if (routes_[i].stream && routes_[i].stream->has_ended()) { continue; }
       last = std::max(last, routes_[i].stream ? routes_[i].stream->last_heard() : routes_[i].last_growth());
     }
     return last;
@@ -132,7 +133,7 @@ class OutputMux::Impl {
 
   std::vector<std::string> last_stderr_lines(int local_rank) const {
     const std::size_t i = static_cast<std::size_t>(local_rank) * 2 + index(command_line::Stream::err);
-    if (i >= routes_.size()) return {};
+    if (i >= routes_.size()) { return {}; }
     return routes_[i].stream ? routes_[i].stream->last_lines().lines() : last_lines_of_file(routes_[i].file);
   }
 
@@ -149,7 +150,7 @@ class OutputMux::Impl {
     std::chrono::steady_clock::time_point last_growth() {
       std::error_code error;
       const std::uintmax_t now = fs::file_size(file, error);
-      if (!error && std::exchange(size, now) != now) grew = std::chrono::steady_clock::now();
+      if (!error && std::exchange(size, now) != now) { grew = std::chrono::steady_clock::now(); }
       return grew;
     }
   };
@@ -167,12 +168,12 @@ class OutputMux::Impl {
       return create_file(file);
     }
     StreamSinks sinks;
-    if (route.to_console) sinks.console = &console(stream);
+    if (route.to_console) { sinks.console = &console(stream); }
     sinks.whole_lines = workers_ > 1;
     sinks.line_by_line = route.prefixed;
     sinks.prefix = route.prefixed ? prefix : "";
-    if (route.to_file) sinks.file = create_file(file);
-    if (route.duplicated) sinks.filter = filter;
+    if (route.to_file) { sinks.file = create_file(file); }
+    if (route.duplicated) { sinks.filter = filter; }
     // A tee'd worker writes to a file under torchrun, and must not draw for a terminal here.
     WorkerPipe pipe = make_worker_pipe(route.prefixed || !route.to_console ? -1 : fds_[index(stream)]);
     auto reading = std::make_shared<WorkerStream>(io_, local_rank, std::move(pipe.read_end), std::move(sinks));
@@ -182,9 +183,9 @@ class OutputMux::Impl {
 
   void follow_window_size() {
     window_changes_.async_wait([this](boost::system::error_code error, int) {
-      if (error) return;
+      if (error) { return; }
       for (std::size_t i = 0; i < routes_.size(); ++i) {
-        if (routes_[i].stream) copy_terminal_size(fds_[i % 2], routes_[i].stream->native_handle());
+        if (routes_[i].stream) { copy_terminal_size(fds_[i % 2], routes_[i].stream->native_handle()); }
       }
       follow_window_size();
     });

@@ -20,12 +20,12 @@ struct Console {
 asio::awaitable<void> relay(std::shared_ptr<WorkerStream> stream, std::shared_ptr<Console> console) {
   co_await stream->pump();
   co_await stream->finish();
-  if (console) co_await console->destination.flush();
+  if (console) { co_await console->destination.flush(); }
 }
 
 StreamSinks sinks_of(LeftStream& stream, const std::shared_ptr<Console>& console) {
   StreamSinks sinks;
-  if (console) sinks.console = &console->destination;
+  if (console) { sinks.console = &console->destination; }
   sinks.whole_lines = stream.whole_lines;
   sinks.prefix = stream.prefix;
   sinks.line_by_line = stream.line_by_line;
@@ -45,7 +45,7 @@ void relay_output(std::vector<LeftStream> streams) {
     std::shared_ptr<Console> console;
     if (left.console) {
       auto& shared = consoles.at(left.to_stderr ? 1 : 0);
-      if (!shared) shared = std::make_shared<Console>(io, std::move(left.console));
+      if (!shared) { shared = std::make_shared<Console>(io, std::move(left.console)); }
       console = shared;
     }
     auto stream = std::make_shared<WorkerStream>(io, left.local_rank, std::move(left.from), sinks_of(left, console));

@@ -36,7 +36,7 @@ fs::path make_temporary_folder() {
   fs::path folder;
   std::vector<std::string> passed_over;
   for (const auto& [variable, place] : named_temporary_places()) {
-    if (!folder.empty()) break;
+    if (!folder.empty()) { break; }
     folder = try_unique_folder(place, prefix);
     if (folder.empty()) {
       passed_over.push_back(describe_errno("cannot create a folder for the workers' files in",
@@ -46,8 +46,9 @@ fs::path make_temporary_folder() {
   if (folder.empty()) {
     folder = make_unique_folder("/tmp", prefix, "Free space there, or choose another place with TMPDIR or --log-dir.");
   }
-  for (const std::string& problem : passed_over)
+  for (const std::string& problem : passed_over) {
     log::warning(problem, "; using ", folder.parent_path().string(), " instead");
+  }
   return folder;
 }
 
@@ -57,13 +58,13 @@ std::vector<std::pair<std::string, fs::path>> named_temporary_places() {
   std::vector<std::pair<std::string, fs::path>> places;
   for (const char* variable : {"TMPDIR", "TEMP", "TMP"}) {
     const char* place = std::getenv(variable);
-    if (place && *place) places.emplace_back(variable, fs::absolute(place));
+    if (place && *place) { places.emplace_back(variable, fs::absolute(place)); }
   }
   return places;
 }
 
 RunFolder::RunFolder(const std::string& base, const std::string& run_id) {
-  if (base == "/dev/null") return;
+  if (base == "/dev/null") { return; }
   std::error_code error;
   fs::path parent = base;
   if (base.empty()) {
@@ -79,23 +80,23 @@ RunFolder::RunFolder(const std::string& base, const std::string& run_id) {
 
 RunFolder::~RunFolder() {
   std::error_code ignored;
-  if (!temporary_.empty()) fs::remove_all(temporary_, ignored);
+  if (!temporary_.empty()) { fs::remove_all(temporary_, ignored); }
 }
 
 fs::path RunFolder::open_attempt(int attempt, int workers) {
-  if (run_.empty()) return {};
+  if (run_.empty()) { return {}; }
   fs::path folder = run_ / str_cat("attempt_", attempt);
   std::error_code error;
   fs::remove_all(folder, error);
   for (int local_rank = 0; local_rank < workers && !error; ++local_rank) {
     fs::create_directories(folder / std::to_string(local_rank), error);
   }
-  if (error) throw Error(str_cat("cannot create ", folder.string(), ": ", error.message()));
+  if (error) { throw Error(str_cat("cannot create ", folder.string(), ": ", error.message())); }
   return folder;
 }
 
 fs::path RunFolder::error_file(int attempt, int local_rank) const {
-  if (run_.empty()) return {};
+  if (run_.empty()) { return {}; }
   return run_ / str_cat("attempt_", attempt) / std::to_string(local_rank) / "error.json";
 }
 

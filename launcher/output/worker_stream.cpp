@@ -38,7 +38,7 @@ WorkerStream::WorkerStream(asio::io_context& io, int local_rank, UniqueFd read_e
     : local_rank_(local_rank), from_(io, read_end.release()), to_(std::move(sinks)), hold_(io) {}
 
 asio::awaitable<void> WorkerStream::wait_for_console() {
-  if (to_.console) co_await to_.console->wait_while_congested();
+  if (to_.console) { co_await to_.console->wait_while_congested(); }
 }
 
 asio::awaitable<void> WorkerStream::pump() {
@@ -48,7 +48,7 @@ asio::awaitable<void> WorkerStream::pump() {
     boost::system::error_code error;
     co_await from_.async_wait(asio::posix::stream_descriptor::wait_read,
                               asio::redirect_error(asio::use_awaitable, error));
-    if (error || read_once() == Found::end) break;
+    if (error || read_once() == Found::end) { break; }
     // As without the launcher between them: a worker that writes on to a reader that has gone gets EPIPE.
     if (to_.console && to_.console->reader_gone() && !to_.file && !finishing_) {
       from_.close();
@@ -62,17 +62,19 @@ asio::awaitable<void> WorkerStream::drain() {
   // Somebody who writes on and on is not waited for.
   for (std::size_t reads = 0; reads < kMostLeftInAPipe / kReadSize && !has_ended(); ++reads) {
     co_await wait_for_console();
-    if (!from_.is_open() || read_once() != Found::bytes) break;
+    if (!from_.is_open() || read_once() != Found::bytes) { break; }
   }
 }
 
 asio::awaitable<void> WorkerStream::finish() {
   const auto self = shared_from_this();
   finishing_ = true;
-  if (!from_.is_open()) co_return;  // its reader has gone, or it was finished before
+  if (!from_.is_open()) {
+    co_return;  // its reader has gone, or it was finished before
+  }
   from_.cancel();
   co_await drain();
-  if (to_.line_by_line && !unfinished_.empty()) pass_line(false);
+  if (to_.line_by_line && !unfinished_.empty()) { pass_line(false); }
   pass_unfinished_line();
   hold_.cancel();
   from_.close();
@@ -101,7 +103,7 @@ LeftStream WorkerStream::hand_over() {
 void WorkerStream::take_up(const std::string& unfinished, bool after_return) {
   unfinished_ = unfinished;
   after_return_ = after_return;
-  if (to_.whole_lines && !to_.line_by_line && !unfinished_.empty()) start_to_hold();
+  if (to_.whole_lines && !to_.line_by_line && !unfinished_.empty()) { start_to_hold(); }
 }
 
 std::chrono::steady_clock::time_point WorkerStream::last_heard() const {
@@ -111,10 +113,8 @@ std::chrono::steady_clock::time_point WorkerStream::last_heard() const {
 WorkerStream::Found WorkerStream::read_once() {
   static std::array<char, kReadSize> buffer;  // one thread, and not kept between two calls
   ssize_t n;
-  do {
-    n = ::read(from_.native_handle(), buffer.data(), buffer.size());
-  } while (n < 0 && errno == EINTR);
-  if (n < 0 && errno == EAGAIN) return Found::nothing;
+  do { n = ::read(from_.native_handle(), buffer.data(), buffer.size()); } while (n < 0 && errno == EINTR);
+  if (n < 0 && errno == EAGAIN) { return Found::nothing; }
   if (n <= 0) {  // a terminal says EIO once the worker has closed it
     ended_ = true;
     return Found::end;
@@ -131,7 +131,7 @@ void WorkerStream::take(std::string_view bytes) {
     take_lines(bytes);
     return;
   }
-  if (!to_.console) return;
+  if (!to_.console) { return; }
   if (!to_.whole_lines) {
     to_.console->write(local_rank_, bytes);
     return;
@@ -143,8 +143,8 @@ void WorkerStream::take(std::string_view bytes) {
     bytes.remove_prefix(end + 1);
   }
   unfinished_ += bytes;
-  if (unfinished_.size() > kLongestHeldLine) pass_unfinished_line();
-  if (!unfinished_.empty()) start_to_hold();
+  if (unfinished_.size() > kLongestHeldLine) { pass_unfinished_line(); }
+  if (!unfinished_.empty()) { start_to_hold(); }
 }
 
 /// Every "\n", "\r" and "\r\n" ends a line, as in a text file that Python reads.
@@ -152,12 +152,12 @@ void WorkerStream::take_lines(std::string_view bytes) {
   for (const char c : bytes) {
     const bool second_half = c == '\n' && after_return_;
     after_return_ = c == '\r';
-    if (second_half) continue;
+    if (second_half) { continue; }
     if (c == '\n' || c == '\r') {
       pass_line(true);
     } else {
       unfinished_ += c;
-      if (unfinished_.size() > kLongestHeldLine) pass_line(true);
+      if (unfinished_.size() > kLongestHeldLine) { pass_line(true); }
     }
   }
 }
@@ -167,21 +167,21 @@ void WorkerStream::pass_line(bool complete) {
   const bool matches = to_.filter && std::any_of(to_.filter->words.begin(), to_.filter->words.end(), has);
   std::string line = to_.prefix;
   line += unfinished_;
-  if (complete) line += '\n';
+  if (complete) { line += '\n'; }
   unfinished_.clear();
-  if (matches) write_to_file(to_.filter->file, line);
-  if (to_.console) to_.console->write(local_rank_, line);
+  if (matches) { write_to_file(to_.filter->file, line); }
+  if (to_.console) { to_.console->write(local_rank_, line); }
 }
 
 void WorkerStream::start_to_hold() {
   hold_.expires_after(kHoldUnfinishedLine);
   hold_.async_wait([self = shared_from_this()](boost::system::error_code error) {
-    if (!error) self->pass_unfinished_line();
+    if (!error) { self->pass_unfinished_line(); }
   });
 }
 
 void WorkerStream::pass_unfinished_line() {
-  if (to_.console && !to_.line_by_line) to_.console->write(local_rank_, unfinished_);
+  if (to_.console && !to_.line_by_line) { to_.console->write(local_rank_, unfinished_); }
   unfinished_.clear();
 }
 

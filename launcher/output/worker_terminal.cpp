@@ -25,9 +25,9 @@ WorkerPipe make_terminal(int like_fd) {
   }
   ends.write_end.reset(::open(name.data(), O_RDWR | O_NOCTTY | O_CLOEXEC));
   termios settings{};
-  if (!ends.write_end || ::tcgetattr(ends.write_end.get(), &settings) != 0) return {};
+  if (!ends.write_end || ::tcgetattr(ends.write_end.get(), &settings) != 0) { return {}; }
   ::cfmakeraw(&settings);
-  if (::tcsetattr(ends.write_end.get(), TCSANOW, &settings) != 0) return {};
+  if (::tcsetattr(ends.write_end.get(), TCSANOW, &settings) != 0) { return {}; }
   copy_terminal_size(like_fd, ends.read_end.get());
   return ends;
 }
@@ -36,12 +36,12 @@ WorkerPipe make_terminal(int like_fd) {
 
 void copy_terminal_size(int terminal_fd, int read_end) {
   winsize size{};
-  if (::ioctl(terminal_fd, TIOCGWINSZ, &size) == 0) ::ioctl(read_end, TIOCSWINSZ, &size);
+  if (::ioctl(terminal_fd, TIOCGWINSZ, &size) == 0) { ::ioctl(read_end, TIOCSWINSZ, &size); }
 }
 
 WorkerPipe make_worker_pipe(int destination_fd) {
   WorkerPipe ends;
-  if (::isatty(destination_fd)) ends = make_terminal(destination_fd);
+  if (::isatty(destination_fd)) { ends = make_terminal(destination_fd); }
   if (!ends.read_end) {
     int fds[2];
     if (::pipe2(fds, O_CLOEXEC) != 0) {

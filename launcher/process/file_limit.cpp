@@ -11,14 +11,14 @@ rlimit limit_of_before{};  // 0 until it is raised
 
 void raise_file_limit() {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) { return; }
   rlimit raised = limit;
   raised.rlim_cur = limit.rlim_max;
-  if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit_of_before = limit;
+  if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) { limit_of_before = limit; }
 }
 
 void restore_file_limit() {
-  if (limit_of_before.rlim_cur > 0) ::setrlimit(RLIMIT_NOFILE, &limit_of_before);
+  if (limit_of_before.rlim_cur > 0) { ::setrlimit(RLIMIT_NOFILE, &limit_of_before); }
 }
 
 }  // namespace mdl::launcher::process

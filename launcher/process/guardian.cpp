@@ -50,7 +50,7 @@ Guardian::Guardian(const std::vector<WorkerSpec>& workers) {
 Guardian::~Guardian() {
   control_.reset();  // to the guardian this is the launcher's death
   // It ends in a moment and is not waited for.
-  if (pid_ > 0) leaving_guardians().push_back(pid_);
+  if (pid_ > 0) { leaving_guardians().push_back(pid_); }
   reap_ended_guardians();
 }
 
@@ -61,8 +61,8 @@ UniqueFd Guardian::end_fd() const {
 std::optional<GuardianEvent> Guardian::next_event() {
   GuardianEvent event{};
   const ssize_t n = ::recv(control_.get(), &event, sizeof event, MSG_DONTWAIT);
-  if (n == static_cast<ssize_t>(sizeof event)) return event;
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return std::nullopt;
+  if (n == static_cast<ssize_t>(sizeof event)) { return event; }
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) { return std::nullopt; }
   throw Error(
       "the guardian process of the workers has died",
       "Nothing but a signal can end it: it was killed from outside, or by the kernel for want of memory (dmesg).");
@@ -89,12 +89,12 @@ void Guardian::let_go(const std::vector<output::LeftStream>& streams, bool nobod
   ::setsockopt(control_.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   for (const output::LeftStream& stream : streams) {
     const int error = output::send_left_stream(control_.get(), stream);
-    if (error == 0) continue;
+    if (error == 0) { continue; }
     log::warning(describe_errno("cannot hand over", "the output of processes that the workers left behind", error));
     break;
   }
   control_.reset();  // it waits for no more streams than have been sent
-  if (!streams.empty() || !nobody_left) return;
+  if (!streams.empty() || !nobody_left) { return; }
   ::waitpid(pid_, nullptr, 0);
   pid_ = -1;
 }
@@ -114,10 +114,9 @@ bool kill_and_reap_all(std::chrono::milliseconds limit) {
   for (;;) {
     kill_descendants();
     pid_t reaped;
-    while ((reaped = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
-    }
-    if (reaped < 0 && errno == ECHILD) return true;
-    if (std::chrono::steady_clock::now() >= deadline) return false;
+    while ((reaped = ::waitpid(-1, nullptr, WNOHANG)) > 0) {}
+    if (reaped < 0 && errno == ECHILD) { return true; }
+    if (std::chrono::steady_clock::now() >= deadline) { return false; }
     ::poll(nullptr, 0, 2);  // the only way to wait for any child with a limit without a handler for SIGCHLD
   }
 }

@@ -51,7 +51,7 @@ class GuardianProcess {
         break;
       }
     }
-    for (const GuardianEvent& event : events) report(event);
+    for (const GuardianEvent& event : events) { report(event); }
     forget_inherited_files();
   }
 
@@ -60,13 +60,13 @@ class GuardianProcess {
       if (killing_) {
         kill_descendants();
         reap();
-        if (no_children_) return 0;
+        if (no_children_) { return 0; }
       }
       pollfd ready[] = {{control_.get(), POLLIN, 0}, {child_ended_.get(), POLLIN, 0}};  // poll passes over fd -1
-      if (::poll(ready, 2, -1) < 0 && errno != EINTR) return 1;
+      if (::poll(ready, 2, -1) < 0 && errno != EINTR) { return 1; }
       // Exits first: a worker that has ended must not get a signal that was sent before its end was known.
-      if (ready[1].revents != 0) reap();
-      if (ready[0].revents != 0 && !obey()) return relay();
+      if (ready[1].revents != 0) { reap(); }
+      if (ready[0].revents != 0 && !obey()) { return relay(); }
     }
   }
 
@@ -78,10 +78,11 @@ class GuardianProcess {
 
   /// The launcher's handlers would write to its pipes. Ignored signals stay so: nohup's SIGHUP is the workers' as well.
   static void forget_inherited_handlers() {
-    struct sigaction action {};
+    struct sigaction action{};
     for (int signo = 1; signo < NSIG; ++signo) {
-      if (::sigaction(signo, nullptr, &action) != 0 || action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN)
+      if (::sigaction(signo, nullptr, &action) != 0 || action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN) {
         continue;
+      }
       action.sa_handler = SIG_DFL;
       action.sa_flags = 0;
       ::sigaction(signo, &action, nullptr);
@@ -91,17 +92,17 @@ class GuardianProcess {
   /// The workers have their descriptors now. Here they would keep pipes open, a terminal busy, and files undeleted.
   void forget_inherited_files() {
     const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-    for (const int fd : {0, 1, 2}) ::dup2(null, fd);
+    for (const int fd : {0, 1, 2}) { ::dup2(null, fd); }
     const auto low = static_cast<unsigned>(std::min(control_.get(), child_ended_.get()));
     const auto high = static_cast<unsigned>(std::max(control_.get(), child_ended_.get()));
-    if (low > 3) ::close_range(3, low - 1, 0);
-    if (high > low + 1) ::close_range(low + 1, high - 1, 0);
+    if (low > 3) { ::close_range(3, low - 1, 0); }
+    if (high > low + 1) { ::close_range(low + 1, high - 1, 0); }
     ::close_range(high + 1, ~0U, 0);
   }
 
   void report(const GuardianEvent& event) {
-    if (!control_) return;
-    if (::send(control_.get(), &event, sizeof event, MSG_NOSIGNAL) < 0) lose_launcher();
+    if (!control_) { return; }
+    if (::send(control_.get(), &event, sizeof event, MSG_NOSIGNAL) < 0) { lose_launcher(); }
   }
 
   void lose_launcher() {
@@ -120,7 +121,7 @@ class GuardianProcess {
     switch (message.command) {
       case GuardianCommand::kSignal:
         for (const pid_t pid : pids_) {
-          if (pid > 0) ::kill(-pid, message.argument);
+          if (pid > 0) { ::kill(-pid, message.argument); }
         }
         return true;
       case GuardianCommand::kKillAll:
@@ -136,8 +137,9 @@ class GuardianProcess {
   int relay() {
     std::vector<output::LeftStream> streams;
     try {
-      while (static_cast<int>(streams.size()) < streams_to_relay_)
+      while (static_cast<int>(streams.size()) < streams_to_relay_) {
         streams.push_back(output::receive_left_stream(control_.get()));
+      }
     } catch (const Error&) {  // the launcher could not send it, and has said so
     }
     control_.reset();
@@ -148,16 +150,14 @@ class GuardianProcess {
     } catch (const std::exception&) {  // no memory or descriptors, and nobody to tell: streams are closed then
     }
     // Nothing is sent to whoever has asked for a signal at the end of its parent (PR_SET_PDEATHSIG).
-    while (::waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {
-    }
+    while (::waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {}
     return 0;
   }
 
   /// Reaps workers, which are reported, and adopted orphans, which nobody asks for.
   void reap() {
     signalfd_siginfo ignored[8];
-    while (::read(child_ended_.get(), ignored, sizeof ignored) > 0) {
-    }
+    while (::read(child_ended_.get(), ignored, sizeof ignored) > 0) {}
     for (;;) {
       int status = 0;
       const pid_t pid = ::waitpid(-1, &status, WNOHANG);
@@ -165,9 +165,9 @@ class GuardianProcess {
       if (no_children_ && !std::exchange(told_all_gone_, true)) {
         report({GuardianEvent::Kind::all_gone, -1, -1, 0, now()});
       }
-      if (pid <= 0) return;
+      if (pid <= 0) { return; }
       for (std::size_t i = 0; i < pids_.size(); ++i) {
-        if (pids_[i] != pid) continue;
+        if (pids_[i] != pid) { continue; }
         pids_[i] = -1;
         report({GuardianEvent::Kind::exited, static_cast<int>(i), pid, status, now()});
       }

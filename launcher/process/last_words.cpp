@@ -19,7 +19,7 @@ asio::awaitable<void> hear_descendants(const WorkerGroup& group, output::OutputM
   while (!hurry && !group.all_gone()) {
     const auto now = Clock::now();
     const auto heard = std::max(began, output.last_heard());
-    if (now >= heard + 1s || now >= began + 5s) break;
+    if (now >= heard + 1s || now >= began + 5s) { break; }
     co_await changed.wait_until(now + kListenAgain);
   }
 }
@@ -33,7 +33,7 @@ asio::awaitable<void> hear_worker(output::OutputMux& output, int local_rank, loo
   while (!hurry && !output.has_ended(local_rank)) {
     const auto now = Clock::now();
     const auto heard = std::max(began, output.last_heard(local_rank));
-    if (now >= heard + kSilence || now >= began + 1s) break;
+    if (now >= heard + kSilence || now >= began + 1s) { break; }
     co_await changed.wait_until(now + kListenAgain);
   }
 }
@@ -41,13 +41,13 @@ asio::awaitable<void> hear_worker(output::OutputMux& output, int local_rank, loo
 asio::awaitable<void> end_by_signal(WorkerGroup& group, output::OutputMux& output, loop::Notifier& changed, int signo,
                                     std::chrono::milliseconds grace, const bool& hurry) {
   co_await group.ask_to_end(signo, grace, hurry);
-  if (group.running() == 0) co_await hear_descendants(group, output, changed, hurry);
+  if (group.running() == 0) { co_await hear_descendants(group, output, changed, hurry); }
   co_await group.kill_rest(kKillLimit);
 }
 
 asio::awaitable<void> end_well(WorkerGroup& group, output::OutputMux& output, loop::Notifier& changed) {
   const auto deadline = Clock::now() + 300ms;
-  while (!group.all_gone() && Clock::now() < deadline) co_await changed.wait_until(deadline);
+  while (!group.all_gone() && Clock::now() < deadline) { co_await changed.wait_until(deadline); }
   std::vector<output::LeftStream> left;
   co_await output.hand_over(left);
   co_await output.finish();

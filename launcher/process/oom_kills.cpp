@@ -10,7 +10,7 @@ std::optional<std::int64_t> oom_kills() {
   std::string name;
   std::int64_t value = 0;
   while (file >> name >> value) {
-    if (name == "oom_kill") return value;
+    if (name == "oom_kill") { return value; }
   }
   return std::nullopt;
 }

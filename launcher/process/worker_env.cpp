@@ -14,7 +14,7 @@ bool names(const std::string& entry, const std::string& name) {
 
 /// The entry of the worker in the inherited list of devices, or its own number where there is no list.
 std::string own_device(const std::optional<std::string>& list, const std::string& name, int local_rank) {
-  if (!list) return std::to_string(local_rank);
+  if (!list) { return std::to_string(local_rank); }
   std::size_t begin = 0;
   for (int i = 0; i < local_rank && begin != std::string::npos; ++i) {
     const std::size_t comma = list->find(',', begin);
@@ -35,7 +35,7 @@ std::string own_device(const std::optional<std::string>& list, const std::string
 
 std::optional<std::string> find_variable(const std::vector<std::string>& environment, const std::string& name) {
   for (const std::string& entry : environment) {
-    if (names(entry, name)) return entry.substr(name.size() + 1);
+    if (names(entry, name)) { return entry.substr(name.size() + 1); }
   }
   return std::nullopt;
 }
@@ -65,10 +65,11 @@ std::vector<std::string> worker_environment(const std::vector<std::string>& inhe
       {"TORCHELASTIC_SIGNALS_TO_HANDLE", group.signals_to_handle},
       {"TORCHELASTIC_ERROR_FILE", error_file},
   };
-  if (!group.timer_file.empty()) set.push_back({"TORCHELASTIC_TIMER_FILE", group.timer_file});
-  if (!find_variable(inherited, "TORCH_NCCL_ASYNC_ERROR_HANDLING"))
+  if (!group.timer_file.empty()) { set.push_back({"TORCHELASTIC_TIMER_FILE", group.timer_file}); }
+  if (!find_variable(inherited, "TORCH_NCCL_ASYNC_ERROR_HANDLING")) {
     set.push_back({"TORCH_NCCL_ASYNC_ERROR_HANDLING", "1"});
-  if (limits_omp_threads(inherited, group.local_world_size)) set.push_back({"OMP_NUM_THREADS", "1"});
+  }
+  if (limits_omp_threads(inherited, group.local_world_size)) { set.push_back({"OMP_NUM_THREADS", "1"}); }
 
   if (group.virtual_local_rank) {
     const auto hip = find_variable(inherited, "HIP_VISIBLE_DEVICES");
@@ -76,17 +77,17 @@ std::vector<std::string> worker_environment(const std::vector<std::string>& inhe
     const std::string name = amd ? "HIP_VISIBLE_DEVICES" : "CUDA_VISIBLE_DEVICES";
     const std::string device = own_device(find_variable(inherited, name), name, worker.local_rank);
     set.push_back({"CUDA_VISIBLE_DEVICES", device});
-    if (amd) set.push_back({"HIP_VISIBLE_DEVICES", device});
+    if (amd) { set.push_back({"HIP_VISIBLE_DEVICES", device}); }
   }
 
   std::vector<std::string> environment;
   environment.reserve(inherited.size() + set.size());
   for (const std::string& entry : inherited) {
     bool replaced = false;
-    for (const auto& [name, value] : set) replaced = replaced || names(entry, name);
-    if (!replaced) environment.push_back(entry);
+    for (const auto& [name, value] : set) { replaced = replaced || names(entry, name); }
+    if (!replaced) { environment.push_back(entry); }
   }
-  for (const auto& [name, value] : set) environment.push_back(str_cat(name, "=", value));
+  for (const auto& [name, value] : set) { environment.push_back(str_cat(name, "=", value)); }
   return environment;
 }
 

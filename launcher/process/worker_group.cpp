@@ -36,7 +36,7 @@ WorkerGroup::WorkerGroup(asio::io_context& io, const std::vector<WorkerSpec>& sp
 
 WorkerGroup::~WorkerGroup() {
   UniqueFd end = guardian_->end_fd();
-  if (end) asio::co_spawn(events_->get_executor(), reap_at_its_end(std::move(end)), asio::detached);
+  if (end) { asio::co_spawn(events_->get_executor(), reap_at_its_end(std::move(end)), asio::detached); }
   events_->close();
 }
 
@@ -110,7 +110,7 @@ void WorkerGroup::apply(State& state, const GuardianEvent& event) {
 void WorkerGroup::take_events(State& state, Guardian& guardian) {
   while (!state.all_gone) {
     const auto event = guardian.next_event();
-    if (!event) return;
+    if (!event) { return; }
     apply(state, *event);
   }
 }
@@ -122,7 +122,9 @@ asio::awaitable<void> WorkerGroup::follow_events(std::shared_ptr<State> state, s
       boost::system::error_code error;
       co_await events->async_wait(asio::posix::stream_descriptor::wait_read,
                                   asio::redirect_error(asio::use_awaitable, error));
-      if (error) co_return;  // the group is gone
+      if (error) {
+        co_return;  // the group is gone
+      }
       take_events(*state, *guardian);
       state->changed.notify();
     }
@@ -131,7 +133,7 @@ asio::awaitable<void> WorkerGroup::follow_events(std::shared_ptr<State> state, s
     // The kernel has killed the workers with the guardian; what they started is now this process's to end.
     kill_and_reap_all(std::chrono::seconds(2));
     for (WorkerState& worker : state->workers) {
-      if (worker.phase != WorkerState::Phase::running) continue;
+      if (worker.phase != WorkerState::Phase::running) { continue; }
       worker.phase = WorkerState::Phase::exited;
       worker.wait_status = SIGKILL;
       worker.told_to_stop = true;
@@ -152,7 +154,7 @@ void WorkerGroup::give_up(int local_rank, std::chrono::duration<double> stuck) {
 
 void WorkerGroup::note_expired_timers(pid_t pid, const std::string& names) {
   for (WorkerState& worker : state_->workers) {
-    if (worker.phase == WorkerState::Phase::running && worker.pid == pid) worker.expired_timers = names;
+    if (worker.phase == WorkerState::Phase::running && worker.pid == pid) { worker.expired_timers = names; }
   }
 }
 
@@ -171,10 +173,12 @@ asio::awaitable<void> WorkerGroup::ask_to_end(int signo, std::chrono::millisecon
                                return worker.phase == WorkerState::Phase::not_started;
                              }));
   };
-  if (!may_run()) co_return;
+  if (!may_run()) { co_return; }
   guardian_->signal_workers(signo);
   const auto deadline = loop::Notifier::Clock::now() + grace;
-  while (may_run() && !hurry && loop::Notifier::Clock::now() < deadline) co_await state_->changed.wait_until(deadline);
+  while (may_run() && !hurry && loop::Notifier::Clock::now() < deadline) {
+    co_await state_->changed.wait_until(deadline);
+  }
   for (const WorkerState& worker : workers()) {
     if (worker.phase == WorkerState::Phase::running) {
       log::warning("worker with pid ", worker.pid, " has not ended on ", command_line::signal_name(signo),
@@ -186,7 +190,9 @@ asio::awaitable<void> WorkerGroup::ask_to_end(int signo, std::chrono::millisecon
 asio::awaitable<void> WorkerGroup::kill_rest(std::chrono::milliseconds limit) {
   guardian_->kill_all();
   const auto deadline = loop::Notifier::Clock::now() + limit;
-  while (!state_->all_gone && loop::Notifier::Clock::now() < deadline) co_await state_->changed.wait_until(deadline);
+  while (!state_->all_gone && loop::Notifier::Clock::now() < deadline) {
+    co_await state_->changed.wait_until(deadline);
+  }
   for (const WorkerState& worker : workers()) {
     if (worker.phase == WorkerState::Phase::running) {
       log::error("worker with pid ", worker.pid,

@@ -22,28 +22,28 @@ std::vector<char*> as_pointers(const std::vector<std::string>& strings) {
   std::vector<char*> pointers;
   pointers.reserve(strings.size() + 1);
   // execve takes char* and does not write through it.
-  for (const std::string& text : strings) pointers.push_back(const_cast<char*>(text.c_str()));
+  for (const std::string& text : strings) { pointers.push_back(const_cast<char*>(text.c_str())); }
   pointers.push_back(nullptr);
   return pointers;
 }
 
 /// Has the exec close all descriptors from `first` on; until then they can be used.
 void close_on_exec_from(unsigned first) {
-  if (::close_range(first, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return;
+  if (::close_range(first, ~0U, CLOSE_RANGE_CLOEXEC) == 0) { return; }
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
   const rlim_t last = std::min<rlim_t>(limit.rlim_cur, 1 << 16);  // Linux before 5.11
-  for (rlim_t fd = first; fd < last; ++fd) ::fcntl(static_cast<int>(fd), F_SETFD, FD_CLOEXEC);
+  for (rlim_t fd = first; fd < last; ++fd) { ::fcntl(static_cast<int>(fd), F_SETFD, FD_CLOEXEC); }
 }
 
 using CpuMask = std::vector<cpu_set_t>;  ///< one long mask, 1024 CPUs an element; empty: no wish
 
 CpuMask as_mask(const machine::CpuSet& cpus) {
-  if (cpus.empty()) return {};
+  if (cpus.empty()) { return {}; }
   CpuMask mask(static_cast<std::size_t>(*cpus.rbegin()) / CPU_SETSIZE + 1);
   const std::size_t bytes = mask.size() * sizeof mask[0];
   CPU_ZERO_S(bytes, mask.data());
-  for (const int cpu : cpus) CPU_SET_S(cpu, bytes, mask.data());
+  for (const int cpu : cpus) { CPU_SET_S(cpu, bytes, mask.data()); }
   return mask;
 }
 
@@ -59,25 +59,23 @@ bool place(int from, int to) {
   ::setsid();
   // Counts from this thread of the parent on; the check covers a parent that died before the call.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) return ESRCH;
+  if (::getppid() != parent) { return ESRCH; }
 
-  if (!cpus.empty() && ::sched_setaffinity(0, cpus.size() * sizeof cpus[0], cpus.data()) != 0) {
-    return errno;
-  }
+  if (!cpus.empty() && ::sched_setaffinity(0, cpus.size() * sizeof cpus[0], cpus.data()) != 0) { return errno; }
 
   // Above 2 both, so that putting one in place cannot overwrite the other.
   const int out = spec.stdout_fd <= 2 ? ::dup(spec.stdout_fd) : spec.stdout_fd;
   const int err = spec.stderr_fd <= 2 ? ::dup(spec.stderr_fd) : spec.stderr_fd;
-  if (!place(out, STDOUT_FILENO) || !place(err, STDERR_FILENO)) return errno;
+  if (!place(out, STDOUT_FILENO) || !place(err, STDERR_FILENO)) { return errno; }
   close_on_exec_from(3);
 
   restore_file_limit();
 
   // exec resets handlers, but keeps what is ignored: by this launcher (SIGPIPE), or by a shell that started it with &
   // (SIGINT, SIGQUIT). Python's subprocess does the same.
-  struct sigaction by_default {};
+  struct sigaction by_default{};
   by_default.sa_handler = SIG_DFL;
-  for (const int signo : {SIGPIPE, SIGXFSZ, SIGTERM, SIGINT, SIGQUIT}) ::sigaction(signo, &by_default, nullptr);
+  for (const int signo : {SIGPIPE, SIGXFSZ, SIGTERM, SIGINT, SIGQUIT}) { ::sigaction(signo, &by_default, nullptr); }
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -97,12 +95,12 @@ StartedProcess start_worker(const WorkerSpec& spec) {
   const std::vector<char*> environment = as_pointers(spec.environment);
   const CpuMask cpus = as_mask(spec.cpus);
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return {-1, errno};
+  if (::pipe2(ends, O_CLOEXEC) != 0) { return {-1, errno}; }
   UniqueFd read_end(ends[0]);
   UniqueFd write_end(ends[1]);
   if (ends[1] <= STDERR_FILENO) {  // where the worker's output goes
     write_end.reset(::fcntl(ends[1], F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
-    if (!write_end) return {-1, errno};
+    if (!write_end) { return {-1, errno}; }
   }
   // With all signals blocked no handler of the parent can run in the child.
   sigset_t all;
@@ -120,14 +118,14 @@ StartedProcess start_worker(const WorkerSpec& spec) {
   }
   const int fork_error = pid < 0 ? errno : 0;
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
-  if (pid < 0) return {-1, fork_error};
+  if (pid < 0) { return {-1, fork_error}; }
   write_end.reset();
   int error = 0;
   ssize_t got = 0;
-  do {
-    got = ::read(read_end.get(), &error, sizeof error);
-  } while (got < 0 && errno == EINTR);
-  if (got == 0) return {pid, 0};  // closed by the exec
+  do { got = ::read(read_end.get(), &error, sizeof error); } while (got < 0 && errno == EINTR);
+  if (got == 0) {
+    return {pid, 0};  // closed by the exec
+  }
   ::waitpid(pid, nullptr, 0);
   return {-1, error};
 }
@@ -140,7 +138,7 @@ StartedProcess start_copy(const std::function<int()>& body) {
   // The copy starts with every signal blocked: body decides which it wants, and no handler of this process runs there.
   ::sigprocmask(SIG_BLOCK, &all, &before);
   const pid_t pid = ::fork();
-  if (pid == 0) ::_exit(body());
+  if (pid == 0) { ::_exit(body()); }
   const int error = pid < 0 ? errno : 0;
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
   return {pid, error};

@@ -17,7 +17,7 @@ constexpr double kLargestTime = 1e15;         // seconds, 30 million years
 
 /// The JSON object of an error file; discarded, when the text is none or nests so deep that it is no error file.
 json parse_file(const std::string& text) {
-  if (json_nesting(text) > kMaxJsonNesting) return {json::value_t::discarded};
+  if (json_nesting(text) > kMaxJsonNesting) { return {json::value_t::discarded}; }
   return json::parse(text, nullptr, false);
 }
 
@@ -28,8 +28,8 @@ std::string text_at(const json& object, const char* key) {
 
 std::int64_t seconds_at(const json& object) {
   const auto found = object.find("timestamp");
-  if (found == object.end()) return 0;
-  if (found->is_number_integer()) return found->get<std::int64_t>();
+  if (found == object.end()) { return 0; }
+  if (found->is_number_integer()) { return found->get<std::int64_t>(); }
   if (found->is_number_float()) {
     const double value = found->get<double>();  // any double, of which most are no time
     return value > 0 && value < kLargestTime ? static_cast<std::int64_t>(value) : 0;
@@ -46,7 +46,7 @@ std::int64_t seconds_at(const json& object) {
 
 std::optional<WorkerError> parse_error(const std::string& text) {
   const json root = parse_file(text);
-  if (!root.is_object() || !root.contains("message")) return std::nullopt;
+  if (!root.is_object() || !root.contains("message")) { return std::nullopt; }
   const json& message = root["message"];
   WorkerError error;
   if (message.is_string()) {
@@ -67,34 +67,32 @@ std::optional<WorkerError> parse_error(const std::string& text) {
 
 std::optional<std::string> with_exit_code(const std::string& text, int exit_code) {
   json root = parse_file(text);
-  if (!root.is_object()) return std::nullopt;
-  if (root.contains("message") && root["message"].is_object()) root["message"]["errorCode"] = exit_code;
+  if (!root.is_object()) { return std::nullopt; }
+  if (root.contains("message") && root["message"].is_object()) { root["message"]["errorCode"] = exit_code; }
   return root.dump();
 }
 
 std::optional<WorkerError> read_error_file(const std::filesystem::path& path) {
   std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error)) return std::nullopt;
+  if (!std::filesystem::is_regular_file(path, error)) { return std::nullopt; }
   if (std::filesystem::file_size(path, error) > kLargest) {
     log::warning("the error file ", path.string(), " is too large to read");
     return std::nullopt;
   }
   try {
-    if (auto parsed = parse_error(read_text(path))) return parsed;
+    if (auto parsed = parse_error(read_text(path))) { return parsed; }
     log::warning("the error file ", path.string(), " is not the JSON that torch.distributed.elastic writes");
-  } catch (const Error& unreadable) {
-    log::warning(unreadable.what());
-  }
+  } catch (const Error& unreadable) { log::warning(unreadable.what()); }
   return std::nullopt;
 }
 
 void pass_on_error_file(const std::filesystem::path& from, const std::filesystem::path& to, int exit_code) {
   try {
-    if (std::filesystem::file_size(from) > kLargest) return;  // read_error_file has said so
-    if (const auto changed = with_exit_code(read_text(from), exit_code)) write_text_atomically(to, *changed);
-  } catch (const std::exception& error) {
-    log::warning("cannot pass the worker's error file on: ", error.what());
-  }
+    if (std::filesystem::file_size(from) > kLargest) {
+      return;  // read_error_file has said so
+    }
+    if (const auto changed = with_exit_code(read_text(from), exit_code)) { write_text_atomically(to, *changed); }
+  } catch (const std::exception& error) { log::warning("cannot pass the worker's error file on: ", error.what()); }
 }
 
 }  // namespace mdl::launcher::report

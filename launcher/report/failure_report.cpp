@@ -39,20 +39,25 @@ std::int64_t failure_second(const ReportedWorker& worker) {
 
 std::string name_of(const ReportedWorker& worker) {
   std::string name = str_cat("rank ", worker.rank, " (local rank ", worker.local_rank);
-  if (worker.state.pid > 0) name += str_cat(", pid ", worker.state.pid);
+  if (worker.state.pid > 0) { name += str_cat(", pid ", worker.state.pid); }
   return name + ")";
 }
 
 std::string hint_for(const FailureReport& report, const ReportedWorker& root) {
-  if (root.state.stuck.count() > 0)
+  if (root.state.stuck.count() > 0) {
     return "a hung GPU, network card or file server (see dmesg); the host may need a reboot";
-  if (!root.state.expired_timers.empty()) return str_cat("a timer of its own has expired: ", root.state.expired_timers);
-  if (root.state.phase == process::WorkerState::Phase::cannot_start && root.state.start_errno == ENOEXEC)
+  }
+  if (!root.state.expired_timers.empty()) {
+    return str_cat("a timer of its own has expired: ", root.state.expired_timers);
+  }
+  if (root.state.phase == process::WorkerState::Phase::cannot_start && root.state.start_errno == ENOEXEC) {
     return "it is neither a program for this kind of machine nor a script that names its interpreter after #!";
+  }
   if (root.state.phase == process::WorkerState::Phase::exited && WIFEXITED(root.state.wait_status) &&
-      WEXITSTATUS(root.state.wait_status) == 1)  // as python ends after an exception, a SyntaxError among them
+      WEXITSTATUS(root.state.wait_status) == 1) {  // as python ends after an exception, a SyntaxError among them
     return report.script_hint;
-  if (root.state.phase != process::WorkerState::Phase::exited || !WIFSIGNALED(root.state.wait_status)) return {};
+  }
+  if (root.state.phase != process::WorkerState::Phase::exited || !WIFSIGNALED(root.state.wait_status)) { return {}; }
   switch (WTERMSIG(root.state.wait_status)) {
     case SIGKILL:
       return report.out_of_memory ? "the kernel killed a process because memory ran out while this job ran (see dmesg)"
@@ -67,24 +72,27 @@ std::string hint_for(const FailureReport& report, const ReportedWorker& root) {
 }  // namespace
 
 std::string describe_end(const process::WorkerState& state) {
-  if (state.phase == process::WorkerState::Phase::cannot_start)
+  if (state.phase == process::WorkerState::Phase::cannot_start) {
     return str_cat("could not be started: ", ::strerrordesc_np(state.start_errno));
+  }
   if (state.stuck.count() > 0) {
     return str_cat("hung in the kernel (uninterruptible sleep) for ", std::llround(state.stuck.count() * 10) / 10.0,
                    " s");
   }
-  if (state.phase != process::WorkerState::Phase::exited) return "still runs: it cannot be killed";
-  if (WIFSIGNALED(state.wait_status)) return str_cat("signal ", command_line::signal_name(WTERMSIG(state.wait_status)));
+  if (state.phase != process::WorkerState::Phase::exited) { return "still runs: it cannot be killed"; }
+  if (WIFSIGNALED(state.wait_status)) {
+    return str_cat("signal ", command_line::signal_name(WTERMSIG(state.wait_status)));
+  }
   return str_cat("exit code ", WEXITSTATUS(state.wait_status));
 }
 
 int python_exit_code(const process::WorkerState& state) {
-  if (state.phase == process::WorkerState::Phase::cannot_start) return 127;
+  if (state.phase == process::WorkerState::Phase::cannot_start) { return 127; }
   return WIFSIGNALED(state.wait_status) ? -WTERMSIG(state.wait_status) : WEXITSTATUS(state.wait_status);
 }
 
 int job_exit_code(const process::WorkerState& state) {
-  if (state.phase != process::WorkerState::Phase::cannot_start) return kExitFailure;
+  if (state.phase != process::WorkerState::Phase::cannot_start) { return kExitFailure; }
   return state.start_errno == ENOENT ? command_line::kExitNotFound : command_line::kExitNotExecutable;
 }
 
@@ -95,14 +103,14 @@ std::optional<std::size_t> root_cause(const std::vector<ReportedWorker>& workers
   };
   std::optional<std::size_t> first;
   for (std::size_t i = 0; i < workers.size(); ++i) {
-    if (workers[i].state.failed() && (!first || key(i) < key(*first))) first = i;
+    if (workers[i].state.failed() && (!first || key(i) < key(*first))) { first = i; }
   }
   return first;
 }
 
 std::optional<RootCause> describe_root_cause(const FailureReport& report) {
   const auto first = root_cause(report.workers);
-  if (!first) return std::nullopt;
+  if (!first) { return std::nullopt; }
   const ReportedWorker& root = report.workers[*first];
   RootCause cause;
   cause.host = report.host;
@@ -138,27 +146,28 @@ std::string format_report(const FailureReport& report, const std::optional<RootC
   const auto root = cause ? cause : describe_root_cause(report);
   const std::string border(78, '=');
   std::string out = str_cat(border, "\n", report.job, " FAILED");
-  if (report.max_restarts > 0)
+  if (report.max_restarts > 0) {
     out += str_cat(" after ", report.restarts_used, " of ", report.max_restarts, " restarts");
+  }
   out += "\n";
-  if (!root) return out + border + "\n";
+  if (!root) { return out + border + "\n"; }
   out += format_root_cause(*root);
 
   std::size_t others = 0;
   for (const ReportedWorker& worker : report.workers) {
-    if (worker.rank == root->rank || !worker.state.failed() || ++others > kOtherFailures) continue;
+    if (worker.rank == root->rank || !worker.state.failed() || ++others > kOtherFailures) { continue; }
     out += str_cat(others == 1 ? "Others: " : "        ", name_of(worker), " ", describe_end(worker.state),
                    worker.state.told_to_stop ? " (stopped by the launcher)" : "", "\n");
   }
-  if (others > kOtherFailures) out += str_cat("        and ", others - kOtherFailures, " more\n");
+  if (others > kOtherFailures) { out += str_cat("        and ", others - kOtherFailures, " more\n"); }
   return out + border + "\n";
 }
 
 void print_report(const std::string& text) {
   for (std::size_t done = 0; done < text.size();) {
     const ssize_t n = ::write(STDERR_FILENO, text.data() + done, text.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return;
+    if (n < 0 && errno == EINTR) { continue; }
+    if (n <= 0) { return; }
     done += static_cast<std::size_t>(n);
   }
 }

@@ -47,16 +47,16 @@ std::string text_at(const json& object, const char* key, std::size_t most) {
 
 std::int64_t number_at(const json& object, const char* key) {
   const auto found = object.find(key);
-  if (found == object.end() || !found->is_number_integer()) return 0;
+  if (found == object.end() || !found->is_number_integer()) { return 0; }
   return std::max<std::int64_t>(0, found->get<std::int64_t>());
 }
 
 std::vector<std::string> lines_at(const json& object, const char* key) {
   std::vector<std::string> lines;
   const auto found = object.find(key);
-  if (found == object.end() || !found->is_array()) return lines;
+  if (found == object.end() || !found->is_array()) { return lines; }
   for (const json& line : *found) {
-    if (line.is_string()) lines.push_back(line.get<std::string>());
+    if (line.is_string()) { lines.push_back(line.get<std::string>()); }
   }
   return last(lines, kNumberOfLines);
 }
@@ -67,7 +67,7 @@ bool ends_with_lines(const std::vector<std::string>& all, const std::vector<std:
 }
 
 void append_quoted(std::string& out, const std::vector<std::string>& lines) {
-  for (const std::string& line : lines) out += str_cat("    | ", line, "\n");
+  for (const std::string& line : lines) { out += str_cat("    | ", line, "\n"); }
 }
 
 }  // namespace
@@ -94,9 +94,9 @@ std::string to_json(const RootCause& cause) {
 }
 
 std::optional<RootCause> root_cause_from_json(std::string_view text) {
-  if (text.size() > kLargestRootCause) return std::nullopt;
+  if (text.size() > kLargestRootCause) { return std::nullopt; }
   const json object = json::parse(text, nullptr, false);
-  if (!object.is_object() || !object.contains("rank") || !object.contains("end")) return std::nullopt;
+  if (!object.is_object() || !object.contains("rank") || !object.contains("end")) { return std::nullopt; }
   RootCause cause;
   cause.host = text_at(object, "host", kShortText);
   cause.rank = number_at(object, "rank");
@@ -116,18 +116,18 @@ std::optional<RootCause> root_cause_from_json(std::string_view text) {
 
 std::string format_root_cause(const RootCause& cause) {
   std::string out = str_cat("Root cause: rank ", cause.rank, " (local rank ", cause.local_rank);
-  if (cause.pid > 0) out += str_cat(", pid ", cause.pid);
+  if (cause.pid > 0) { out += str_cat(", pid ", cause.pid); }
   out += str_cat(") on ", output::printable(cause.host), ", ", output::printable(cause.end), ", at ",
                  local_time(cause.ended_ns), "\n");
-  if (!cause.hint.empty()) out += str_cat("  ", output::printable(cause.hint), "\n");
+  if (!cause.hint.empty()) { out += str_cat("  ", output::printable(cause.hint), "\n"); }
   if (!cause.message.empty()) {
     out += str_cat("  Its error file says: ", output::printable(cause.message), "\n");
     append_quoted(out, last(cause.traceback, kTracebackLines));
   }
-  if (!cause.error_file.empty()) out += str_cat("  error_file: ", output::printable(cause.error_file), "\n");
-  for (const std::string& file : cause.log_files) out += str_cat("  log file: ", output::printable(file), "\n");
-  if (ends_with_lines(cause.traceback, cause.stderr_lines)) return out;
-  if (cause.stderr_lines.empty()) return out + "  It wrote nothing to stderr.\n";
+  if (!cause.error_file.empty()) { out += str_cat("  error_file: ", output::printable(cause.error_file), "\n"); }
+  for (const std::string& file : cause.log_files) { out += str_cat("  log file: ", output::printable(file), "\n"); }
+  if (ends_with_lines(cause.traceback, cause.stderr_lines)) { return out; }
+  if (cause.stderr_lines.empty()) { return out + "  It wrote nothing to stderr.\n"; }
   out += "  Its last lines on stderr:\n";
   append_quoted(out,
                 last(cause.stderr_lines, cause.traceback.empty() ? output::LastLines::kLines : kLinesBesideTraceback));

@@ -30,16 +30,18 @@ double seconds_since_epoch() {
 }
 
 bool has_reader(const fs::path& fifo) {
-  struct stat info {};
-  if (::stat(fifo.c_str(), &info) != 0 || !S_ISFIFO(info.st_mode)) return false;
+  struct stat info{};
+  if (::stat(fifo.c_str(), &info) != 0 || !S_ISFIFO(info.st_mode)) { return false; }
   const UniqueFd writer(::open(fifo.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
   return static_cast<bool>(writer);
 }
 
 /// Throws Error when there is something at `path` that must not be replaced.
 void make_room(const fs::path& path) {
-  struct stat info {};
-  if (::lstat(path.c_str(), &info) != 0) return;  // not there, or mkfifo says why it cannot be
+  struct stat info{};
+  if (::lstat(path.c_str(), &info) != 0) {
+    return;  // not there, or mkfifo says why it cannot be
+  }
   if (S_ISFIFO(info.st_mode) && has_reader(path)) {
     throw Error(str_cat("another process already serves the timers at ", path.string()),
                 "Give each launcher of a host a TORCHELASTIC_TIMER_FILE of its own, or leave it out.");
@@ -55,7 +57,7 @@ int make_fifo(const fs::path& path) {
   make_room(path);
   // Both ends are open here, so that a client always finds a reader, and reading never meets an end.
   int fd = -1;
-  if (::mkfifo(path.c_str(), 0600) == 0) fd = ::open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  if (::mkfifo(path.c_str(), 0600) == 0) { fd = ::open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC); }
   if (fd < 0) {
     throw Error(describe_errno("cannot make the FIFO of the workers' timers,", path, errno),
                 "Name a path in a folder that you may write to with TORCHELASTIC_TIMER_FILE, or leave it out.");
@@ -65,8 +67,9 @@ int make_fifo(const fs::path& path) {
 
 std::string listed(const std::vector<std::string>& scopes) {
   std::string text;
-  for (const std::string& scope : scopes)
+  for (const std::string& scope : scopes) {
     text += str_cat(text.empty() ? "" : ", ", output::printable(scope, kShownBytes));
+  }
   return text;
 }
 
@@ -79,7 +82,7 @@ std::unique_ptr<FileTimer> serve_timers(asio::io_context& io, const std::vector<
     log::warning("TORCHELASTIC_ENABLE_FILE_TIMER=", *wanted,
                  " is neither 0 nor 1, so there are no timers, as with torchrun");
   }
-  if (wanted != "1") return nullptr;
+  if (wanted != "1") { return nullptr; }
   const auto named = process::find_variable(environment, "TORCHELASTIC_TIMER_FILE");
   // (A launcher that is itself a worker inherits the path of the outer one's, which goes on serving it.)
   if (named && !named->empty() && !has_reader(*named)) {
@@ -100,9 +103,7 @@ std::unique_ptr<FileTimer> serve_timers(asio::io_context& io, const std::vector<
   for (const auto& [variable, place] : output::named_temporary_places()) {
     try {
       return std::make_unique<FileTimer>(io, place / name, root, on_expired);
-    } catch (const Error& error) {
-      log::info(variable, ": ", error.what());
-    }
+    } catch (const Error& error) { log::info(variable, ": ", error.what()); }
   }
   return std::make_unique<FileTimer>(io, fs::path("/tmp") / name, std::move(root), std::move(on_expired));
 }
@@ -122,11 +123,9 @@ FileTimer::~FileTimer() {
 
 void FileTimer::follow() {
   fifo_.async_read_some(asio::buffer(buffer_), [this](boost::system::error_code error, std::size_t n) {
-    if (error) return;
+    if (error) { return; }
     const int too_long = lines_.feed({buffer_.data(), n}, [this](std::string_view line) { take(line); });
-    if (too_long > 0) {
-      complain_once(said_wrong_, str_cat("a line of more than ", RequestLines::kLongest, " bytes"));
-    }
+    if (too_long > 0) { complain_once(said_wrong_, str_cat("a line of more than ", RequestLines::kLongest, " bytes")); }
     wait_for_next();
     follow();
   });
@@ -141,7 +140,9 @@ void FileTimer::take(std::string_view line) {
   const auto root = root_();
   const auto pid = static_cast<pid_t>(request->pid);
   const auto process = process::process_stat(pid);
-  if (!process) return;  // it has ended meanwhile
+  if (!process) {
+    return;  // it has ended meanwhile
+  }
   if (!root || !process::descends_from(pid, *root)) {
     complain_once(said_stranger_, str_cat("a timer of process ", pid, ", which is none of this launcher's"));
     return;
@@ -152,8 +153,9 @@ void FileTimer::take(std::string_view line) {
 }
 
 void FileTimer::complain_once(bool& said, const std::string& problem) {
-  if (!said)
+  if (!said) {
     log::warning("ignoring, from ", path_.string(), ": ", problem, ". The next ones are ignored without a word");
+  }
   said = true;
 }
 
@@ -165,7 +167,7 @@ void FileTimer::wait_for_next() {
   }
   alarm_.expires_at(*next);
   alarm_.async_wait([this](boost::system::error_code error) {
-    if (error) return;
+    if (error) { return; }
     expire();
     wait_for_next();
   });
@@ -178,7 +180,9 @@ void FileTimer::expire() {
     const auto process = process::process_stat(pid);
     const bool is_ours = root && process && process->start_time == expired.process_start && process->state != 'Z' &&
                          process::descends_from(pid, *root);
-    if (!is_ours) continue;  // it has ended
+    if (!is_ours) {
+      continue;  // it has ended
+    }
     const std::string names = listed(expired.scopes);
     if (expired.signal == 0) {
       log::warning("a timer of process ", pid, " has expired (", names, "); it names no signal");

@@ -20,7 +20,7 @@ bool TimerBook::take(const TimerRequest& request, std::uint64_t process_start, T
   const double left = std::clamp(request.expiration_time - now_s, 0.0, kLongest);
   const Time expires = now + std::chrono::duration_cast<Time::duration>(std::chrono::duration<double>(left));
   const Timer timer{expires, request.signal, process_start};
-  if (timers_.size() >= kMost && timers_.count(key) == 0) return false;
+  if (timers_.size() >= kMost && timers_.count(key) == 0) { return false; }
   timers_.insert_or_assign(std::move(key), timer);
   return true;
 }
@@ -40,10 +40,10 @@ std::vector<TimerBook::Expired> TimerBook::take_expired(Time now) {
     process.pid = pid;
     Time earliest = Time::max();
     for (auto timer = begin; timer != end; ++timer) {
-      if (timer->second.expires > now) continue;
+      if (timer->second.expires > now) { continue; }
       process.process_start = timer->second.process_start;
       process.scopes.push_back(timer->first.second);
-      if (timer->second.signal <= 0 || timer->second.expires >= earliest) continue;
+      if (timer->second.signal <= 0 || timer->second.expires >= earliest) { continue; }
       earliest = timer->second.expires;
       process.signal = timer->second.signal;
     }

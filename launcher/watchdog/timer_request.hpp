@@ -32,7 +32,7 @@ class RequestLines {
     while (!bytes.empty()) {
       const std::size_t end = bytes.find('\n');
       append(bytes.substr(0, end));
-      if (end == std::string_view::npos) break;
+      if (end == std::string_view::npos) { break; }
       if (skipping_) {
         ++too_long;
       } else {

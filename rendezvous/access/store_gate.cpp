@@ -42,7 +42,7 @@ std::string StoreGate::feed(std::string_view& bytes) {
 
 std::string StoreGate::on_introduction() {
   const bool as_ever = introduces(held_);
-  if (as_ever && held_.size() < wanted()) return {};
+  if (as_ever && held_.size() < wanted()) { return {}; }
   if (held_ == handshake::hello()) {
     held_.clear();
     stage_ = Stage::answer;
@@ -55,13 +55,13 @@ std::string StoreGate::on_introduction() {
   // A client that waits for the answer to its PING can be told. All that it sends first has been read by now, or the
   // kernel would drop the reply.
   std::string reply;
-  if (as_ever) store::wire::append_u32(reply, handshake::kSecretWanted);
+  if (as_ever) { store::wire::append_u32(reply, handshake::kSecretWanted); }
   return refuse("does not know the secret", std::move(reply));
 }
 
 std::string StoreGate::on_answer() {
   const auto role = handshake::check_answer(held_, *secret_, nonce_);
-  if (!role) return refuse("has another secret", {handshake::kRefused});
+  if (!role) { return refuse("has another secret", {handshake::kRefused}); }
   std::string verdict = handshake::verdict_on(held_, *secret_, nonce_);
   held_.clear();
   role_ = *role;

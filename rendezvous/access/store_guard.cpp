@@ -36,19 +36,19 @@ std::optional<AddressRange> AddressRange::parse(const std::string& text) {
   const std::size_t slash = text.find('/');
   boost::system::error_code error;
   const auto address = asio::ip::make_address(text.substr(0, slash), error);
-  if (error) return std::nullopt;
+  if (error) { return std::nullopt; }
   const unsigned most = address.is_v4() ? kBitsOfV4 : kBitsOfV6;
   unsigned bits = most;
   if (slash != std::string::npos) {
     const char* const begin = text.data() + slash + 1;
     const char* const end = text.data() + text.size();
     const auto [parsed, problem] = std::from_chars(begin, end, bits);
-    if (problem != std::errc() || parsed != end || bits > most) return std::nullopt;
+    if (problem != std::errc() || parsed != end || bits > most) { return std::nullopt; }
   }
   const AddressRange range(as_v6(address), bits + kBitsOfV6 - most);
   const auto bytes = range.first_.to_bytes();
   for (unsigned i = range.bits_; i < kBitsOfV6; ++i) {
-    if (bit(bytes, i) != 0) return std::nullopt;
+    if (bit(bytes, i) != 0) { return std::nullopt; }
   }
   return range;
 }
@@ -57,7 +57,7 @@ bool AddressRange::contains(const asio::ip::address& address) const {
   const auto theirs = as_v6(address).to_bytes();
   const auto own = first_.to_bytes();
   for (unsigned i = 0; i < bits_; ++i) {
-    if (bit(theirs, i) != bit(own, i)) return false;
+    if (bit(theirs, i) != bit(own, i)) { return false; }
   }
   return true;
 }
@@ -72,10 +72,10 @@ bool StoreGuard::names(const asio::ip::address& from) const {
 }
 
 bool StoreGuard::is_host(const asio::ip::address& from, Clock::time_point now) {
-  if (is_loopback_address(from)) return true;
+  if (is_loopback_address(from)) { return true; }
   const auto host = hosts_.find(one_form(from));
   if (host != hosts_.end()) {
-    if (host->second.connections > 0 || now - host->second.left <= kGrace) return true;
+    if (host->second.connections > 0 || now - host->second.left <= kGrace) { return true; }
     hosts_.erase(host);
   }
   return is_own(from, now);
@@ -88,7 +88,7 @@ bool StoreGuard::is_own(const asio::ip::address& address, Clock::time_point now)
     for (const std::string& text : own_addresses_()) {
       boost::system::error_code error;
       const auto own = asio::ip::make_address(text, error);
-      if (!error) own_.push_back(one_form(own));
+      if (!error) { own_.push_back(one_form(own)); }
     }
   }
   return std::find(own_.begin(), own_.end(), one_form(address)) != own_.end();
@@ -100,7 +100,7 @@ void StoreGuard::member_came(const asio::ip::address& from) {
 
 void StoreGuard::member_left(const asio::ip::address& from, Clock::time_point now) {
   const auto host = hosts_.find(one_form(from));
-  if (host == hosts_.end() || host->second.connections == 0) return;
+  if (host == hosts_.end() || host->second.connections == 0) { return; }
   --host->second.connections;
   host->second.left = now;
 }

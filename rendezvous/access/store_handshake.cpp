@@ -43,8 +43,8 @@ Nonce fresh_nonce() {
   std::size_t filled = 0;
   while (filled < nonce.size()) {
     const ssize_t n = ::getrandom(nonce.data() + filled, nonce.size() - filled, 0);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw std::system_error(errno, std::system_category(), "getrandom");
+    if (n < 0 && errno == EINTR) { continue; }
+    if (n < 0) { throw std::system_error(errno, std::system_category(), "getrandom"); }
     filled += static_cast<std::size_t>(n);
   }
   return nonce;
@@ -69,11 +69,11 @@ std::string answer_to(std::string_view challenge, const StoreSecret& secret, Sto
 }
 
 std::optional<StoreRole> check_answer(std::string_view answer, const StoreSecret& secret, const Nonce& nonce) {
-  if (answer.size() != kAnswerBytes) return std::nullopt;
+  if (answer.size() != kAnswerBytes) { return std::nullopt; }
   const auto role = static_cast<StoreRole>(answer.front());
   const Mac expected = proof(secret, kAgentLabel, role, nonce, bytes_at<sizeof(Nonce)>(answer, 1));
   const bool known_role = role == StoreRole::member || role == StoreRole::observer;
-  if (!known_role || !same_mac(bytes_at<sizeof(Mac)>(answer, 1 + sizeof(Nonce)), expected)) return std::nullopt;
+  if (!known_role || !same_mac(bytes_at<sizeof(Mac)>(answer, 1 + sizeof(Nonce)), expected)) { return std::nullopt; }
   return role;
 }
 

@@ -64,9 +64,9 @@ constexpr const char* kHowToMake =
 }  // namespace
 
 StoreSecret::StoreSecret(std::string_view bytes) : size_(bytes.size()) {
-  if (size_ < kFewestBytes || size_ > kMostBytes) throw std::invalid_argument("a secret of the wrong length");
+  if (size_ < kFewestBytes || size_ > kMostBytes) { throw std::invalid_argument("a secret of the wrong length"); }
   memory_ = ::mmap(nullptr, kSecretPages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory_ == MAP_FAILED) throw std::bad_alloc();
+  if (memory_ == MAP_FAILED) { throw std::bad_alloc(); }
   // Each of these is a precaution: where the kernel does not know one, the secret is as safe as the rest of the memory.
   (void)::madvise(memory_, kSecretPages, MADV_DONTDUMP);
   (void)::madvise(memory_, kSecretPages, MADV_WIPEONFORK);
@@ -88,7 +88,7 @@ StoreSecret::Mac StoreSecret::hmac(std::initializer_list<std::string_view> parts
   }
   failed = failed || ::mbedtls_md_hmac_finish(hmac.get(), mac.data()) != 0;
   // Never seen, and never to be taken for a MAC.
-  if (failed) throw std::runtime_error("HMAC-SHA256 could not be computed");
+  if (failed) { throw std::runtime_error("HMAC-SHA256 could not be computed"); }
   return mac;
 }
 
@@ -98,10 +98,10 @@ bool same_mac(const StoreSecret::Mac& a, const StoreSecret::Mac& b) {
 
 std::shared_ptr<const StoreSecret> read_store_secret(const std::string& path) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!file) refuse_file(path, std::strerror(errno), str_cat("Check the path. ", kHowToMake));
-  struct stat info {};
-  if (::fstat(file.get(), &info) != 0) refuse_file(path, std::strerror(errno), "");
-  if (!S_ISREG(info.st_mode)) refuse_file(path, "is not a regular file", kHowToMake);
+  if (!file) { refuse_file(path, std::strerror(errno), str_cat("Check the path. ", kHowToMake)); }
+  struct stat info{};
+  if (::fstat(file.get(), &info) != 0) { refuse_file(path, std::strerror(errno), ""); }
+  if (!S_ISREG(info.st_mode)) { refuse_file(path, "is not a regular file", kHowToMake); }
   if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     refuse_file(path, "other users than its owner may read or change it",
                 str_cat("Take that from them with: chmod 600 ", path));
@@ -113,13 +113,13 @@ std::shared_ptr<const StoreSecret> read_store_secret(const std::string& path) {
   std::size_t size = 0;
   while (size < text.bytes.size()) {
     const ssize_t n = ::read(file.get(), text.bytes.data() + size, text.bytes.size() - size);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) refuse_file(path, std::strerror(errno), "");
-    if (n == 0) break;
+    if (n < 0 && errno == EINTR) { continue; }
+    if (n < 0) { refuse_file(path, std::strerror(errno), ""); }
+    if (n == 0) { break; }
     size += static_cast<std::size_t>(n);
   }
-  if (size > 0 && text.bytes[size - 1] == '\n') --size;
-  if (size > 0 && text.bytes[size - 1] == '\r') --size;
+  if (size > 0 && text.bytes[size - 1] == '\n') { --size; }
+  if (size > 0 && text.bytes[size - 1] == '\r') { --size; }
   if (size < StoreSecret::kFewestBytes) {
     refuse_file(path,
                 size == 0 ? std::string("is empty")

@@ -22,13 +22,13 @@ constexpr std::chrono::milliseconds kLookTimeout{2000};
 
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  for (const std::string& word : words) { text += (text.empty() ? "" : ", ") + word; }
   return text;
 }
 
 /// The host's own address, for the others, is the name by which they reach it.
 std::string node_addr(const C10dJob& job, bool hosts, const client::TcpStoreClient& store) {
-  if (job.local_addr) return *job.local_addr;
+  if (job.local_addr) { return *job.local_addr; }
   return hosts ? job.endpoint.host : store.local_address();
 }
 
@@ -61,12 +61,12 @@ struct Hosting {
 
 Hosting host_store(const C10dJob& job, asio::io_context& io) {
   Hosting hosting;
-  if (!job.is_host.value_or(is_this_machine(job.endpoint.host))) return hosting;
+  if (!job.is_host.value_or(is_this_machine(job.endpoint.host))) { return hosting; }
   try {
     hosting.store = std::make_unique<HostedStore>(io, job);
   } catch (const Error& error) {
     // Another agent on this machine may be the host.
-    if (job.is_host) throw;
+    if (job.is_host) { throw; }
     log::info("rendezvous \"", job.run_id, "\": does not host the store: ", error.what());
     hosting.failure = error.what();
   }
@@ -98,15 +98,13 @@ asio::awaitable<std::vector<std::string>> other_jobs(Endpoint store, access::Sto
     RendezvousReport report =
         co_await read_rendezvous(std::move(store), std::move(credential), std::move(run_id), kLookTimeout);
     others = std::move(report.other_jobs);
-  } catch (const Error& error) {
-    log::info("looking for other jobs: ", error.what());
-  }
+  } catch (const Error& error) { log::info("looking for other jobs: ", error.what()); }
   co_return others;
 }
 
 /// Other nodes wait elsewhere when this one has another job's name.
 void warn_of_other_jobs(const C10dJob& job, const std::vector<std::string>& others) {
-  if (others.empty()) return;
+  if (others.empty()) { return; }
   log::warning("the store at ", to_string(job.endpoint), " holds the rendezvous of --rdzv-id ", joined(others),
                ", and nobody of \"", job.run_id,
                "\" has been there yet. If this node belongs to that job, give it the same --rdzv-id");
@@ -146,9 +144,7 @@ asio::awaitable<std::unique_ptr<C10dRendezvous>> C10dRendezvous::open(C10dJob jo
   } catch (const client::StoreConnectionRefused& error) {
     failure = error.what();
     refused = true;
-  } catch (const client::StoreConnectionError& error) {
-    failure = error.what();
-  }
+  } catch (const client::StoreConnectionError& error) { failure = error.what(); }
   if (!store) {
     throw client::StoreConnectionError(
         str_cat("rendezvous \"", job.run_id, "\": ", failure.substr(0, failure.find('\n'))),
@@ -159,18 +155,18 @@ asio::awaitable<std::unique_ptr<C10dRendezvous>> C10dRendezvous::open(C10dJob jo
   const std::optional<DeskAnnouncement> desk = announced ? read_desk_announcement(*announced) : std::nullopt;
   std::vector<std::string> others;
   if (desk) {
-    if (desk->run_id != job.run_id) others.push_back(desk->run_id);
+    if (desk->run_id != job.run_id) { others.push_back(desk->run_id); }
   } else {
     const std::vector<std::string> keys = co_await store->list_keys();
     for (std::string& id : rendezvous_ids(keys)) {
-      if (id != job.run_id) others.push_back(std::move(id));
+      if (id != job.run_id) { others.push_back(std::move(id)); }
     }
   }
   if (!others.empty()) {
     std::vector<std::string> own;
     own.push_back(state_key(job.run_id));
     const bool somebody = co_await store->check(std::move(own));
-    if (!somebody) warn_of_other_jobs(job, others);
+    if (!somebody) { warn_of_other_jobs(job, others); }
   }
   std::unique_ptr<RendezvousPart> part;
   if (desk) {
@@ -206,14 +202,12 @@ asio::awaitable<RendezvousRound> C10dRendezvous::next_round() {
   try {
     RendezvousRound round = co_await impl_->part().next_round();
     co_return round;
-  } catch (const RendezvousError& error) {
-    failure = error;
-  }
-  if (failure->reason() != RendezvousError::Reason::timed_out) throw *failure;
+  } catch (const RendezvousError& error) { failure = error; }
+  if (failure->reason() != RendezvousError::Reason::timed_out) { throw *failure; }
   const C10dJob& job = impl_->part().job();
   const access::StoreCredential credential = credential_of(job);
   const std::vector<std::string> others = co_await other_jobs(impl_->address(), credential, job.run_id);
-  if (others.empty()) throw *failure;
+  if (others.empty()) { throw *failure; }
   const std::string text = failure->what();
   throw RendezvousError(RendezvousError::Reason::timed_out,
                         str_cat(text.substr(0, text.find('\n')), "; nodes with --rdzv-id ", joined(others),

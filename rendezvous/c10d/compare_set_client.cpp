@@ -57,7 +57,7 @@ asio::awaitable<void> ContestingPart::run(RendezvousWish wish, Clock::time_point
   co_await shared_.read();
   while (true) {
     RendezvousStep step = rendezvous_step(shared_.value(), self(), wish, moment(), deadline, job().settings);
-    if (step.action == RendezvousAction::done) co_return;
+    if (step.action == RendezvousAction::done) { co_return; }
     if (step.action == RendezvousAction::write) {
       const bool written = co_await shared_.replace(std::move(step.state));
       if (!written) {
@@ -66,8 +66,8 @@ asio::awaitable<void> ContestingPart::run(RendezvousWish wish, Clock::time_point
       }
       log::debug("rendezvous \"", job().run_id, "\", round ", shared_.value().round, ": ", to_string(self()), " ",
                  step.change);
-      if (wish == RendezvousWish::rejoin) wish = RendezvousWish::join;
-      if (step.renews_deadline) deadline = Clock::now() + job().settings.join_timeout;
+      if (wish == RendezvousWish::rejoin) { wish = RendezvousWish::join; }
+      if (step.renews_deadline) { deadline = Clock::now() + job().settings.join_timeout; }
     } else if (step.action == RendezvousAction::wait) {
       const auto idle =
           std::chrono::ceil<milliseconds>(next_look(step.state, self(), moment(), deadline, job().settings));
@@ -82,7 +82,7 @@ asio::awaitable<void> ContestingPart::run(RendezvousWish wish, Clock::time_point
 
 milliseconds rest_after_lost_contest(RendezvousSettings::Duration most, std::minstd_rand& random) {
   const auto longest = std::chrono::floor<milliseconds>(most);
-  if (longest <= milliseconds::zero()) return milliseconds::zero();
+  if (longest <= milliseconds::zero()) { return milliseconds::zero(); }
   std::uniform_int_distribution<milliseconds::rep> any(0, longest.count());
   return milliseconds(any(random));
 }
@@ -90,7 +90,7 @@ milliseconds rest_after_lost_contest(RendezvousSettings::Duration most, std::min
 asio::awaitable<void> ContestingPart::back_off() {
   static std::minstd_rand random(std::random_device{}());
   const milliseconds time = rest_after_lost_contest(job().cas_backoff, random);
-  if (time > milliseconds::zero()) co_await rest(time);
+  if (time > milliseconds::zero()) { co_await rest(time); }
 }
 
 asio::awaitable<RendezvousRound> ContestingPart::next_round() {
@@ -106,7 +106,7 @@ asio::awaitable<RendezvousRound> ContestingPart::next_round() {
   round.rank = state.participants.at(self());
   round.nodes = members_;
   for (const auto& [node, rank] : state.participants) {
-    if (rank == 0) round.first_addr = node.addr;
+    if (rank == 0) { round.first_addr = node.addr; }
   }
   co_return round;
 }
@@ -123,9 +123,7 @@ asio::awaitable<std::string> ContestingPart::send_heartbeat() {
     co_await run(RendezvousWish::keep_alive, Clock::now() + job().settings.keep_alive_interval);
   } catch (const RendezvousError&) {
     // As torch's: a heartbeat that cannot be written in time is no reason to end; the next one may be.
-  } catch (const client::StoreConnectionError& error) {
-    failure = error.what();
-  }
+  } catch (const client::StoreConnectionError& error) { failure = error.what(); }
   co_return failure;
 }
 
@@ -147,9 +145,9 @@ asio::awaitable<RoundEvent> ContestingPart::watch() {
     const std::string failure = co_await send_heartbeat();
     if (!failure.empty()) {
       // A connection that breaks, and is there again before the others take this node for dead, is no loss.
-      if (Clock::now() - heard > job().settings.keep_alive()) throw client::StoreConnectionError(failure);
+      if (Clock::now() - heard > job().settings.keep_alive()) { throw client::StoreConnectionError(failure); }
       co_await reconnect();
-      if (!stop_) co_await rest(kDialPauseAfterFailure);
+      if (!stop_) { co_await rest(kDialPauseAfterFailure); }
       continue;
     }
     heard = Clock::now();
@@ -159,7 +157,7 @@ asio::awaitable<RoundEvent> ContestingPart::watch() {
       stop_ = false;
       co_return *event;
     }
-    if (!stop_) co_await rest(watch_interval());
+    if (!stop_) { co_await rest(watch_interval()); }
   }
   co_return RoundEvent::stopped;
 }
@@ -184,10 +182,11 @@ asio::awaitable<void> ContestingPart::rest(milliseconds time) {
 }
 
 void ContestingPart::fail(RendezvousAction action, RendezvousWish wish) const {
-  if (action == RendezvousAction::closed) fail_closed();
-  if (action == RendezvousAction::left_out) fail_left_out();
-  if (wish != RendezvousWish::join && wish != RendezvousWish::rejoin)
+  if (action == RendezvousAction::closed) { fail_closed(); }
+  if (action == RendezvousAction::left_out) { fail_left_out(); }
+  if (wish != RendezvousWish::join && wish != RendezvousWish::rejoin) {
     fail_in_time("the others changed it all the time");
+  }
   fail_too_few(shared_.value().participants.size());
 }
 

@@ -14,7 +14,7 @@ using std::chrono::microseconds;
 constexpr std::chrono::seconds kPause{2};
 
 std::string nnodes(const RendezvousSettings& settings) {
-  if (settings.min_nodes == settings.max_nodes) return str_cat(settings.max_nodes);
+  if (settings.min_nodes == settings.max_nodes) { return str_cat(settings.max_nodes); }
   return str_cat(settings.min_nodes, ":", settings.max_nodes);
 }
 
@@ -32,7 +32,7 @@ bool RendezvousDesk::is_alone(const NodeDesc& node) const {
 std::optional<std::string> RendezvousDesk::refusal(const DeskRequest& request) const {
   const bool same =
       settings_.min_nodes == request.settings.min_nodes && settings_.max_nodes == request.settings.max_nodes;
-  if (request.wish != Wish::join || is_alone(request.node) || same) return std::nullopt;
+  if (request.wish != Wish::join || is_alone(request.node) || same) { return std::nullopt; }
   return str_cat("this node was started with --nnodes ", nnodes(request.settings), ", the others with --nnodes ",
                  nnodes(settings_));
 }
@@ -48,14 +48,14 @@ RendezvousDesk::Called RendezvousDesk::call(Line line, DeskRequest request, Cloc
     called.answer = Answer{line, std::move(answer)};
     return called;
   }
-  if (request.wish == Wish::join && is_alone(request.node)) settings_ = request.settings;
+  if (request.wish == Wish::join && is_alone(request.node)) { settings_ = request.settings; }
 
   // One connection, one agent.
-  if (const auto known = lines_.find(line); known != lines_.end() && known->second != request.node) lost(line, now);
+  if (const auto known = lines_.find(line); known != lines_.end() && known->second != request.node) { lost(line, now); }
   Guest& guest = guests_[request.node];
   if (guest.line != line) {
     // A new connection takes the place of the old one, which may not have noticed yet that it is broken.
-    if (guest.line) lines_.erase(*guest.line);
+    if (guest.line) { lines_.erase(*guest.line); }
     guest.pending.reset();
     guest.line = line;
     lines_[line] = request.node;
@@ -69,7 +69,7 @@ RendezvousDesk::Called RendezvousDesk::call(Line line, DeskRequest request, Cloc
   if (guest.ticket != request.ticket) {
     guest.round.reset();
     guest.leaves_first = request.wish == Wish::join;
-    if (request.wish == Wish::join) guest.ticket = request.ticket;
+    if (request.wish == Wish::join) { guest.ticket = request.ticket; }
   }
   guest.wish = request.wish;
   guest.pending = request.number;
@@ -82,7 +82,7 @@ RendezvousDesk::Called RendezvousDesk::call(Line line, DeskRequest request, Cloc
 
 void RendezvousDesk::lost(Line line, Clock::time_point now) {
   const auto node = lines_.find(line);
-  if (node == lines_.end()) return;
+  if (node == lines_.end()) { return; }
   Guest& guest = guests_.at(node->second);
   guest.line.reset();
   guest.pending.reset();
@@ -91,14 +91,14 @@ void RendezvousDesk::lost(Line line, Clock::time_point now) {
 }
 
 RendezvousDesk::Guests::iterator RendezvousDesk::forget(Guests::iterator guest) {
-  if (guest->second.line) lines_.erase(*guest->second.line);
+  if (guest->second.line) { lines_.erase(*guest->second.line); }
   return guests_.erase(guest);
 }
 
 /// Somebody who could not listen must not take the others for silent.
 void RendezvousDesk::forgive_own_pause(Clock::time_point now) {
   if (last_turn_ && now - *last_turn_ > rest() + kPause) {
-    for (auto& [node, guest] : guests_) guest.heard = now;
+    for (auto& [node, guest] : guests_) { guest.heard = now; }
     forgiving_until_ = now + settings_.keep_alive_interval;
   }
   last_turn_ = now;
@@ -107,7 +107,7 @@ void RendezvousDesk::forgive_own_pause(Clock::time_point now) {
 void RendezvousDesk::stamp_heartbeats(RendezvousState& state, const RendezvousMoment& now) const {
   for (const auto& [node, guest] : guests_) {
     const auto heartbeat = state.last_heartbeats.find(node);
-    if (heartbeat == state.last_heartbeats.end()) continue;
+    if (heartbeat == state.last_heartbeats.end()) { continue; }
     heartbeat->second = now.utc - std::chrono::floor<microseconds>(now.steady - guest.heard);
   }
 }
@@ -119,7 +119,7 @@ bool RendezvousDesk::drop(RendezvousState& state, const RendezvousMoment& now) {
     const Guest& guest = entry->second;
     const bool gone = !guest.line && now.steady - guest.lost >= kGrace;
     const bool silent = now.steady - guest.heard > settings_.keep_alive();
-    if (gone) changed = apply(state, entry->first, RendezvousWish::leave, now) || changed;
+    if (gone) { changed = apply(state, entry->first, RendezvousWish::leave, now) || changed; }
     entry = gone || silent ? forget(entry) : std::next(entry);
   }
   if (now.steady >= forgiving_until_) {
@@ -139,9 +139,9 @@ bool RendezvousDesk::apply(RendezvousState& state, const NodeDesc& node, Rendezv
     RendezvousStep step =
         rendezvous_rule(std::move(state), node, wish, now, Clock::time_point::max() - kRollbackPeriod, settings_);
     state = std::move(step.state);
-    if (step.action != RendezvousAction::write) return changed;
+    if (step.action != RendezvousAction::write) { return changed; }
     changed = true;
-    if (wish == RendezvousWish::rejoin) wish = RendezvousWish::join;
+    if (wish == RendezvousWish::rejoin) { wish = RendezvousWish::join; }
   }
 }
 
@@ -180,7 +180,7 @@ std::optional<DeskAnswer> RendezvousDesk::answer_to_join(const RendezvousState& 
     answer.nodes = static_cast<std::int64_t>(guest.members);
     return answer;
   }
-  if (spare == guest.spare) return std::nullopt;
+  if (spare == guest.spare) { return std::nullopt; }
   guest.spare = spare;
   answer.kind = spare ? Kind::spare : Kind::not_spare;
   return answer;
@@ -189,7 +189,7 @@ std::optional<DeskAnswer> RendezvousDesk::answer_to_join(const RendezvousState& 
 RendezvousDesk::Kind RendezvousDesk::answer_to_stay(const RendezvousState& state, const NodeDesc& node,
                                                     const Guest& guest) const {
   const auto event = event_of_round(state, node, guest.round, static_cast<std::int64_t>(guest.members), settings_);
-  if (!event) return Kind::none;
+  if (!event) { return Kind::none; }
   switch (*event) {
     case RoundEvent::nodes_waiting:
       return Kind::nodes_waiting;
@@ -208,11 +208,11 @@ RendezvousDesk::Kind RendezvousDesk::answer_to_stay(const RendezvousState& state
 std::optional<DeskAnswer> RendezvousDesk::answer_to(const RendezvousState& state, const NodeDesc& node,
                                                     Guest& guest) const {
   guest.told = true;
-  if (guest.wish == Wish::join) return answer_to_join(state, node, guest);
+  if (guest.wish == Wish::join) { return answer_to_join(state, node, guest); }
   DeskAnswer answer;
   answer.kind = guest.wish == Wish::stay ? answer_to_stay(state, node, guest) : Kind::done;
-  if (answer.kind == Kind::none) return std::nullopt;
-  if (guest.wish == Wish::leave) answer.text = last_refusal_;
+  if (answer.kind == Kind::none) { return std::nullopt; }
+  if (guest.wish == Wish::leave) { answer.text = last_refusal_; }
   return answer;
 }
 
@@ -226,7 +226,7 @@ RendezvousDesk::Turn RendezvousDesk::turn(RendezvousState& state, const Rendezvo
   // One agent's change may allow that of another which has been looked at before it.
   for (bool again = true; again;) {
     again = false;
-    for (auto& [node, guest] : guests_) again = (guest.pending && fold(state, node, guest, now)) || again;
+    for (auto& [node, guest] : guests_) { again = (guest.pending && fold(state, node, guest, now)) || again; }
     turn.changed = turn.changed || again;
   }
 
@@ -238,30 +238,30 @@ RendezvousDesk::Turn RendezvousDesk::turn(RendezvousState& state, const Rendezvo
     const bool leaves = answer && guest.wish == Wish::leave;
     if (answer) {
       answer->number = *std::exchange(guest.pending, std::nullopt);
-      if (answer->kind == Kind::round && first != state.participants.end()) answer->first_addr = first->first.addr;
-      if (leaves) answer->nodes = static_cast<std::int64_t>(participants);
+      if (answer->kind == Kind::round && first != state.participants.end()) { answer->first_addr = first->first.addr; }
+      if (leaves) { answer->nodes = static_cast<std::int64_t>(participants); }
       turn.answers.push_back({*guest.line, std::move(*answer)});
     }
     entry = leaves ? forget(entry) : std::next(entry);
   }
 
   const auto apart = std::min<RendezvousSettings::Duration>(kHeartbeatsApart, settings_.keep_alive_interval / 2);
-  if (heartbeats_due_ && now.steady - last_write_ >= apart) turn.changed = true;
+  if (heartbeats_due_ && now.steady - last_write_ >= apart) { turn.changed = true; }
   if (turn.changed) {
     heartbeats_due_ = false;
     last_write_ = now.steady;
   }
-  if (guests_.empty()) last_turn_.reset();
+  if (guests_.empty()) { last_turn_.reset(); }
   return turn;
 }
 
 std::optional<microseconds> RendezvousDesk::next_turn(const RendezvousState& state, const RendezvousMoment& now) const {
-  if (guests_.empty()) return std::nullopt;
+  if (guests_.empty()) { return std::nullopt; }
   microseconds wait = rest();
   // The comparison in rendezvous_rule() is strict: a turn when the moment is over.
-  if (state.deadline) wait = std::min(wait, *state.deadline - now.utc + microseconds(1));
+  if (state.deadline) { wait = std::min(wait, *state.deadline - now.utc + microseconds(1)); }
   for (const auto& [node, guest] : guests_) {
-    if (!guest.line) wait = std::min(wait, std::chrono::ceil<microseconds>(guest.lost + kGrace - now.steady));
+    if (!guest.line) { wait = std::min(wait, std::chrono::ceil<microseconds>(guest.lost + kGrace - now.steady)); }
   }
   return std::max(wait, microseconds::zero());
 }

@@ -23,7 +23,7 @@ constexpr std::int64_t kMaxWorkers = std::int64_t{1} << 32;
 
 std::int64_t number(const json& value) {
   const auto result = value.get<std::int64_t>();
-  if (result < 0 || result > kMaxWorkers) throw std::out_of_range("rank");
+  if (result < 0 || result > kMaxWorkers) { throw std::out_of_range("rank"); }
   return result;
 }
 
@@ -32,9 +32,7 @@ template <typename Read>
 auto parse(const char* what, std::string_view text, const Read& read) {
   try {
     return read(json::parse(text, integers_only<json>));
-  } catch (const std::exception&) {
-    fail(what, text);
-  }
+  } catch (const std::exception&) { fail(what, text); }
 }
 
 }  // namespace
@@ -75,7 +73,7 @@ RoleInfo role_info_from_json(std::string_view text) {
 
 AssignedRanks assigned_ranks_from_json(std::string_view text) {
   return parse("assigned_ranks", text, [](const json& value) {
-    if (value.size() != 4) throw std::out_of_range("size");
+    if (value.size() != 4) { throw std::out_of_range("size"); }
     return AssignedRanks{number(value.at(0)), number(value.at(1)), number(value.at(2)), number(value.at(3))};
   });
 }

@@ -12,11 +12,11 @@ namespace mdl::rendezvous::c10d {
 namespace {
 
 std::optional<Endpoint> parse_master(const std::optional<std::string>& addr, const std::optional<std::string>& port) {
-  if (!addr || !port) return std::nullopt;
+  if (!addr || !port) { return std::nullopt; }
   std::uint16_t number = 0;
   const char* const end = port->data() + port->size();
   const auto [parsed, error] = std::from_chars(port->data(), end, number);
-  if (error != std::errc() || parsed != end) return std::nullopt;
+  if (error != std::errc() || parsed != end) { return std::nullopt; }
   return Endpoint(*addr, number);
 }
 
@@ -26,7 +26,7 @@ std::vector<std::string> rendezvous_ids(const std::vector<std::string>& keys) {
   std::vector<std::string> ids;
   for (const std::string& key : keys) {
     // The state's own key; those of a round go on with ".NUMBER/…".
-    if (!key.starts_with(kStateKeyPrefix)) continue;
+    if (!key.starts_with(kStateKeyPrefix)) { continue; }
     const std::string id = key.substr(kStateKeyPrefix.size());
     const std::size_t slash = id.find('/');
     const std::size_t dot = id.rfind('.', slash);
@@ -34,7 +34,7 @@ std::vector<std::string> rendezvous_ids(const std::vector<std::string>& keys) {
         slash != std::string::npos && dot != std::string::npos && dot + 1 < slash &&
         std::all_of(id.begin() + static_cast<std::ptrdiff_t>(dot) + 1, id.begin() + static_cast<std::ptrdiff_t>(slash),
                     [](char c) { return c >= '0' && c <= '9'; });
-    if (!of_a_round) ids.push_back(id);
+    if (!of_a_round) { ids.push_back(id); }
   }
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
@@ -56,7 +56,7 @@ asio::awaitable<RendezvousReport> read_rendezvous(Endpoint endpoint, access::Sto
   }
   const std::vector<std::string> keys = co_await store.list_keys();
   for (std::string& id : rendezvous_ids(keys)) {
-    if (id != run_id) report.other_jobs.push_back(std::move(id));
+    if (id != run_id) { report.other_jobs.push_back(std::move(id)); }
   }
   co_return report;
 }

@@ -33,27 +33,27 @@ class RendezvousHost::Impl final : public server::StoreExtension, public std::en
   }
   void stop() {
     server_.extend(nullptr);
-    for (auto& [run_id, job] : jobs_) job->timer.cancel();
+    for (auto& [run_id, job] : jobs_) { job->timer.cancel(); }
     jobs_.clear();
   }
 
   std::string called(std::uint64_t client, const std::string& text) override {
     std::optional<DeskRequest> request = desk_request_from_json(text);
-    if (!request) return "calls the rendezvous with what is no request";
+    if (!request) { return "calls the rendezvous with what is no request"; }
     const std::string run_id = request->run_id;
     const auto line = lines_.find(client);
-    if (line != lines_.end() && line->second != run_id) return "calls the rendezvous of two jobs";
+    if (line != lines_.end() && line->second != run_id) { return "calls the rendezvous of two jobs"; }
     lines_.emplace(client, run_id);
     const Job job = job_of(run_id);
     RendezvousDesk::Called called = job->desk.call(client, std::move(*request), Clock::now());
-    if (called.answer) server_.answer(called.answer->to, to_json(called.answer->answer));
-    if (called.turn_due) schedule(job, microseconds::zero());
+    if (called.answer) { server_.answer(called.answer->to, to_json(called.answer->answer)); }
+    if (called.turn_due) { schedule(job, microseconds::zero()); }
     return {};
   }
 
   void left(std::uint64_t client) override {
     const auto line = lines_.find(client);
-    if (line == lines_.end()) return;
+    if (line == lines_.end()) { return; }
     if (const auto found = jobs_.find(line->second); found != jobs_.end()) {
       found->second->desk.lost(client, Clock::now());
       schedule(found->second, RendezvousDesk::kGrace);
@@ -64,14 +64,14 @@ class RendezvousHost::Impl final : public server::StoreExtension, public std::en
   void touched(const std::string& key) override {
     // A key of a round begins like that of the state; the round's are looked up in vain.
     const auto found = jobs_.find(key.substr(kStateKeyPrefix.size()));
-    if (found == jobs_.end()) return;
+    if (found == jobs_.end()) { return; }
     found->second->stale = true;
     schedule(found->second, microseconds::zero());
   }
 
   std::size_t agents() const {
     std::size_t count = 0;
-    for (const auto& [run_id, job] : jobs_) count += job->desk.size();
+    for (const auto& [run_id, job] : jobs_) { count += job->desk.size(); }
     return count;
   }
 
@@ -91,18 +91,18 @@ class RendezvousHost::Impl final : public server::StoreExtension, public std::en
 
   Job job_of(const std::string& run_id) {
     Job& job = jobs_[run_id];
-    if (!job) job = std::make_shared<JobState>(io_, run_id);
+    if (!job) { job = std::make_shared<JobState>(io_, run_id); }
     return job;
   }
 
   /// There will be a turn after `wait`, or sooner.
   void schedule(const Job& job, microseconds wait) {
     const Clock::time_point at = std::max(Clock::now() + wait, job->not_before);
-    if (job->due && *job->due <= at) return;
+    if (job->due && *job->due <= at) { return; }
     job->due = at;
     job->timer.expires_at(at);
     job->timer.async_wait([self = shared_from_this(), job](const boost::system::error_code& error) {
-      if (error || !job->due) return;
+      if (error || !job->due) { return; }
       job->due.reset();
       self->turn(job);
     });
@@ -111,13 +111,13 @@ class RendezvousHost::Impl final : public server::StoreExtension, public std::en
   void turn(const Job& job) {
     const auto began = Clock::now();
     const RendezvousMoment now{std::chrono::floor<microseconds>(std::chrono::system_clock::now()), began};
-    if (!refresh(*job)) return;
+    if (!refresh(*job)) { return; }
     RendezvousDesk::Turn turn = job->desk.turn(job->state, now);
     if (turn.changed) {
       job->stored = encode_rendezvous_state(job->state);
       server_.set(state_key(job->run_id), job->stored);
     }
-    for (RendezvousDesk::Answer& answer : turn.answers) server_.answer(answer.to, to_json(answer.answer));
+    for (RendezvousDesk::Answer& answer : turn.answers) { server_.answer(answer.to, to_json(answer.answer)); }
     const auto ended = Clock::now();
     job->not_before = ended + (ended - began) * kTurnShare;
     if (const auto rest = job->desk.next_turn(job->state, now)) {
@@ -130,9 +130,9 @@ class RendezvousHost::Impl final : public server::StoreExtension, public std::en
   /// Takes over what others have written. False when that cannot be read; then nothing can be done until they have
   /// written something else.
   bool refresh(JobState& job) {
-    if (!std::exchange(job.stale, false)) return true;
+    if (!std::exchange(job.stale, false)) { return true; }
     std::string stored = server_.get(state_key(job.run_id)).value_or("");
-    if (stored == job.stored) return true;
+    if (stored == job.stored) { return true; }
     job.stored = std::move(stored);
     try {
       job.state = decode_rendezvous_state(job.stored);

@@ -46,13 +46,13 @@ void write_datetime(PickleWriter& out, RendezvousTime time) {
                                                    fraction >> 8,
                                                    fraction};
   std::string text;
-  for (const unsigned byte : bytes) text += static_cast<char>(byte & 0xff);
+  for (const unsigned byte : bytes) { text += static_cast<char>(byte & 0xff); }
 
   out.type("datetime", "datetime");
   out.bytes(text);
   out.type("datetime", "timezone");
   out.type("datetime", "timedelta");
-  for (int i = 0; i < 3; ++i) out.integer(0);
+  for (int i = 0; i < 3; ++i) { out.integer(0); }
   out.tuple(3);
   out.reduce();
   out.tuple(1);
@@ -101,7 +101,7 @@ class StateWriter {
   }
 
   void node(const NodeDesc& node) {
-    if (const auto known = nodes_.find(node); known != nodes_.end()) return out_.get(known->second);
+    if (const auto known = nodes_.find(node); known != nodes_.end()) { return out_.get(known->second); }
     begin_object("_NodeDesc");
     nodes_.emplace(node, object_);
     attribute("addr");
@@ -125,7 +125,7 @@ class StateWriter {
   void set(const std::set<NodeDesc>& nodes) {
     out_.empty_set();
     out_.mark();
-    for (const NodeDesc& member : nodes) node(member);
+    for (const NodeDesc& member : nodes) { node(member); }
     out_.add_items();
   }
 
@@ -137,7 +137,7 @@ class StateWriter {
 // Reading. Each function takes the value apart as the one kind of thing that belongs there.
 
 const PickleValue& of_kind(const PickleValue& value, Kind kind, const char* what) {
-  if (value.kind != kind) fail(str_cat(what, " is not of the right type"));
+  if (value.kind != kind) { fail(str_cat(what, " is not of the right type")); }
   return value;
 }
 
@@ -151,14 +151,14 @@ bool read_boolean(const PickleValue& value, const char* what) {
 
 void expect_type(const PickleValue& object, const std::string& type, const char* what) {
   of_kind(object, Kind::object, what);
-  if (object.type->text != type) fail(str_cat(what, " is a ", object.type->text, ", not a ", type));
+  if (object.type->text != type) { fail(str_cat(what, " is a ", object.type->text, ", not a ", type)); }
 }
 
 /// The arguments of an object that is made by a call.
 const std::vector<const PickleValue*>& call(const PickleValue& object, const std::string& type, std::size_t arguments,
                                             const char* what) {
   expect_type(object, type, what);
-  if (object.items.size() != arguments || object.state) fail(str_cat(what, " is not written as expected"));
+  if (object.items.size() != arguments || object.state) { fail(str_cat(what, " is not written as expected")); }
   return object.items;
 }
 
@@ -168,15 +168,16 @@ RendezvousTime read_datetime(const PickleValue& value, const char* what) {
   const auto& zone = call(*parts[1], "datetime.timezone", 1, what);
   const auto& offset = call(*zone[0], "datetime.timedelta", 3, what);
   for (const PickleValue* part : offset) {
-    if (read_integer(*part, what) != 0) fail(str_cat(what, " is not in UTC"));
+    if (read_integer(*part, what) != 0) { fail(str_cat(what, " is not in UTC")); }
   }
-  if (bytes.size() != kDatetimeBytes) fail(str_cat(what, " is not written as expected"));
+  if (bytes.size() != kDatetimeBytes) { fail(str_cat(what, " is not written as expected")); }
   const auto at = [&](std::size_t i) { return static_cast<unsigned>(static_cast<unsigned char>(bytes[i])); };
   const std::chrono::year_month_day date(std::chrono::year(static_cast<int>(at(0) << 8 | at(1))),
                                          std::chrono::month(at(2)), std::chrono::day(at(3)));
   const unsigned fraction = at(7) << 16 | at(8) << 8 | at(9);
-  if (!date.ok() || at(4) > 23 || at(5) > 59 || at(6) > 59 || fraction > 999'999)
+  if (!date.ok() || at(4) > 23 || at(5) > 59 || at(6) > 59 || fraction > 999'999) {
     fail(str_cat(what, " is no point in time"));
+  }
   return std::chrono::sys_days(date) + std::chrono::hours(at(4)) + std::chrono::minutes(at(5)) +
          std::chrono::seconds(at(6)) + microseconds(fraction);
 }
@@ -185,7 +186,7 @@ RendezvousTime read_datetime(const PickleValue& value, const char* what) {
 template <typename Use>
 void for_each_attribute(const PickleValue& object, const std::string& type, const Use& use) {
   expect_type(object, type, type.c_str());
-  if (!object.items.empty() || !object.state) fail(str_cat(type, " is not written as expected"));
+  if (!object.items.empty() || !object.state) { fail(str_cat(type, " is not written as expected")); }
   const PickleValue& attributes = of_kind(*object.state, Kind::dict, type.c_str());
   for (std::size_t i = 0; i + 1 < attributes.items.size(); i += 2) {
     use(of_kind(*attributes.items[i], Kind::string, type.c_str()).text, *attributes.items[i + 1]);
@@ -202,7 +203,7 @@ class StateReader {
                          seen.insert(name);
                          read_attribute(state, name, value);
                        });
-    if (seen.size() != kAttributes) fail("it lacks attributes");
+    if (seen.size() != kAttributes) { fail("it lacks attributes"); }
     return state;
   }
 
@@ -216,7 +217,7 @@ class StateReader {
     } else if (name == "complete") {
       state.complete = read_boolean(value, what);
     } else if (name == "deadline") {
-      if (value.kind != Kind::none) state.deadline = read_datetime(value, what);
+      if (value.kind != Kind::none) { state.deadline = read_datetime(value, what); }
     } else if (name == "closed") {
       state.closed = read_boolean(value, what);
     } else if (name == "participants") {
@@ -240,20 +241,20 @@ class StateReader {
     NodeDesc node;
     for_each_attribute(value, str_cat(kModule, "._NodeDesc"),
                        [&](const std::string& name, const PickleValue& attribute) {
-                         if (name == "addr") node.addr = of_kind(attribute, Kind::string, "addr").text;
-                         if (name == "pid") node.pid = read_integer(attribute, "pid");
-                         if (name == "local_id") node.local_id = read_integer(attribute, "local_id");
+                         if (name == "addr") { node.addr = of_kind(attribute, Kind::string, "addr").text; }
+                         if (name == "pid") { node.pid = read_integer(attribute, "pid"); }
+                         if (name == "local_id") { node.local_id = read_integer(attribute, "local_id"); }
                        });
     return node;
   }
   template <typename Use>
   void dict(const PickleValue& value, const char* what, const Use& use) {
     of_kind(value, Kind::dict, what);
-    for (std::size_t i = 0; i + 1 < value.items.size(); i += 2) use(node(*value.items[i]), *value.items[i + 1]);
+    for (std::size_t i = 0; i + 1 < value.items.size(); i += 2) { use(node(*value.items[i]), *value.items[i + 1]); }
   }
   std::set<NodeDesc> set(const PickleValue& value, const char* what) {
     std::set<NodeDesc> nodes;
-    for (const PickleValue* member : of_kind(value, Kind::set, what).items) nodes.insert(node(*member));
+    for (const PickleValue* member : of_kind(value, Kind::set, what).items) { nodes.insert(node(*member)); }
     return nodes;
   }
 };
@@ -269,15 +270,13 @@ std::string encode_rendezvous_state(const RendezvousState& state) {
 }
 
 RendezvousState decode_rendezvous_state(std::string_view stored) {
-  if (stored.empty() || stored == kNoRendezvousState) return {};
+  if (stored.empty() || stored == kNoRendezvousState) { return {}; }
   const std::optional<std::string> bytes = base64_decode(stored);
-  if (!bytes) fail("it is not base64");
+  if (!bytes) { fail("it is not base64"); }
   try {
     const Pickle pickle(*bytes);
     return StateReader().read(pickle.root());
-  } catch (const PickleError& error) {
-    fail(error.what());
-  }
+  } catch (const PickleError& error) { fail(error.what()); }
 }
 
 }  // namespace mdl::rendezvous::c10d

@@ -16,7 +16,7 @@ std::int64_t count(const std::map<NodeDesc, std::int64_t>& participants) {
 /// What the loss of a participant means for the round.
 void after_loss_of_participant(RendezvousState& state, const RendezvousSettings& settings) {
   if (!state.complete) {
-    if (count(state.participants) < settings.min_nodes) state.deadline.reset();
+    if (count(state.participants) < settings.min_nodes) { state.deadline.reset(); }
   } else if (state.participants.empty()) {
     state.complete = false;
     ++state.round;
@@ -31,54 +31,54 @@ class Step {
       : state_(std::move(state)), self_(self), now_(now), deadline_(deadline), settings_(settings) {}
 
   RendezvousStep join() {
-    if (state_.closed) return just(is_spare() ? RendezvousAction::left_out : RendezvousAction::closed);
+    if (state_.closed) { return just(is_spare() ? RendezvousAction::left_out : RendezvousAction::closed); }
     if (is_spare()) {
       // No deadline: a spare node stands by for as long as others have all places.
-      if (all_places_are_taken()) return heartbeat_or(RendezvousAction::wait);
+      if (all_places_are_taken()) { return heartbeat_or(RendezvousAction::wait); }
       return leave_spare_nodes();
     }
-    if (state_.complete && is_participant()) return is_whole() ? just(RendezvousAction::done) : rejoin();
-    if (overdue()) return give_up();
+    if (state_.complete && is_participant()) { return is_whole() ? just(RendezvousAction::done) : rejoin(); }
+    if (overdue()) { return give_up(); }
     if (is_participant()) {
-      if (!last_call_is_over()) return heartbeat_or(RendezvousAction::wait);
+      if (!last_call_is_over()) { return heartbeat_or(RendezvousAction::wait); }
       complete_round();
       return write("marked the round as complete");
     }
     if (is_waiting()) {
-      if (!state_.complete) return participate();
-      if (retire_waiting_nodes(state_, settings_)) return write(kRetired);
+      if (!state_.complete) { return participate(); }
+      if (retire_waiting_nodes(state_, settings_)) { return write(kRetired); }
       return heartbeat_or(RendezvousAction::wait);
     }
-    if (!keeps_place_ && all_places_are_taken()) return become_spare();
+    if (!keeps_place_ && all_places_are_taken()) { return become_spare(); }
     return state_.complete ? wait_for_next_round() : participate();
   }
 
   RendezvousStep rejoin() {
-    if (state_.closed) return join();
+    if (state_.closed) { return join(); }
     keeps_place_ = is_participant() || is_waiting();
     take_self_out();
     return join();
   }
 
   RendezvousStep leave() {
-    if (!is_participant() && !is_waiting() && !is_spare()) return just(RendezvousAction::done);
-    if (overdue()) return just(RendezvousAction::timed_out);
+    if (!is_participant() && !is_waiting() && !is_spare()) { return just(RendezvousAction::done); }
+    if (overdue()) { return just(RendezvousAction::timed_out); }
     take_self_out();
     return write("left the rendezvous");
   }
 
   RendezvousStep close() {
-    if (state_.closed) return just(RendezvousAction::done);
-    if (overdue()) return just(RendezvousAction::timed_out);
+    if (state_.closed) { return just(RendezvousAction::done); }
+    if (overdue()) { return just(RendezvousAction::timed_out); }
     state_.closed = true;
     return write("closed the rendezvous");
   }
 
   RendezvousStep keep_alive() {
     const bool retired = retire_waiting_nodes(state_, settings_);
-    if (!retired && !heartbeat_is_due()) return just(RendezvousAction::done);
-    if (overdue()) return just(RendezvousAction::timed_out);
-    if (retired) return write(kRetired);
+    if (!retired && !heartbeat_is_due()) { return just(RendezvousAction::done); }
+    if (overdue()) { return just(RendezvousAction::timed_out); }
+    if (retired) { return write(kRetired); }
     return heartbeat_or(RendezvousAction::done);
   }
 
@@ -115,7 +115,7 @@ class Step {
 
   void heartbeat() { state_.last_heartbeats[self_] = now_.utc; }
   RendezvousStep heartbeat_or(RendezvousAction otherwise) {
-    if (!heartbeat_is_due()) return just(otherwise);
+    if (!heartbeat_is_due()) { return just(otherwise); }
     heartbeat();
     return write("sent a heartbeat");
   }
@@ -125,15 +125,15 @@ class Step {
     state_.participants[self_] = 0;
     heartbeat();
     const std::int64_t nodes = count(state_.participants);
-    if (nodes == settings_.min_nodes) state_.deadline = now_.utc + settings_.last_call_timeout;
-    if (nodes == settings_.max_nodes) complete_round();
+    if (nodes == settings_.min_nodes) { state_.deadline = now_.utc + settings_.last_call_timeout; }
+    if (nodes == settings_.max_nodes) { complete_round(); }
     return write("added itself to the participants");
   }
   void complete_round() {
     state_.complete = true;
     state_.deadline.reset();
     std::int64_t rank = 0;
-    for (auto& [node, node_rank] : state_.participants) node_rank = rank++;
+    for (auto& [node, node_rank] : state_.participants) { node_rank = rank++; }
     retire_waiting_nodes(state_, settings_);
   }
   RendezvousStep wait_for_next_round() {
@@ -156,7 +156,7 @@ class Step {
   RendezvousStep give_up() {
     // Later on, the end of the heartbeats does it.
     const bool in_time = now_.steady <= deadline_ + kRollbackPeriod;
-    if (!in_time || (!is_participant() && !is_waiting())) return just(RendezvousAction::timed_out);
+    if (!in_time || (!is_participant() && !is_waiting())) { return just(RendezvousAction::timed_out); }
     take_self_out();
     return write("gave up joining");
   }
@@ -164,7 +164,7 @@ class Step {
     state_.wait_list.erase(self_);
     state_.redundancy_list.erase(self_);
     state_.last_heartbeats.erase(self_);
-    if (state_.participants.erase(self_) > 0) after_loss_of_participant(state_, settings_);
+    if (state_.participants.erase(self_) > 0) { after_loss_of_participant(state_, settings_); }
   }
 
   RendezvousState state_;
@@ -190,11 +190,11 @@ void drop_dead_nodes(RendezvousState& state, RendezvousTime now, const Rendezvou
     state.redundancy_list.erase(entry->first);
     entry = state.last_heartbeats.erase(entry);
   }
-  if (lost_participant) after_loss_of_participant(state, settings);
+  if (lost_participant) { after_loss_of_participant(state, settings); }
 }
 
 bool retire_waiting_nodes(RendezvousState& state, const RendezvousSettings& settings) {
-  if (!state.complete || count(state.participants) < settings.max_nodes || state.wait_list.empty()) return false;
+  if (!state.complete || count(state.participants) < settings.max_nodes || state.wait_list.empty()) { return false; }
   state.redundancy_list.merge(state.wait_list);
   state.wait_list.clear();
   return true;
@@ -203,11 +203,11 @@ bool retire_waiting_nodes(RendezvousState& state, const RendezvousSettings& sett
 std::optional<RoundEvent> event_of_round(const RendezvousState& state, const NodeDesc& self,
                                          std::optional<std::int64_t> round, std::int64_t members,
                                          const RendezvousSettings& settings) {
-  if (state.closed) return RoundEvent::closed;
-  if (state.round != round || !state.participants.contains(self)) return RoundEvent::dropped;
+  if (state.closed) { return RoundEvent::closed; }
+  if (state.round != round || !state.participants.contains(self)) { return RoundEvent::dropped; }
   const std::int64_t nodes = count(state.participants);
-  if (nodes < members) return RoundEvent::node_lost;
-  if (nodes < settings.max_nodes && !state.wait_list.empty()) return RoundEvent::nodes_waiting;
+  if (nodes < members) { return RoundEvent::node_lost; }
+  if (nodes < settings.max_nodes && !state.wait_list.empty()) { return RoundEvent::nodes_waiting; }
   return std::nullopt;
 }
 
@@ -242,9 +242,11 @@ microseconds next_look(const RendezvousState& state, const NodeDesc& self, const
   // The comparisons in rendezvous_step() are strict: look when the moment is over.
   constexpr microseconds kOver{1};
   microseconds wait = std::chrono::ceil<microseconds>(deadline - now.steady) + kOver;
-  if (state.deadline) wait = std::min(wait, *state.deadline - now.utc + kOver);
+  if (state.deadline) { wait = std::min(wait, *state.deadline - now.utc + kOver); }
   const auto last = state.last_heartbeats.find(self);
-  if (last != state.last_heartbeats.end()) wait = std::min(wait, last->second + settings.keep_alive_interval - now.utc);
+  if (last != state.last_heartbeats.end()) {
+    wait = std::min(wait, last->second + settings.keep_alive_interval - now.utc);
+  }
   return std::max(wait, microseconds::zero());
 }
 

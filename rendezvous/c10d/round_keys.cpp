@@ -50,9 +50,9 @@ std::uint16_t parse_port(const RendezvousRound& round, const std::string& text) 
 asio::awaitable<std::optional<Endpoint>> published_master(client::TcpStoreClient& store, RendezvousRound round,
                                                           std::int64_t number) {
   const auto addr = co_await store.get_now(master_addr_key(round, number));
-  if (!addr) co_return std::nullopt;
+  if (!addr) { co_return std::nullopt; }
   const auto port = co_await store.get_now(master_port_key(round, number));
-  if (!port) co_return std::nullopt;
+  if (!port) { co_return std::nullopt; }
   co_return Endpoint(*addr, parse_port(round, *port));
 }
 
@@ -60,7 +60,7 @@ asio::awaitable<std::optional<Endpoint>> published_master(client::TcpStoreClient
 asio::awaitable<std::optional<Endpoint>> earlier_master(client::TcpStoreClient& store, RendezvousRound round) {
   for (std::int64_t number = round.number - 1; number >= 0; --number) {
     const std::optional<Endpoint> master = co_await published_master(store, round, number);
-    if (master && master->host == round.first_addr) co_return master;
+    if (master && master->host == round.first_addr) { co_return master; }
   }
   co_return std::nullopt;
 }
@@ -90,7 +90,7 @@ asio::awaitable<Endpoint> share_master(client::TcpStoreClient& store, Rendezvous
     } else {
       master = co_await earlier_master(store, round);
     }
-    if (master) co_return std::move(*master);
+    if (master) { co_return std::move(*master); }
   } while (Clock::now() < deadline);
   time_out(round, str_cat("the first node (", round.first_addr, ") has not published MASTER_ADDR and MASTER_PORT"));
 }
@@ -104,19 +104,20 @@ asio::awaitable<AssignedRanks> share_ranks(client::TcpStoreClient& store, Rendez
 
   if (round.rank == 0) {
     std::vector<std::string> keys;
-    for (std::int64_t i = 0; i < round.nodes; ++i) keys.push_back(info_prefix + std::to_string(i));
+    for (std::int64_t i = 0; i < round.nodes; ++i) { keys.push_back(info_prefix + std::to_string(i)); }
     const auto infos = co_await store.multi_get(keys, timeout);
-    if (!infos) time_out(round, "not every node has told the number of its workers");
+    if (!infos) { time_out(round, "not every node has told the number of its workers"); }
     std::vector<RoleInfo> nodes;
-    for (const std::string& text : *infos) nodes.push_back(role_info_from_json(text));
+    for (const std::string& text : *infos) { nodes.push_back(role_info_from_json(text)); }
     const std::vector<AssignedRanks> assigned = assign_ranks(nodes);
     std::vector<std::pair<std::string, std::string>> pairs;
-    for (std::size_t i = 0; i < assigned.size(); ++i)
+    for (std::size_t i = 0; i < assigned.size(); ++i) {
       pairs.emplace_back(ranks_prefix + std::to_string(i), to_json(assigned[i]));
+    }
     co_await store.multi_set(std::move(pairs));
   }
   const auto mine = co_await store.get(ranks_prefix + std::to_string(round.rank), remaining(deadline));
-  if (!mine) time_out(round, str_cat("the first node (", round.first_addr, ") has not assigned the ranks"));
+  if (!mine) { time_out(round, str_cat("the first node (", round.first_addr, ") has not assigned the ranks")); }
   co_return assigned_ranks_from_json(*mine);
 }
 
@@ -127,12 +128,12 @@ asio::awaitable<void> forget_round(client::TcpStoreClient& store, std::string ru
   for (std::int64_t rank = 0;; ++rank) {
     const bool told = co_await store.delete_key(str_cat(prefix, kRoleInfo, rank));
     const bool assigned = co_await store.delete_key(str_cat(prefix, kAssignedRanks, rank));
-    if (assigned) ++ranks;
+    if (assigned) { ++ranks; }
     // A node that was lost before it told anything leaves a gap.
-    if (rank >= nodes && !told && !assigned) break;
+    if (rank >= nodes && !told && !assigned) { break; }
   }
   // The ranks are there when all nodes have told, and ours have enrolled before. So nobody was torch's.
-  if (ranks == agents) co_await forget_master(store, run_id, number);
+  if (ranks == agents) { co_await forget_master(store, run_id, number); }
 }
 
 asio::awaitable<void> forget_master(client::TcpStoreClient& store, std::string run_id, std::int64_t number) {
@@ -143,7 +144,7 @@ asio::awaitable<void> forget_master(client::TcpStoreClient& store, std::string r
 asio::awaitable<std::int64_t> arrived_at_exit_barrier(client::TcpStoreClient& store, RendezvousRound round) {
   const std::string members = exit_barrier_prefix(round) + "num_members";
   const std::optional<std::string> count = co_await store.get_now(members);
-  if (!count) co_return 0;
+  if (!count) { co_return 0; }
   co_return co_await store.add(members, 0);
 }
 
@@ -152,7 +153,7 @@ asio::awaitable<bool> exit_barrier(client::TcpStoreClient& store, RendezvousRoun
   std::vector<std::string> last;
   last.push_back(prefix + "last_member");
   const std::int64_t count = co_await store.add(prefix + "num_members", 1);
-  if (count == round.nodes) co_await store.set(last.front(), "1");
+  if (count == round.nodes) { co_await store.set(last.front(), "1"); }
   co_return co_await store.wait(last, timeout);
 }
 

@@ -80,7 +80,7 @@ asio::awaitable<void> CallingPart::give_up_joining() {
 }
 
 asio::awaitable<RoundEvent> CallingPart::watch() {
-  if (std::exchange(stop_, false)) co_return RoundEvent::stopped;
+  if (std::exchange(stop_, false)) { co_return RoundEvent::stopped; }
   const DeskRequest wish = request(DeskRequest::Wish::stay);
   const DeskAnswer answer = co_await line_.ask(wish, Clock::time_point::max(), patience_in_round());
   const bool stopped = std::exchange(stop_, false);
@@ -106,7 +106,7 @@ void CallingPart::stop_watching() {
 asio::awaitable<void> CallingPart::end(DeskRequest::Wish wish) {
   const DeskRequest wanted = request(wish);
   const DeskAnswer answer = co_await line_.ask(wanted, Clock::now() + job().settings.close_timeout, patience());
-  if (answer.kind != Kind::done) fail_in_time("the host has not answered in time");
+  if (answer.kind != Kind::done) { fail_in_time("the host has not answered in time"); }
 }
 
 asio::awaitable<void> CallingPart::leave() {

@@ -80,17 +80,17 @@ void RendezvousLine::interrupt() {
   interrupted_ = true;
   pause_.cancel();
   // An answer that has begun to come is taken whole.
-  if (listening_) connection_->interrupt();
+  if (listening_) { connection_->interrupt(); }
 }
 
 void RendezvousLine::start_dialling() {
-  if (dial_) return;
+  if (dial_) { return; }
   dial_ = std::make_shared<Dial>(host_, credential_, slow_);
   asio::co_spawn(executor_, dial(dial_), asio::detached);
 }
 
 void RendezvousLine::stop_dialling() {
-  if (dial_) dial_->given_up = true;
+  if (dial_) { dial_->given_up = true; }
   dial_.reset();
 }
 
@@ -114,10 +114,8 @@ asio::awaitable<void> RendezvousLine::dial(std::shared_ptr<Dial> dial) {
       }
     } catch (const client::StoreConnectionError&) {
       dial->failure = connection->last_failure();
-    } catch (const access::StoreAccessError& error) {
-      dial->refused = error;
-    }
-    if (dial->nobody_there || dial->refused) co_return;
+    } catch (const access::StoreAccessError& error) { dial->refused = error; }
+    if (dial->nobody_there || dial->refused) { co_return; }
     pause.expires_after(kDialPause);
     co_await pause.async_wait(asio::use_awaitable);
   }
@@ -133,7 +131,7 @@ asio::awaitable<void> RendezvousLine::rest(Milliseconds time) {
 asio::awaitable<void> RendezvousLine::say() {
   request_.number = next_number_++;
   connection_->begin("the rendezvous");
-  if (unanswered_ && !owed_since_) owed_since_ = Clock::now();
+  if (unanswered_ && !owed_since_) { owed_since_ = Clock::now(); }
   unanswered_ = true;
   std::string query = call_query(request_);
   const auto deadline = connection_->deadline(slow_);
@@ -147,18 +145,18 @@ asio::awaitable<std::optional<DeskAnswer>> RendezvousLine::hear(Milliseconds at_
     const auto deadline = connection_->deadline(at_most);
     const Flag listening(listening_);
     const bool there = co_await connection_->wait_for_bytes(kLengthBytes);
-    if (!there) co_return answer;
+    if (!there) { co_return answer; }
   }
   const auto deadline = connection_->deadline(slow_);
   const std::string text = co_await connection_->receive_string();
   answer = desk_answer_from_json(text);
-  if (!answer) connection_->fail("the host is not one of mdl-launch any more");
+  if (!answer) { connection_->fail("the host is not one of mdl-launch any more"); }
   co_return answer;
 }
 
 asio::awaitable<DeskAnswer> RendezvousLine::ask(DeskRequest request, Clock::time_point deadline,
                                                 Milliseconds patience) {
-  if (asking_) throw std::logic_error("RendezvousLine: two wishes at once");
+  if (asking_) { throw std::logic_error("RendezvousLine: two wishes at once"); }
   const Flag asking(asking_);
   request_ = std::move(request);
   interrupted_ = false;
@@ -169,7 +167,7 @@ asio::awaitable<DeskAnswer> RendezvousLine::ask(DeskRequest request, Clock::time
   std::string failure;
   DeskAnswer nothing;
   while (!interrupted_ && Clock::now() < deadline) {
-    if (!connection_) start_dialling();
+    if (!connection_) { start_dialling(); }
     if (dial_ && dial_->connected) {
       connection_ = std::move(dial_->connected);
       stop_dialling();
@@ -177,15 +175,16 @@ asio::awaitable<DeskAnswer> RendezvousLine::ask(DeskRequest request, Clock::time
       owed_since_.reset();
       say_now = true;
     }
-    if (dial_ && dial_->nobody_there) fail(dial_->failure);
-    if (dial_ && dial_->refused) throw *dial_->refused;
-    if (dial_ && !dial_->failure.empty()) failure = dial_->failure;
+    if (dial_ && dial_->nobody_there) { fail(dial_->failure); }
+    if (dial_ && dial_->refused) { throw *dial_->refused; }
+    if (dial_ && !dial_->failure.empty()) { failure = dial_->failure; }
 
     // Silent is a host that owes an answer, or cannot be reached.
-    if (connection_ && !owed_since_)
+    if (connection_ && !owed_since_) {
       silent_since.reset();
-    else if (!silent_since)
+    } else if (!silent_since) {
       silent_since = owed_since_.value_or(Clock::now());
+    }
     if (silent_since && Clock::now() - *silent_since > patience) {
       const std::chrono::duration<double> waited = Clock::now() - *silent_since;
       fail(str_cat("no answer for ", std::chrono::round<std::chrono::seconds>(waited).count(), " s",
@@ -201,15 +200,15 @@ asio::awaitable<DeskAnswer> RendezvousLine::ask(DeskRequest request, Clock::time
         next_call = Clock::now() + heartbeat_;
         co_await say();
       }
-      if (owed_since_ && Clock::now() - *owed_since_ > slow_) start_dialling();
+      if (owed_since_ && Clock::now() - *owed_since_ > slow_) { start_dialling(); }
       Milliseconds wait = std::min(until(deadline), until(next_call));
-      if (dial_) wait = std::min(wait, kDialPause);
+      if (dial_) { wait = std::min(wait, kDialPause); }
       const std::optional<DeskAnswer> answer = co_await hear(wait);
-      if (!answer) continue;
+      if (!answer) { continue; }
       stop_dialling();
       owed_since_.reset();
       unanswered_ = answer->number + 1 < next_number_;
-      if (answer->number >= first && answer->kind != DeskAnswer::Kind::none) co_return *answer;
+      if (answer->number >= first && answer->kind != DeskAnswer::Kind::none) { co_return *answer; }
     } catch (const client::StoreConnectionError& error) {
       failure = connection_ ? connection_->last_failure() : std::string(error.what());
       connection_.reset();

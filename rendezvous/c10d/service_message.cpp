@@ -17,9 +17,9 @@ constexpr std::int64_t kLongestSetting = std::int64_t{1000} * 365 * 24 * 3600 * 
 
 std::int64_t integer(const Json& json, const char* name, std::int64_t least, std::int64_t most) {
   const Json& value = json.at(name);
-  if (!value.is_number_integer()) throw std::invalid_argument(name);
+  if (!value.is_number_integer()) { throw std::invalid_argument(name); }
   const auto number = value.get<std::int64_t>();
-  if (number < least || number > most) throw std::invalid_argument(name);
+  if (number < least || number > most) { throw std::invalid_argument(name); }
   return number;
 }
 
@@ -49,7 +49,7 @@ RendezvousSettings settings_from_json(const Json& json) {
   settings.last_call_timeout = duration(json, "last_call");
   settings.keep_alive_interval = duration(json, "interval");
   settings.keep_alive_max_attempt = integer(json, "attempts", 1, 1'000'000);
-  if (settings.keep_alive_interval > std::chrono::hours(24 * 365)) throw std::invalid_argument("interval");
+  if (settings.keep_alive_interval > std::chrono::hours(24 * 365)) { throw std::invalid_argument("interval"); }
   return settings;
 }
 
@@ -62,9 +62,7 @@ template <typename Message, typename Read>
 std::optional<Message> parse(std::string_view text, const Read& read) {
   try {
     return read(Json::parse(text, integers_only<Json>));
-  } catch (const std::exception&) {
-    return std::nullopt;
-  }
+  } catch (const std::exception&) { return std::nullopt; }
 }
 
 }  // namespace
@@ -74,7 +72,7 @@ std::string to_string(const DeskAnnouncement& announcement) {
 }
 
 std::optional<DeskAnnouncement> read_desk_announcement(std::string_view text) {
-  if (!text.starts_with(kVersion)) return std::nullopt;
+  if (!text.starts_with(kVersion)) { return std::nullopt; }
   return DeskAnnouncement{std::string(text.substr(kVersion.size()))};
 }
 
@@ -84,17 +82,17 @@ std::string to_json(const DeskRequest& request) {
             {"run_id", request.run_id},
             {"node", {request.node.addr, request.node.pid, request.node.local_id}},
             {"ticket", request.ticket}};
-  if (request.wish == DeskRequest::Wish::join) json["settings"] = settings_to_json(request.settings);
+  if (request.wish == DeskRequest::Wish::join) { json["settings"] = settings_to_json(request.settings); }
   return dump(json);
 }
 
 std::string to_json(const DeskAnswer& answer) {
   Json json{{"number", answer.number}, {"kind", static_cast<int>(answer.kind)}};
-  if (answer.round != 0) json["round"] = answer.round;
-  if (answer.rank != 0) json["rank"] = answer.rank;
-  if (answer.nodes != 0) json["nodes"] = answer.nodes;
-  if (!answer.first_addr.empty()) json["first_addr"] = answer.first_addr;
-  if (!answer.text.empty()) json["text"] = answer.text;
+  if (answer.round != 0) { json["round"] = answer.round; }
+  if (answer.rank != 0) { json["rank"] = answer.rank; }
+  if (answer.nodes != 0) { json["nodes"] = answer.nodes; }
+  if (!answer.first_addr.empty()) { json["first_addr"] = answer.first_addr; }
+  if (!answer.text.empty()) { json["text"] = answer.text; }
   return dump(json);
 }
 
@@ -105,10 +103,10 @@ std::optional<DeskRequest> desk_request_from_json(std::string_view text) {
     request.wish = code(json, "wish", DeskRequest::Wish::close);
     request.run_id = json.at("run_id").get<std::string>();
     const Json& node = json.at("node");
-    if (node.size() != 3) throw std::invalid_argument("node");
+    if (node.size() != 3) { throw std::invalid_argument("node"); }
     request.node = {node.at(0).get<std::string>(), node.at(1).get<std::int64_t>(), node.at(2).get<std::int64_t>()};
     request.ticket = json.at("ticket").get<std::uint64_t>();
-    if (request.wish == DeskRequest::Wish::join) request.settings = settings_from_json(json.at("settings"));
+    if (request.wish == DeskRequest::Wish::join) { request.settings = settings_from_json(json.at("settings")); }
     return request;
   });
 }

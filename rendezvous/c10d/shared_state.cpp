@@ -42,7 +42,7 @@ asio::awaitable<bool> SharedRendezvousState::replace(RendezvousState next) {
 }
 
 void SharedRendezvousState::take(std::string stored) {
-  if (stored == stored_) return;
+  if (stored == stored_) { return; }
   state_ = decode_rendezvous_state(stored);
   stored_ = std::move(stored);
 }

@@ -33,7 +33,7 @@ HeldDoor::HeldDoor(std::shared_ptr<State> state) : state_(std::move(state)) {}
 HeldDoor::~HeldDoor() {
   state_->let_go = true;
   state_->pause.cancel();
-  if (state_->connection) state_->connection->close();
+  if (state_->connection) { state_->connection->close(); }
 }
 
 asio::awaitable<std::unique_ptr<HeldDoor>> HeldDoor::open(Endpoint store, access::StoreCredential credential,
@@ -54,7 +54,7 @@ asio::awaitable<void> HeldDoor::hold(std::shared_ptr<State> state) {
         const auto deadline = state->connection->deadline(kDoorSilence);
         co_await state->connection->wait_for_bytes(1);
       } catch (const StoreConnectionError& error) {
-        if (!state->let_go) log::info(error.what());
+        if (!state->let_go) { log::info(error.what()); }
       }
       state->connection.reset();
       continue;
@@ -70,7 +70,7 @@ asio::awaitable<void> HeldDoor::hold(std::shared_ptr<State> state) {
       // The next round, which all nodes begin together, says it to the user.
       log::info(error.what());
     }
-    if (state->let_go) break;
+    if (state->let_go) { break; }
     state->pause.expires_after(kDoorPause);
     boost::system::error_code cancelled;
     co_await state->pause.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));

@@ -24,9 +24,9 @@ constexpr std::chrono::hours kLongestDeadline{24 * 365 * 10};
 
 /// "connection refused" rather than "Connection refused": it stands within a sentence.
 std::string reason(const error_code& error) {
-  if (error == asio::error::eof) return "the server closed the connection";
+  if (error == asio::error::eof) { return "the server closed the connection"; }
   std::string text = error.message();
-  if (!text.empty()) text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+  if (!text.empty()) { text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0]))); }
   return text;
 }
 
@@ -36,7 +36,7 @@ StoreConnection::StoreConnection(const asio::any_io_executor& executor, Endpoint
     : server_(std::move(server)), socket_(executor), timer_(executor) {}
 
 StoreConnection::~StoreConnection() {
-  if (interrupt_) interrupt_->connection = nullptr;
+  if (interrupt_) { interrupt_->connection = nullptr; }
 }
 
 StoreConnection::Deadline::Deadline(StoreConnection& connection, Milliseconds timeout) : connection_(connection) {
@@ -44,7 +44,7 @@ StoreConnection::Deadline::Deadline(StoreConnection& connection, Milliseconds ti
   connection.interrupt_ = interrupt;
   connection.timer_.expires_after(std::min<Milliseconds>(timeout, kLongestDeadline));
   connection.timer_.async_wait([interrupt](const error_code& error) {
-    if (error || !interrupt->connection) return;
+    if (error || !interrupt->connection) { return; }
     interrupt->passed = true;
     error_code ignored;
     interrupt->connection->socket_.cancel(ignored);
@@ -61,11 +61,11 @@ StoreConnection::Deadline::~Deadline() {
 asio::awaitable<std::string> StoreConnection::connect_one(tcp::endpoint address) {
   error_code error;
   socket_.close(error);
-  if (socket_.open(address.protocol(), error)) co_return reason(error);
+  if (socket_.open(address.protocol(), error)) { co_return reason(error); }
   loop::close_on_exec(socket_.native_handle());
   co_await socket_.async_connect(address, asio::redirect_error(asio::use_awaitable, error));
-  if (interrupt_->passed) co_return "no answer";
-  if (error) co_return reason(error);
+  if (interrupt_->passed) { co_return "no answer"; }
+  if (error) { co_return reason(error); }
   loop::configure_connection(socket_);
   co_return "";
 }
@@ -80,22 +80,22 @@ asio::awaitable<std::string> StoreConnection::open(Milliseconds timeout) {
     const auto share = std::max(Milliseconds::zero(), left) / static_cast<int>(addresses.size() - i);
     const Deadline deadline(*this, share);
     last = co_await connect_one(addresses[i]);
-    if (last.empty()) break;
+    if (last.empty()) { break; }
   }
   co_return last;
 }
 
 asio::awaitable<void> StoreConnection::introduce(access::StoreCredential credential) {
-  if (credential.secret) co_await prove(*credential.secret, credential.role);
+  if (credential.secret) { co_await prove(*credential.secret, credential.role); }
   std::uint32_t nonce = std::random_device{}();
-  if (nonce == access::handshake::kSecretWanted || nonce == access::handshake::kSecretHello) nonce = 1;
+  if (nonce == access::handshake::kSecretWanted || nonce == access::handshake::kSecretHello) { nonce = 1; }
   co_await send(store::wire::encode_handshake(nonce));
   const std::uint32_t answer = co_await receive_u32();
   if (answer == access::handshake::kSecretWanted) {
     fail_access("wants a secret, and this side has none",
                 "Give all nodes of the job the same --rdzv-conf secret_file=PATH, or none of them.");
   }
-  if (answer != nonce) fail("it does not answer as a TCPStore server");
+  if (answer != nonce) { fail("it does not answer as a TCPStore server"); }
 }
 
 asio::awaitable<void> StoreConnection::prove(const access::StoreSecret& secret, access::StoreRole role) {
@@ -106,7 +106,7 @@ asio::awaitable<void> StoreConnection::prove(const access::StoreSecret& secret, 
                 "Give all nodes of the job the same --rdzv-conf secret_file=PATH, or none of them: none where torchrun "
                 "takes part, whose stores know no secret.");
   }
-  if (kind != access::handshake::kChallenge) fail("it does not answer as a TCPStore server");
+  if (kind != access::handshake::kChallenge) { fail("it does not answer as a TCPStore server"); }
   std::string challenge;
   store::wire::append_u32(challenge, kind);
   challenge += co_await take(access::handshake::kChallengeBytes - challenge.size());
@@ -132,7 +132,7 @@ void StoreConnection::fail_access(const std::string& problem, const std::string&
 }
 
 void StoreConnection::interrupt() {
-  if (!interrupt_) return;
+  if (!interrupt_) { return; }
   interrupt_->passed = true;
   error_code ignored;
   socket_.cancel(ignored);
@@ -141,8 +141,8 @@ void StoreConnection::interrupt() {
 asio::awaitable<void> StoreConnection::send(std::string bytes) {
   error_code error;
   co_await asio::async_write(socket_, asio::buffer(bytes), asio::redirect_error(asio::use_awaitable, error));
-  if (error == asio::error::operation_aborted) fail("no answer");
-  if (error) fail(reason(error));
+  if (error == asio::error::operation_aborted) { fail("no answer"); }
+  if (error) { fail(reason(error)); }
 }
 
 asio::awaitable<bool> StoreConnection::wait_for_bytes(std::size_t count) {
@@ -152,12 +152,12 @@ asio::awaitable<bool> StoreConnection::wait_for_bytes(std::size_t count) {
     begin_ = 0;
   }
   while (end_ - begin_ < count) {
-    if (interrupt_->passed) co_return false;
+    if (interrupt_->passed) { co_return false; }
     error_code error;
     end_ += co_await socket_.async_read_some(asio::buffer(buffer_) + end_,
                                              asio::redirect_error(asio::use_awaitable, error));
     const bool closed = !socket_.is_open();
-    if (error && (closed || error != asio::error::operation_aborted)) fail(reason(error));
+    if (error && (closed || error != asio::error::operation_aborted)) { fail(reason(error)); }
   }
   co_return true;
 }
@@ -165,7 +165,7 @@ asio::awaitable<bool> StoreConnection::wait_for_bytes(std::size_t count) {
 /// The next `count` bytes, at most kReadBytes of them. Valid until the next receive.
 asio::awaitable<std::string_view> StoreConnection::take(std::size_t count) {
   const bool received = end_ - begin_ >= count || co_await wait_for_bytes(count);
-  if (!received) fail("no answer");
+  if (!received) { fail("no answer"); }
   const std::string_view bytes(buffer_.data() + begin_, count);
   begin_ += count;
   co_return bytes;
@@ -186,13 +186,13 @@ asio::awaitable<std::uint64_t> StoreConnection::receive_u64() {
 
 asio::awaitable<std::string> StoreConnection::receive_string() {
   const std::uint64_t size = co_await receive_u64();
-  if (size > store::wire::kMaxReplyBytes) fail(str_cat("its answer has ", size, " bytes"));
+  if (size > store::wire::kMaxReplyBytes) { fail(str_cat("its answer has ", size, " bytes")); }
   std::string text;
   while (text.size() < size) {
     // What is there already, or else at least one byte.
     if (begin_ == end_) {
       const bool received = co_await wait_for_bytes(1);
-      if (!received) fail("no answer");
+      if (!received) { fail("no answer"); }
     }
     const std::size_t part = std::min<std::size_t>(end_ - begin_, static_cast<std::size_t>(size) - text.size());
     text.append(buffer_.data() + begin_, part);

@@ -20,7 +20,7 @@ using Milliseconds = TcpStoreClient::Milliseconds;
 using Clock = std::chrono::steady_clock;
 
 std::vector<std::string> stored_keys(std::vector<std::string> keys) {
-  for (std::string& key : keys) key = store::stored_key(key);
+  for (std::string& key : keys) { key = store::stored_key(key); }
   return keys;
 }
 
@@ -66,17 +66,17 @@ constexpr Milliseconds kNamingTimeout{1000};
 /// What a name stands for on this machine, " (10.0.0.1, fd00::1)": for messages. Nothing for an address.
 asio::awaitable<std::string> meaning_of(Endpoint server) {
   std::string list;
-  if (is_address(server.host)) co_return list;
+  if (is_address(server.host)) { co_return list; }
   const auto [addresses, failure] = co_await loop::resolve(std::move(server), kNamingTimeout);
-  for (const auto& one : addresses) list += str_cat(list.empty() ? " (" : ", ", loop::describe(one.address()));
-  if (!list.empty()) list += ")";
+  for (const auto& one : addresses) { list += str_cat(list.empty() ? " (" : ", ", loop::describe(one.address())); }
+  if (!list.empty()) { list += ")"; }
   co_return list;
 }
 
 /// "key "a"", "keys "a" and 3 more": for messages.
 std::string name_keys(const std::vector<std::string>& keys) {
-  if (keys.empty()) return "no keys";
-  if (keys.size() == 1) return str_cat("key \"", keys.front(), "\"");
+  if (keys.empty()) { return "no keys"; }
+  if (keys.size() == 1) { return str_cat("key \"", keys.front(), "\""); }
   return str_cat("keys \"", keys.front(), "\" and ", keys.size() - 1, " more");
 }
 
@@ -96,8 +96,9 @@ class TcpStoreClient::Impl {
   class Operation {
    public:
     Operation(Impl& impl, std::string name) : impl_(impl) {
-      if (impl_.busy_)
+      if (impl_.busy_) {
         throw std::logic_error(str_cat("TcpStoreClient: ", name, " begins while another operation goes on"));
+      }
       impl_.busy_ = true;
       impl_.connection_.begin(std::move(name));
     }
@@ -141,12 +142,12 @@ class TcpStoreClient::Impl {
     {
       const auto deadline = connection_.deadline(timeout);
       const bool answered = co_await connection_.wait_for_bytes(1);
-      if (answered) co_return wait_reply(co_await connection_.receive_byte(), store::wire::WaitReply::stop_waiting);
+      if (answered) { co_return wait_reply(co_await connection_.receive_byte(), store::wire::WaitReply::stop_waiting); }
     }
     const auto deadline = connection_.deadline(reply_timeout);
     co_await connection_.send(store::wire::encode(query_of(QueryType::cancel_wait)));
     const std::uint8_t answer = co_await connection_.receive_byte();
-    if (answer == static_cast<std::uint8_t>(store::wire::WaitReply::wait_canceled)) co_return false;
+    if (answer == static_cast<std::uint8_t>(store::wire::WaitReply::wait_canceled)) { co_return false; }
     // The keys came while the cancellation was on its way; its answer follows.
     wait_reply(answer, store::wire::WaitReply::stop_waiting);
     co_return wait_reply(co_await connection_.receive_byte(), store::wire::WaitReply::wait_canceled);
@@ -156,14 +157,14 @@ class TcpStoreClient::Impl {
     const auto deadline = connection_.deadline(reply_timeout);
     co_await connection_.send(store::wire::encode(key_query(QueryType::queue_pop, queue)));
     const std::uint64_t length = co_await connection_.receive_u64();
-    if (length == 0) co_return std::nullopt;
+    if (length == 0) { co_return std::nullopt; }
     co_return co_await connection_.receive_string();
   }
 
   asio::awaitable<std::vector<std::string>> receive_strings(std::uint64_t count) {
-    if (count > store::wire::kMaxReplyKeys) connection_.fail(str_cat("its answer has ", count, " strings"));
+    if (count > store::wire::kMaxReplyKeys) { connection_.fail(str_cat("its answer has ", count, " strings")); }
     std::vector<std::string> strings;
-    for (std::uint64_t i = 0; i < count; ++i) strings.push_back(co_await connection_.receive_string());
+    for (std::uint64_t i = 0; i < count; ++i) { strings.push_back(co_await connection_.receive_string()); }
     co_return strings;
   }
 
@@ -210,9 +211,7 @@ asio::awaitable<Client::Attempt> Client::try_connect(Endpoint server, access::St
       co_await impl->connection().introduce(std::move(credential));
       result.first = Client(impl);
     }
-  } catch (const StoreConnectionError& error) {
-    result.second = impl->connection().last_failure();
-  }
+  } catch (const StoreConnectionError& error) { result.second = impl->connection().last_failure(); }
   co_return result;
 }
 
@@ -224,9 +223,9 @@ asio::awaitable<Client> Client::connect(Endpoint server, access::StoreCredential
   std::string reason;
   do {
     auto [client, failure] = co_await try_connect(server, credential, remaining(deadline));
-    if (client) co_return std::move(*client);
+    if (client) { co_return std::move(*client); }
     // A deadline that cuts an attempt short says less than what the attempt before found.
-    if (reason.empty() || Clock::now() < deadline) reason = std::move(failure);
+    if (reason.empty() || Clock::now() < deadline) { reason = std::move(failure); }
     pause.expires_after(std::min(kRetryDelay, remaining(deadline)));
     co_await pause.async_wait(asio::use_awaitable);
   } while (Clock::now() < deadline);
@@ -255,7 +254,7 @@ void Client::set_reply_timeout(Milliseconds timeout) {
 }
 
 void Client::abort() {
-  if (impl_) impl_->connection().close();
+  if (impl_) { impl_->connection().close(); }
 }
 
 std::string Client::local_address() const {
@@ -277,14 +276,14 @@ asio::awaitable<void> Client::set(std::string key, std::string value) {
 asio::awaitable<std::optional<std::string>> Client::get(std::string key, Milliseconds timeout) {
   const Impl::Operation operation(*impl_, str_cat("get of key \"", key, "\""));
   std::vector<std::string> keys{store::stored_key(key)};
-  if (!co_await impl_->ask_wait(keys_query(QueryType::wait, keys), timeout)) co_return std::nullopt;
+  if (!co_await impl_->ask_wait(keys_query(QueryType::wait, keys), timeout)) { co_return std::nullopt; }
   co_return co_await impl_->ask_string(key_query(QueryType::get, key));
 }
 
 asio::awaitable<std::optional<std::string>> Client::get_now(std::string key) {
   const Impl::Operation operation(*impl_, str_cat("get of key \"", key, "\""));
   std::vector<std::string> keys{store::stored_key(key)};
-  if (!co_await impl_->ask_check(keys)) co_return std::nullopt;
+  if (!co_await impl_->ask_check(keys)) { co_return std::nullopt; }
   co_return co_await impl_->ask_string(key_query(QueryType::get, key));
 }
 
@@ -330,7 +329,7 @@ asio::awaitable<std::optional<std::vector<std::string>>> Client::multi_get(std::
                                                                            Milliseconds timeout) {
   const Impl::Operation operation(*impl_, str_cat("get of ", name_keys(keys)));
   keys = stored_keys(std::move(keys));
-  if (!co_await impl_->ask_wait(keys_query(QueryType::wait, keys), timeout)) co_return std::nullopt;
+  if (!co_await impl_->ask_wait(keys_query(QueryType::wait, keys), timeout)) { co_return std::nullopt; }
   const std::size_t count = keys.size();
   co_await impl_->tell(store::wire::encode(keys_query(QueryType::multi_get, std::move(keys))));
   const auto deadline = impl_->connection().deadline(impl_->reply_timeout);
@@ -339,7 +338,7 @@ asio::awaitable<std::optional<std::vector<std::string>>> Client::multi_get(std::
 
 asio::awaitable<void> Client::multi_set(std::vector<std::pair<std::string, std::string>> pairs) {
   const Impl::Operation operation(*impl_, str_cat("set of ", pairs.size(), " keys"));
-  for (auto& [key, value] : pairs) key = store::stored_key(key);
+  for (auto& [key, value] : pairs) { key = store::stored_key(key); }
   co_await impl_->tell(store::wire::encode_multi_set(pairs));
 }
 
@@ -355,8 +354,8 @@ asio::awaitable<std::optional<std::string>> Client::queue_pop(std::string queue,
   // Between the end of a wait and the pop another client may take the item.
   while (true) {
     std::optional<std::string> item = co_await impl_->pop(queue);
-    if (item || Clock::now() >= deadline) co_return item;
-    if (!co_await impl_->ask_wait(keys_query(QueryType::wait, keys), remaining(deadline))) co_return std::nullopt;
+    if (item || Clock::now() >= deadline) { co_return item; }
+    if (!co_await impl_->ask_wait(keys_query(QueryType::wait, keys), remaining(deadline))) { co_return std::nullopt; }
   }
 }
 
@@ -371,7 +370,7 @@ asio::awaitable<std::vector<std::string>> Client::list_keys() {
   const auto deadline = impl_->connection().deadline(impl_->reply_timeout);
   const std::vector<std::string> stored = co_await impl_->receive_strings(static_cast<std::uint64_t>(count));
   std::vector<std::string> keys;
-  for (const std::string& key : stored) keys.push_back(key.starts_with('/') ? key.substr(1) : key);
+  for (const std::string& key : stored) { keys.push_back(key.starts_with('/') ? key.substr(1) : key); }
   std::sort(keys.begin(), keys.end());
   co_return keys;
 }

@@ -5,7 +5,7 @@
 namespace mdl::rendezvous::server {
 
 void LineLimit::begin_period(Clock::time_point now) {
-  if (lines_ > 0 && now - began_ <= kPeriod) return;
+  if (lines_ > 0 && now - began_ <= kPeriod) { return; }
   began_ = now;
   lines_ = 0;
   subjects_.clear();
@@ -17,19 +17,19 @@ LineLimit::Verdict LineLimit::ask(Clock::time_point now) {
 }
 
 LineLimit::Verdict LineLimit::count() {
-  if (lines_ == kMostLines) return Verdict::drop;
+  if (lines_ == kMostLines) { return Verdict::drop; }
   ++lines_;
   return lines_ == kMostLines ? Verdict::write_and_say_last : Verdict::write;
 }
 
 LineLimit::Verdict LineLimit::ask_once(const std::string& subject, Clock::time_point now) {
   begin_period(now);
-  if (lines_ == kMostLines || !subjects_.insert(subject).second) return Verdict::drop;
+  if (lines_ == kMostLines || !subjects_.insert(subject).second) { return Verdict::drop; }
   return count();
 }
 
 void log_warning(LineLimit::Verdict verdict, const std::string& line) {
-  if (verdict == LineLimit::Verdict::drop) return;
+  if (verdict == LineLimit::Verdict::drop) { return; }
   const bool last = verdict == LineLimit::Verdict::write_and_say_last;
   log::warning(line, last ? " (no further lines of this kind for some minutes)" : "");
 }

@@ -19,12 +19,12 @@ bool is_loopback(const std::string& host) {
 
 void warn_of_strangers(const ListenAddress& where) {
   static bool warned = false;
-  if (warned) return;
+  if (warned) { return; }
   const std::vector<std::string> open = public_addresses(where, local_addresses());
-  if (open.empty()) return;
+  if (open.empty()) { return; }
   warned = true;
   std::string list;
-  for (const std::string& address : open) list += (list.empty() ? "" : ", ") + address;
+  for (const std::string& address : open) { list += (list.empty() ? "" : ", ") + address; }
   log::warning("the store of this job can be reached at ", list, ", which is public: whoever comes there may stop the ",
                "job or change what its nodes tell each other. Give all nodes --rdzv-conf secret_file=PATH, or an "
                "endpoint in a private network (an address, or a name with --rdzv-conf listen=endpoint)");
@@ -34,19 +34,19 @@ void warn_of_strangers(const ListenAddress& where) {
 
 ListenAddress ListenAddress::reached_at(const std::string& host, ListenScope scope,
                                         const std::vector<std::string>& own) {
-  if (scope == ListenScope::any) return any();
-  if (is_loopback(host)) return loopback();
-  if (scope == ListenScope::as_given && !is_address(host)) return any();
+  if (scope == ListenScope::any) { return any(); }
+  if (is_loopback(host)) { return loopback(); }
+  if (scope == ListenScope::as_given && !is_address(host)) { return any(); }
   std::vector<asio::ip::address> addresses;
   const auto add = [&addresses](const asio::ip::address& address) {
-    if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) addresses.push_back(address);
+    if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) { addresses.push_back(address); }
   };
   for (const std::string& text : own) {
     boost::system::error_code error;
     const auto address = asio::ip::make_address(text, error);
-    if (!error && (scope == ListenScope::here || !address.is_loopback())) add(address);
+    if (!error && (scope == ListenScope::here || !address.is_loopback())) { add(address); }
   }
-  if (addresses.empty() && scope != ListenScope::endpoint) return any();
+  if (addresses.empty() && scope != ListenScope::endpoint) { return any(); }
   if (addresses.empty()) {
     throw Error(str_cat("--rdzv-conf listen=endpoint: ", host, " means no address of this machine",
                         own.empty() ? "" : " but loopback's", ", so other nodes could not reach the store"),
@@ -60,7 +60,7 @@ ListenAddress ListenAddress::reached_at(const std::string& host, ListenScope sco
 ListenAddress ListenAddress::of_store(const std::string& host, ListenScope scope, bool guarded) {
   const bool asks = scope != ListenScope::any && !(scope == ListenScope::as_given && !is_address(host));
   const ListenAddress where = reached_at(host, scope, asks ? own_addresses_of(host) : std::vector<std::string>());
-  if (!guarded) warn_of_strangers(where);
+  if (!guarded) { warn_of_strangers(where); }
   return where;
 }
 
@@ -68,9 +68,9 @@ std::string ListenAddress::from_here(const std::vector<std::string>& own) const 
   const auto has = [&](const std::string& address) { return std::find(own.begin(), own.end(), address) != own.end(); };
   const std::string v4 = asio::ip::address_v4::loopback().to_string();
   const std::string v6 = asio::ip::address_v6::loopback().to_string();
-  if (!has(v4) && has(v6)) return v6;
-  if (has(v4) || kind_ == Kind::loopback) return v4;
-  if (kind_ == Kind::some) return addresses_.front().to_string();
+  if (!has(v4) && has(v6)) { return v6; }
+  if (has(v4) || kind_ == Kind::loopback) { return v4; }
+  if (kind_ == Kind::some) { return addresses_.front().to_string(); }
   return own.empty() ? v4 : own.front();
 }
 

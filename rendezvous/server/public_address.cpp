@@ -26,7 +26,7 @@ const std::vector<access::AddressRange>& not_public() {
 bool is_public(const asio::ip::address& address) {
   static const access::AddressRange global_unicast = access::AddressRange::parse("2000::/3").value();
   const bool v4 = address.is_v4() || address.to_v6().is_v4_mapped();
-  if (!v4) return global_unicast.contains(address);
+  if (!v4) { return global_unicast.contains(address); }
   const auto& ranges = not_public();
   return std::none_of(ranges.begin(), ranges.end(),
                       [&](const access::AddressRange& range) { return range.contains(address); });
@@ -34,15 +34,15 @@ bool is_public(const asio::ip::address& address) {
 
 std::vector<std::string> public_addresses(const ListenAddress& where, const std::vector<std::string>& own) {
   std::vector<std::string> found;
-  if (where.kind() == ListenAddress::Kind::loopback) return found;
+  if (where.kind() == ListenAddress::Kind::loopback) { return found; }
   const std::vector<asio::ip::address>& open = where.addresses();
   for (const std::string& text : own) {
     boost::system::error_code error;
     const auto address = asio::ip::make_address(text, error);
-    if (error || !is_public(address)) continue;
+    if (error || !is_public(address)) { continue; }
     const bool here =
         where.kind() == ListenAddress::Kind::any || std::find(open.begin(), open.end(), address) != open.end();
-    if (here) found.push_back(text);
+    if (here) { found.push_back(text); }
   }
   return found;
 }

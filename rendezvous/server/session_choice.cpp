@@ -9,7 +9,7 @@ std::shared_ptr<TcpStoreSession> longest_burden(const StoreSessions& sessions, s
   std::shared_ptr<TcpStoreSession> longest;
   for (const auto& [id, session] : sessions) {
     const auto since = session->burden_since();
-    if (since && session->burden() >= share && (!longest || *since < *longest->burden_since())) longest = session;
+    if (since && session->burden() >= share && (!longest || *since < *longest->burden_since())) { longest = session; }
   }
   return longest;
 }
@@ -19,12 +19,12 @@ std::vector<std::shared_ptr<TcpStoreSession>> oldest_strangers(const StoreSessio
                                                                std::size_t most) {
   std::vector<std::pair<store::ClientId, std::shared_ptr<TcpStoreSession>>> strangers;
   for (const auto& [id, session] : sessions) {
-    if (session->unknown() && !session->came_after(moment)) strangers.emplace_back(id, session);
+    if (session->unknown() && !session->came_after(moment)) { strangers.emplace_back(id, session); }
   }
   const std::size_t count = std::min(strangers.size(), most);
   std::partial_sort(strangers.begin(), strangers.begin() + static_cast<std::ptrdiff_t>(count), strangers.end());
   std::vector<std::shared_ptr<TcpStoreSession>> oldest;
-  for (std::size_t i = 0; i < count; ++i) oldest.push_back(strangers[i].second);
+  for (std::size_t i = 0; i < count; ++i) { oldest.push_back(strangers[i].second); }
   return oldest;
 }
 

@@ -34,7 +34,7 @@ constexpr std::chrono::milliseconds kAcceptPause{100};
 
 std::optional<tcp::acceptor> try_listen(asio::io_context& io, const tcp::endpoint& endpoint, error_code& error) {
   tcp::acceptor acceptor(io);
-  if (acceptor.open(endpoint.protocol(), error)) return std::nullopt;
+  if (acceptor.open(endpoint.protocol(), error)) { return std::nullopt; }
   loop::close_on_exec(acceptor.native_handle());
   // A port whose last connections linger in TIME_WAIT is free: restarted jobs come back to theirs.
   acceptor.set_option(tcp::acceptor::reuse_address(true), error);
@@ -42,8 +42,8 @@ std::optional<tcp::acceptor> try_listen(asio::io_context& io, const tcp::endpoin
     // [::] takes IPv4 clients too; every other address is only itself.
     acceptor.set_option(asio::ip::v6_only(!endpoint.address().is_unspecified()), error);
   }
-  if (acceptor.bind(endpoint, error)) return std::nullopt;
-  if (acceptor.listen(kBacklog, error)) return std::nullopt;
+  if (acceptor.bind(endpoint, error)) { return std::nullopt; }
+  if (acceptor.listen(kBacklog, error)) { return std::nullopt; }
   acceptor.non_blocking(true, error);
   return acceptor;
 }
@@ -54,14 +54,16 @@ std::optional<tcp::acceptor> try_listen(asio::io_context& io, const tcp::endpoin
     throw Error(problem,
                 str_cat("It is taken by ", name_port_holder(endpoint.port()), ". Stop it or choose another port."));
   }
-  if (error == asio::error::access_denied) throw Error(problem, "Ports below 1024 are for root. Choose another port.");
+  if (error == asio::error::access_denied) {
+    throw Error(problem, "Ports below 1024 are for root. Choose another port.");
+  }
   throw Error(problem);
 }
 
 tcp::acceptor listen_or_fail(asio::io_context& io, const tcp::endpoint& endpoint) {
   error_code error;
   std::optional<tcp::acceptor> acceptor = try_listen(io, endpoint, error);
-  if (!acceptor) fail(endpoint, error);
+  if (!acceptor) { fail(endpoint, error); }
   return std::move(*acceptor);
 }
 
@@ -76,7 +78,7 @@ std::vector<tcp::acceptor> listen_on_any(asio::io_context& io, std::uint16_t por
   const tcp::endpoint v6(asio::ip::address_v6::any(), port);
   error_code error;
   std::optional<tcp::acceptor> acceptor = try_listen(io, v6, error);
-  if (!acceptor && !family_missing(error)) fail(v6, error);
+  if (!acceptor && !family_missing(error)) { fail(v6, error); }
   acceptors.push_back(acceptor ? std::move(*acceptor) : listen_or_fail(io, {asio::ip::address_v4::any(), port}));
   return acceptors;
 }
@@ -96,18 +98,18 @@ std::vector<tcp::acceptor> listen_on_each(asio::io_context& io, const std::vecto
       if (acceptor) {
         acceptors.push_back(std::move(*acceptor));
       } else if (!family_missing(error) || !may_lack) {
-        if (!may_lack || acceptors.empty() || port != 0 || attempt == kPortAttempts) fail(next, error);
+        if (!may_lack || acceptors.empty() || port != 0 || attempt == kPortAttempts) { fail(next, error); }
         taken = true;
       }
     }
-    if (!taken) return acceptors;
+    if (!taken) { return acceptors; }
   }
 }
 
 /// Takes a few of the connections that wait. Nothing when no more wait, success when more may, else the error: the
 /// process or the system is short of something for another one.
 std::optional<error_code> accept_some(tcp::acceptor& acceptor, ConnectionTaker& taker) {
-  if (!acceptor.is_open()) return std::nullopt;
+  if (!acceptor.is_open()) { return std::nullopt; }
   const auto protocol = acceptor.local_endpoint().protocol();
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     const int fd = ::accept4(acceptor.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -142,13 +144,13 @@ asio::awaitable<void> accept_connections(tcp::acceptor& acceptor, std::shared_pt
   bool complained = false;
   while (acceptor.is_open()) {
     co_await acceptor.async_wait(tcp::acceptor::wait_read, asio::redirect_error(asio::use_awaitable, error));
-    if (error) continue;
+    if (error) { continue; }
     std::optional<error_code> outcome = accept_some(acceptor, *taker);
     while (outcome && (!*outcome || taker->make_room())) {
       co_await asio::post(asio::use_awaitable);
       outcome = accept_some(acceptor, *taker);
     }
-    if (!outcome) continue;
+    if (!outcome) { continue; }
     if (!std::exchange(complained, true)) {
       log::warning("store: cannot accept more clients: ", outcome->message(), "; they wait until others leave");
     }

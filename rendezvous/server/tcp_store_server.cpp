@@ -65,15 +65,15 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
   void stop() {
     stopped_ = true;
     error_code ignored;
-    for (tcp::acceptor& acceptor : acceptors_) acceptor.close(ignored);
+    for (tcp::acceptor& acceptor : acceptors_) { acceptor.close(ignored); }
     sweep_timer_.cancel();
-    for (auto& [id, wait] : local_waits_) wait->timer.cancel();
+    for (auto& [id, wait] : local_waits_) { wait->timer.cancel(); }
     drop_clients();
   }
 
   void drop_clients() {
     // close() removes the session from the map.
-    while (!sessions_.empty()) Session(sessions_.begin()->second)->close();
+    while (!sessions_.empty()) { Session(sessions_.begin()->second)->close(); }
   }
 
   void take(tcp::socket socket) override {
@@ -96,14 +96,14 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
 
   std::string handle(store::ClientId from, store::wire::Query query) override {
     const bool is_call = extension_ && query.type == store::wire::QueryType::compare_set && query.key == call_key_;
-    if (is_call) return extension_->called(from, query.value);
+    if (is_call) { return extension_->called(from, query.value); }
     const bool touches = extension_ && store::wire::may_change(query.type) && query.key.starts_with(watched_prefix_);
     const std::string key = touches ? query.key : std::string();
     std::vector<store::StoreReply> replies;
     std::string complaint = state_.apply(from, std::move(query), replies);
     deliver(from, replies);
     look_after_memory();
-    if (touches) extension_->touched(key.substr(store::stored_key({}).size()));
+    if (touches) { extension_->touched(key.substr(store::stored_key({}).size())); }
     return complaint;
   }
 
@@ -114,10 +114,10 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
 
   void proven(store::ClientId client, access::StoreRole role) override {
     const auto session = sessions_.find(client);
-    if (role != access::StoreRole::member || session == sessions_.end()) return;
+    if (role != access::StoreRole::member || session == sessions_.end()) { return; }
     error_code error;
     const asio::ip::address address = session->second->peer(error);
-    if (error) return;
+    if (error) { return; }
     options_.guard->member_came(address);
     members_.emplace(client, address);
   }
@@ -132,7 +132,7 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
 
   void complain(store::ClientId client, const std::string& complaint) override {
     const auto session = sessions_.find(client);
-    if (session == sessions_.end()) return;
+    if (session == sessions_.end()) { return; }
     log_warning(limit_.ask(LineLimit::Clock::now()),
                 str_cat("store: closing the connection of ", session->second->describe(), ": it ", complaint));
   }
@@ -144,7 +144,7 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
       options_.guard->member_left(member->second, access::StoreGuard::Clock::now());
       members_.erase(member);
     }
-    if (extension_) extension_->left(client);
+    if (extension_) { extension_->left(client); }
   }
 
   void extend(StoreExtension* extension, std::string_view key, std::string_view watched_prefix) {
@@ -165,17 +165,17 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
   std::string handle_own(store::wire::Query query) {
     std::vector<store::StoreReply> replies;
     const std::string complaint = state_.apply(kNobody, std::move(query), replies);
-    if (!complaint.empty()) throw Error(str_cat("the store's own process ", complaint));
+    if (!complaint.empty()) { throw Error(str_cat("the store's own process ", complaint)); }
     std::string answer;
     for (const store::StoreReply& reply : replies) {
-      if (reply.to == kNobody) answer.append(reply.head).append(reply.value ? *reply.value : std::string());
+      if (reply.to == kNobody) { answer.append(reply.head).append(reply.value ? *reply.value : std::string()); }
     }
     deliver(kNobody, replies);
     return answer;
   }
 
   static asio::awaitable<bool> wait(Self self, std::vector<std::string> keys, std::chrono::milliseconds timeout) {
-    if (self->stopped_) co_return false;
+    if (self->stopped_) { co_return false; }
     const store::ClientId id = self->next_id_++;
     const auto wait = std::make_shared<LocalWait>(self->io_);
     self->local_waits_.emplace(id, wait);
@@ -215,7 +215,7 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
       if (const auto session = sessions_.find(to); session != sessions_.end()) {
         const Session kept = session->second;
         kept->push(std::move(reply));
-        if (to == from) continue;
+        if (to == from) { continue; }
         if (flushed++ < kFlushesPerTurn) {
           kept->flush();
         } else {
@@ -236,7 +236,7 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
     for (int i = 0; i < kFlushesPerTurn && !to_flush_.empty(); ++i) {
       const auto session = sessions_.find(to_flush_.front());
       to_flush_.pop_front();
-      if (session == sessions_.end()) continue;
+      if (session == sessions_.end()) { continue; }
       const Session kept = session->second;
       kept->flush();
     }
@@ -249,7 +249,7 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
 
   /// Not at once: a session may be in the middle of something.
   void look_after_memory() {
-    if (for_clients_ + state_.bytes_in_replies() <= options_.most_bytes_for_clients || relief_due_) return;
+    if (for_clients_ + state_.bytes_in_replies() <= options_.most_bytes_for_clients || relief_due_) { return; }
     relief_due_ = true;
     asio::post(io_, [self = shared_from_this()] { self->relieve(); });
   }
@@ -261,7 +261,7 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
       // Those below this share are together less than half of what is too much.
       const std::size_t share = options_.most_bytes_for_clients / (2 * std::max<std::size_t>(1, sessions_.size()));
       const Session longest = longest_burden(sessions_, share);
-      if (!longest) return;
+      if (!longest) { return; }
       longest->close(str_cat("has been waited for longest, while more than ", options_.most_bytes_for_clients,
                              " bytes are kept for clients"));
     }
@@ -269,7 +269,7 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
 
   /// For a connection that has just been accepted; null where everybody may talk.
   std::unique_ptr<access::StoreGate> make_gate(const tcp::socket& socket) {
-    if (!options_.guard) return nullptr;
+    if (!options_.guard) { return nullptr; }
     error_code error;
     const tcp::endpoint peer = socket.remote_endpoint(error);
     const bool lets_in =
@@ -284,10 +284,10 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
     error_code error;
     while (!self->stopped_) {
       auto timeout = self->options_.stall_timeout;
-      if (self->options_.guard) timeout = std::min<milliseconds>(timeout, TcpStoreSession::kHandshakeTimeout);
+      if (self->options_.guard) { timeout = std::min<milliseconds>(timeout, TcpStoreSession::kHandshakeTimeout); }
       self->sweep_timer_.expires_after(timeout / kSweepsPerTimeout);
       co_await self->sweep_timer_.async_wait(asio::redirect_error(asio::use_awaitable, error));
-      if (self->stopped_) break;
+      if (self->stopped_) { break; }
       const auto now = TcpStoreSession::Clock::now();
       std::vector<std::pair<Session, std::string>> stalled;
       for (const auto& [id, session] : self->sessions_) {
@@ -295,7 +295,7 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
           stalled.emplace_back(session, std::move(*complaint));
         }
       }
-      for (const auto& [session, complaint] : stalled) session->close(complaint);
+      for (const auto& [session, complaint] : stalled) { session->close(complaint); }
     }
   }
 
@@ -389,13 +389,13 @@ bool TcpStoreServer::erase(std::string_view key) {
 std::vector<std::string> TcpStoreServer::list_keys() const {
   std::vector<std::string> keys;
   for (const std::string& key : impl_->state().keys()) {
-    if (key.starts_with('/')) keys.push_back(key.substr(1));
+    if (key.starts_with('/')) { keys.push_back(key.substr(1)); }
   }
   return keys;
 }
 
 asio::awaitable<bool> TcpStoreServer::wait(std::vector<std::string> keys, std::chrono::milliseconds timeout) {
-  for (std::string& key : keys) key = store::stored_key(key);
+  for (std::string& key : keys) { key = store::stored_key(key); }
   return Impl::wait(impl_, std::move(keys), timeout);
 }
 

@@ -24,13 +24,13 @@ void TcpStoreSession::start() {
 }
 
 void TcpStoreSession::push(store::StoreReply reply) {
-  if (output_.empty()) output_since_ = last_sent_ = Clock::now();
+  if (output_.empty()) { output_since_ = last_sent_ = Clock::now(); }
   output_.push(std::move(reply));
 }
 
 void TcpStoreSession::report_memory() {
   const std::size_t now = open_ ? decoder_.memory() + output_.own_size() : 0;
-  if (now == reported_) return;
+  if (now == reported_) { return; }
   owner_->memory_changed(static_cast<std::ptrdiff_t>(now) - static_cast<std::ptrdiff_t>(reported_));
   reported_ = now;
 }
@@ -41,16 +41,16 @@ asio::awaitable<void> TcpStoreSession::read_loop(Self self) {
     const bool was_full = self->output_full();
     const auto wait = was_full ? asio::ip::tcp::socket::wait_write : asio::ip::tcp::socket::wait_read;
     co_await self->socket_.async_wait(wait, asio::redirect_error(asio::use_awaitable, error));
-    if (error || !self->open_) break;
+    if (error || !self->open_) { break; }
     if (was_full) {
       // The write loop may have woken first and sent everything: what counts is that the queue was full, since queries
       // that came along with those that filled it still wait in the decoder, and no further byte may ever arrive.
       self->flush();
-      if (self->output_full()) continue;
+      if (self->output_full()) { continue; }
     } else if (!self->receive()) {
       continue;
     }
-    while (self->handle_queries()) co_await asio::post(asio::use_awaitable);
+    while (self->handle_queries()) { co_await asio::post(asio::use_awaitable); }
   }
   self->close();
 }
@@ -60,7 +60,7 @@ bool TcpStoreSession::receive() {
   const asio::mutable_buffer buffer = owner_->read_buffer();
   boost::system::error_code error;
   const std::size_t n = socket_.read_some(buffer, error);
-  if (error == asio::error::would_block) return false;
+  if (error == asio::error::would_block) { return false; }
   if (error) {
     const bool half = error == asio::error::eof && decoder_.in_message();
     close(half ? "ended the connection within a message" : "");
@@ -68,7 +68,7 @@ bool TcpStoreSession::receive() {
   }
   last_received_ = Clock::now();
   std::string_view bytes(static_cast<const char*>(buffer.data()), n);
-  if (gate_ && !pass_gate(bytes)) return false;
+  if (gate_ && !pass_gate(bytes)) { return false; }
   decoder_.feed(bytes);
   return true;
 }
@@ -81,7 +81,7 @@ bool TcpStoreSession::pass_gate(std::string_view& bytes) {
     push({id_, std::move(reply)});
     flush();
   }
-  if (!open_) return false;
+  if (!open_) { return false; }
   switch (gate_->state()) {
     case access::StoreGate::State::undecided:
       return false;
@@ -105,14 +105,14 @@ bool TcpStoreSession::handle_queries() {
   int handled = 0;
   while (open_ && !output_full() && handled < kQueriesPerTurn) {
     std::optional<store::wire::Query> query = decoder_.next();
-    if (!query) break;
+    if (!query) { break; }
     ++handled;
     const std::string complaint = owner_->handle(id_, std::move(*query));
-    if (!complaint.empty()) close(complaint);
-    if (open_ && output_full()) flush();
+    if (!complaint.empty()) { close(complaint); }
+    if (open_ && output_full()) { flush(); }
   }
-  if (open_ && !decoder_.error().empty()) close(decoder_.error());
-  if (open_) flush();
+  if (open_ && !decoder_.error().empty()) { close(decoder_.error()); }
+  if (open_) { flush(); }
   if (!decoder_.in_message()) {
     message_since_.reset();
   } else if (handled > 0 || !message_since_) {
@@ -123,9 +123,9 @@ bool TcpStoreSession::handle_queries() {
 }
 
 void TcpStoreSession::flush() {
-  if (!open_ || output_.empty()) return;
+  if (!open_ || output_.empty()) { return; }
   send_now();
-  if (!open_ || output_.empty() || writing_) return;
+  if (!open_ || output_.empty() || writing_) { return; }
   writing_ = true;
   asio::co_spawn(socket_.get_executor(), write_loop(shared_from_this()), asio::detached);
 }
@@ -135,7 +135,7 @@ asio::awaitable<void> TcpStoreSession::write_loop(Self self) {
   while (self->open_ && !self->output_.empty()) {
     co_await self->socket_.async_wait(asio::ip::tcp::socket::wait_write,
                                       asio::redirect_error(asio::use_awaitable, error));
-    if (error) break;
+    if (error) { break; }
     self->send_now();
   }
   self->writing_ = false;
@@ -147,19 +147,19 @@ void TcpStoreSession::send_now() {
     // One buffer is a plain send(): most replies are, and the kernel takes a list of them apart at a cost.
     const std::size_t n = output_.is_one_piece() ? socket_.write_some(output_.front()[0], error)
                                                  : socket_.write_some(output_.front(), error);
-    if (error == asio::error::would_block) break;
-    if (error) return close();
+    if (error == asio::error::would_block) { break; }
+    if (error) { return close(); }
     output_.pop(n);
     last_sent_ = Clock::now();
   }
-  if (output_.empty()) output_since_.reset();
+  if (output_.empty()) { output_since_.reset(); }
   report_memory();
 }
 
 void TcpStoreSession::close(const std::string& complaint) {
-  if (!open_) return;
+  if (!open_) { return; }
   open_ = false;
-  if (!complaint.empty()) owner_->complain(id_, complaint);
+  if (!complaint.empty()) { owner_->complain(id_, complaint); }
   boost::system::error_code ignored;
   socket_.close(ignored);
   report_memory();
@@ -167,7 +167,7 @@ void TcpStoreSession::close(const std::string& complaint) {
 }
 
 std::optional<TcpStoreSession::Clock::time_point> TcpStoreSession::burden_since() const {
-  if (output_since_ && message_since_) return std::min(*output_since_, *message_since_);
+  if (output_since_ && message_since_) { return std::min(*output_since_, *message_since_); }
   return output_since_ ? output_since_ : message_since_;
 }
 
@@ -178,7 +178,7 @@ std::string TcpStoreSession::describe() const {
 std::optional<std::string> TcpStoreSession::stalled(Clock::time_point now, Clock::duration timeout) const {
   const auto seconds = std::chrono::duration<double>(timeout).count();
   if (!output_.empty()) {
-    if (now - last_sent_ <= timeout) return std::nullopt;
+    if (now - last_sent_ <= timeout) { return std::nullopt; }
     return str_cat("has left ", output_.size(), " bytes of replies unread for more than ", seconds, " s");
   }
   if (unknown() && now - came_ > timeout) {
@@ -187,10 +187,11 @@ std::optional<std::string> TcpStoreSession::stalled(Clock::time_point now, Clock
   if (unknown() && guarded_ && now - came_ > kHandshakeTimeout) {
     return str_cat("has not proven itself within ", kHandshakeTimeout.count(), " s");
   }
-  if (now - last_received_ <= timeout) return std::nullopt;
-  if (decoder_.in_message())
+  if (now - last_received_ <= timeout) { return std::nullopt; }
+  if (decoder_.in_message()) {
     return str_cat("has sent a part of a message and then nothing for more than ", seconds, " s");
-  if (unknown()) return str_cat("has said nothing for more than ", seconds, " s");
+  }
+  if (unknown()) { return str_cat("has said nothing for more than ", seconds, " s"); }
   return std::nullopt;
 }
 

@@ -6,7 +6,7 @@ namespace mdl::rendezvous::store {
 
 void OutputQueue::push(StoreReply reply) {
   push_bytes(std::move(reply.head));
-  if (!reply.value || reply.value->empty()) return;
+  if (!reply.value || reply.value->empty()) { return; }
   if (reply.value->size() <= kCopiedBytes) {
     push_bytes(std::string(*reply.value));
   } else {
@@ -16,7 +16,7 @@ void OutputQueue::push(StoreReply reply) {
 }
 
 void OutputQueue::push_bytes(std::string&& bytes) {
-  if (bytes.empty()) return;
+  if (bytes.empty()) { return; }
   size_ += bytes.size();
   own_size_ += bytes.size();
   const bool joins =
@@ -33,7 +33,7 @@ std::array<boost::asio::const_buffer, OutputQueue::kBuffersPerWrite> OutputQueue
   for (std::size_t i = 0; i < buffers.size() && i < pieces_.size(); ++i) {
     buffers[i] = boost::asio::buffer(pieces_[i].bytes());
   }
-  if (!pieces_.empty()) buffers[0] += sent_;
+  if (!pieces_.empty()) { buffers[0] += sent_; }
   return buffers;
 }
 

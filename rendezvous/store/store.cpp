@@ -39,17 +39,17 @@ struct Counted {
 std::size_t cost_of_wait(const std::vector<std::string>& keys) {
   std::size_t cost = StoreState::kEntryBytes;
   // Each stands with the client and in the table of those who wait.
-  for (const std::string& key : keys) cost += 2 * (key.size() + StoreState::kEntryBytes);
+  for (const std::string& key : keys) { cost += 2 * (key.size() + StoreState::kEntryBytes); }
   return cost;
 }
 
 /// The number that a value begins with, as std::stoll reads it; 0 without a value, nullopt where std::stoll throws.
 std::optional<std::int64_t> leading_number(const StoreValue& value) {
-  if (!value) return 0;
+  if (!value) { return 0; }
   char* end = nullptr;
   errno = 0;
   const long long number = std::strtoll(value->c_str(), &end, 10);
-  if (end == value->c_str() || errno == ERANGE) return std::nullopt;
+  if (end == value->c_str() || errno == ERANGE) { return std::nullopt; }
   return number;
 }
 
@@ -113,7 +113,7 @@ std::string StoreState::apply(ClientId from, Query query, Replies& replies) {
     case QueryType::delete_key: {
       const auto found = values_.find(query.key);
       replies.push_back({from, number_bytes(found == values_.end() ? 0 : 1)});
-      if (found != values_.end()) erase(found);
+      if (found != values_.end()) { erase(found); }
       break;
     }
     case QueryType::queue_push:
@@ -140,13 +140,13 @@ std::string StoreState::apply(ClientId from, Query query, Replies& replies) {
 
 void StoreState::forget(ClientId client) {
   const auto wait = waits_.find(client);
-  if (wait == waits_.end()) return;
+  if (wait == waits_.end()) { return; }
   held_ -= cost_of_wait(wait->second.keys);
   for (const std::string& key : wait->second.keys) {
     const auto waiters = waiters_.find(key);
-    if (waiters == waiters_.end()) continue;
+    if (waiters == waiters_.end()) { continue; }
     std::erase_if(waiters->second, [&](const Waiter& waiter) { return waiter.client == client; });
-    if (waiters->second.empty()) waiters_.erase(waiters);
+    if (waiters->second.empty()) { waiters_.erase(waiters); }
   }
   waits_.erase(wait);
 }
@@ -163,7 +163,7 @@ bool StoreState::contains(std::string_view key) const {
 std::vector<std::string> StoreState::keys() const {
   std::vector<std::string> result;
   result.reserve(values_.size());
-  for (const auto& [key, value] : values_) result.push_back(key);
+  for (const auto& [key, value] : values_) { result.push_back(key); }
   std::sort(result.begin(), result.end());
   return result;
 }
@@ -185,10 +185,10 @@ std::string StoreState::too_full(const std::string& key) const {
 
 /// Shared by all who ask for it while nothing changes: it may be long, and they may be many.
 StoreValue StoreState::list_keys() {
-  if (StoreValue list = list_.lock()) return list;
+  if (StoreValue list = list_.lock()) { return list; }
   std::string bytes;
-  for (const auto& [key, value] : values_) wire::append_string(bytes, key);
-  if (bytes.empty()) return nullptr;
+  for (const auto& [key, value] : values_) { wire::append_string(bytes, key); }
+  if (bytes.empty()) { return nullptr; }
   StoreValue list = make_value(std::move(bytes));
   list_ = list;
   return list;
@@ -225,14 +225,14 @@ std::string StoreState::do_set(ClientId from, Query& query, Replies& replies) {
   const StoreValue old = find(query.key);
   const std::size_t before = old ? old->size() + query.key.size() + kEntryBytes : 0;
   const std::size_t after = query.value.size() + query.key.size() + kEntryBytes;
-  if (after > before && !fits(from, after - before)) return too_full(query.key);
+  if (after > before && !fits(from, after - before)) { return too_full(query.key); }
   put(std::move(query.key), make_value(std::move(query.value)), replies);
   return {};
 }
 
 std::string StoreState::do_queue_push(ClientId from, Query& query, Replies& replies) {
   const std::size_t cost = query.value.size() + query.key.size() + kEntryBytes;
-  if (!fits(from, cost)) return too_full(query.key);
+  if (!fits(from, cost)) { return too_full(query.key); }
   held_ += cost;
   stored_values_ += query.value.size();
   queues_[query.key].push_back(make_value(std::move(query.value)));
@@ -243,16 +243,16 @@ std::string StoreState::do_queue_push(ClientId from, Query& query, Replies& repl
 /// Everyone who waits at `key`, for the key itself or at a barrier.
 void StoreState::wake_all(const std::string& key, Replies& replies) {
   const auto found = waiters_.find(key);
-  if (found == waiters_.end()) return;
+  if (found == waiters_.end()) { return; }
   const std::vector<Waiter> woken = std::move(found->second);
   waiters_.erase(found);
-  for (const Waiter& waiter : woken) satisfied(waiter.client, replies);
+  for (const Waiter& waiter : woken) { satisfied(waiter.client, replies); }
 }
 
 /// Those who wait for the key itself; a barrier that is not complete keeps its clients.
 void StoreState::wake_waits(const std::string& key, Replies& replies) {
   const auto found = waiters_.find(key);
-  if (found == waiters_.end()) return;
+  if (found == waiters_.end()) { return; }
   std::vector<Waiter> woken = std::move(found->second);
   std::vector<Waiter> kept;
   for (const Waiter& waiter : woken) {
@@ -273,19 +273,19 @@ void StoreState::wake_waits(const std::string& key, Replies& replies) {
 /// missing. Clients that also wait for other keys note that this one is there.
 void StoreState::wake_one(const std::string& key, Replies& replies) {
   const auto found = waiters_.find(key);
-  if (found == waiters_.end()) return;
+  if (found == waiters_.end()) { return; }
   auto& waiters = found->second;
   bool done = false;
   for (auto waiter = waiters.begin(); waiter != waiters.end() && !done; waiter = waiters.erase(waiter)) {
     done = satisfied(waiter->client, replies);
   }
-  if (waiters.empty()) waiters_.erase(found);
+  if (waiters.empty()) { waiters_.erase(found); }
 }
 
 /// One of the keys of a waiting client has appeared. True when it was the last.
 bool StoreState::satisfied(ClientId client, Replies& replies) {
   const auto wait = waits_.find(client);
-  if (wait == waits_.end() || --wait->second.missing > 0) return false;
+  if (wait == waits_.end() || --wait->second.missing > 0) { return false; }
   held_ -= cost_of_wait(wait->second.keys);
   waits_.erase(wait);
   replies.push_back({client, byte(wire::WaitReply::stop_waiting)});
@@ -294,7 +294,7 @@ bool StoreState::satisfied(ClientId client, Replies& replies) {
 
 void StoreState::wait_for(ClientId client, std::vector<std::string> keys, bool at_barrier) {
   forget(client);
-  for (const std::string& key : keys) waiters_[key].push_back({client, at_barrier});
+  for (const std::string& key : keys) { waiters_[key].push_back({client, at_barrier}); }
   const std::size_t missing = keys.size();
   held_ += cost_of_wait(keys);
   waits_.emplace(client, Wait{std::move(keys), missing});
@@ -302,10 +302,10 @@ void StoreState::wait_for(ClientId client, std::vector<std::string> keys, bool a
 
 std::string StoreState::do_append(ClientId from, Query& query, Replies& replies) {
   const auto found = values_.find(query.key);
-  if (found == values_.end()) return do_set(from, query, replies);
-  if (!fits(from, query.value.size())) return too_full(query.key);
+  if (found == values_.end()) { return do_set(from, query, replies); }
+  if (!fits(from, query.value.size())) { return too_full(query.key); }
   // A reply that holds the old value keeps it.
-  if (found->second.use_count() > 1) found->second = make_value(*found->second);
+  if (found->second.use_count() > 1) { found->second = make_value(*found->second); }
   found->second->append(query.value);
   *alive_ += query.value.size();
   stored_values_ += query.value.size();
@@ -327,7 +327,7 @@ std::string StoreState::do_compare_set(ClientId from, Query& query, Replies& rep
   std::string key = query.key;
   Replies woken;
   std::string complaint = do_set(from, query, woken);
-  if (!complaint.empty()) return complaint;
+  if (!complaint.empty()) { return complaint; }
   replies.push_back(value_reply(from, find(key)));
   replies.insert(replies.end(), std::make_move_iterator(woken.begin()), std::make_move_iterator(woken.end()));
   return {};
@@ -336,8 +336,8 @@ std::string StoreState::do_compare_set(ClientId from, Query& query, Replies& rep
 std::string StoreState::do_add(ClientId from, Query& query, Replies& replies) {
   const StoreValue value = find(query.key);
   const std::optional<std::int64_t> number = leading_number(value);
-  if (!number) return not_a_number("ADD", query.key);
-  if (!value && !fits(from, query.key.size() + kEntryBytes)) return too_full(query.key);
+  if (!number) { return not_a_number("ADD", query.key); }
+  if (!value && !fits(from, query.key.size() + kEntryBytes)) { return too_full(query.key); }
   const std::int64_t sum = wrapping_sum(*number, query.number);
   replies.push_back({from, number_bytes(sum)});
   put(std::move(query.key), make_value(std::to_string(sum)), replies);
@@ -347,8 +347,8 @@ std::string StoreState::do_add(ClientId from, Query& query, Replies& replies) {
 std::string StoreState::do_barrier(ClientId from, Query& query, Replies& replies) {
   const StoreValue value = find(query.key);
   const std::optional<std::int64_t> number = leading_number(value);
-  if (!number) return not_a_number("BARRIER", query.key);
-  if (!value && !fits(from, 4 * (query.key.size() + kEntryBytes))) return too_full(query.key);
+  if (!number) { return not_a_number("BARRIER", query.key); }
+  if (!value && !fits(from, 4 * (query.key.size() + kEntryBytes))) { return too_full(query.key); }
   const std::int64_t count = wrapping_sum(*number, 1);
   store(query.key, make_value(std::to_string(count)));
   if (count >= query.number) {
@@ -366,7 +366,7 @@ std::string StoreState::do_barrier(ClientId from, Query& query, Replies& replies
 std::string StoreState::do_wait(ClientId from, Query& query, Replies& replies) {
   std::vector<std::string> missing;
   for (std::string& key : query.keys) {
-    if (!contains(key)) missing.push_back(std::move(key));
+    if (!contains(key)) { missing.push_back(std::move(key)); }
   }
   // A key named twice appears once.
   std::sort(missing.begin(), missing.end());
@@ -376,7 +376,7 @@ std::string StoreState::do_wait(ClientId from, Query& query, Replies& replies) {
     return {};
   }
   forget(from);
-  if (!fits(from, cost_of_wait(missing))) return too_full(missing.front());
+  if (!fits(from, cost_of_wait(missing))) { return too_full(missing.front()); }
   wait_for(from, std::move(missing), false);
   return {};
 }
@@ -385,12 +385,12 @@ void StoreState::do_queue_pop(ClientId from, const Query& query, Replies& replie
   const auto found = queues_.find(query.key);
   const std::size_t length = found == queues_.end() ? 0 : found->second.size();
   replies.push_back({from, number_bytes(static_cast<std::int64_t>(length))});
-  if (length == 0) return;
+  if (length == 0) { return; }
   stored_values_ -= found->second.front()->size();
   held_ -= found->second.front()->size() + found->first.size() + kEntryBytes;
   replies.push_back(value_reply(from, std::move(found->second.front())));
   found->second.pop_front();
-  if (found->second.empty()) queues_.erase(found);
+  if (found->second.empty()) { queues_.erase(found); }
 }
 
 }  // namespace mdl::rendezvous::store

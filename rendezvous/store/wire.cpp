@@ -82,7 +82,7 @@ std::string encode(const Query& query) {
     case QueryType::wait:
     case QueryType::multi_get:
       append_u64(out, query.keys.size());
-      for (const std::string& key : query.keys) append_string(out, key);
+      for (const std::string& key : query.keys) { append_string(out, key); }
       break;
     case QueryType::get_num_keys:
     case QueryType::cancel_wait:
@@ -144,11 +144,11 @@ struct QueryDecoder::Cursor {
 };
 
 void QueryDecoder::feed(std::string_view bytes) {
-  if (!error_.empty()) return;
+  if (!error_.empty()) { return; }
   if (offset_ > 0) {
     buffer_.erase(0, offset_);
     offset_ = 0;
-    if (buffer_.empty() && buffer_.capacity() > kKeptBufferBytes) buffer_ = std::string();
+    if (buffer_.empty() && buffer_.capacity() > kKeptBufferBytes) { buffer_ = std::string(); }
   }
   buffer_.append(bytes);
 }
@@ -158,7 +158,7 @@ std::optional<Query> QueryDecoder::next() {
     const std::size_t before = offset_;
     std::optional<Query> query = list_remaining_ > 0 ? next_list_element() : begin_message();
     // No query although bytes were used: the introduction, or the head or a key of a list. Go on with what follows.
-    if (query || offset_ == before) return query;
+    if (query || offset_ == before) { return query; }
   }
   return std::nullopt;
 }
@@ -166,7 +166,7 @@ std::optional<Query> QueryDecoder::next() {
 std::optional<Query> QueryDecoder::begin_message() {
   Cursor cursor{std::string_view(buffer_).substr(offset_)};
   const std::string_view first = cursor.take(1);
-  if (!cursor.complete) return std::nullopt;
+  if (!cursor.complete) { return std::nullopt; }
   const auto code = static_cast<std::uint8_t>(first.front());
   Query query{.type = static_cast<QueryType>(code)};
 
@@ -237,17 +237,17 @@ std::optional<Query> QueryDecoder::begin_message() {
       fail(str_cat("sends a list of ", count, " keys (at most ", kMaxKeysPerMessage, ")"));
       return std::nullopt;
     }
-    if (!cursor.complete) return std::nullopt;
+    if (!cursor.complete) { return std::nullopt; }
     offset_ = buffer_.size() - cursor.rest.size();
     list_ = std::move(query);
     list_remaining_ = static_cast<std::size_t>(count);
     list_bytes_ = 0;
     const bool answers_once = list_.type == QueryType::check || list_.type == QueryType::wait;
-    if (count == 0 && answers_once) return std::exchange(list_, {});
+    if (count == 0 && answers_once) { return std::exchange(list_, {}); }
     return std::nullopt;
   }
-  if (!cursor.error.empty()) fail(str_cat("sends ", cursor.error));
-  if (!cursor.complete) return std::nullopt;
+  if (!cursor.error.empty()) { fail(str_cat("sends ", cursor.error)); }
+  if (!cursor.complete) { return std::nullopt; }
   offset_ = buffer_.size() - cursor.rest.size();
   return query;
 }
@@ -256,8 +256,8 @@ std::optional<Query> QueryDecoder::next_list_element() {
   Cursor cursor{std::string_view(buffer_).substr(offset_)};
   std::string key = cursor.key();
   std::string value = list_.type == QueryType::multi_set ? cursor.value() : std::string();
-  if (!cursor.error.empty()) fail(str_cat("sends ", cursor.error));
-  if (!cursor.complete) return std::nullopt;
+  if (!cursor.error.empty()) { fail(str_cat("sends ", cursor.error)); }
+  if (!cursor.complete) { return std::nullopt; }
   offset_ = buffer_.size() - cursor.rest.size();
   --list_remaining_;
 
@@ -275,7 +275,7 @@ std::optional<Query> QueryDecoder::next_list_element() {
     return std::nullopt;
   }
   list_.keys.push_back(std::move(key));
-  if (list_remaining_ > 0) return std::nullopt;
+  if (list_remaining_ > 0) { return std::nullopt; }
   return std::exchange(list_, {});
 }
 

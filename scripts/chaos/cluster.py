@@ -78,8 +78,12 @@ class Cluster:
 
     def _start_proxy(self, number):
         host = self.hosts[number]
-        proxy = subprocess.Popen(["ip", "netns", "exec", host.namespace, sys.executable, "-SE", Path(__file__).with_name("proxy.py"),
-                                  str(PROXY_PORT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        proxy = subprocess.Popen(
+            ["ip", "netns", "exec", host.namespace, sys.executable, "-SE", Path(__file__).with_name("proxy.py"), str(PROXY_PORT)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         self._undo.callback(self._end, proxy)
         assert proxy.stdout.readline() == "listening\n"
         subprocess.run(["ip", "netns", "exec", host.namespace, "nft", "-f", "-"], input=REDIRECT, text=True, check=True)
@@ -102,8 +106,26 @@ class Cluster:
         return PROXY_PORT if number in self._proxies else None
 
     def throttle(self, number):
-        subprocess.run(["tc", "-n", self.network.hub, "qdisc", "add", "dev", f"port{number}", "root", "tbf", "rate", LINK_RATE,
-                        "burst", "64kb", "latency", "2s"], check=True)
+        subprocess.run(
+            [
+                "tc",
+                "-n",
+                self.network.hub,
+                "qdisc",
+                "add",
+                "dev",
+                f"port{number}",
+                "root",
+                "tbf",
+                "rate",
+                LINK_RATE,
+                "burst",
+                "64kb",
+                "latency",
+                "2s",
+            ],
+            check=True,
+        )
 
     def clock_file(self, number):
         return self.folder / f"clock{number}"
@@ -120,8 +142,15 @@ class Cluster:
 
     def start(self, number):
         host = self.hosts[number]
-        command = job.agent_command(self.training, host, self.hosts[0], self.scenario.nodes, self.folder / "train.sh", self.output,
-                                    self.folder / f"disk/logs{number}")
+        command = job.agent_command(
+            self.training,
+            host,
+            self.hosts[0],
+            self.scenario.nodes,
+            self.folder / "train.sh",
+            self.output,
+            self.folder / f"disk/logs{number}",
+        )
         environment = job.agent_environment(self.training, host, self.clock_file(number) if number in self._clocked else None)
         environment["TMPDIR"] = str(self.folder / f"tmp{number}")
         agent = Agent(host, [str(part) for part in command], environment)
@@ -187,5 +216,3 @@ class Cluster:
             self.signal(self.processes(number), signal.SIGKILL)
         for agent in self.agents:
             agent.wait(10)
-
-

@@ -31,10 +31,21 @@ class Result:
     log: list = field(default_factory=list)
 
     def to_json(self):
-        return {"launcher": self.launcher, "seed": self.scenario.seed, "episode": self.scenario.episode, "result": self.result,
-                "wrong": self.wrong, "seconds": round(self.seconds, 1), "agents": self.agents, "steps": self.steps,
-                "checkpoints": self.checkpoints, "idle_rounds": self.idle_rounds, "scenario": self.scenario.to_json(),
-                "done": [fault.kind for fault in self.done], "log": self.log}
+        return {
+            "launcher": self.launcher,
+            "seed": self.scenario.seed,
+            "episode": self.scenario.episode,
+            "result": self.result,
+            "wrong": self.wrong,
+            "seconds": round(self.seconds, 1),
+            "agents": self.agents,
+            "steps": self.steps,
+            "checkpoints": self.checkpoints,
+            "idle_rounds": self.idle_rounds,
+            "scenario": self.scenario.to_json(),
+            "done": [fault.kind for fault in self.done],
+            "log": self.log,
+        }
 
 
 def run(scenario, training, runs, folder, sabotage=None):
@@ -110,8 +121,11 @@ class Play:
 
     def may_restart(self):
         """Whether the scheduler would still start an agent in this state of things."""
-        return self.cluster.scenario.restarting and not self.cluster.is_done and any(
-            agents[-1].ended and len(agents) <= MOST_RESTARTS for agents in self.cluster.started.values())
+        return (
+            self.cluster.scenario.restarting
+            and not self.cluster.is_done
+            and any(agents[-1].ended and len(agents) <= MOST_RESTARTS for agents in self.cluster.started.values())
+        )
 
     def act(self, now, began):
         if self.first_step is None and any(job.STEP.search(line) for agent in self.cluster.agents for line in list(agent.lines)):

@@ -89,8 +89,11 @@ def clock_step(cluster, fault):
 def slow_store_reader(cluster, fault):
     """From another host than the store's."""
     endpoint = cluster.hosts[fault.host]
-    reader = subprocess.Popen(cluster.hosts[2].command([sys.executable, "-SE", SLOW_READER, endpoint.address, ENDPOINT_PORT]),
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    reader = subprocess.Popen(
+        cluster.hosts[2].command([sys.executable, "-SE", SLOW_READER, endpoint.address, ENDPOINT_PORT]),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
     def undo():
         reader.kill()

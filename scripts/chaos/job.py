@@ -7,8 +7,15 @@ from pathlib import Path
 
 ENDPOINT_PORT = 29400
 # Short, so that an episode is. join_timeout is how long too few nodes are waited for, read_timeout how long a lost store is.
-TIMES = {"join_timeout": 15, "last_call_timeout": 1, "close_timeout": 5, "keep_alive_interval": 1, "keep_alive_max_attempt": 3,
-         "heartbeat_timeout": 2, "read_timeout": 12}
+TIMES = {
+    "join_timeout": 15,
+    "last_call_timeout": 1,
+    "close_timeout": 5,
+    "keep_alive_interval": 1,
+    "keep_alive_max_attempt": 3,
+    "heartbeat_timeout": 2,
+    "read_timeout": 12,
+}
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "TORCH_ELASTIC_EXIT_BARRIER_TIMEOUT": "20", "HF_HUB_OFFLINE": "1"}
 SHUTDOWN_TIMEOUT = 5
 COLLECTIVE_TIMEOUT = 20
@@ -40,9 +47,19 @@ class Training:
 
     def options(self, output):
         # With frozen statistics the loss of a clip does not depend on the clips beside it, and so on no rank's number.
-        options = {"model-name": self.model, "train-dataset": self.data, "output": output, "lora-rank": 16, "lr": "1e-3",
-                   "batch-size": 1, "num-epochs": self.epochs, "save-steps": 1, "merge-lora": "false", "batch-norm": "frozen",
-                   "ddp-timeout": COLLECTIVE_TIMEOUT}
+        options = {
+            "model-name": self.model,
+            "train-dataset": self.data,
+            "output": output,
+            "lora-rank": 16,
+            "lr": "1e-3",
+            "batch-size": 1,
+            "num-epochs": self.epochs,
+            "save-steps": 1,
+            "merge-lora": "false",
+            "batch-norm": "frozen",
+            "ddp-timeout": COLLECTIVE_TIMEOUT,
+        }
         return [text for name, value in options.items() for text in (f"--{name}", str(value))]
 
     def write_program(self, path, output, pids):
@@ -59,11 +76,33 @@ def agent_command(training, host, store_host, nodes, program, output, log_dir):
         # It looks its own name up to learn whether the endpoint is this host, and takes the name for its address.
         times["is_host"] = int(host is store_host)
         more = ["--local-addr", host.address]
-    return [training.programs.launch, "--nnodes", nodes, "--nproc-per-node", "1", "--max-restarts", "100",
-            "--shutdown-timeout" if kind == "mdl-launch" else "--monitor-interval", SHUTDOWN_TIMEOUT if kind == "mdl-launch" else "0.1",
-            "--rdzv-backend", "c10d", "--rdzv-endpoint", f"{store_host.address}:{ENDPOINT_PORT}", "--rdzv-id", "chaos",
-            "--rdzv-conf", ",".join(f"{key}={value}" for key, value in times.items()), "--log-dir", log_dir, "--tee", "3", *more,
-            "--no-python", program, *training.options(output)]
+    return [
+        training.programs.launch,
+        "--nnodes",
+        nodes,
+        "--nproc-per-node",
+        "1",
+        "--max-restarts",
+        "100",
+        "--shutdown-timeout" if kind == "mdl-launch" else "--monitor-interval",
+        SHUTDOWN_TIMEOUT if kind == "mdl-launch" else "0.1",
+        "--rdzv-backend",
+        "c10d",
+        "--rdzv-endpoint",
+        f"{store_host.address}:{ENDPOINT_PORT}",
+        "--rdzv-id",
+        "chaos",
+        "--rdzv-conf",
+        ",".join(f"{key}={value}" for key, value in times.items()),
+        "--log-dir",
+        log_dir,
+        "--tee",
+        "3",
+        *more,
+        "--no-python",
+        program,
+        *training.options(output),
+    ]
 
 
 def agent_environment(training, host, clock_file):

@@ -120,10 +120,19 @@ class UndisturbedRuns:
         if checkpoint:
             options += ["--resume-from-checkpoint", str(checkpoint)]
         # Always under our launcher: what is undisturbed needs no other.
-        command = [self.training.programs.toolkit.with_name("mdl-launch"), "--standalone", "--nproc-per-node", ranks, "--no-python",
-                   self.training.programs.toolkit, "train", *options]
-        done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=300,
-                              env={**os.environ, **job.ENVIRONMENT})
+        command = [
+            self.training.programs.toolkit.with_name("mdl-launch"),
+            "--standalone",
+            "--nproc-per-node",
+            ranks,
+            "--no-python",
+            self.training.programs.toolkit,
+            "train",
+            *options,
+        ]
+        done = subprocess.run(
+            [str(part) for part in command], capture_output=True, text=True, timeout=300, env={**os.environ, **job.ENVIRONMENT}
+        )
         assert done.returncode == 0, f"the undisturbed run failed:\n{done.stdout}\n{done.stderr}"
         return Run(output, ranks)
 
@@ -178,8 +187,10 @@ def check(folders, runs):
                     break
                 differences.append(difference)
         if not through:
-            wrong.append(f"{folder.name} ({mine.ranks} ranks) follows from none of {len(before)} checkpoints of the step before: "
-                         + "; ".join(differences))
+            wrong.append(
+                f"{folder.name} ({mine.ranks} ranks) follows from none of {len(before)} checkpoints of the step before: "
+                + "; ".join(differences)
+            )
             continue
         known.setdefault(mine.step, []).append((mine, through))
     return wrong
@@ -194,5 +205,3 @@ def newest(output):
     """The checkpoint of the highest step; None when there is none."""
     folders = [path for path in output.glob("checkpoint-*") if path.name[11:].isdigit()] if output.is_dir() else []
     return max(folders, key=lambda path: int(path.name[11:]), default=None)
-
-

@@ -64,8 +64,18 @@ def make_training(args):
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": True}
         subprocess.run([sys.executable, scripts / "peer/make_checkpoint.py", "--out", model], **quiet)
         subprocess.run([sys.executable, scripts / "peer/make_dataset.py", "--out", args.work / "sounds"], **quiet)
-        subprocess.run([args.bin_dir / "mdl-toolkit", "convert-dataset", args.work / "sounds/train.csv", "--model-name", model, "--output",
-                        args.work / "data.made"], **quiet)
+        subprocess.run(
+            [
+                args.bin_dir / "mdl-toolkit",
+                "convert-dataset",
+                args.work / "sounds/train.csv",
+                "--model-name",
+                model,
+                "--output",
+                args.work / "data.made",
+            ],
+            **quiet,
+        )
         (args.work / "data.made").rename(data)
     launch = args.bin_dir / "mdl-launch" if args.launcher == "mdl-launch" else Path(sys.executable).with_name("torchrun")
     return Training(Programs(args.launcher, launch, args.bin_dir / "mdl-toolkit", args.bin_dir / "libshifted_clock.so"), model, data)
@@ -83,8 +93,11 @@ def scratch(folder):
 
 
 def show(result, command):
-    print(f"episode {result.scenario.episode}: {result.result} after {result.seconds:.1f} s, {result.steps} steps, "
-          f"{result.checkpoints} checkpoints, {result.agents} agents, {result.idle_rounds} rounds without work: {result.scenario.describe()}", flush=True)
+    print(
+        f"episode {result.scenario.episode}: {result.result} after {result.seconds:.1f} s, {result.steps} steps, "
+        f"{result.checkpoints} checkpoints, {result.agents} agents, {result.idle_rounds} rounds without work: {result.scenario.describe()}",
+        flush=True,
+    )
     if result.wrong:
         for line in result.log:
             print(f"    {line}")

@@ -19,18 +19,28 @@ def spares(text):
 
 
 def options():
-    parser = argparse.ArgumentParser(allow_abbrev=False, prog="scripts/chaos.sh", description=(
-        "Trains on three hosts made of network namespaces while faults drawn from a seed happen to them. Each episode must reach the last "
-        "step with the weights and losses of an undisturbed run from the same checkpoints, or stop with one clear error within "
-        f"{BOUND:.0f} s of the last event; and leave nothing behind. Ends with 1 when one did not."),
-        epilog="faults: " + "; ".join(f"{kind}: {what}" for kind, what in KINDS.items()))
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False,
+        prog="scripts/chaos.sh",
+        description=(
+            "Trains on three hosts made of network namespaces while faults drawn from a seed happen to them. Each episode must reach the last "
+            "step with the weights and losses of an undisturbed run from the same checkpoints, or stop with one clear error within "
+            f"{BOUND:.0f} s of the last event; and leave nothing behind. Ends with 1 when one did not."
+        ),
+        epilog="faults: " + "; ".join(f"{kind}: {what}" for kind, what in KINDS.items()),
+    )
     parser.add_argument("--minutes", type=float, default=5, help="begin no further episode after so many (5)")
     parser.add_argument("--seed", type=int, help="a number; the same one gives the same scenarios (drawn)")
     parser.add_argument("--episode", type=int, help="only this one of the seed's")
     parser.add_argument("--episodes", type=int, help="at most so many")
     parser.add_argument("--kinds", default=",".join(KINDS), help="draw only these faults, with commas")
-    parser.add_argument("--spares", type=spares, default=(0, 0), metavar="N[..M]",
-                        help="nodes beyond the three, up to 3; of a range each episode draws one (0)")
+    parser.add_argument(
+        "--spares",
+        type=spares,
+        default=(0, 0),
+        metavar="N[..M]",
+        help="nodes beyond the three, up to 3; of a range each episode draws one (0)",
+    )
     parser.add_argument("--launcher", choices=["mdl-launch", "torchrun"], default="mdl-launch", help="whose agents; the worker is ours")
     parser.add_argument("--results", type=Path, help="JSON lines, one an episode; appended (build/chaos/results.jsonl)")
     parser.add_argument("--bin-dir", type=Path, help=argparse.SUPPRESS)

@@ -82,7 +82,7 @@ class Pair:
                 await asyncio.sleep(len(part) / rate)
             sink.write(part)
             await sink.drain()
-            data = data[len(part):]
+            data = data[len(part) :]
 
 
 def reset(writer):

@@ -48,7 +48,9 @@ class Fault:
     def describe(self):
         lasts = "for good" if self.seconds == FOREVER else f"for {self.seconds:.1f} s" if self.seconds else ""
         size = f"by {self.amount:+.0f} s" if self.kind == "clock-step" else f"to {self.amount / 1000:.0f} kB/s" if self.amount else ""
-        return " ".join(filter(None, [self.kind, f"node{self.host}", size, lasts, f"at {self.at:.1f} s" + (" after the start" if self.early else "")]))
+        return " ".join(
+            filter(None, [self.kind, f"node{self.host}", size, lasts, f"at {self.at:.1f} s" + (" after the start" if self.early else "")])
+        )
 
 
 @dataclass(frozen=True)
@@ -84,12 +86,20 @@ def draw(seed, episode, kinds=tuple(KINDS), spares=(0, 0)):
     names = [order[episode % len(order)]] + [dice.choice(order) for _ in range(dice.choice([0, 0, 1, 2]))]
     restarting = dice.random() < 0.75
     number = random.Random(f"{seed} {episode} spares").randint(*spares)
-    faults = sorted((draw_fault(dice, name, not restarting, HOSTS + number) for name in names), key=lambda fault: (not fault.early, fault.at))
+    faults = sorted(
+        (draw_fault(dice, name, not restarting, HOSTS + number) for name in names), key=lambda fault: (not fault.early, fault.at)
+    )
     return Scenario(seed, episode, dice.choice(["3", "2:3", "2:3"]), restarting, round(dice.uniform(0.5, 4), 1), faults, number)
 
 
 def draw_fault(dice, kind, may_stay, hosts):
-    host = 0 if kind in ("kill-store-host", "slow-store-reader") else dice.randrange(1, hosts) if kind == "kill-agent" else dice.randrange(hosts)
+    host = (
+        0
+        if kind in ("kill-store-host", "slow-store-reader")
+        else dice.randrange(1, hosts)
+        if kind == "kill-agent"
+        else dice.randrange(hosts)
+    )
     early = dice.random() < 0.15
     at = dice.uniform(0.1, 1.5) if early else dice.uniform(0.0, 11.0)  # the training takes 10 s, so that some come while it ends, or after
     seconds, amount = 0.0, 0.0

@@ -16,8 +16,10 @@ REMOTE_CODE = Path(__file__).resolve().parent / "midashenglm"
 SPECIAL_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>"]
 SMALL_VOCABULARY = 2000
 # How Qwen2 cuts a text into words before BPE.
-WORDS = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
-         r"|\s*[\r\n]+|\s+(?!\S)|\s+")
+WORDS = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 CHAT_TEMPLATE = """\
 {%- for message in messages -%}
 {{ '<|im_start|>' + message['role'] + '\\n' }}
@@ -72,21 +74,30 @@ def write_tokenizer(folder, full):
 
     in_order = sorted(ranks, key=ranks.get)
     merges = [pair for pair in (merge_of(token, ranks) for token in in_order) if pair]
-    tokenizer = Tokenizer(models.BPE(vocab={printable(t): ranks[t] for t in in_order},
-                                     merges=[(printable(a), printable(b)) for a, b in merges]))
+    tokenizer = Tokenizer(
+        models.BPE(vocab={printable(t): ranks[t] for t in in_order}, merges=[(printable(a), printable(b)) for a, b in merges])
+    )
     tokenizer.normalizer = normalizers.NFC()
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(WORDS), behavior="isolated"),
-        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-    ])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(WORDS), behavior="isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in SPECIAL_TOKENS])
     tokenizer.save(str(folder / "tokenizer.json"))
-    write_json(folder / "tokenizer_config.json", {
-        "tokenizer_class": "Qwen2Tokenizer", "pad_token": "<|endoftext|>", "eos_token": "<|im_end|>", "bos_token": None,
-        "unk_token": None, "padding_side": "left", "clean_up_tokenization_spaces": False, "model_max_length": 32768,
-        "chat_template": CHAT_TEMPLATE,
-    })
+    write_json(
+        folder / "tokenizer_config.json",
+        {
+            "tokenizer_class": "Qwen2Tokenizer",
+            "pad_token": "<|endoftext|>",
+            "eos_token": "<|im_end|>",
+            "bos_token": None,
+            "unk_token": None,
+            "padding_side": "left",
+            "clean_up_tokenization_spaces": False,
+            "model_max_length": 32768,
+            "chat_template": CHAT_TEMPLATE,
+        },
+    )
     return tokenizer
 
 
@@ -97,8 +108,18 @@ def write_json(path, value):
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    for name, value in {"hidden": 64, "layers": 2, "intermediate": 160, "heads": 4, "kv-heads": 2, "embed-dim": 48, "depth": 2,
-                        "encoder-heads": 4, "target-length": 1008, "seed": 0}.items():
+    for name, value in {
+        "hidden": 64,
+        "layers": 2,
+        "intermediate": 160,
+        "heads": 4,
+        "kv-heads": 2,
+        "embed-dim": 48,
+        "depth": 2,
+        "encoder-heads": 4,
+        "target-length": 1008,
+        "seed": 0,
+    }.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--decoder", choices=["qwen2", "qwen3"], default="qwen2")
     parser.add_argument("--full-vocab", action="store_true")
@@ -126,19 +147,35 @@ def main():
     args.out.mkdir(parents=True, exist_ok=True)
     tokenizer = write_tokenizer(args.out, args.full_vocab)
     text = {
-        "model_type": args.decoder, "hidden_size": args.hidden, "num_hidden_layers": args.layers,
-        "intermediate_size": args.intermediate, "num_attention_heads": args.heads, "num_key_value_heads": args.kv_heads,
-        "vocab_size": (tokenizer.get_vocab_size() + 63) // 64 * 64, "rms_norm_eps": 1e-6, "rope_theta": 1e6,
-        "max_position_embeddings": 32768, "tie_word_embeddings": args.decoder == "qwen3",
+        "model_type": args.decoder,
+        "hidden_size": args.hidden,
+        "num_hidden_layers": args.layers,
+        "intermediate_size": args.intermediate,
+        "num_attention_heads": args.heads,
+        "num_key_value_heads": args.kv_heads,
+        "vocab_size": (tokenizer.get_vocab_size() + 63) // 64 * 64,
+        "rms_norm_eps": 1e-6,
+        "rope_theta": 1e6,
+        "max_position_embeddings": 32768,
+        "tie_word_embeddings": args.decoder == "qwen3",
     }
     if args.decoder == "qwen3":  # as in Qwen3-0.6B, heads are wider than hidden / heads
         text["head_dim"] = 2 * args.hidden // args.heads
     torch.manual_seed(args.seed)
-    model = MiDashengLMModel(MiDashengLMConfig(
-        audio_encoder_config={"embed_dim": args.embed_dim, "depth": args.depth, "num_heads": args.encoder_heads,
-                              "target_length": args.target_length},
-        text_config=text, audio_token_id=tokenizer.token_to_id("<|AUDIO|>"),
-        pad_token_id=tokenizer.token_to_id("<|endoftext|>"), eos_token_id=tokenizer.token_to_id("<|im_end|>")))
+    model = MiDashengLMModel(
+        MiDashengLMConfig(
+            audio_encoder_config={
+                "embed_dim": args.embed_dim,
+                "depth": args.depth,
+                "num_heads": args.encoder_heads,
+                "target_length": args.target_length,
+            },
+            text_config=text,
+            audio_token_id=tokenizer.token_to_id("<|AUDIO|>"),
+            pad_token_id=tokenizer.token_to_id("<|endoftext|>"),
+            eos_token_id=tokenizer.token_to_id("<|im_end|>"),
+        )
+    )
     randomise(model, torch)
     model.save_pretrained(args.out)
 
@@ -146,13 +183,24 @@ def main():
         shutil.copy(source, args.out)
     config = json.loads((args.out / "config.json").read_text())
     config["architectures"] = ["MiDashengLMModel"]
-    config["auto_map"] = {"AutoConfig": "modeling_midashenglm.MiDashengLMConfig",
-                          "AutoModelForCausalLM": "modeling_midashenglm.MiDashengLMModel"}
+    config["auto_map"] = {
+        "AutoConfig": "modeling_midashenglm.MiDashengLMConfig",
+        "AutoModelForCausalLM": "modeling_midashenglm.MiDashengLMModel",
+    }
     write_json(args.out / "config.json", config)
-    write_json(args.out / "preprocessor_config.json", {
-        "feature_extractor_type": "Wav2Vec2FeatureExtractor", "feature_size": 1, "sampling_rate": 16000, "padding_value": 0.0,
-        "do_normalize": False, "return_attention_mask": True, "processor_class": "MiDashengLMProcessor",
-        "auto_map": {"AutoProcessor": "processing_midashenglm.MiDashengLMProcessor"}})
+    write_json(
+        args.out / "preprocessor_config.json",
+        {
+            "feature_extractor_type": "Wav2Vec2FeatureExtractor",
+            "feature_size": 1,
+            "sampling_rate": 16000,
+            "padding_value": 0.0,
+            "do_normalize": False,
+            "return_attention_mask": True,
+            "processor_class": "MiDashengLMProcessor",
+            "auto_map": {"AutoProcessor": "processing_midashenglm.MiDashengLMProcessor"},
+        },
+    )
     print(f"{args.out}: {sum(p.numel() for p in model.parameters()):,} parameters, vocabulary {text['vocab_size']:,}")
 
 

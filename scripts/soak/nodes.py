@@ -53,11 +53,35 @@ class Nodes:
 
     def start(self, failures, temporary=None):
         """An agent whose worker fails `failures` times before it settles."""
-        command = [self.launcher, "--nnodes", "2", "--nproc-per-node", "1", "--max-restarts", "1000000", "--rdzv-backend", "c10d",
-                   "--rdzv-endpoint", f"127.0.0.1:{self.port}", "--rdzv-id", "soak", "--rdzv-conf", TIMES, "--shutdown-timeout", "5",
-                   "--no-python", "sh", "-c", WORKER, failures]
-        agent = Agent(Here, [str(part) for part in command], {**os.environ, "OMP_NUM_THREADS": "1",
-                                                              "TMPDIR": str(temporary or self.folder / "tmp-peers")})
+        command = [
+            self.launcher,
+            "--nnodes",
+            "2",
+            "--nproc-per-node",
+            "1",
+            "--max-restarts",
+            "1000000",
+            "--rdzv-backend",
+            "c10d",
+            "--rdzv-endpoint",
+            f"127.0.0.1:{self.port}",
+            "--rdzv-id",
+            "soak",
+            "--rdzv-conf",
+            TIMES,
+            "--shutdown-timeout",
+            "5",
+            "--no-python",
+            "sh",
+            "-c",
+            WORKER,
+            failures,
+        ]
+        agent = Agent(
+            Here,
+            [str(part) for part in command],
+            {**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(temporary or self.folder / "tmp-peers")},
+        )
         self.agents.append(agent)
         return agent
 

@@ -40,11 +40,24 @@ def measure(pid, port, temporary):
     keys = store.keys()
     values = sum(len(key) + len(store.get(key)) for key in keys)
     files = [Path(folder) / name for folder, folders, names in os.walk(temporary) for name in folders + names]
-    return {"descriptors": len(os.listdir(process / "fd")), "resident KiB": int((process / "statm").read_text().split()[1]) * PAGE // 1024,
-            "threads": int(status["Threads"]), "processes": 1 + len(descendants(pid)), "keys in the store": len(keys),
-            "bytes in the store": values, "temporary files": len(files)}
+    return {
+        "descriptors": len(os.listdir(process / "fd")),
+        "resident KiB": int((process / "statm").read_text().split()[1]) * PAGE // 1024,
+        "threads": int(status["Threads"]),
+        "processes": 1 + len(descendants(pid)),
+        "keys in the store": len(keys),
+        "bytes in the store": values,
+        "temporary files": len(files),
+    }
 
 
 # How far each may rise from the fifth part of the rounds to the end, whatever their number, to be called flat.
-BOUNDS = {"descriptors": 2, "resident KiB": 1024, "threads": 0.5, "processes": 2, "keys in the store": 4, "bytes in the store": 2048,
-          "temporary files": 3}
+BOUNDS = {
+    "descriptors": 2,
+    "resident KiB": 1024,
+    "threads": 0.5,
+    "processes": 2,
+    "keys in the store": 4,
+    "bytes in the store": 2048,
+    "temporary files": 3,
+}

@@ -37,14 +37,14 @@ asio::awaitable<rendezvous::c10d::AssignedRanks> share(rendezvous::c10d::C10dRen
   constexpr std::chrono::minutes kTimeout{5};
   rendezvous::client::TcpStoreClient store = co_await rendezvous.connect();
   std::optional<Endpoint> own;
-  if (round.rank == 0) own.emplace("127.0.0.1", 1);
-  if (own) co_await rendezvous::c10d::share_master(store, round, own, kTimeout);
+  if (round.rank == 0) { own.emplace("127.0.0.1", 1); }
+  if (own) { co_await rendezvous::c10d::share_master(store, round, own, kTimeout); }
   rendezvous::c10d::RoleInfo info;
   info.role = "default";
   info.rank = round.rank;
   info.local_world_size = 1;
   const rendezvous::c10d::AssignedRanks assigned = co_await rendezvous::c10d::share_ranks(store, round, info, kTimeout);
-  if (!own) co_await rendezvous::c10d::share_master(store, round, own, kTimeout);
+  if (!own) { co_await rendezvous::c10d::share_master(store, round, own, kTimeout); }
   co_return assigned;
 }
 
@@ -87,18 +87,18 @@ void join_rendezvous(std::uint16_t port, std::size_t agents) {
           }
           const rendezvous::c10d::AssignedRanks assigned = co_await share(*joined[i], round);
           worker_ranks.insert(assigned.base_global_rank);
-          if (worker_ranks.size() == agents) io.stop();
+          if (worker_ranks.size() == agents) { io.stop(); }
         },
         [&](std::exception_ptr error) {
-          if (!error) return;
+          if (!error) { return; }
           failure = std::move(error);
           io.stop();
         });
   }
   io.run();
   const double elapsed = seconds_since(start);
-  if (failure) std::rethrow_exception(failure);
-  if (worker_ranks.size() != agents) throw Error("two agents have been given the same rank");
+  if (failure) { std::rethrow_exception(failure); }
+  if (worker_ranks.size() != agents) { throw Error("two agents have been given the same rank"); }
   std::printf("{\"seconds\": %.6g, \"with_worker_ranks\": %.6g}\n", until_joined, elapsed);
 }
 

@@ -41,15 +41,11 @@ void run_all(asio::io_context& io, Connections& connections,
   }
   io.restart();
   io.run();
-  if (failure) {
-    std::rethrow_exception(failure);
-  }
+  if (failure) { std::rethrow_exception(failure); }
 }
 
 void connect_all(asio::io_context& io, Connections& connections, const tcp::endpoint& server, std::size_t clients) {
-  for (std::size_t i = 0; i < clients; ++i) {
-    connections.emplace_back(io);
-  }
+  for (std::size_t i = 0; i < clients; ++i) { connections.emplace_back(io); }
   run_all(io, connections, [server](StoreConnection& connection, std::size_t) { return connection.connect(server); });
 }
 
@@ -119,8 +115,7 @@ void bench_waiting(const tcp::endpoint& server, std::size_t clients) {
         co_await connection.wait(flag);
         co_return;
       }
-      while (co_await connection.add(arrived, 0) + 1 < static_cast<std::int64_t>(clients)) {
-      }
+      while (co_await connection.add(arrived, 0) + 1 < static_cast<std::int64_t>(clients)) {}
       start = Clock::now();
       co_await connection.set(flag, "up");
     });

@@ -111,9 +111,9 @@ TEST_CASE("a folder that cannot be renamed is filled from inside, the file that 
   const TempDir output;
   const fs::path target = output.path() / "data", finished = target / ".partial";
   fs::create_directories(finished);
-  for (const char* name : {"a", "state.json", "plan"}) write_text_atomically(finished / name, "new");
+  for (const char* name : {"a", "state.json", "plan"}) { write_text_atomically(finished / name, "new"); }
   fs::create_directories(target / "lost+found");
-  for (const char* name : {"b", "state.json"}) write_text_atomically(target / name, "old");
+  for (const char* name : {"b", "state.json"}) { write_text_atomically(target / name, "old"); }
   const MoveOrder order{.last = "state.json", .never = "plan"};
   SECTION("the older files go, and lost+found stays") {
     publish_folder(finished, target, order);

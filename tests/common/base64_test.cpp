@@ -18,7 +18,7 @@ TEST_CASE("base64 has RFC 4648's test vectors") {
 
 TEST_CASE("every byte passes through base64") {
   std::string bytes;
-  for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
+  for (int i = 0; i < 256; ++i) { bytes += static_cast<char>(i); }
   CHECK(base64_decode(base64_encode(bytes)) == bytes);
 }
 

@@ -19,7 +19,7 @@ class Counted {
   Counted(const Counted& other) : value(other.value) { begin(); }
   Counted& operator=(const Counted&) = default;
   ~Counted() {
-    if (alive.erase(this) != 1) ++ended_twice;
+    if (alive.erase(this) != 1) { ++ended_twice; }
   }
 
   int value;
@@ -60,7 +60,7 @@ class Task {
   explicit Task(Handle handle) : handle_(handle) {}
   Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
   ~Task() {
-    if (handle_) handle_.destroy();
+    if (handle_) { handle_.destroy(); }
   }
   bool await_ready() { return false; }
   std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiting) {
@@ -150,10 +150,10 @@ Task beside_other_arguments() {
 }
 Task conditions() {
   int n = 0;
-  if (n == 0 && co_await of(Counted(1)) == 1) ++n;
-  if (n == 0 && co_await of(Counted(1)) == 1) ++n;
-  if (n == 1 || co_await of(Counted(1)) == 1) ++n;
-  while (n < 5 && co_await of(Counted(1)) == 1) ++n;
+  if (n == 0 && co_await of(Counted(1)) == 1) { ++n; }
+  if (n == 0 && co_await of(Counted(1)) == 1) { ++n; }
+  if (n == 1 || co_await of(Counted(1)) == 1) { ++n; }
+  while (n < 5 && co_await of(Counted(1)) == 1) { ++n; }
   co_return n;
 }
 

@@ -64,5 +64,5 @@ TEST_CASE("the working folder, and one in a folder that may not be written to, a
     fs::permissions(mine, kReadOnly);
     CHECK_THROWS_WITH(find_folder_place(mine), Catch::Contains("cannot write to the folder " + mine.string()));
   }
-  for (const fs::path& path : {folder.path() / "others", mine}) fs::permissions(path, fs::perms::owner_all);
+  for (const fs::path& path : {folder.path() / "others", mine}) { fs::permissions(path, fs::perms::owner_all); }
 }

@@ -20,8 +20,8 @@ std::pair<mdl::UniqueFd, std::uint16_t> bound_socket(int family) {
   storage.ss_family = static_cast<sa_family_t>(family);
   auto* v4 = reinterpret_cast<sockaddr_in*>(&storage);
   auto* v6 = reinterpret_cast<sockaddr_in6*>(&storage);
-  if (family == AF_INET) v4->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (family == AF_INET6) v6->sin6_addr = in6addr_loopback;
+  if (family == AF_INET) { v4->sin_addr.s_addr = htonl(INADDR_LOOPBACK); }
+  if (family == AF_INET6) { v6->sin6_addr = in6addr_loopback; }
   socklen_t size = family == AF_INET ? sizeof(*v4) : sizeof(*v6);
   REQUIRE(::bind(socket.get(), reinterpret_cast<sockaddr*>(&storage), size) == 0);
   REQUIRE(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&storage), &size) == 0);

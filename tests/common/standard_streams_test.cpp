@@ -13,14 +13,14 @@ int filled(int closed) {
   const pid_t child = ::fork();
   if (child == 0) {
     for (int fd = 0; fd <= 2; ++fd) {
-      if (closed >> fd & 1) ::close(fd);
+      if (closed >> fd & 1) { ::close(fd); }
     }
     mdl::open_closed_standard_streams();
-    struct stat null {};
+    struct stat null{};
     ::stat("/dev/null", &null);
     int found = 0;
     for (int fd = 0; fd <= 2; ++fd) {
-      struct stat info {};
+      struct stat info{};
       const bool is_null = (closed >> fd & 1) && ::fstat(fd, &info) == 0 && info.st_rdev == null.st_rdev;
       found |= is_null << fd;
     }
@@ -34,5 +34,5 @@ int filled(int closed) {
 }  // namespace
 
 TEST_CASE("whichever of the standard descriptors are closed, /dev/null takes their place") {
-  for (int closed = 0; closed < 8; ++closed) CHECK(filled(closed) == closed);
+  for (int closed = 0; closed < 8; ++closed) { CHECK(filled(closed) == closed); }
 }

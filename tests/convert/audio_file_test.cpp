@@ -28,7 +28,7 @@ void write_wav(const fs::path& path, const std::vector<float>& interleaved, int 
 std::vector<float> noise(std::size_t samples) {
   std::mt19937 random(1);
   std::vector<float> sound(samples);
-  for (float& sample : sound) sample = static_cast<float>(random() % 1001) / 1000.0F - 0.5F;
+  for (float& sample : sound) { sample = static_cast<float>(random() % 1001) / 1000.0F - 0.5F; }
   return sound;
 }
 
@@ -45,7 +45,7 @@ std::string flac_of_length(const std::vector<float>& sound, std::uint64_t frames
   constexpr std::size_t kField = 21;  // of STREAMINFO: 36 bits, the first four share a byte
   const auto byte = [&](int shift) { return static_cast<char>(frames >> shift & 0xFF); };
   bytes[kField] = static_cast<char>((bytes[kField] & 0xF0) | (byte(32) & 0x0F));
-  for (int i = 0; i < 4; ++i) bytes[kField + 1 + static_cast<std::size_t>(i)] = byte(24 - 8 * i);
+  for (int i = 0; i < 4; ++i) { bytes[kField + 1 + static_cast<std::size_t>(i)] = byte(24 - 8 * i); }
   return bytes;
 }
 }  // namespace
@@ -98,7 +98,7 @@ TEST_CASE("a length that a header does not know, or cannot be, is counted") {
     INFO(frames);
     mdl::write_text_atomically(path, flac_of_length(sound, frames));
     CHECK(probe_audio(path).frames == 10'000);
-    if (frames == 0) CHECK(load_audio(path, 16000) == whole);
+    if (frames == 0) { CHECK(load_audio(path, 16000) == whole); }
   }
 }
 
@@ -116,8 +116,9 @@ TEST_CASE("a sound is resampled to the same in pieces of any length") {
   const auto sound = noise(200'000);
   const auto resampled = [&](int from, int to, std::size_t piece) {
     mdl::Resampler resampler(from, to);
-    for (std::span<const float> left = sound; !left.empty(); left = left.subspan(std::min(piece, left.size())))
+    for (std::span<const float> left = sound; !left.empty(); left = left.subspan(std::min(piece, left.size()))) {
       resampler.add(left.first(std::min(piece, left.size())));
+    }
     return resampler.finish();
   };
   for (const int from : {8000, 11025, 44100, 48000}) {

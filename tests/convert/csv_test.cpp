@@ -15,7 +15,7 @@ std::string shown(std::string_view text) {
   std::string all;
   for (const auto& record : parse_csv(text)) {
     std::string line;
-    for (const auto& field : record.fields) line += (line.empty() ? "" : "|") + field.value_or("~");
+    for (const auto& field : record.fields) { line += (line.empty() ? "" : "|") + field.value_or("~"); }
     all += line + '\n';
   }
   return all;
@@ -102,7 +102,7 @@ TEST_CASE("a row's own prompt goes before the default") {
 
 TEST_CASE("a long list of problems is cut, in the order of rows") {
   std::vector<mdl::RowProblem> problems;
-  for (int row = 70; row > 0; --row) problems.push_back({row, row + 1, "bad"});
+  for (int row = 70; row > 0; --row) { problems.push_back({row, row + 1, "bad"}); }
   const std::string text = mdl::describe_problems(problems, "in.csv");
   CHECK_THAT(text, Catch::StartsWith("70 problems in the rows of in.csv:\n  row 1 (line 2): bad"));
   CHECK_THAT(text, Catch::EndsWith("and 20 more"));

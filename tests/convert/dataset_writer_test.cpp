@@ -26,7 +26,7 @@ std::string text_of(const arrow::RecordBatch& batch, const char* column) {
 
 std::vector<std::pair<std::size_t, std::size_t>> plan(const std::vector<std::int64_t>& sizes, std::int64_t limit) {
   std::vector<std::pair<std::size_t, std::size_t>> shards;
-  for (const Shard& shard : plan_shards(sizes, limit)) shards.emplace_back(shard.first, shard.last);
+  for (const Shard& shard : plan_shards(sizes, limit)) { shards.emplace_back(shard.first, shard.last); }
   return shards;
 }
 }  // namespace
@@ -77,7 +77,7 @@ TEST_CASE("a data file on a full disk is an error with its name") {
 TEST_CASE("a pipeline hands items out in order and makes no more than it may") {
   std::atomic<int> waiting{0}, most{0};
   std::vector<std::size_t> indices(200);
-  for (std::size_t i = 0; i < indices.size(); ++i) indices[i] = 1000 - i;
+  for (std::size_t i = 0; i < indices.size(); ++i) { indices[i] = 1000 - i; }
   OrderedPipeline<std::size_t> pipeline(indices, 3, 2, [&](std::size_t index) {
     most = std::max(most.load(), ++waiting);
     return index;
@@ -91,7 +91,7 @@ TEST_CASE("a pipeline hands items out in order and makes no more than it may") {
 
 TEST_CASE("a pipeline's exception comes out in its place, and the pipeline can be left early") {
   OrderedPipeline<int> pipeline({0, 1, 2, 3, 4, 5, 6, 7}, 2, 1, [](std::size_t index) {
-    if (index == 1) throw Error("one");
+    if (index == 1) { throw Error("one"); }
     return static_cast<int>(index);
   });
   CHECK(pipeline.take() == 0);
@@ -104,7 +104,7 @@ TEST_CASE("a later run keeps the data files that would come out the same") {
   const fs::path target = folder.path() / "out/";
   {
     const PartialFolder first(PartialFolder::place_for(target), {{"data-0", "a"}, {"data-1", "b"}});
-    for (const char* name : {"data-0", "data-1", "data-1.tmp.77"}) write_text_atomically(first.path() / name, "x");
+    for (const char* name : {"data-0", "data-1", "data-1.tmp.77"}) { write_text_atomically(first.path() / name, "x"); }
   }
   PartialFolder second(PartialFolder::place_for(target), {{"data-0", "a"}, {"data-1", "changed"}});
   CHECK(second.has("data-0"));
@@ -156,8 +156,8 @@ TEST_CASE("a disk without room is noticed before the work") {
 
 TEST_CASE("fingerprints tell parts apart") {
   Fingerprint one, other;
-  for (const char* part : {"ab", "c"}) one.add(std::string_view(part));
-  for (const char* part : {"a", "bc"}) other.add(std::string_view(part));
+  for (const char* part : {"ab", "c"}) { one.add(std::string_view(part)); }
+  for (const char* part : {"a", "bc"}) { other.add(std::string_view(part)); }
   CHECK(one.hex() != other.hex());
   CHECK(one.hex().size() == 16);
 }

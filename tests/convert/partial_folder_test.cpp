@@ -18,7 +18,7 @@ namespace {
 const PartialFolder::Plan kPlan = {{"data-0.arrow", "a"}, {"data-1.arrow", "b"}};
 
 void write_all(const PartialFolder& folder) {
-  for (const auto& [name, fingerprint] : kPlan) write_text_atomically(folder.path() / name, "new " + name);
+  for (const auto& [name, fingerprint] : kPlan) { write_text_atomically(folder.path() / name, "new " + name); }
   write_text_atomically(folder.path() / "dataset_info.json", "{}");
   write_text_atomically(folder.path() / "state.json", "{}");
 }
@@ -29,7 +29,9 @@ TEST_CASE("a dataset is published beside its name or from inside, with no file b
   const TempDir root;
   const fs::path target = root.path() / "data";
   fs::create_directories(target);
-  for (const char* name : {"data-7.arrow", "cache-1.arrow", "state.json"}) write_text_atomically(target / name, "old");
+  for (const char* name : {"data-7.arrow", "cache-1.arrow", "state.json"}) {
+    write_text_atomically(target / name, "old");
+  }
   FolderPlace place = PartialFolder::place_for(target);
   place.inside = GENERATE(false, true);
   PartialFolder folder(place, kPlan);
@@ -53,7 +55,7 @@ TEST_CASE("a run that was killed while it moved the files is taken up") {
   fs::rename(target / ".partial/data-0.arrow", target / "data-0.arrow");
   const bool at_its_end = GENERATE(false, true);
   if (at_its_end) {
-    for (const char* name : {"data-1.arrow", "state.json"}) fs::rename(target / ".partial" / name, target / name);
+    for (const char* name : {"data-1.arrow", "state.json"}) { fs::rename(target / ".partial" / name, target / name); }
   }
   REQUIRE(PartialFolder::place_for(target).inside);
   const PartialFolder folder(place, kPlan);

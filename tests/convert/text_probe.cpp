@@ -13,7 +13,7 @@
 
 int main(int argc, char** argv) {
   using mdl::jinja::Value;
-  if (argc != 2) return 2;
+  if (argc != 2) { return 2; }
   try {
     const auto tokenizer = mdl::Tokenizer::load(argv[1]);
     const auto chat = mdl::ChatTemplate::load(argv[1]);
@@ -31,9 +31,7 @@ int main(int argc, char** argv) {
                        ? chat.apply(question["variables"])
                        : mdl::jinja::Template(question["render"].get<std::string>()).render(question["variables"]);
         }
-      } catch (const mdl::Error& error) {
-        answer = Value{{"error", error.what()}};
-      }
+      } catch (const mdl::Error& error) { answer = Value{{"error", error.what()}}; }
       std::cout << answer.dump() << '\n';
     }
   } catch (const std::exception& error) {

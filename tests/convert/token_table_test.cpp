@@ -7,7 +7,7 @@ using mdl::TokenTable;
 TEST_CASE("tokens are found by text and by id, however many there are") {
   TokenTable table;  // nothing is reserved: it grows
   const auto text_of = [](int i) { return "token" + std::to_string(i); };
-  for (int i = 0; i < 5000; ++i) table.set(text_of(i), 3 * i, i % 2 == 1);
+  for (int i = 0; i < 5000; ++i) { table.set(text_of(i), 3 * i, i % 2 == 1); }
   REQUIRE(table.size() == 5000);
   for (int i = 0; i < 5000; ++i) {
     REQUIRE(table.find(text_of(i)) == 3 * i);

@@ -17,8 +17,9 @@ namespace {
 /// All bytes, the merges "a b" -> 256 and "ab c" -> 257, and <|end|> = 258.
 json small_tokenizer() {
   json vocabulary;
-  for (int byte = 0; byte < 256; ++byte)
+  for (int byte = 0; byte < 256; ++byte) {
     vocabulary[std::string(mdl::printable_of(static_cast<unsigned char>(byte)))] = byte;
+  }
   vocabulary["ab"] = 256;
   vocabulary["abc"] = 257;
   return {{"added_tokens", {{{"id", 258}, {"content", "<|end|>"}, {"special", true}, {"normalized", false}}}},

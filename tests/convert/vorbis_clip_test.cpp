@@ -52,12 +52,12 @@ std::optional<Sound> by_libsndfile(const std::string& bytes) {
   mdl::write_text_atomically(path, bytes);
   Sound sound;
   SNDFILE* file = sf_open(path.c_str(), SFM_READ, &sound.info);
-  if (!file) return std::nullopt;
+  if (!file) { return std::nullopt; }
   const auto channels = static_cast<std::size_t>(sound.info.channels);
   std::vector<float> frame(channels);
   while (sf_readf_float(file, frame.data(), 1) == 1) {
     float sum = 0.0F;
-    for (const float sample : frame) sum += sample;
+    for (const float sample : frame) { sum += sample; }
     sound.mono.push_back(sum / static_cast<float>(channels));
   }
   sf_close(file);
@@ -68,7 +68,7 @@ std::optional<Sound> by_libsndfile(const std::string& bytes) {
 bool taken_as_libsndfile_does(const std::string& bytes) {
   const auto probed = VorbisClip::probe(bytes);
   const auto decoded = VorbisClip::decode(bytes);
-  if (!probed && !decoded) return false;
+  if (!probed && !decoded) { return false; }
   const auto expected = by_libsndfile(bytes);
   REQUIRE(expected);
   if (probed) {
@@ -86,7 +86,7 @@ bool taken_as_libsndfile_does(const std::string& bytes) {
 /// Where the pages begin.
 std::vector<std::size_t> pages_of(const std::string& bytes) {
   std::vector<std::size_t> pages;
-  for (auto at = bytes.find("OggS"); at != std::string::npos; at = bytes.find("OggS", at + 4)) pages.push_back(at);
+  for (auto at = bytes.find("OggS"); at != std::string::npos; at = bytes.find("OggS", at + 4)) { pages.push_back(at); }
   return pages;
 }
 
@@ -112,11 +112,11 @@ TEST_CASE("a decoder that was used before starts afresh, on several threads") {
     threads.emplace_back([&, thread] {
       for (int i = 0; i < 10; ++i) {
         const bool odd = (i + thread) % 2;
-        if (VorbisClip::decode(odd ? one : other)->samples != (odd ? first : second)) ++different;
+        if (VorbisClip::decode(odd ? one : other)->samples != (odd ? first : second)) { ++different; }
       }
     });
   }
-  for (auto& thread : threads) thread.join();
+  for (auto& thread : threads) { thread.join(); }
   CHECK(different == 0);
 }
 

@@ -19,7 +19,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     mdl::fuzz::claim(!plan.simple_command("python3").empty() && !plan.launcher_arguments().empty(),
                      "a plan is a command");
     plan.to_json().dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
-  } catch (const mdl::Error&) {
-  }
+  } catch (const mdl::Error&) {}
   return 0;
 }

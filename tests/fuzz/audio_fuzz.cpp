@@ -18,8 +18,7 @@ void probe(const std::filesystem::path& path) {
     const std::int64_t samples = resampled_length(mdl::probe_audio(path), kRate);
     mdl::fuzz::claim(samples > 0 && samples <= kMostSamples, "a length is possible");
     expand_audio_tokens("<|AUDIO|>", {samples}, mdl::AudioSettings());
-  } catch (const mdl::Error&) {
-  }
+  } catch (const mdl::Error&) {}
 }
 
 }  // namespace
@@ -31,8 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     const auto sound = mdl::load_audio({reinterpret_cast<const char*>(data), size}, "sound", kRate);
     mdl::fuzz::claim(!sound.empty() && std::ssize(sound) <= kMostSamples, "a sound has samples");
-    for (const float sample : sound) mdl::fuzz::claim(std::isfinite(sample), "a sample is a number");
-  } catch (const mdl::Error&) {
-  }
+    for (const float sample : sound) { mdl::fuzz::claim(std::isfinite(sample), "a sample is a number"); }
+  } catch (const mdl::Error&) {}
   return 0;
 }

@@ -20,15 +20,16 @@ void refuse_or_take(Parse parse) {
     parse();
   } catch (const mdl::UsageError& error) {
     mdl::fuzz::claim(std::string_view(error.what()).size() > 8, "a refusal says why");
-  } catch (const mdl::Error&) {
-  }
+  } catch (const mdl::Error&) {}
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::string_view rest = mdl::fuzz::text_of(data, size);
-  if (rest.find('\0') != std::string_view::npos) return 0;  // no word of a command line holds one
+  if (rest.find('\0') != std::string_view::npos) {
+    return 0;  // no word of a command line holds one
+  }
   std::map<std::string, std::string> variables;
   Words words;
   while (!rest.empty()) {

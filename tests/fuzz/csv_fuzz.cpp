@@ -12,7 +12,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       mdl::fuzz::claim(!record.fields.empty(), "a record has a field");
       line = record.line;
     }
-  } catch (const mdl::UsageError&) {
-  }
+  } catch (const mdl::UsageError&) {}
   return 0;
 }

@@ -14,7 +14,7 @@ constexpr const char* kState = R"({"_data_files": [{"filename": "data-00000-of-0
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const mdl::fuzz::ScratchFolder scratch;
-  if (size == 0) return 0;
+  if (size == 0) { return 0; }
   scratch.write("dataset_info.json", "{}");
   const std::string_view rest = mdl::fuzz::text_of(data + 1, size - 1);
   scratch.write("state.json", data[0] == 1 ? rest : kState);
@@ -27,11 +27,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       mdl::fuzz::claim(sample.input_ids.size() == sample.labels.size(), "every token has a label");
       std::visit(
           [](const auto& wave) {
-            for (const auto value : wave) static_cast<void>(static_cast<float>(value));
+            for (const auto value : wave) { static_cast<void>(static_cast<float>(value)); }
           },
           sample.waveform);
     }
-  } catch (const mdl::Error&) {
-  }
+  } catch (const mdl::Error&) {}
   return 0;
 }

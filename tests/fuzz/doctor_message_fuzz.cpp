@@ -11,13 +11,11 @@ using namespace mdl::launcher::doctor;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto message = parse_message(std::string(mdl::fuzz::text_of(data, size)));
-  if (!message) return 0;
+  if (!message) { return 0; }
   NodeFacts facts;
   try {
     facts = message->get<NodeFacts>();
-  } catch (const nlohmann::json::exception&) {
-    return 0;
-  }
+  } catch (const nlohmann::json::exception&) { return 0; }
   JobQuestion job;
   job.nodes = 2;
   job.host = "node0";

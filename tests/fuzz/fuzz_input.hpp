@@ -21,7 +21,7 @@ inline std::string_view text_of(const std::uint8_t* data, std::size_t size) {
 
 /// A claim that must hold for every input.
 inline void claim(bool holds, const char* what) {
-  if (holds) return;
+  if (holds) { return; }
   std::fprintf(stderr, "broken claim: %s\n", what);
   std::abort();
 }

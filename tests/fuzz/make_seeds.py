@@ -60,7 +60,7 @@ class Recorder:
 
 def packets(client, data):
     """As store_protocol_fuzz.cpp reads them: [client][length] bytes."""
-    return b"".join(bytes([client, len(part)]) + part for part in (data[i:i + 255] for i in range(0, len(data), 255)))
+    return b"".join(bytes([client, len(part)]) + part for part in (data[i : i + 255] for i in range(0, len(data), 255)))
 
 
 def store_protocol():
@@ -151,8 +151,21 @@ def timer_request():
         with timer.expires(after=after, scope=scope):
             pass
     write("timer_request", "torch", "~" + "".join(line + "\n" for line in requests))
-    odd = [{"pid": 0}, {"pid": -1}, {"pid": 2**70}, {"pid": 1.5}, {"signal": 100}, {"signal": -9}, {"signal": None}, {"scope_id": 7},
-           {"expiration_time": -1}, {"expiration_time": -1e400}, {"expiration_time": float("nan")}, {"expiration_time": "Infinity"}, {}]
+    odd = [
+        {"pid": 0},
+        {"pid": -1},
+        {"pid": 2**70},
+        {"pid": 1.5},
+        {"signal": 100},
+        {"signal": -9},
+        {"signal": None},
+        {"scope_id": 7},
+        {"expiration_time": -1},
+        {"expiration_time": -1e400},
+        {"expiration_time": float("nan")},
+        {"expiration_time": "Infinity"},
+        {},
+    ]
     good = {"version": 1, "pid": 42, "scope_id": "a", "expiration_time": 1.7e9, "signal": 9}
     write("timer_request", "odd", "\x01" + "".join(json.dumps({**good, **each}) + "\n" for each in odd) + "[" * 4000 + "\nnull\n\n{}\n")
     write("timer_request", "long", "\x10" + "x" * 4096 + "\n" + "x" * 9000 + "\n" + json.dumps(good) + "\n" + "y" * 5000)
@@ -162,33 +175,71 @@ def accelerate_yaml():
     for path in sorted((REPOSITORY / "tests/fixtures/accelerate").glob("*.yaml")):
         write("accelerate_yaml", path.stem, path.read_bytes())
     write("accelerate_yaml", "cpu", "distributed_type: 'NO'\nuse_cpu: true\nmixed_precision: bf16\nmachine_rank: auto\n")
-    write("accelerate_yaml", "dynamo", "distributed_type: MULTI_GPU\nnum_processes: 0x2\ngpu_ids: 0,1\ndynamo_config:\n  dynamo_backend: INDUCTOR\n"
-          "  dynamo_mode: max-autotune\n  dynamo_use_dynamic: on\n")
+    write(
+        "accelerate_yaml",
+        "dynamo",
+        "distributed_type: MULTI_GPU\nnum_processes: 0x2\ngpu_ids: 0,1\ndynamo_config:\n  dynamo_backend: INDUCTOR\n"
+        "  dynamo_mode: max-autotune\n  dynamo_use_dynamic: on\n",
+    )
     write("accelerate_yaml", "json", '{"distributed_type": "MULTI_GPU", "num_processes": 4, "debug": true, "main_process_port": 29501}')
     write("accelerate_yaml", "other-yaml", "a: &x [1, 2.5e+3, ~, .inf]\nb: *x\n? [k]\n: !!str v\n--- |\n text\n")
 
 
 def command_line():
     write("command_line", "standalone", "--standalone\n--nproc-per-node\ngpu\n--no-python\nmdl-toolkit\ntrain\n--output\nout")
-    write("command_line", "nodes", "PET_NNODES=2:4\nPET_RDZV_ID=job\n--rdzv-backend\nc10d\n--rdzv-endpoint=[fd00::1]:29400\n--rdzv_conf\n"
-          "join_timeout=600,is_host=1\n--max-restarts\n3\nscript.py")
+    write(
+        "command_line",
+        "nodes",
+        "PET_NNODES=2:4\nPET_RDZV_ID=job\n--rdzv-backend\nc10d\n--rdzv-endpoint=[fd00::1]:29400\n--rdzv_conf\n"
+        "join_timeout=600,is_host=1\n--max-restarts\n3\nscript.py",
+    )
     write("command_line", "static", "--nnodes\n2\n--node-rank\n1\n--master-addr\n10.0.0.1\n--master-port\n29500\n-m\nmodule")
-    write("command_line", "logs", "--tee\n0:1,1:2\n-r\n3\n--log-dir\n/tmp/x\n--local-ranks-filter\n0,1\n--log-line-prefix-template\n"
-          "[${rank}]:\nprog")
-    write("command_line", "accelerate", "--config_file\nconf.yaml\n--num_processes=8\n--mixed-precision\nbf16\n--machine-rank\nauto\n"
-          "--gpu_ids\n0,1\n--dynamo_backend\ninductor\n--no-python\nprog\n--x")
+    write(
+        "command_line",
+        "logs",
+        "--tee\n0:1,1:2\n-r\n3\n--log-dir\n/tmp/x\n--local-ranks-filter\n0,1\n--log-line-prefix-template\n[${rank}]:\nprog",
+    )
+    write(
+        "command_line",
+        "accelerate",
+        "--config_file\nconf.yaml\n--num_processes=8\n--mixed-precision\nbf16\n--machine-rank\nauto\n"
+        "--gpu_ids\n0,1\n--dynamo_backend\ninductor\n--no-python\nprog\n--x",
+    )
     write("command_line", "doctor", "--json\n--wait\n5\n--nnodes\n2\nprog")
 
 
 def doctor_message():
-    mdl_launch = next((path for path in [REPOSITORY / f"build/{preset}/bin/mdl-launch" for preset in ("release", "dev")] if path.exists()), None)
+    mdl_launch = next(
+        (path for path in [REPOSITORY / f"build/{preset}/bin/mdl-launch" for preset in ("release", "dev")] if path.exists()), None
+    )
     if mdl_launch is None:
         sys.exit("make_seeds.py: build mdl-launch first (preset release or dev)")
-    done = subprocess.run([mdl_launch, "doctor", "--json", "--nnodes", "2", "--wait", "0", "--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:29999",
-                           "--no-python", "/bin/true", "--output", "/tmp/x"], stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        [
+            mdl_launch,
+            "doctor",
+            "--json",
+            "--nnodes",
+            "2",
+            "--wait",
+            "0",
+            "--rdzv-backend",
+            "c10d",
+            "--rdzv-endpoint",
+            "127.0.0.1:29999",
+            "--no-python",
+            "/bin/true",
+            "--output",
+            "/tmp/x",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     (facts,) = json.loads(done.stdout)["nodes"]
     write("doctor_message", "node", json.dumps(facts))
-    facts.update(gpus=8, gpu_names=["NVIDIA H100"] * 8, unreachable=["b (10.0.0.2:4000): \x1b[31mno"], clock_ahead_s=-1e300, host="\u200fx\x07")
+    facts.update(
+        gpus=8, gpu_names=["NVIDIA H100"] * 8, unreachable=["b (10.0.0.2:4000): \x1b[31mno"], clock_ahead_s=-1e300, host="\u200fx\x07"
+    )
     write("doctor_message", "odd", json.dumps(facts))
 
 
@@ -200,8 +251,16 @@ def safetensors_header():
     write("safetensors_header", "three", save(tensors, {"format": "pt", "step": "3"}))
     write("safetensors_header", "empty", save({}))
     write("safetensors_header", "scalar", save({"s": torch.tensor(1.5, dtype=torch.float64)}))
-    write("safetensors_index", "two", json.dumps({"metadata": {"total_size": 28}, "weight_map": {
-        "model.a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}))
+    write(
+        "safetensors_index",
+        "two",
+        json.dumps(
+            {
+                "metadata": {"total_size": 28},
+                "weight_map": {"model.a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"},
+            }
+        ),
+    )
     write("safetensors_index", "outside", json.dumps({"weight_map": {"a": "../secrets.safetensors"}}))
 
 
@@ -210,11 +269,19 @@ def tokenizer_json():
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.NFC()
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(r"\p{N}|[^\s\p{N}]+|\s+"), "isolated"),
-                                                       pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(r"\p{N}|[^\s\p{N}]+|\s+"), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.train_from_iterator(["the three"] * 9, trainers.BpeTrainer(vocab_size=262, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-                                                                         special_tokens=["<|im_end|>"], show_progress=False))
+    tokenizer.train_from_iterator(
+        ["the three"] * 9,
+        trainers.BpeTrainer(
+            vocab_size=262, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), special_tokens=["<|im_end|>"], show_progress=False
+        ),
+    )
     write("tokenizer_json", "small", tokenizer.to_str())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     write("tokenizer_json", "gpt2", tokenizer.to_str())
@@ -224,8 +291,13 @@ def dataset_folder():
     import pyarrow as pa
 
     def stream(types, **options):
-        columns = {"input_ids": [[1, 2], [3]], "attention_mask": [[1, 1], [1]], "labels": [[-100, 2], [3]],
-                   "input_values": [[0.5, -0.5, 0.25], [1.0]], "audio_length": [3, 1]}
+        columns = {
+            "input_ids": [[1, 2], [3]],
+            "attention_mask": [[1, 1], [1]],
+            "labels": [[-100, 2], [3]],
+            "input_values": [[0.5, -0.5, 0.25], [1.0]],
+            "audio_length": [3, 1],
+        }
         arrays = [pa.array(columns[name], type) for name, type in types.items()]
         table = pa.record_batch(arrays, list(types))
         sink = io.BytesIO()
@@ -233,15 +305,30 @@ def dataset_folder():
             writer.write_batch(table)
         return sink.getvalue()
 
-    plain = {"input_ids": pa.list_(pa.int32()), "attention_mask": pa.list_(pa.int8()), "labels": pa.list_(pa.int64()),
-             "input_values": pa.list_(pa.float32()), "audio_length": pa.int64()}
+    plain = {
+        "input_ids": pa.list_(pa.int32()),
+        "attention_mask": pa.list_(pa.int8()),
+        "labels": pa.list_(pa.int64()),
+        "input_values": pa.list_(pa.float32()),
+        "audio_length": pa.int64(),
+    }
     write("dataset_folder", "plain", b"\0" + stream(plain))
-    write("dataset_folder", "large", b"\0" + stream(plain | {"input_ids": pa.large_list(pa.int64()), "input_values": pa.large_list(pa.float64())}))
+    write(
+        "dataset_folder",
+        "large",
+        b"\0" + stream(plain | {"input_ids": pa.large_list(pa.int64()), "input_values": pa.large_list(pa.float64())}),
+    )
     write("dataset_folder", "compressed", b"\0" + stream(plain, compression="zstd"))
-    other = {"input_ids": pa.large_list(pa.uint32()), "attention_mask": pa.list_(pa.uint8()), "input_values": pa.list_(pa.float16()),
-             "audio_length": pa.uint16()}
+    other = {
+        "input_ids": pa.large_list(pa.uint32()),
+        "attention_mask": pa.list_(pa.uint8()),
+        "input_values": pa.list_(pa.float16()),
+        "audio_length": pa.uint16(),
+    }
     write("dataset_folder", "other-types", b"\0" + stream(plain | other))
-    write("dataset_folder", "state", b"\1" + json.dumps({"_data_files": [{"filename": "data-00000-of-00001.arrow"}], "_split": None}).encode())
+    write(
+        "dataset_folder", "state", b"\1" + json.dumps({"_data_files": [{"filename": "data-00000-of-00001.arrow"}], "_split": None}).encode()
+    )
 
 
 def csv():
@@ -259,12 +346,19 @@ def audio():
         return bytearray(out.getvalue())
 
     def patched(data, at, field):
-        return data[:at] + field + data[at + len(field):]
+        return data[:at] + field + data[at + len(field) :]
 
     sound = (numpy.sin(numpy.arange(800) / 9) / 2).astype("float32")
-    for name, format, subtype, data in [("wav16", "WAV", "PCM_16", sound), ("wav-float", "WAV", "FLOAT", sound[:200]), ("flac", "FLAC", "PCM_16", sound),
-                                        ("stereo", "WAV", "PCM_24", numpy.stack([sound[:100], -sound[:100]], 1)), ("ogg", "OGG", "VORBIS", sound),
-                                        ("aiff", "AIFF", "PCM_16", sound[:100]), ("opus", "OGG", "OPUS", sound), ("mp3", "MP3", "MPEG_LAYER_III", sound)]:
+    for name, format, subtype, data in [
+        ("wav16", "WAV", "PCM_16", sound),
+        ("wav-float", "WAV", "FLOAT", sound[:200]),
+        ("flac", "FLAC", "PCM_16", sound),
+        ("stereo", "WAV", "PCM_24", numpy.stack([sound[:100], -sound[:100]], 1)),
+        ("ogg", "OGG", "VORBIS", sound),
+        ("aiff", "AIFF", "PCM_16", sound[:100]),
+        ("opus", "OGG", "OPUS", sound),
+        ("mp3", "MP3", "MPEG_LAYER_III", sound),
+    ]:
         write("audio", name, encoded(data, 8000, format, subtype))
     # Lengths that are unknown, as of a file written to a pipe, or impossible. FLAC: 36 bits after 20 of the rate.
     flac = encoded(sound, 8000, "FLAC", "PCM_16")
@@ -300,8 +394,20 @@ def ogg_that_ends_at(data, position):
 
 
 if __name__ == "__main__":
-    makers = [store_protocol, rendezvous_pickle, error_file, timer_request, accelerate_yaml, command_line, doctor_message, safetensors_header, tokenizer_json,
-              dataset_folder, csv, audio]
+    makers = [
+        store_protocol,
+        rendezvous_pickle,
+        error_file,
+        timer_request,
+        accelerate_yaml,
+        command_line,
+        doctor_message,
+        safetensors_header,
+        tokenizer_json,
+        dataset_folder,
+        csv,
+        audio,
+    ]
     for maker in [maker for maker in makers if len(sys.argv) == 1 or maker.__name__ in sys.argv[1:]]:
         maker()
         print(maker.__name__, "done")

@@ -12,8 +12,7 @@ void decode(std::string_view stored) {
   try {
     const RendezvousState state = decode_rendezvous_state(stored);
     fuzz::claim(decode_rendezvous_state(encode_rendezvous_state(state)) == state, "a state survives being stored");
-  } catch (const Error&) {
-  }
+  } catch (const Error&) {}
 }
 
 }  // namespace

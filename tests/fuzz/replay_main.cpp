@@ -43,7 +43,7 @@ int main(int argc, char** argv) {
   limit_memory();
   std::vector<std::filesystem::path> inputs;
   for (int i = 1; i < argc; ++i) {
-    for (const auto& entry : std::filesystem::directory_iterator(argv[i])) inputs.push_back(entry.path());
+    for (const auto& entry : std::filesystem::directory_iterator(argv[i])) { inputs.push_back(entry.path()); }
   }
   std::sort(inputs.begin(), inputs.end());
   for (const auto& path : inputs) {

@@ -8,9 +8,11 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::uint64_t length = 0;
-  if (size < sizeof(length)) return 0;
+  if (size < sizeof(length)) { return 0; }
   std::memcpy(&length, data, sizeof(length));
-  if (length > size - sizeof(length)) return 0;  // SafetensorsFile refuses it before
+  if (length > size - sizeof(length)) {
+    return 0;  // SafetensorsFile refuses it before
+  }
   const std::string_view header = mdl::fuzz::text_of(data + sizeof(length), length);
   std::map<std::string, std::string> metadata;
   try {
@@ -22,7 +24,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       bytes += tensor.end - tensor.begin;
     }
     mdl::fuzz::claim(start + bytes == size, "every byte belongs to one tensor");
-  } catch (const mdl::UsageError&) {
-  }
+  } catch (const mdl::UsageError&) {}
   return 0;
 }

@@ -8,10 +8,10 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   try {
     for (const auto& [tensor, file] :
-         mdl::parse_safetensors_index(std::string(mdl::fuzz::text_of(data, size)), "index"))
+         mdl::parse_safetensors_index(std::string(mdl::fuzz::text_of(data, size)), "index")) {
       mdl::fuzz::claim(!file.empty() && file != ".." && file.find('/') == std::string::npos,
                        "a shard lies beside its index");
-  } catch (const mdl::UsageError&) {
-  }
+    }
+  } catch (const mdl::UsageError&) {}
   return 0;
 }

@@ -22,11 +22,11 @@ constexpr std::size_t kClients = 4;
 class Server {
  public:
   Server() {
-    for (std::size_t client = 0; client + 1 < kClients; ++client) connect(client);
+    for (std::size_t client = 0; client + 1 < kClients; ++client) { connect(client); }
   }
 
   void receive(std::size_t client, std::string_view bytes) {
-    if (client + 1 == kClients) knock(bytes);
+    if (client + 1 == kClients) { knock(bytes); }
     wire::QueryDecoder& decoder = decoders_[client];
     decoder.feed(bytes);
     while (auto query = decoder.next()) {
@@ -35,14 +35,14 @@ class Server {
       check_encoding(*query);
       std::vector<StoreReply> replies;
       const std::string why = state_.apply(client, std::move(*query), replies);
-      for (const StoreReply& reply : replies) claim(reply.to < kClients, "replies go to clients that are there");
-      if (!why.empty()) return reconnect(client);
+      for (const StoreReply& reply : replies) { claim(reply.to < kClients, "replies go to clients that are there"); }
+      if (!why.empty()) { return reconnect(client); }
     }
-    if (!decoder.error().empty()) reconnect(client);
+    if (!decoder.error().empty()) { reconnect(client); }
   }
 
   ~Server() {
-    for (ClientId client = 0; client < kClients; ++client) state_.forget(client);
+    for (ClientId client = 0; client < kClients; ++client) { state_.forget(client); }
     claim(state_.waiting_count() == 0, "nobody waits once all have gone");
     claim(state_.keys().size() == state_.key_count(), "every key is listed");
   }
@@ -69,7 +69,7 @@ class Server {
   void reconnect(std::size_t client) {
     state_.forget(client);
     decoders_[client] = {};
-    if (client + 1 < kClients) connect(client);
+    if (client + 1 < kClients) { connect(client); }
   }
 
   /// What was decoded means the same when it is sent again.

@@ -24,9 +24,16 @@ class Agent:
         self._may_read.set()
         self._ended = False
         # A process group of its own: what kills pytest by Ctrl-C is not what these tests are about.
-        self.process = subprocess.Popen(host.command(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
-                                        env={**environment, "MDL_TEST_HOST": host.name})
+        self.process = subprocess.Popen(
+            host.command(command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            env={**environment, "MDL_TEST_HOST": host.name},
+        )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         threading.Thread(target=self._reap, daemon=True).start()

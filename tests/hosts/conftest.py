@@ -61,15 +61,29 @@ class Job:
         self.endpoint = f"{self.hosts[0].address}:29400"
         self.agents = []
 
-    def start(self, host, nodes="3", *options, launcher=None, endpoint=None, id=None, workers=1, conf="", backend="c10d", program=None,
-              environment=None):
+    def start(
+        self,
+        host,
+        nodes="3",
+        *options,
+        launcher=None,
+        endpoint=None,
+        id=None,
+        workers=1,
+        conf="",
+        backend="c10d",
+        program=None,
+        environment=None,
+    ):
         """Starts an agent on hosts[host]. Timeouts are short: a last call of 1 s, and 3 s of silence is death."""
         machine = self.hosts[host]
         launcher = launcher or self.default_launcher
         endpoint = endpoint or self.endpoint
         command = [LAUNCHERS[launcher], "--nnodes", nodes, "--nproc-per-node", workers, "--no-python"]
         if backend == "c10d":
-            conf = "join_timeout=20,last_call_timeout=1,keep_alive_interval=1,keep_alive_max_attempt=3,read_timeout=20" + (conf and f",{conf}")
+            conf = "join_timeout=20,last_call_timeout=1,keep_alive_interval=1,keep_alive_max_attempt=3,read_timeout=20" + (
+                conf and f",{conf}"
+            )
             if launcher == "torchrun":
                 # It looks its own name up to learn whether the endpoint is this host, and takes the name for its address.
                 address = machine.address6 if endpoint.startswith("[") else machine.address
@@ -90,8 +104,9 @@ class Job:
     def wait_for_state(self, what, condition, seconds=20):
         """Waits until condition(state) holds for what the store says of the rendezvous (see state_reader.py); returns that state."""
         host, _, port = self.endpoint.rpartition(":")
-        reader = subprocess.Popen(self.hosts[0].command(["python3", "-SE", STATE_READER, host.strip("[]"), port, self.id]),
-                                  stdout=subprocess.PIPE, text=True)
+        reader = subprocess.Popen(
+            self.hosts[0].command(["python3", "-SE", STATE_READER, host.strip("[]"), port, self.id]), stdout=subprocess.PIPE, text=True
+        )
         # Without an answer the loop below would not end.
         watchdog = threading.Timer(seconds, reader.kill)
         watchdog.start()
@@ -110,8 +125,12 @@ class Job:
     def store(self, host=0):
         """What lies in the rendezvous' store, by keys, as seen from hosts[host]."""
         address, _, port = self.endpoint.rpartition(":")
-        read = subprocess.run(self.hosts[host].command(["python3", "-SEc", READ_STORE, Path(__file__).parent, address, port]),
-                              capture_output=True, text=True, check=True)
+        read = subprocess.run(
+            self.hosts[host].command(["python3", "-SEc", READ_STORE, Path(__file__).parent, address, port]),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         return dict(line.split(" ", 1) for line in read.stdout.splitlines())
 
     def wait_until_done(self, nodes, round=0, seconds=30):

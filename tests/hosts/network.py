@@ -111,8 +111,10 @@ class Host:
 
     def command(self, command):
         """`command` as it must be started to run on this host, as the same process."""
-        setup = (f"mount --bind '{self._names}' /etc/hosts; mount --bind '{self._folder}/resolv.conf' /etc/resolv.conf; "
-                 f"hostname {self.name}; exec \"$@\"")
+        setup = (
+            f"mount --bind '{self._names}' /etc/hosts; mount --bind '{self._folder}/resolv.conf' /etc/resolv.conf; "
+            f'hostname {self.name}; exec "$@"'
+        )
         return ["ip", "netns", "exec", self.namespace, "unshare", "--uts", "--mount", "sh", "-c", setup, "sh", *map(str, command)]
 
     def cut(self):

@@ -15,7 +15,7 @@ namespace {
 const volatile std::int64_t* map_offset() {
   const char* name = std::getenv("MDL_TEST_CLOCK_FILE");
   const int file = name ? ::open(name, O_RDONLY | O_CLOEXEC) : -1;
-  if (file < 0) return nullptr;
+  if (file < 0) { return nullptr; }
   void* mapped = ::mmap(nullptr, sizeof(std::int64_t), PROT_READ, MAP_SHARED, file, 0);
   ::close(file);
   return mapped == MAP_FAILED ? nullptr : static_cast<const volatile std::int64_t*>(mapped);
@@ -23,7 +23,7 @@ const volatile std::int64_t* map_offset() {
 
 time_t seconds_ahead() {
   static const volatile std::int64_t* const offset = map_offset();
-  if (offset) return *offset;
+  if (offset) { return *offset; }
   const char* ahead = std::getenv("MDL_TEST_CLOCK_AHEAD");
   return ahead ? std::atoi(ahead) : 0;
 }
@@ -32,6 +32,6 @@ time_t seconds_ahead() {
 
 extern "C" int clock_gettime(clockid_t clock, timespec* time) noexcept {
   const long result = ::syscall(SYS_clock_gettime, clock, time);
-  if (result == 0 && clock == CLOCK_REALTIME) time->tv_sec += seconds_ahead();
+  if (result == 0 && clock == CLOCK_REALTIME) { time->tv_sec += seconds_ahead(); }
   return static_cast<int>(result);
 }

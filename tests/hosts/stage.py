@@ -112,15 +112,21 @@ class Stage:
     def wait(self, what, condition, seconds=30):
         """Waits until condition() holds, which is looked at whenever a worker comes or goes."""
         with self._changed:
-            assert self._changed.wait_for(condition, seconds), f"not within {seconds} s: {what}; alive: {self.alive()}; seen: {self.history}"
+            assert self._changed.wait_for(condition, seconds), (
+                f"not within {seconds} s: {what}; alive: {self.alive()}; seen: {self.history}"
+            )
 
     def wait_for_world(self, size, seconds=30, after=()):
         """Waits until exactly the workers of one world of `size` live, none of them of the world `after`; returns them by rank."""
 
         def whole():
             alive = self.alive()
-            return (len(alive) == size and not set(alive) & set(after) and all(worker.world_size == size for worker in alive)
-                    and [worker.rank for worker in alive] == list(range(size)))
+            return (
+                len(alive) == size
+                and not set(alive) & set(after)
+                and all(worker.world_size == size for worker in alive)
+                and [worker.rank for worker in alive] == list(range(size))
+            )
 
         self.wait(f"a world of {size}", whole, seconds)
         return self.alive()

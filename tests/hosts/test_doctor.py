@@ -18,9 +18,24 @@ def doctors(job):
 
     def examine(*program, environment=None, nodes=3):
         for number in range(nodes):
-            job.run(number, [LAUNCHERS["mdl-launch"], "doctor", "--json", "--wait", 20, "--nnodes", nodes, "--rdzv-backend", "c10d",
-                             "--rdzv-endpoint", job.endpoint, *(program or ("--no-python", "/bin/true"))],
-                    (environment or {}).get(number))
+            job.run(
+                number,
+                [
+                    LAUNCHERS["mdl-launch"],
+                    "doctor",
+                    "--json",
+                    "--wait",
+                    20,
+                    "--nnodes",
+                    nodes,
+                    "--rdzv-backend",
+                    "c10d",
+                    "--rdzv-endpoint",
+                    job.endpoint,
+                    *(program or ("--no-python", "/bin/true")),
+                ],
+                (environment or {}).get(number),
+            )
         codes = job.wait(60)
         reports = [json.loads(agent.output) for agent in job.agents]
         assert codes == [int(report["would_fail"]) for report in reports]
@@ -31,8 +46,11 @@ def doctors(job):
 
 def complaints(report):
     """(check, node, text) of everything that is not ok, but for what this machine lacks."""
-    return [(one["check"], one["node"], one["text"]) for one in report["findings"]
-            if one["level"] != "ok" and one["check"] not in ("Gloo interface", "threads", "open files")]
+    return [
+        (one["check"], one["node"], one["text"])
+        for one in report["findings"]
+        if one["level"] != "ok" and one["check"] not in ("Gloo interface", "threads", "open files")
+    ]
 
 
 def ok(report, check):
@@ -43,8 +61,10 @@ def ok(report, check):
 
 def close_workers_ports(host, source):
     """`host` lets nobody at `source` open a connection, except to its endpoint's port: a firewall that forgot the workers."""
-    rules = ("add table inet t; add chain inet t in { type filter hook input priority 0; }; "
-             f"add rule inet t in ip saddr {source.address} tcp flags & (syn|ack) == syn tcp dport {PORTS[0]}-{PORTS[1]} tcp dport != 29400 drop")
+    rules = (
+        "add table inet t; add chain inet t in { type filter hook input priority 0; }; "
+        f"add rule inet t in ip saddr {source.address} tcp flags & (syn|ack) == syn tcp dport {PORTS[0]}-{PORTS[1]} tcp dport != 29400 drop"
+    )
     subprocess.run(["ip", "netns", "exec", host.namespace, "nft", rules], check=True)
 
 
@@ -99,7 +119,8 @@ def test_a_dataset_that_one_host_lacks_is_named_with_the_host(job, doctors, tmp_
     # The hosts share a file system, as far as nothing is mounted over it.
     (tmp_path / "data").mkdir()
     job.hosts[1].command = lambda command, plain=job.hosts[1].command: plain(
-        ["sh", "-c", f"mount -t tmpfs none '{tmp_path}/data' && exec \"$@\"", "sh", *command])
+        ["sh", "-c", f"mount -t tmpfs none '{tmp_path}/data' && exec \"$@\"", "sh", *command]
+    )
     (tmp_path / "data" / "train").mkdir()
     for report in doctors("--no-python", "/bin/true", "--train-dataset", tmp_path / "data/train"):
         ((check, node, text),) = complaints(report)
@@ -108,8 +129,10 @@ def test_a_dataset_that_one_host_lacks_is_named_with_the_host(job, doctors, tmp_
 
 
 def test_the_program_that_has_the_endpoints_port_is_named(job, doctors):
-    server = ("import socket, sys; s = socket.create_server(('', 29400)); print('up', flush=True)\n"
-              "while True: s.accept()[0].sendall(b'HTTP/1.1 400 Bad Request\\r\\n')")
+    server = (
+        "import socket, sys; s = socket.create_server(('', 29400)); print('up', flush=True)\n"
+        "while True: s.accept()[0].sendall(b'HTTP/1.1 400 Bad Request\\r\\n')"
+    )
     other = subprocess.Popen(job.hosts[0].command(["python3", "-SEc", server]), stdout=subprocess.PIPE, text=True)
     try:
         assert other.stdout.readline() == "up\n"

@@ -17,13 +17,20 @@ def named_tests():
 
 
 def python_tests():
-    return {f"{path.name}::{name}" for folder in ("hosts", "peer") for path in (REPOSITORY / "tests" / folder).glob("test_*.py")
-            for name in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)}
+    return {
+        f"{path.name}::{name}"
+        for folder in ("hosts", "peer")
+        for path in (REPOSITORY / "tests" / folder).glob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)
+    }
 
 
 def catch_cases():
-    return {f"{path.parent.name}: {name}" for path in (REPOSITORY / "tests").glob("*/*_test.cpp")
-            for name in re.findall(r'TEST_CASE\(\s*"([^"]+)"', path.read_text())}
+    return {
+        f"{path.parent.name}: {name}"
+        for path in (REPOSITORY / "tests").glob("*/*_test.cpp")
+        for name in re.findall(r'TEST_CASE\(\s*"([^"]+)"', path.read_text())
+    }
 
 
 def test_every_test_that_the_documents_name_exists():

@@ -10,7 +10,9 @@ import subprocess
 @contextlib.contextmanager
 def store_on(host, bin_dir):
     """A store that no agent hosts; yields (its process, its endpoint)."""
-    process = subprocess.Popen(host.command([bin_dir / "store_server_probe", "any"]), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        host.command([bin_dir / "store_server_probe", "any"]), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     try:
         yield process, f"{host.address}:{int(process.stdout.readline())}"
     finally:
@@ -99,7 +101,7 @@ def test_an_error_of_an_agent_itself_ends_the_job_on_all_nodes(job, tmp_path):
     job.start(2, "3", "--max-restarts", "1")
     world = job.stage.wait_for_world(3)
     # The folder for the logs of the next attempt cannot be made.
-    run, = logs.iterdir()
+    (run,) = logs.iterdir()
     shutil.rmtree(run)
     run.write_text("in the way")
     next(worker for worker in world if worker.host == "node1").fail(1, "once")

@@ -44,8 +44,9 @@ def test_a_cut_link_carries_nothing_until_it_is_healed(job):
     assert server.stdout.readline() == "got before\n"
     second.cut()
     send("during")
-    before_healing = subprocess.run(second.command([sys.executable, "-c", SEND, first.address]), stdin=subprocess.DEVNULL,
-                                    capture_output=True, text=True, timeout=30)
+    before_healing = subprocess.run(
+        second.command([sys.executable, "-c", SEND, first.address]), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30
+    )
     assert before_healing.returncode and "No route to host" in before_healing.stderr
     second.heal()
     assert server.stdout.readline() == "got during\n"
@@ -56,8 +57,9 @@ def test_a_cut_link_carries_nothing_until_it_is_healed(job):
 
 def test_a_host_knows_its_own_name_and_can_resolve_no_name(job):
     host = job.hosts[1]
-    said = subprocess.run(host.command(["sh", "-c", "hostname; getent hosts node1 || echo unknown; getent hosts localhost"]),
-                          capture_output=True, text=True).stdout.splitlines()
+    said = subprocess.run(
+        host.command(["sh", "-c", "hostname; getent hosts node1 || echo unknown; getent hosts localhost"]), capture_output=True, text=True
+    ).stdout.splitlines()
     assert said[:2] == ["node1", "unknown"] and said[2].split() == ["::1", "localhost"]
     assert socket.gethostname() != "node1"
 

@@ -11,8 +11,10 @@ TWO_TO_ONE = [("torchrun", "torchrun", "mdl-launch"), ("mdl-launch", "mdl-launch
 
 @pytest.mark.parametrize("launchers", TWO_TO_ONE)
 def test_a_gloo_sum_over_all_ranks_of_a_mixed_job(job, launchers):
-    agents = [job.start(number, launcher=launcher, workers=1, program=SUM, environment={"GLOO_SOCKET_IFNAME": "eth0"})
-              for number, launcher in enumerate(launchers)]
+    agents = [
+        job.start(number, launcher=launcher, workers=1, program=SUM, environment={"GLOO_SOCKET_IFNAME": "eth0"})
+        for number, launcher in enumerate(launchers)
+    ]
     assert job.wait(60) == [0, 0, 0], [agent.output for agent in agents]
     said = "\n".join(agent.output for agent in agents)
     for rank in range(3):

@@ -124,16 +124,32 @@ def test_a_gloo_sum_over_the_workers_of_two_hosts(backend, job, secret):
     conf = f"secret_file={secret()}"
     for number in (0, 1):
         options = [] if backend == "c10d" else ["--node-rank", number, "--master-addr", job.hosts[0].address, "--rdzv-conf", conf]
-        job.start(number, "2", *options, conf=conf, backend=backend, workers=2, program=[sys.executable, "-u", SUM],
-                  environment={"GLOO_SOCKET_IFNAME": "eth0"})
+        job.start(
+            number,
+            "2",
+            *options,
+            conf=conf,
+            backend=backend,
+            workers=2,
+            program=[sys.executable, "-u", SUM],
+            environment={"GLOO_SOCKET_IFNAME": "eth0"},
+        )
     assert job.wait(90) == [0, 0], [agent.output for agent in job.agents]
     assert sum("sum 6" in line for agent in job.agents for line in agent.lines) == 4
 
 
 def test_the_store_of_a_static_job_keeps_strangers_out_as_well(job, secret):
     conf = f"secret_file={secret()}"
-    start = lambda number, conf: job.start(number, "2", "--node-rank", min(number, 1), "--master-addr", job.hosts[0].address, backend="static",
-                                           environment={"PET_RDZV_CONF": conf} if conf else None)
+    start = lambda number, conf: job.start(
+        number,
+        "2",
+        "--node-rank",
+        min(number, 1),
+        "--master-addr",
+        job.hosts[0].address,
+        backend="static",
+        environment={"PET_RDZV_CONF": conf} if conf else None,
+    )
     start(0, conf), start(1, conf)
     world = job.stage.wait_for_world(2)
     check_stranger_is_kept_out(job, job.hosts[0].address, 29500)
@@ -147,7 +163,9 @@ def test_the_store_of_a_static_job_keeps_strangers_out_as_well(job, secret):
 
 
 def test_plain_clients_from_a_range_that_is_named_are_let_in(job, secret):
-    agents = [job.start(number, "2", conf=f"secret_file={secret()},plain_clients={job.hosts[2].address}/32+fd00:99::/32") for number in (0, 1)]
+    agents = [
+        job.start(number, "2", conf=f"secret_file={secret()},plain_clients={job.hosts[2].address}/32+fd00:99::/32") for number in (0, 1)
+    ]
     world = job.stage.wait_for_world(2)
     torch = on(job.hosts[2], sys.executable, "-c", TORCH_CLIENT, job.hosts[0].address, 29400)
     assert torch.stdout.startswith("in "), torch.stderr
@@ -179,8 +197,16 @@ def test_a_restart_and_a_lost_node_and_a_lost_host_change_nothing(job, secret):
 
 def test_where_torchrun_hosts_the_store_a_secret_is_an_error(job, secret):
     host = job.start(0, "2", launcher="torchrun")
-    host_up = lambda: on(job.hosts[1], sys.executable, "-c", "import socket, sys; socket.create_connection((sys.argv[1], 29400), 1)",
-                         job.hosts[0].address).returncode == 0
+    host_up = lambda: (
+        on(
+            job.hosts[1],
+            sys.executable,
+            "-c",
+            "import socket, sys; socket.create_connection((sys.argv[1], 29400), 1)",
+            job.hosts[0].address,
+        ).returncode
+        == 0
+    )
     while not host_up():
         assert not host.ended, host.output
     agent = job.start(1, "2", launcher="mdl-launch", conf=f"secret_file={secret()}")

@@ -20,8 +20,13 @@ def soak(bin_dir, tmp_path):
         pytest.skip("a sanitizer's own memory grows")
 
     def run(*options):
-        return subprocess.run([sys.executable, SOAK / "main.py", "--bin-dir", bin_dir, "--work", tmp_path, "--rounds", "100", "--samples", "8",
-                               *options], capture_output=True, text=True, timeout=300, env=dict(os.environ))
+        return subprocess.run(
+            [sys.executable, SOAK / "main.py", "--bin-dir", bin_dir, "--work", tmp_path, "--rounds", "100", "--samples", "8", *options],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env=dict(os.environ),
+        )
 
     return run
 
@@ -38,9 +43,17 @@ def test_what_is_left_in_each_round_is_found(soak):
     assert "not flat: keys in the store, temporary files" in done.stderr
 
 
-@pytest.mark.parametrize("command, complaint", [("soak.sh --rounds few", "--rounds: invalid int value"), ("soak.sh --rounds 3", "at least 80"),
-                                                ("chaos.sh --minutes 5 --sed 3", "--sed 3"), ("chaos.sh --kinds rain", "no fault rain"),
-                                                ("chaos.sh --episodes 0", "above 0"), ("chaos.sh --spares 3..1", "no number from 0 to 3")])
+@pytest.mark.parametrize(
+    "command, complaint",
+    [
+        ("soak.sh --rounds few", "--rounds: invalid int value"),
+        ("soak.sh --rounds 3", "at least 80"),
+        ("chaos.sh --minutes 5 --sed 3", "--sed 3"),
+        ("chaos.sh --kinds rain", "no fault rain"),
+        ("chaos.sh --episodes 0", "above 0"),
+        ("chaos.sh --spares 3..1", "no number from 0 to 3"),
+    ],
+)
 def test_a_mistake_in_the_command_is_told_before_anything_is_built(command, complaint):
     program, *options = command.split()
     env = {**os.environ, "MDL_VENV": "/nowhere"}
@@ -53,8 +66,13 @@ def test_a_mistake_in_the_command_is_told_before_anything_is_built(command, comp
 def test_a_machine_without_python_is_told_why_there_is_no_help(program, tmp_path):
     for name in ("bash", "dirname"):
         (tmp_path / name).symlink_to(shutil.which(name))
-    done = subprocess.run([tmp_path / "bash", SOAK.parent / program, "--help"], capture_output=True, text=True, timeout=60,
-                          env={"PATH": str(tmp_path), "MDL_VENV": "/nowhere"})
+    done = subprocess.run(
+        [tmp_path / "bash", SOAK.parent / program, "--help"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={"PATH": str(tmp_path), "MDL_VENV": "/nowhere"},
+    )
     assert (done.returncode, done.stdout) == (1, "")
     assert f"{program}: " in done.stderr and "there is no python3" in done.stderr
 

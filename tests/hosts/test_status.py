@@ -62,8 +62,17 @@ def test_status_of_an_unknown_job_and_of_an_unreachable_host_are_different_error
     job.wait()
 
 
-@pytest.mark.parametrize("words", [[], ["--rdzv-endpoint"], ["--rdzv-endpoint", "h:1", "--timeout", "soon"], ["--rdzv-endpoint", "h:1", "--jsn"],
-                                   ["--rdzv-endpoint", "h:1", "extra"], ["--rdzv-endpoint", "h:1e9"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--rdzv-endpoint"],
+        ["--rdzv-endpoint", "h:1", "--timeout", "soon"],
+        ["--rdzv-endpoint", "h:1", "--jsn"],
+        ["--rdzv-endpoint", "h:1", "extra"],
+        ["--rdzv-endpoint", "h:1e9"],
+    ],
+)
 def test_a_wrong_command_line_of_status_is_an_error(words):
     done = subprocess.run([LAUNCHERS["mdl-launch"], "status", *words], capture_output=True, text=True, timeout=30)
     assert done.returncode == 2 and done.stderr.startswith("mdl-launch: error: ")

@@ -61,8 +61,9 @@ def test_both_stores_of_a_c10d_job_are_as_open_as_the_endpoint_is_given(given, c
     world = job.stage.wait_for_world(2)
     check_store(job, 0, 29400, everywhere)
     master = world[0].environment["MASTER_ADDR"]
-    check_store(job, next(i for i in (0, 1) if master in (job.hosts[i].address, job.hosts[i].name)),
-                world[0].environment["MASTER_PORT"], everywhere)
+    check_store(
+        job, next(i for i in (0, 1) if master in (job.hosts[i].address, job.hosts[i].name)), world[0].environment["MASTER_PORT"], everywhere
+    )
     check_warning(job, everywhere and "secret" not in conf)
     finish(job, world)
 
@@ -71,8 +72,18 @@ def test_both_stores_of_a_c10d_job_are_as_open_as_the_endpoint_is_given(given, c
 def test_the_store_of_a_static_job_is_as_open_as_its_master_is_given(given, conf, everywhere, job):
     master = name_hosts(job, given)
     for number in (0, 1):
-        job.start(number, "2", "--node-rank", number, "--master-addr", master, "--master-port", 29500, backend="static",
-                  environment={"PET_RDZV_CONF": conf} if conf else None)
+        job.start(
+            number,
+            "2",
+            "--node-rank",
+            number,
+            "--master-addr",
+            master,
+            "--master-port",
+            29500,
+            backend="static",
+            environment={"PET_RDZV_CONF": conf} if conf else None,
+        )
     world = job.stage.wait_for_world(2)
     check_store(job, 0, 29500, everywhere)
     check_warning(job, everywhere)

@@ -32,10 +32,35 @@ def launch(job, bin_dir, checkpoint, dataset, tmp_path):
     train, test = dataset(model)
 
     def start(number, config):
-        return job.run(number, [bin_dir / "mdl-launch", "--config-file", config, "--no-python", bin_dir / "mdl-toolkit", "train",
-                                "--train-dataset", f"{train}/", "--eval-dataset", f"{test}/", "--output", tmp_path / "output",
-                                "--model-name", model, "--lora-rank", "16", "--batch-size", "1", "--num-epochs", "0.6", "--eval-steps", "2",
-                                "--merge-lora", "false"])
+        return job.run(
+            number,
+            [
+                bin_dir / "mdl-launch",
+                "--config-file",
+                config,
+                "--no-python",
+                bin_dir / "mdl-toolkit",
+                "train",
+                "--train-dataset",
+                f"{train}/",
+                "--eval-dataset",
+                f"{test}/",
+                "--output",
+                tmp_path / "output",
+                "--model-name",
+                model,
+                "--lora-rank",
+                "16",
+                "--batch-size",
+                "1",
+                "--num-epochs",
+                "0.6",
+                "--eval-steps",
+                "2",
+                "--merge-lora",
+                "false",
+            ],
+        )
 
     return start
 

@@ -25,9 +25,26 @@ def chaos(bin_dir, data_dir, tmp_path):
 
     def run(*options):
         results = tmp_path / "results.jsonl"
-        done = subprocess.run([sys.executable, CHAOS / "main.py", "--bin-dir", bin_dir, "--work", data_dir / "chaos", "--results", results,
-                               "--minutes", "10", *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600,
-                              env={**os.environ, "HF_HUB_OFFLINE": "1"})
+        done = subprocess.run(
+            [
+                sys.executable,
+                CHAOS / "main.py",
+                "--bin-dir",
+                bin_dir,
+                "--work",
+                data_dir / "chaos",
+                "--results",
+                results,
+                "--minutes",
+                "10",
+                *options,
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+            env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        )
         return done.returncode, done.stdout, [json.loads(line) for line in results.read_text().splitlines()]
 
     return run
@@ -139,14 +156,17 @@ def test_the_judge_follows_a_run_that_restarts_from_an_older_checkpoint(tmp_path
     assert lineage.check(folders, Runs(tmp_path, write_checkpoint, lambda step: step / 10)) == []
 
 
-@pytest.mark.parametrize("spoil, words", [
-    (lambda write, path: write(path, 3, 3, 0.31), "a weight differs by 0.01"),
-    (lambda write, path: write(path, 3, 3, 0.3, loss=1.01), "loss 1.01 instead of 1.0"),
-    (lambda write, path: write(path, 4, 3, 0.4), "there was no checkpoint of step 3"),
-    (lambda write, path: (write(path, 3, 3, 0.3) / "scheduler.pt").write_bytes(b"PK"), "scheduler.pt is cut off"),
-    (lambda write, path: (write(path, 3, 3, 0.3) / "optimizer.pt").unlink(), "has no optimizer.pt"),
-    (lambda write, path: (write(path, 3, 3, 0.3) / "adapter_model.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0"), "Error"),
-])
+@pytest.mark.parametrize(
+    "spoil, words",
+    [
+        (lambda write, path: write(path, 3, 3, 0.31), "a weight differs by 0.01"),
+        (lambda write, path: write(path, 3, 3, 0.3, loss=1.01), "loss 1.01 instead of 1.0"),
+        (lambda write, path: write(path, 4, 3, 0.4), "there was no checkpoint of step 3"),
+        (lambda write, path: (write(path, 3, 3, 0.3) / "scheduler.pt").write_bytes(b"PK"), "scheduler.pt is cut off"),
+        (lambda write, path: (write(path, 3, 3, 0.3) / "optimizer.pt").unlink(), "has no optimizer.pt"),
+        (lambda write, path: (write(path, 3, 3, 0.3) / "adapter_model.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0"), "Error"),
+    ],
+)
 def test_the_judge_finds_a_checkpoint_that_does_not_follow_from_those_before(tmp_path, write_checkpoint, spoil, words):
     folders = [write_checkpoint(tmp_path / f"{step}-checkpoint-{step}", step, 3, step / 10) for step in (1, 2)]
     folders.append(tmp_path / "3-checkpoint-x")

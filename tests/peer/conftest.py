@@ -58,8 +58,14 @@ def made_once(target):
 
 def run(command, **options):
     """Runs to the end with the output captured; a failure shows the output in the test's report."""
-    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          timeout=options.pop("timeout", 240), **options)
+    done = subprocess.run(
+        [str(part) for part in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=options.pop("timeout", 240),
+        **options,
+    )
     assert done.returncode == 0, f"{command} exited with {done.returncode}:\n{done.stdout}"
     return done.stdout
 
@@ -92,8 +98,18 @@ def dataset(data_dir, venv_bin, checkpoint):
             if folder:
                 run([sys.executable, REPOSITORY / "scripts/peer/make_dataset.py", "--out", folder])
                 for part in ("train", "test"):
-                    run([venv_bin / "mdl-toolkit", "convert-dataset", folder / f"{part}.csv", "--model-name", model,
-                         "--output", folder / part], input="y\n")
+                    run(
+                        [
+                            venv_bin / "mdl-toolkit",
+                            "convert-dataset",
+                            folder / f"{part}.csv",
+                            "--model-name",
+                            model,
+                            "--output",
+                            folder / part,
+                        ],
+                        input="y\n",
+                    )
         return target / "train", target / "test"
 
     return make

@@ -25,8 +25,14 @@ def environment(**extra):
 
 def launch(*arguments, launcher=None, env=None, timeout=120, **options):
     """Runs a launcher to its end; stdout and stderr are separate texts."""
-    return subprocess.run([str(launcher or MDL_LAUNCH), *map(str, arguments)], env=env or environment(), capture_output=True,
-                          text=True, timeout=timeout, **options)
+    return subprocess.run(
+        [str(launcher or MDL_LAUNCH), *map(str, arguments)],
+        env=env or environment(),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        **options,
+    )
 
 
 def free_port():
@@ -92,8 +98,14 @@ def running(*arguments, launcher=None, **options):
     """A launcher that runs while the test does something to it; it and all that it started are killed if they are still there."""
     mark = f"MDL_TEST_RUN={uuid.uuid4()}"
     env = {**(options.pop("env", None) or environment()), **dict([mark.split("=")])}
-    process = subprocess.Popen([str(launcher or MDL_LAUNCH), *map(str, arguments)], env=env, stdout=options.pop("stdout", subprocess.PIPE),
-                               stderr=options.pop("stderr", subprocess.PIPE), text=True, **options)
+    process = subprocess.Popen(
+        [str(launcher or MDL_LAUNCH), *map(str, arguments)],
+        env=env,
+        stdout=options.pop("stdout", subprocess.PIPE),
+        stderr=options.pop("stderr", subprocess.PIPE),
+        text=True,
+        **options,
+    )
     try:
         yield process
     finally:

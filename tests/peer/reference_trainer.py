@@ -43,8 +43,11 @@ def main():
     dtype = getattr(torch, arguments.dtype)
     quantized = {"4bit": dict(load_in_4bit=True, bnb_4bit_compute_dtype=dtype), "8bit": dict(load_in_8bit=True)}.get(arguments.quantization)
     model = AutoModelForCausalLM.from_pretrained(
-        arguments.model, trust_remote_code=True, dtype=dtype,
-        **(dict(quantization_config=BitsAndBytesConfig(**quantized), device_map={"": "cpu"}) if quantized else {}))
+        arguments.model,
+        trust_remote_code=True,
+        dtype=dtype,
+        **(dict(quantization_config=BitsAndBytesConfig(**quantized), device_map={"": "cpu"}) if quantized else {}),
+    )
     model = PeftModel.from_pretrained(model, arguments.adapter, is_trainable=True)
     model.print_trainable_parameters()
     if arguments.batch_norm == "eval":
@@ -55,12 +58,23 @@ def main():
     trainer = Trainer(
         model=model,
         args=TrainingArguments(
-            output_dir=str(arguments.output), per_device_train_batch_size=arguments.batch_size,
-            per_device_eval_batch_size=arguments.batch_size, gradient_accumulation_steps=arguments.accumulation,
-            learning_rate=arguments.lr, num_train_epochs=arguments.epochs, warmup_steps=arguments.warmup_steps,
-            eval_strategy="steps" if arguments.eval else "no", eval_steps=arguments.eval_steps, logging_steps=1,
-            save_steps=arguments.save_steps, seed=arguments.seed, report_to=arguments.report_to, dataloader_pin_memory=False, gradient_checkpointing=True,
-            gradient_checkpointing_kwargs={"use_reentrant": False}),
+            output_dir=str(arguments.output),
+            per_device_train_batch_size=arguments.batch_size,
+            per_device_eval_batch_size=arguments.batch_size,
+            gradient_accumulation_steps=arguments.accumulation,
+            learning_rate=arguments.lr,
+            num_train_epochs=arguments.epochs,
+            warmup_steps=arguments.warmup_steps,
+            eval_strategy="steps" if arguments.eval else "no",
+            eval_steps=arguments.eval_steps,
+            logging_steps=1,
+            save_steps=arguments.save_steps,
+            seed=arguments.seed,
+            report_to=arguments.report_to,
+            dataloader_pin_memory=False,
+            gradient_checkpointing=True,
+            gradient_checkpointing_kwargs={"use_reentrant": False},
+        ),
         data_collator=functools.partial(padding, tokenizer=tokenizer, dtype=model.dtype, device=model.device),
         train_dataset=load_from_disk(str(arguments.train)),
         eval_dataset=load_from_disk(str(arguments.eval)) if arguments.eval else None,

@@ -26,8 +26,9 @@ class Terminal:
         self.text = ""
         self.seen = 0  # output up to here belongs to questions that were answered
         self.master, slave = pty.openpty()
-        self.process = subprocess.Popen([str(word) for word in command], stdin=slave, stdout=slave, stderr=slave, env=env,
-                                        start_new_session=True)
+        self.process = subprocess.Popen(
+            [str(word) for word in command], stdin=slave, stdout=slave, stderr=slave, env=env, start_new_session=True
+        )
         os.close(slave)
 
     def __enter__(self):
@@ -53,7 +54,7 @@ class Terminal:
 
     def answer(self, question, keys):
         """Waits until `question` is shown after the last answer, then presses `keys`."""
-        while question not in self.text[self.seen:]:
+        while question not in self.text[self.seen :]:
             assert self._read(), f"the program ended before it asked {question!r}:\n{self.text}"
         while isinstance(keys, Keys) and termios.tcgetattr(self.master)[3] & termios.ICANON:
             assert time.monotonic() < self.deadline, f"no menu came for {question!r}:\n{self.text}"

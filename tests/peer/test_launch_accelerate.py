@@ -22,8 +22,7 @@ FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "accelerate"
 def mdl_launch(bin_dir):
     def run(*words, **env):
         environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-        return subprocess.run([bin_dir / "mdl-launch", *map(str, words)], capture_output=True, text=True, timeout=60,
-                              env=environment | env)
+        return subprocess.run([bin_dir / "mdl-launch", *map(str, words)], capture_output=True, text=True, timeout=60, env=environment | env)
 
     return run
 
@@ -42,14 +41,28 @@ def same_plan(mdl_launch, monkeypatch):
     return check
 
 
-@pytest.mark.parametrize("words", [["/bin/echo", "--", "--foo"], ["/bin/echo", "--"], ["--", "/bin/echo", "--", "x"], ["/bin/echo", "x", "--", "y"]])
+@pytest.mark.parametrize(
+    "words", [["/bin/echo", "--", "--foo"], ["/bin/echo", "--"], ["--", "/bin/echo", "--", "x"], ["/bin/echo", "x", "--", "y"]]
+)
 def test_a_first_double_dash_is_not_the_programs(words, mdl_launch):
     theirs = real_launch.launch_command_parser().parse_args(["--cpu", "--no_python", *words])
     assert mdl_launch("launch", "--cpu", "--no_python", *words).stdout.split() == theirs.training_script_args
 
 
-@pytest.mark.parametrize("words", [["--role=-x"], ["--role", "-1"], ["--role", "-a b"], ["--role", "-x"], ["--role", "--module"], ["--num_processes", " +2\n"],
-                                   ["--num_processes", "2.0"], ["--max_restarts", "1_0"], ["--max_restarts", "1__0"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--role=-x"],
+        ["--role", "-1"],
+        ["--role", "-a b"],
+        ["--role", "-x"],
+        ["--role", "--module"],
+        ["--num_processes", " +2\n"],
+        ["--num_processes", "2.0"],
+        ["--max_restarts", "1_0"],
+        ["--max_restarts", "1__0"],
+    ],
+)
 def test_what_may_be_the_value_of_an_option_is_accelerates_choice(words, mdl_launch):
     try:
         theirs = real_launch.launch_command_parser().parse_args([*words, "program.py"])
@@ -61,7 +74,9 @@ def test_what_may_be_the_value_of_an_option_is_accelerates_choice(words, mdl_lau
         assert json.loads(ours.stdout)["program"] == ["program.py"]
 
 
-@pytest.mark.parametrize("case", json.loads((FIXTURES / "expected.json").read_text()), ids=lambda case: f"{case['yaml']}-{case['machine_rank']}")
+@pytest.mark.parametrize(
+    "case", json.loads((FIXTURES / "expected.json").read_text()), ids=lambda case: f"{case['yaml']}-{case['machine_rank']}"
+)
 def test_the_pages_files_resolve_as_recorded(case, mdl_launch):
     done = mdl_launch("launch", "--config-file", FIXTURES / case["yaml"], "--machine-rank", case["machine_rank"], "--dry-run", "program.py")
     plan = json.loads(done.stdout)
@@ -81,18 +96,22 @@ def test_files_of_the_real_config_command_resolve_as_accelerate_does(kind, rank,
     same_plan("--config_file", real_config(kind), "--machine_rank", rank)
 
 
-@pytest.mark.parametrize("words", [
-    ["--num_processes=4"],
-    ["--num-processes", "2", "--num-machines", "1"],
-    ["--main_process_ip", "node7", "--main_process_port", "1234"],
-    ["--same_network"],
-    ["--mixed_precision", "bf16", "--dynamo_backend", "inductor", "--dynamo_mode", "max-autotune", "--dynamo-use-dynamic"],
-    ["--gpu_ids", "0,1"],
-    ["--rdzv_backend", "c10d"],
-    ["--num_cpu_threads_per_process", "3", "--enable_cpu_affinity", "--debug"],
-    ["--max_restarts", "2", "--role", "trainer", "--no_python", "-t", "3"],
-    ["--cpu"],
-], ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--num_processes=4"],
+        ["--num-processes", "2", "--num-machines", "1"],
+        ["--main_process_ip", "node7", "--main_process_port", "1234"],
+        ["--same_network"],
+        ["--mixed_precision", "bf16", "--dynamo_backend", "inductor", "--dynamo_mode", "max-autotune", "--dynamo-use-dynamic"],
+        ["--gpu_ids", "0,1"],
+        ["--rdzv_backend", "c10d"],
+        ["--num_cpu_threads_per_process", "3", "--enable_cpu_affinity", "--debug"],
+        ["--max_restarts", "2", "--role", "trainer", "--no_python", "-t", "3"],
+        ["--cpu"],
+    ],
+    ids=" ".join,
+)
 @pytest.mark.parametrize("use_cpu", [False, True])
 def test_the_command_line_comes_before_the_file_as_in_accelerate(words, use_cpu, same_plan, tmp_path):
     path = tmp_path / "conf.yaml"
@@ -100,8 +119,9 @@ def test_the_command_line_comes_before_the_file_as_in_accelerate(words, use_cpu,
     same_plan("--config_file", path, *words)
 
 
-@pytest.mark.parametrize("words", [[], ["--cpu"], ["--num_processes", "1"], ["--num_processes", "3"],
-                                   ["--multi_gpu", "--num_processes", "2"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [[], ["--cpu"], ["--num_processes", "1"], ["--num_processes", "3"], ["--multi_gpu", "--num_processes", "2"]], ids=" ".join
+)
 def test_without_a_file_the_defaults_are_accelerates(words, same_plan, monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     monkeypatch.setattr(real_launch, "default_config_file", str(tmp_path / "accelerate" / "default_config.yaml"))
@@ -117,17 +137,25 @@ def test_a_taken_port_gives_one_machine_a_free_one(same_plan):
     assert plan["launch"]["standalone"]
 
 
-@pytest.mark.parametrize("variables, place", [
-    ({"HF_HOME": "{tmp}/hf"}, "hf/accelerate"),
-    ({"XDG_CACHE_HOME": "{tmp}/cache"}, "cache/huggingface/accelerate"),
-    ({"HOME": "{tmp}"}, ".cache/huggingface/accelerate"),
-])
+@pytest.mark.parametrize(
+    "variables, place",
+    [
+        ({"HF_HOME": "{tmp}/hf"}, "hf/accelerate"),
+        ({"XDG_CACHE_HOME": "{tmp}/cache"}, "cache/huggingface/accelerate"),
+        ({"HOME": "{tmp}"}, ".cache/huggingface/accelerate"),
+    ],
+)
 def test_the_default_file_is_found_where_accelerate_keeps_it(variables, place, mdl_launch, venv_bin, monkeypatch, tmp_path):
     for name in ("HF_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     environment = {name: value.format(tmp=tmp_path) for name, value in variables.items()}
-    real = subprocess.run([venv_bin / "python", "-c", "from accelerate.commands.config import default_config_file as f; print(f)"],
-                          env=os.environ | environment, capture_output=True, text=True, check=True)
+    real = subprocess.run(
+        [venv_bin / "python", "-c", "from accelerate.commands.config import default_config_file as f; print(f)"],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     folder = tmp_path / place
     assert real.stdout.strip() == str(folder / "default_config.yaml")
     folder.mkdir(parents=True)
@@ -185,7 +213,9 @@ def test_one_process_sees_what_it_sees_under_accelerate(mdl_launch, venv_bin, re
     words = ["launch", "--config_file", real_config("cpu"), "--no_python", "/usr/bin/env"]
     ours = mdl_launch(*words)
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    real = subprocess.run([venv_bin / "accelerate", *map(str, words)], capture_output=True, text=True, timeout=120, check=True, env=environment)
+    real = subprocess.run(
+        [venv_bin / "accelerate", *map(str, words)], capture_output=True, text=True, timeout=120, check=True, env=environment
+    )
 
     def lines(text):
         return {line for line in text.splitlines() if not line.startswith(("_=", "PYTEST_CURRENT_TEST="))}

@@ -63,8 +63,9 @@ def test_the_indexed_job_resolves_in_every_pod_as_under_accelerate(rank, mdl_lau
     path.write_text(config_map["data"]["accelerate.yaml"])
     container = spec["template"]["spec"]["containers"][0]
     words = [word.replace("/etc/midashenglm/accelerate.yaml", str(path)) for word in container["command"][1:]]
-    done = mdl_launch(*words[:1], "--dry-run", *words[1:], JOB_COMPLETION_INDEX=str(rank), KUBERNETES_SERVICE_HOST="10.0.0.1",
-                      HOSTNAME=f"{name}-{rank}")
+    done = mdl_launch(
+        *words[:1], "--dry-run", *words[1:], JOB_COMPLETION_INDEX=str(rank), KUBERNETES_SERVICE_HOST="10.0.0.1", HOSTNAME=f"{name}-{rank}"
+    )
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)
     assert plan["launch"]["node_rank"] == rank
@@ -85,9 +86,14 @@ def test_kubeflows_pytorchjob_sets_a_job_that_is_understood_as_by_torchrun(same_
     spec, name = job["spec"], job["metadata"]["name"]
     elastic = spec["elasticPolicy"]
     # As the training operator derives them from an elasticPolicy (its controller's elastic.go); RANK and WORLD_SIZE count pods.
-    variables = {"PET_RDZV_BACKEND": elastic["rdzvBackend"], "PET_RDZV_ID": elastic["rdzvId"],
-                 "PET_RDZV_ENDPOINT": f"{name}-worker-0:23456", "PET_NNODES": f"{elastic['minReplicas']}:{elastic['maxReplicas']}",
-                 "PET_MAX_RESTARTS": str(elastic["maxRestarts"]), "PYTHONUNBUFFERED": "0"}
+    variables = {
+        "PET_RDZV_BACKEND": elastic["rdzvBackend"],
+        "PET_RDZV_ID": elastic["rdzvId"],
+        "PET_RDZV_ENDPOINT": f"{name}-worker-0:23456",
+        "PET_NNODES": f"{elastic['minReplicas']}:{elastic['maxReplicas']}",
+        "PET_MAX_RESTARTS": str(elastic["maxRestarts"]),
+        "PYTHONUNBUFFERED": "0",
+    }
     container = spec["pytorchReplicaSpecs"]["Worker"]["template"]["spec"]["containers"][0]
     assert container["name"] == "pytorch" and container["command"][0] == "mdl-launch"
     options = [word for word in container["command"][1:] if word.startswith("--n")][:2]
@@ -102,8 +108,13 @@ def test_kubeflows_trainjob_sets_a_job_that_is_understood_as_by_torchrun(rank, s
     trainer, name = job["spec"]["trainer"], job["metadata"]["name"]
     assert trainer["command"][:2] == ["mdl-launch", "--no-python"] and trainer["numProcPerNode"] == "gpu"
     # As Trainer's torch plugin sets them.
-    variables = {"PET_NNODES": str(trainer["numNodes"]), "PET_NPROC_PER_NODE": "8", "PET_NODE_RANK": str(rank),
-                 "PET_MASTER_ADDR": f"{name}-node-0-0.{name}", "PET_MASTER_PORT": "29400"}
+    variables = {
+        "PET_NNODES": str(trainer["numNodes"]),
+        "PET_NPROC_PER_NODE": "8",
+        "PET_NODE_RANK": str(rank),
+        "PET_MASTER_ADDR": f"{name}-node-0-0.{name}",
+        "PET_MASTER_PORT": "29400",
+    }
     assert same_job_as_torchrun(["--no-python"], variables)["node_rank"] == rank
 
 
@@ -122,8 +133,12 @@ def test_the_sbatch_file_asks_the_doctor_and_starts_one_launcher_a_node(healthy,
     # srun runs its command on each node; here one after the other.
     stub(tmp_path, "srun", 'while [[ "$1" == --* ]]; do shift; done\nfor id in 0 1; do SLURM_NODEID=$id "$@" || exit; done\n')
     stub(tmp_path, "mdl-launch", f'echo "$SLURM_NODEID $*" >> {log}\n[ "$1" != doctor ] || exit {0 if healthy else 1}\n')
-    environment = clean_environment() | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_NODELIST": "node[3-4]",
-                                         "SLURM_JOB_ID": "123456", "SLURM_NNODES": "2"}
+    environment = clean_environment() | {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "SLURM_JOB_NODELIST": "node[3-4]",
+        "SLURM_JOB_ID": "123456",
+        "SLURM_NNODES": "2",
+    }
     done = subprocess.run(["bash", script, "train", "--output", "a b"], env=environment, capture_output=True, text=True)
     lines = log.read_text().splitlines()
     launch = "--nnodes 2 --nproc-per-node gpu --rdzv-backend c10d --rdzv-endpoint node3:23456 --rdzv-id 123456 --no-python mdl-toolkit train --output a b"
@@ -147,7 +162,12 @@ def start_machine(bin_dir, tmp_path):
     """start_machine(words, environment) starts one of two machines whose two workers each say who they are, from a file that both share."""
     fixture = (Path(__file__).resolve().parents[1] / "fixtures" / "accelerate" / "multi_node.yaml").read_text()
     port = free_port()
-    for old, new in [("use_cpu: false", "use_cpu: true"), ("10.0.0.1", "127.0.0.1"), ("29500", str(port)), ("num_processes: 8", "num_processes: 4")]:
+    for old, new in [
+        ("use_cpu: false", "use_cpu: true"),
+        ("10.0.0.1", "127.0.0.1"),
+        ("29500", str(port)),
+        ("num_processes: 8", "num_processes: 4"),
+    ]:
         assert old in fixture
         fixture = fixture.replace(old, new)
     path = tmp_path / "conf.yaml"
@@ -158,8 +178,15 @@ def start_machine(bin_dir, tmp_path):
     started = []
 
     def start(words, environment):
-        started.append(subprocess.Popen([bin_dir / "mdl-launch", "launch", "--config-file", path, *words, "--no-python", program],
-                                        env=clean_environment() | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        started.append(
+            subprocess.Popen(
+                [bin_dir / "mdl-launch", "launch", "--config-file", path, *words, "--no-python", program],
+                env=clean_environment() | environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
         return started[-1]
 
     start.port = port
@@ -178,11 +205,15 @@ def ranks_of_both(machines):
     return lines, said[0][1] + said[1][1]
 
 
-@pytest.mark.parametrize("source, words", [
-    (lambda rank: {"SLURM_NODEID": str(rank)}, []),
-    (lambda rank: {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": f"job-{rank}"}, []),
-    (lambda rank: {}, ["--rdzv_backend", "c10d"]),
-], ids=["Slurm", "Kubernetes", "c10d"])
+@pytest.mark.parametrize(
+    "source, words",
+    [
+        (lambda rank: {"SLURM_NODEID": str(rank)}, []),
+        (lambda rank: {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": f"job-{rank}"}, []),
+        (lambda rank: {}, ["--rdzv_backend", "c10d"]),
+    ],
+    ids=["Slurm", "Kubernetes", "c10d"],
+)
 def test_two_machines_start_from_one_file_and_find_their_ranks(source, words, start_machine):
     lines, errors = ranks_of_both([start_machine(["--machine-rank", "auto", *words], source(rank)) for rank in (0, 1)])
     if not words:

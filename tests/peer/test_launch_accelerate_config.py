@@ -23,8 +23,14 @@ def config(bin_dir, english):
     """config(words…, input=…, env=…) -> the finished process, with its input from a pipe."""
 
     def run(*words, input="", env=None):
-        return subprocess.run([bin_dir / "mdl-launch", "config", *map(str, words)], input=input, capture_output=True, text=True,
-                              timeout=60, env=english | (env or {}))
+        return subprocess.run(
+            [bin_dir / "mdl-launch", "config", *map(str, words)],
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=english | (env or {}),
+        )
 
     return run
 
@@ -73,12 +79,32 @@ def test_a_json_path_gets_json_that_accelerate_loads(config, tmp_path):
 
 def test_arrow_keys_and_typed_numbers_move_and_wrong_answers_are_asked_again(terminal_config):
     type_keys = DOWN + DOWN + UP + UP + UP + Keys("10") + Keys("4") + ENTER  # TPU, and then 4 again: 104 is none
-    steps = [("Where will", DOWN + ENTER), ("does not do this", UP), ("Where will", ENTER), ("Which kind", type_keys),
-             ("How many machines", "two\r"), ("whole number", ""), ("How many machines", "1\r"), ("collective", "maybe\r"),
-             ("answer yes or no", ""), ("collective", "n\r"), ("dynamo", "\r"), ("DeepSpeed", "yes\r"), ("does not do this", ""),
-             ("Use DeepSpeed", "no\r"), ("Fully", "\r"), ("Megatron", "\r"), ("GPUs in total", "1\r"), ("not distributed", ""),
-             ("GPUs in total", "4\r"), ("Which GPUs", "0,1,2,3\r"), ("CPUs near", "y\r"), ("mixed precision", Keys("3\r")),
-             ("does not do this", ""), ("mixed precision", Keys("2\r"))]
+    steps = [
+        ("Where will", DOWN + ENTER),
+        ("does not do this", UP),
+        ("Where will", ENTER),
+        ("Which kind", type_keys),
+        ("How many machines", "two\r"),
+        ("whole number", ""),
+        ("How many machines", "1\r"),
+        ("collective", "maybe\r"),
+        ("answer yes or no", ""),
+        ("collective", "n\r"),
+        ("dynamo", "\r"),
+        ("DeepSpeed", "yes\r"),
+        ("does not do this", ""),
+        ("Use DeepSpeed", "no\r"),
+        ("Fully", "\r"),
+        ("Megatron", "\r"),
+        ("GPUs in total", "1\r"),
+        ("not distributed", ""),
+        ("GPUs in total", "4\r"),
+        ("Which GPUs", "0,1,2,3\r"),
+        ("CPUs near", "y\r"),
+        ("mixed precision", Keys("3\r")),
+        ("does not do this", ""),
+        ("mixed precision", Keys("2\r")),
+    ]
     code, screen, path = terminal_config(steps)
     assert code == 0, screen
     written = yaml.safe_load(path.read_text())
@@ -88,7 +114,14 @@ def test_arrow_keys_and_typed_numbers_move_and_wrong_answers_are_asked_again(ter
 
 @pytest.mark.parametrize("words, env", [([], {"LANG": "zh_CN.UTF-8"}), (["--lang", "zh"], {})])
 def test_chinese_by_environment_or_option(words, env, terminal_config):
-    steps = [("训练在哪里运行", ENTER), ("哪种训练方式", ENTER), ("只用 CPU 训练", "是\r"), ("dynamo", "否\r"), ("DeepSpeed", "\r"), ("混合精度", ENTER)]
+    steps = [
+        ("训练在哪里运行", ENTER),
+        ("哪种训练方式", ENTER),
+        ("只用 CPU 训练", "是\r"),
+        ("dynamo", "否\r"),
+        ("DeepSpeed", "\r"),
+        ("混合精度", ENTER),
+    ]
     code, screen, path = terminal_config(steps, *words, env=env)
     assert code == 0 and "已保存到" in screen
     assert yaml.safe_load(path.read_text())["use_cpu"] is True

@@ -21,8 +21,9 @@ def mdl_launch(bin_dir, tmp_path):
     environment = os.environ | {"PYTHON_EXEC": sys.executable, "HF_HOME": str(tmp_path / "hf")}
 
     def start(*words, **env):
-        return subprocess.Popen([bin_dir / "mdl-launch", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                env=environment | env)
+        return subprocess.Popen(
+            [bin_dir / "mdl-launch", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment | env
+        )
 
     return start
 
@@ -56,8 +57,18 @@ def test_one_healthy_process_has_nothing_against_it(doctor):
 
 
 def test_two_doctors_meet_and_both_report_both_nodes(mdl_launch):
-    words = ["doctor", "--json", "--nnodes", "2", "--rdzv-backend", "c10d", "--rdzv-endpoint", f"127.0.0.1:{free_port()}",
-             "--no-python", "/bin/true"]
+    words = [
+        "doctor",
+        "--json",
+        "--nnodes",
+        "2",
+        "--rdzv-backend",
+        "c10d",
+        "--rdzv-endpoint",
+        f"127.0.0.1:{free_port()}",
+        "--no-python",
+        "/bin/true",
+    ]
     doctors = [mdl_launch(*words), mdl_launch(*words)]
     reports = [json.loads(one.communicate(timeout=60)[0]) for one in doctors]
     for report in reports:
@@ -82,13 +93,16 @@ def test_a_native_program_is_examined_without_running_it(doctor):
     assert node["libtorch_version"] in ("", torch.__version__)
 
 
-@pytest.mark.parametrize("words, check", [
-    (["--no-python", "/nowhere/program"], "program"),
-    (["--no-python", "/bin/true", "--train-dataset", "/nowhere/data"], "paths"),
-    (["--nnodes", "2", "--rdzv-backend", "c10d", "--rdzv-endpoint", "no.such.host.invalid", "--no-python", "/bin/true"], "endpoint"),
-    (["--nproc-per-node", "gpu", "--no-python", "/bin/true"], "GPUs"),
-    (["--config-file", FIXTURES / "multi_node.yaml", "--wait", "0", "--no-python", "/bin/true"], "GPUs"),
-])
+@pytest.mark.parametrize(
+    "words, check",
+    [
+        (["--no-python", "/nowhere/program"], "program"),
+        (["--no-python", "/bin/true", "--train-dataset", "/nowhere/data"], "paths"),
+        (["--nnodes", "2", "--rdzv-backend", "c10d", "--rdzv-endpoint", "no.such.host.invalid", "--no-python", "/bin/true"], "endpoint"),
+        (["--nproc-per-node", "gpu", "--no-python", "/bin/true"], "GPUs"),
+        (["--config-file", FIXTURES / "multi_node.yaml", "--wait", "0", "--no-python", "/bin/true"], "GPUs"),
+    ],
+)
 def test_what_would_fail_is_found_before_any_worker_starts(words, check, doctor):
     code, report = doctor(*words)
     assert code == 1
@@ -99,15 +113,36 @@ def test_a_taken_port_is_found(doctor):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        code, report = doctor("--nnodes", "2", "--node-rank", "0", "--master-addr", "127.0.0.1", "--master-port", taken.getsockname()[1],
-                              "--no-python", "/bin/true")
+        code, report = doctor(
+            "--nnodes",
+            "2",
+            "--node-rank",
+            "0",
+            "--master-addr",
+            "127.0.0.1",
+            "--master-port",
+            taken.getsockname()[1],
+            "--no-python",
+            "/bin/true",
+        )
     assert code == 1
-    assert f"is taken by {Path('/proc/self/comm').read_text().strip()} (process {os.getpid()})" in finding(report, "endpoint", "fail")["text"]
+    assert (
+        f"is taken by {Path('/proc/self/comm').read_text().strip()} (process {os.getpid()})" in finding(report, "endpoint", "fail")["text"]
+    )
 
 
 def test_kubeflows_variables_are_the_job(doctor):
-    code, report = doctor("--wait", "0", "--no-python", "/bin/true", PET_NNODES="2", PET_NPROC_PER_NODE="1", PET_NODE_RANK="0",
-                          PET_MASTER_ADDR="127.0.0.1", PET_MASTER_PORT=str(free_port()))
+    code, report = doctor(
+        "--wait",
+        "0",
+        "--no-python",
+        "/bin/true",
+        PET_NNODES="2",
+        PET_NPROC_PER_NODE="1",
+        PET_NODE_RANK="0",
+        PET_MASTER_ADDR="127.0.0.1",
+        PET_MASTER_PORT=str(free_port()),
+    )
     assert report["nodes"][0]["endpoint"]["state"] == "free"
     assert "1 of 2 nodes" in finding(report, "nodes")["text"]
     assert code == 0

@@ -10,8 +10,17 @@ import pytest
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "accelerate"
 
 # Differ from launch to launch by their nature, or name the launcher's own files.
-OWN = {"PYTEST_CURRENT_TEST", "_", "SHLVL", "OLDPWD", "TORCHELASTIC_ERROR_FILE", "MASTER_PORT", "TORCHELASTIC_RUN_ID", "KMP_INIT_AT_FORK",
-       "KMP_DUPLICATE_LIB_OK"}
+OWN = {
+    "PYTEST_CURRENT_TEST",
+    "_",
+    "SHLVL",
+    "OLDPWD",
+    "TORCHELASTIC_ERROR_FILE",
+    "MASTER_PORT",
+    "TORCHELASTIC_RUN_ID",
+    "KMP_INIT_AT_FORK",
+    "KMP_DUPLICATE_LIB_OK",
+}
 
 
 @pytest.fixture
@@ -19,7 +28,11 @@ def two_processes(tmp_path):
     """The page's file for one node, for 2 processes on the CPU and bf16."""
     path = tmp_path / "two.yaml"
     text = (FIXTURES / "single_node.yaml").read_text()
-    for old, new in [("use_cpu: false", "use_cpu: true"), ("num_processes: 8", "num_processes: 2"), ("mixed_precision: 'no'", "mixed_precision: bf16")]:
+    for old, new in [
+        ("use_cpu: false", "use_cpu: true"),
+        ("num_processes: 8", "num_processes: 2"),
+        ("mixed_precision: 'no'", "mixed_precision: bf16"),
+    ]:
         assert old in text
         text = text.replace(old, new)
     path.write_text(text)
@@ -67,9 +80,15 @@ def test_a_script_that_uses_accelerate_trains_under_mdl_launch(two_processes, bi
         "if accelerator.is_main_process:\n"
         "    json.dump({'total': total.item(), 'processes': accelerator.num_processes,\n"
         "               'precision': accelerator.mixed_precision}, open(sys.argv[1], 'w'))\n"
-        "accelerator.end_training()\n")  # a gloo group that is left to the interpreter's end may abort there
-    done = subprocess.run([bin_dir / "mdl-launch", "launch", "--config-file", two_processes, script, tmp_path / "result.json"],
-                          env=os.environ | {"PYTHON_EXEC": str(venv_bin / "python")}, capture_output=True, text=True, timeout=200)
+        "accelerator.end_training()\n"
+    )  # a gloo group that is left to the interpreter's end may abort there
+    done = subprocess.run(
+        [bin_dir / "mdl-launch", "launch", "--config-file", two_processes, script, tmp_path / "result.json"],
+        env=os.environ | {"PYTHON_EXEC": str(venv_bin / "python")},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads((tmp_path / "result.json").read_text()) == {"total": 3.0, "processes": 2, "precision": "bf16"}
 
@@ -80,7 +99,11 @@ def test_a_launch_warns_of_unusable_paths_in_the_doctors_words(words, two_proces
     toolkit.write_text("#!/bin/sh\n")
     toolkit.chmod(0o755)
     command = [two_processes if word == "two.yaml" else word for word in words]
-    done = subprocess.run([bin_dir / "mdl-launch", *command, "--no-python", toolkit, "train", "--train-dataset", "/nowhere/data"],
-                          capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [bin_dir / "mdl-launch", *command, "--no-python", toolkit, "train", "--train-dataset", "/nowhere/data"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stderr
     assert "--train-dataset /nowhere/data cannot be read" in done.stderr

@@ -28,8 +28,16 @@ def facts_of(tmp_path):
     """facts_of(launcher, *options) -> what each worker saw, by rank."""
 
     def ask(launcher, *options, env=None, tail=()):
-        done = launch(*options, "--no-python", sys.executable, "-c", PRINT_ALL, *tail, launcher=launcher,
-                      env={**(env or environment()), "FACTS": str(tmp_path)})
+        done = launch(
+            *options,
+            "--no-python",
+            sys.executable,
+            "-c",
+            PRINT_ALL,
+            *tail,
+            launcher=launcher,
+            env={**(env or environment()), "FACTS": str(tmp_path)},
+        )
         assert done.returncode == 0, done.stderr
         files = sorted(tmp_path.iterdir(), key=lambda file: int(file.name))
         facts = [json.loads(file.read_text()) for file in files]
@@ -50,14 +58,29 @@ def without_random_parts(fact):
     return {**fact, "env": env}
 
 
-@pytest.mark.parametrize("options, extra", [
-    (["--standalone", "--nproc-per-node", "2"], {}),
-    (["--standalone"], {}),
-    (["--nproc_per_node=2", "--max-restarts=3", "--role", "trainer"], {"OMP_NUM_THREADS": 3, "TORCH_NCCL_ASYNC_ERROR_HANDLING": 0}),
-    (["--nnodes", "1", "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", "--rdzv-id", "11111111-2222-4333-8444-555555555555"], {}),
-    (["--standalone", "--nproc-per-node", "2"], {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": 1}),
-    ([], {"PET_NPROC_PER_NODE": 2, "PET_STANDALONE": 1, "PET_MAX_RESTARTS": 1, "RANK": 77, "MASTER_ADDR": "elsewhere"}),
-])
+@pytest.mark.parametrize(
+    "options, extra",
+    [
+        (["--standalone", "--nproc-per-node", "2"], {}),
+        (["--standalone"], {}),
+        (["--nproc_per_node=2", "--max-restarts=3", "--role", "trainer"], {"OMP_NUM_THREADS": 3, "TORCH_NCCL_ASYNC_ERROR_HANDLING": 0}),
+        (
+            [
+                "--nnodes",
+                "1",
+                "--rdzv-backend",
+                "c10d",
+                "--rdzv-endpoint",
+                "localhost:0",
+                "--rdzv-id",
+                "11111111-2222-4333-8444-555555555555",
+            ],
+            {},
+        ),
+        (["--standalone", "--nproc-per-node", "2"], {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": 1}),
+        ([], {"PET_NPROC_PER_NODE": 2, "PET_STANDALONE": 1, "PET_MAX_RESTARTS": 1, "RANK": 77, "MASTER_ADDR": "elsewhere"}),
+    ],
+)
 def test_workers_get_torchruns_environment(options, extra, facts_of):
     env = environment(TMPDIR="/tmp", **extra)
     theirs = [without_random_parts(fact) for fact in facts_of(TORCHRUN, *options, env=env)]

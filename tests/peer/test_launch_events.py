@@ -25,7 +25,14 @@ def comparable(event):
         metadata.pop(name)
     known = {"worker_id": metadata.pop("worker_id") is not None, "pid": pid and pid[0] is not None}
     raw_error = metadata.pop("raw_error")
-    return event["name"], event["source"], event["timestamp"], metadata | {"metadata": inner}, known, raw_error and json.loads(raw_error)["message"]
+    return (
+        event["name"],
+        event["source"],
+        event["timestamp"],
+        metadata | {"metadata": inner},
+        known,
+        raw_error and json.loads(raw_error)["message"],
+    )
 
 
 @pytest.mark.parametrize("program", [SUCCESS, FAILURE], ids=["success", "failure"])
@@ -57,7 +64,9 @@ def test_run_path_records_what_a_script_raises_in_its_error_file(tmp_path):
     ours, theirs = recorded
     assert ours["message"]["message"] == theirs["message"]["message"] == "ValueError: boom"
     assert type(ours["message"]["extraInfo"]["timestamp"]) is type(theirs["message"]["extraInfo"]["timestamp"])
-    assert ours["message"]["extraInfo"]["py_callstack"].splitlines()[-3:] == theirs["message"]["extraInfo"]["py_callstack"].splitlines()[-3:]
+    assert (
+        ours["message"]["extraInfo"]["py_callstack"].splitlines()[-3:] == theirs["message"]["extraInfo"]["py_callstack"].splitlines()[-3:]
+    )
     # An exit code is no exception: neither records one.
     done = launch("--standalone", "--run-path", "--log-dir", tmp_path / "exit", script, "3")
     assert done.returncode == 1 and "exit code 3" in done.stderr and not list((tmp_path / "exit").rglob("error.json"))

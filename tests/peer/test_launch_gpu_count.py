@@ -10,8 +10,31 @@ from launching import MDL_LAUNCH, environment, launch
 
 FAKE_NVML = MDL_LAUNCH.parent / "fake_nvml"
 UUIDS = [f"GPU-{i:02d}fa7e11e-0000-4000-8000-00000000000{i}" for i in range(4)]
-CASES = [None, "", "-1", "0", "0,1", "3,2,1,0", "1,1", "0,5,1", "0,-1,2", "7", "no", " 1 , 2", "2x,3", "0,", "+1",
-         UUIDS[2], f"{UUIDS[0]},{UUIDS[3]}", "GPU-00,GPU-01", "GPU-0", f"GPU-01,{UUIDS[1]}", f"{UUIDS[0]},0", "GPU-none", f"{UUIDS[1]},GPU-none,{UUIDS[2]}"]
+CASES = [
+    None,
+    "",
+    "-1",
+    "0",
+    "0,1",
+    "3,2,1,0",
+    "1,1",
+    "0,5,1",
+    "0,-1,2",
+    "7",
+    "no",
+    " 1 , 2",
+    "2x,3",
+    "0,",
+    "+1",
+    UUIDS[2],
+    f"{UUIDS[0]},{UUIDS[3]}",
+    "GPU-00,GPU-01",
+    "GPU-0",
+    f"GPU-01,{UUIDS[1]}",
+    f"{UUIDS[0]},0",
+    "GPU-none",
+    f"{UUIDS[1]},GPU-none,{UUIDS[2]}",
+]
 
 
 def variables(visible, gpus=4):
@@ -46,15 +69,22 @@ def test_as_many_workers_start_as_torch_sees_gpus(visible, torch_counts):
 
 
 def test_of_mig_devices_a_process_sees_the_first():
-    done = launch("--standalone", "--nproc-per-node", "gpu", "--no-python", "/bin/echo", "worker",
-                  env=variables("MIG-aaaa,MIG-bbbb"))
+    done = launch("--standalone", "--nproc-per-node", "gpu", "--no-python", "/bin/echo", "worker", env=variables("MIG-aaaa,MIG-bbbb"))
     assert done.stdout.count("worker") == 1
 
 
 def test_two_gpus_start_two_workers_and_auto_prefers_them():
     for kind in ("gpu", "auto"):
-        done = launch("--standalone", "--nproc-per-node", kind, "--no-python", "/bin/sh", "-c", "echo $LOCAL_RANK of $LOCAL_WORLD_SIZE",
-                      env=variables(None, gpus=2))
+        done = launch(
+            "--standalone",
+            "--nproc-per-node",
+            kind,
+            "--no-python",
+            "/bin/sh",
+            "-c",
+            "echo $LOCAL_RANK of $LOCAL_WORLD_SIZE",
+            env=variables(None, gpus=2),
+        )
         assert sorted(done.stdout.splitlines()) == ["0 of 2", "1 of 2"]
 
 

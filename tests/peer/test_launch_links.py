@@ -27,9 +27,28 @@ def two_nodes(folder, host, *options):
     port = free_port()
 
     def agent(launcher, endpoint, is_host):
-        return running("--nnodes", "2", "--rdzv-backend", "c10d", "--rdzv-endpoint", f"127.0.0.1:{endpoint}", "--rdzv-id", "job", "--local-addr",
-                       "127.0.0.1", *options, "--rdzv-conf", f"is_host={is_host}", "--no-python", "sh", "-c", WORKER.replace("$", "$$"), "sh", folder,
-                       launcher=launcher)
+        return running(
+            "--nnodes",
+            "2",
+            "--rdzv-backend",
+            "c10d",
+            "--rdzv-endpoint",
+            f"127.0.0.1:{endpoint}",
+            "--rdzv-id",
+            "job",
+            "--local-addr",
+            "127.0.0.1",
+            *options,
+            "--rdzv-conf",
+            f"is_host={is_host}",
+            "--no-python",
+            "sh",
+            "-c",
+            WORKER.replace("$", "$$"),
+            "sh",
+            folder,
+            launcher=launcher,
+        )
 
     (folder / "fails").write_text("nobody")
     with Relay(port) as relay, contextlib.ExitStack() as agents:

@@ -30,7 +30,7 @@ def outcome(launcher, folder, script, options, env):
     """Files by path below the run's folder, and the workers' lines on the console."""
     done = launch("--standalone", "--nproc-per-node", "2", "--log-dir", folder, *options, script, launcher=launcher, env=env)
     assert done.returncode == 0, done.stderr
-    run, = folder.iterdir()
+    (run,) = folder.iterdir()
     assert re.fullmatch(r"[0-9a-f-]{36}_\w+", run.name)
     files = {str(path.relative_to(run)): sorted(path.read_text().splitlines()) for path in run.rglob("*") if path.is_file()}
     folders = sorted(str(path.relative_to(run)) for path in run.rglob("*") if path.is_dir())
@@ -41,15 +41,29 @@ def outcome(launcher, folder, script, options, env):
     return files, folders, ours(done.stdout), ours(done.stderr)
 
 
-@pytest.mark.parametrize("options, variables", [
-    (["--redirects", "3"], {}),
-    (["-r", "0:1,1:2"], {}),
-    (["--tee", "3", "--role", "trainer"], {}),
-    (["-t", "1", "-r", "2", "--log-line-prefix-template", "${hostname}:${rank}/${local_rank} ${role_name}: "], {}),
-    (["--tee", "3", "--local-ranks-filter", "1", "--duplicate-stdout-filters", "apple,,", "--duplicate-stderr-filters", "orange,, peeled,last"],
-     {"TORCHELASTIC_LOG_LINE_PREFIX_TEMPLATE": "<${rank}> "}),
-    (["--local_ranks_filter=0"], {"PET_REDIRECTS": "1:3"}),
-])
+@pytest.mark.parametrize(
+    "options, variables",
+    [
+        (["--redirects", "3"], {}),
+        (["-r", "0:1,1:2"], {}),
+        (["--tee", "3", "--role", "trainer"], {}),
+        (["-t", "1", "-r", "2", "--log-line-prefix-template", "${hostname}:${rank}/${local_rank} ${role_name}: "], {}),
+        (
+            [
+                "--tee",
+                "3",
+                "--local-ranks-filter",
+                "1",
+                "--duplicate-stdout-filters",
+                "apple,,",
+                "--duplicate-stderr-filters",
+                "orange,, peeled,last",
+            ],
+            {"TORCHELASTIC_LOG_LINE_PREFIX_TEMPLATE": "<${rank}> "},
+        ),
+        (["--local_ranks_filter=0"], {"PET_REDIRECTS": "1:3"}),
+    ],
+)
 def test_files_and_console_lines_are_torchruns(tmp_path, script, options, variables):
     env = environment(**variables)
     assert outcome(MDL_LAUNCH, tmp_path / "ours", script, options, env) == outcome(TORCHRUN, tmp_path / "theirs", script, options, env)
@@ -59,7 +73,7 @@ def test_a_restart_keeps_the_logs_of_each_attempt(tmp_path):
     program = "import os, sys; print('attempt', os.environ['TORCHELASTIC_RESTART_COUNT']); sys.exit(1)"
     done = launch("--standalone", "--max-restarts", "1", "--log-dir", tmp_path, "-r", "3", "--no-python", sys.executable, "-c", program)
     assert done.returncode == 1
-    run, = tmp_path.iterdir()
+    (run,) = tmp_path.iterdir()
     assert [(run / f"attempt_{n}/0/stdout.log").read_text() for n in (0, 1)] == ["attempt 0\n", "attempt 1\n"]
 
 
@@ -68,7 +82,7 @@ def test_a_redirected_workers_last_words_are_in_the_report_beside_its_error_file
     done = launch("--standalone", "--log-dir", tmp_path, "-r", "3", "--no-python", "/bin/sh", "-c", fails)
     assert done.returncode == 1
     assert "Its error file says: no batch" in done.stderr and "| my last words" in done.stderr
-    run, = tmp_path.iterdir()
+    (run,) = tmp_path.iterdir()
     files = run / "attempt_0" / "0"
     for line in (f"error_file: {files}/error.json", f"log file: {files}/stdout.log", f"log file: {files}/stderr.log"):
         assert f"  {line}\n" in done.stderr
@@ -85,8 +99,21 @@ def test_a_temporary_folder_that_takes_no_files_is_a_warning_and_tmp_is_used(pla
 
 def test_descriptors_that_are_closed_at_the_start_are_not_the_launchers_own_files(tmp_path):
     told = tmp_path / "told"
-    command = [MDL_LAUNCH, "--standalone", "--nproc-per-node", "2", "--tee", "3", "--log-dir", tmp_path / "logs", "--no-python", "/bin/sh", "-c",
-               'echo out; echo err >&2; readlink -v /proc/self/fd/0 /proc/$1/fd/0 /proc/$1/fd/1 /proc/$1/fd/2 > $2.$RANK', "sh"]
+    command = [
+        MDL_LAUNCH,
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "--tee",
+        "3",
+        "--log-dir",
+        tmp_path / "logs",
+        "--no-python",
+        "/bin/sh",
+        "-c",
+        "echo out; echo err >&2; readlink -v /proc/self/fd/0 /proc/$1/fd/0 /proc/$1/fd/1 /proc/$1/fd/2 > $2.$RANK",
+        "sh",
+    ]
     words = " ".join(f"'{word}'" for word in command)
     done = subprocess.run(["/bin/sh", "-c", f"exec {words} $$ {told} <&- >&- 2>&-"], env=environment(), timeout=60)
     assert done.returncode == 0
@@ -111,8 +138,14 @@ def test_a_compiled_program_without_no_python_is_refused_with_a_hint_at_it():
         assert done.returncode == 2 and "Put --no-python before it." in done.stderr
 
 
-@pytest.mark.parametrize("line, cause", [("#!/bin/bash\r\n", "carriage return"), ("#!/usr/bin/env sh\r\n", "carriage return"),
-                                         ("#!/gone/venv/bin/python\n", "names the interpreter /gone/venv/bin/python")])
+@pytest.mark.parametrize(
+    "line, cause",
+    [
+        ("#!/bin/bash\r\n", "carriage return"),
+        ("#!/usr/bin/env sh\r\n", "carriage return"),
+        ("#!/gone/venv/bin/python\n", "names the interpreter /gone/venv/bin/python"),
+    ],
+)
 def test_a_script_that_cannot_start_for_its_first_line_says_so(tmp_path, line, cause):
     path = tmp_path / "tool"
     path.write_text(f"{line}echo hello\n", newline="")
@@ -141,8 +174,16 @@ def test_logs_without_a_folder_stay_in_a_temporary_one_that_is_named(tmp_path):
 
 
 def test_dev_null_as_the_folder_means_no_files(tmp_path):
-    done = launch("--standalone", "--log-dir", "/dev/null", "--no-python", "/bin/sh", "-c", "echo \"[$$TORCHELASTIC_ERROR_FILE]\"",
-                  env=environment(TMPDIR=tmp_path))
+    done = launch(
+        "--standalone",
+        "--log-dir",
+        "/dev/null",
+        "--no-python",
+        "/bin/sh",
+        "-c",
+        'echo "[$$TORCHELASTIC_ERROR_FILE]"',
+        env=environment(TMPDIR=tmp_path),
+    )
     assert (done.returncode, done.stdout) == (0, "[]\n")
     assert list(tmp_path.iterdir()) == []
 

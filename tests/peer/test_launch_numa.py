@@ -53,17 +53,22 @@ def make_machine(root, random_numbers):
 
 def choice_of_torch(monkeypatch, root, mode, allowed, gpu, gpus):
     def below(path):
-        return f"{root}{path[len('/sys'):]}" if str(path).startswith("/sys/") else path
+        return f"{root}{path[len('/sys') :]}" if str(path).startswith("/sys/") else path
 
     properties = [SimpleNamespace(pci_domain_id=0, pci_bus_id=bus, pci_device_id=0) for bus in range(len(gpus))]
     with monkeypatch.context() as patch:
         patch.setattr(theirs, "open", lambda path: builtins.open(below(path)), raising=False)
-        patch.setattr(theirs, "os", SimpleNamespace(listdir=lambda path: os.listdir(below(path)), path=os.path,
-                                                    sched_getaffinity=lambda _: set(allowed)))
-        patch.setattr(theirs.torch, "accelerator", SimpleNamespace(
-            is_available=lambda: True, device_count=lambda: len(gpus), current_accelerator=lambda: "cuda"))
-        patch.setattr(theirs.torch, "get_device_module",
-                      lambda _: SimpleNamespace(get_device_properties=lambda index: properties[index]))
+        patch.setattr(
+            theirs,
+            "os",
+            SimpleNamespace(listdir=lambda path: os.listdir(below(path)), path=os.path, sched_getaffinity=lambda _: set(allowed)),
+        )
+        patch.setattr(
+            theirs.torch,
+            "accelerator",
+            SimpleNamespace(is_available=lambda: True, device_count=lambda: len(gpus), current_accelerator=lambda: "cuda"),
+        )
+        patch.setattr(theirs.torch, "get_device_module", lambda _: SimpleNamespace(get_device_properties=lambda index: properties[index]))
         try:
             options = theirs.NumaOptions(affinity_mode=theirs.AffinityMode(mode))
             return sorted(theirs._get_logical_cpus_to_bind_to(device_index=gpu, numa_options=options)) or "error"
@@ -72,8 +77,12 @@ def choice_of_torch(monkeypatch, root, mode, allowed, gpu, gpus):
 
 
 def choice_of_ours(root, mode, allowed, gpu, gpus):
-    done = subprocess.run([MDL_LAUNCH.parent / "numa_probe", root, mode, theirs._get_ranges_str_from_ints(allowed), str(gpu), *gpus],
-                          capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [MDL_LAUNCH.parent / "numa_probe", root, mode, theirs._get_ranges_str_from_ints(allowed), str(gpu), *gpus],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return done.stdout if done.stdout == "error" else [int(cpu) for cpu in done.stdout.split()]
 
 
@@ -99,15 +108,26 @@ def test_on_sixty_made_up_machines_the_cpus_are_torchs(mode, tmp_path, monkeypat
 
 
 def with_gpus(addresses, **extra):
-    return environment(LD_LIBRARY_PATH=MDL_LAUNCH.parent / "fake_nvml", MDL_FAKE_GPUS=len(addresses), MDL_FAKE_PCI=",".join(addresses),
-                       **extra)
+    return environment(
+        LD_LIBRARY_PATH=MDL_LAUNCH.parent / "fake_nvml", MDL_FAKE_GPUS=len(addresses), MDL_FAKE_PCI=",".join(addresses), **extra
+    )
 
 
 @pytest.mark.skipif(len(REAL_DEVICES) < 2, reason="this machine has no PCI devices to take for GPUs")
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="this machine has one CPU only")
 def test_each_worker_runs_on_cores_of_its_own():
-    done = launch("--standalone", "--nproc-per-node", 2, "--numa-binding", "exclusive", "--no-python", "/bin/sh", "-c",
-                  "grep Cpus_allowed_list /proc/self/status", env=with_gpus(REAL_DEVICES[:2]))
+    done = launch(
+        "--standalone",
+        "--nproc-per-node",
+        2,
+        "--numa-binding",
+        "exclusive",
+        "--no-python",
+        "/bin/sh",
+        "-c",
+        "grep Cpus_allowed_list /proc/self/status",
+        env=with_gpus(REAL_DEVICES[:2]),
+    )
     allowed = [theirs._get_set_of_int_from_ranges_str(line.split()[1]) for line in done.stdout.splitlines()]
     if "exclusive: a NUMA node has 1" in done.stderr:
         pytest.skip("this machine has one core of two threads")
@@ -121,8 +141,17 @@ def test_without_a_gpu_the_option_is_an_error_as_under_torchrun():
 
 
 def test_a_worker_without_a_gpu_is_an_error_that_counts_them():
-    done = launch("--standalone", "--nproc-per-node", 2, "--numa-binding", "node", "--no-python", "/bin/echo", "ran",
-                  env=with_gpus(REAL_DEVICES[:2], CUDA_VISIBLE_DEVICES="1"))
+    done = launch(
+        "--standalone",
+        "--nproc-per-node",
+        2,
+        "--numa-binding",
+        "node",
+        "--no-python",
+        "/bin/echo",
+        "ran",
+        env=with_gpus(REAL_DEVICES[:2], CUDA_VISIBLE_DEVICES="1"),
+    )
     assert done.returncode == 1 and "2 workers, but only 1 GPU" in done.stderr
 
 

@@ -42,8 +42,17 @@ def test_what_only_python_can_do_is_refused(options):
 
 
 def test_every_option_may_come_from_its_variable():
-    variables = {"PET_NNODES": "1", "PET_NPROC_PER_NODE": "2", "PET_MAX_RESTARTS": "4", "PET_ROLE": "actor", "PET_NO_PYTHON": "1",
-                 "PET_MASTER_PORT": "0", "PET_STANDALONE": "1", "PET_MONITOR_INTERVAL": "0.5", "PET_SIGNALS_TO_HANDLE": "SIGTERM"}
+    variables = {
+        "PET_NNODES": "1",
+        "PET_NPROC_PER_NODE": "2",
+        "PET_MAX_RESTARTS": "4",
+        "PET_ROLE": "actor",
+        "PET_NO_PYTHON": "1",
+        "PET_MASTER_PORT": "0",
+        "PET_STANDALONE": "1",
+        "PET_MONITOR_INTERVAL": "0.5",
+        "PET_SIGNALS_TO_HANDLE": "SIGTERM",
+    }
     show = "echo $RANK/$WORLD_SIZE $TORCHELASTIC_MAX_RESTARTS $ROLE_NAME $TORCHELASTIC_SIGNALS_TO_HANDLE"
     ours, theirs = (launch("/bin/sh", "-c", show, launcher=launcher, env=environment(**variables)) for launcher in (MDL_LAUNCH, TORCHRUN))
     assert sorted(ours.stdout.splitlines()) == sorted(theirs.stdout.splitlines()) == ["0/2 4 actor SIGTERM", "1/2 4 actor SIGTERM"]
@@ -51,21 +60,59 @@ def test_every_option_may_come_from_its_variable():
 
 # Options and variables as scripts, YAML files and Kubernetes write them. One process of the real program reads all of them.
 SPELLINGS = [
-    ([], {"PET_NNODES": "1\n"}), (["--nnodes", " +1 : 1\n"], {}), (["--nproc-per-node", " 2\n"], {}), ([], {"PET_NPROC_PER_NODE": "+2"}),
-    ([], {"PET_MAX_RESTARTS": " 1_0\n"}), (["--max-restarts", "007"], {}), (["--max-restarts", "+3", "--monitor-interval", " 1e-1\n"], {}),
-    (["--local-ranks-filter", " 0, +1"], {}), ([], {"PET_STANDALONE": " 1\n", "PET_NODE_RANK": " 0 "}), (["-t", "3\n"], {}),
-    ([], {"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": " 7\n"}), (["--shutdown-timeout", "5"], {"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": "bad"}),
-    (["--role", "-1"], {}), (["--role", "-a b"], {}), (["--rdzv-conf", " "], {}), (["--rdzv-conf", "\ttimeout = +5\n"], {}),
-    (["--rdzv-conf", "ttl=10"], {}), (["--logs-specs", "default"], {}), (["--monitor-interval", ".5"], {}),
+    ([], {"PET_NNODES": "1\n"}),
+    (["--nnodes", " +1 : 1\n"], {}),
+    (["--nproc-per-node", " 2\n"], {}),
+    ([], {"PET_NPROC_PER_NODE": "+2"}),
+    ([], {"PET_MAX_RESTARTS": " 1_0\n"}),
+    (["--max-restarts", "007"], {}),
+    (["--max-restarts", "+3", "--monitor-interval", " 1e-1\n"], {}),
+    (["--local-ranks-filter", " 0, +1"], {}),
+    ([], {"PET_STANDALONE": " 1\n", "PET_NODE_RANK": " 0 "}),
+    (["-t", "3\n"], {}),
+    ([], {"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": " 7\n"}),
+    (["--shutdown-timeout", "5"], {"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": "bad"}),
+    (["--role", "-1"], {}),
+    (["--role", "-a b"], {}),
+    (["--rdzv-conf", " "], {}),
+    (["--rdzv-conf", "\ttimeout = +5\n"], {}),
+    (["--rdzv-conf", "ttl=10"], {}),
+    (["--logs-specs", "default"], {}),
+    (["--monitor-interval", ".5"], {}),
     # And what torchrun refuses.
-    (["--max-restarts", "0x10"], {}), (["--max-restarts", "1.0"], {}), (["--max-restarts", "1__0"], {}), (["--max-restarts", "+ 1"], {}),
-    (["--max-restarts", ""], {}), ([], {"PET_MAX_RESTARTS": ""}), ([], {"PET_NNODES": ""}), ([], {"PET_STANDALONE": "yes"}),
-    (["--nnodes", "2:20:30"], {}), (["--nnodes", "-1"], {}), (["--max-restarts", "-1"], {}), (["--shutdown-timeout", "-5"], {}),
-    (["--role", "-a"], {}), (["--role", "--"], {}), ([], {"PET_TEE": " 3"}), (["--local-ranks-filter", "0,x"], {}), (["--logs-specs", "mine"], {}),
-    ([], {"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": "7s"}), (["--rdzv-conf", "timeout"], {}),
+    (["--max-restarts", "0x10"], {}),
+    (["--max-restarts", "1.0"], {}),
+    (["--max-restarts", "1__0"], {}),
+    (["--max-restarts", "+ 1"], {}),
+    (["--max-restarts", ""], {}),
+    ([], {"PET_MAX_RESTARTS": ""}),
+    ([], {"PET_NNODES": ""}),
+    ([], {"PET_STANDALONE": "yes"}),
+    (["--nnodes", "2:20:30"], {}),
+    (["--nnodes", "-1"], {}),
+    (["--max-restarts", "-1"], {}),
+    (["--shutdown-timeout", "-5"], {}),
+    (["--role", "-a"], {}),
+    (["--role", "--"], {}),
+    ([], {"PET_TEE": " 3"}),
+    (["--local-ranks-filter", "0,x"], {}),
+    (["--logs-specs", "mine"], {}),
+    ([], {"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": "7s"}),
+    (["--rdzv-conf", "timeout"], {}),
 ]
 PROGRAMS = [["x", "--", "--foo"], ["x", "--"], ["x", "--", "--", "y"], ["--", "x", "--", "y"], ["x", "y", "--", "z"], ["x", "y"]]
-ENDPOINTS = ["::1:29400", "fe80::1:2222", "[::1]:5", "[::1]", "2001:db8::7:29400", "1:2:3:4:5:6:7:8:29400", " h:005\n", "h:65536", "h:+5", "h: 5"]
+ENDPOINTS = [
+    "::1:29400",
+    "fe80::1:2222",
+    "[::1]:5",
+    "[::1]",
+    "2001:db8::7:29400",
+    "1:2:3:4:5:6:7:8:29400",
+    " h:005\n",
+    "h:65536",
+    "h:+5",
+    "h: 5",
+]
 
 READ_BY_TORCHRUN = """
 import contextlib, io, json, os, sys
@@ -94,15 +141,21 @@ json.dump([[read([*words, "--no-python", "x"], variables) for words, variables i
 
 @pytest.fixture(scope="module")
 def read_by_torchrun():
-    done = subprocess.run([sys.executable, "-c", READ_BY_TORCHRUN], input=json.dumps([SPELLINGS, PROGRAMS, ENDPOINTS]), env=environment(),
-                          capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", READ_BY_TORCHRUN],
+        input=json.dumps([SPELLINGS, PROGRAMS, ENDPOINTS]),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 def test_numbers_and_words_are_read_as_torchrun_reads_them(read_by_torchrun):
     for (words, variables), theirs in zip(SPELLINGS, read_by_torchrun[0], strict=True):
-        show = "echo $WORLD_SIZE $TORCHELASTIC_MAX_RESTARTS \"$ROLE_NAME\""
+        show = 'echo $WORLD_SIZE $TORCHELASTIC_MAX_RESTARTS "$ROLE_NAME"'
         ours = launch("--log-dir", "/dev/null", *words, *SHOW, show, env=environment(**variables))
         if theirs is None:
             assert (ours.returncode, ours.stdout) == (2, ""), (words, variables)
@@ -115,7 +168,7 @@ def test_numbers_and_words_are_read_as_torchrun_reads_them(read_by_torchrun):
 
 def test_a_first_double_dash_is_not_the_programs(read_by_torchrun, tmp_path):
     shown = tmp_path / "x"
-    shown.write_text("#!/bin/sh\nfor word; do echo \"$word\"; done\n")
+    shown.write_text('#!/bin/sh\nfor word; do echo "$word"; done\n')
     shown.chmod(0o755)
     for words, theirs in zip(PROGRAMS, read_by_torchrun[1], strict=True):
         ours = launch("--no-python", *words, env=environment(PATH=f"{tmp_path}:{os.environ['PATH']}"))
@@ -124,7 +177,9 @@ def test_a_first_double_dash_is_not_the_programs(read_by_torchrun, tmp_path):
 
 def test_an_endpoint_is_what_torchrun_takes_it_for(read_by_torchrun):
     def try_to_reach(endpoint):  # nobody is there: the error names the endpoint as it was understood
-        return launch("--nnodes", "2", "--rdzv-backend", "c10d", "--rdzv-endpoint", endpoint, "--rdzv-conf", "is_host=0,read_timeout=1", *SHOW, ":")
+        return launch(
+            "--nnodes", "2", "--rdzv-backend", "c10d", "--rdzv-endpoint", endpoint, "--rdzv-conf", "is_host=0,read_timeout=1", *SHOW, ":"
+        )
 
     with ThreadPoolExecutor() as pool:
         done = list(pool.map(try_to_reach, ENDPOINTS))
@@ -139,7 +194,9 @@ def test_an_endpoint_is_what_torchrun_takes_it_for(read_by_torchrun):
 @pytest.mark.parametrize("quote", ["'", '"'])
 def test_quotes_around_the_rendezvous_settings_are_taken_off(quote):
     # As PyTorch's own test_launch_elastic passes them: torchrun drops what it does not know, with the quotes in it.
-    ours = launch("--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", f"--rdzv-conf={quote}join_timeout=5,timeout=5{quote}", *SHOW, "echo ran")
+    ours = launch(
+        "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", f"--rdzv-conf={quote}join_timeout=5,timeout=5{quote}", *SHOW, "echo ran"
+    )
     assert (ours.returncode, ours.stdout, ours.stderr) == (0, "ran\n", "")
 
 
@@ -189,8 +246,12 @@ def test_a_node_rank_without_static_is_ignored_with_a_warning():
 
 
 def test_a_negative_node_rank_and_a_port_that_is_none_are_errors():
-    for options, word in [(["--node-rank=-1"], "--node-rank"), (["--master-port", "70000"], "--master-port"),
-                          (["--nproc-per-node", "-1"], '"-1"'), (["--rdzv-endpoint", "[::1]"], "--rdzv-endpoint [::1]")]:
+    for options, word in [
+        (["--node-rank=-1"], "--node-rank"),
+        (["--master-port", "70000"], "--master-port"),
+        (["--nproc-per-node", "-1"], '"-1"'),
+        (["--rdzv-endpoint", "[::1]"], "--rdzv-endpoint [::1]"),
+    ]:
         done = launch("--nnodes", "2", *options, *SHOW, "true")
         assert done.returncode == 2 and word in done.stderr
         assert ("HOST:PORT" in done.stderr) == (options[0] == "--rdzv-endpoint")
@@ -199,8 +260,18 @@ def test_a_negative_node_rank_and_a_port_that_is_none_are_errors():
 def test_a_stranger_at_the_port_of_the_endpoint_is_named():
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         port = stranger.getsockname()[1]
-        done = launch("--nnodes", "2", "--rdzv-backend", "c10d", "--rdzv-endpoint", f"127.0.0.1:{port}",
-                      "--rdzv-conf", "read_timeout=1", *SHOW, "true")
+        done = launch(
+            "--nnodes",
+            "2",
+            "--rdzv-backend",
+            "c10d",
+            "--rdzv-endpoint",
+            f"127.0.0.1:{port}",
+            "--rdzv-conf",
+            "read_timeout=1",
+            *SHOW,
+            "true",
+        )
     assert done.returncode == 1
     assert f"cannot listen on 127.0.0.1:{port}" in done.stderr and f"(process {os.getpid()})" in done.stderr
 
@@ -228,7 +299,10 @@ def test_the_other_shells_can_read_what_is_printed_for_them(shell, tmp_path):
         pytest.skip(f"{shell} is not installed")
     script = tmp_path / "completion"
     script.write_text(launch("--print-completion", shell).stdout)
-    options = ["-fc", f"autoload -U compinit; compinit -D -u; compdef _x mdl-launch; zsh -n {script}"] if shell == "zsh" else \
-        ["-fc", f"source {script}; complete mdl-launch"]
+    options = (
+        ["-fc", f"autoload -U compinit; compinit -D -u; compdef _x mdl-launch; zsh -n {script}"]
+        if shell == "zsh"
+        else ["-fc", f"source {script}; complete mdl-launch"]
+    )
     done = subprocess.run([shell, *options], capture_output=True, text=True, env={**os.environ, "HOME": str(tmp_path)})
     assert done.returncode == 0 and not done.stderr

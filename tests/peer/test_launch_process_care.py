@@ -45,8 +45,12 @@ def test_kill_9_of_the_launcher_leaves_nothing_within_a_second(tmp_path):
 def test_restarts_leave_no_ended_processes_behind():
     # The guardians of the attempts before may still be ending; then there is only the one of this attempt.
     children = "ps -o stat= --ppid $(ps -o ppid= -p $PPID)"
-    done = launch("--standalone", "--max-restarts", "20",
-                  *shell(f'[ "$TORCHELASTIC_RESTART_COUNT" -lt 20 ] && exit 1; until [ $({children} | wc -l) = 1 ]; do sleep 0.02; done; {children}'))
+    done = launch(
+        "--standalone",
+        "--max-restarts",
+        "20",
+        *shell(f'[ "$TORCHELASTIC_RESTART_COUNT" -lt 20 ] && exit 1; until [ $({children} | wc -l) = 1 ]; do sleep 0.02; done; {children}'),
+    )
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"S\S*", done.stdout.strip()), done.stdout
 
@@ -112,7 +116,7 @@ def test_a_second_signal_kills_workers_that_ignore_the_first(tmp_path):
 
 def test_after_a_signal_a_reader_that_does_not_read_is_not_waited_for_for_long(tmp_path):
     with running("--standalone", *shell('echo $$ > "$1"; exec yes', tmp_path / "pid")) as launcher:
-        worker, = pids_in(tmp_path / "pid", 1)
+        (worker,) = pids_in(tmp_path / "pid", 1)
         full = fcntl.fcntl(launcher.stdout, fcntl.F_GETPIPE_SZ)
         waiting = bytearray(4)
         wait_until(lambda: fcntl.ioctl(launcher.stdout, termios.FIONREAD, waiting) == 0 and int.from_bytes(waiting, sys.byteorder) == full)
@@ -126,7 +130,7 @@ def test_nohup_keeps_the_job_alive_when_the_terminal_goes(tmp_path):
     pids = tmp_path / "pids"
     command = ["--standalone", *shell('echo $$ > "$1"; read line; echo "read $line"', pids)]
     with running(*command, stdin=subprocess.PIPE, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) as launcher:
-        worker, = pids_in(pids, 1)
+        (worker,) = pids_in(pids, 1)
         launcher.send_signal(signal.SIGHUP)
         os.kill(worker, signal.SIGHUP)
         output, _ = launcher.communicate("a line\n", timeout=20)
@@ -134,12 +138,17 @@ def test_nohup_keeps_the_job_alive_when_the_terminal_goes(tmp_path):
 
 
 def test_a_failing_worker_is_reported_with_its_last_words(tmp_path):
-    done = launch("--standalone", "--nproc-per-node", "3", *shell("""
+    done = launch(
+        "--standalone",
+        "--nproc-per-node",
+        "3",
+        *shell("""
         if [ $RANK = 1 ]; then echo first words >&2; echo 'CUDA error: device-side assert' >&2; exit 5; fi
         sleep 1000
-    """))
+    """),
+    )
     assert done.returncode == 1
-    report = done.stderr[done.stderr.index("====="):]
+    report = done.stderr[done.stderr.index("=====") :]
     assert re.search(r"Root cause: rank 1 \(local rank 1, pid \d+\) on \S+, exit code 5", report)
     assert "| CUDA error: device-side assert" in report
     assert report.count("SIGTERM (stopped by the launcher)") == 2
@@ -162,11 +171,19 @@ def test_restarts_are_counted_and_used_up(tmp_path):
 
 def test_a_restart_leaves_nothing_of_the_first_attempt(tmp_path):
     pids = tmp_path / "pids"
-    done = launch("--standalone", "--max-restarts", "1", *shell("""
+    done = launch(
+        "--standalone",
+        "--max-restarts",
+        "1",
+        *shell(
+            """
         [ $TORCHELASTIC_RESTART_COUNT = 1 ] && exit 0
         setsid sleep 1000 & echo $! > "$1"
         exit 1
-    """, pids))
+    """,
+            pids,
+        ),
+    )
     assert done.returncode == 0, done.stderr
     assert not alive(int(pids.read_text()))
 
@@ -201,8 +218,8 @@ def test_the_relay_of_what_was_left_behind_ends_with_it_and_survives_a_signal_to
     script = 'sh -c \'until [ -e "$1/go" ]; do sleep 0.02; done; echo later\' sh "$1" & echo $! > "$1/pid"; echo $PPID > "$1/guardian"'
     with running("--standalone", *shell(script, tmp_path), start_new_session=True) as launcher:
         assert launcher.wait(timeout=20) == 0
-        left, = pids_in(tmp_path / "pid", 1)
-        guardian, = pids_in(tmp_path / "guardian", 1)
+        (left,) = pids_in(tmp_path / "pid", 1)
+        (guardian,) = pids_in(tmp_path / "guardian", 1)
         for name in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
             with pytest.raises(ProcessLookupError):
                 os.killpg(launcher.pid, name)  # nobody is left there
@@ -240,7 +257,9 @@ sys.stdout.flush()
 """
     (tmp_path / "left.py").write_text(program)
     script = f'{sys.executable} "$1/left.py" "$1" & until [ -e "$1/wrote$RANK" ]; do sleep 0.02; done'
-    with running("--standalone", "--nproc-per-node", "6", "--tee", "3", "--log-dir", tmp_path / "logs", *shell(script, tmp_path)) as launcher:
+    with running(
+        "--standalone", "--nproc-per-node", "6", "--tee", "3", "--log-dir", tmp_path / "logs", *shell(script, tmp_path)
+    ) as launcher:
         assert launcher.wait(timeout=60) == 0
         (tmp_path / "go").touch()
         output = launcher.stdout.read()
@@ -270,7 +289,7 @@ def test_what_a_failed_worker_said_through_a_filter_is_read_to_its_end_before_it
         assert f"filtered: step 1 of try {attempt}\n" in done.stdout
         assert f"filtered: of try {attempt}\n" in done.stderr
         assert f"filtered: of try {attempt}\n" in log
-    report = done.stderr[done.stderr.index("====="):]
+    report = done.stderr[done.stderr.index("=====") :]
     assert "| filtered: of try 1\n" in report
 
 
@@ -287,17 +306,20 @@ def test_what_never_stops_writing_is_killed_after_a_failure_all_the_same(tmp_pat
     assert not alive(int((tmp_path / "pid").read_text()))
 
 
-@pytest.mark.parametrize("arguments, code, words", [
-    (["--no-python", "/no/such/program"], 127, "/no/such/program"),
-    (["--no-python", "no-such-program"], 127, "no-such-program"),
-    (["--no-python", "/etc/passwd"], 126, "/etc/passwd"),
-    (["--no-python", "/"], 126, "/"),
-    (["no_such_script.py"], 127, "no_such_script.py"),
-    (["--standlone", "x"], 2, "--standalone?"),
-    (["--nproc-per-node", "many", "x"], 127, "x"),
-    (["--nproc-per-node", "many", "--no-python", "true"], 2, "many"),
-    ([], 2, "no program"),
-])
+@pytest.mark.parametrize(
+    "arguments, code, words",
+    [
+        (["--no-python", "/no/such/program"], 127, "/no/such/program"),
+        (["--no-python", "no-such-program"], 127, "no-such-program"),
+        (["--no-python", "/etc/passwd"], 126, "/etc/passwd"),
+        (["--no-python", "/"], 126, "/"),
+        (["no_such_script.py"], 127, "no_such_script.py"),
+        (["--standlone", "x"], 2, "--standalone?"),
+        (["--nproc-per-node", "many", "x"], 127, "x"),
+        (["--nproc-per-node", "many", "--no-python", "true"], 2, "many"),
+        ([], 2, "no program"),
+    ],
+)
 def test_what_cannot_run_is_one_clear_message(arguments, code, words):
     done = launch("--standalone", *arguments)
     assert done.returncode == code
@@ -360,8 +382,17 @@ def test_output_passes_through_untouched_and_lines_stay_whole():
 def test_workers_see_a_terminal_where_the_launcher_has_one():
     primary, terminal = pty.openpty()
     script = "import os, sys; print(os.isatty(0), os.isatty(1), os.isatty(2), os.get_terminal_size().columns, flush=True)"
-    with running("--standalone", "--no-python", sys.executable, "-c", script, stdout=terminal, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
-                 env=environment()) as launcher:
+    with running(
+        "--standalone",
+        "--no-python",
+        sys.executable,
+        "-c",
+        script,
+        stdout=terminal,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        env=environment(),
+    ) as launcher:
         launcher.wait(timeout=20)
     os.close(terminal)
     assert os.read(primary, 1000).decode().split() == ["False", "True", "False", "0"]

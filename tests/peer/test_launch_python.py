@@ -149,5 +149,5 @@ def test_the_message_that_record_writes_is_in_the_report_and_is_passed_on_to_an_
 def test_torchrun_as_the_outer_launcher_reports_the_inner_workers_failure(script):
     done = launch("--standalone", "--no-python", MDL_LAUNCH, "--standalone", "--nproc-per-node", "2", script(RECORD), launcher=TORCHRUN)
     assert done.returncode == 1
-    theirs = done.stderr[done.stderr.index("FAILED\n----"):]
+    theirs = done.stderr[done.stderr.index("FAILED\n----") :]
     assert "ValueError: recorded reason" in theirs

@@ -24,15 +24,37 @@ def master_port():
     return free_port()
 
 
-@pytest.mark.parametrize("launchers", [(MDL_LAUNCH, MDL_LAUNCH), (MDL_LAUNCH, TORCHRUN), (TORCHRUN, MDL_LAUNCH)],
-                         ids=["ours", "ours hosts", "torchrun hosts"])
+@pytest.mark.parametrize(
+    "launchers", [(MDL_LAUNCH, MDL_LAUNCH), (MDL_LAUNCH, TORCHRUN), (TORCHRUN, MDL_LAUNCH)], ids=["ours", "ours hosts", "torchrun hosts"]
+)
 def test_two_nodes_of_different_size_share_the_ranks(tmp_path, master_port, launchers):
     script = tmp_path / "sum.py"
     script.write_text(textwrap.dedent(SUM_OF_RANKS))
-    nodes = [subprocess.Popen([launcher, "--nnodes", "2", "--node-rank", str(rank), "--nproc-per-node", str(1 + rank), "--rdzv-id", "job",
-                               "--master-addr", "127.0.0.1", "--master-port", str(master_port), script],
-                              env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-             for rank, launcher in enumerate(launchers)]
+    nodes = [
+        subprocess.Popen(
+            [
+                launcher,
+                "--nnodes",
+                "2",
+                "--node-rank",
+                str(rank),
+                "--nproc-per-node",
+                str(1 + rank),
+                "--rdzv-id",
+                "job",
+                "--master-addr",
+                "127.0.0.1",
+                "--master-port",
+                str(master_port),
+                script,
+            ],
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank, launcher in enumerate(launchers)
+    ]
     try:
         outputs = [node.communicate(timeout=200) for node in nodes]
     finally:
@@ -55,13 +77,16 @@ def test_a_master_whose_nodes_do_not_come_says_so_in_time(master_port):
     assert "not all nodes have come within 1 s" in done.stderr
 
 
-@pytest.mark.parametrize("options, words", [
-    (["--node-rank", "2"], "--node-rank 2"),
-    (["--rdzv-conf", "join_timout=3"], "join_timout"),
-    (["--rdzv-conf", "timeout"], "KEY=VALUE"),
-    (["--rdzv-conf", "timeout=soon"], "soon"),
-    (["--rdzv-backend", "etcd"], "etcd"),
-])
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (["--node-rank", "2"], "--node-rank 2"),
+        (["--rdzv-conf", "join_timout=3"], "join_timout"),
+        (["--rdzv-conf", "timeout"], "KEY=VALUE"),
+        (["--rdzv-conf", "timeout=soon"], "soon"),
+        (["--rdzv-backend", "etcd"], "etcd"),
+    ],
+)
 def test_wrong_settings_are_one_clear_message(options, words):
     done = launch("--nnodes", "2", *options, "--no-python", "/bin/true")
     assert done.returncode == 2

@@ -24,8 +24,15 @@ def port():
 
 
 def test_four_workers_of_a_script_run_once_each_with_the_launchers_own_variables(tmp_path):
-    done = launch("--nnodes=1", "--nproc-per-node=4", "--rdzv-id=some-id", "--monitor-interval=1", *SHOW,
-                  f'test "$SENTINEL" = here && mkdir {tmp_path}/$RANK', env=environment(SENTINEL="here"))
+    done = launch(
+        "--nnodes=1",
+        "--nproc-per-node=4",
+        "--rdzv-id=some-id",
+        "--monitor-interval=1",
+        *SHOW,
+        f'test "$SENTINEL" = here && mkdir {tmp_path}/$RANK',
+        env=environment(SENTINEL="here"),
+    )
     assert done.returncode == 0, done.stderr
     assert sorted(os.listdir(tmp_path)) == ["0", "1", "2", "3"]
 

@@ -52,7 +52,9 @@ def test_an_expired_timer_of_torchs_client_kills_the_worker_and_the_group_starts
 
 
 def test_torchruns_own_agent_dies_with_its_worker(tmp_path, timers):
-    done = launch("--standalone", "--max-restarts", "1", timers, launcher=TORCHRUN, env=environment(TORCHELASTIC_ENABLE_FILE_TIMER=1, TMPDIR=tmp_path))
+    done = launch(
+        "--standalone", "--max-restarts", "1", timers, launcher=TORCHRUN, env=environment(TORCHELASTIC_ENABLE_FILE_TIMER=1, TMPDIR=tmp_path)
+    )
     assert (done.returncode, done.stdout) == (-9, "")
 
 
@@ -95,8 +97,14 @@ def test_only_processes_below_the_guardian_are_killed_and_what_is_no_timer_is_pa
 
 def test_the_report_says_that_a_timer_has_expired():
     line = request("$$$$", "step", 0, 9).strip().replace('"', r"\"").replace(r"\"$$$$\"", "$$$$")
-    done = launch("--standalone", "--no-python", "/bin/sh", "-c", f'echo "{line}" > "$$TORCHELASTIC_TIMER_FILE"; sleep 1000',
-                  env=environment(TORCHELASTIC_ENABLE_FILE_TIMER=1))
+    done = launch(
+        "--standalone",
+        "--no-python",
+        "/bin/sh",
+        "-c",
+        f'echo "{line}" > "$$TORCHELASTIC_TIMER_FILE"; sleep 1000',
+        env=environment(TORCHELASTIC_ENABLE_FILE_TIMER=1),
+    )
     assert done.returncode == 1
     assert "signal SIGKILL" in done.stderr
     assert "\n  a timer of its own has expired: step\n" in done.stderr
@@ -106,7 +114,9 @@ def test_a_fifo_that_cannot_be_is_one_error(tmp_path):
     notes = tmp_path / "notes"
     notes.write_text("mine")
     for path, words in ((notes, "is there already"), (tmp_path / "no" / "folder", "No such file or directory")):
-        done = launch("--standalone", "--no-python", "/bin/true", env=environment(TORCHELASTIC_ENABLE_FILE_TIMER=1, TORCHELASTIC_TIMER_FILE=path))
+        done = launch(
+            "--standalone", "--no-python", "/bin/true", env=environment(TORCHELASTIC_ENABLE_FILE_TIMER=1, TORCHELASTIC_TIMER_FILE=path)
+        )
         assert (done.returncode, done.stdout) == (1, "")
         assert words in done.stderr and str(path) in done.stderr
     assert notes.read_text() == "mine"
@@ -118,7 +128,14 @@ def test_two_launchers_do_not_share_a_fifo_and_what_a_killed_one_has_left_is_tak
     with running("--standalone", "--no-python", "/bin/sleep", "1000", env=env) as launcher:
         wait_until(fifo.exists)
         # A launcher that is a worker has the variable from the outer one: its own workers get another FIFO.
-        second = launch("--standalone", "--no-python", "/bin/sh", "-c", 'test -p "$$TORCHELASTIC_TIMER_FILE" && echo "$$TORCHELASTIC_TIMER_FILE"', env=env)
+        second = launch(
+            "--standalone",
+            "--no-python",
+            "/bin/sh",
+            "-c",
+            'test -p "$$TORCHELASTIC_TIMER_FILE" && echo "$$TORCHELASTIC_TIMER_FILE"',
+            env=env,
+        )
         assert second.returncode == 0, second.stderr
         assert f"another process serves the timers at TORCHELASTIC_TIMER_FILE={fifo}" in second.stderr
         assert second.stdout.strip() not in ("", str(fifo))
@@ -131,8 +148,16 @@ def test_two_launchers_do_not_share_a_fifo_and_what_a_killed_one_has_left_is_tak
 @pytest.mark.parametrize("places", [("",), ("no/such/folder", "")], ids=["first", "first that takes one"])
 def test_without_a_folder_of_the_run_the_fifo_is_a_temporary_file(tmp_path, places):
     script = 'test -p "$TORCHELASTIC_TIMER_FILE" && dirname "$TORCHELASTIC_TIMER_FILE"'
-    done = launch("--standalone", "--log-dir", "/dev/null", "--no-python", "/bin/sh", "-c", script.replace("$", "$$"),
-                  env=environment(TORCHELASTIC_ENABLE_FILE_TIMER=1, **dict(zip(("TMPDIR", "TEMP"), (tmp_path / place for place in places)))))
+    done = launch(
+        "--standalone",
+        "--log-dir",
+        "/dev/null",
+        "--no-python",
+        "/bin/sh",
+        "-c",
+        script.replace("$", "$$"),
+        env=environment(TORCHELASTIC_ENABLE_FILE_TIMER=1, **dict(zip(("TMPDIR", "TEMP"), (tmp_path / place for place in places)))),
+    )
     assert done.stdout == f"{tmp_path}\n", done.stderr
     assert list(tmp_path.iterdir()) == []
 
@@ -149,8 +174,18 @@ libc.vfork() or libc.pause()
 @pytest.mark.parametrize("program, code", [(MDL_LAUNCH, 1), (TORCHRUN, 0)], ids=["mdl-launch", "torchrun"])
 def test_a_worker_that_hangs_in_the_kernel_ends_the_job_without_a_restart(tmp_path, program, code):
     tries = tmp_path / "tries"
-    done = launch("--standalone", "--max-restarts", "3", "--no-python", sys.executable, "-c", textwrap.dedent(STUCK), tries, launcher=program,
-                  env=environment(TORCHELASTIC_UNINTERRUPTIBLE_STATE_TIMEOUT="0.3"))
+    done = launch(
+        "--standalone",
+        "--max-restarts",
+        "3",
+        "--no-python",
+        sys.executable,
+        "-c",
+        textwrap.dedent(STUCK),
+        tries,
+        launcher=program,
+        env=environment(TORCHELASTIC_UNINTERRUPTIBLE_STATE_TIMEOUT="0.3"),
+    )
     assert tries.read_text() == "0\n"
     assert done.returncode == code, done.stderr
     assert "uninterruptible sleep" in done.stderr

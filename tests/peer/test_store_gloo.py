@@ -35,8 +35,12 @@ RANK = textwrap.dedent("""
 
 def test_four_gloo_ranks_meet_reduce_and_split_through_our_server(bin_dir):
     with our_server(bin_dir) as port:
-        ranks = [subprocess.Popen([sys.executable, "-c", RANK, str(rank), str(port)], stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, text=True) for rank in range(4)]
+        ranks = [
+            subprocess.Popen(
+                [sys.executable, "-c", RANK, str(rank), str(port)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            )
+            for rank in range(4)
+        ]
         try:
             outputs = [rank.communicate(timeout=120)[0] for rank in ranks]
         finally:

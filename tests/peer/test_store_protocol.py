@@ -16,8 +16,9 @@ TICK = datetime.timedelta(milliseconds=20)
 @contextlib.contextmanager
 def our_server(bin_dir, *arguments, complaints=0):
     """Runs our server; yields its port. It ends with its standard input, and must end well and have logged so many lines."""
-    server = subprocess.Popen([bin_dir / "store_server_probe", *arguments], stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    server = subprocess.Popen(
+        [bin_dir / "store_server_probe", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     try:
         yield int(server.stdout.readline())
         server.stdin.close()
@@ -36,8 +37,7 @@ def port(bin_dir):
 
 
 def connect(port, use_libuv, host="127.0.0.1"):
-    return dist.TCPStore(host, port, None, is_master=False, timeout=20 * SECOND, wait_for_workers=False,
-                         use_libuv=use_libuv)
+    return dist.TCPStore(host, port, None, is_master=False, timeout=20 * SECOND, wait_for_workers=False, use_libuv=use_libuv)
 
 
 def in_background(function):
@@ -156,8 +156,7 @@ def test_our_client_does_every_operation_against_torchs_server(bin_dir, use_libu
     server = dist.TCPStore("127.0.0.1", 0, None, is_master=True, wait_for_workers=False, use_libuv=use_libuv)
     # Without libuv torch's server has no queues.
     arguments = [] if use_libuv else ["no-queues"]
-    done = subprocess.run([bin_dir / "store_client_probe", str(server.port), *arguments], capture_output=True,
-                          text=True, timeout=60)
+    done = subprocess.run([bin_dir / "store_client_probe", str(server.port), *arguments], capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.returncode) == ("", 0), done.stderr
     assert server.get("probe") == b"done"
 

@@ -26,8 +26,12 @@ def nodes(count):
 STATES = {
     "new": state(),
     "joining": state(round=1, deadline=NOW, participants={nodes(1)[0]: 0}, last_heartbeats={nodes(1)[0]: NOW}),
-    "complete": state(round=70_000, complete=True, participants={n: i for i, n in enumerate(nodes(300))},
-                      last_heartbeats={n: NOW + datetime.timedelta(microseconds=i) for i, n in enumerate(nodes(300))}),
+    "complete": state(
+        round=70_000,
+        complete=True,
+        participants={n: i for i, n in enumerate(nodes(300))},
+        last_heartbeats={n: NOW + datetime.timedelta(microseconds=i) for i, n in enumerate(nodes(300))},
+    ),
     "closed": state(closed=True, wait_list=set(nodes(3)), redundancy_list=set(nodes(5))),
     "at the turn of a year": state(deadline=datetime.datetime(2027, 1, 1, tzinfo=datetime.timezone.utc)),
 }
@@ -55,6 +59,7 @@ def test_a_pickle_with_a_command_is_refused_and_not_run(bin_dir, tmp_path):
     class Evil:
         def __reduce__(self):
             import os
+
             return os.mkdir, (str(tmp_path / "pwned"),)
 
     line = base64.b64encode(pickle.dumps(state(round=Evil()))).decode()

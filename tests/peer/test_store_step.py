@@ -13,8 +13,13 @@ from torch.distributed.elastic.rendezvous import dynamic_rendezvous as torchs
 NOW = datetime.datetime(2026, 11, 24, 9, 8, 7, 123456, tzinfo=datetime.timezone.utc)
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 MICROSECOND = datetime.timedelta(microseconds=1)
-OPERATIONS = {"join": torchs._RendezvousJoinOp, "rejoin": torchs._RendezvousJoinOp, "leave": torchs._RendezvousExitOp, "close": torchs._RendezvousCloseOp,
-              "keep_alive": torchs._RendezvousKeepAliveOp}
+OPERATIONS = {
+    "join": torchs._RendezvousJoinOp,
+    "rejoin": torchs._RendezvousJoinOp,
+    "leave": torchs._RendezvousExitOp,
+    "close": torchs._RendezvousCloseOp,
+    "keep_alive": torchs._RendezvousKeepAliveOp,
+}
 STEADY = 1000.0
 
 
@@ -73,9 +78,12 @@ def torchs_decision(state, node, wish, settings, overdue):
             return "left_out", False, holder._state, begun
         final = {"FINISH": "done", "SYNC": "wait", "ERROR_CLOSED": "closed", "ERROR_TIMEOUT": "timed_out"}.get(action.name)
         if final is None:
-            getattr(executor, {"MARK_RENDEZVOUS_COMPLETE": "_mark_rendezvous_complete",
-                               "MARK_RENDEZVOUS_CLOSED": "_mark_rendezvous_closed"}.get(action.name,
-                                                                                      "_" + action.name.lower()))()
+            getattr(
+                executor,
+                {"MARK_RENDEZVOUS_COMPLETE": "_mark_rendezvous_complete", "MARK_RENDEZVOUS_CLOSED": "_mark_rendezvous_closed"}.get(
+                    action.name, "_" + action.name.lower()
+                ),
+            )()
     return final or "write", action.name == "REMOVE_FROM_REDUNDANCY_LIST", executor._state, begun
 
 
@@ -85,8 +93,14 @@ def difference(state, node, wish, settings, theirs):
     `theirs` is what torch's agent does."""
     full = len(state.participants) >= settings.max_nodes
     taken = len(state.participants) + len(state.wait_list) >= settings.max_nodes
-    place = next((name for name, nodes in (("spare", state.redundancy_list), ("participant", state.participants),
-                                           ("waiting", state.wait_list)) if node in nodes), "nowhere")
+    place = next(
+        (
+            name
+            for name, nodes in (("spare", state.redundancy_list), ("participant", state.participants), ("waiting", state.wait_list))
+            if node in nodes
+        ),
+        "nowhere",
+    )
     if wish == "keep_alive":
         return "who waits at a full round is made a spare node" if state.complete and full and state.wait_list else None
     if wish not in ("join", "rejoin") or theirs in ("closed", "timed_out", "left_out"):
@@ -109,8 +123,12 @@ def difference(state, node, wish, settings, theirs):
     return "who waits at a full round is made a spare node" if completes and state.wait_list - {node} else None
 
 
-DIFFERENCES = {"who waits at a full round is made a spare node", "a spare node leaves the place to who waits",
-               "a newcomer leaves the place to who waits", "a round that cannot come about is not begun"}
+DIFFERENCES = {
+    "who waits at a full round is made a spare node",
+    "a spare node leaves the place to who waits",
+    "a newcomer leaves the place to who waits",
+    "a round that cannot come about is not begun",
+}
 
 
 def test_5000_random_decisions_are_those_of_torchs_agent_but_for_spare_nodes(bin_dir):
@@ -119,8 +137,10 @@ def test_5000_random_decisions_are_those_of_torchs_agent_but_for_spare_nodes(bin
     lines = []
     for state, node, wish, settings, overdue in cases:
         stored = base64.b64encode(pickle.dumps(state)).decode()
-        lines.append(f"{wish} {node.addr} {node.pid} {node.local_id} {(NOW - EPOCH) // MICROSECOND} {round(overdue * 1e6)} "
-                     f"{settings.min_nodes} {settings.max_nodes} 30 5 3 {stored}")
+        lines.append(
+            f"{wish} {node.addr} {node.pid} {node.local_id} {(NOW - EPOCH) // MICROSECOND} {round(overdue * 1e6)} "
+            f"{settings.min_nodes} {settings.max_nodes} 30 5 3 {stored}"
+        )
     done = subprocess.run([bin_dir / "step_probe"], input="\n".join(lines), capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     seen, differing = {}, {}

@@ -17,9 +17,27 @@ def test_two_torchrun_agents_and_ours_share_a_job(bin_dir, venv_bin, host):
     ours = [bin_dir / "rendezvous_probe", endpoint, "job", "3", "3", "host" if host == "ours" else "join"]
 
     def torchrun(is_host):
-        return [venv_bin / "torchrun", "--nnodes", "3", "--nproc-per-node", "2", "--rdzv-backend", "c10d", "--rdzv-endpoint",
-                endpoint, "--rdzv-id", "job", "--local-addr", "127.0.0.1", "--rdzv-conf", f"is_host={int(is_host)}",
-                "--no-python", "sh", "-c", SAY]
+        return [
+            venv_bin / "torchrun",
+            "--nnodes",
+            "3",
+            "--nproc-per-node",
+            "2",
+            "--rdzv-backend",
+            "c10d",
+            "--rdzv-endpoint",
+            endpoint,
+            "--rdzv-id",
+            "job",
+            "--local-addr",
+            "127.0.0.1",
+            "--rdzv-conf",
+            f"is_host={int(is_host)}",
+            "--no-python",
+            "sh",
+            "-c",
+            SAY,
+        ]
 
     commands = [ours, torchrun(host == "torchrun"), torchrun(False)]
     agents = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for command in commands]

@@ -14,8 +14,11 @@ def launched(tmp_path, bin_dir, venv_bin):
 
     def command(launcher, mixed_precision):
         text = SINGLE_NODE.read_text()
-        for old, new in [("use_cpu: false", "use_cpu: true"), ("num_processes: 8", "num_processes: 2"),
-                         ("mixed_precision: 'no'", f"mixed_precision: '{mixed_precision}'")]:
+        for old, new in [
+            ("use_cpu: false", "use_cpu: true"),
+            ("num_processes: 8", "num_processes: 2"),
+            ("mixed_precision: 'no'", f"mixed_precision: '{mixed_precision}'"),
+        ]:
             assert old in text
             text = text.replace(old, new)
         path = tmp_path / f"{mixed_precision}.yaml"

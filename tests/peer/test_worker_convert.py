@@ -18,7 +18,16 @@ from conftest import made_once, run
 from datasets import load_from_disk
 from transformers import AutoProcessor
 
-TEXTS = ["a bell", "Zu\u0308rich, \u201cquoted\u201d", "\u6f22\u5b57\u306e\u30c6\u30b9\u30c8", "two\nlines", "\u0645\u0631\u062d\u0628\u0627", "x" * 300, "5 o'clock", "\U0001f600 ok"]
+TEXTS = [
+    "a bell",
+    "Zu\u0308rich, \u201cquoted\u201d",
+    "\u6f22\u5b57\u306e\u30c6\u30b9\u30c8",
+    "two\nlines",
+    "\u0645\u0631\u062d\u0628\u0627",
+    "x" * 300,
+    "5 o'clock",
+    "\U0001f600 ok",
+]
 
 
 def sound(path, rate, channels, seconds, seed):
@@ -148,19 +157,29 @@ def test_all_bad_rows_are_listed_before_anything_is_written(sounds, tmp_path, bi
     good = str(sounds / "wav-8000-1.wav")
     (tmp_path / "text.wav").write_text("not a sound")
     soundfile.write(tmp_path / "empty.wav", np.zeros(0, np.float32), 16000)
-    write_csv(tmp_path / "bad.csv", [
-        {"audio": good, "user_prompt": "fine", "prediction": "p"},
-        {"audio": "", "user_prompt": "", "prediction": "p"},
-        {"audio": good, "user_prompt": "", "prediction": ""},
-        {"audio": str(tmp_path / "missing.wav"), "user_prompt": "", "prediction": "p"},
-        {"audio": str(tmp_path / "text.wav"), "user_prompt": "", "prediction": "p"},
-        {"audio": str(tmp_path / "empty.wav"), "user_prompt": "", "prediction": "p"},
-        {"audio": good, "user_prompt": "a <|AUDIO|> too many", "prediction": "p"},
-    ])
+    write_csv(
+        tmp_path / "bad.csv",
+        [
+            {"audio": good, "user_prompt": "fine", "prediction": "p"},
+            {"audio": "", "user_prompt": "", "prediction": "p"},
+            {"audio": good, "user_prompt": "", "prediction": ""},
+            {"audio": str(tmp_path / "missing.wav"), "user_prompt": "", "prediction": "p"},
+            {"audio": str(tmp_path / "text.wav"), "user_prompt": "", "prediction": "p"},
+            {"audio": str(tmp_path / "empty.wav"), "user_prompt": "", "prediction": "p"},
+            {"audio": good, "user_prompt": "a <|AUDIO|> too many", "prediction": "p"},
+        ],
+    )
     message, code = fails(bin_dir, tmp_path / "bad.csv", "--model-name", checkpoint(), "--output", tmp_path / "out")
     assert code == 2
     assert "row 1 " not in message
-    for row, what in {2: "audio is empty", 3: "prediction is empty", 4: "missing.wav", 5: "text.wav", 6: "empty.wav", 7: "<|AUDIO|>"}.items():
+    for row, what in {
+        2: "audio is empty",
+        3: "prediction is empty",
+        4: "missing.wav",
+        5: "text.wav",
+        6: "empty.wav",
+        7: "<|AUDIO|>",
+    }.items():
         (line,) = [line for line in message.split("\n") if f"row {row} (line {row + 1})" in line]
         assert what in line
     assert not list(tmp_path.glob("out*"))
@@ -181,8 +200,11 @@ def test_a_missing_tokenizer_has_one_hint_for_every_command(sounds, tmp_path, bi
     shutil.copytree(checkpoint(), model)
     (model / "tokenizer.json").unlink()
     # The file given as the data is looked at later.
-    commands = (["convert-dataset", sounds / "all.csv", "--output", tmp_path / "out"], ["inference", sounds / "all.csv", "--output", tmp_path / "o.csv"],
-                ["train", "--train-dataset", sounds / "all.csv", "--output", tmp_path / "out"])
+    commands = (
+        ["convert-dataset", sounds / "all.csv", "--output", tmp_path / "out"],
+        ["inference", sounds / "all.csv", "--output", tmp_path / "o.csv"],
+        ["train", "--train-dataset", sounds / "all.csv", "--output", tmp_path / "out"],
+    )
     hints = set()
     for command in commands:
         done = subprocess.run([bin_dir / "mdl-toolkit", *command, "--model-name", model], capture_output=True, text=True)
@@ -191,15 +213,25 @@ def test_a_missing_tokenizer_has_one_hint_for_every_command(sounds, tmp_path, bi
     assert len(hints) == 1 and "AutoTokenizer.from_pretrained" in hints.pop()
 
 
-@pytest.mark.parametrize("options, what", [
-    (["--output", "out", "--outptu", "x"], "--output"), ([], "--output is required"), (["--output", "out", "--num-workers", "0"], "--num-workers"),
-    (["--output", "out", "--audio-encoding", "mp3"], "float32 or pcm16"), (["--output", "out", "--max-shard-size", "1TB"], "500MB"),
-    (["--output", "out", "--model-name", "nobody/nothing"], "nobody/nothing"), (["--output", "out", "--from-modelscope", "true"], "downloads no models"),
-    (["more.csv", "--output", "out"], "more.csv"), (["--output", "."], "lies there"),
-])
+@pytest.mark.parametrize(
+    "options, what",
+    [
+        (["--output", "out", "--outptu", "x"], "--output"),
+        ([], "--output is required"),
+        (["--output", "out", "--num-workers", "0"], "--num-workers"),
+        (["--output", "out", "--audio-encoding", "mp3"], "float32 or pcm16"),
+        (["--output", "out", "--max-shard-size", "1TB"], "500MB"),
+        (["--output", "out", "--model-name", "nobody/nothing"], "nobody/nothing"),
+        (["--output", "out", "--from-modelscope", "true"], "downloads no models"),
+        (["more.csv", "--output", "out"], "more.csv"),
+        (["--output", "."], "lies there"),
+    ],
+)
 def test_a_wrong_command_line_is_one_message_and_exit_2(sounds, bin_dir, checkpoint, options, what):
     model = [] if "--model-name" in options else ["--model-name", checkpoint()]
-    done = subprocess.run([bin_dir / "mdl-toolkit", "convert-dataset", sounds / "all.csv", *model, *options], capture_output=True, text=True, cwd=sounds)
+    done = subprocess.run(
+        [bin_dir / "mdl-toolkit", "convert-dataset", sounds / "all.csv", *model, *options], capture_output=True, text=True, cwd=sounds
+    )
     assert done.returncode == 2, done.stderr
     assert what in done.stderr
 
@@ -220,7 +252,10 @@ def test_a_dataset_never_takes_the_place_of_what_it_is_made_from(sounds, tmp_pat
     shutil.copy(tmp_path / "rows.csv", tmp_path / "out")
     shutil.copy(tmp_path / "a.wav", tmp_path / "out")
     (tmp_path / "inside.csv").write_text(f"audio,prediction\n{tmp_path}/link/a.wav,x\n")
-    for source, output, what in ((tmp_path / "out" / "rows.csv", tmp_path / "link", "the CSV file"), (tmp_path / "inside.csv", tmp_path / "out", "the sounds'")):
+    for source, output, what in (
+        (tmp_path / "out" / "rows.csv", tmp_path / "link", "the CSV file"),
+        (tmp_path / "inside.csv", tmp_path / "out", "the sounds'"),
+    ):
         message, code = fails(bin_dir, source, "--model-name", checkpoint(), "--output", output)
         assert code == 2 and what in message and "lies there" in message
     assert (tmp_path / "out" / "rows.csv").exists() and (tmp_path / "out" / "a.wav").exists()
@@ -313,7 +348,17 @@ def test_a_sound_that_breaks_off_costs_its_own_data_file_only(sounds, tmp_path, 
     (tmp_path / "cut.flac").write_bytes(whole[: len(whole) // 2])
     rows[3]["audio"] = str(tmp_path / "cut.flac")
     write_csv(tmp_path / "rows.csv", rows)
-    options = [tmp_path / "rows.csv", "--model-name", checkpoint(), "--tokenizing-batch-size", "1", "--max-shard-size", "1KB", "--output", tmp_path / "out"]
+    options = [
+        tmp_path / "rows.csv",
+        "--model-name",
+        checkpoint(),
+        "--tokenizing-batch-size",
+        "1",
+        "--max-shard-size",
+        "1KB",
+        "--output",
+        tmp_path / "out",
+    ]
     message, code = fails(bin_dir, *options)
     assert code == 1
     assert "row 4 (line 5)" in message and "cut.flac" in message
@@ -326,8 +371,10 @@ def test_a_sound_that_breaks_off_costs_its_own_data_file_only(sounds, tmp_path, 
 def test_memory_does_not_grow_with_the_rows(tmp_path, bin_dir, checkpoint):
     def peak(count):
         rows = many_rows(tmp_path, count, 10.0)
-        process = subprocess.Popen([bin_dir / "mdl-toolkit", "convert-dataset", rows, "--model-name", checkpoint(), "--output", tmp_path / "out"],
-                                   stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [bin_dir / "mdl-toolkit", "convert-dataset", rows, "--model-name", checkpoint(), "--output", tmp_path / "out"],
+            stdout=subprocess.DEVNULL,
+        )
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         assert process.returncode == 0
@@ -351,9 +398,23 @@ def test_lengths_in_headers_take_no_memory_and_memory_that_runs_out_is_told(soun
 
     def convert(audio, memory):
         write_csv(tmp_path / "rows.csv", [{"audio": audio, "prediction": "a"}])
-        return subprocess.run([bin_dir / "mdl-toolkit", "convert-dataset", tmp_path / "rows.csv", "--model-name", checkpoint(), "--num-workers", "1",
-                               "--output", tmp_path / "out"], capture_output=True, text=True, timeout=120,
-                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (memory, memory)))
+        return subprocess.run(
+            [
+                bin_dir / "mdl-toolkit",
+                "convert-dataset",
+                tmp_path / "rows.csv",
+                "--model-name",
+                checkpoint(),
+                "--num-workers",
+                "1",
+                "--output",
+                tmp_path / "out",
+            ],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (memory, memory)),
+        )
 
     rows = []
     for path in (tmp_path / "piped.flac", sounds / name):
@@ -411,8 +472,17 @@ def test_sounds_are_fetched_from_addresses(sounds, tmp_path, bin_dir, ours, chec
             assert handler.tries["busy.wav"] == 3
 
             write_csv(tmp_path / "bad.csv", [{"audio": f"{base}/{name}.wav", "prediction": name} for name in ("missing", "large", "down")])
-            message, code = fails(bin_dir, tmp_path / "bad.csv", *options, "--output", tmp_path / "bad", "--download-attempts", "2",
-                                  "--max-download-size", str(clip.stat().st_size + 1000))
+            message, code = fails(
+                bin_dir,
+                tmp_path / "bad.csv",
+                *options,
+                "--output",
+                tmp_path / "bad",
+                "--download-attempts",
+                "2",
+                "--max-download-size",
+                str(clip.stat().st_size + 1000),
+            )
             assert code == 1
             for row, what in enumerate(["answered 404", "larger than", "answered 500 (tried 2 times)"], 1):
                 assert any(f"row {row} " in line and what in line for line in message.split("\n")), message

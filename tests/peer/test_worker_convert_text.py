@@ -23,8 +23,13 @@ def ask(bin_dir, real_vocabulary):
     """ask(questions) -> answers of our own code, all from one process."""
 
     def run(questions):
-        done = subprocess.run([bin_dir / "text_probe", real_vocabulary], input="\n".join(json.dumps(q) for q in questions),
-                              text=True, capture_output=True, timeout=120)
+        done = subprocess.run(
+            [bin_dir / "text_probe", real_vocabulary],
+            input="\n".join(json.dumps(q) for q in questions),
+            text=True,
+            capture_output=True,
+            timeout=120,
+        )
         assert done.returncode == 0, done.stderr
         answers = [json.loads(line) for line in done.stdout.split("\n") if line]
         assert len(answers) == len(questions)
@@ -34,15 +39,61 @@ def ask(bin_dir, real_vocabulary):
 
 
 SCRIPTS = {  # first and last code point
-    "ascii": (0x20, 0x7E), "latin": (0xA0, 0x24F), "combining": (0x300, 0x36F), "greek": (0x370, 0x3FF), "cyrillic": (0x400, 0x52F),
-    "hebrew": (0x591, 0x5F4), "arabic": (0x600, 0x6FF), "devanagari": (0x900, 0x97F), "tamil": (0xB82, 0xBFA), "thai": (0xE01, 0xE5B),
-    "lao": (0xE81, 0xEB9), "tibetan": (0xF00, 0xFDA), "jamo": (0x1100, 0x11FF), "vietnamese": (0x1E00, 0x1EFF), "spaces": (0x2000, 0x206F),
-    "kana": (0x3041, 0x30FF), "han": (0x4E00, 0x9FA5), "hangul": (0xAC00, 0xD7A3), "forms": (0xFB00, 0xFB4F), "emoji": (0x1F300, 0x1F64F),
-    "compatibility": (0x2F800, 0x2FA1D), "rare han": (0x20000, 0x2A6D6),
+    "ascii": (0x20, 0x7E),
+    "latin": (0xA0, 0x24F),
+    "combining": (0x300, 0x36F),
+    "greek": (0x370, 0x3FF),
+    "cyrillic": (0x400, 0x52F),
+    "hebrew": (0x591, 0x5F4),
+    "arabic": (0x600, 0x6FF),
+    "devanagari": (0x900, 0x97F),
+    "tamil": (0xB82, 0xBFA),
+    "thai": (0xE01, 0xE5B),
+    "lao": (0xE81, 0xEB9),
+    "tibetan": (0xF00, 0xFDA),
+    "jamo": (0x1100, 0x11FF),
+    "vietnamese": (0x1E00, 0x1EFF),
+    "spaces": (0x2000, 0x206F),
+    "kana": (0x3041, 0x30FF),
+    "han": (0x4E00, 0x9FA5),
+    "hangul": (0xAC00, 0xD7A3),
+    "forms": (0xFB00, 0xFB4F),
+    "emoji": (0x1F300, 0x1F64F),
+    "compatibility": (0x2F800, 0x2FA1D),
+    "rare han": (0x20000, 0x2A6D6),
 }
-SNIPPETS = ["it's", "I'LL", "'\u017f", "don\u2019t", "12345", "3.14", " \t", "\n", "\r\n", "   ", "\u3000", "\u180e", "\u0085", "\ufeff", "\0",
-            "<|im_start|>user\n", "<|im_end|>", "<|AUDIO|>", "<|im_start", "|>", "e\u0301", "a\u0308\u0323", "\u212b", "\u1100\u1161\u11a8", "\uac00\u11a7",
-            "\U0001f468\u200d\U0001f469", "def f(x):\n    return x", "https://a.b/c?d=1&e", "----", "\u4f60\u597d\uff0c\u4e16\u754c\u3002"]
+SNIPPETS = [
+    "it's",
+    "I'LL",
+    "'\u017f",
+    "don\u2019t",
+    "12345",
+    "3.14",
+    " \t",
+    "\n",
+    "\r\n",
+    "   ",
+    "\u3000",
+    "\u180e",
+    "\u0085",
+    "\ufeff",
+    "\0",
+    "<|im_start|>user\n",
+    "<|im_end|>",
+    "<|AUDIO|>",
+    "<|im_start",
+    "|>",
+    "e\u0301",
+    "a\u0308\u0323",
+    "\u212b",
+    "\u1100\u1161\u11a8",
+    "\uac00\u11a7",
+    "\U0001f468\u200d\U0001f469",
+    "def f(x):\n    return x",
+    "https://a.b/c?d=1&e",
+    "----",
+    "\u4f60\u597d\uff0c\u4e16\u754c\u3002",
+]
 
 
 def known_to_both():
@@ -202,14 +253,28 @@ nothing
 {{ [1, 2, 3] | join(', ') }} {{ 7 // 2 }} {{ -7 % 3 }} {{ "x" * 3 }} {{ not true or 1 in [1] }} {{ none }} {{ missing | default('d') }}
 """
 CHATS = {
-    "with a system prompt": [{"role": "system", "content": "Be  brief."}, {"role": "user", "content": " Hi\n"},
-                             {"role": "assistant", "content": "<think>\nhm\n</think>\n\nHello \u00e9"}, {"role": "user", "content": "Bye"}],
-    "without one": [{"role": "user", "content": "1 < 2 & \"3\""}, {"role": "assistant", "content": "yes"}],
-    "with calls": [{"role": "user", "content": "Weather?"},
-                   {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "w", "arguments": {"city": "Z\u00fcrich", "n": [1, None, True]}}}]},
-                   {"role": "tool", "content": "20"}, {"role": "tool", "content": "21"}, {"role": "assistant", "content": "Warm."}],
-    "with audio": [{"role": "user", "content": [{"type": "audio", "audio": "a.wav"}, {"type": "text", "text": " What? "}]},
-                   {"role": "assistant", "content": [{"type": "text", "text": "A bell"}]}],
+    "with a system prompt": [
+        {"role": "system", "content": "Be  brief."},
+        {"role": "user", "content": " Hi\n"},
+        {"role": "assistant", "content": "<think>\nhm\n</think>\n\nHello \u00e9"},
+        {"role": "user", "content": "Bye"},
+    ],
+    "without one": [{"role": "user", "content": '1 < 2 & "3"'}, {"role": "assistant", "content": "yes"}],
+    "with calls": [
+        {"role": "user", "content": "Weather?"},
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{"function": {"name": "w", "arguments": {"city": "Z\u00fcrich", "n": [1, None, True]}}}],
+        },
+        {"role": "tool", "content": "20"},
+        {"role": "tool", "content": "21"},
+        {"role": "assistant", "content": "Warm."},
+    ],
+    "with audio": [
+        {"role": "user", "content": [{"type": "audio", "audio": "a.wav"}, {"type": "text", "text": " What? "}]},
+        {"role": "assistant", "content": [{"type": "text", "text": "A bell"}]},
+    ],
 }
 TOOLS = [{"type": "function", "function": {"name": "w", "description": "<b>", "parameters": {"type": "object", "properties": {}}}}]
 

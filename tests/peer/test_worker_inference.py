@@ -23,13 +23,25 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from training_runs import data, toolkit, train_command  # noqa: F401 (fixtures)
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers.generation.logits_process import (
-    LogitsProcessorList, MinPLogitsWarper, RepetitionPenaltyLogitsProcessor, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper)
+    LogitsProcessorList,
+    MinPLogitsWarper,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
 
 NEW_TOKENS = 16
 LEAST_SAMPLES = 3200  # of one audio token
 os.environ["OMP_NUM_THREADS"] = "1"  # the model is too small for more
 torch.set_num_threads(1)
-QUESTIONS = ["What is this sound?", "", "Was h\u00f6rst du, \u201egenau\u201c?", "\u3053\u308c\u306f\u4f55?", "Describe it\nin two lines, \"please\"."]
+QUESTIONS = [
+    "What is this sound?",
+    "",
+    "Was h\u00f6rst du, \u201egenau\u201c?",
+    "\u3053\u308c\u306f\u4f55?",
+    'Describe it\nin two lines, "please".',
+]
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +51,27 @@ def prompts(data_dir):
     with made_once(target) as folder:
         if folder:
             folder.mkdir()
-            sounds = sorted(Path("/usr/share/sounds/alsa").glob("*.wav")) + sorted(Path("/usr/share/sounds/freedesktop/stereo").glob("*.oga"))
-            spoken = np.concatenate([soundfile.read(path, dtype="float32")[0] for path in sounds if path.suffix == ".wav" and "Noise" not in path.name])
+            sounds = sorted(Path("/usr/share/sounds/alsa").glob("*.wav")) + sorted(
+                Path("/usr/share/sounds/freedesktop/stereo").glob("*.oga")
+            )
+            spoken = np.concatenate(
+                [soundfile.read(path, dtype="float32")[0] for path in sounds if path.suffix == ".wav" and "Noise" not in path.name]
+            )
             soundfile.write(folder / "long.wav", spoken, 48000)
             audio = [str(target / "long.wav"), *map(str, sounds)]
-            write_csv(folder / "rows.csv", [{"id": f"r{i}", "audio": audio[i % len(audio)], "user_prompt": QUESTIONS[i % 5],
-                                             "system_prompt": "Be brief." if i % 7 == 0 else "", "note": 'kept, "as is"'} for i in range(50)])
+            write_csv(
+                folder / "rows.csv",
+                [
+                    {
+                        "id": f"r{i}",
+                        "audio": audio[i % len(audio)],
+                        "user_prompt": QUESTIONS[i % 5],
+                        "system_prompt": "Be brief." if i % 7 == 0 else "",
+                        "note": 'kept, "as is"',
+                    }
+                    for i in range(50)
+                ],
+            )
     return target / "rows.csv"
 
 
@@ -125,8 +152,18 @@ def test_greedy_token_ids_are_transformers(decoder, settings, checkpoint, prompt
 def test_an_adapter_of_pefts_is_applied_as_peft_applies_it(checkpoint, prompts, bin_dir, tmp_path):
     torch.manual_seed(3)
     base = AutoModelForCausalLM.from_pretrained(checkpoint(), trust_remote_code=True, dtype=torch.float32)
-    model = get_peft_model(base, LoraConfig(r=4, lora_alpha=24, use_rslora=True, task_type="CAUSAL_LM", exclude_modules=["lm_head"],
-                                            target_modules=r".*(qkv|q_proj|down_proj|net\.0)", modules_to_save=["lm_head"]))
+    model = get_peft_model(
+        base,
+        LoraConfig(
+            r=4,
+            lora_alpha=24,
+            use_rslora=True,
+            task_type="CAUSAL_LM",
+            exclude_modules=["lm_head"],
+            target_modules=r".*(qkv|q_proj|down_proj|net\.0)",
+            modules_to_save=["lm_head"],
+        ),
+    )
     for name, tensor in model.named_parameters():
         if "lora_B" in name or "lm_head.modules_to_save" in name:
             torch.nn.init.normal_(tensor, std=0.05)
@@ -139,7 +176,17 @@ def test_an_adapter_of_pefts_is_applied_as_peft_applies_it(checkpoint, prompts, 
 
     options = [few, "--max-new-tokens", NEW_TOKENS, "--output"]
     infer(bin_dir, *options, tmp_path / "applied.csv", "--model-name", checkpoint(), "--adapter", tmp_path / "adapter")
-    infer(bin_dir, *options, tmp_path / "merged.csv", "--model-name", checkpoint(), "--adapter", tmp_path / "adapter", "--merge-adapter", "true")
+    infer(
+        bin_dir,
+        *options,
+        tmp_path / "merged.csv",
+        "--model-name",
+        checkpoint(),
+        "--adapter",
+        tmp_path / "adapter",
+        "--merge-adapter",
+        "true",
+    )
     tokenizer = AutoTokenizer.from_pretrained(checkpoint())
     expected = [tokenizer.decode(ids, skip_special_tokens=True) for ids in theirs]
     assert [row["prediction"] for row in read_csv(tmp_path / "applied.csv")] == expected
@@ -165,8 +212,22 @@ def test_kept_as_adapter_or_merged_a_run_gives_one_model_also_with_peft(toolkit,
 
     # A step at a learning rate of 0 changes nothing, so that its evaluation is that of what the run started from.
     def evaluated(name, base, *start):
-        run(train_command(toolkit, (base, test, test), tmp_path / name, "--lr", "0", "--batch-norm", "frozen", "--batch-size", "9", *options,
-                          "false", *start))
+        run(
+            train_command(
+                toolkit,
+                (base, test, test),
+                tmp_path / name,
+                "--lr",
+                "0",
+                "--batch-norm",
+                "frozen",
+                "--batch-size",
+                "9",
+                *options,
+                "false",
+                *start,
+            )
+        )
         return last_eval_loss(tmp_path / name)
 
     kept = tmp_path / "false" / "final"
@@ -174,9 +235,29 @@ def test_kept_as_adapter_or_merged_a_run_gives_one_model_also_with_peft(toolkit,
     assert evaluated("from-merged", tmp_path / "true" / "final") == pytest.approx(trained, rel=1e-4)
 
     write_csv(tmp_path / "few.csv", read_csv(prompts)[:12])
-    infer(bin_dir, tmp_path / "few.csv", "--output", tmp_path / "merged.csv", "--max-length", "200", "--model-name", tmp_path / "true" / "final")
+    infer(
+        bin_dir,
+        tmp_path / "few.csv",
+        "--output",
+        tmp_path / "merged.csv",
+        "--max-length",
+        "200",
+        "--model-name",
+        tmp_path / "true" / "final",
+    )
     for name, folder in (("final", kept), ("checkpoint", next((tmp_path / "false").glob("checkpoint-*")))):
-        infer(bin_dir, tmp_path / "few.csv", "--output", tmp_path / f"{name}.csv", "--max-length", "200", "--model-name", model, "--adapter", folder)
+        infer(
+            bin_dir,
+            tmp_path / "few.csv",
+            "--output",
+            tmp_path / f"{name}.csv",
+            "--max-length",
+            "200",
+            "--model-name",
+            model,
+            "--adapter",
+            folder,
+        )
         assert read_csv(tmp_path / f"{name}.csv") == read_csv(tmp_path / "merged.csv")
 
     readme = (kept / "README.md").read_text()
@@ -204,7 +285,19 @@ def python_loss(model, checkpoint, dataset):
 def test_the_python_tool_writes_the_same_rows(checkpoint, prompts, bin_dir, venv_bin, tmp_path):
     few = tmp_path / "few.csv"
     write_csv(few, read_csv(prompts)[1:6])
-    options = [few, "--model-name", checkpoint(), "--max-length", "100", "--batch-size", "1", "--tokenizing-batch-size", "1", "--num-workers", "1"]
+    options = [
+        few,
+        "--model-name",
+        checkpoint(),
+        "--max-length",
+        "100",
+        "--batch-size",
+        "1",
+        "--tokenizing-batch-size",
+        "1",
+        "--num-workers",
+        "1",
+    ]
     run([venv_bin / "mdl-toolkit", "inference", *options, "--output", tmp_path / "theirs.csv"], input="y\ny\ny\n")
     infer(bin_dir, *options, "--output", tmp_path / "ours.csv")
     header = [(tmp_path / name).read_bytes().split(b"\r\n")[0] for name in ("ours.csv", "theirs.csv")]
@@ -213,9 +306,16 @@ def test_the_python_tool_writes_the_same_rows(checkpoint, prompts, bin_dir, venv
     assert all(row["prediction"] for row in read_csv(tmp_path / "ours.csv"))
 
 
-@pytest.mark.parametrize("settings", [
-    {"temperature": 0.7, "top_k": 12, "top_p": 0.9, "repetition_penalty": 1.2}, {"temperature": 1.5, "top_k": 0, "top_p": 0.5, "min_p": 0.02},
-    {"top_k": 3, "repetition_penalty": 0.8}, {"top_k": 0, "top_p": 0.0}, {"top_k": 0, "min_p": 0.2}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"temperature": 0.7, "top_k": 12, "top_p": 0.9, "repetition_penalty": 1.2},
+        {"temperature": 1.5, "top_k": 0, "top_p": 0.5, "min_p": 0.02},
+        {"top_k": 3, "repetition_penalty": 0.8},
+        {"top_k": 0, "top_p": 0.0},
+        {"top_k": 0, "min_p": 0.2},
+    ],
+)
 def test_scores_are_processed_as_transformers_does_and_sampled_with_these_probabilities(settings, bin_dir, tmp_path):
     torch.manual_seed(0)
     scores = torch.randn(3, 60) * 2
@@ -226,7 +326,9 @@ def test_scores_are_processed_as_transformers_does_and_sampled_with_these_probab
     ours = safetensors.torch.load_file(tmp_path / "out.safetensors")
 
     config = GenerationConfig(**{"top_k": 50, "top_p": 1.0, "min_p": 0.0, "temperature": 1.0, "repetition_penalty": 1.0, **settings})
-    penalized = RepetitionPenaltyLogitsProcessor(float(config.repetition_penalty))(seen, scores) if config.repetition_penalty != 1 else scores
+    penalized = (
+        RepetitionPenaltyLogitsProcessor(float(config.repetition_penalty))(seen, scores) if config.repetition_penalty != 1 else scores
+    )
     warpers = LogitsProcessorList([TemperatureLogitsWarper(float(config.temperature))])
     if config.top_k > 0:
         warpers.append(TopKLogitsWarper(config.top_k))
@@ -259,8 +361,20 @@ def test_two_ranks_under_a_launcher_share_the_rows(launcher, checkpoint, prompts
     launcher = bin_dir / launcher if launcher == "mdl-launch" else venv_bin / launcher
     options = [prompts, "--model-name", checkpoint(), "--max-new-tokens", 4, "--batch-size", 4]
     infer(bin_dir, *options, "--output", tmp_path / "alone.csv")
-    printed = run([launcher, "--standalone", "--nproc-per-node", 2, "--no-python", bin_dir / "mdl-toolkit", "inference", *options,
-                   "--output", tmp_path / "two.csv"])
+    printed = run(
+        [
+            launcher,
+            "--standalone",
+            "--nproc-per-node",
+            2,
+            "--no-python",
+            bin_dir / "mdl-toolkit",
+            "inference",
+            *options,
+            "--output",
+            tmp_path / "two.csv",
+        ]
+    )
     assert "50 rows answered" in printed and "by 2 processes" in printed
     assert (tmp_path / "two.csv").read_bytes() == (tmp_path / "alone.csv").read_bytes()
 
@@ -304,7 +418,9 @@ def test_sounds_are_fetched_from_addresses_and_a_missing_one_is_named(checkpoint
             infer(bin_dir, tmp_path / f"{name}.csv", *options, tmp_path / f"{name}.out")
         message, code = failing(bin_dir, tmp_path / "missing.csv", *options, tmp_path / "missing.out")
         # A sound's length is not known before it is fetched: that it leaves no room comes out then.
-        long, _ = failing(bin_dir, tmp_path / "addresses.csv", "--model-name", checkpoint(), "--max-length", 8, "--output", tmp_path / "long.out")
+        long, _ = failing(
+            bin_dir, tmp_path / "addresses.csv", "--model-name", checkpoint(), "--max-length", 8, "--output", tmp_path / "long.out"
+        )
         server.shutdown()
     paths, addresses = (read_csv(tmp_path / f"{name}.out") for name in ("paths", "addresses"))
     assert [row["prediction"] for row in paths] == [row["prediction"] for row in addresses]
@@ -313,15 +429,24 @@ def test_sounds_are_fetched_from_addresses_and_a_missing_one_is_named(checkpoint
 
 
 def failing(bin_dir, *arguments, launcher=()):
-    done = subprocess.run([*map(str, launcher), bin_dir / "mdl-toolkit", "inference", *map(str, arguments)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [*map(str, launcher), bin_dir / "mdl-toolkit", "inference", *map(str, arguments)], capture_output=True, text=True, timeout=120
+    )
     assert done.returncode != 0, done.stdout
     return done.stderr, done.returncode
 
 
 def test_all_bad_rows_are_listed_before_the_model_is_loaded(checkpoint, prompts, bin_dir, tmp_path):
     good = read_csv(prompts)[1]["audio"]
-    write_csv(tmp_path / "bad.csv", [{"audio": good, "user_prompt": ""}, {"audio": "", "user_prompt": ""}, {"audio": "missing.wav", "user_prompt": ""},
-                                     {"audio": good, "user_prompt": "word " * 200}])
+    write_csv(
+        tmp_path / "bad.csv",
+        [
+            {"audio": good, "user_prompt": ""},
+            {"audio": "", "user_prompt": ""},
+            {"audio": "missing.wav", "user_prompt": ""},
+            {"audio": good, "user_prompt": "word " * 200},
+        ],
+    )
     model = tmp_path / "model"
     shutil.copytree(checkpoint(), model, ignore=shutil.ignore_patterns("*.safetensors"))  # loading it would fail
     message, code = failing(bin_dir, tmp_path / "bad.csv", "--model-name", model, "--output", tmp_path / "out.csv", "--bf16", "false")
@@ -339,13 +464,27 @@ def test_a_sound_that_breaks_off_does_not_cost_the_other_answers(checkpoint, pro
     (tmp_path / "cut.flac").write_bytes(whole[: len(whole) // 2])
     rows[2]["audio"] = str(tmp_path / "cut.flac")
     write_csv(tmp_path / "rows.csv", rows)
-    options = [tmp_path / "rows.csv", "--model-name", checkpoint(), "--max-new-tokens", 4, "--batch-size", 2, "--output", tmp_path / "out.csv"]
+    options = [
+        tmp_path / "rows.csv",
+        "--model-name",
+        checkpoint(),
+        "--max-new-tokens",
+        4,
+        "--batch-size",
+        2,
+        "--output",
+        tmp_path / "out.csv",
+    ]
     message, code = failing(bin_dir, *options)
     assert code == 1 and "row 3 (line 4)" in message and "cut.flac" in message
     assert len(partial_answers(tmp_path / "out.csv.partial")) == 5
     # With two ranks the message is rank 0's, wherever the row was.
-    message, code = failing(bin_dir, *options[:-1], tmp_path / "two.csv",
-                            launcher=[bin_dir / "mdl-launch", "--standalone", "--nproc-per-node", 2, "--no-python"])
+    message, code = failing(
+        bin_dir,
+        *options[:-1],
+        tmp_path / "two.csv",
+        launcher=[bin_dir / "mdl-launch", "--standalone", "--nproc-per-node", 2, "--no-python"],
+    )
     assert "rank 0: " in message and "row 3 (line 4)" in message
     assert len(partial_answers(tmp_path / "two.csv.partial")) == 5
 
@@ -382,17 +521,42 @@ def start_two_ranks(bin_dir, *options, largest_file_of_the_first=resource.RLIM_I
     port = free_port()
     ranks = []
     for rank, largest in enumerate([largest_file_of_the_first, resource.RLIM_INFINITY]):
-        environment = {**os.environ, "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-        ranks.append(subprocess.Popen([bin_dir / "mdl-toolkit", "inference", *map(str, options)], env=environment, stdout=subprocess.PIPE,
-                                      stderr=subprocess.STDOUT, text=True,
-                                      preexec_fn=functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (largest, largest))))
+        environment = {
+            **os.environ,
+            "RANK": str(rank),
+            "LOCAL_RANK": str(rank),
+            "WORLD_SIZE": "2",
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+        }
+        ranks.append(
+            subprocess.Popen(
+                [bin_dir / "mdl-toolkit", "inference", *map(str, options)],
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                preexec_fn=functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (largest, largest)),
+            )
+        )
     return ranks
 
 
-@pytest.mark.parametrize("options, what", [
-    (["--outptu", "x"], "--output"), ([], "--model-name is required"), (["--batch-size", "0"], "--batch-size"), (["--max-length", "x"], "--max-length"),
-    (["--model-name", "nobody/nothing"], "nobody/nothing"), (["--from-modelscope", "true"], "downloads no models"), (["--merge-adapter", "true"], "--adapter"),
-    (["--adapter", "."], "no adapter's folder"), (["more.csv"], "more.csv"), (["--output", "missing/out.csv"], "no folder missing")])
+@pytest.mark.parametrize(
+    "options, what",
+    [
+        (["--outptu", "x"], "--output"),
+        ([], "--model-name is required"),
+        (["--batch-size", "0"], "--batch-size"),
+        (["--max-length", "x"], "--max-length"),
+        (["--model-name", "nobody/nothing"], "nobody/nothing"),
+        (["--from-modelscope", "true"], "downloads no models"),
+        (["--merge-adapter", "true"], "--adapter"),
+        (["--adapter", "."], "no adapter's folder"),
+        (["more.csv"], "more.csv"),
+        (["--output", "missing/out.csv"], "no folder missing"),
+    ],
+)
 def test_a_wrong_command_line_is_one_message_and_exit_2(prompts, bin_dir, checkpoint, options, what, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     model = [] if not options or "--model-name" in options else ["--model-name", checkpoint()]
@@ -408,8 +572,13 @@ def test_the_answers_are_never_written_over_what_is_read(bin_dir, checkpoint, pr
     os.link(rows, tmp_path / "hard.csv")
     shutil.copytree(checkpoint(), tmp_path / "model")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    for output, what in [(rows, "itself"), (f"{tmp_path}/sub/../rows.csv", "itself"), (tmp_path / "link.csv", "itself"),
-                         (tmp_path / "hard.csv", "itself"), (tmp_path / "model" / "config.json", "model's folder")]:
+    for output, what in [
+        (rows, "itself"),
+        (f"{tmp_path}/sub/../rows.csv", "itself"),
+        (tmp_path / "link.csv", "itself"),
+        (tmp_path / "hard.csv", "itself"),
+        (tmp_path / "model" / "config.json", "model's folder"),
+    ]:
         message, code = failing(bin_dir, rows, "--model-name", tmp_path / "model", "--output", output)
         assert code == 2 and what in message and "--output" in message
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before

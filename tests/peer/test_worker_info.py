@@ -27,7 +27,14 @@ def test_a_models_folder(info, checkpoint):
     model = checkpoint()
     told = info(model)
     assert counted(model / "model.safetensors") in told
-    for expected in ("a model", "midashenglm", "num_hidden_layers 2", "audio_projector:", "2,006 tokens", "<|im_start|>assistant\n    A bell.<|im_end|>"):
+    for expected in (
+        "a model",
+        "midashenglm",
+        "num_hidden_layers 2",
+        "audio_projector:",
+        "2,006 tokens",
+        "<|im_start|>assistant\n    A bell.<|im_end|>",
+    ):
         assert expected in told
 
 
@@ -47,13 +54,23 @@ def test_a_datasets_folder(info, checkpoint, dataset):
     tokens = sum(sum(row["attention_mask"]) for row in rows)
     labels = sum(label != -100 for row in rows for label in row["labels"])
     samples = sum(rows["audio_length"])
-    for expected in (f"{len(rows)}\n", f"{tokens:,}, ", f"{labels:,}, ", f"{samples / 16000 / 3600:.2f} h", "input_values [float32]", "What is this sound?",
-                     "<|im_start|>user"):
+    for expected in (
+        f"{len(rows)}\n",
+        f"{tokens:,}, ",
+        f"{labels:,}, ",
+        f"{samples / 16000 / 3600:.2f} h",
+        "input_values [float32]",
+        "What is this sound?",
+        "<|im_start|>user",
+    ):
         assert expected in told
     assert "--model-name" in info(train)
 
 
-@pytest.mark.parametrize("arguments, what", [([], "no folder"), (["."], "none of the folders"), (["nothing"], "nothing"), ([".", "more"], "more"), (["--rwo", "1"], "rwo")])
+@pytest.mark.parametrize(
+    "arguments, what",
+    [([], "no folder"), (["."], "none of the folders"), (["nothing"], "nothing"), ([".", "more"], "more"), (["--rwo", "1"], "rwo")],
+)
 def test_a_wrong_command_line_is_one_message_and_exit_2(bin_dir, tmp_path, arguments, what):
     done = subprocess.run([bin_dir / "mdl-toolkit", "info", *arguments], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2

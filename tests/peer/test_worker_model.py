@@ -16,11 +16,13 @@ from transformers import AutoModelForCausalLM, AutoProcessor, AutoTokenizer
 from conftest import run
 
 RANK, ALPHA = 8, 16
-TARGETS = "|".join([  # as mdl_toolkit/train.py gives them to PEFT for its default targets
-    r"^audio_encoder\.blocks\.\d+\.attn\.(qkv|proj)$",
-    r"^audio_projector\.net\.(0|2)$",
-    r"^decoder\.model\.layers\.\d+\.(self_attn|mlp)\.(up|gate|down)_proj$",
-])
+TARGETS = "|".join(
+    [  # as mdl_toolkit/train.py gives them to PEFT for its default targets
+        r"^audio_encoder\.blocks\.\d+\.attn\.(qkv|proj)$",
+        r"^audio_projector\.net\.(0|2)$",
+        r"^decoder\.model\.layers\.\d+\.(self_attn|mlp)\.(up|gate|down)_proj$",
+    ]
+)
 SOUNDS = "/usr/share/sounds"
 
 
@@ -46,8 +48,7 @@ def real_batch(checkpoint, folder):
         writer.writerows([clip, "What is to be heard?", said] for clip, said in rows)
     config = ConvertConfig(model_name=str(checkpoint), num_workers=1)
     converted = process_data(config, folder / "clips.csv", "train")
-    batch = padding([converted[i] for i in range(len(converted))], tokenizer=AutoTokenizer.from_pretrained(checkpoint),
-                    dtype=torch.float32)
+    batch = padding([converted[i] for i in range(len(converted))], tokenizer=AutoTokenizer.from_pretrained(checkpoint), dtype=torch.float32)
     batch = {name: tensor.reshape(len(converted)) if name == "audio_length" else tensor for name, tensor in batch.items()}
     assert batch["audio_length"].max() > 10.08 * 16000
     assert (batch["attention_mask"] == 0).any()
@@ -71,9 +72,18 @@ class Case:
         self.batch = real_batch(checkpoint, folder)
         safetensors.torch.save_file(self.batch, folder / "batch.safetensors")
         torch.manual_seed(1)
-        model = get_peft_model(load_base(checkpoint, dtype), LoraConfig(
-            r=RANK, lora_alpha=ALPHA, lora_dropout=0, target_modules=TARGETS, exclude_modules=["lm_head"],
-            modules_to_save=list(whole), task_type="CAUSAL_LM"))
+        model = get_peft_model(
+            load_base(checkpoint, dtype),
+            LoraConfig(
+                r=RANK,
+                lora_alpha=ALPHA,
+                lora_dropout=0,
+                target_modules=TARGETS,
+                exclude_modules=["lm_head"],
+                modules_to_save=list(whole),
+                task_type="CAUSAL_LM",
+            ),
+        )
         for name, tensor in model.named_parameters():
             if "lora_B" in name:  # zero at first, which would hide the adapter
                 torch.nn.init.normal_(tensor, std=0.05)
@@ -85,15 +95,21 @@ class Case:
         seen = {}
         model = copy.deepcopy(self.model) if dtype is None else copy.deepcopy(self.model).to(dtype)
         base = model.get_base_model()
-        hooks = [base.audio_encoder.front_end.register_forward_hook(lambda *a: seen.update(features=a[-1])),
-                 base.audio_encoder.register_forward_hook(lambda *a: seen.update(encoded=a[-1]))]
+        hooks = [
+            base.audio_encoder.front_end.register_forward_hook(lambda *a: seen.update(features=a[-1])),
+            base.audio_encoder.register_forward_hook(lambda *a: seen.update(encoded=a[-1])),
+        ]
         model.train()
         out = model(**self.batch, num_items_in_batch=1)  # the sum over the label tokens
         out.loss.backward()
         for hook in hooks:
             hook.remove()
-        seen.update(loss=out.loss, logits=out.logits, running_mean=base.audio_encoder.init_bn.running_mean,
-                    running_var=base.audio_encoder.init_bn.running_var)
+        seen.update(
+            loss=out.loss,
+            logits=out.logits,
+            running_mean=base.audio_encoder.init_bn.running_mean,
+            running_var=base.audio_encoder.init_bn.running_var,
+        )
         for name, tensor in model.named_parameters():
             if tensor.requires_grad:
                 seen["grad." + plain_name(name)] = tensor.grad
@@ -101,8 +117,16 @@ class Case:
 
     def native(self, bin_dir, *options, adapter=True):
         out = self.folder / "native.safetensors"
-        command = [bin_dir / "model_probe", "--checkpoint", self.checkpoint, "--batch", self.folder / "batch.safetensors",
-                   "--out", out, *options]
+        command = [
+            bin_dir / "model_probe",
+            "--checkpoint",
+            self.checkpoint,
+            "--batch",
+            self.folder / "batch.safetensors",
+            "--out",
+            out,
+            *options,
+        ]
         if adapter:
             command += ["--adapter", self.folder / "adapter"]
         run(command)
@@ -176,8 +200,10 @@ def test_peft_loads_our_adapter_and_it_gives_our_logits(case, bin_dir, tmp_path)
         assert torch.equal(saved[name], original[name]), name
     theirs_config = json.loads((case.folder / "adapter" / "adapter_config.json").read_text())
     ours_config = json.loads((tmp_path / "saved" / "adapter_config.json").read_text())
-    assert {k: theirs_config.get(k) for k in ours_config} | {"base_model_name_or_path": 0, "modules_to_save": 0} == \
-        ours_config | {"base_model_name_or_path": 0, "modules_to_save": 0}
+    assert {k: theirs_config.get(k) for k in ours_config} | {"base_model_name_or_path": 0, "modules_to_save": 0} == ours_config | {
+        "base_model_name_or_path": 0,
+        "modules_to_save": 0,
+    }
 
     model = PeftModel.from_pretrained(load_base(case.checkpoint), tmp_path / "saved").eval()
     with torch.no_grad():
@@ -187,14 +213,29 @@ def test_peft_loads_our_adapter_and_it_gives_our_logits(case, bin_dir, tmp_path)
 
 SETTINGS = {  # of PEFT's, by what is particular about them
     "ranks and alphas by layer": dict(
-        target_modules=TARGETS, exclude_modules=["lm_head"], r=4, lora_alpha=6, alpha_pattern={"^audio_encoder.blocks.0.attn.qkv": 20, "down_proj": 5},
-        rank_pattern={r"layers\.1\.mlp\.(up|gate)_proj": 3, "net.0": 7, "up_proj": 2}),
+        target_modules=TARGETS,
+        exclude_modules=["lm_head"],
+        r=4,
+        lora_alpha=6,
+        alpha_pattern={"^audio_encoder.blocks.0.attn.qkv": 20, "down_proj": 5},
+        rank_pattern={r"layers\.1\.mlp\.(up|gate)_proj": 3, "net.0": 7, "up_proj": 2},
+    ),
     "rslora, all kinds of layers": dict(
-        target_modules=["qkv", "fc1", "fc2", "net.2", "q_proj", "k_proj", "v_proj", "o_proj"], r=5, lora_alpha=7, use_rslora=True,
-        rank_pattern={"fc1": 1, "k_proj": 6}, alpha_pattern={"q_proj": 3}),
+        target_modules=["qkv", "fc1", "fc2", "net.2", "q_proj", "k_proj", "v_proj", "o_proj"],
+        r=5,
+        lora_alpha=7,
+        use_rslora=True,
+        rank_pattern={"fc1": 1, "k_proj": 6},
+        alpha_pattern={"q_proj": 3},
+    ),
     "some layers": dict(target_modules=["qkv", "up_proj"], layers_to_transform=[1], exclude_modules=r".*blocks\.0\..*"),
-    "layers behind a word": dict(target_modules=["qkv", "attn.proj", "up_proj"], layers_to_transform=0, layers_pattern=["layers"],
-                                 modules_to_save=["lm_head"], init_lora_weights="gaussian"),
+    "layers behind a word": dict(
+        target_modules=["qkv", "attn.proj", "up_proj"],
+        layers_to_transform=0,
+        layers_pattern=["layers"],
+        modules_to_save=["lm_head"],
+        init_lora_weights="gaussian",
+    ),
 }
 
 
@@ -219,7 +260,9 @@ def test_an_adapter_is_trained_and_written_as_its_own_configuration_says(plain_c
     theirs, ours = (json.loads((tmp_path / name / "adapter_config.json").read_text()) for name in ("adapter", "saved"))
     for key in ("r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern", "layers_pattern"):
         assert ours[key] == theirs[key], key
-    logits = [PeftModel.from_pretrained(load_base(case.checkpoint), tmp_path / name).eval()(**case.batch).logits for name in ("adapter", "saved")]
+    logits = [
+        PeftModel.from_pretrained(load_base(case.checkpoint), tmp_path / name).eval()(**case.batch).logits for name in ("adapter", "saved")
+    ]
     assert torch.equal(*logits)
 
 

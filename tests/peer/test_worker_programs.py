@@ -39,7 +39,9 @@ def test_a_missing_model_program_is_named_and_reaches_the_launchers_error_file(b
 
 
 def test_the_doctor_examines_the_program_that_training_loads(bin_dir):
-    report = json.loads(started([bin_dir / "mdl-launch", "doctor", "--json", "--standalone", "--no-python", bin_dir / "mdl-toolkit"]).stdout)
+    report = json.loads(
+        started([bin_dir / "mdl-launch", "doctor", "--json", "--standalone", "--no-python", bin_dir / "mdl-toolkit"]).stdout
+    )
     (node,) = report["nodes"]
     assert node["program"] == str(bin_dir / "mdl-toolkit")
     assert node["libtorch_version"] == torch.__version__

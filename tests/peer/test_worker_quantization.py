@@ -14,8 +14,18 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
 from conftest import run
 from test_worker_model import Case, assert_equal, plain_name
-from training_runs import (COMMON, HERE, adapter, assert_same, assert_same_adapter, data, history, python, toolkit,  # noqa: F401
-                           train_command)
+from training_runs import (
+    COMMON,
+    HERE,
+    adapter,
+    assert_same,
+    assert_same_adapter,
+    data,
+    history,
+    python,
+    toolkit,  # noqa: F401
+    train_command,
+)
 
 os.environ["OMP_NUM_THREADS"] = "1"  # the model is too small for more
 torch.set_num_threads(1)
@@ -23,16 +33,19 @@ KINDS = {
     "8bit": (["--quantization", "8bit"], dict(load_in_8bit=True)),
     "4bit": (["--quantization", "4bit"], dict(load_in_4bit=True)),  # as mdl_toolkit/train.py, which leaves the type to transformers: fp4
     "nf4": (["--quantization", "4bit", "--quantization-type", "nf4"], dict(load_in_4bit=True, bnb_4bit_quant_type="nf4")),
-    "nf4 double": (["--quantization", "4bit", "--quantization-type", "nf4", "--double-quantization"],
-                   dict(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True)),
+    "nf4 double": (
+        ["--quantization", "4bit", "--quantization-type", "nf4", "--double-quantization"],
+        dict(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True),
+    ),
 }
 
 
 def quantized_model(checkpoint, settings, dtype=torch.float32):
     if "load_in_4bit" in settings:
         settings = {**settings, "bnb_4bit_compute_dtype": dtype}
-    return AutoModelForCausalLM.from_pretrained(checkpoint, trust_remote_code=True, dtype=dtype, device_map={"": "cpu"},
-                                                quantization_config=BitsAndBytesConfig(**settings))
+    return AutoModelForCausalLM.from_pretrained(
+        checkpoint, trust_remote_code=True, dtype=dtype, device_map={"": "cpu"}, quantization_config=BitsAndBytesConfig(**settings)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +66,11 @@ def kind(request, case):
 def test_codes_scales_and_numbers_are_bitsandbytes(case, kind, bin_dir):
     name, options, model = kind
     ours = case.native(bin_dir, *options)
-    layers = {layer: module for layer, module in model.get_base_model().named_modules()
-              if isinstance(module, (bitsandbytes.nn.Linear4bit, bitsandbytes.nn.Linear8bitLt))}
+    layers = {
+        layer: module
+        for layer, module in model.get_base_model().named_modules()
+        if isinstance(module, (bitsandbytes.nn.Linear4bit, bitsandbytes.nn.Linear8bitLt))
+    }
     assert len(layers) == len([key for key in ours if key.startswith("codes.")]) == 2 * 4 + 2 + 2 * 7
     for layer, module in layers.items():
         layer = layer.replace(".base_layer", "")
@@ -99,7 +115,8 @@ def test_the_evaluation_is_pythons(case, kind, bin_dir):
         if isinstance(module, bitsandbytes.nn.Linear4bit):
             module.support_avx512bf16_for_cpu = False
     model.get_base_model().audio_encoder.init_bn.load_state_dict(
-        quantized_model(case.checkpoint, KINDS[name][1]).audio_encoder.init_bn.state_dict())
+        quantized_model(case.checkpoint, KINDS[name][1]).audio_encoder.init_bn.state_dict()
+    )
     with torch.no_grad():
         logits = model(**case.batch).logits
     real = case.real_positions()
@@ -123,10 +140,40 @@ def quantized_data(checkpoint, dataset, tmp_path_factory):
 def test_a_run_of_training_is_the_trainers(bits, quantized_data, toolkit, tmp_path):
     data, adapter = quantized_data
     model, train, _ = data
-    python(HERE / "reference_trainer.py", "--model", model, "--adapter", adapter, "--train", train, "--output", tmp_path / "theirs",
-           "--quantization", bits, "--batch-size", "4")
-    ours = [toolkit, "train", "--model-name", model, "--train-dataset", train, "--output", tmp_path / "ours", "--merge-lora", "false", *COMMON,
-            "--quantization", bits, "--batch-size", "4", "--initial-adapter", adapter]
+    python(
+        HERE / "reference_trainer.py",
+        "--model",
+        model,
+        "--adapter",
+        adapter,
+        "--train",
+        train,
+        "--output",
+        tmp_path / "theirs",
+        "--quantization",
+        bits,
+        "--batch-size",
+        "4",
+    )
+    ours = [
+        toolkit,
+        "train",
+        "--model-name",
+        model,
+        "--train-dataset",
+        train,
+        "--output",
+        tmp_path / "ours",
+        "--merge-lora",
+        "false",
+        *COMMON,
+        "--quantization",
+        bits,
+        "--batch-size",
+        "4",
+        "--initial-adapter",
+        adapter,
+    ]
     run(ours)
     steps, expected = history(tmp_path / "ours")[0], history(tmp_path / "theirs")[0]
     assert len(steps) == 9
@@ -136,8 +183,23 @@ def test_a_run_of_training_is_the_trainers(bits, quantized_data, toolkit, tmp_pa
 
 
 def test_training_with_quantized_layers_learns_and_merges_into_the_checkpoints_own_weights(data, adapter, toolkit, tmp_path):
-    command = train_command(toolkit, data, tmp_path / "out", "--quantization", "4bit", "--quantization-type", "nf4", "--num-epochs", "1",
-                            "--batch-size", "8", "--merge-lora", "true", "--initial-adapter", adapter)
+    command = train_command(
+        toolkit,
+        data,
+        tmp_path / "out",
+        "--quantization",
+        "4bit",
+        "--quantization-type",
+        "nf4",
+        "--num-epochs",
+        "1",
+        "--batch-size",
+        "8",
+        "--merge-lora",
+        "true",
+        "--initial-adapter",
+        adapter,
+    )
     run(command)
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "out" / "final", trust_remote_code=True)
     checkpoint = AutoModelForCausalLM.from_pretrained(data[0], trust_remote_code=True)
@@ -151,9 +213,22 @@ def test_training_with_quantized_layers_learns_and_merges_into_the_checkpoints_o
 
 def test_what_to_install_is_said_where_the_library_is_missing(case, bin_dir, tmp_path):
     def message(place):
-        done = subprocess.run([bin_dir / "model_probe", "--checkpoint", case.checkpoint, "--batch", case.folder / "batch.safetensors", "--out",
-                               tmp_path / "out", "--quantization", "4bit"], env={**os.environ, "MDL_BITSANDBYTES": str(place)},
-                              capture_output=True, text=True)
+        done = subprocess.run(
+            [
+                bin_dir / "model_probe",
+                "--checkpoint",
+                case.checkpoint,
+                "--batch",
+                case.folder / "batch.safetensors",
+                "--out",
+                tmp_path / "out",
+                "--quantization",
+                "4bit",
+            ],
+            env={**os.environ, "MDL_BITSANDBYTES": str(place)},
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == 1
         return done.stderr
 
@@ -171,7 +246,9 @@ def test_what_to_install_is_said_where_the_library_is_missing(case, bin_dir, tmp
 
 @pytest.mark.parametrize("bits", ["4bit", "8bit"])
 def test_quantized_models_answer(bits, checkpoint, bin_dir, tmp_path):
-    (tmp_path / "rows.csv").write_text("audio,user_prompt\n/usr/share/sounds/alsa/Front_Left.wav,What?\n/usr/share/sounds/alsa/Noise.wav,\n")
+    (tmp_path / "rows.csv").write_text(
+        "audio,user_prompt\n/usr/share/sounds/alsa/Front_Left.wav,What?\n/usr/share/sounds/alsa/Noise.wav,\n"
+    )
     options = [bin_dir / "mdl-toolkit", "inference", tmp_path / "rows.csv", "--model-name", checkpoint(), "--max-new-tokens", 6, "--output"]
     for _ in range(2):  # the same again
         run([*options, tmp_path / "quantized.csv", "--quantization", bits])

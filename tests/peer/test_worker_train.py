@@ -11,23 +11,78 @@ import sys
 import pytest
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from training_runs import (COMMON, HERE, adapter, assert_same, assert_same_adapter, data, history, python, reference, run,  # noqa: F401
-                           toolkit, train_command, two, with_settings)
+from training_runs import (
+    COMMON,
+    HERE,
+    adapter,
+    assert_same,
+    assert_same_adapter,
+    data,
+    history,
+    python,
+    reference,
+    run,  # noqa: F401
+    toolkit,
+    train_command,
+    two,
+    with_settings,
+)
 
 
-@pytest.mark.parametrize("case", [
-    {"batch": 4, "epochs": 2, "warmup": 3},
-    {"batch": 2, "epochs": 1.5, "accumulation": 4,
-     "settings": {"use_rslora": True, "rank_pattern": {"audio_projector.net.0": 3}, "alpha_pattern": {"up_proj": 40}}},
-], ids=["two epochs with warm-up", "accumulation and a fraction of an epoch, from an adapter with patterns"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"batch": 4, "epochs": 2, "warmup": 3},
+        {
+            "batch": 2,
+            "epochs": 1.5,
+            "accumulation": 4,
+            "settings": {"use_rslora": True, "rank_pattern": {"audio_projector.net.0": 3}, "alpha_pattern": {"up_proj": 40}},
+        },
+    ],
+    ids=["two epochs with warm-up", "accumulation and a fraction of an epoch, from an adapter with patterns"],
+)
 def test_alone_every_step_equals_the_trainer(toolkit, data, adapter, tmp_path, case):
     theirs, ours = tmp_path / "theirs", tmp_path / "ours"
     adapter = with_settings(adapter, tmp_path / "adapter", **case.get("settings", {}))
-    told = reference(data, adapter, theirs, "--batch-size", case["batch"], "--epochs", case["epochs"], "--accumulation",
-                     case.get("accumulation", 1), "--warmup-steps", case.get("warmup", 0), "--eval-steps", 4, "--lr", 1e-3).stdout
-    done = run(train_command(toolkit, data, ours, "--initial-adapter", adapter, "--batch-size", case["batch"], "--num-epochs",
-                      case["epochs"], "--gradient-accumulation-steps", case.get("accumulation", 1), "--warmup-steps",
-                      case.get("warmup", 0), "--eval-steps", 4, "--lr", 1e-3))
+    told = reference(
+        data,
+        adapter,
+        theirs,
+        "--batch-size",
+        case["batch"],
+        "--epochs",
+        case["epochs"],
+        "--accumulation",
+        case.get("accumulation", 1),
+        "--warmup-steps",
+        case.get("warmup", 0),
+        "--eval-steps",
+        4,
+        "--lr",
+        1e-3,
+    ).stdout
+    done = run(
+        train_command(
+            toolkit,
+            data,
+            ours,
+            "--initial-adapter",
+            adapter,
+            "--batch-size",
+            case["batch"],
+            "--num-epochs",
+            case["epochs"],
+            "--gradient-accumulation-steps",
+            case.get("accumulation", 1),
+            "--warmup-steps",
+            case.get("warmup", 0),
+            "--eval-steps",
+            4,
+            "--lr",
+            1e-3,
+        )
+    )
     assert_same(history(ours)[0], history(theirs)[0])
     assert_same(history(ours)[1], history(theirs)[1], keys=("eval_loss", "epoch"))
     steps = len(history(ours)[0])
@@ -49,8 +104,26 @@ def test_two_ranks_equal_two_ranks_of_the_trainer(toolkit, bin_dir, venv_bin, da
     rewrite(data[2], tmp_path / "test", "d")
     even = (data[0], data[1], tmp_path / "test")
     reference(even, adapter, theirs, "--batch-size", 2, "--accumulation", 2, "--eval-steps", 4, "--lr", 1e-3, launcher=launcher)
-    run([*launcher, *train_command(toolkit, even, ours, "--initial-adapter", adapter, "--batch-size", 2,
-                                   "--gradient-accumulation-steps", 2, "--eval-steps", 4, "--lr", 1e-3)])
+    run(
+        [
+            *launcher,
+            *train_command(
+                toolkit,
+                even,
+                ours,
+                "--initial-adapter",
+                adapter,
+                "--batch-size",
+                2,
+                "--gradient-accumulation-steps",
+                2,
+                "--eval-steps",
+                4,
+                "--lr",
+                1e-3,
+            ),
+        ]
+    )
     assert_same(history(ours)[0], history(theirs)[0])
     assert_same(history(ours)[1], history(theirs)[1], keys=("eval_loss",))
 
@@ -60,8 +133,7 @@ def test_two_ranks_equal_one_with_twice_the_batch(toolkit, bin_dir, venv_bin, da
     """Batch normalisation by the batch would make a clip's loss depend on its batch, in Python too; so it is frozen here."""
     options = ["--initial-adapter", adapter, "--batch-norm", "frozen", "--eval-steps", "4", "--lr", "1e-3"]
     run(train_command(toolkit, data, tmp_path / "one", "--batch-size", "4", *options))
-    done = run([*two(launcher, bin_dir, venv_bin),
-                *train_command(toolkit, data, tmp_path / "two", "--batch-size", "2", *options)])
+    done = run([*two(launcher, bin_dir, venv_bin), *train_command(toolkit, data, tmp_path / "two", "--batch-size", "2", *options)])
     # 35 clips: the last step of two ranks repeats one clip to be even, one rank just takes three.
     assert_same(history(tmp_path / "two")[0][:-1], history(tmp_path / "one")[0][:-1], rtol=1e-4)
     assert_same(history(tmp_path / "two")[1][:-1], history(tmp_path / "one")[1][:-1], keys=("eval_loss",), rtol=1e-4)
@@ -77,8 +149,29 @@ def test_both_launchers_give_the_same_losses(toolkit, bin_dir, venv_bin, data, t
 def test_a_piped_run_prints_what_the_trainer_prints_and_the_loss_falls(toolkit, data, tmp_path):
     model, train, test = data
     output = tmp_path / "out"
-    done = run([toolkit, "train", "--model-name", model, "--train-dataset", train, "--eval-dataset", test, "--output", output,
-                "--batch-size", "4", "--num-epochs", "4", "--lr", "1e-2", "--eval-steps", "18", *COMMON])
+    done = run(
+        [
+            toolkit,
+            "train",
+            "--model-name",
+            model,
+            "--train-dataset",
+            train,
+            "--eval-dataset",
+            test,
+            "--output",
+            output,
+            "--batch-size",
+            "4",
+            "--num-epochs",
+            "4",
+            "--lr",
+            "1e-2",
+            "--eval-steps",
+            "18",
+            *COMMON,
+        ]
+    )
     lines = [ast.literal_eval(line) for line in done.stdout.splitlines() if line.startswith("{")]
     steps = [line for line in lines if "loss" in line]
     assert len(steps) == 36
@@ -96,8 +189,7 @@ def test_a_piped_run_prints_what_the_trainer_prints_and_the_loss_falls(toolkit, 
 
 
 def test_checkpoints_are_kept_and_counted(toolkit, data, tmp_path):
-    run(train_command(toolkit, data, tmp_path, "--batch-size", "8", "--num-epochs", "2", "--save-steps", "2",
-                      "--save-total-limit", "2"))
+    run(train_command(toolkit, data, tmp_path, "--batch-size", "8", "--num-epochs", "2", "--save-steps", "2", "--save-total-limit", "2"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-8", "final"]
     with safe_open(tmp_path / "checkpoint-10" / "adapter_model.safetensors", "pt") as file:
         assert all(name.startswith("base_model.model.") for name in file.keys())
@@ -147,8 +239,7 @@ def test_a_truncated_model_is_refused(toolkit, data, tmp_path):
 
 def rewrite(source, target, change):
     """A copy of a dataset folder with one change, written by the real datasets package."""
-    script = ("import sys, datasets; d = datasets.load_from_disk(sys.argv[1]).select(range(8)); "
-              f"d = {change}; d.save_to_disk(sys.argv[2])")
+    script = f"import sys, datasets; d = datasets.load_from_disk(sys.argv[1]).select(range(8)); d = {change}; d.save_to_disk(sys.argv[2])"
     run([sys.executable, "-c", script, source, target])
 
 
@@ -159,16 +250,39 @@ def test_a_dataset_without_a_column_is_refused(toolkit, data, tmp_path):
 
 
 def test_an_audio_of_zero_samples_is_refused(toolkit, data, tmp_path):
-    rewrite(data[1], tmp_path / "train", "d.map(lambda row, i: {'input_values': [], 'audio_length': 0} if i == 5 else row, with_indices=True)")
+    rewrite(
+        data[1], tmp_path / "train", "d.map(lambda row, i: {'input_values': [], 'audio_length': 0} if i == 5 else row, with_indices=True)"
+    )
     done = run(train_command(toolkit, data, tmp_path / "out", "--train-dataset", tmp_path / "train"), check=False)
     assert_refused(done, tmp_path / "out", 2, "row 5", "zero samples")
 
 
 def test_options_that_contradict_the_adapter_are_refused(toolkit, data, adapter, tmp_path):
-    done = run(train_command(toolkit, data, tmp_path / "out", "--initial-adapter", adapter, "--lora-rank", "4", "--lora-alpha", "64",
-                             "--train-target", "encoder,decoder"), check=False)
-    assert_refused(done, tmp_path / "out", 2, adapter / "adapter_config.json", "--lora-rank 4, but there it is 8",
-                   "--lora-alpha 64, but there it is 16", "--train-target encoder,decoder, but there it is encoder,projector,decoder")
+    done = run(
+        train_command(
+            toolkit,
+            data,
+            tmp_path / "out",
+            "--initial-adapter",
+            adapter,
+            "--lora-rank",
+            "4",
+            "--lora-alpha",
+            "64",
+            "--train-target",
+            "encoder,decoder",
+        ),
+        check=False,
+    )
+    assert_refused(
+        done,
+        tmp_path / "out",
+        2,
+        adapter / "adapter_config.json",
+        "--lora-rank 4, but there it is 8",
+        "--lora-alpha 64, but there it is 16",
+        "--train-target encoder,decoder, but there it is encoder,projector,decoder",
+    )
 
 
 def test_an_adapter_whose_base_was_changed_is_refused_everywhere(toolkit, data, adapter, tmp_path):
@@ -177,7 +291,9 @@ def test_an_adapter_whose_base_was_changed_is_refused_everywhere(toolkit, data, 
     assert_refused(done, tmp_path / "out", 2, changed / "adapter_config.json", "pissa_niter_4", "path_initial_model_for_weight_conversion")
     (tmp_path / "rows.csv").write_text("audio\n/usr/share/sounds/alsa/Front_Left.wav\n")
     for options in (["--adapter", changed], ["--adapter", changed, "--merge-adapter", "true"]):
-        done = run([toolkit, "inference", tmp_path / "rows.csv", "--model-name", data[0], "--output", tmp_path / "out.csv", *options], check=False)
+        done = run(
+            [toolkit, "inference", tmp_path / "rows.csv", "--model-name", data[0], "--output", tmp_path / "out.csv", *options], check=False
+        )
         assert_refused(done, tmp_path / "out.csv", 2, "pissa_niter_4")
 
 
@@ -198,16 +314,21 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_its_step(toolkit, data, ada
 
 
 def test_the_failure_report_of_torchrun_shows_the_message(toolkit, bin_dir, venv_bin, data, tmp_path):
-    done = run([*two("torchrun", bin_dir, venv_bin),
-                *train_command(toolkit, data, tmp_path / "out", "--train-dataset", tmp_path / "nothing")], check=False)
+    done = run(
+        [*two("torchrun", bin_dir, venv_bin), *train_command(toolkit, data, tmp_path / "out", "--train-dataset", tmp_path / "nothing")],
+        check=False,
+    )
     assert done.returncode != 0
     report = done.stderr.split("ChildFailedError", 1)[1]
     assert str(tmp_path / "nothing") in report
 
 
 def test_sigterm_leaves_a_checkpoint_of_the_last_step(toolkit, data, tmp_path):
-    process = subprocess.Popen([str(part) for part in train_command(toolkit, data, tmp_path, "--batch-size", "1", "--num-epochs",
-                                                                    "1000")], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [str(part) for part in train_command(toolkit, data, tmp_path, "--batch-size", "1", "--num-epochs", "1000")],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     for line in process.stdout:
         if line.startswith("{") and "'epoch': '0.2'" in line:
             process.send_signal(signal.SIGTERM)

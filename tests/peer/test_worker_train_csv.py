@@ -15,8 +15,22 @@ def sounds(data, tmp_path_factory):
 
 
 def command(toolkit, model, train, output, *options):
-    return [toolkit, "train", "--model-name", model, "--train-dataset", train, "--output", output, "--merge-lora", "false",
-            "--batch-size", "8", *COMMON, *options]
+    return [
+        toolkit,
+        "train",
+        "--model-name",
+        model,
+        "--train-dataset",
+        train,
+        "--output",
+        output,
+        "--merge-lora",
+        "false",
+        "--batch-size",
+        "8",
+        *COMMON,
+        *options,
+    ]
 
 
 def test_a_csv_file_trains_as_the_folder_made_from_it(toolkit, data, sounds, tmp_path):
@@ -36,8 +50,9 @@ def test_a_second_run_takes_the_conversion_of_the_first(toolkit, data, sounds, t
     done = run(command(toolkit, data[0], sounds[0], tmp_path, *options))
     assert "was converted before" in done.stderr and state.stat().st_mtime_ns == before
     # Another prompt makes other data, and those another run.
-    done = run(command(toolkit, data[0], sounds[0], tmp_path, "--num-epochs", "0.2", "--system-prompt", "Listen.", "--overwrite-output",
-                       "true"))
+    done = run(
+        command(toolkit, data[0], sounds[0], tmp_path, "--num-epochs", "0.2", "--system-prompt", "Listen.", "--overwrite-output", "true")
+    )
     assert "is converted" in done.stderr and state.stat().st_mtime_ns != before
 
 
@@ -66,8 +81,7 @@ def broken(sounds, folder):
 
 
 def test_bad_rows_of_a_csv_file_are_listed_on_one_rank_and_end_all(toolkit, bin_dir, venv_bin, data, sounds, tmp_path):
-    done = run([*two("torchrun", bin_dir, venv_bin),
-                *command(toolkit, data[0], broken(sounds, tmp_path), tmp_path / "out")], check=False)
+    done = run([*two("torchrun", bin_dir, venv_bin), *command(toolkit, data[0], broken(sounds, tmp_path), tmp_path / "out")], check=False)
     assert done.returncode != 0
     assert "row 3" in done.stderr and "row 5" in done.stderr and "missing.wav" in done.stderr
     assert not (tmp_path / "out" / "dataset-train").exists()

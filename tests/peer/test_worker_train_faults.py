@@ -17,8 +17,10 @@ from training_runs import adapter, data, history, run, toolkit, train_command, t
 
 def rewrite(source, target, change):
     """A copy of the first 12 rows of a dataset folder, with `change` of a row and its number, by the real datasets package."""
-    script = ("import sys, datasets; d = datasets.load_from_disk(sys.argv[1]).select(range(12)); "
-              f"d.map(lambda row, i: {change}, with_indices=True, features=d.features).save_to_disk(sys.argv[2])")
+    script = (
+        "import sys, datasets; d = datasets.load_from_disk(sys.argv[1]).select(range(12)); "
+        f"d.map(lambda row, i: {change}, with_indices=True, features=d.features).save_to_disk(sys.argv[2])"
+    )
     run([sys.executable, "-c", script, source, target])
 
 
@@ -54,8 +56,13 @@ def broken(data, tmp_path_factory):
     return {name: (data[0], folder / name, data[2]) for name in ("nan", "unlabelled")}
 
 
-@pytest.mark.parametrize("fault, words", [("nan", ["row 5 of", "data-00000-of-00001.arrow", "sound sample 0 is nan"]),
-                                          ("unlabelled", ["rows 5 of", "no row of the batch has a label token"])])
+@pytest.mark.parametrize(
+    "fault, words",
+    [
+        ("nan", ["row 5 of", "data-00000-of-00001.arrow", "sound sample 0 is nan"]),
+        ("unlabelled", ["rows 5 of", "no row of the batch has a label token"]),
+    ],
+)
 def test_a_bad_sample_ends_the_run_with_its_row_and_step_and_keeps_the_steps_before(toolkit, broken, tmp_path, fault, words):
     done = run(train_command(toolkit, broken[fault], tmp_path, *ONE_BY_ONE), check=False)
     line = one_error(done, broken[fault][1], *words)
@@ -76,11 +83,13 @@ def test_bad_samples_can_be_left_out_and_are_counted(toolkit, broken, tmp_path, 
 
 
 @pytest.mark.parametrize("seed, step", [("42", 6), ("2", 3)], ids=["the first rank's", "the second rank's"])
-def test_a_bad_sample_of_either_rank_ends_both_and_the_first_keeps_the_steps_before(toolkit, bin_dir, venv_bin, broken, tmp_path,
-                                                                                    seed, step):
+def test_a_bad_sample_of_either_rank_ends_both_and_the_first_keeps_the_steps_before(
+    toolkit, bin_dir, venv_bin, broken, tmp_path, seed, step
+):
     """The seeds put row 5 into the sixth step of rank 0 and the third of rank 1."""
-    done = run([*two("torchrun", bin_dir, venv_bin), *train_command(toolkit, broken["nan"], tmp_path, *ONE_BY_ONE, "--seed", seed)],
-               check=False)
+    done = run(
+        [*two("torchrun", bin_dir, venv_bin), *train_command(toolkit, broken["nan"], tmp_path, *ONE_BY_ONE, "--seed", seed)], check=False
+    )
     assert done.returncode != 0
     (line,) = [line for line in done.stderr.splitlines() if "mdl-toolkit: error:" in line and "sound sample 0 is nan" in line]
     assert "row 5 of" in line
@@ -88,8 +97,12 @@ def test_a_bad_sample_of_either_rank_ends_both_and_the_first_keeps_the_steps_bef
 
 
 def test_two_ranks_leave_out_the_same_and_stay_together(toolkit, bin_dir, venv_bin, broken, tmp_path):
-    done = run([*two("torchrun", bin_dir, venv_bin),
-                *train_command(toolkit, broken["nan"], tmp_path, "--batch-size", "1", "--skip-bad-samples", "true")])
+    done = run(
+        [
+            *two("torchrun", bin_dir, venv_bin),
+            *train_command(toolkit, broken["nan"], tmp_path, "--batch-size", "1", "--skip-bad-samples", "true"),
+        ]
+    )
     assert "1 bad samples and 0 steps were left out" in done.stderr
     assert len(history(tmp_path)[0]) == 6
 
@@ -123,11 +136,33 @@ def test_memory_that_runs_out_is_told_with_rows_and_step(toolkit, data, tmp_path
         writer = csv.DictWriter(file, fieldnames=rows[0].keys())
         writer.writeheader()
         writer.writerows(rows)
-    run([toolkit, "convert-dataset", tmp_path / "train.csv", "--model-name", data[0], "--output", tmp_path / "train",
-         "--tokenizing-batch-size", "1", "--base-dir", data[1].parent])
-    process = subprocess.Popen([str(part) for part in train_command(toolkit, (data[0], tmp_path / "train", data[2]), tmp_path / "out",
-                                                                    *ONE_BY_ONE, "--seed", "1", "--num-epochs", "2")],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    run(
+        [
+            toolkit,
+            "convert-dataset",
+            tmp_path / "train.csv",
+            "--model-name",
+            data[0],
+            "--output",
+            tmp_path / "train",
+            "--tokenizing-batch-size",
+            "1",
+            "--base-dir",
+            data[1].parent,
+        ]
+    )
+    process = subprocess.Popen(
+        [
+            str(part)
+            for part in train_command(
+                toolkit, (data[0], tmp_path / "train", data[2]), tmp_path / "out", *ONE_BY_ONE, "--seed", "1", "--num-epochs", "2"
+            )
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
     process.stdout.readline()  # the count of parameters
     assert "'loss'" in process.stdout.readline()
     size = int(re.search(r"VmSize:\s+(\d+)", open(f"/proc/{process.pid}/status").read()).group(1)) * 1024
@@ -140,9 +175,13 @@ def test_memory_that_runs_out_is_told_with_rows_and_step(toolkit, data, tmp_path
 
 def test_a_disk_without_room_is_told_and_the_older_checkpoint_stays_whole(toolkit, data, tmp_path):
     """After some steps no file of the process may grow beyond 20 kB, so that the next checkpoint cannot be written."""
-    process = subprocess.Popen([str(part) for part in train_command(toolkit, data, tmp_path, "--batch-size", "1", "--save-steps", "2",
-                                                                    "--num-epochs", "20")],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    process = subprocess.Popen(
+        [str(part) for part in train_command(toolkit, data, tmp_path, "--batch-size", "1", "--save-steps", "2", "--num-epochs", "20")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
     for _ in range(6):  # the count of parameters and five steps, so that checkpoint-4 is there
         process.stdout.readline()
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (20_000, 20_000))
@@ -182,11 +221,22 @@ def test_no_rank_is_done_before_the_last_files_are_written(toolkit, data, tmp_pa
     command[command.index("--merge-lora") + 1] = "true"
     ranks = []
     for rank in range(2):
-        env = {**os.environ, "OMP_NUM_THREADS": "1", "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2",
-               "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        env = {
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "RANK": str(rank),
+            "LOCAL_RANK": str(rank),
+            "WORLD_SIZE": "2",
+            "LOCAL_WORLD_SIZE": "2",
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+        }
         limited = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))) if rank == 0 else None
-        ranks.append(subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env,
-                                      preexec_fn=limited))
+        ranks.append(
+            subprocess.Popen(
+                [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, preexec_fn=limited
+            )
+        )
     errors = [process.communicate(timeout=120)[1] for process in ranks]
     one_error(subprocess.CompletedProcess([], ranks[0].returncode, "", errors[0]), "final", "File too large")
     assert ranks[1].returncode == 1, errors[1]

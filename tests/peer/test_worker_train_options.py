@@ -5,8 +5,19 @@ import pytest
 import torch
 from datasets import Dataset, Features, LargeList, List, Value, load_from_disk
 from safetensors.torch import load_file
-from training_runs import (HERE, adapter, assert_same, assert_same_adapter, data, history, python, reference, run, toolkit,  # noqa: F401
-                           train_command)
+from training_runs import (
+    HERE,
+    adapter,
+    assert_same,
+    assert_same_adapter,
+    data,
+    history,
+    python,
+    reference,
+    run,
+    toolkit,  # noqa: F401
+    train_command,
+)
 
 
 @pytest.fixture(scope="module", params=["untied", "tied"])
@@ -23,8 +34,18 @@ def test_embeddings_and_head_trained_whole_are_as_pefts(toolkit, whole, tmp_path
     data, adapter = whole
     options = ["--batch-size", "8", "--lr", "1e-3"]
     reference(data, adapter, tmp_path / "theirs", *options)
-    run(train_command(toolkit, data, tmp_path / "ours", "--initial-adapter", adapter, *options, "--train-target",
-                      "encoder,projector,decoder,embed_tokens,lm_head"))
+    run(
+        train_command(
+            toolkit,
+            data,
+            tmp_path / "ours",
+            "--initial-adapter",
+            adapter,
+            *options,
+            "--train-target",
+            "encoder,projector,decoder,embed_tokens,lm_head",
+        )
+    )
     assert_same(history(tmp_path / "ours")[0], history(tmp_path / "theirs")[0])
     assert_same(history(tmp_path / "ours")[1], history(tmp_path / "theirs")[1], keys=("eval_loss",))
     assert_same_adapter(tmp_path / "ours" / "checkpoint-5", tmp_path / "theirs" / "checkpoint-5")
@@ -37,14 +58,37 @@ def test_embeddings_and_head_trained_whole_are_as_pefts(toolkit, whole, tmp_path
 def test_a_merged_model_with_whole_modules_loads_in_transformers(toolkit, whole, tmp_path):
     data, adapter = whole
     model, train, test = data
-    run([toolkit, "train", "--model-name", model, "--train-dataset", train, "--output", tmp_path, "--lora-rank", "8", "--lora-alpha",
-         "16", "--batch-size", "8", "--lr", "1e-3", "--initial-adapter", adapter, "--train-target",
-         "encoder,projector,decoder,embed_tokens,lm_head"])
-    script = ("import sys, torch; from transformers import AutoModelForCausalLM as M; from safetensors.torch import load_file;"
-              "m = M.from_pretrained(sys.argv[1], trust_remote_code=True); a = load_file(sys.argv[2]);"
-              "e = m.get_input_embeddings().weight; h = m.get_output_embeddings().weight;"
-              "p = 'base_model.model.decoder.';"
-              "print(torch.equal(e, a[p + 'model.embed_tokens.weight']), torch.equal(h, a[p + 'lm_head.weight']))")
+    run(
+        [
+            toolkit,
+            "train",
+            "--model-name",
+            model,
+            "--train-dataset",
+            train,
+            "--output",
+            tmp_path,
+            "--lora-rank",
+            "8",
+            "--lora-alpha",
+            "16",
+            "--batch-size",
+            "8",
+            "--lr",
+            "1e-3",
+            "--initial-adapter",
+            adapter,
+            "--train-target",
+            "encoder,projector,decoder,embed_tokens,lm_head",
+        ]
+    )
+    script = (
+        "import sys, torch; from transformers import AutoModelForCausalLM as M; from safetensors.torch import load_file;"
+        "m = M.from_pretrained(sys.argv[1], trust_remote_code=True); a = load_file(sys.argv[2]);"
+        "e = m.get_input_embeddings().weight; h = m.get_output_embeddings().weight;"
+        "p = 'base_model.model.decoder.';"
+        "print(torch.equal(e, a[p + 'model.embed_tokens.weight']), torch.equal(h, a[p + 'lm_head.weight']))"
+    )
     shown = python("-c", script, tmp_path / "final", tmp_path / "checkpoint-5" / "adapter_model.safetensors").stdout
     assert shown.split()[-2:] == ["True", "True"]
 
@@ -55,8 +99,19 @@ def test_pcm16_sound_trains_as_float32_within_its_rounding(toolkit, data, adapte
         run([toolkit, "convert-dataset", csv, "--model-name", data[0], "--output", tmp_path / encoding, "--audio-encoding", encoding])
         # Frozen: a float32 folder keeps the padding of a group of rows, as the Python tool's does, and a batch's statistics
         # would count it.
-        run(train_command(toolkit, (data[0], tmp_path / encoding, data[2]), tmp_path / f"out-{encoding}", "--initial-adapter",
-                          adapter, "--batch-size", "4", "--batch-norm", "frozen"))
+        run(
+            train_command(
+                toolkit,
+                (data[0], tmp_path / encoding, data[2]),
+                tmp_path / f"out-{encoding}",
+                "--initial-adapter",
+                adapter,
+                "--batch-size",
+                "4",
+                "--batch-norm",
+                "frozen",
+            )
+        )
     size = {name: sum(file.stat().st_size for file in (tmp_path / name).glob("*.arrow")) for name in ("float32", "pcm16")}
     assert size["pcm16"] < 0.6 * size["float32"]
     # A sample of 16 bits is off by 2^-16 at most; in decibels that matters in silence only.
@@ -69,13 +124,27 @@ def test_a_dataset_in_other_types_trains_to_the_same_and_a_null_inside_a_list_is
     rows = load_from_disk(data[2])[:4]
     longest = max(len(sound) for sound in rows["input_values"])
     rows["input_values"] = [numpy.pad(numpy.array(sound, "float16"), (0, longest - len(sound))) for sound in rows["input_values"]]
-    usual = {"input_ids": List(Value("int32")), "attention_mask": List(Value("int8")), "input_values": List(Value("float32")),
-             "audio_length": Value("int64"), "labels": List(Value("int64"))}
-    other = {"input_ids": LargeList(Value("uint32")), "attention_mask": List(Value("uint8")), "input_values": List(Value("float16"), length=longest),
-             "audio_length": Value("uint32"), "labels": LargeList(Value("int32"))}
+    usual = {
+        "input_ids": List(Value("int32")),
+        "attention_mask": List(Value("int8")),
+        "input_values": List(Value("float32")),
+        "audio_length": Value("int64"),
+        "labels": List(Value("int64")),
+    }
+    other = {
+        "input_ids": LargeList(Value("uint32")),
+        "attention_mask": List(Value("uint8")),
+        "input_values": List(Value("float16"), length=longest),
+        "audio_length": Value("uint32"),
+        "labels": LargeList(Value("int32")),
+    }
     for name, features in (("usual", usual), ("other", other)):
         Dataset.from_dict(rows, features=Features(features)).save_to_disk(tmp_path / name)
-        run(train_command(toolkit, (data[0], tmp_path / name, data[2]), tmp_path / f"out-{name}", "--initial-adapter", adapter, "--batch-size", "4"))
+        run(
+            train_command(
+                toolkit, (data[0], tmp_path / name, data[2]), tmp_path / f"out-{name}", "--initial-adapter", adapter, "--batch-size", "4"
+            )
+        )
     assert history(tmp_path / "out-other")[0] == history(tmp_path / "out-usual")[0]
     assert history(tmp_path / "out-other")[1][0]["eval_loss"] == history(tmp_path / "out-usual")[1][0]["eval_loss"]
 
@@ -100,12 +169,32 @@ def test_bf16_is_the_base_and_the_adapters_stay_float32(toolkit, data, adapter, 
 def test_accelerates_mixed_precision_is_the_default_of_bf16(toolkit, data, tmp_path):
     def merged(name, precision, *options):
         model, train, _ = data
-        done = run([toolkit, "train", "--model-name", model, "--train-dataset", train, "--output", tmp_path / name, "--batch-size",
-                    "8", "--num-epochs", "0.2", *options], env={"ACCELERATE_MIXED_PRECISION": precision}, check=False)
+        done = run(
+            [
+                toolkit,
+                "train",
+                "--model-name",
+                model,
+                "--train-dataset",
+                train,
+                "--output",
+                tmp_path / name,
+                "--batch-size",
+                "8",
+                "--num-epochs",
+                "0.2",
+                *options,
+            ],
+            env={"ACCELERATE_MIXED_PRECISION": precision},
+            check=False,
+        )
         if done.returncode != 0:
             return done
-        return {tensor.dtype for key, tensor in load_file(tmp_path / name / "final" / "model.safetensors").items()
-                if "front_end" not in key and tensor.is_floating_point()}
+        return {
+            tensor.dtype
+            for key, tensor in load_file(tmp_path / name / "final" / "model.safetensors").items()
+            if "front_end" not in key and tensor.is_floating_point()
+        }
 
     assert torch.bfloat16 in merged("bf16", "bf16")
     assert merged("no", "no") == {torch.float32}

@@ -17,8 +17,11 @@ def scalars(folder):
 @pytest.fixture(scope="module")
 def reported(toolkit, data, adapter, tmp_path_factory):
     output = tmp_path_factory.mktemp("reported")
-    run(train_command(toolkit, data, output, "--initial-adapter", adapter, "--batch-size", "8", "--eval-steps", "2",
-                      "--report-to", "tensorboard,json"))
+    run(
+        train_command(
+            toolkit, data, output, "--initial-adapter", adapter, "--batch-size", "8", "--eval-steps", "2", "--report-to", "tensorboard,json"
+        )
+    )
     return output
 
 
@@ -82,8 +85,36 @@ def test_another_program_is_refused_by_name(toolkit, data, tmp_path, where):
 
 
 def test_an_evaluation_in_stretches_gives_the_same_loss(toolkit, data, adapter, reported, tmp_path):
-    run(train_command(toolkit, data, tmp_path, "--initial-adapter", adapter, "--batch-size", "8", "--eval-batch-size", "2",
-                      "--eval-steps", "5", "--eval-accumulation-steps", "2"))
-    run(train_command(toolkit, data, tmp_path / "whole", "--initial-adapter", adapter, "--batch-size", "8", "--eval-batch-size",
-                      "2", "--eval-steps", "5"))
+    run(
+        train_command(
+            toolkit,
+            data,
+            tmp_path,
+            "--initial-adapter",
+            adapter,
+            "--batch-size",
+            "8",
+            "--eval-batch-size",
+            "2",
+            "--eval-steps",
+            "5",
+            "--eval-accumulation-steps",
+            "2",
+        )
+    )
+    run(
+        train_command(
+            toolkit,
+            data,
+            tmp_path / "whole",
+            "--initial-adapter",
+            adapter,
+            "--batch-size",
+            "8",
+            "--eval-batch-size",
+            "2",
+            "--eval-steps",
+            "5",
+        )
+    )
     assert history(tmp_path)[1][0]["eval_loss"] == pytest.approx(history(tmp_path / "whole")[1][0]["eval_loss"], rel=1e-9)

@@ -9,8 +9,19 @@ import time
 
 import pytest
 import torch
-from training_runs import (adapter, assert_same, assert_same_adapter, data, history, reference, run, toolkit,  # noqa: F401
-                           train_command, two, with_settings)
+from training_runs import (
+    adapter,
+    assert_same,
+    assert_same_adapter,
+    data,
+    history,
+    reference,
+    run,
+    toolkit,  # noqa: F401
+    train_command,
+    two,
+    with_settings,
+)
 
 RUN = ["--batch-size", "4", "--num-epochs", "2", "--lr", "1e-3", "--save-steps", "6"]
 REFERENCE = ["--batch-size", 4, "--epochs", 2, "--lr", 1e-3, "--save-steps", 6]
@@ -71,8 +82,13 @@ def test_the_optimizer_file_is_what_torch_save_writes(ours, theirs):
             torch.testing.assert_close(state[key], other["state"][index][key], rtol=1e-2, atol=1e-6)
 
 
-@pytest.mark.parametrize("options, settings, words", [
-    (["--lora-rank", "4", "--lora-alpha", "64"], {}, ("--lora-rank 4, but there it is 8", "--lora-alpha 64, but there it is 16")), ([], {"init_lora_weights": "olora"}, ("init_lora_weights", "olora"))])
+@pytest.mark.parametrize(
+    "options, settings, words",
+    [
+        (["--lora-rank", "4", "--lora-alpha", "64"], {}, ("--lora-rank 4, but there it is 8", "--lora-alpha 64, but there it is 16")),
+        ([], {"init_lora_weights": "olora"}, ("init_lora_weights", "olora")),
+    ],
+)
 def test_a_checkpoint_of_another_adapter_is_refused(toolkit, data, ours, tmp_path, options, settings, words):
     checkpoint = with_settings(ours / "checkpoint-6", tmp_path / "checkpoint-6", **settings)
     done = run(train_command(toolkit, data, tmp_path / "out", *RUN, *options, "--resume-from-checkpoint", checkpoint), check=False)
@@ -104,16 +120,28 @@ def test_two_ranks_resume_when_only_the_first_sees_the_checkpoint(toolkit, bin_d
     options = ["--batch-size", "2", "--save-steps", "4", "--lr", "1e-3", "--initial-adapter", adapter]
     run([*launcher, *train_command(toolkit, data, tmp_path / "whole", *options)])
     # Rank 1 is pointed at a folder that does not exist for it.
-    script = (f'd=$0; [ "$RANK" = 1 ] && d=/nowhere; exec "$@" --resume-from-checkpoint "$d"')
-    run([*launcher, "bash", "-c", script, tmp_path / "whole" / "checkpoint-4",
-         *train_command(toolkit, data, tmp_path / "resumed", *options)])
+    script = f'd=$0; [ "$RANK" = 1 ] && d=/nowhere; exec "$@" --resume-from-checkpoint "$d"'
+    run(
+        [
+            *launcher,
+            "bash",
+            "-c",
+            script,
+            tmp_path / "whole" / "checkpoint-4",
+            *train_command(toolkit, data, tmp_path / "resumed", *options),
+        ]
+    )
     assert_same(history(tmp_path / "resumed")[0], history(tmp_path / "whole")[0], rtol=1e-6)
 
 
 def test_killed_at_any_moment_a_run_leaves_only_whole_checkpoints(toolkit, data, tmp_path):
     """20 kills at moments spread over the writing of checkpoints; each next run takes over what is there."""
-    command = [str(part) for part in train_command(toolkit, data, tmp_path, "--batch-size", "1", "--num-epochs", "50",
-                                                   "--save-steps", "1", "--save-total-limit", "3")]
+    command = [
+        str(part)
+        for part in train_command(
+            toolkit, data, tmp_path, "--batch-size", "1", "--num-epochs", "50", "--save-steps", "1", "--save-total-limit", "3"
+        )
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     reached = 0
     for attempt in range(20):
@@ -128,8 +156,10 @@ def test_killed_at_any_moment_a_run_leaves_only_whole_checkpoints(toolkit, data,
                 break
         process.stdout.close()
         assert process.wait(timeout=60) == -signal.SIGKILL
-        checkpoints = sorted((path for path in tmp_path.glob("checkpoint-*") if path.name.split("-")[1].isdigit()),
-                             key=lambda path: int(path.name.split("-")[1]))
+        checkpoints = sorted(
+            (path for path in tmp_path.glob("checkpoint-*") if path.name.split("-")[1].isdigit()),
+            key=lambda path: int(path.name.split("-")[1]),
+        )
         assert checkpoints
         for folder in checkpoints:
             state = json.loads((folder / "trainer_state.json").read_text())

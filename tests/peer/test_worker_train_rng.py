@@ -7,8 +7,19 @@ import shutil
 import numpy
 import pytest
 import torch
-from training_runs import (adapter, assert_same, assert_same_adapter, data, history, python, reference, run, toolkit,  # noqa: F401
-                           train_command, two)
+from training_runs import (
+    adapter,
+    assert_same,
+    assert_same_adapter,
+    data,
+    history,
+    python,
+    reference,
+    run,
+    toolkit,  # noqa: F401
+    train_command,
+    two,
+)
 
 DROPOUT = ["--lora-dropout", "0.3", "--batch-size", "4", "--num-epochs", "1", "--lr", "1e-3", "--save-steps", "3"]
 
@@ -29,8 +40,9 @@ def theirs(data, adapter, tmp_path_factory):
 
 
 def load_rng(file):
-    with torch.serialization.safe_globals([numpy._core.multiarray._reconstruct, numpy.ndarray, numpy.dtype,
-                                           type(numpy.dtype(numpy.uint32))]):
+    with torch.serialization.safe_globals(
+        [numpy._core.multiarray._reconstruct, numpy.ndarray, numpy.dtype, type(numpy.dtype(numpy.uint32))]
+    ):
         return torch.load(file, weights_only=True)  # as the Trainer reads it
 
 
@@ -57,8 +69,12 @@ def test_two_ranks_go_on_with_a_stream_each(toolkit, bin_dir, venv_bin, data, ad
     launcher = two("torchrun", bin_dir, venv_bin)
     options = ["--lora-dropout", "0.3", "--batch-size", "2", "--lr", "1e-3", "--save-steps", "4"]
     run([*launcher, *train_command(toolkit, data, tmp_path / "whole", "--initial-adapter", adapter, *options)])
-    run([*launcher, *train_command(toolkit, data, tmp_path / "resumed", *options, "--resume-from-checkpoint",
-                                   tmp_path / "whole" / "checkpoint-4")])
+    run(
+        [
+            *launcher,
+            *train_command(toolkit, data, tmp_path / "resumed", *options, "--resume-from-checkpoint", tmp_path / "whole" / "checkpoint-4"),
+        ]
+    )
     assert_same(history(tmp_path / "resumed")[0], history(tmp_path / "whole")[0], rtol=1e-6)
     states = [load_rng(tmp_path / "whole" / "checkpoint-4" / f"rng_state_{rank}.pth") for rank in range(2)]
     assert all(state["cpu"].shape == (5056,) for state in states)
@@ -100,8 +116,10 @@ def test_we_read_the_trainers_random_state(toolkit, data, theirs, tmp_path):
 
 def test_training_arguments_are_those_of_the_python_tool(toolkit, data, theirs, tmp_path):
     run(train_command(toolkit, data, tmp_path, "--batch-size", "4", "--lr", "1e-3", "--save-steps", "3", "--save-total-limit", "2"))
-    script = ("import sys, json, torch; a = torch.load(sys.argv[1], weights_only=False); print(type(a).__name__);"
-              "print(json.dumps(a.to_dict(), default=str))")
+    script = (
+        "import sys, json, torch; a = torch.load(sys.argv[1], weights_only=False); print(type(a).__name__);"
+        "print(json.dumps(a.to_dict(), default=str))"
+    )
     dicts = []
     for folder in (tmp_path / "checkpoint-9", theirs / "checkpoint-9"):
         name, text = python("-c", script, folder / "training_args.bin").stdout.splitlines()[-2:]

@@ -2,22 +2,32 @@
 
 import sys
 
-from training_runs import (adapter, assert_same, assert_same_adapter, data, history, reference, run, toolkit,  # noqa: F401
-                           train_command, two)
+from training_runs import (
+    adapter,
+    assert_same,
+    assert_same_adapter,
+    data,
+    history,
+    reference,
+    run,
+    toolkit,  # noqa: F401
+    train_command,
+    two,
+)
 
 
 def test_54_steps_are_the_same_run(toolkit, data, adapter, tmp_path):
     """Order of samples, losses, rates, gradients' norms, evaluations and the weights at the end, over 54 steps."""
     options = ["--batch-size", "2", "--lr", "3e-4", "--warmup-steps", "5", "--eval-steps", "0.2"]
     reference(data, adapter, tmp_path / "theirs", *options, "--epochs", 3, "--save-steps", 0.5)
-    run(train_command(toolkit, data, tmp_path / "ours", "--initial-adapter", adapter, *options, "--num-epochs", "3",
-                      "--save-steps", "0.5"))
+    run(train_command(toolkit, data, tmp_path / "ours", "--initial-adapter", adapter, *options, "--num-epochs", "3", "--save-steps", "0.5"))
     ours, theirs = history(tmp_path / "ours"), history(tmp_path / "theirs")
     assert len(ours[0]) == 54
     assert_same(ours[0], theirs[0])
     assert_same(ours[1], theirs[1], keys=("eval_loss", "epoch"))
     assert sorted(path.name for path in (tmp_path / "ours").glob("checkpoint-*")) == sorted(
-        path.name for path in (tmp_path / "theirs").glob("checkpoint-*"))
+        path.name for path in (tmp_path / "theirs").glob("checkpoint-*")
+    )
     for step in (27, 54):
         assert_same_adapter(tmp_path / "ours" / f"checkpoint-{step}", tmp_path / "theirs" / f"checkpoint-{step}")
 

@@ -65,8 +65,14 @@ def test_a_terminal_that_closes_ends_the_run_with_a_checkpoint_of_the_last_step(
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
         hangup(signal.SIG_DFL)()
 
-    process = subprocess.Popen([str(part) for part in train_command(toolkit, data, tmp_path, *ENDLESS)], stdin=theirs, stdout=theirs,
-                               stderr=theirs, preexec_fn=in_the_terminal, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    process = subprocess.Popen(
+        [str(part) for part in train_command(toolkit, data, tmp_path, *ENDLESS)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        preexec_fn=in_the_terminal,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
     os.close(theirs)
     endings.append(process)
     shown = read_until(ours, r"Training ([7-9]|\d\d+)/35000 steps")
@@ -78,10 +84,17 @@ def test_a_terminal_that_closes_ends_the_run_with_a_checkpoint_of_the_last_step(
 
 
 def test_a_hangup_of_the_launcher_whose_reader_has_gone_leaves_a_checkpoint_of_the_last_step(toolkit, bin_dir, data, tmp_path, endings):
-    command = [bin_dir / "mdl-launch", "--standalone", "--nproc-per-node", "2", "--no-python",
-               *train_command(toolkit, data, tmp_path, *ENDLESS)]
-    process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               preexec_fn=hangup(signal.SIG_DFL))
+    command = [
+        bin_dir / "mdl-launch",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "--no-python",
+        *train_command(toolkit, data, tmp_path, *ENDLESS),
+    ]
+    process = subprocess.Popen(
+        [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=hangup(signal.SIG_DFL)
+    )
     endings.append(process)
     read_until(process.stdout.fileno(), r"'epoch': '0\.1\d*'")
     process.stdout.close()
@@ -92,8 +105,12 @@ def test_a_hangup_of_the_launcher_whose_reader_has_gone_leaves_a_checkpoint_of_t
 
 
 def test_a_reader_that_goes_away_and_nohup_s_hangup_end_nothing(toolkit, data, tmp_path):
-    process = subprocess.Popen([str(part) for part in train_command(toolkit, data, tmp_path, "--batch-size", "2")], stdout=subprocess.PIPE,
-                               stderr=gone(), preexec_fn=hangup(signal.SIG_IGN))
+    process = subprocess.Popen(
+        [str(part) for part in train_command(toolkit, data, tmp_path, "--batch-size", "2")],
+        stdout=subprocess.PIPE,
+        stderr=gone(),
+        preexec_fn=hangup(signal.SIG_IGN),
+    )
     read_until(process.stdout.fileno(), "'loss'")
     process.stdout.close()
     process.send_signal(signal.SIGPIPE)
@@ -105,7 +122,22 @@ def test_a_reader_that_goes_away_and_nohup_s_hangup_end_nothing(toolkit, data, t
 @pytest.mark.parametrize("command", ["convert-dataset", "inference"])
 def test_the_other_commands_go_on_without_a_reader_too(toolkit, data, tmp_path, command):
     options = ["--max-new-tokens", "1"] if command == "inference" else []
-    done = subprocess.run([toolkit, command, data[1].parent / "test.csv", "--model-name", data[0], "--base-dir", data[1].parent, "--output",
-                           tmp_path / "out", *options], stdout=gone(), stderr=gone(), timeout=120)
+    done = subprocess.run(
+        [
+            toolkit,
+            command,
+            data[1].parent / "test.csv",
+            "--model-name",
+            data[0],
+            "--base-dir",
+            data[1].parent,
+            "--output",
+            tmp_path / "out",
+            *options,
+        ],
+        stdout=gone(),
+        stderr=gone(),
+        timeout=120,
+    )
     assert done.returncode == 0
     assert (tmp_path / "out").is_dir() == (command == "convert-dataset")

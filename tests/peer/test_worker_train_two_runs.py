@@ -86,8 +86,11 @@ def test_a_final_that_a_kill_kept_from_being_written_is_written_by_the_resume(to
 
 
 def test_a_path_is_always_taken_and_the_differences_are_told(toolkit, data, output):
-    done = run(train_command(toolkit, data, output, *RUN, "--lr", "5e-3", "--num-epochs", "0.7", "--resume-from-checkpoint",
-                             output / "checkpoint-5"))
+    done = run(
+        train_command(
+            toolkit, data, output, *RUN, "--lr", "5e-3", "--num-epochs", "0.7", "--resume-from-checkpoint", output / "checkpoint-5"
+        )
+    )
     assert "--lr is 0.0001 there and 0.005 here" in done.stderr and "resuming from" in done.stderr
     assert checkpoints(output) == ["checkpoint-5", "checkpoint-7", "checkpoint-9"]
     # The schedule went on as it was, and that is what the new checkpoint says.

@@ -42,8 +42,9 @@ def python(script, *arguments, launcher=(), env=None):
 
 def run(command, env=None, check=True, **options):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **(env or {})}
-    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=400,
-                          env=environment, **options)
+    done = subprocess.run(
+        [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=400, env=environment, **options
+    )
     if check:
         assert done.returncode == 0, f"{command} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}"
     return done
@@ -64,8 +65,22 @@ def with_settings(adapter, folder, **settings):
 
 def train_command(toolkit, data, output, *options, common=COMMON):
     model, train, test = data
-    return [toolkit, "train", "--model-name", model, "--train-dataset", train, "--eval-dataset", test, "--output", output,
-            "--merge-lora", "false", *common, *options]
+    return [
+        toolkit,
+        "train",
+        "--model-name",
+        model,
+        "--train-dataset",
+        train,
+        "--eval-dataset",
+        test,
+        "--output",
+        output,
+        "--merge-lora",
+        "false",
+        *common,
+        *options,
+    ]
 
 
 def two(launcher, bin_dir, venv_bin):
@@ -101,5 +116,18 @@ def assert_same_adapter(ours, theirs, rtol=1e-3):
 def reference(data, adapter, output, *options, launcher=()):
     """Hugging Face's Trainer from the same adapter."""
     model, train, test = data
-    return python(HERE / "reference_trainer.py", "--model", model, "--adapter", adapter, "--train", train, "--eval", test, "--output",
-           output, *options, launcher=launcher)
+    return python(
+        HERE / "reference_trainer.py",
+        "--model",
+        model,
+        "--adapter",
+        adapter,
+        "--train",
+        train,
+        "--eval",
+        test,
+        "--output",
+        output,
+        *options,
+        launcher=launcher,
+    )

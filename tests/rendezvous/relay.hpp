@@ -25,7 +25,7 @@ class Relay {
   int accepted() const { return state_->accepted; }
   /// Ends all connections of now.
   void break_connections() {
-    for (const auto& socket : state_->sockets) close(*socket);
+    for (const auto& socket : state_->sockets) { close(*socket); }
     state_->sockets.clear();
   }
   /// And lets nobody connect any more.
@@ -61,9 +61,9 @@ class Relay {
       auto near = std::make_shared<Socket>(executor);
       auto far = std::make_shared<Socket>(executor);
       co_await state->acceptor.async_accept(*near, asio::redirect_error(asio::use_awaitable, error));
-      if (error) co_return;
+      if (error) { co_return; }
       co_await far->async_connect(target, asio::redirect_error(asio::use_awaitable, error));
-      if (error) continue;
+      if (error) { continue; }
       ++state->accepted;
       state->sockets.push_back(near);
       state->sockets.push_back(far);

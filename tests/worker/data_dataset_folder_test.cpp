@@ -20,9 +20,7 @@ std::string refusal(const Columns& columns) {
   write_dataset(folder.path(), {columns});
   try {
     DatasetFolder dataset(folder.path());
-  } catch (const UsageError& error) {
-    return error.what();
-  }
+  } catch (const UsageError& error) { return error.what(); }
   return "accepted";
 }
 
@@ -61,7 +59,7 @@ TEST_CASE("lists and numbers are read in every type that a tool writes them in")
   const auto labels = std::make_shared<arrow::Int16Builder>();
   arrow::FixedSizeListBuilder pairs(arrow::default_memory_pool(), labels, 2);
   for (const int16_t label : {-100, 6, -100, 9}) {
-    if (label < 0) arrow_ok(pairs.Append());
+    if (label < 0) { arrow_ok(pairs.Append()); }
     arrow_ok(labels->Append(label));
   }
   columns.back().second = *pairs.Finish();
@@ -87,7 +85,9 @@ TEST_CASE("a value that is missing inside a list is named with its row and place
   arrow::ListBuilder lists(arrow::default_memory_pool(), values);
   for (int row = 0; row < 2; ++row) {
     arrow_ok(lists.Append());
-    for (int i = 0; i < 4 - 2 * row; ++i) arrow_ok(row == 1 && i == 1 ? values->AppendNull() : values->Append(0.5F));
+    for (int i = 0; i < 4 - 2 * row; ++i) {
+      arrow_ok(row == 1 && i == 1 ? values->AppendNull() : values->Append(0.5F));
+    }
   }
   CHECK_THAT(refusal(with(two_clips(), "input_values", *lists.Finish())),
              Contains("row 1") && Contains("input_values") && Contains("value 1 of the list is missing"));

@@ -15,7 +15,7 @@
 namespace mdl::test {
 
 inline void arrow_ok(const arrow::Status& status) {
-  if (!status.ok()) throw std::runtime_error(status.ToString());
+  if (!status.ok()) { throw std::runtime_error(status.ToString()); }
 }
 
 /// A column of lists; `Builder` builds the values: arrow::Int32Builder, arrow::FloatBuilder, …; `Lists` the lists.
@@ -25,7 +25,7 @@ std::shared_ptr<arrow::Array> list_column(const std::vector<std::vector<Value>>&
   Lists builder(arrow::default_memory_pool(), values);
   for (const auto& row : rows) {
     arrow_ok(builder.Append());
-    for (const Value& value : row) arrow_ok(values->Append(value));
+    for (const Value& value : row) { arrow_ok(values->Append(value)); }
   }
   return *builder.Finish();
 }
@@ -33,7 +33,7 @@ std::shared_ptr<arrow::Array> list_column(const std::vector<std::vector<Value>>&
 template <typename Builder, typename Value>
 std::shared_ptr<arrow::Array> column(const std::vector<Value>& rows) {
   Builder builder;
-  for (const Value& row : rows) arrow_ok(builder.Append(row));
+  for (const Value& row : rows) { arrow_ok(builder.Append(row)); }
   return *builder.Finish();
 }
 
@@ -76,7 +76,7 @@ inline Columns two_clips() {
 /// The same columns with one of them replaced.
 inline Columns with(Columns columns, const std::string& name, const std::shared_ptr<arrow::Array>& array) {
   for (auto& [field, old] : columns) {
-    if (field == name) old = array;
+    if (field == name) { old = array; }
   }
   return columns;
 }

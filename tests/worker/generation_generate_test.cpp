@@ -65,7 +65,7 @@ TEST_CASE("an answer ends with the token that ends answers, and not before the l
 
   config.min_new_tokens = 6;
   for (const auto& answer : generate(*model, batch, {{1, 12}, {2, 12}}, config, 0)) {
-    for (size_t i = 0; i < 6; ++i) CHECK(answer.at(i) != config.eos_token_ids[0]);
+    for (size_t i = 0; i < 6; ++i) { CHECK(answer.at(i) != config.eos_token_ids[0]); }
   }
 }
 

@@ -25,8 +25,9 @@ namespace {
 int print_ids(const std::vector<std::string>& arguments) {
   const std::filesystem::path checkpoint = arguments.at(0);
   const auto model = mdl::load_model(checkpoint, at::kFloat, at::kCPU);
-  if (arguments.size() > 4)
+  if (arguments.size() > 4) {
     mdl::apply_adapter(*model, mdl::AdapterFolder::load(arguments[4], mdl::AdapterUse::answering));
+  }
   const auto config = mdl::load_generation_config(checkpoint);
   const auto processor = mdl::Processor::load(checkpoint);
   const mdl::RowOptions options;
@@ -43,7 +44,7 @@ int print_ids(const std::vector<std::string>& arguments) {
   for (const auto& batch : mdl::plan_batches(lengths, rows, std::stoul(arguments.at(2)))) {
     std::vector<mdl::ConvertedRow> inputs;
     std::vector<mdl::Sample> samples;
-    for (const std::size_t row : batch) inputs.push_back(reader.read(file.rows[row]));
+    for (const std::size_t row : batch) { inputs.push_back(reader.read(file.rows[row])); }
     for (const auto& input : inputs) {
       mdl::Sample sample;
       sample.input_ids.assign(input.input_ids.begin(), input.input_ids.end());
@@ -56,7 +57,7 @@ int print_ids(const std::vector<std::string>& arguments) {
     const std::vector<mdl::Continuation> limits(batch.size(), {0, std::stol(arguments.at(3))});
     const auto made =
         mdl::generate(*model, mdl::collate(samples, processor.pad_token(), at::kFloat), limits, config, 0);
-    for (std::size_t i = 0; i < batch.size(); ++i) answers[batch[i]] = made[i];
+    for (std::size_t i = 0; i < batch.size(); ++i) { answers[batch[i]] = made[i]; }
   }
   std::cout << nlohmann::json(answers).dump() << '\n';
   return 0;

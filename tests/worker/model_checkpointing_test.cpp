@@ -34,7 +34,7 @@ Step step(const std::filesystem::path& folder, const mdl::LoraConfig& lora, bool
     const at::NoGradGuard no_grad;
     at::Generator generator = at::detail::createCPUGenerator(11);
     for (const auto& [name, tensor] : mdl::lora_parameters(*model)) {
-      if (name.find("lora_B") != std::string::npos) tensor.normal_(0, 0.1, generator);
+      if (name.find("lora_B") != std::string::npos) { tensor.normal_(0, 0.1, generator); }
     }
   }
   model->train();
@@ -44,7 +44,7 @@ Step step(const std::filesystem::path& folder, const mdl::LoraConfig& lora, bool
   const at::Tensor loss = model->loss_sum(tiny_batch(model->config()));
   loss.backward();
   Step result{loss.item<double>(), {}};
-  for (const auto& [name, tensor] : mdl::lora_parameters(*model)) result.gradients[name] = tensor.grad();
+  for (const auto& [name, tensor] : mdl::lora_parameters(*model)) { result.gradients[name] = tensor.grad(); }
   return result;
 }
 

@@ -82,9 +82,7 @@ TEST_CASE("a batch that makes no sense is an error that names the row") {
     spoil(batch);
     try {
       plan(batch, config);
-    } catch (const mdl::Error& error) {
-      return error.what();
-    }
+    } catch (const mdl::Error& error) { return error.what(); }
     return "no error";
   };
   CHECK(error_of([](auto&) {}) == "no error");

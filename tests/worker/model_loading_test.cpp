@@ -21,7 +21,7 @@ TEST_CASE("missing, extra and wrongly shaped tensors are one error that lists th
   auto tensors = random_weights(config);
   mdl::NamedTensors broken;
   for (const auto& [name, tensor] : tensors) {
-    if (name == "audio_encoder.norm.weight") continue;
+    if (name == "audio_encoder.norm.weight") { continue; }
     if (name == "decoder.model.norm.weight") {
       broken.emplace_back(name, at::zeros({17}));
     } else if (name == "decoder.model.layers.0.mlp.up_proj.weight") {
@@ -123,7 +123,7 @@ TEST_CASE("init_bn normalises by the batch in train mode and by its running stat
   const mdl::Batch batch = tiny_batch(model->config());
   const auto running_mean = [&] {
     for (const auto& [layer, slot, name] : mdl::tensor_slots(*model)) {
-      if (name == "audio_encoder.init_bn.running_mean") return slot.tensor->clone();
+      if (name == "audio_encoder.init_bn.running_mean") { return slot.tensor->clone(); }
     }
     return at::Tensor();
   };

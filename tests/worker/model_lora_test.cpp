@@ -21,7 +21,7 @@ void fill_b_at_random(mdl::MiDashengLM& model) {
   const at::NoGradGuard no_grad;
   at::Generator generator = at::detail::createCPUGenerator(11);
   for (const auto& [name, tensor] : mdl::lora_parameters(model)) {
-    if (name.find("lora_B") != std::string::npos) tensor.normal_(0, 0.1, generator);
+    if (name.find("lora_B") != std::string::npos) { tensor.normal_(0, 0.1, generator); }
   }
 }
 
@@ -68,7 +68,7 @@ TEST_CASE("only adapters get gradients") {
     REQUIRE(tensor.grad().defined());
     CHECK(tensor.grad().abs().max().item<float>() > 0);
   }
-  for (const auto& [layer, slot, name] : mdl::tensor_slots(*model)) CHECK_FALSE(slot.tensor->grad().defined());
+  for (const auto& [layer, slot, name] : mdl::tensor_slots(*model)) { CHECK_FALSE(slot.tensor->grad().defined()); }
 }
 
 TEST_CASE("the merged model computes what base and adapter compute") {
@@ -96,7 +96,7 @@ TEST_CASE("the adapter works in float32 on a bfloat16 base") {
   const mdl::Batch batch = tiny_batch(model->config());
   CHECK(model->logits(batch).scalar_type() == at::kBFloat16);
   CHECK(model->loss_sum(batch).scalar_type() == at::kFloat);
-  for (const auto& [name, tensor] : mdl::lora_parameters(*model)) CHECK(tensor.scalar_type() == at::kFloat);
+  for (const auto& [name, tensor] : mdl::lora_parameters(*model)) { CHECK(tensor.scalar_type() == at::kFloat); }
 }
 
 TEST_CASE("embeddings and head are trained whole, named and ordered as PEFT does") {
@@ -118,7 +118,7 @@ TEST_CASE("embeddings and head are trained whole, named and ordered as PEFT does
   model->loss_sum(batch).backward();
   {
     const at::NoGradGuard no_grad;
-    for (auto& [name, tensor] : parameters) tensor.sub_(tensor.grad(), 0.01);
+    for (auto& [name, tensor] : parameters) { tensor.sub_(tensor.grad(), 0.01); }
   }
   const at::Tensor trained = model->logits(batch).detach();
   CHECK_FALSE(at::allclose(before, trained));

@@ -29,7 +29,7 @@ TEST_CASE("the loss in stretches equals the whole cross-entropy, in value and gr
   (theirs * 0.25).backward();
   CHECK(at::allclose(ours, theirs, 1e-5, 1e-6));
   CHECK(at::allclose(our_gradient, hidden.grad(), 1e-4, 1e-6));
-  if (weight.requires_grad()) CHECK(at::allclose(our_weight_gradient, weight.grad(), 1e-4, 1e-6));
+  if (weight.requires_grad()) { CHECK(at::allclose(our_weight_gradient, weight.grad(), 1e-4, 1e-6)); }
 }
 
 TEST_CASE("no label gives no loss, and without gradients only the value is computed") {

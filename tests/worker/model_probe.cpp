@@ -52,7 +52,7 @@ std::optional<std::string> text_of(const po::variables_map& options, const char*
 void add_quantized(mdl::MiDashengLM& model, mdl::NamedTensors& out) {
   for (const auto& item : model.named_modules("", /*include_self=*/false)) {
     const auto* layer = dynamic_cast<const mdl::Linear*>(item.value().get());
-    if (!layer || !layer->quantized) continue;
+    if (!layer || !layer->quantized) { continue; }
     const auto add = [&](const char* what, const at::Tensor& x) { out.emplace_back(what + ("." + item.key()), x); };
     add("weight", layer->quantized->dequantized(model.dtype()));
     if (const auto* four = dynamic_cast<const mdl::FourBitWeight*>(layer->quantized.get())) {
@@ -99,15 +99,16 @@ int run(const po::variables_map& options) {
   const at::Tensor loss = model->loss_sum(batch);
   out.emplace_back("loss", loss.detach());
   for (const auto& [layer, slot, name] : mdl::tensor_slots(*model)) {
-    if (name.find("running_") != std::string::npos) out.emplace_back(slot.name, slot.tensor->clone());
-    if (slot.tensor->requires_grad() && !options.count("whole"))
+    if (name.find("running_") != std::string::npos) { out.emplace_back(slot.name, slot.tensor->clone()); }
+    if (slot.tensor->requires_grad() && !options.count("whole")) {
       throw mdl::Error("the frozen tensor " + name + " requires a gradient");
+    }
   }
-  if (loss.requires_grad()) loss.backward();
+  if (loss.requires_grad()) { loss.backward(); }
   std::string order;
   for (const auto& [name, tensor] : mdl::lora_parameters(*model)) {
     order += name + "\n";
-    if (!tensor.grad().defined()) throw mdl::Error("no gradient for " + name);
+    if (!tensor.grad().defined()) { throw mdl::Error("no gradient for " + name); }
     out.emplace_back("grad." + name, tensor.grad());
   }
 

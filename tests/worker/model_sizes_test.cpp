@@ -31,7 +31,7 @@ TEST_CASE("the 7B model has the published number of parameters, all and trainabl
 TEST_CASE("the 7B encoder has the published number of tensors") {
   mdl::MiDashengLM model(published_7b(), at::kFloat);
   int64_t encoder = 0;
-  for (const auto& [layer, slot, name] : mdl::tensor_slots(model)) encoder += name.rfind("audio_encoder.", 0) == 0;
+  for (const auto& [layer, slot, name] : mdl::tensor_slots(model)) { encoder += name.rfind("audio_encoder.", 0) == 0; }
   CHECK(encoder == 397);
 }
 

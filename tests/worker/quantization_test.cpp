@@ -73,7 +73,9 @@ TEST_CASE("an integer product of 8-bit numbers is near the exact one, also with 
   at::Tensor x = torch::randn({6, 40});
   const auto quantized = Int8Weight::quantize(weight);
   const bool outliers = GENERATE(false, true);
-  if (outliers) x.select(1, 3).mul_(50);  // would leave the other columns no steps of their own
+  if (outliers) {
+    x.select(1, 3).mul_(50);  // would leave the other columns no steps of their own
+  }
   const at::Tensor exact = at::linear(x, weight, bias);
   const at::Tensor evaluated = quantized->multiply(x, bias, false), trained = quantized->multiply(x, bias, true);
   CHECK((evaluated - exact).abs().max().item<float>() < (outliers ? 0.15 : 0.05));
@@ -96,7 +98,7 @@ TEST_CASE("a quantized layer passes gradients to its input and its adapter, and 
   layer.quantize(FourBitWeight::quantize(layer.weight, FourBitType::nf4, false));
   CHECK(layer.weight.is_meta());
   const at::Tensor weight = layer.quantized->dequantized(at::kFloat);
-  if (adapted) layer.adapter = LoraAdapter{torch::randn({2, 16}), torch::randn({8, 2}), 0.5};
+  if (adapted) { layer.adapter = LoraAdapter{torch::randn({2, 16}), torch::randn({8, 2}), 0.5}; }
   const at::Tensor whole = adapted ? weight + 0.5 * at::mm(layer.adapter->b, layer.adapter->a) : weight;
   at::Tensor x = torch::randn({3, 16}).requires_grad_();
   const at::Tensor y = layer.forward(x);

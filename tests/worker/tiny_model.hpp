@@ -48,8 +48,8 @@ inline NamedTensors random_weights(const ModelConfig& config, at::ScalarType dty
   at::Generator generator = at::detail::createCPUGenerator(7);
   NamedTensors tensors;
   for (const auto& [layer, slot, name] : tensor_slots(model)) {
-    if (config.text.tie_word_embeddings && name == "decoder.lm_head.weight") continue;
-    if (!slot.required) continue;
+    if (config.text.tie_word_embeddings && name == "decoder.lm_head.weight") { continue; }
+    if (!slot.required) { continue; }
     const bool variance = name.find("running_var") != std::string::npos;
     const at::Tensor value = at::randn(slot.tensor->sizes(), generator, at::kFloat) * 0.3;
     tensors.emplace_back(name, (variance ? value.abs() + 100 : value).to(slot.tensor->scalar_type()));
@@ -70,7 +70,7 @@ inline Batch tiny_batch(const ModelConfig& config) {
   for (size_t row = 0; row < 2; ++row) {
     std::vector<int64_t> ids = {1, 2};
     ids.insert(ids.end(), audio_token_count(samples[row], config), config.audio_token_id);
-    for (int64_t id : {3, 4, 5, 6}) ids.push_back(id + static_cast<int64_t>(row));
+    for (int64_t id : {3, 4, 5, 6}) { ids.push_back(id + static_cast<int64_t>(row)); }
     rows.push_back(ids);
   }
   const auto columns = static_cast<int64_t>(rows[1].size());
@@ -83,7 +83,7 @@ inline Batch tiny_batch(const ModelConfig& config) {
       const auto column = padding + static_cast<int64_t>(i);
       batch.input_ids[row][column] = rows[row][i];
       batch.attention_mask[row][column] = 1;
-      if (i + 3 >= rows[row].size()) batch.labels[row][column] = rows[row][i];
+      if (i + 3 >= rows[row].size()) { batch.labels[row][column] = rows[row][i]; }
     }
     batch.audio_length[row] = samples[row];
     batch.input_values[row].narrow(0, 0, samples[row]).copy_(at::randn({samples[row]}, generator, at::kFloat) * 0.1);

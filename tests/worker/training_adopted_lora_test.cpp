@@ -35,7 +35,7 @@ TEST_CASE("a run that starts from an adapter takes over what the adapter says") 
 
 TEST_CASE("a long list of patterns is told by its length") {
   LoraConfig adapter = on_names({"up_proj"});
-  for (int i = 0; i < 5; ++i) adapter.alpha_pattern.emplace_back("layer", i);
+  for (int i = 0; i < 5; ++i) { adapter.alpha_pattern.emplace_back("layer", i); }
   CHECK_THAT(describe(adapter), Contains("alpha 64, another alpha in 5 places, dropout"));
 }
 

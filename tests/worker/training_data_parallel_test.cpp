@@ -50,7 +50,7 @@ void on_two_ranks(const std::function<void(ProcessGroup&)>& work) {
       group.sum(done);  // rank 0 serves the store: it must not leave first
     }));
   }
-  for (auto& rank : ranks) rank.get();
+  for (auto& rank : ranks) { rank.get(); }
 }
 
 }  // namespace
@@ -103,7 +103,9 @@ TEST_CASE("accumulated gradients are exchanged once, with the last micro-batch")
         const at::Tensor loss = (a * (rank + micro)).sum();
         data_parallel.begin_backward(loss, last);
         loss.backward();
-        if (!last) REQUIRE(a.grad()[0].item<double>() == (micro == 0 ? rank : 2 * rank + 1));  // still local
+        if (!last) {
+          REQUIRE(a.grad()[0].item<double>() == (micro == 0 ? rank : 2 * rank + 1));  // still local
+        }
       }
       REQUIRE(torch::allclose(a.grad(), torch::full({3}, 1.5 + 3)));
     }

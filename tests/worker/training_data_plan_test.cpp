@@ -20,7 +20,7 @@ DataPosition take(const DataShape& shape, DataPosition position, int64_t steps, 
     for (int64_t step = 0; step < end; ++step) {
       for (int64_t i = 0; i < micro_batches(rest, shape.accumulation_steps, step); ++i, ++batches) {
         for (int64_t rank = 0; rank < shape.world_size; ++rank) {
-          for (const int64_t row : order.rows(rank, batches)) ++counts[row + 1000 * position.epoch];
+          for (const int64_t row : order.rows(rank, batches)) { ++counts[row + 1000 * position.epoch]; }
         }
       }
     }
@@ -67,7 +67,9 @@ TEST_CASE("with another number of ranks the rest of the epoch is visited, no row
   const DataPosition position = take(first, {}, steps, counts);
   CAPTURE(before, after, steps, position.rows_taken);
   CHECK(position.rows_taken == steps * before * 2);
-  if ((48 - position.rows_taken) % (after * 2) != 0) return;  // the last round is filled up, as in an undisturbed epoch
+  if ((48 - position.rows_taken) % (after * 2) != 0) {
+    return;  // the last round is filled up, as in an undisturbed epoch
+  }
   take(second, position, steps_left(second, position, 2.0), counts);
   CHECK(counts.size() == 96);
   CHECK(std::all_of(counts.begin(), counts.end(), [](const auto& entry) { return entry.second == 1; }));

@@ -34,7 +34,7 @@ TEST_CASE("NumPy's seeded words are those of the standard's Mersenne Twister") {
   std::mt19937 twister(42);
   std::mt19937 other;
   std::stringstream words;
-  for (const uint32_t word : numpy_seeded(42)) words << word << ' ';
+  for (const uint32_t word : numpy_seeded(42)) { words << word << ' '; }
   words << 624;
   words >> other;
   CHECK(twister() == other());
@@ -43,12 +43,12 @@ TEST_CASE("NumPy's seeded words are those of the standard's Mersenne Twister") {
 TEST_CASE("the states of several GPUs come back, each its own") {
   const test::TempDir folder;
   RngState state = current_rng_state(at::kCPU);
-  for (int gpu = 0; gpu < 3; ++gpu) state.cuda.push_back(torch::full({16}, gpu, at::kByte));
+  for (int gpu = 0; gpu < 3; ++gpu) { state.cuda.push_back(torch::full({16}, gpu, at::kByte)); }
   save_rng_state(folder.path() / "rng_state_1.pth", state, 42, 2);
   const RngState read = rng_state_from(to_text(load_rng_state(folder.path() / "rng_state_1.pth")));
   CHECK(torch::equal(read.cpu, state.cpu));
   REQUIRE(read.cuda.size() == 3);
-  for (size_t gpu = 0; gpu < 3; ++gpu) CHECK(torch::equal(read.cuda[gpu], state.cuda[gpu]));
+  for (size_t gpu = 0; gpu < 3; ++gpu) { CHECK(torch::equal(read.cuda[gpu], state.cuda[gpu])); }
 }
 
 TEST_CASE("a state of the wrong size is refused by name") {

@@ -14,7 +14,7 @@ const AdapterIdentity kAdapter{.rank = 8, .alpha = 16, .targets = "decoder"};
 RunIdentity run_with(const std::string& rate, const std::string& epochs = "1") {
   RunIdentity identity{
       .fixed = {{"training data", "abc"}}, .changeable = {{"--num-epochs", epochs}}, .run = "now", .begun = 10};
-  for (const auto& setting : kAdapter.settings()) identity.fixed.push_back(setting);
+  for (const auto& setting : kAdapter.settings()) { identity.fixed.push_back(setting); }
   identity.fixed.emplace_back(kLearningRateSetting, rate);
   return identity;
 }
@@ -40,7 +40,7 @@ FoundCheckpoint other(std::int64_t step) {
 
 std::vector<fs::path> folders(std::initializer_list<int> steps) {
   std::vector<fs::path> list;
-  for (const int step : steps) list.push_back(fs::path("out") / ("checkpoint-" + std::to_string(step)));
+  for (const int step : steps) { list.push_back(fs::path("out") / ("checkpoint-" + std::to_string(step))); }
   return list;
 }
 
@@ -218,7 +218,7 @@ TEST_CASE("older runs give way only to one of their own identity") {
   const RunIdentity rank4 = run_with("0.1");
   RunIdentity rank8 = rank4;
   for (auto& [name, value] : rank8.fixed) {
-    if (name == "--lora-rank") value = "4";
+    if (name == "--lora-rank") { value = "4"; }
   }
   // Beside each of them a run that goes on would have its adapters: no difference to either.
   FoundCheckpoint older = found(20, rank4, "old", 1), newer = found(5, rank8, "new", 2);
@@ -238,7 +238,7 @@ TEST_CASE("advice to go on from a checkpoint is given where that can be") {
              Contains("out/checkpoint-10 to go on") && !Contains("options of the adapters"));
   RunIdentity rank = run_with("0.1");
   for (auto& [name, value] : rank.fixed) {
-    if (name == "--lora-rank") value = "4";
+    if (name == "--lora-rank") { value = "4"; }
   }
   CHECK_THAT(plan_start({.output = "out", .there = {found(10, rank)}}).error,
              Contains("without options of the adapters"));

@@ -52,18 +52,19 @@ struct MemoryFile {
 };
 
 AudioInfo checked(SNDFILE* file, const SF_INFO& header, const std::string& name) {
-  if (!file) throw Error(str_cat("cannot read the sound file ", name, ": ", sf_strerror(nullptr)), kSoundAdvice);
-  if (header.frames <= 0) throw Error(str_cat("the sound file ", name, " has no samples"), kSoundAdvice);
+  if (!file) { throw Error(str_cat("cannot read the sound file ", name, ": ", sf_strerror(nullptr)), kSoundAdvice); }
+  if (header.frames <= 0) { throw Error(str_cat("the sound file ", name, " has no samples"), kSoundAdvice); }
   return {header.frames, header.samplerate, header.channels};
 }
 
 void require_file(const fs::path& path) {
   std::error_code error;
   const auto status = fs::status(path, error);
-  if (!fs::exists(status))
+  if (!fs::exists(status)) {
     throw Error(str_cat("there is no sound file ", path.string()),
                 "Paths are relative to --base-dir, or else to the current folder.");
-  if (fs::is_directory(status)) throw Error(str_cat(path.string(), " is a folder, not a sound file"));
+  }
+  if (fs::is_directory(status)) { throw Error(str_cat(path.string(), " is a folder, not a sound file")); }
 }
 
 SoundFile open(const fs::path& path, SF_INFO& header) {
@@ -74,13 +75,13 @@ SoundFile open(const fs::path& path, SF_INFO& header) {
 /// The bytes of a file that VorbisClip may read; none when it is another or cannot be read, which libsndfile will tell.
 std::vector<char> read_vorbis_clip(const fs::path& path) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  struct stat status {};
-  if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
+  struct stat status{};
+  if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) { return {}; }
   const auto size = static_cast<std::size_t>(status.st_size);
-  if (size < VorbisClip::kRecognizedBytes || size > VorbisClip::kMaxBytes) return {};
+  if (size < VorbisClip::kRecognizedBytes || size > VorbisClip::kMaxBytes) { return {}; }
   const auto read = [&](std::span<char> to) { return ::pread(file.get(), to.data(), to.size(), 0) == std::ssize(to); };
   std::array<char, VorbisClip::kRecognizedBytes> beginning{};
-  if (!read(beginning) || !VorbisClip::recognizes(beginning)) return {};
+  if (!read(beginning) || !VorbisClip::recognizes(beginning)) { return {}; }
   std::vector<char> bytes(size);
   return read(bytes) ? bytes : std::vector<char>();
 }
@@ -96,7 +97,7 @@ std::int64_t for_each_block(SNDFILE* file, const AudioInfo& info, const std::str
     frames = sf_readf_float(file, block.data(), block_frames);
     for (std::size_t frame = 0; channels > 1 && frame < static_cast<std::size_t>(frames); ++frame) {
       float sum = block[frame * channels];
-      for (std::size_t channel = 1; channel < channels; ++channel) sum += block[frame * channels + channel];
+      for (std::size_t channel = 1; channel < channels; ++channel) { sum += block[frame * channels + channel]; }
       block[frame] = sum / static_cast<float>(channels);
     }
     all += frames;
@@ -119,7 +120,7 @@ AudioInfo measured(SNDFILE* file, const SF_INFO& header, const std::string& name
       counted += std::ssize(block);
       require_length(counted, info.sample_rate, name);
     });
-    if (info.frames == 0) throw Error(str_cat("the sound file ", name, " has no samples"), kSoundAdvice);
+    if (info.frames == 0) { throw Error(str_cat("the sound file ", name, " has no samples"), kSoundAdvice); }
   }
   require_length(info.frames, info.sample_rate, name);
   return info;
@@ -153,7 +154,9 @@ AudioInfo probe_audio(const fs::path& path) {
 }
 
 std::vector<float> load_audio(const fs::path& path, int sample_rate) {
-  if (const auto clip = VorbisClip::decode(read_vorbis_clip(path))) return from_clip(*clip, path.string(), sample_rate);
+  if (const auto clip = VorbisClip::decode(read_vorbis_clip(path))) {
+    return from_clip(*clip, path.string(), sample_rate);
+  }
   SF_INFO header{};
   const SoundFile file = open(path, header);
   return load(file.get(), header, path.string(), sample_rate);
@@ -161,7 +164,7 @@ std::vector<float> load_audio(const fs::path& path, int sample_rate) {
 
 std::vector<float> load_audio(std::span<const char> bytes, const std::string& name, int sample_rate) {
   if (bytes.size() <= VorbisClip::kMaxBytes && VorbisClip::recognizes(bytes)) {
-    if (const auto clip = VorbisClip::decode(bytes)) return from_clip(*clip, name, sample_rate);
+    if (const auto clip = VorbisClip::decode(bytes)) { return from_clip(*clip, name, sample_rate); }
   }
   MemoryFile memory{bytes};
   SF_VIRTUAL_IO io{&MemoryFile::length, &MemoryFile::seek, &MemoryFile::read, nullptr, &MemoryFile::tell};

@@ -42,7 +42,7 @@ struct Outcome {
 
 Outcome attempt(const std::string& url, const DownloadLimits& limits, Body& body) {
   const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl(curl_easy_init(), &curl_easy_cleanup);
-  if (!curl) throw Error("cannot set up a download: out of memory");
+  if (!curl) { throw Error("cannot set up a download: out of memory"); }
   const auto set = [&](CURLoption option, auto value) { curl_easy_setopt(curl.get(), option, value); };
   set(CURLOPT_URL, url.c_str());
   set(CURLOPT_PROTOCOLS_STR, "http,https");
@@ -58,9 +58,10 @@ Outcome attempt(const std::string& url, const DownloadLimits& limits, Body& body
   set(CURLOPT_WRITEFUNCTION, &receive);
   set(CURLOPT_WRITEDATA, &body);
   const CURLcode code = curl_easy_perform(curl.get());
-  if (body.no_memory) throw std::bad_alloc();
-  if (body.too_large || code == CURLE_FILESIZE_EXCEEDED)
+  if (body.no_memory) { throw std::bad_alloc(); }
+  if (body.too_large || code == CURLE_FILESIZE_EXCEEDED) {
     return {false, false, str_cat("it is larger than ", limits.max_bytes, " bytes")};
+  }
   if (code != CURLE_OK) {
     const bool hopeless = code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL ||
                           code == CURLE_TOO_MANY_REDIRECTS || code == CURLE_PEER_FAILED_VERIFICATION;
@@ -68,7 +69,7 @@ Outcome attempt(const std::string& url, const DownloadLimits& limits, Body& body
   }
   long status = 0;
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
-  if (status == 200) return {true, false, {}};
+  if (status == 200) { return {true, false, {}}; }
   return {false, status >= 500 || status == 408 || status == 429, str_cat("the server answered ", status)};
 }
 
@@ -80,12 +81,12 @@ bool is_url(std::string_view audio) {
 
 std::string download(const std::string& url, const DownloadLimits& limits) {
   static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (ready != CURLE_OK) throw Error(str_cat("cannot set up downloads: ", curl_easy_strerror(ready)));
+  if (ready != CURLE_OK) { throw Error(str_cat("cannot set up downloads: ", curl_easy_strerror(ready))); }
   auto pause = limits.first_pause;
   for (int tries = 1;; ++tries) {
     Body body{{}, limits.max_bytes};
     const Outcome outcome = attempt(url, limits, body);
-    if (outcome.done) return std::move(body.bytes);
+    if (outcome.done) { return std::move(body.bytes); }
     if (!outcome.may_pass || tries >= limits.attempts) {
       throw Error(str_cat("cannot download ", url, ": ", outcome.reason,
                           tries > 1 ? str_cat(" (tried ", tries, " times)") : ""),

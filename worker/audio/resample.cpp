@@ -24,7 +24,9 @@ Resampler::Resampler(int from, int to) : from_(from), to_(to), soxr_(nullptr, &s
 }
 
 void Resampler::check(const char* error) const {
-  if (error) throw Error(str_cat("cannot resample a sound from ", from_, " to ", to_, " samples a second: ", error));
+  if (error) {
+    throw Error(str_cat("cannot resample a sound from ", from_, " to ", to_, " samples a second: ", error));
+  }
 }
 
 void Resampler::process(std::span<const float> samples, bool ending) {
@@ -39,7 +41,9 @@ void Resampler::process(std::span<const float> samples, bool ending) {
 
 void Resampler::add(std::span<const float> samples) {
   taken_ += samples.size();
-  if (!samples.empty()) process(samples, false);  // to soxr no samples are the end
+  if (!samples.empty()) {
+    process(samples, false);  // to soxr no samples are the end
+  }
 }
 
 std::vector<float> Resampler::finish() {

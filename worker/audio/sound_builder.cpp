@@ -17,16 +17,16 @@ bool all_numbers(std::span<const float> samples) {
   std::array<float, 4> sums{};
   std::size_t i = 0;
   for (; i + sums.size() <= samples.size(); i += sums.size()) {
-    for (std::size_t lane = 0; lane < sums.size(); ++lane) sums[lane] += samples[i + lane] * 0.0F;
+    for (std::size_t lane = 0; lane < sums.size(); ++lane) { sums[lane] += samples[i + lane] * 0.0F; }
   }
-  for (; i < samples.size(); ++i) sums[0] += samples[i] * 0.0F;
+  for (; i < samples.size(); ++i) { sums[0] += samples[i] * 0.0F; }
   return sums[0] + sums[1] + sums[2] + sums[3] == 0.0F;
 }
 
 }  // namespace
 
 void require_length(std::int64_t frames, int rate, const std::string& name) {
-  if (frames <= kLongestSound.count() * rate) return;
+  if (frames <= kLongestSound.count() * rate) { return; }
   throw Error(str_cat("the sound file ", name, " is longer than ",
                       std::chrono::duration_cast<std::chrono::hours>(kLongestSound).count(), " hours: it has ", rate,
                       " samples a second, and more than ", kLongestSound.count() * rate, " of them"),
@@ -35,7 +35,7 @@ void require_length(std::int64_t frames, int rate, const std::string& name) {
 
 SoundBuilder::SoundBuilder(int file_rate, int sample_rate, std::string name)
     : file_rate_(file_rate), name_(std::move(name)) {
-  if (file_rate != sample_rate) resampler_.emplace(file_rate, sample_rate);
+  if (file_rate != sample_rate) { resampler_.emplace(file_rate, sample_rate); }
 }
 
 void SoundBuilder::add(std::span<const float> mono) {
@@ -55,12 +55,13 @@ void SoundBuilder::add(std::span<const float> mono) {
 }
 
 std::vector<float> SoundBuilder::finish() {
-  if (frames_ == 0) throw Error(str_cat("the sound file ", name_, " has no samples"), kSoundAdvice);
-  if (!resampler_) return std::move(samples_);
+  if (frames_ == 0) { throw Error(str_cat("the sound file ", name_, " has no samples"), kSoundAdvice); }
+  if (!resampler_) { return std::move(samples_); }
   std::vector<float> resampled = resampler_->finish();
   // Floats of 1e38 are numbers, but their sums are none.
-  if (!all_numbers(resampled))
+  if (!all_numbers(resampled)) {
     throw Error(str_cat("the sound file ", name_, " holds samples too large for a sound"), kSoundAdvice);
+  }
   return resampled;
 }
 

@@ -28,7 +28,7 @@ class Pages {
 
   /// False at the end and where no whole page with the right checksum follows.
   bool next(ogg_page& page) {
-    if (ogg_sync_pageout(&sync_, &page) != 1) return false;
+    if (ogg_sync_pageout(&sync_, &page) != 1) { return false; }
     left_ -= page.header_len + page.body_len;
     return true;
   }
@@ -78,25 +78,26 @@ class Stream {
 
   /// The three headers, which end with a page.
   bool read_headers() {
-    if (!pages_.next(page_) || !ogg_page_bos(&page_) || ogg_page_eos(&page_)) return false;
+    if (!pages_.next(page_) || !ogg_page_bos(&page_) || ogg_page_eos(&page_)) { return false; }
     serial_ = ogg_page_serialno(&page_);
     packets_.begin(serial_);
-    if (!packets_.add(page_)) return false;
+    if (!packets_.add(page_)) { return false; }
     // libogg's packets are valid until the next page comes.
     std::array<std::string, 3> headers;
     std::array<ogg_packet, 3> packets{};
     for (std::size_t i = 0; i < headers.size(); ++i) {
       int found = 0;
       while ((found = packets_.next(packets[i])) == 0) {
-        if (!next_page()) return false;
+        if (!next_page()) { return false; }
       }
-      if (found < 0) return false;
+      if (found < 0) { return false; }
       headers[i].assign(reinterpret_cast<char*>(packets[i].packet), static_cast<std::size_t>(packets[i].bytes));
     }
     ogg_packet more{};
-    if (packets_.next(more) != 0) return false;
-    for (std::size_t i = 0; i < headers.size(); ++i)
+    if (packets_.next(more) != 0) { return false; }
+    for (std::size_t i = 0; i < headers.size(); ++i) {
       packets[i].packet = reinterpret_cast<unsigned char*>(headers[i].data());
+    }
     setup_ = VorbisSetup::of(packets[0], packets[1], packets[2]);
     return setup_ != nullptr;
   }
@@ -107,9 +108,9 @@ class Stream {
     ogg_packet packet{};
     for (;;) {
       const int found = packets_.next(packet);
-      if (found < 0) return false;
+      if (found < 0) { return false; }
       if (found == 1) {
-        if (!use(packet)) return false;
+        if (!use(packet)) { return false; }
       } else if (pages_.at_end()) {
         return frames_ > 0;
       } else if (!next_page()) {
@@ -127,8 +128,8 @@ class Stream {
     bool decided = false, at_zero = false;
     const bool whole = for_each_packet([&](ogg_packet& packet) {
       const long block = vorbis_packet_blocksize(setup_->info(), &packet);
-      if (block < 0) return false;
-      if (before >= 0) samples += (before + block) / 4;
+      if (block < 0) { return false; }
+      if (before >= 0) { samples += (before + block) / 4; }
       before = block;
       if (packet.granulepos >= 0 && !decided) {
         decided = true;
@@ -144,10 +145,10 @@ class Stream {
 
  private:
   bool next_page() {
-    if (ended_ || !pages_.next(page_) || ogg_page_bos(&page_) || ogg_page_serialno(&page_) != serial_) return false;
+    if (ended_ || !pages_.next(page_) || ogg_page_bos(&page_) || ogg_page_serialno(&page_) != serial_) { return false; }
     ended_ = ogg_page_eos(&page_) != 0;
     if (ended_) {
-      if (!pages_.at_end()) return false;
+      if (!pages_.at_end()) { return false; }
       frames_ = ogg_page_granulepos(&page_);
     }
     return packets_.add(page_);
@@ -165,12 +166,12 @@ class Stream {
 void append_mean(float* const* channels, std::size_t count, std::size_t frames, std::vector<float>& mono) {
   const std::size_t begin = mono.size();
   mono.insert(mono.end(), channels[0], channels[0] + frames);
-  if (count == 1) return;
+  if (count == 1) { return; }
   float* out = mono.data() + begin;
   for (std::size_t channel = 1; channel < count; ++channel) {
-    for (std::size_t frame = 0; frame < frames; ++frame) out[frame] += channels[channel][frame];
+    for (std::size_t frame = 0; frame < frames; ++frame) { out[frame] += channels[channel][frame]; }
   }
-  for (std::size_t frame = 0; frame < frames; ++frame) out[frame] /= static_cast<float>(count);
+  for (std::size_t frame = 0; frame < frames; ++frame) { out[frame] /= static_cast<float>(count); }
 }
 
 }  // namespace
@@ -181,21 +182,21 @@ bool VorbisClip::recognizes(std::span<const char> beginning) {
 }
 
 std::optional<AudioInfo> VorbisClip::probe(std::span<const char> bytes) {
-  if (bytes.empty()) return std::nullopt;
+  if (bytes.empty()) { return std::nullopt; }
   Stream stream(bytes);
-  if (!stream.read_headers() || !stream.is_whole()) return std::nullopt;
+  if (!stream.read_headers() || !stream.is_whole()) { return std::nullopt; }
   return stream.info();
 }
 
 std::optional<VorbisClip::Mono> VorbisClip::decode(std::span<const char> bytes) {
-  if (bytes.empty()) return std::nullopt;
+  if (bytes.empty()) { return std::nullopt; }
   Stream stream(bytes);
-  if (!stream.read_headers()) return std::nullopt;
+  if (!stream.read_headers()) { return std::nullopt; }
   BorrowedDecoder decoder(stream.setup());
   const auto channels = static_cast<std::size_t>(stream.setup().info()->channels);
   Mono mono;
   const bool whole = stream.for_each_packet([&](ogg_packet& packet) {
-    if (vorbis_synthesis(&decoder->block, &packet) != 0) return false;
+    if (vorbis_synthesis(&decoder->block, &packet) != 0) { return false; }
     vorbis_synthesis_blockin(&decoder->state, &decoder->block);
     float** samples = nullptr;
     while (const int frames = vorbis_synthesis_pcmout(&decoder->state, &samples)) {
@@ -205,7 +206,7 @@ std::optional<VorbisClip::Mono> VorbisClip::decode(std::span<const char> bytes) 
     return mono.samples.size() <= kMaxFrames;
   });
   mono.info = stream.info();
-  if (!whole || std::ssize(mono.samples) != mono.info.frames) return std::nullopt;
+  if (!whole || std::ssize(mono.samples) != mono.info.frames) { return std::nullopt; }
   return mono;
 }
 

@@ -28,7 +28,7 @@ class Comment {
 }  // namespace
 
 VorbisSetup::Decoder::Decoder(vorbis_info* info) {
-  if (vorbis_synthesis_init(&state, info) != 0) throw Error("libvorbis refuses the codebooks of a stream");
+  if (vorbis_synthesis_init(&state, info) != 0) { throw Error("libvorbis refuses the codebooks of a stream"); }
   vorbis_block_init(&state, &block);
 }
 
@@ -59,17 +59,17 @@ std::shared_ptr<VorbisSetup> VorbisSetup::of(ogg_packet identification, ogg_pack
   };
   {
     const std::lock_guard lock(mutex);
-    if (const auto found = find(); found != kept.end()) return *found;
+    if (const auto found = find(); found != kept.end()) { return *found; }
   }
-  if (vorbis_synthesis_headerin(&made->info_, comments.get(), &setup) != 0) return nullptr;
+  if (vorbis_synthesis_headerin(&made->info_, comments.get(), &setup) != 0) { return nullptr; }
   try {
     made->give_back(made->take_decoder());  // the first one builds the codebooks in info_
-  } catch (const Error&) {
-    return nullptr;
-  }
+  } catch (const Error&) { return nullptr; }
   const std::lock_guard lock(mutex);
-  if (const auto found = find(); found != kept.end()) return *found;  // another thread was faster
-  if (kept.size() == kKept) kept.erase(kept.begin());
+  if (const auto found = find(); found != kept.end()) {
+    return *found;  // another thread was faster
+  }
+  if (kept.size() == kKept) { kept.erase(kept.begin()); }
   kept.push_back(made);
   return made;
 }

@@ -55,7 +55,9 @@ ConvertOptions read_options(const po::variables_map& given) {
   static_cast<RowOptions&>(options) = read_row_options(values);
   values.integer("tokenizing-batch-size", 1, options.group_size);
   if (const auto encoding = values.text("audio-encoding")) {
-    if (*encoding != "float32" && *encoding != "pcm16") reject_value("audio-encoding", *encoding, "float32 or pcm16");
+    if (*encoding != "float32" && *encoding != "pcm16") {
+      reject_value("audio-encoding", *encoding, "float32 or pcm16");
+    }
     options.encoding = *encoding == "pcm16" ? AudioEncoding::pcm16 : AudioEncoding::float32;
   }
   values.bytes("max-shard-size", options.max_shard_bytes);

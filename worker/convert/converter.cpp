@@ -48,12 +48,10 @@ Group convert_group(std::span<const Row> rows, const RowReader& reader, TokenId 
   for (const Row& row : rows) {
     try {
       converted.push_back(reader.read(row));
-    } catch (const std::exception& error) {
-      group.problems.push_back({row.number, row.line, problem_of(row, error)});
-    }
+    } catch (const std::exception& error) { group.problems.push_back({row.number, row.line, problem_of(row, error)}); }
   }
   const bool usable = group.problems.empty() || (options.skip_bad_rows && !converted.empty());
-  if (usable) group.batch = make_record_batch(converted, pad_token, options.encoding);
+  if (usable) { group.batch = make_record_batch(converted, pad_token, options.encoding); }
   return group;
 }
 
@@ -63,7 +61,7 @@ Fingerprint common_fingerprint(const ConvertOptions& options, const Processor& p
   print.add(read_text(options.model_folder / "tokenizer.json"));
   print.add(processor.chat_template().source());
   const AudioSettings& audio = processor.audio();
-  for (const std::string& text : {audio.audio_token, audio.audio_bos_token, audio.audio_eos_token}) print.add(text);
+  for (const std::string& text : {audio.audio_token, audio.audio_bos_token, audio.audio_eos_token}) { print.add(text); }
   for (const std::int64_t value :
        {static_cast<std::int64_t>(audio.sample_rate), static_cast<std::int64_t>(audio.subsampling),
         static_cast<std::int64_t>(processor.pad_token()), static_cast<std::int64_t>(options.group_size),
@@ -76,33 +74,32 @@ Fingerprint common_fingerprint(const ConvertOptions& options, const Processor& p
 void add_row(Fingerprint& print, const std::vector<Message>& conversation, const CheckedRow& checked) {
   for (const Message& message : conversation) {
     print.add(message.role);
-    for (const ContentPart& part : message.content) print.add(part.value);
+    for (const ContentPart& part : message.content) { print.add(part.value); }
   }
-  for (const std::int64_t value : {checked.samples, checked.tokens, checked.file_size, checked.file_time})
+  for (const std::int64_t value : {checked.samples, checked.tokens, checked.file_size, checked.file_time}) {
     print.add(value);
+  }
 }
 
 /// What the dataset in a folder was made from; empty when there is none.
 std::string fingerprint_of(const fs::path& dataset) {
   try {
     return nlohmann::json::parse(read_text(dataset / "state.json")).at("_fingerprint").get<std::string>();
-  } catch (const std::exception&) {
-    return {};
-  }
+  } catch (const std::exception&) { return {}; }
 }
 
 /// Throws UsageError when the dataset would take the place of a folder that something it is made from lies in.
 void check_sources_lie_elsewhere(const ConvertOptions& options, const std::vector<Row>& rows) {
-  if (!fs::exists(options.output)) return;
+  if (!fs::exists(options.output)) { return; }
   std::set<fs::path> folders;  // of the sounds
   for (const Row& row : rows) {
-    if (row.audio && !is_url(*row.audio)) folders.insert(fs::path(audio_of(row, options.defaults)).parent_path());
+    if (row.audio && !is_url(*row.audio)) { folders.insert(fs::path(audio_of(row, options.defaults)).parent_path()); }
   }
   std::vector<std::pair<const char*, fs::path>> sources = {{"the CSV file", options.input},
                                                            {"the model's folder", options.model_folder}};
-  for (const fs::path& folder : folders) sources.emplace_back("the sounds' folder", folder.empty() ? "." : folder);
+  for (const fs::path& folder : folders) { sources.emplace_back("the sounds' folder", folder.empty() ? "." : folder); }
   for (const auto& [what, path] : sources) {
-    if (!lies_in(path, options.output)) continue;
+    if (!lies_in(path, options.output)) { continue; }
     throw UsageError(str_cat("--output ", options.output.string(), " would be replaced, and ", what, " ", path.string(),
                              " lies there"),
                      "Give --output another folder.");
@@ -184,27 +181,26 @@ ConvertSummary convert_dataset(const ConvertOptions& options) {
   std::vector<RowProblem> problems;
   for (std::size_t shard = 0; shard < shards.size(); ++shard) {
     const fs::path path = folder.path() / shard_name(shard, shards.size());
-    if (fs::exists(path)) continue;
+    if (fs::exists(path)) { continue; }
     try {
       write_shard(path, options.encoding, [&](const auto& write) {
         bool good = true;
         for (std::size_t group = shards[shard].first; group < shards[shard].last; ++group) {
           const Group made = pipeline.take();
           if (options.skip_bad_rows) {
-            for (const RowProblem& problem : made.problems) warn_left_out(problem, options.input);
+            for (const RowProblem& problem : made.problems) { warn_left_out(problem, options.input); }
             summary.bad_rows += std::ssize(made.problems);
             summary.rows -= std::ssize(made.problems);
           } else {
             problems.insert(problems.end(), made.problems.begin(), made.problems.end());
             good = good && made.problems.empty();
           }
-          if (good && made.batch) write(*made.batch);
+          if (good && made.batch) { write(*made.batch); }
           progress.add(std::ssize(part_of(rows, group)));
         }
-        if (!good) throw BadRows{};
+        if (!good) { throw BadRows{}; }
       });
-    } catch (const BadRows&) {
-    }
+    } catch (const BadRows&) {}
   }
   if (!problems.empty()) {
     throw Error(describe_problems(problems, options.input),

@@ -11,18 +11,16 @@ namespace {
 class Reader {
  public:
   explicit Reader(std::string_view text) : text_(text) {
-    if (text_.starts_with("\xEF\xBB\xBF")) at_ = 3;
+    if (text_.starts_with("\xEF\xBB\xBF")) { at_ = 3; }
   }
 
   std::vector<CsvRecord> run() {
     std::vector<CsvRecord> records;
     while (at_ < text_.size()) {
-      if (take_blank_line()) continue;
+      if (take_blank_line()) { continue; }
       CsvRecord record{line_, {}};
-      do {
-        record.fields.push_back(field());
-      } while (take(','));
-      if (at_ < text_.size()) take_line_end();
+      do { record.fields.push_back(field()); } while (take(','));
+      if (at_ < text_.size()) { take_line_end(); }
       records.push_back(std::move(record));
     }
     return records;
@@ -30,7 +28,7 @@ class Reader {
 
  private:
   bool take(char c) {
-    if (at_ >= text_.size() || text_[at_] != c) return false;
+    if (at_ >= text_.size() || text_[at_] != c) { return false; }
     ++at_;
     return true;
   }
@@ -44,7 +42,7 @@ class Reader {
 
   bool take_blank_line() {
     const auto end = text_.find_first_not_of(" \t", at_);
-    if (end != std::string_view::npos && text_[end] != '\n' && text_[end] != '\r') return false;
+    if (end != std::string_view::npos && text_[end] != '\n' && text_[end] != '\r') { return false; }
     at_ = std::min(end, text_.size());
     take_line_end();
     return true;
@@ -52,9 +50,11 @@ class Reader {
 
   std::optional<std::string> field() {
     std::string value;
-    if (take('"')) quoted(value);
+    if (take('"')) { quoted(value); }
     // What follows a closing quote belongs to the field, as for pandas.
-    while (at_ < text_.size() && text_[at_] != ',' && text_[at_] != '\n' && text_[at_] != '\r') value += text_[at_++];
+    while (at_ < text_.size() && text_[at_] != ',' && text_[at_] != '\n' && text_[at_] != '\r') {
+      value += text_[at_++];
+    }
     return value.empty() ? std::nullopt : std::optional(std::move(value));
   }
 
@@ -62,7 +62,7 @@ class Reader {
     const std::int64_t began = line_;
     while (at_ < text_.size()) {
       const char c = text_[at_++];
-      if (c == '"' && !take('"')) return;
+      if (c == '"' && !take('"')) { return; }
       line_ += c == '\n';
       value += c;
     }

@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 namespace {
 
 void check(const arrow::Status& status, const std::string& doing) {
-  if (!status.ok()) throw Error(str_cat("cannot ", doing, ": ", status.message()));
+  if (!status.ok()) { throw Error(str_cat("cannot ", doing, ": ", status.message())); }
 }
 
 nlohmann::ordered_json features(AudioEncoding encoding) {
@@ -150,7 +150,7 @@ void write_shard(const fs::path& path, AudioEncoding encoding,
       // The disk works while the next groups are made; else all of it would be left to the sync at the end.
       constexpr std::int64_t kPiece = 8 << 20;
       const auto written = (*file)->Tell();
-      if (!written.ok() || *written < sent + kPiece) return;
+      if (!written.ok() || *written < sent + kPiece) { return; }
       ::sync_file_range((*file)->file_descriptor(), sent, *written - sent, SYNC_FILE_RANGE_WRITE);
       sent = *written;
     });
@@ -177,7 +177,7 @@ void write_dataset_description(const fs::path& folder, AudioEncoding encoding, s
        {{"train", {{"name", "train"}, {"num_bytes", bytes}, {"num_examples", rows}, {"dataset_name", "csv"}}}}},
       {"version", {{"version_str", "0.0.0"}, {"major", 0}, {"minor", 0}, {"patch", 0}}}};
   ordered_json files = ordered_json::array();
-  for (std::size_t shard = 0; shard < shards; ++shard) files.push_back({{"filename", shard_name(shard, shards)}});
+  for (std::size_t shard = 0; shard < shards; ++shard) { files.push_back({{"filename", shard_name(shard, shards)}}); }
   const ordered_json state = {{"_data_files", files},       {"_fingerprint", fingerprint},
                               {"_format_columns", nullptr}, {"_format_kwargs", ordered_json::object()},
                               {"_format_type", nullptr},    {"_output_all_columns", false},

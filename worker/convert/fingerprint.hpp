@@ -15,15 +15,15 @@ class Fingerprint {
   /// Lengths are part of it, so that ("ab", "c") and ("a", "bc") differ.
   void add(std::string_view bytes) {
     add(static_cast<std::int64_t>(bytes.size()));
-    for (; bytes.size() >= sizeof(std::uint64_t); bytes.remove_prefix(sizeof(std::uint64_t))) mix(word(bytes));
-    if (!bytes.empty()) mix(word(bytes));
+    for (; bytes.size() >= sizeof(std::uint64_t); bytes.remove_prefix(sizeof(std::uint64_t))) { mix(word(bytes)); }
+    if (!bytes.empty()) { mix(word(bytes)); }
   }
   void add(std::int64_t value) { mix(static_cast<std::uint64_t>(value)); }
 
   /// 16 hex digits.
   std::string hex() const {
     std::string digits;
-    for (int shift = 60; shift >= 0; shift -= 4) digits += "0123456789abcdef"[(hash_ >> shift) & 15];
+    for (int shift = 60; shift >= 0; shift -= 4) { digits += "0123456789abcdef"[(hash_ >> shift) & 15]; }
     return digits;
   }
 

@@ -20,19 +20,19 @@ inline void parallel_for(std::size_t count, std::size_t threads, const std::func
   std::mutex mutex;
   const auto run = [&] {
     try {
-      for (std::size_t i; (i = next.fetch_add(1)) < count;) work(i);
+      for (std::size_t i; (i = next.fetch_add(1)) < count;) { work(i); }
     } catch (...) {
       const std::lock_guard lock(mutex);
-      if (!failure) failure = std::current_exception();
+      if (!failure) { failure = std::current_exception(); }
       next = count;
     }
   };
   {
     std::vector<std::jthread> pool;
-    for (std::size_t i = 1; i < std::min(threads, count); ++i) pool.emplace_back(run);
+    for (std::size_t i = 1; i < std::min(threads, count); ++i) { pool.emplace_back(run); }
     run();
   }
-  if (failure) std::rethrow_exception(failure);
+  if (failure) { std::rethrow_exception(failure); }
 }
 
 /// Makes the items of `indices` on several threads and hands them out in that order. At most `threads + ahead` items
@@ -44,7 +44,9 @@ class OrderedPipeline {
   OrderedPipeline(std::vector<std::size_t> indices, std::size_t threads, std::size_t ahead,
                   std::function<Item(std::size_t)> make)
       : indices_(std::move(indices)), limit_(threads + ahead), make_(std::move(make)) {
-    for (std::size_t i = 0; i < threads; ++i) pool_.emplace_back([this] { run(); });
+    for (std::size_t i = 0; i < threads; ++i) {
+      pool_.emplace_back([this] { run(); });
+    }
   }
 
   ~OrderedPipeline() {
@@ -65,7 +67,7 @@ class OrderedPipeline {
     ++taken_;
     lock.unlock();
     changed_.notify_all();
-    if (!made.item) std::rethrow_exception(made.failure);
+    if (!made.item) { std::rethrow_exception(made.failure); }
     return std::move(*made.item);
   }
 
@@ -81,15 +83,13 @@ class OrderedPipeline {
       {
         std::unique_lock lock(mutex_);
         changed_.wait(lock, [&] { return stopping_ || begun_ == indices_.size() || begun_ < taken_ + limit_; });
-        if (stopping_ || begun_ == indices_.size()) return;
+        if (stopping_ || begun_ == indices_.size()) { return; }
         place = begun_++;
       }
       Made made;
       try {
         made.item = make_(indices_[place]);
-      } catch (...) {
-        made.failure = std::current_exception();
-      }
+      } catch (...) { made.failure = std::current_exception(); }
       {
         const std::lock_guard lock(mutex_);
         made_.emplace(place, std::move(made));

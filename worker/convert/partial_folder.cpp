@@ -34,17 +34,19 @@ std::optional<std::string> stranger_in(const FolderPlace& place) {
   for (const auto& entry : fs::directory_iterator(place.target)) {
     const fs::path name = entry.path().filename();
     const bool is_ours = name == kPartial || name.string().starts_with(kFolderTrial);
-    if (is_ours || name == "lost+found") continue;  // the root of a disk has the latter
-    if (!replaceable || !is_of_dataset(name)) return name.string();
+    if (is_ours || name == "lost+found") {
+      continue;  // the root of a disk has the latter
+    }
+    if (!replaceable || !is_of_dataset(name)) { return name.string(); }
   }
   return std::nullopt;
 }
 
 PartialFolder::Plan read_plan(const fs::path& file) {
   PartialFolder::Plan plan;
-  if (!fs::exists(file)) return plan;
+  if (!fs::exists(file)) { return plan; }
   std::istringstream lines(read_text(file));
-  for (std::string name, fingerprint; lines >> name >> fingerprint;) plan[name] = fingerprint;
+  for (std::string name, fingerprint; lines >> name >> fingerprint;) { plan[name] = fingerprint; }
   return plan;
 }
 
@@ -52,9 +54,10 @@ PartialFolder::Plan read_plan(const fs::path& file) {
 
 FolderPlace PartialFolder::place_for(const fs::path& target) {
   FolderPlace place = find_folder_place(target);
-  if (!fs::exists(place.target)) return place;
-  if (!fs::is_directory(place.target))
+  if (!fs::exists(place.target)) { return place; }
+  if (!fs::is_directory(place.target)) {
     throw UsageError(str_cat(target.string(), " is a file"), "Give --output the name of a folder.");
+  }
   place.inside = place.inside || fs::exists(place.target / kPartial);  // an earlier run found it to be so
   if (const auto stranger = stranger_in(place)) {
     throw UsageError(str_cat(target.string(), " holds something else than a dataset: ", *stranger),
@@ -67,9 +70,9 @@ PartialFolder::PartialFolder(const FolderPlace& place, const Plan& plan)
     : target_(place.target), folder_(place.beside_or_inside(kPartial)) {
   std::error_code error;
   fs::create_directories(folder_, error);
-  if (error) throw Error(str_cat("cannot make the folder ", folder_.string(), ": ", error.message()));
+  if (error) { throw Error(str_cat("cannot make the folder ", folder_.string(), ": ", error.message())); }
   lock_.reset(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!lock_) throw Error(describe_errno("cannot open", folder_, errno));
+  if (!lock_) { throw Error(describe_errno("cannot open", folder_, errno)); }
   if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
     throw Error(str_cat("another process is writing to ", folder_.string()), "Wait for it, or give another --output.");
   }
@@ -89,17 +92,17 @@ PartialFolder::PartialFolder(const FolderPlace& place, const Plan& plan)
     const std::string name = entry.path().filename().string();
     const auto planned = plan.find(name), made = before.find(name);
     const bool same = planned != plan.end() && made != before.end() && planned->second == made->second;
-    if (!same && name != kPlanFile) fs::remove(entry.path());
+    if (!same && name != kPlanFile) { fs::remove(entry.path()); }
   }
   std::string text;
-  for (const auto& [name, fingerprint] : plan) text += str_cat(name, ' ', fingerprint, '\n');
+  for (const auto& [name, fingerprint] : plan) { text += str_cat(name, ' ', fingerprint, '\n'); }
   write_text_atomically(folder_ / kPlanFile, text);
 }
 
 void PartialFolder::require_space(std::int64_t bytes) const {
   std::error_code error;
   const auto space = fs::space(folder_, error);
-  if (error || space.available >= static_cast<std::uintmax_t>(bytes)) return;
+  if (error || space.available >= static_cast<std::uintmax_t>(bytes)) { return; }
   throw Error(str_cat("the dataset needs ", bytes / 1'000'000, " MB more in ", folder_.string(), ", but only ",
                       space.available / 1'000'000, " MB are free"),
               "Make room, or use --audio-encoding pcm16, which takes half.");
@@ -107,10 +110,10 @@ void PartialFolder::require_space(std::int64_t bytes) const {
 
 void PartialFolder::take_back() {
   const fs::path published = folder_ / kPublishedPlan;
-  if (!fs::exists(published)) return;
+  if (!fs::exists(published)) { return; }
   if (!fs::exists(target_ / kState)) {  // else a whole dataset is there: the older one still, or all were moved
     for (const auto& [name, fingerprint] : read_plan(published)) {
-      if (!fs::exists(folder_ / name) && fs::exists(target_ / name)) fs::rename(target_ / name, folder_ / name);
+      if (!fs::exists(folder_ / name) && fs::exists(target_ / name)) { fs::rename(target_ / name, folder_ / name); }
     }
   }
   fs::rename(published, folder_ / kPlanFile);
@@ -126,9 +129,7 @@ void PartialFolder::publish() {
     fs::rename(folder_ / kPlanFile, folder_ / kPublishedPlan);
     publish_folder(folder_, target_, {.last = kState, .never = kPublishedPlan});
     fs::remove(target_ / kPublishedPlan);
-  } catch (const fs::filesystem_error& error) {
-    fail(error.code().message());
-  } catch (const Error& error) {
+  } catch (const fs::filesystem_error& error) { fail(error.code().message()); } catch (const Error& error) {
     fail(error.what());
   }
 }

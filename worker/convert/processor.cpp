@@ -19,20 +19,18 @@ constexpr std::int64_t kHop = 160;           // samples of a mel frame
 constexpr std::int64_t kFramesPerPatch = 4;  // mel frames of an encoder token
 
 json read_json(const fs::path& path) {
-  if (!fs::exists(path)) return json::object();
+  if (!fs::exists(path)) { return json::object(); }
   try {
     return json::parse(read_text(path));
-  } catch (const json::exception& error) {
-    throw Error(str_cat(path.string(), " is not valid JSON: ", error.what()));
-  }
+  } catch (const json::exception& error) { throw Error(str_cat(path.string(), " is not valid JSON: ", error.what())); }
 }
 
 TokenId find_pad_token(const fs::path& folder, const Tokenizer& tokenizer) {
   const auto tokens = load_special_tokens(folder);
   for (const char* role : {"pad_token", "eos_token"}) {
     const auto token = tokens.find(role);
-    if (token == tokens.end()) continue;
-    if (const auto id = tokenizer.find(token->second)) return *id;
+    if (token == tokens.end()) { continue; }
+    if (const auto id = tokenizer.find(token->second)) { return *id; }
     throw Error(str_cat((folder / "tokenizer_config.json").string(), " names the ", role, " \"", token->second,
                         "\", which tokenizer.json does not have"));
   }
@@ -78,7 +76,7 @@ std::string expand_audio_tokens(std::string_view text, const std::vector<std::in
   std::size_t clip = 0;
   for (;;) {
     const auto at = text.find(settings.audio_token);
-    if (at == std::string_view::npos) break;
+    if (at == std::string_view::npos) { break; }
     if (clip == lengths.size()) {
       throw Error(str_cat("the conversation has more than ", lengths.size(), " \"", settings.audio_token, "\" for ",
                           lengths.size(), lengths.size() == 1 ? " sound" : " sounds"),
@@ -88,10 +86,11 @@ std::string expand_audio_tokens(std::string_view text, const std::vector<std::in
     text.remove_prefix(at + settings.audio_token.size());
     const bool marked = before.ends_with(settings.audio_bos_token) || text.starts_with(settings.audio_eos_token);
     expanded += before;
-    if (!marked) expanded += settings.audio_bos_token;
-    for (auto left = audio_tokens(lengths[clip], settings.subsampling); left > 0; --left)
+    if (!marked) { expanded += settings.audio_bos_token; }
+    for (auto left = audio_tokens(lengths[clip], settings.subsampling); left > 0; --left) {
       expanded += settings.audio_token;
-    if (!marked) expanded += settings.audio_eos_token;
+    }
+    if (!marked) { expanded += settings.audio_eos_token; }
     ++clip;
   }
   if (clip < lengths.size()) {

@@ -38,8 +38,8 @@ struct ShownUnit {
 };
 
 ShownUnit shown_unit(const BarScale& scale) {
-  if (scale.unit != "bytes") return {scale.unit, 1};
-  if (scale.total >= 1'000'000'000) return {"GB", 1e9};
+  if (scale.unit != "bytes") { return {scale.unit, 1}; }
+  if (scale.total >= 1'000'000'000) { return {"GB", 1e9}; }
   return scale.total >= 1'000'000 ? ShownUnit{"MB", 1e6} : ShownUnit{"kB", 1e3};
 }
 
@@ -82,21 +82,21 @@ void ProgressBar::add(std::int64_t count, const std::string& details) {
   done_ += count;
   details_ = details;
   up_to_date_ = false;
-  if (!line_open_ || std::chrono::steady_clock::now() - drawn_ >= std::chrono::milliseconds(100)) draw();
+  if (!line_open_ || std::chrono::steady_clock::now() - drawn_ >= std::chrono::milliseconds(100)) { draw(); }
 }
 
 void ProgressBar::end_line() {
-  if (!up_to_date_) draw();
-  if (line_open_) std::fputc('\n', file_);
+  if (!up_to_date_) { draw(); }
+  if (line_open_) { std::fputc('\n', file_); }
   std::fflush(file_);
   line_open_ = false;
 }
 
 void ProgressBar::draw() {
-  if (!terminal_) return;
+  if (!terminal_) { return; }
   drawn_ = std::chrono::steady_clock::now();
   std::string text = describe_progress(scale_, done_, drawn_ - begin_);
-  if (!details_.empty()) text += " " + details_;
+  if (!details_.empty()) { text += " " + details_; }
   text.resize(std::min(text.size(), static_cast<std::size_t>(terminal_width(file_) - 1)));
   std::fprintf(file_, "\r\x1b[K%s", text.c_str());
   std::fflush(file_);

@@ -16,18 +16,16 @@ constexpr std::size_t kListedProblems = 50;
 
 std::vector<CsvRecord> read_records(const std::filesystem::path& path) {
   const std::string text = read_text(path);
-  if (!is_utf8(text)) throw UsageError(str_cat(path.string(), " is not UTF-8"), "Save it as UTF-8.");
+  if (!is_utf8(text)) { throw UsageError(str_cat(path.string(), " is not UTF-8"), "Save it as UTF-8."); }
   try {
     return parse_csv(text);
-  } catch (const UsageError& error) {
-    throw UsageError(str_cat(path.string(), ": ", error.what()));
-  }
+  } catch (const UsageError& error) { throw UsageError(str_cat(path.string(), ": ", error.what())); }
 }
 
 UsageError missing_column(const std::vector<std::optional<std::string>>& header, const std::filesystem::path& path,
                           const std::string& missing) {
   std::string names;
-  for (const auto& name : header) names += (names.empty() ? "" : ", ") + name.value_or("\"\"");
+  for (const auto& name : header) { names += (names.empty() ? "" : ", ") + name.value_or("\"\""); }
   return UsageError(str_cat(path.string(), " has no column \"", missing, "\"; it has: ", names),
                     "The columns are audio, prediction and, if you like, system_prompt and user_prompt.");
 }
@@ -48,7 +46,7 @@ RowFile read_rows(const std::filesystem::path& path) {
       throw UsageError(str_cat(path.string(), " has two columns named \"", *name, "\""));
     }
   }
-  if (!columns.contains("audio")) throw missing_column(header, path, "audio");
+  if (!columns.contains("audio")) { throw missing_column(header, path, "audio"); }
   RowFile file;
   for (std::size_t i = 1; i < records.size(); ++i) {
     const CsvRecord& record = records[i];
@@ -59,7 +57,7 @@ RowFile read_rows(const std::filesystem::path& path) {
     }
     const auto field = [&](const char* name) -> std::optional<std::string> {
       const auto column = columns.find(name);
-      if (column == columns.end() || column->second >= record.fields.size()) return std::nullopt;
+      if (column == columns.end() || column->second >= record.fields.size()) { return std::nullopt; }
       return record.fields[column->second];
     };
     file.rows.push_back(
@@ -71,7 +69,7 @@ RowFile read_rows(const std::filesystem::path& path) {
 
 void require_column(const RowFile& file, const std::filesystem::path& path, const std::string& name) {
   const auto& header = file.records.front().fields;
-  if (std::find(header.begin(), header.end(), name) == header.end()) throw missing_column(header, path, name);
+  if (std::find(header.begin(), header.end(), name) == header.end()) { throw missing_column(header, path, name); }
 }
 
 std::string audio_of(const Row& row, const ConversationDefaults& defaults) {
@@ -91,7 +89,7 @@ std::vector<Message> conversation_of(const Row& row, const ConversationDefaults&
   if (const std::string user = prompt(row.user_prompt, defaults.user_prompt); !user.empty()) {
     conversation.back().content.push_back({"text", user});
   }
-  if (row.prediction) conversation.push_back({"assistant", {{"text", *row.prediction}}});
+  if (row.prediction) { conversation.push_back({"assistant", {{"text", *row.prediction}}}); }
   return conversation;
 }
 
@@ -103,7 +101,7 @@ std::string describe_problems(const std::vector<RowProblem>& problems, const std
   for (std::size_t i = 0; i < std::min(sorted.size(), kListedProblems); ++i) {
     text += str_cat("\n  row ", sorted[i].number, " (line ", sorted[i].line, "): ", sorted[i].what);
   }
-  if (sorted.size() > kListedProblems) text += str_cat("\n  and ", sorted.size() - kListedProblems, " more");
+  if (sorted.size() > kListedProblems) { text += str_cat("\n  and ", sorted.size() - kListedProblems, " more"); }
   return text;
 }
 

@@ -24,7 +24,7 @@ constexpr std::int64_t kAssumedSeconds = 10;
 std::string problem_of(const Row& row, const std::exception& error) {
   const std::string text = describe_exception(error);
   const std::string line = text.substr(0, text.find('\n'));
-  if (text == error.what()) return line;
+  if (text == error.what()) { return line; }
   throw Error(str_cat("row ", row.number, " (line ", row.line, "), ", row.audio.value_or("no sound"), ": ", line),
               "A lower --num-workers has fewer sounds in memory at once.");
 }
@@ -35,12 +35,12 @@ void warn_left_out(const RowProblem& problem, const fs::path& path) {
 
 Row RowReader::for_purpose(const Row& row) const {
   Row wanted = row;
-  if (purpose_ == RowPurpose::answering) wanted.prediction.reset();
+  if (purpose_ == RowPurpose::answering) { wanted.prediction.reset(); }
   return wanted;
 }
 
 void RowReader::require_room(std::int64_t tokens) const {
-  if (tokens <= most_tokens_) return;
+  if (tokens <= most_tokens_) { return; }
   throw Error(
       str_cat("it has ", tokens, " tokens, those of the sound included, but at most ", most_tokens_, " are allowed"));
 }
@@ -50,8 +50,8 @@ std::vector<Message> RowReader::conversation(const Row& row) const {
 }
 
 CheckedRow RowReader::check(const Row& row) const {
-  if (!row.audio) throw Error("the column audio is empty");
-  if (!row.prediction && purpose_ == RowPurpose::training) throw Error("the column prediction is empty");
+  if (!row.audio) { throw Error("the column audio is empty"); }
+  if (!row.prediction && purpose_ == RowPurpose::training) { throw Error("the column prediction is empty"); }
   const std::string audio = audio_of(row, options_.defaults);
   const int rate = processor_.audio().sample_rate;
   CheckedRow checked;
@@ -64,12 +64,12 @@ CheckedRow RowReader::check(const Row& row) const {
   }
   const auto encoded = processor_.encode(conversation(row), {checked.samples}, purpose_ == RowPurpose::answering);
   checked.tokens = std::ssize(encoded.ids);
-  if (!is_url(audio)) require_room(checked.tokens);
+  if (!is_url(audio)) { require_room(checked.tokens); }
   return checked;
 }
 
 std::vector<CheckedRow> RowReader::check_all(RowFile& file, const fs::path& path, bool skip_bad) const {
-  if (purpose_ == RowPurpose::training) require_column(file, path, "prediction");
+  if (purpose_ == RowPurpose::training) { require_column(file, path, "prediction"); }
   std::vector<CheckedRow> checked(file.rows.size());
   std::vector<RowProblem> problems = file.problems;
   std::mutex mutex;
@@ -78,24 +78,22 @@ std::vector<CheckedRow> RowReader::check_all(RowFile& file, const fs::path& path
     std::optional<std::string> problem;
     try {
       checked[i] = check(file.rows[i]);
-    } catch (const std::exception& error) {
-      problem = problem_of(file.rows[i], error);
-    }
+    } catch (const std::exception& error) { problem = problem_of(file.rows[i], error); }
     const std::lock_guard lock(mutex);
     progress.add(1);
-    if (problem) problems.push_back({file.rows[i].number, file.rows[i].line, *problem});
+    if (problem) { problems.push_back({file.rows[i].number, file.rows[i].line, *problem}); }
   });
-  if (problems.empty()) return checked;
+  if (problems.empty()) { return checked; }
   std::set<std::int64_t> bad;
-  for (const RowProblem& problem : problems) bad.insert(problem.number);
+  for (const RowProblem& problem : problems) { bad.insert(problem.number); }
   if (!skip_bad || bad.size() >= file.rows.size()) {
     throw UsageError(describe_problems(problems, path), "Nothing was written. Correct these rows or take them out.");
   }
-  for (const RowProblem& problem : problems) warn_left_out(problem, path);
+  for (const RowProblem& problem : problems) { warn_left_out(problem, path); }
   std::vector<CheckedRow> good;
   std::vector<Row> rows;
   for (std::size_t i = 0; i < checked.size(); ++i) {
-    if (bad.count(file.rows[i].number)) continue;
+    if (bad.count(file.rows[i].number)) { continue; }
     good.push_back(checked[i]);
     rows.push_back(file.rows[i]);
   }

@@ -50,9 +50,9 @@ bool ListColumn::is_null(int64_t row) const {
 }
 
 std::optional<int64_t> ListColumn::first_null(int64_t row) const {
-  if (values_->null_count() == 0) return std::nullopt;
+  if (values_->null_count() == 0) { return std::nullopt; }
   for (int64_t i = begin(row); i < end(row); ++i) {
-    if (values_->IsNull(i)) return i - begin(row);
+    if (values_->IsNull(i)) { return i - begin(row); }
   }
   return std::nullopt;
 }
@@ -94,7 +94,9 @@ std::vector<int64_t> read_integers(const arrow::Array& values, int64_t begin, in
       return widen<arrow::UInt64Array>(values, begin, end);
     default: {
       std::vector<int64_t> bits;  // a column of 0 and 1 may be stored as bool
-      for (int64_t i = begin; i < end; ++i) bits.push_back(static_cast<const arrow::BooleanArray&>(values).Value(i));
+      for (int64_t i = begin; i < end; ++i) {
+        bits.push_back(static_cast<const arrow::BooleanArray&>(values).Value(i));
+      }
       return bits;
     }
   }

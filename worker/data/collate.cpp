@@ -12,7 +12,7 @@ namespace mdl {
 int64_t label_tokens(const Sample& sample) {
   int64_t count = 0;
   for (size_t t = 1; t < sample.labels.size(); ++t) {
-    if (sample.labels[t] != kIgnoredLabel && sample.attention_mask[t - 1] != 0) ++count;
+    if (sample.labels[t] != kIgnoredLabel && sample.attention_mask[t - 1] != 0) { ++count; }
   }
   return count;
 }
@@ -64,7 +64,7 @@ Batch collate(std::span<const Sample> samples, int64_t pad_token_id, at::ScalarT
         sample.waveform);
     batch.audio_length.data_ptr<int64_t>()[row] = sample.audio_length;
   }
-  if (audio_dtype != at::kFloat) batch.input_values = batch.input_values.to(audio_dtype).to(at::kFloat);
+  if (audio_dtype != at::kFloat) { batch.input_values = batch.input_values.to(audio_dtype).to(at::kFloat); }
   return batch;
 }
 

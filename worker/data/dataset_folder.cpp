@@ -35,7 +35,7 @@ constexpr const char* kConvertAdvice =
 
 /// The file names that state.json lists.
 std::vector<fs::path> data_files(const fs::path& folder) {
-  if (!fs::exists(folder)) throw UsageError(str_cat("no dataset folder ", folder.string()), kConvertAdvice);
+  if (!fs::exists(folder)) { throw UsageError(str_cat("no dataset folder ", folder.string()), kConvertAdvice); }
   if (!fs::is_directory(folder)) {
     throw UsageError(str_cat(folder.string(), " is a file, not a dataset folder"), kConvertAdvice);
   }
@@ -52,7 +52,9 @@ std::vector<fs::path> data_files(const fs::path& folder) {
   try {
     const auto state = nlohmann::json::parse(read_text(state_file));
     std::vector<fs::path> files;
-    for (const auto& entry : state.at("_data_files")) files.push_back(folder / entry.at("filename").get<std::string>());
+    for (const auto& entry : state.at("_data_files")) {
+      files.push_back(folder / entry.at("filename").get<std::string>());
+    }
     return files;
   } catch (const nlohmann::json::exception& error) {
     throw UsageError(str_cat(state_file.string(), " does not list the data files: ", error.what()), kConvertAdvice);
@@ -65,7 +67,7 @@ bool has_end_mark(const fs::path& file) {
   constexpr std::array<unsigned char, 8> kEndMark = {0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0};
   std::ifstream in(file, std::ios::binary);
   std::array<char, 8> tail{};
-  if (!in.seekg(-8, std::ios::end) || !in.read(tail.data(), tail.size())) return false;
+  if (!in.seekg(-8, std::ios::end) || !in.read(tail.data(), tail.size())) { return false; }
   return std::memcmp(tail.data(), kEndMark.data(), tail.size()) == 0;
 }
 
@@ -76,7 +78,7 @@ bool has_end_mark(const fs::path& file) {
 
 std::vector<std::shared_ptr<arrow::RecordBatch>> read_batches(const fs::path& file) {
   const auto check = [&](const arrow::Status& status) {
-    if (!status.ok()) reject_file(file, status.message());
+    if (!status.ok()) { reject_file(file, status.message()); }
   };
   std::error_code error;
   if (!fs::exists(file, error)) {
@@ -88,15 +90,15 @@ std::vector<std::shared_ptr<arrow::RecordBatch>> read_batches(const fs::path& fi
   check(reader.status());
   auto batches = (*reader)->ToRecordBatches();
   check(batches.status());
-  if (!has_end_mark(file)) reject_file(file, "the end mark of the Arrow stream is missing");
-  for (const auto& batch : *batches) check(batch->ValidateFull());
+  if (!has_end_mark(file)) { reject_file(file, "the end mark of the Arrow stream is missing"); }
+  for (const auto& batch : *batches) { check(batch->ValidateFull()); }
   return *batches;
 }
 
 std::shared_ptr<arrow::Array> column(const arrow::RecordBatch& batch, const char* name, const fs::path& file) {
-  if (auto array = batch.GetColumnByName(name)) return array;
+  if (auto array = batch.GetColumnByName(name)) { return array; }
   std::string present;
-  for (const auto& field : batch.schema()->fields()) present += (present.empty() ? "" : ", ") + field->name();
+  for (const auto& field : batch.schema()->fields()) { present += (present.empty() ? "" : ", ") + field->name(); }
   throw UsageError(str_cat("dataset file ", file.string(), " has no column \"", name, "\"; it has: ", present),
                    kConvertAdvice);
 }
@@ -135,7 +137,7 @@ DatasetFolder::DatasetFolder(const fs::path& folder) : folder_(folder) {
       rows += batch->num_rows();
     }
   }
-  if (rows == 0) throw UsageError(str_cat("the dataset ", folder.string(), " has no rows"), kConvertAdvice);
+  if (rows == 0) { throw UsageError(str_cat("the dataset ", folder.string(), " has no rows"), kConvertAdvice); }
 }
 
 DatasetFolder::~DatasetFolder() = default;
@@ -154,12 +156,13 @@ void DatasetFolder::check_rows(const Chunk& chunk, const fs::path& file) {
                                                                {"labels", &chunk.labels},
                                                                {"input_values", &chunk.input_values}};
     for (const auto& [name, list] : lists) {
-      if (list->is_null(row)) reject(name, "the value is missing");
-      if (const auto null = list->first_null(row))
+      if (list->is_null(row)) { reject(name, "the value is missing"); }
+      if (const auto null = list->first_null(row)) {
         reject(name, str_cat("value ", *null, " of the list is missing (null)"));
+      }
     }
     const int64_t tokens = chunk.input_ids.length(row);
-    if (tokens == 0) reject("input_ids", "no tokens");
+    if (tokens == 0) { reject("input_ids", "no tokens"); }
     for (const auto& [name, list] : std::initializer_list<std::pair<const char*, const ListColumn*>>{
              {"attention_mask", &chunk.attention_mask}, {"labels", &chunk.labels}}) {
       if (list->length(row) != tokens) {
@@ -167,11 +170,11 @@ void DatasetFolder::check_rows(const Chunk& chunk, const fs::path& file) {
       }
     }
     const int64_t stored = chunk.input_values.length(row);
-    if (stored == 0) reject("input_values", "the audio has zero samples");
+    if (stored == 0) { reject("input_values", "the audio has zero samples"); }
     const int64_t length = read_integers(*chunk.audio_length, row, row + 1).front();
-    if (chunk.audio_length->IsNull(row)) reject("audio_length", "the value is missing");
-    if (length <= 0) reject("audio_length", "the audio has zero samples");
-    if (length > stored) reject("audio_length", str_cat(length, " samples, but input_values holds only ", stored));
+    if (chunk.audio_length->IsNull(row)) { reject("audio_length", "the value is missing"); }
+    if (length <= 0) { reject("audio_length", "the audio has zero samples"); }
+    if (length > stored) { reject("audio_length", str_cat(length, " samples, but input_values holds only ", stored)); }
   }
 }
 
@@ -180,7 +183,7 @@ int64_t DatasetFolder::size() const {
 }
 
 const DatasetFolder::Chunk& DatasetFolder::chunk_of(int64_t row) const {
-  if (row < 0 || row >= size()) throw Error(str_cat("row ", row, " is outside the dataset ", folder_.string()));
+  if (row < 0 || row >= size()) { throw Error(str_cat("row ", row, " is outside the dataset ", folder_.string())); }
   const auto after = std::upper_bound(chunks_.begin(), chunks_.end(), row,
                                       [](int64_t wanted, const auto& chunk) { return wanted < chunk->first_row; });
   return **std::prev(after);

@@ -24,9 +24,9 @@ json read_json(const std::filesystem::path& path) {
 /// A token as tokenizer_config.json has it: its text, or an object with the text as "content".
 std::optional<std::string> token_text(const json& config, const char* key) {
   const auto found = config.find(key);
-  if (found == config.end()) return std::nullopt;
-  if (found->is_string()) return found->get<std::string>();
-  if (found->is_object() && found->contains("content")) return found->at("content").get<std::string>();
+  if (found == config.end()) { return std::nullopt; }
+  if (found->is_string()) { return found->get<std::string>(); }
+  if (found->is_object() && found->contains("content")) { return found->at("content").get<std::string>(); }
   return std::nullopt;
 }
 
@@ -55,7 +55,7 @@ int64_t read_pad_token_id(const std::filesystem::path& model_folder) {
   const json tokenizer = read_json(model_folder / "tokenizer.json");
   for (const char* key : {"pad_token", "eos_token"}) {
     if (const auto text = token_text(config, key)) {
-      if (const auto id = token_id(tokenizer, *text)) return *id;
+      if (const auto id = token_id(tokenizer, *text)) { return *id; }
     }
   }
   throw UsageError(str_cat(model_folder.string(),

@@ -20,7 +20,7 @@ class Prefetcher {
 
   /// The next item in order, or nothing after the last one.
   std::optional<Item> next() {
-    if (!pending_.valid()) return std::nullopt;
+    if (!pending_.valid()) { return std::nullopt; }
     Item item = pending_.get();
     start();
     return item;
@@ -28,7 +28,7 @@ class Prefetcher {
 
  private:
   void start() {
-    if (next_ < count_) pending_ = std::async(std::launch::async, produce_, next_++);
+    if (next_ < count_) { pending_ = std::async(std::launch::async, produce_, next_++); }
   }
 
   std::function<Item(int64_t)> produce_;

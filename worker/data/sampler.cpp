@@ -27,7 +27,7 @@ int64_t batches_per_rank(int64_t rows, int64_t batch_size, int64_t world_size) {
 std::vector<std::vector<int64_t>> rank_batches(const std::vector<int64_t>& order, int64_t batch_size,
                                                int64_t world_size, int64_t rank, int64_t taken) {
   const auto rows = static_cast<int64_t>(order.size());
-  if (rows <= taken) return {};
+  if (rows <= taken) { return {}; }
   const int64_t rounds = batches_per_rank(rows - taken, batch_size, world_size);
   const int64_t filling = std::min(rows, world_size * batch_size);  // rows that padding repeats
   const auto row_at = [&](int64_t position) {
@@ -39,7 +39,7 @@ std::vector<std::vector<int64_t>> rank_batches(const std::vector<int64_t>& order
     const int64_t begin = taken + (round * world_size + rank) * batch_size;
     const int64_t end = world_size == 1 ? std::min(begin + batch_size, rows) : begin + batch_size;
     std::vector<int64_t>& batch = batches.emplace_back();
-    for (int64_t position = begin; position < end; ++position) batch.push_back(row_at(position));
+    for (int64_t position = begin; position < end; ++position) { batch.push_back(row_at(position)); }
   }
   return batches;
 }

@@ -32,9 +32,7 @@ LoadedRows load_rows(const std::vector<Row>& rows, const RowReader& reader, std:
   parallel_for(rows.size(), threads, [&](std::size_t i) {
     try {
       inputs[i] = reader.read(rows[i]);
-    } catch (const std::exception& error) {
-      problems[i] = problem_of(rows[i], error);
-    }
+    } catch (const std::exception& error) { problems[i] = problem_of(rows[i], error); }
   });
   LoadedRows loaded;
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -50,15 +48,15 @@ LoadedRows load_rows(const std::vector<Row>& rows, const RowReader& reader, std:
 
 std::string BatchAnswers::to_json() const {
   json document = {{"answers", json::array()}, {"problems", json::array()}};
-  for (const auto& [row, answer] : answers) document["answers"].push_back({row, answer});
-  for (const auto& problem : problems) document["problems"].push_back({problem.number, problem.line, problem.what});
+  for (const auto& [row, answer] : answers) { document["answers"].push_back({row, answer}); }
+  for (const auto& problem : problems) { document["problems"].push_back({problem.number, problem.line, problem.what}); }
   return document.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 BatchAnswers BatchAnswers::from_json(const std::string& text) {
   const json document = json::parse(text);
   BatchAnswers batch;
-  for (const json& answer : document.at("answers")) batch.answers[answer.at(0)] = answer.at(1).get<std::string>();
+  for (const json& answer : document.at("answers")) { batch.answers[answer.at(0)] = answer.at(1).get<std::string>(); }
   for (const json& problem : document.at("problems")) {
     batch.problems.push_back({problem.at(0), problem.at(1), problem.at(2).get<std::string>()});
   }
@@ -76,7 +74,7 @@ int64_t AnswerLimits::most_new_tokens(int64_t prompt_tokens) const {
 BatchAnswers answer_rows(MiDashengLM& model, const Processor& processor, const LoadedRows& loaded,
                          const AnswerLimits& limits, const GenerationConfig& config, uint64_t seed) {
   BatchAnswers batch{{}, loaded.problems};
-  if (loaded.rows.empty()) return batch;
+  if (loaded.rows.empty()) { return batch; }
   std::vector<Sample> samples;
   std::vector<Continuation> continuations;
   for (std::size_t i = 0; i < loaded.rows.size(); ++i) {

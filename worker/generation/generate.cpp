@@ -19,7 +19,7 @@ class Generation {
   Generation(const std::vector<Continuation>& continuations, const GenerationConfig& config, uint64_t seed,
              int64_t vocabulary, at::Device device)
       : continuations_(continuations), config_(config), seed_(seed), answers_(continuations.size()) {
-    for (size_t row = 0; row < continuations.size(); ++row) active_.push_back(row);
+    for (size_t row = 0; row < continuations.size(); ++row) { active_.push_back(row); }
     // The prompt's tokens do not count: MiDashengLM's generate() hands its decoder embeddings, not tokens.
     if (config.repetition_penalty != 1) {
       seen_ = at::zeros({std::ssize(continuations), vocabulary}, at::TensorOptions().dtype(at::kBool).device(device));
@@ -39,14 +39,14 @@ class Generation {
       answers_[row].push_back(token);
       const bool ended = std::count(config_.eos_token_ids.begin(), config_.eos_token_ids.end(), token) > 0 ||
                          std::ssize(answers_[row]) >= continuations_[row].most_new_tokens;
-      if (ended) continue;
+      if (ended) { continue; }
       going_on.push_back(static_cast<int64_t>(place));
       rows.push_back(row);
     }
-    if (seen_.defined()) seen_.scatter_(1, tokens.unsqueeze(1), true);
+    if (seen_.defined()) { seen_.scatter_(1, tokens.unsqueeze(1), true); }
     if (rows.size() < active_.size()) {
       const at::Tensor index = index_tensor(going_on, tokens.device());
-      if (seen_.defined()) seen_ = seen_.index_select(0, index);
+      if (seen_.defined()) { seen_ = seen_.index_select(0, index); }
       last_tokens_ = tokens.index_select(0, index);
       active_ = std::move(rows);
     } else {
@@ -62,21 +62,21 @@ class Generation {
   at::Tensor choose(const at::Tensor& logits) const {
     require_finite(logits);
     at::Tensor scores = logits;
-    if (seen_.defined()) scores = penalize_repetition(scores, seen_, config_.repetition_penalty);
+    if (seen_.defined()) { scores = penalize_repetition(scores, seen_, config_.repetition_penalty); }
     const auto step = answers_[active_.front()].size();  // the same for all that are active
     if (static_cast<int64_t>(step) < config_.min_new_tokens && !config_.eos_token_ids.empty()) {
       scores = without_tokens(scores, config_.eos_token_ids);
     }
-    if (!config_.do_sample) return likeliest(scores);
+    if (!config_.do_sample) { return likeliest(scores); }
     std::vector<double> numbers;
-    for (const size_t row : active_) numbers.push_back(random_number(seed_, continuations_[row].id, step));
+    for (const size_t row : active_) { numbers.push_back(random_number(seed_, continuations_[row].id, step)); }
     return sampled(filter_for_sampling(scores, config_), numbers);
   }
 
   void require_finite(const at::Tensor& logits) const {
     const at::Tensor sums = logits.sum(1).cpu();
     for (size_t place = 0; place < active_.size(); ++place) {
-      if (std::isfinite(sums.const_data_ptr<float>()[place])) continue;
+      if (std::isfinite(sums.const_data_ptr<float>()[place])) { continue; }
       throw Error(str_cat("row ", continuations_[active_[place]].id, ": the model gives numbers that are not finite"),
                   "Are the weights or the adapter damaged? With --bf16 false the range of numbers is wider.");
     }
@@ -101,8 +101,8 @@ std::vector<std::vector<int64_t>> generate(MiDashengLM& model, const Batch& prom
   Generation generation(continuations, config, seed, logits.size(1), model.device());
   for (;;) {
     const std::vector<int64_t> going_on = generation.take(logits);
-    if (going_on.empty()) return std::move(generation).answers();
-    if (std::ssize(going_on) < cache.rows()) cache.keep(going_on);
+    if (going_on.empty()) { return std::move(generation).answers(); }
+    if (std::ssize(going_on) < cache.rows()) { cache.keep(going_on); }
     logits = model.next_logits(generation.last_tokens(), cache);
   }
 }

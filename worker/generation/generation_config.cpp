@@ -97,9 +97,9 @@ const std::set<std::string> kUsed = {"do_sample",          "temperature",  "top_
 void refuse_unsupported(const JsonFields& fields) {
   for (const auto& [key, harmless] : unsupported()) {
     const json* value = fields.find(key);
-    if (!value) continue;
+    if (!value) { continue; }
     bool asks_for_nothing = false;
-    for (const json& neutral : harmless) asks_for_nothing = asks_for_nothing || *value == neutral;
+    for (const json& neutral : harmless) { asks_for_nothing = asks_for_nothing || *value == neutral; }
     if (!asks_for_nothing) {
       fields.reject(key,
                     "this program does not support it; answers are generated greedily or by sampling with "
@@ -110,10 +110,12 @@ void refuse_unsupported(const JsonFields& fields) {
 
 std::vector<int64_t> read_ids(const JsonFields& fields, const std::string& key) {
   const json* value = fields.find(key);
-  if (!value) return {};
+  if (!value) { return {}; }
   std::vector<int64_t> ids;
   for (const json& id : value->is_array() ? *value : json::array({*value})) {
-    if (!id.is_number_integer() || id.get<int64_t>() < 0) fields.reject(key, "a token id or a list of them is needed");
+    if (!id.is_number_integer() || id.get<int64_t>() < 0) {
+      fields.reject(key, "a token id or a list of them is needed");
+    }
     ids.push_back(id.get<int64_t>());
   }
   return ids;
@@ -121,8 +123,9 @@ std::vector<int64_t> read_ids(const JsonFields& fields, const std::string& key) 
 
 double read_between(const JsonFields& fields, const char* key, double otherwise, double least, double most) {
   const double value = fields.number(key, otherwise);
-  if (!(least <= value && value <= most))
+  if (!(least <= value && value <= most)) {
     fields.reject(key, str_cat("a number from ", least, " to ", most, " is needed"));
+  }
   return value;
 }
 
@@ -145,7 +148,7 @@ GenerationConfig load_generation_config(const fs::path& model_folder) {
     const JsonFields fields(document, model.string(), "");
     config.eos_token_ids = read_ids(fields, "eos_token_id");
     const auto text = fields.optional_object("text_config");
-    if (config.eos_token_ids.empty() && text) config.eos_token_ids = read_ids(*text, "eos_token_id");
+    if (config.eos_token_ids.empty() && text) { config.eos_token_ids = read_ids(*text, "eos_token_id"); }
     return config;
   }
   const json document = parse_file(path);
@@ -160,18 +163,18 @@ GenerationConfig load_generation_config(const fs::path& model_folder) {
   config.top_p = read_between(fields, "top_p", config.top_p, 0, 1);
   config.min_p = read_between(fields, "min_p", config.min_p, 0, 1);
   config.repetition_penalty = fields.number("repetition_penalty", config.repetition_penalty);
-  if (!(config.repetition_penalty > 0)) fields.reject("repetition_penalty", "it must be above 0");
+  if (!(config.repetition_penalty > 0)) { fields.reject("repetition_penalty", "it must be above 0"); }
   config.eos_token_ids = read_ids(fields, "eos_token_id");
   config.min_new_tokens = fields.integer("min_new_tokens", config.min_new_tokens, 0);
-  if (fields.has("max_new_tokens")) config.max_new_tokens = fields.integer("max_new_tokens");
+  if (fields.has("max_new_tokens")) { config.max_new_tokens = fields.integer("max_new_tokens"); }
 
   std::string idle, unknown;
   const auto add = [](std::string& list, const std::string& key) { list += (list.empty() ? "" : ", ") + key; };
   for (const auto& [key, value] : document.items()) {
-    if (value.is_null()) continue;
+    if (value.is_null()) { continue; }
     const bool sampling = key == "temperature" || key == "top_k" || key == "top_p" || key == "min_p";
-    if (sampling && !config.do_sample) add(idle, key);
-    if (!kUsed.count(key) && !is_harmless(key) && !unsupported().count(key)) add(unknown, key);
+    if (sampling && !config.do_sample) { add(idle, key); }
+    if (!kUsed.count(key) && !is_harmless(key) && !unsupported().count(key)) { add(unknown, key); }
   }
   if (!idle.empty()) {
     config.notes.push_back(str_cat(path.string(), ": ", idle, " have no effect without \"do_sample\": true"));

@@ -54,9 +54,9 @@ at::Tensor without_tokens(const at::Tensor& scores, const std::vector<int64_t>& 
 
 at::Tensor filter_for_sampling(const at::Tensor& scores, const GenerationConfig& config) {
   at::Tensor filtered = config.temperature == 1 ? scores : scores / config.temperature;
-  if (config.top_k > 0) filtered = top_k_only(filtered, config.top_k);
-  if (config.top_p < 1) filtered = top_p_only(filtered, config.top_p);
-  if (config.min_p > 0) filtered = min_p_only(filtered, config.min_p);
+  if (config.top_k > 0) { filtered = top_k_only(filtered, config.top_k); }
+  if (config.top_p < 1) { filtered = top_p_only(filtered, config.top_p); }
+  if (config.min_p > 0) { filtered = min_p_only(filtered, config.min_p); }
   return filtered;
 }
 

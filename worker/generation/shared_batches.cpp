@@ -26,7 +26,7 @@ class Outstanding {
  public:
   Outstanding(ProcessGroup& group, std::size_t batches, const std::function<void(const BatchAnswers&)>& deliver)
       : group_(group), deliver_(deliver) {
-    for (std::size_t batch = 0; batch < batches; ++batch) batches_.insert(batch);
+    for (std::size_t batch = 0; batch < batches; ++batch) { batches_.insert(batch); }
   }
 
   void deliver_own(std::size_t batch, const BatchAnswers& answers) {
@@ -66,7 +66,7 @@ void answer_batches(ProcessGroup& group, std::size_t batches, const std::functio
   };
   const auto begin_next = [&]() -> std::optional<Begun> {
     const auto batch = static_cast<std::size_t>(group.next_number("batch"));
-    if (batch >= batches) return std::nullopt;
+    if (batch >= batches) { return std::nullopt; }
     return Begun{batch, std::async(std::launch::async, load, batch)};
   };
   Outstanding outstanding(group, group.is_first() ? batches : 0, deliver);
@@ -76,7 +76,7 @@ void answer_batches(ProcessGroup& group, std::size_t batches, const std::functio
     const BatchAnswers answers = answer(rows);
     if (group.is_first()) {
       outstanding.deliver_own(now->batch, answers);
-      if (!group.is_alone()) outstanding.deliver_others(next ? next->batch : batches);
+      if (!group.is_alone()) { outstanding.deliver_others(next ? next->batch : batches); }
     } else {
       group.post(name_of(now->batch), answers.to_json());
     }
@@ -89,12 +89,10 @@ void answer_batches(ProcessGroup& group, std::size_t batches, const std::functio
     while (!outstanding.empty()) {
       outstanding.deliver_others(batches);
       meeting.check();
-      if (!outstanding.empty()) std::this_thread::sleep_for(kLook);
+      if (!outstanding.empty()) { std::this_thread::sleep_for(kLook); }
     }
     meeting.wait();
-  } catch (const Error&) {
-    throw;
-  } catch (const std::exception& error) {  // Gloo's, of a lost connection
+  } catch (const Error&) { throw; } catch (const std::exception& error) {  // Gloo's, of a lost connection
     const std::string reason = error.what();
     throw Error(str_cat("another rank ended before all answers were there: ", reason.substr(0, reason.find('\n'))),
                 "What was answered is kept; start the command again to go on.");

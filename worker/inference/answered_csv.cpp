@@ -7,21 +7,21 @@ namespace {
 
 void add_line(std::string& text, const std::vector<std::optional<std::string>>& fields) {
   for (std::size_t i = 0; i < fields.size(); ++i) {
-    if (i > 0) text += ',';
+    if (i > 0) { text += ','; }
     text += csv_field(fields[i].value_or(""));
   }
   // A single empty field would be a blank line, which is no row.
-  if (fields.size() == 1 && fields[0].value_or("").empty()) text += "\"\"";
+  if (fields.size() == 1 && fields[0].value_or("").empty()) { text += "\"\""; }
   text += "\r\n";
 }
 
 }  // namespace
 
 std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  if (text.find_first_of(",\"\r\n") == std::string::npos) { return text; }
   std::string quoted = "\"";
   for (const char c : text) {
-    if (c == '"') quoted += '"';
+    if (c == '"') { quoted += '"'; }
     quoted += c;
   }
   return quoted + '"';
@@ -31,7 +31,7 @@ std::string answered_csv(const std::vector<CsvRecord>& records, const Answers& a
   auto header = records.front().fields;
   const auto found = std::find(header.begin(), header.end(), std::optional<std::string>("prediction"));
   const auto column = static_cast<std::size_t>(found - header.begin());
-  if (found == header.end()) header.emplace_back("prediction");
+  if (found == header.end()) { header.emplace_back("prediction"); }
   std::string text;
   add_line(text, header);
   for (std::size_t row = 1; row < records.size(); ++row) {

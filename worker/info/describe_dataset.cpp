@@ -30,9 +30,7 @@ std::string columns_of(const fs::path& folder) {
       text +=
           str_cat(text.empty() ? "" : ", ", name, ' ', feature.contains("feature") ? str_cat('[', dtype, ']') : dtype);
     }
-  } catch (const nlohmann::json::exception&) {
-    return "not said in dataset_info.json";
-  }
+  } catch (const nlohmann::json::exception&) { return "not said in dataset_info.json"; }
   return text;
 }
 
@@ -57,7 +55,7 @@ std::string show_ids(const std::vector<std::int64_t>& ids, const Tokenizer* toke
   std::string text;
   for (std::size_t i = 0; i < ids.size();) {
     std::size_t run = i;
-    while (run < ids.size() && ids[run] == ids[i]) ++run;
+    while (run < ids.size() && ids[run] == ids[i]) { ++run; }
     if (tokenizer && run - i > 3) {
       const std::array one{static_cast<TokenId>(ids[i])};
       text += str_cat(tokenizer->decode(one, false), "*", run - i);
@@ -67,14 +65,14 @@ std::string show_ids(const std::vector<std::int64_t>& ids, const Tokenizer* toke
       std::vector<TokenId> part;
       while (i < ids.size()) {
         std::size_t next = i;
-        while (next < ids.size() && ids[next] == ids[i]) ++next;
-        if (next - i > 3) break;
-        for (; i < next; ++i) part.push_back(static_cast<TokenId>(ids[i]));
+        while (next < ids.size() && ids[next] == ids[i]) { ++next; }
+        if (next - i > 3) { break; }
+        for (; i < next; ++i) { part.push_back(static_cast<TokenId>(ids[i])); }
       }
       text += tokenizer->decode(part, false);
     } else {
       text += str_cat(text.empty() ? "" : " ", ids[i]);
-      if (run - i > 3) text += str_cat("*", run - i);
+      if (run - i > 3) { text += str_cat("*", run - i); }
       i = run - i > 3 ? run : i + 1;
     }
   }
@@ -85,8 +83,9 @@ std::string show_ids(const std::vector<std::int64_t>& ids, const Tokenizer* toke
 
 std::string describe_dataset(const fs::path& folder, std::int64_t row, const std::optional<fs::path>& model_folder) {
   const DatasetFolder dataset(folder);
-  if (row < 0 || row >= dataset.size())
+  if (row < 0 || row >= dataset.size()) {
     throw UsageError(str_cat("--row ", row, ": the dataset has the rows 0 to ", dataset.size() - 1));
+  }
   Spread lengths, tokens, labels, stored;
   std::int64_t padding = 0;
   for (std::int64_t i = 0; i < dataset.size(); ++i) {
@@ -100,7 +99,7 @@ std::string describe_dataset(const fs::path& folder, std::int64_t row, const std
   }
   std::int64_t bytes = 0, files = 0;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() != ".arrow") continue;
+    if (entry.path().extension() != ".arrow") { continue; }
     ++files;
     bytes += static_cast<std::int64_t>(entry.file_size());
   }
@@ -112,12 +111,12 @@ std::string describe_dataset(const fs::path& folder, std::int64_t row, const std
                 100.0 * static_cast<double>(padding) / static_cast<double>(tokens.sum + padding));
 
   std::optional<Tokenizer> tokenizer;
-  if (model_folder) tokenizer = Tokenizer::load(*model_folder);
+  if (model_folder) { tokenizer = Tokenizer::load(*model_folder); }
   const Sample sample = dataset.sample(row);
   std::vector<std::int64_t> ids, labelled;
   for (std::size_t i = 0; i < sample.input_ids.size(); ++i) {
-    if (sample.attention_mask[i]) ids.push_back(sample.input_ids[i]);
-    if (sample.labels[i] != kIgnoredLabel) labelled.push_back(sample.labels[i]);
+    if (sample.attention_mask[i]) { ids.push_back(sample.input_ids[i]); }
+    if (sample.labels[i] != kIgnoredLabel) { labelled.push_back(sample.labels[i]); }
   }
   const Tokenizer* shown_by = tokenizer ? &*tokenizer : nullptr;
   std::array<char, 64> seconds{};

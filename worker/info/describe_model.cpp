@@ -20,9 +20,7 @@ namespace {
 json read_json(const fs::path& path) {
   try {
     return json::parse(read_text(path));
-  } catch (const json::exception& error) {
-    throw Error(str_cat(path.string(), " is not valid JSON: ", error.what()));
-  }
+  } catch (const json::exception& error) { throw Error(str_cat(path.string(), " is not valid JSON: ", error.what())); }
 }
 
 /// "embed_dim 48, depth 2": the keys that are there, each as the file has it.
@@ -30,7 +28,7 @@ std::string values_of(const json& object, std::initializer_list<const char*> key
   std::string text;
   for (const char* key : keys) {
     const auto found = object.find(key);
-    if (found == object.end() || found->is_null()) continue;
+    if (found == object.end() || found->is_null()) { continue; }
     text += str_cat(text.empty() ? "" : ", ", key, ' ', found->is_string() ? found->get<std::string>() : found->dump());
   }
   return text.empty() ? "not said" : text;
@@ -49,23 +47,23 @@ std::string describe(const TensorTotals& totals) {
 
 /// Totals of the tensors, and of each part of the model when there are several.
 std::string describe_tensors(const std::vector<TensorInfo>& tensors, const std::string& prefix) {
-  if (tensors.empty()) return line("weights", "none (no .safetensors file)");
+  if (tensors.empty()) { return line("weights", "none (no .safetensors file)"); }
   std::string text = line("weights", describe(total(tensors)));
   std::map<std::string, std::vector<TensorInfo>> parts;
   for (const TensorInfo& tensor : tensors) {
     std::string name = tensor.name;
-    if (name.starts_with(prefix)) name.erase(0, prefix.size());
+    if (name.starts_with(prefix)) { name.erase(0, prefix.size()); }
     parts[name.substr(0, name.find('.'))].push_back(tensor);
   }
   if (parts.size() > 1) {
-    for (const auto& [name, part] : parts) text += line("  " + name, describe(total(part)));
+    for (const auto& [name, part] : parts) { text += line("  " + name, describe(total(part))); }
   }
   return text;
 }
 
 std::string indented(const std::string& text) {
   std::string out = "    ";
-  for (const char c : text) out += c == '\n' ? "\n    " : std::string(1, c);
+  for (const char c : text) { out += c == '\n' ? "\n    " : std::string(1, c); }
   return out;
 }
 
@@ -87,14 +85,14 @@ std::string describe_text_side(const fs::path& folder) {
 }
 
 std::string describe_training(const fs::path& folder) {
-  if (!fs::exists(folder / "trainer_state.json")) return {};
+  if (!fs::exists(folder / "trainer_state.json")) { return {}; }
   const json state = read_json(folder / "trainer_state.json");
   std::string text =
       line("training", values_of(state, {"global_step", "max_steps", "epoch", "num_train_epochs", "best_metric"}));
   for (const char* key : {"loss", "eval_loss"}) {
     const json log = state.value("log_history", json::array());
     for (auto entry = log.rbegin(); entry != log.rend(); ++entry) {
-      if (!entry->contains(key)) continue;
+      if (!entry->contains(key)) { continue; }
       text += line(str_cat("  last ", key),
                    str_cat(entry->at(key).dump(), " at step ", entry->value("step", json()).dump()));
       break;
@@ -145,8 +143,9 @@ std::string describe_adapter(const fs::path& folder) {
 
 std::string with_commas(std::int64_t number) {
   std::string digits = std::to_string(number);
-  for (auto at = std::ssize(digits) - 3; at > (number < 0 ? 1 : 0); at -= 3)
+  for (auto at = std::ssize(digits) - 3; at > (number < 0 ? 1 : 0); at -= 3) {
     digits.insert(static_cast<std::size_t>(at), ",");
+  }
   return digits;
 }
 

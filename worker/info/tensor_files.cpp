@@ -23,15 +23,16 @@ void read_file(const fs::path& path, std::vector<TensorInfo>& tensors) {
   const auto size = static_cast<std::uint64_t>(fs::file_size(path));
   std::ifstream in(path, std::ios::binary);
   std::array<unsigned char, 8> prefix{};
-  if (!in.read(reinterpret_cast<char*>(prefix.data()), prefix.size())) refuse("it is shorter than 8 bytes");
+  if (!in.read(reinterpret_cast<char*>(prefix.data()), prefix.size())) { refuse("it is shorter than 8 bytes"); }
   std::uint64_t length = 0;
-  for (std::size_t i = 0; i < prefix.size(); ++i) length |= static_cast<std::uint64_t>(prefix[i]) << (8 * i);
-  if (length > kMaxSafetensorsHeader || length + 8 > size) refuse("its header is longer than the file");
+  for (std::size_t i = 0; i < prefix.size(); ++i) { length |= static_cast<std::uint64_t>(prefix[i]) << (8 * i); }
+  if (length > kMaxSafetensorsHeader || length + 8 > size) { refuse("its header is longer than the file"); }
   std::string header(length, '\0');
-  if (!in.read(header.data(), static_cast<std::streamsize>(length))) refuse("its header cannot be read");
+  if (!in.read(header.data(), static_cast<std::streamsize>(length))) { refuse("its header cannot be read"); }
   std::map<std::string, std::string> metadata;
-  for (const auto& [name, tensor] : parse_safetensors_header(header, 8 + length, size, path.string(), metadata))
+  for (const auto& [name, tensor] : parse_safetensors_header(header, 8 + length, size, path.string(), metadata)) {
     tensors.push_back({name, tensor.dtype, tensor.shape, static_cast<std::int64_t>(tensor.end - tensor.begin)});
+  }
 }
 
 }  // namespace
@@ -43,11 +44,11 @@ std::int64_t TensorInfo::elements() const {
 std::vector<TensorInfo> read_tensor_infos(const fs::path& folder) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() == ".safetensors") files.push_back(entry.path());
+    if (entry.path().extension() == ".safetensors") { files.push_back(entry.path()); }
   }
   std::sort(files.begin(), files.end());
   std::vector<TensorInfo> tensors;
-  for (const fs::path& file : files) read_file(file, tensors);
+  for (const fs::path& file : files) { read_file(file, tensors); }
   return tensors;
 }
 
@@ -60,7 +61,7 @@ TensorTotals total(const std::vector<TensorInfo>& tensors) {
     totals.bytes += tensor.bytes;
     dtypes.insert(tensor.dtype);
   }
-  for (const std::string& dtype : dtypes) totals.dtypes += (totals.dtypes.empty() ? "" : " and ") + dtype;
+  for (const std::string& dtype : dtypes) { totals.dtypes += (totals.dtypes.empty() ? "" : " and ") + dtype; }
   return totals;
 }
 

@@ -56,24 +56,24 @@ constexpr const char* kChangedBases[] = {"pissa", "olora", "corda", "loftq", "lo
 
 /// Whether a value asks for anything: not null, false or empty.
 bool asks(const json& value) {
-  if (value.is_boolean()) return value.get<bool>();
+  if (value.is_boolean()) { return value.get<bool>(); }
   return value.is_string() ? !value.get_ref<const std::string&>().empty() : !value.empty();
 }
 
 void check_start(const JsonFields& fields, AdapterUse use) {
   const auto* start = fields.find("init_lora_weights");
-  if (!start || start->is_boolean()) return;
+  if (!start || start->is_boolean()) { return; }
   std::string name = fields.text("init_lora_weights");
   std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
   for (const char* plain : kPlainStarts) {
-    if (name == plain) return;
+    if (name == plain) { return; }
   }
   if (name == "mica") {
-    if (use == AdapterUse::answering) return;
+    if (use == AdapterUse::answering) { return; }
     fields.reject("init_lora_weights", "adapters that are trained in part only are not supported");
   }
   for (const char* changed : kChangedBases) {
-    if (!name.starts_with(changed)) continue;
+    if (!name.starts_with(changed)) { continue; }
     fields.reject("init_lora_weights",
                   "the base model's weights were changed when that training began, so that on the checkpoint's own the "
                   "adapter would be another model. Convert it with PEFT's save_pretrained(…, "
@@ -85,9 +85,9 @@ void check_start(const JsonFields& fields, AdapterUse use) {
 void refuse_variants(const JsonFields& fields, AdapterUse use) {
   for (const char* key : kRefused) {
     const auto* value = fields.find(key);
-    if (value && asks(*value)) fields.reject(key, "only plain LoRA adapters are supported");
+    if (value && asks(*value)) { fields.reject(key, "only plain LoRA adapters are supported"); }
   }
-  if (fields.text("bias", "none") != "none") fields.reject("bias", "only adapters without biases are supported");
+  if (fields.text("bias", "none") != "none") { fields.reject("bias", "only adapters without biases are supported"); }
   if (use == AdapterUse::training && fields.has("velora_config")) {
     fields.reject("velora_config", "training with compressed activations is not supported");
   }
@@ -97,12 +97,12 @@ void refuse_variants(const JsonFields& fields, AdapterUse use) {
 /// A text or a list of texts.
 LayerNames layer_names(const JsonFields& fields, const char* key) {
   const auto* value = fields.find(key);
-  if (!value) return std::vector<std::string>();
-  if (value->is_string()) return value->get<std::string>();
+  if (!value) { return std::vector<std::string>(); }
+  if (value->is_string()) { return value->get<std::string>(); }
   std::vector<std::string> names;
-  if (!value->is_array()) fields.reject(key, "a text or a list of texts is needed");
+  if (!value->is_array()) { fields.reject(key, "a text or a list of texts is needed"); }
   for (const json& name : *value) {
-    if (!name.is_string()) fields.reject(key, "a text or a list of texts is needed");
+    if (!name.is_string()) { fields.reject(key, "a text or a list of texts is needed"); }
     names.push_back(name.get<std::string>());
   }
   std::sort(names.begin(), names.end());  // PEFT writes a set, in any order
@@ -127,10 +127,10 @@ LayerSelection read_selection(const JsonFields& fields) {
   }
   if (const auto* indices = fields.find("layers_to_transform")) {
     for (const json& index : indices->is_array() ? *indices : json::array({*indices})) {
-      if (!index.is_number_integer()) fields.reject("layers_to_transform", "whole numbers are needed");
+      if (!index.is_number_integer()) { fields.reject("layers_to_transform", "whole numbers are needed"); }
       selection.indices.push_back(index.get<int64_t>());
     }
-    if (pattern) fields.reject("layers_to_transform", "PEFT has it only where target_modules is a list of names");
+    if (pattern) { fields.reject("layers_to_transform", "PEFT has it only where target_modules is a list of names"); }
   }
   return selection;
 }
@@ -154,13 +154,13 @@ std::optional<std::set<Target>> targets_like(const LayerSelection& selection) {
   const auto* pattern = std::get_if<std::string>(&selection.wanted);
   const auto* excluded = std::get_if<std::vector<std::string>>(&selection.excluded);
   const bool excludes_nothing = excluded && (excluded->empty() || *excluded == std::vector<std::string>{"lm_head"});
-  if (!pattern || !excludes_nothing) return std::nullopt;
+  if (!pattern || !excludes_nothing) { return std::nullopt; }
   for (unsigned subset = 1; subset < 8; ++subset) {
     std::set<Target> targets;
     for (const Target target : {Target::encoder, Target::projector, Target::decoder}) {
-      if (subset >> static_cast<unsigned>(target) & 1U) targets.insert(target);
+      if (subset >> static_cast<unsigned>(target) & 1U) { targets.insert(target); }
     }
-    if (target_modules_pattern(targets) == *pattern) return targets;
+    if (target_modules_pattern(targets) == *pattern) { return targets; }
   }
   return std::nullopt;
 }
@@ -171,8 +171,8 @@ std::vector<std::pair<std::string, Value>> read_pattern(const ordered_json& docu
                                                         const char* key) {
   std::vector<std::pair<std::string, Value>> pattern;
   const auto* table = fields.find(key);
-  if (!table) return pattern;
-  if (!table->is_object()) fields.reject(key, "an object of names and numbers is needed");
+  if (!table) { return pattern; }
+  if (!table->is_object()) { fields.reject(key, "an object of names and numbers is needed"); }
   const JsonFields values = fields.object(key);
   for (const auto& [name, value] : document.at(key).items()) {
     if constexpr (std::is_same_v<Value, int64_t>) {
@@ -189,7 +189,7 @@ LoraConfig read_lora(const ordered_json& document, const JsonFields& fields) {
   lora.rank = fields.integer("r", 8);  // PEFT's defaults
   lora.alpha = fields.number("lora_alpha", 8.0);
   lora.dropout = fields.number("lora_dropout", 0.0);
-  if (!(lora.dropout >= 0 && lora.dropout < 1)) fields.reject("lora_dropout", "it must be at least 0 and below 1");
+  if (!(lora.dropout >= 0 && lora.dropout < 1)) { fields.reject("lora_dropout", "it must be at least 0 and below 1"); }
   lora.rank_stabilized = fields.boolean("use_rslora", false);
   lora.rank_pattern = read_pattern<int64_t>(document, fields, "rank_pattern");
   lora.alpha_pattern = read_pattern<double>(document, fields, "alpha_pattern");
@@ -210,7 +210,7 @@ ordered_json plain_number(double value) {
 }
 
 ordered_json names_json(const LayerNames& names) {
-  if (const auto* pattern = std::get_if<std::string>(&names)) return *pattern;
+  if (const auto* pattern = std::get_if<std::string>(&names)) { return *pattern; }
   const auto& list = std::get<std::vector<std::string>>(names);
   return list.empty() ? ordered_json() : ordered_json(list);
 }
@@ -232,7 +232,7 @@ AdapterConfig parse_adapter_config(const std::string& text, const std::filesyste
   }
   const json document = ordered;
   const JsonFields fields(document, file.string(), "");
-  if (fields.text("peft_type") != "LORA") fields.reject("peft_type", "only LoRA adapters are supported");
+  if (fields.text("peft_type") != "LORA") { fields.reject("peft_type", "only LoRA adapters are supported"); }
   refuse_variants(fields, use);
   AdapterConfig config{
       .base_model = fields.text("base_model_name_or_path", ""), .lora = read_lora(ordered, fields), .unknown = {}};
@@ -240,7 +240,7 @@ AdapterConfig parse_adapter_config(const std::string& text, const std::filesyste
     const auto is_key = [&key = key](const char* known) { return key == known; };
     const bool known = std::any_of(std::begin(kKnown), std::end(kKnown), is_key) ||
                        std::any_of(std::begin(kRefused), std::end(kRefused), is_key);
-    if (!known && asks(value)) config.unknown.push_back(key);
+    if (!known && asks(value)) { config.unknown.push_back(key); }
   }
   return config;
 }
@@ -248,8 +248,8 @@ AdapterConfig parse_adapter_config(const std::string& text, const std::filesyste
 std::string adapter_config_text(const LoraConfig& config, const std::filesystem::path& base_model) {
   const LayerSelection layers = selection_of(config);
   ordered_json ranks = ordered_json::object(), alphas = ordered_json::object();
-  for (const auto& [name, rank] : config.rank_pattern) ranks[name] = rank;
-  for (const auto& [name, alpha] : config.alpha_pattern) alphas[name] = plain_number(alpha);
+  for (const auto& [name, rank] : config.rank_pattern) { ranks[name] = rank; }
+  for (const auto& [name, alpha] : config.alpha_pattern) { alphas[name] = plain_number(alpha); }
   const ordered_json document = {
       {"alpha_pattern", alphas},
       {"base_model_name_or_path", base_model.string()},

@@ -32,7 +32,7 @@ void check_adapter(const ModelConfig& config, const AdapterFolder& adapter) {
 void apply_adapter(MiDashengLM& model, const AdapterFolder& adapter) {
   attach_lora(model, adapter.config.lora, /*seed=*/0);
   load_lora(model, adapter.weights_file());
-  for (const auto& [name, tensor] : lora_parameters(model)) at::Tensor(tensor).set_requires_grad(false);
+  for (const auto& [name, tensor] : lora_parameters(model)) { at::Tensor(tensor).set_requires_grad(false); }
 }
 
 }  // namespace mdl

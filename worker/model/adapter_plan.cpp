@@ -16,14 +16,14 @@ class NameRule {
  public:
   explicit NameRule(const LayerNames& names) {
     if (const auto* pattern = std::get_if<std::string>(&names)) {
-      if (!pattern->empty()) pattern_.emplace(*pattern);
+      if (!pattern->empty()) { pattern_.emplace(*pattern); }
     } else {
       endings_ = std::get<std::vector<std::string>>(names);
     }
   }
 
   bool fits(const std::string& name) const {
-    if (pattern_) return pattern_->matches(name);
+    if (pattern_) { return pattern_->matches(name); }
     return std::any_of(endings_.begin(), endings_.end(),
                        [&](const auto& ending) { return name == ending || name.ends_with("." + ending); });
   }
@@ -38,12 +38,14 @@ template <typename Value>
 class PatternTable {
  public:
   PatternTable(const std::vector<std::pair<std::string, Value>>& patterns, Value otherwise) : otherwise_(otherwise) {
-    for (const auto& [key, value] : patterns) rules_.emplace_back(NamePattern(str_cat("(.*\\.)?(", key, ")$")), value);
+    for (const auto& [key, value] : patterns) {
+      rules_.emplace_back(NamePattern(str_cat("(.*\\.)?(", key, ")$")), value);
+    }
   }
 
   Value at(const std::string& name) const {
     for (const auto& [pattern, value] : rules_) {
-      if (pattern.matches(name)) return value;
+      if (pattern.matches(name)) { return value; }
     }
     return otherwise_;
   }
@@ -57,18 +59,18 @@ class PatternTable {
 class IndexRule {
  public:
   explicit IndexRule(const LayerSelection& selection) : wanted_(selection.indices) {
-    if (wanted_.empty()) return;
-    if (selection.index_after.empty()) patterns_.emplace_back(R"(.*?\.[^.]*\.(?P<index>\d+)\..*)");
+    if (wanted_.empty()) { return; }
+    if (selection.index_after.empty()) { patterns_.emplace_back(R"(.*?\.[^.]*\.(?P<index>\d+)\..*)"); }
     for (const std::string& word : selection.index_after) {
       patterns_.emplace_back(str_cat("(?:^|.*?\\.)", word, R"(\.(?P<index>\d+)\..*)"));
     }
   }
 
   bool fits(const std::string& name) const {
-    if (wanted_.empty()) return true;
+    if (wanted_.empty()) { return true; }
     for (const NamePattern& pattern : patterns_) {
       const auto digits = pattern.group(name, "index");
-      if (!digits) continue;
+      if (!digits) { continue; }
       int64_t index = 0;
       const auto [end, error] = std::from_chars(digits->data(), digits->data() + digits->size(), index);
       return error == std::errc() && std::find(wanted_.begin(), wanted_.end(), index) != wanted_.end();
@@ -110,17 +112,15 @@ struct AdapterPlan::Rules {
 AdapterPlan::AdapterPlan(const LoraConfig& config) {
   try {
     rules_ = std::make_unique<const Rules>(config);
-  } catch (const Error& error) {
-    throw UsageError(str_cat("the adapter's configuration: ", error.what()));
-  }
+  } catch (const Error& error) { throw UsageError(str_cat("the adapter's configuration: ", error.what())); }
 }
 
 AdapterPlan::~AdapterPlan() = default;
 
 bool AdapterPlan::adapts(const std::string& name) const {
-  if (rules_->excluded.fits(name)) return false;
+  if (rules_->excluded.fits(name)) { return false; }
   for (const std::string& module : rules_->whole) {
-    if (is_part_of(name, module)) return false;
+    if (is_part_of(name, module)) { return false; }
   }
   return rules_->wanted.fits(name) && rules_->indices.fits(name);
 }

@@ -21,7 +21,7 @@ at::Tensor packed_attention(const at::Tensor& query, const at::Tensor& key, cons
                             const std::vector<SequenceGroup>& groups, bool causal) {
   std::vector<int64_t> rows;
   rows.reserve(groups.size());
-  for (const auto& group : groups) rows.push_back(group.count * group.queries);
+  for (const auto& group : groups) { rows.push_back(group.count * group.queries); }
   // One split and one cat: the backward pass of a slice would fill a whole zero tensor for each group.
   const auto queries = query.split_with_sizes(rows);
   const auto keys = key.split_with_sizes(rows);

@@ -10,11 +10,11 @@ namespace {
 
 /// A contiguous int64 view on a host tensor of the batch; `shape` may hold -1 for any size.
 at::Tensor host_integers(const at::Tensor& x, const char* name, at::IntArrayRef shape) {
-  if (!x.defined() || !x.device().is_cpu()) throw Error(str_cat("batch: ", name, " must be a CPU tensor"));
-  if (x.scalar_type() != at::kLong) throw Error(str_cat("batch: ", name, " must be int64, not ", x.scalar_type()));
+  if (!x.defined() || !x.device().is_cpu()) { throw Error(str_cat("batch: ", name, " must be a CPU tensor")); }
+  if (x.scalar_type() != at::kLong) { throw Error(str_cat("batch: ", name, " must be int64, not ", x.scalar_type())); }
   bool fits = x.dim() == static_cast<int64_t>(shape.size());
-  for (int64_t d = 0; fits && d < x.dim(); ++d) fits = shape[d] == -1 || shape[d] == x.size(d);
-  if (!fits) throw Error(str_cat("batch: ", name, " has shape ", x.sizes(), ", but ", shape, " is needed"));
+  for (int64_t d = 0; fits && d < x.dim(); ++d) { fits = shape[d] == -1 || shape[d] == x.size(d); }
+  if (!fits) { throw Error(str_cat("batch: ", name, " has shape ", x.sizes(), ", but ", shape, " is needed")); }
   return x.contiguous();
 }
 
@@ -38,7 +38,7 @@ void plan_text(const Batch& batch, const TextConfig& text, BatchLayout& layout) 
     int64_t length = 0;
     for (int64_t column = 0; column < columns; ++column) {
       const int64_t at = row * columns + column;
-      if (real[at] == 0) continue;
+      if (real[at] == 0) { continue; }
       check_id(id[at], row, "token id");
       if (label && column + 1 < columns && label[at + 1] != -100) {
         check_id(label[at + 1], row, "label");
@@ -50,7 +50,7 @@ void plan_text(const Batch& batch, const TextConfig& text, BatchLayout& layout) 
       layout.positions.push_back(column);
       ++length;
     }
-    if (length == 0) throw Error(str_cat("batch row ", row, " has no token"));
+    if (length == 0) { throw Error(str_cat("batch row ", row, " has no token")); }
     layout.row_lengths.push_back(length);
   }
 }
@@ -108,11 +108,11 @@ void plan_audio(const Batch& batch, const ModelConfig& config, int64_t frames, B
 /// order, so only the sums over the batch must agree.
 void match_audio(const ModelConfig& config, BatchLayout& layout) {
   int64_t at = 0, available = 0;
-  for (const auto& clip : layout.clips) available += clip.tokens;
+  for (const auto& clip : layout.clips) { available += clip.tokens; }
   for (size_t row = 0; row < layout.row_lengths.size(); ++row) {
     int64_t places = 0;
     for (int64_t i = 0; i < layout.row_lengths[row]; ++i, ++at) {
-      if (layout.token_ids[at] != config.audio_token_id) continue;
+      if (layout.token_ids[at] != config.audio_token_id) { continue; }
       layout.audio_rows.push_back(at);
       ++places;
     }
@@ -135,7 +135,7 @@ void match_audio(const ModelConfig& config, BatchLayout& layout) {
 BatchLayout plan_batch(const Batch& batch, const ModelConfig& config, int64_t frames) {
   BatchLayout layout;
   plan_text(batch, config.text, layout);
-  if (batch.input_values.defined() && batch.input_values.size(0) > 0) plan_audio(batch, config, frames, layout);
+  if (batch.input_values.defined() && batch.input_values.size(0) > 0) { plan_audio(batch, config, frames, layout); }
   match_audio(config, layout);
   return layout;
 }

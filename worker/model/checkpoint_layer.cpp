@@ -69,12 +69,12 @@ struct CheckpointedLayer : torch::autograd::Function<CheckpointedLayer> {
     }
     tensor_list wanted;
     for (const auto& input : inputs) {
-      if (input.requires_grad()) wanted.push_back(input);
+      if (input.requires_grad()) { wanted.push_back(input); }
     }
     const tensor_list found = torch::autograd::grad({output}, wanted, grad_outputs);
     tensor_list grads(1);  // none for the function
     size_t next = 0;
-    for (const auto& input : inputs) grads.push_back(input.requires_grad() ? found[next++] : at::Tensor());
+    for (const auto& input : inputs) { grads.push_back(input.requires_grad() ? found[next++] : at::Tensor()); }
     return grads;
   }
 };
@@ -82,7 +82,7 @@ struct CheckpointedLayer : torch::autograd::Function<CheckpointedLayer> {
 }  // namespace
 
 at::Tensor checkpoint_layer(const LayerFunction& layer, const at::Tensor& x, const std::vector<at::Tensor>& trained) {
-  if (!at::GradMode::is_enabled()) return layer(x);
+  if (!at::GradMode::is_enabled()) { return layer(x); }
   tensor_list inputs = {x};
   inputs.insert(inputs.end(), trained.begin(), trained.end());
   return CheckpointedLayer::apply(layer, at::TensorList(inputs));

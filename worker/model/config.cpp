@@ -12,21 +12,23 @@ namespace {
 
 /// Refuses a feature of the Python model that would change the numbers if it were ignored.
 void require_zero(const JsonFields& fields, const char* key) {
-  if (fields.number(key, 0.0) != 0.0) fields.reject(key, "this program has no dropout in the base model; it must be 0");
+  if (fields.number(key, 0.0) != 0.0) {
+    fields.reject(key, "this program has no dropout in the base model; it must be 0");
+  }
 }
 
 /// patch_size and patch_stride are [bins, frames], a patch spanning all mel bins; returns the frames.
 int64_t patch_frames(const JsonFields& fields, const char* key, int64_t n_mels) {
   const auto* value = fields.find(key);
-  if (!value) return 4;
+  if (!value) { return 4; }
   const bool pair =
       value->is_array() && value->size() == 2 && (*value)[0].is_number_integer() && (*value)[1].is_number_integer();
-  if (!pair) fields.reject(key, "a pair of whole numbers [bins, frames] is needed");
+  if (!pair) { fields.reject(key, "a pair of whole numbers [bins, frames] is needed"); }
   if ((*value)[0].get<int64_t>() != n_mels) {
     fields.reject(key, str_cat("only patches over all n_mels = ", n_mels, " bins are supported"));
   }
   const auto frames = (*value)[1].get<int64_t>();
-  if (frames < 1) fields.reject(key, "a patch needs at least one frame");
+  if (frames < 1) { fields.reject(key, "a patch needs at least one frame"); }
   return frames;
 }
 
@@ -35,13 +37,15 @@ AudioEncoderConfig read_encoder(const JsonFields& fields) {
   c.embed_dim = fields.integer("embed_dim", c.embed_dim);
   c.depth = fields.integer("depth", c.depth);
   c.num_heads = fields.integer("num_heads", c.num_heads);
-  if (c.embed_dim % c.num_heads != 0) fields.reject("num_heads", str_cat("it must divide embed_dim = ", c.embed_dim));
+  if (c.embed_dim % c.num_heads != 0) {
+    fields.reject("num_heads", str_cat("it must divide embed_dim = ", c.embed_dim));
+  }
   c.mlp_ratio = fields.number("mlp_ratio", c.mlp_ratio);
-  if (!(c.mlp_ratio > 0) || c.mlp_ratio > 1024) fields.reject("mlp_ratio", "it must be above 0");
+  if (!(c.mlp_ratio > 0) || c.mlp_ratio > 1024) { fields.reject("mlp_ratio", "it must be above 0"); }
   c.qkv_bias = fields.boolean("qkv_bias", c.qkv_bias);
-  if (fields.has("init_values")) fields.reject("init_values", "LayerScale is not supported");
-  if (fields.integer("input_channels", 1) != 1) fields.reject("input_channels", "only one channel is supported");
-  for (const char* key : {"drop_rate", "attn_drop_rate", "drop_path_rate"}) require_zero(fields, key);
+  if (fields.has("init_values")) { fields.reject("init_values", "LayerScale is not supported"); }
+  if (fields.integer("input_channels", 1) != 1) { fields.reject("input_channels", "only one channel is supported"); }
+  for (const char* key : {"drop_rate", "attn_drop_rate", "drop_path_rate"}) { require_zero(fields, key); }
 
   c.n_mels = fields.integer("n_mels", c.n_mels);
   c.patch_frames = patch_frames(fields, "patch_size", c.n_mels);
@@ -49,11 +53,11 @@ AudioEncoderConfig read_encoder(const JsonFields& fields) {
     fields.reject("patch_stride", "overlapping patches are not supported; it must equal patch_size");
   }
   c.target_length = fields.integer("target_length", c.target_length);
-  if (c.target_length < c.patch_frames) fields.reject("target_length", "it must hold at least one patch");
+  if (c.target_length < c.patch_frames) { fields.reject("target_length", "it must hold at least one patch"); }
 
   c.n_fft = fields.integer("n_fft", c.n_fft, 2);
   c.win_length = fields.integer("win_length", c.win_length);
-  if (c.win_length > c.n_fft) fields.reject("win_length", str_cat("it must not exceed n_fft = ", c.n_fft));
+  if (c.win_length > c.n_fft) { fields.reject("win_length", str_cat("it must not exceed n_fft = ", c.n_fft)); }
   c.hop_length = fields.integer("hop_length", c.hop_length);
   c.sample_rate = fields.integer("sample_rate", c.sample_rate);
   c.f_min = fields.number("f_min", c.f_min);
@@ -62,17 +66,17 @@ AudioEncoderConfig read_encoder(const JsonFields& fields) {
     fields.reject("f_max", "0 <= f_min < f_max <= sample_rate / 2 is needed");
   }
   c.center = fields.boolean("center", c.center);
-  if (!c.center) fields.reject("center", "only centred frames are supported");
+  if (!c.center) { fields.reject("center", "only centred frames are supported"); }
   return c;
 }
 
 TextConfig::Family read_family(const JsonFields& fields) {
   const std::string type = fields.text("model_type");
-  if (type == "qwen3") return TextConfig::Family::qwen3;
+  if (type == "qwen3") { return TextConfig::Family::qwen3; }
   // Qwen2.5 keeps Qwen2's name; Qwen2.5-Omni's text model is the same network with a rope that is ordinary on plain
   // text.
   for (const char* name : {"qwen2", "qwen2_5_omni_text", "qwen2_5_omni_thinker_text", "qwen2_5_omni"}) {
-    if (type == name) return TextConfig::Family::qwen2;
+    if (type == name) { return TextConfig::Family::qwen2; }
   }
   fields.reject("model_type", "the supported decoders are qwen2, qwen2_5_omni_text and qwen3");
 }
@@ -82,18 +86,20 @@ double read_rope(const JsonFields& fields) {
   double theta = fields.number("rope_theta", 10000.0);
   for (const char* key : {"rope_parameters", "rope_scaling"}) {
     const auto rope = fields.optional_object(key);
-    if (!rope) continue;
+    if (!rope) { continue; }
     for (const char* name : {"rope_type", "type"}) {
       const std::string type = rope->text(name, "default");
       // "mrope" gives text, image and video tokens positions of their own; for text alone all three are the same.
-      if (type != "default" && type != "mrope") rope->reject(name, "only the unscaled rope (\"default\") is supported");
+      if (type != "default" && type != "mrope") {
+        rope->reject(name, "only the unscaled rope (\"default\") is supported");
+      }
     }
     if (rope->number("partial_rotary_factor", 1.0) != 1.0) {
       rope->reject("partial_rotary_factor", "only a rope over the whole head is supported");
     }
     theta = rope->number("rope_theta", theta);
   }
-  if (!(theta > 0)) fields.reject("rope_theta", "it must be above 0");
+  if (!(theta > 0)) { fields.reject("rope_theta", "it must be above 0"); }
   return theta;
 }
 
@@ -113,16 +119,16 @@ TextConfig read_text(const JsonFields& fields) {
     fields.reject("num_attention_heads", str_cat("it must divide hidden_size = ", c.hidden_size));
   }
   c.head_dim = fields.integer("head_dim", qwen3 ? 128 : c.hidden_size / c.num_heads);
-  if (c.head_dim % 2 != 0) fields.reject("head_dim", "rope needs an even size");
+  if (c.head_dim % 2 != 0) { fields.reject("head_dim", "rope needs an even size"); }
   c.vocab_size = fields.integer("vocab_size");
   c.rms_norm_eps = fields.number("rms_norm_eps", c.rms_norm_eps);
   c.rope_theta = read_rope(fields);
   c.tie_word_embeddings = fields.boolean("tie_word_embeddings", false);
   c.qkv_bias = qwen3 ? fields.boolean("attention_bias", false) : true;
   c.o_bias = qwen3 && c.qkv_bias;
-  if (fields.has("pad_token_id")) c.pad_token_id = fields.integer("pad_token_id", std::nullopt, 0);
+  if (fields.has("pad_token_id")) { c.pad_token_id = fields.integer("pad_token_id", std::nullopt, 0); }
 
-  if (fields.text("hidden_act", "silu") != "silu") fields.reject("hidden_act", "only \"silu\" is supported");
+  if (fields.text("hidden_act", "silu") != "silu") { fields.reject("hidden_act", "only \"silu\" is supported"); }
   require_zero(fields, "attention_dropout");
   if (fields.boolean("use_sliding_window", false)) {
     fields.reject("use_sliding_window", "attention with a sliding window is not supported");
@@ -130,7 +136,7 @@ TextConfig read_text(const JsonFields& fields) {
   if (const auto* types = fields.find("layer_types")) {
     const bool full = types->is_array() && std::all_of(types->begin(), types->end(),
                                                        [](const auto& type) { return type == "full_attention"; });
-    if (!full) fields.reject("layer_types", "only \"full_attention\" layers are supported");
+    if (!full) { fields.reject("layer_types", "only \"full_attention\" layers are supported"); }
   }
   return c;
 }
@@ -153,9 +159,7 @@ ModelConfig load_config(const std::filesystem::path& folder) {
   nlohmann::json json;
   try {
     json = nlohmann::json::parse(read_text(path));
-  } catch (const nlohmann::json::exception& e) {
-    throw UsageError(str_cat(file, " is not valid JSON: ", e.what()));
-  }
+  } catch (const nlohmann::json::exception& e) { throw UsageError(str_cat(file, " is not valid JSON: ", e.what())); }
 
   const JsonFields fields(json, file, "");
   if (fields.text("model_type", "midashenglm") != "midashenglm") {
@@ -167,7 +171,7 @@ ModelConfig load_config(const std::filesystem::path& folder) {
   ModelConfig c;
   c.text = read_text(fields.object("text_config"));
   const auto encoder = fields.optional_object("audio_encoder_config");
-  if (encoder) c.audio = read_encoder(*encoder);
+  if (encoder) { c.audio = read_encoder(*encoder); }
   c.subsample_factor = fields.integer("subsample_factor", c.subsample_factor);
   c.audio_token_id = fields.integer("audio_token_id", std::nullopt, 0);
   if (c.audio_token_id >= c.text.vocab_size) {

@@ -33,7 +33,7 @@ at::Tensor EncoderBlock::forward(const at::Tensor& x, const std::vector<Sequence
 
 std::vector<at::Tensor> EncoderBlock::trained() const {
   std::vector<at::Tensor> tensors;
-  for (const auto& layer : {qkv_, proj_, fc1_, fc2_}) layer->collect_trained(tensors);
+  for (const auto& layer : {qkv_, proj_, fc1_, fc2_}) { layer->collect_trained(tensors); }
   return tensors;
 }
 

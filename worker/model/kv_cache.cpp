@@ -55,7 +55,7 @@ KvCache::KvCache(int64_t layers, std::vector<int64_t> lengths, at::Device device
     : columns_(*std::max_element(lengths.begin(), lengths.end())),
       device_(device),
       layers_(static_cast<size_t>(layers)) {
-  for (auto& layer : layers_) layer.owner_ = this;
+  for (auto& layer : layers_) { layer.owner_ = this; }
   std::vector<int64_t> index;
   for (size_t row = 0; row < lengths.size(); ++row) {
     unused_.push_back(columns_ - lengths[row]);
@@ -74,19 +74,19 @@ KvCache::KvCache(KvCache&& other) noexcept
       mask_(std::move(other.mask_)),
       packed_index_(std::move(other.packed_index_)),
       layers_(std::move(other.layers_)) {
-  for (auto& layer : layers_) layer.owner_ = this;
+  for (auto& layer : layers_) { layer.owner_ = this; }
 }
 
 void KvCache::make_mask() {
   mask_ = at::Tensor();
-  if (std::all_of(unused_.begin(), unused_.end(), [](int64_t n) { return n == 0; })) return;
+  if (std::all_of(unused_.begin(), unused_.end(), [](int64_t n) { return n == 0; })) { return; }
   const at::Tensor column = at::arange(columns_ + 1, at::TensorOptions().dtype(at::kLong).device(device_));
   mask_ = (column.unsqueeze(0) >= index_tensor(unused_, device_).unsqueeze(1)).unsqueeze(1).unsqueeze(1);
 }
 
 at::Tensor KvCache::positions() const {
   std::vector<int64_t> positions;
-  for (const int64_t unused : unused_) positions.push_back(columns_ - unused);
+  for (const int64_t unused : unused_) { positions.push_back(columns_ - unused); }
   return index_tensor(positions, device_);
 }
 
@@ -97,7 +97,7 @@ void KvCache::advance() {
 
 void KvCache::keep(const std::vector<int64_t>& rows) {
   std::vector<int64_t> unused;
-  for (const int64_t row : rows) unused.push_back(unused_[static_cast<size_t>(row)]);
+  for (const int64_t row : rows) { unused.push_back(unused_[static_cast<size_t>(row)]); }
   unused_ = std::move(unused);
   const at::Tensor index = index_tensor(rows, device_);
   for (auto& layer : layers_) {

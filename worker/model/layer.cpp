@@ -13,13 +13,13 @@ void Layer::declare_parameter(at::Tensor& member, const std::string& name, at::I
 
 void Layer::declare_buffer(at::Tensor& member, const std::string& name, at::IntArrayRef shape, at::ScalarType dtype) {
   const bool has_default = member.defined();
-  if (!has_default) member = at::empty(shape, at::TensorOptions().dtype(dtype).device(at::kMeta));
+  if (!has_default) { member = at::empty(shape, at::TensorOptions().dtype(dtype).device(at::kMeta)); }
   slots_.push_back({name, &member, /*is_buffer=*/true, /*required=*/!has_default});
 }
 
 void Layer::set_tensor(const std::string& name, at::Tensor value) {
   for (auto& slot : slots_) {
-    if (slot.name != name) continue;
+    if (slot.name != name) { continue; }
     value.set_requires_grad(false);
     *slot.tensor = std::move(value);
     return;
@@ -34,9 +34,9 @@ std::vector<OwnedSlot> tensor_slots(torch::nn::Module& root) {
       found.push_back({&layer, slot, prefix.empty() ? slot.name : prefix + "." + slot.name});
     }
   };
-  if (auto* layer = dynamic_cast<Layer*>(&root)) add(*layer, "");
+  if (auto* layer = dynamic_cast<Layer*>(&root)) { add(*layer, ""); }
   for (const auto& item : root.named_modules("", /*include_self=*/false)) {
-    if (auto* layer = dynamic_cast<Layer*>(item.value().get())) add(*layer, item.key());
+    if (auto* layer = dynamic_cast<Layer*>(item.value().get())) { add(*layer, item.key()); }
   }
   return found;
 }

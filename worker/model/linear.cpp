@@ -31,7 +31,7 @@ struct FrozenLinear {
   bool training;
 
   at::Tensor forward(const at::Tensor& x) const {
-    if (quantized) return quantized->multiply(x, bias, training);
+    if (quantized) { return quantized->multiply(x, bias, training); }
     return bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);
   }
 
@@ -39,12 +39,12 @@ struct FrozenLinear {
   void save(AutogradContext* context, tensor_list tensors) const {
     tensors.push_back(weight);
     context->save_for_backward(std::move(tensors));
-    if (quantized) context->saved_data["quantized"] = at::IValue::make_capsule(quantized);
+    if (quantized) { context->saved_data["quantized"] = at::IValue::make_capsule(quantized); }
   }
 
   static at::Tensor saved_weight(AutogradContext* context, const at::Tensor& weight, at::ScalarType dtype) {
     const auto found = context->saved_data.find("quantized");
-    if (found == context->saved_data.end()) return weight;
+    if (found == context->saved_data.end()) { return weight; }
     return static_cast<const QuantizedWeight&>(*found->second.toCapsule()).dequantized(dtype);
   }
 };
@@ -99,7 +99,7 @@ struct AdaptedLinear : torch::autograd::Function<AdaptedLinear> {
 
 Linear::Linear(int64_t in, int64_t out, bool with_bias, at::ScalarType dtype) {
   declare_parameter(weight, "weight", {out, in}, dtype);
-  if (with_bias) declare_parameter(bias, "bias", {out}, dtype);
+  if (with_bias) { declare_parameter(bias, "bias", {out}, dtype); }
 }
 
 at::Tensor Linear::forward(const at::Tensor& x) const {
@@ -108,14 +108,14 @@ at::Tensor Linear::forward(const at::Tensor& x) const {
     return AdaptedLinear::apply(base, x, adapter->a, adapter->b, adapter->scaling);
   }
   at::Tensor y = quantized ? QuantizedLinear::apply(base, x) : base.forward(x);
-  if (!adapter) return y;
+  if (!adapter) { return y; }
   const at::Tensor dropped = at::dropout(x.to(adapter->a.scalar_type()), adapter->dropout, /*train=*/true);
   const at::Tensor delta = at::linear(at::linear(dropped, adapter->a), adapter->b);
   return (y + delta * adapter->scaling).to(y.scalar_type());
 }
 
 void Linear::collect_trained(std::vector<at::Tensor>& into) const {
-  if (!adapter) return;
+  if (!adapter) { return; }
   into.push_back(adapter->a);
   into.push_back(adapter->b);
 }
@@ -126,8 +126,8 @@ void Linear::quantize(c10::intrusive_ptr<QuantizedWeight> value) {
 }
 
 void Linear::merge() {
-  if (!adapter) return;
-  if (quantized) throw Error("an adapter cannot be merged into a quantized layer");
+  if (!adapter) { return; }
+  if (quantized) { throw Error("an adapter cannot be merged into a quantized layer"); }
   const at::NoGradGuard no_grad;
   at::Tensor delta = at::mm(adapter->b, adapter->a);
   weight.add_(delta.mul_(adapter->scaling));

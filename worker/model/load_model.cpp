@@ -20,12 +20,12 @@ class Faults {
   void add(const std::string& kind, const std::string& what) { kinds_[kind].push_back(what); }
 
   void throw_if_any(const std::filesystem::path& folder) const {
-    if (kinds_.empty()) return;
+    if (kinds_.empty()) { return; }
     std::string text = str_cat(folder.string(), ": the weights do not fit config.json:");
     for (const auto& [kind, items] : kinds_) {
       text += str_cat("\n  ", kind, " (", items.size(), "):");
-      for (size_t i = 0; i < items.size() && i < kMostListed; ++i) text += "\n    " + items[i];
-      if (items.size() > kMostListed) text += str_cat("\n    … and ", items.size() - kMostListed, " more");
+      for (size_t i = 0; i < items.size() && i < kMostListed; ++i) { text += "\n    " + items[i]; }
+      if (items.size() > kMostListed) { text += str_cat("\n    … and ", items.size() - kMostListed, " more"); }
     }
     throw UsageError(text, "Is the folder complete, and are config.json and the weights of the same model?");
   }
@@ -47,7 +47,9 @@ void check(const std::vector<OwnedSlot>& slots, const SafetensorsFolder& files, 
   for (const auto& [layer, slot, name] : slots) {
     known.insert(name);
     if (!files.contains(name)) {
-      if (slot.required && !(tied && name == kHead)) faults.add("missing", str_cat(name, " ", slot.tensor->sizes()));
+      if (slot.required && !(tied && name == kHead)) {
+        faults.add("missing", str_cat(name, " ", slot.tensor->sizes()));
+      }
       continue;
     }
     const auto& entry = files.entry(name);
@@ -59,7 +61,7 @@ void check(const std::vector<OwnedSlot>& slots, const SafetensorsFolder& files, 
     }
   }
   for (const auto& name : files.names()) {
-    if (!known.count(name) && !is_derived(name)) faults.add("not part of this model", name);
+    if (!known.count(name) && !is_derived(name)) { faults.add("not part of this model", name); }
   }
   faults.throw_if_any(folder);
 }
@@ -69,17 +71,17 @@ class Loaded {
  public:
   Loaded(const std::vector<OwnedSlot>& slots, const SafetensorsFolder& files, const LoadProgress& progress)
       : files_(files), progress_(progress) {
-    for (const auto& [layer, slot, name] : slots) total_ += bytes_of(name);
+    for (const auto& [layer, slot, name] : slots) { total_ += bytes_of(name); }
   }
 
   void add(const std::string& name) {
     done_ += bytes_of(name);
-    if (progress_) progress_(done_, total_);
+    if (progress_) { progress_(done_, total_); }
   }
 
  private:
   int64_t bytes_of(const std::string& name) const {
-    if (!files_.contains(name)) return 0;
+    if (!files_.contains(name)) { return 0; }
     const SafetensorsEntry& entry = files_.entry(name);
     return static_cast<int64_t>(entry.end - entry.begin);
   }
@@ -116,7 +118,7 @@ std::shared_ptr<MiDashengLM> load_model(const std::filesystem::path& folder, at:
     }
     loaded.add(name);
   }
-  if (tied) model->decoder->lm_head->set_tensor("weight", model->decoder->embed_tokens->weight);
+  if (tied) { model->decoder->lm_head->set_tensor("weight", model->decoder->embed_tokens->weight); }
   return model;
 }
 

@@ -19,7 +19,7 @@ namespace {
 
 /// Marks a weight as trained. A tied one gets memory of its own first.
 void train_whole(at::Tensor& weight, const at::Tensor& tied_to) {
-  if (weight.is_same(tied_to)) weight = weight.clone();
+  if (weight.is_same(tied_to)) { weight = weight.clone(); }
   weight.set_requires_grad(true);
 }
 
@@ -31,7 +31,7 @@ struct NamedLinear {
 std::vector<NamedLinear> linear_layers(MiDashengLM& model) {
   std::vector<NamedLinear> layers;
   for (const auto& item : model.named_modules("", /*include_self=*/false)) {
-    if (auto* layer = dynamic_cast<Linear*>(item.value().get())) layers.push_back({item.key(), layer});
+    if (auto* layer = dynamic_cast<Linear*>(item.value().get())) { layers.push_back({item.key(), layer}); }
   }
   return layers;
 }
@@ -44,7 +44,7 @@ LoraAdapter fresh_adapter(const Linear& layer, int64_t rank, double scaling, dou
   at::Tensor a = at::empty({rank, layer.in_features()}, options);
   // Kaiming's uniform bound sqrt(6 / ((1 + slope²) · fan_in)) with slope² = 5.
   const double bound = 1.0 / std::sqrt(static_cast<double>(layer.in_features()));
-  if (!meta) a.uniform_(-bound, bound, generator);
+  if (!meta) { a.uniform_(-bound, bound, generator); }
   LoraAdapter adapter{a.to(device), at::zeros({layer.out_features(), rank}, options.device(device)), scaling, dropout};
   adapter.a.set_requires_grad(true);
   adapter.b.set_requires_grad(true);
@@ -56,13 +56,14 @@ LoraAdapter fresh_adapter(const Linear& layer, int64_t rank, double scaling, dou
 std::vector<std::string> linear_layer_names(const ModelConfig& config) {
   MiDashengLM model(config, at::kFloat);  // on the meta device
   std::vector<std::string> names;
-  for (const auto& [name, layer] : linear_layers(model)) names.push_back(name);
+  for (const auto& [name, layer] : linear_layers(model)) { names.push_back(name); }
   return names;
 }
 
 void attach_lora(MiDashengLM& model, const LoraConfig& config, uint64_t seed) {
-  if (config.rank < 1)
+  if (config.rank < 1) {
     throw UsageError(str_cat("a LoRA rank of ", config.rank, " is impossible; it must be at least 1"));
+  }
   if (!(config.dropout >= 0 && config.dropout < 1)) {
     throw UsageError(
         str_cat("a LoRA dropout of ", config.dropout, " is impossible; it must be at least 0 and below 1"));
@@ -72,9 +73,9 @@ void attach_lora(MiDashengLM& model, const LoraConfig& config, uint64_t seed) {
   int64_t attached = 0;
   for (const auto& item : model.named_modules("", /*include_self=*/false)) {
     const std::string& name = item.key();
-    if (!plan.adapts(name)) continue;
+    if (!plan.adapts(name)) { continue; }
     auto* const layer = dynamic_cast<Linear*>(item.value().get());
-    if (!layer) throw UsageError(str_cat("an adapter on ", name, " is not possible: it is no linear layer"));
+    if (!layer) { throw UsageError(str_cat("an adapter on ", name, " is not possible: it is no linear layer")); }
     layer->adapter = fresh_adapter(*layer, plan.rank(name), plan.scaling(name), config.dropout, generator);
     ++attached;
   }
@@ -84,14 +85,18 @@ void attach_lora(MiDashengLM& model, const LoraConfig& config, uint64_t seed) {
                                    : "Name encoder, projector or decoder in --train-target.");
   }
   auto& decoder = *model.decoder;
-  if (config.targets.count(Target::embed_tokens)) train_whole(decoder.embed_tokens->weight, decoder.lm_head->weight);
-  if (config.targets.count(Target::lm_head)) train_whole(decoder.lm_head->weight, decoder.embed_tokens->weight);
+  if (config.targets.count(Target::embed_tokens)) {
+    train_whole(decoder.embed_tokens->weight, decoder.lm_head->weight);
+  }
+  if (config.targets.count(Target::lm_head)) { train_whole(decoder.lm_head->weight, decoder.embed_tokens->weight); }
 }
 
 NamedTensors lora_parameters(MiDashengLM& model) {
   NamedTensors parameters;
   const auto add_whole = [&](const char* name, const at::Tensor& weight) {
-    if (weight.requires_grad()) parameters.emplace_back("base_model.model." + std::string(name) + ".weight", weight);
+    if (weight.requires_grad()) {
+      parameters.emplace_back("base_model.model." + std::string(name) + ".weight", weight);
+    }
   };
   bool embedding_added = false;
   for (const auto& [name, layer] : linear_layers(model)) {
@@ -99,7 +104,7 @@ NamedTensors lora_parameters(MiDashengLM& model) {
       add_whole("decoder.model.embed_tokens", model.decoder->embed_tokens->weight);
       embedding_added = true;
     }
-    if (!layer->adapter) continue;
+    if (!layer->adapter) { continue; }
     parameters.emplace_back("base_model.model." + name + ".lora_A.weight", layer->adapter->a);
     parameters.emplace_back("base_model.model." + name + ".lora_B.weight", layer->adapter->b);
   }
@@ -123,7 +128,7 @@ void check_lora_file(MiDashengLM& model, const std::filesystem::path& adapter_fi
     }
   }
   for (const auto& [name, entry] : file.entries()) {
-    if (!known.count(name)) faults += "\n    not part of this adapter: " + name;
+    if (!known.count(name)) { faults += "\n    not part of this adapter: " + name; }
   }
   if (!faults.empty()) {
     throw UsageError(
@@ -136,13 +141,13 @@ void load_lora(MiDashengLM& model, const std::filesystem::path& adapter_file) {
   check_lora_file(model, adapter_file);
   const SafetensorsFile file(adapter_file);
   const at::NoGradGuard no_grad;
-  for (const auto& [name, tensor] : lora_parameters(model)) tensor.copy_(file.tensor(name));
+  for (const auto& [name, tensor] : lora_parameters(model)) { tensor.copy_(file.tensor(name)); }
 }
 
 void merge_lora(MiDashengLM& model) {
   auto& head = *model.decoder->lm_head;
-  if (head.adapter && head.weight.is_same(model.decoder->embed_tokens->weight)) head.weight = head.weight.clone();
-  for (const auto& [name, layer] : linear_layers(model)) layer->merge();
+  if (head.adapter && head.weight.is_same(model.decoder->embed_tokens->weight)) { head.weight = head.weight.clone(); }
+  for (const auto& [name, layer] : linear_layers(model)) { layer->merge(); }
   model.decoder->embed_tokens->weight.set_requires_grad(false);
   model.decoder->lm_head->weight.set_requires_grad(false);
 }
@@ -152,9 +157,9 @@ ParameterCounts count_parameters(MiDashengLM& model) {
   std::unordered_set<const void*> seen;  // a tied weight has two names
   for (const auto& [layer, slot, name] : tensor_slots(model)) {
     const bool first = seen.insert(slot.tensor->unsafeGetTensorImpl()).second;
-    if (!slot.is_buffer && first) counts.all += slot.tensor->numel();
+    if (!slot.is_buffer && first) { counts.all += slot.tensor->numel(); }
   }
-  for (const auto& [name, tensor] : lora_parameters(model)) counts.trainable += tensor.numel();
+  for (const auto& [name, tensor] : lora_parameters(model)) { counts.trainable += tensor.numel(); }
   counts.all += counts.trainable;
   return counts;
 }

@@ -51,7 +51,7 @@ int64_t MiDashengLM::least_samples() const {
 
 at::Tensor MiDashengLM::waveforms(const Batch& batch) const {
   const at::Tensor& given = batch.input_values;
-  if (!given.defined()) return given;
+  if (!given.defined()) { return given; }
   if (given.dim() != 2) {
     throw Error(str_cat("batch: input_values has shape ", given.sizes(), ", but [batch, samples] is needed"));
   }
@@ -91,7 +91,7 @@ at::Tensor MiDashengLM::lone_features(const Batch& batch) {
 at::Tensor MiDashengLM::embeddings(const at::Tensor& features, const BatchLayout& plan) {
   const at::Device place = device();
   at::Tensor text = decoder->embed(index_tensor(plan.token_ids, place));
-  if (plan.clips.empty()) return text;
+  if (plan.clips.empty()) { return text; }
   const at::Tensor patches = audio_encoder->encode(features, plan.pieces);
   const at::Tensor audio = audio_projector->forward(patches.index_select(0, index_tensor(plan.folded_patches, place)));
   return text.index_copy(0, index_tensor(plan.audio_rows, place), audio.to(text.scalar_type()));
@@ -107,7 +107,7 @@ MiDashengLM::Prefill MiDashengLM::read_prompts(const Batch& batch) {
   const BatchLayout plan = layout(batch);
   std::vector<int64_t> positions, last;
   for (const int64_t length : plan.row_lengths) {
-    for (int64_t t = 0; t < length; ++t) positions.push_back(t);
+    for (int64_t t = 0; t < length; ++t) { positions.push_back(t); }
     last.push_back(std::ssize(positions) - 1);
   }
   KvCache cache(decoder->layer_count(), plan.row_lengths, device());
@@ -131,7 +131,7 @@ at::Tensor MiDashengLM::logits(const Batch& batch) {
 }
 
 at::Tensor MiDashengLM::loss_sum(const Batch& batch) {
-  if (!batch.labels.defined()) throw Error("batch: the loss needs labels");
+  if (!batch.labels.defined()) { throw Error("batch: the loss needs labels"); }
   const BatchLayout plan = layout(batch);
   const at::Tensor hidden = hidden_states(batch, plan, index_tensor(plan.predicting_rows, device()));
   return token_loss_sum(hidden, decoder->lm_head->weight, index_tensor(plan.targets, device()));

@@ -48,7 +48,7 @@ std::optional<std::string> NamePattern::span(const std::string& name, const char
   pcre2_set_match_limit(limits.get(), kMostSteps);
   const int found =
       pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(name.data()), name.size(), 0, 0, match.get(), limits.get());
-  if (found == PCRE2_ERROR_NOMATCH) return std::nullopt;
+  if (found == PCRE2_ERROR_NOMATCH) { return std::nullopt; }
   if (found < 0) {
     throw Error(str_cat("cannot apply the regular expression ", pattern_, " to ", name, ": ", pcre2_message(found)));
   }

@@ -64,7 +64,7 @@ MelBatchNorm::MelBatchNorm(int64_t bins, at::ScalarType dtype) {
 
 at::Tensor MelBatchNorm::forward(const at::Tensor& x) {
   const bool batch_statistics = is_training() && !always_use_running_statistics;
-  if (batch_statistics) batches_.add_(1);
+  if (batch_statistics) { batches_.add_(1); }
   return at::batch_norm(x, weight_, bias_, running_mean_, running_var_, batch_statistics, /*momentum=*/0.01,
                         /*eps=*/1e-5, /*cudnn_enabled=*/true);
 }

@@ -19,7 +19,7 @@ using nlohmann::ordered_json;
 void make_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
-  if (error) throw Error(str_cat("cannot make the folder ", folder.string(), ": ", error.message()));
+  if (error) { throw Error(str_cat("cannot make the folder ", folder.string(), ": ", error.message())); }
 }
 
 /// Weights in any form: these are written anew, not copied.
@@ -28,8 +28,9 @@ bool holds_weights(const fs::path& file) {
   for (const char* ending :
        {".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth", ".gguf"}) {
     const std::string_view suffix(ending);
-    if (name.size() >= suffix.size() && std::string_view(name).substr(name.size() - suffix.size()) == suffix)
+    if (name.size() >= suffix.size() && std::string_view(name).substr(name.size() - suffix.size()) == suffix) {
       return true;
+    }
   }
   return false;
 }
@@ -37,13 +38,15 @@ bool holds_weights(const fs::path& file) {
 void copy_companions(const fs::path& source, const fs::path& target) {
   for (const auto& entry : fs::directory_iterator(source)) {
     const std::string name = entry.path().filename().string();
-    if (!entry.is_regular_file() || name == "config.json" || name.front() == '.' || holds_weights(entry.path()))
+    if (!entry.is_regular_file() || name == "config.json" || name.front() == '.' || holds_weights(entry.path())) {
       continue;
+    }
     const fs::path copy = target / entry.path().filename();
     std::error_code error;
     fs::copy_file(entry.path(), copy, fs::copy_options::overwrite_existing, error);
-    if (error)
+    if (error) {
       throw Error(str_cat("cannot copy ", entry.path().string(), " to ", copy.string(), ": ", error.message()));
+    }
   }
 }
 
@@ -61,7 +64,7 @@ void write_config(const fs::path& source, const fs::path& target, const MiDashen
   config["dtype"] = name;
   for (auto* part : {&config, &config["text_config"]}) {  // transformers 4 reads torch_dtype
     for (const char* key : {"dtype", "torch_dtype"}) {
-      if (part->contains(key)) (*part)[key] = name;
+      if (part->contains(key)) { (*part)[key] = name; }
     }
   }
   write_text_atomically(target / "config.json", config.dump(2) + "\n");
@@ -70,7 +73,7 @@ void write_config(const fs::path& source, const fs::path& target, const MiDashen
 NamedTensors checkpoint_tensors(MiDashengLM& model) {
   NamedTensors tensors;
   for (const auto& [layer, slot, name] : tensor_slots(model)) {
-    if (is_tied(model) && name == "decoder.lm_head.weight") continue;
+    if (is_tied(model) && name == "decoder.lm_head.weight") { continue; }
     tensors.emplace_back(name, *slot.tensor);
   }
   return tensors;
@@ -128,12 +131,12 @@ void save_adapter(MiDashengLM& model, const LoraConfig& config, const fs::path& 
 
 void save_merged(MiDashengLM& model, const fs::path& source_folder, const fs::path& folder, int64_t shard_bytes,
                  const std::function<void(const fs::path& unfinished)>& finish) {
-  if (!lora_parameters(model).empty()) throw Error("the adapters must be merged before the whole model is saved");
+  if (!lora_parameters(model).empty()) { throw Error("the adapters must be merged before the whole model is saved"); }
   write_folder_atomically(folder, [&](const fs::path& unfinished) {
     copy_companions(source_folder, unfinished);
     write_config(source_folder, unfinished, model);
     write_weights(checkpoint_tensors(model), unfinished, static_cast<size_t>(shard_bytes));
-    if (finish) finish(unfinished);
+    if (finish) { finish(unfinished); }
   });
 }
 

@@ -45,7 +45,7 @@ at::Tensor DecoderLayer::forward(const at::Tensor& x, const RopeAngles& rope, co
                                  const at::Tensor& rows, LayerCache* cache) const {
   const auto kept = [&](const at::Tensor& all) { return rows.defined() ? all.index_select(0, rows) : all; };
   const auto [query, key, value] = heads(input_norm_->forward(x), rope);
-  if (cache) cache->fill(key, value);
+  if (cache) { cache->fill(key, value); }
   return finish(kept(x), kept(packed_attention(query, key, value, groups, /*causal=*/true)));
 }
 
@@ -62,7 +62,7 @@ at::Tensor DecoderLayer::finish(const at::Tensor& x, const at::Tensor& attended)
 
 std::vector<at::Tensor> DecoderLayer::trained() const {
   std::vector<at::Tensor> tensors;
-  for (const auto& layer : {q_, k_, v_, o_, gate_, up_, down_}) layer->collect_trained(tensors);
+  for (const auto& layer : {q_, k_, v_, o_, gate_, up_, down_}) { layer->collect_trained(tensors); }
   return tensors;
 }
 
@@ -110,7 +110,7 @@ at::Tensor QwenDecoder::forward(const at::Tensor& embeddings, const at::Tensor& 
 at::Tensor QwenDecoder::step(const at::Tensor& embeddings, KvCache& cache) const {
   const auto rope = rope_angles(cache.positions(), config_.head_dim, config_.rope_theta, embeddings.scalar_type());
   at::Tensor h = embeddings;
-  for (size_t i = 0; i < layers_.size(); ++i) h = layers_[i]->step(h, rope, cache.layer(i));
+  for (size_t i = 0; i < layers_.size(); ++i) { h = layers_[i]->step(h, rope, cache.layer(i)); }
   cache.advance();
   return norm_->forward(h);
 }

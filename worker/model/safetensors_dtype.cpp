@@ -21,14 +21,14 @@ constexpr std::array<std::pair<std::string_view, at::ScalarType>, 10> kTypes{{{"
 
 std::optional<at::ScalarType> safetensors_dtype(std::string_view name) {
   for (const auto& [known, type] : kTypes) {
-    if (known == name) return type;
+    if (known == name) { return type; }
   }
   return std::nullopt;
 }
 
 std::optional<std::string> safetensors_name(at::ScalarType type) {
   for (const auto& [name, known] : kTypes) {
-    if (known == type) return std::string(name);
+    if (known == type) { return std::string(name); }
   }
   return std::nullopt;
 }

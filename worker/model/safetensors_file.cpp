@@ -26,10 +26,10 @@ struct Mapping {
 
 Mapping map_file(const std::filesystem::path& path) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) throw UsageError(describe_errno("open", path.string(), errno));
-  struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) throw UsageError(describe_errno("stat", path.string(), errno));
-  if (!S_ISREG(status.st_mode)) throw UsageError(str_cat(path.string(), " is not a file"));
+  if (!fd) { throw UsageError(describe_errno("open", path.string(), errno)); }
+  struct stat status{};
+  if (::fstat(fd.get(), &status) != 0) { throw UsageError(describe_errno("stat", path.string(), errno)); }
+  if (!S_ISREG(status.st_mode)) { throw UsageError(str_cat(path.string(), " is not a file")); }
   const auto size = static_cast<size_t>(status.st_size);
   if (size < kLengthField) {
     throw UsageError(str_cat(path.string(), ": the file is truncated: ", size, " bytes are no safetensors file"));
@@ -37,7 +37,7 @@ Mapping map_file(const std::filesystem::path& path) {
   // Private and writable: a merge writes into the tensors, and that must reach this process alone. No memory is set
   // aside for copies of pages, of which most are never written.
   void* address = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd.get(), 0);
-  if (address == MAP_FAILED) throw Error(describe_errno("map", path.string(), errno));
+  if (address == MAP_FAILED) { throw Error(describe_errno("map", path.string(), errno)); }
   return {{static_cast<std::byte*>(address), [size](std::byte* start) { ::munmap(start, size); }}, size};
 }
 
@@ -70,7 +70,7 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : path_(path
 
 at::Tensor SafetensorsFile::tensor(const std::string& name) const {
   const auto found = entries_.find(name);
-  if (found == entries_.end()) throw UsageError(str_cat(path_.string(), " has no tensor \"", name, "\""));
+  if (found == entries_.end()) { throw UsageError(str_cat(path_.string(), " has no tensor \"", name, "\"")); }
   const auto& entry = found->second;
   std::byte* data = mapping_.get() + entry.begin;
   if (entry.begin % c10::elementSize(entry.dtype) != 0) {  // allowed by the format, not by the processor
@@ -78,8 +78,7 @@ at::Tensor SafetensorsFile::tensor(const std::string& name) const {
     std::memcpy(aligned.mutable_data_ptr(), data, entry.end - entry.begin);
     return aligned;
   }
-  return at::from_blob(
-      data, entry.shape, [keep = mapping_](void*) {}, entry.dtype);
+  return at::from_blob(data, entry.shape, [keep = mapping_](void*) {}, entry.dtype);
 }
 
 }  // namespace mdl

@@ -11,7 +11,7 @@ namespace fs = std::filesystem;
 SafetensorsFolder::SafetensorsFolder(const fs::path& folder) {
   if (const auto single = folder / "model.safetensors"; fs::exists(single)) {
     const auto file = std::make_shared<SafetensorsFile>(single);
-    for (const auto& [name, entry] : file->entries()) files_[name] = file;
+    for (const auto& [name, entry] : file->entries()) { files_[name] = file; }
     return;
   }
   const auto index = folder / "model.safetensors.index.json";
@@ -38,7 +38,7 @@ SafetensorsFolder::SafetensorsFolder(const fs::path& folder) {
 
 std::vector<std::string> SafetensorsFolder::names() const {
   std::vector<std::string> names;
-  for (const auto& [name, file] : files_) names.push_back(name);
+  for (const auto& [name, file] : files_) { names.push_back(name); }
   return names;
 }
 

@@ -20,7 +20,7 @@ void write_all(int fd, const void* data, size_t size, const std::string& file) {
   while (size > 0) {
     const ssize_t written = ::write(fd, next, std::min<size_t>(size, size_t{1} << 30));
     if (written < 0) {
-      if (errno == EINTR) continue;
+      if (errno == EINTR) { continue; }
       throw Error(describe_errno("write", file, errno), "Is the disk full?");
     }
     next += written;
@@ -30,12 +30,12 @@ void write_all(int fd, const void* data, size_t size, const std::string& file) {
 
 std::string header_text(const NamedTensors& tensors, const std::map<std::string, std::string>& metadata) {
   nlohmann::ordered_json header;
-  if (!metadata.empty()) header["__metadata__"] = metadata;
+  if (!metadata.empty()) { header["__metadata__"] = metadata; }
   size_t offset = 0;
   for (const auto& [name, tensor] : tensors) {
     const auto type = safetensors_name(tensor.scalar_type());
-    if (!type) throw Error(str_cat("tensor \"", name, "\": safetensors has no type for ", tensor.scalar_type()));
-    if (header.contains(name)) throw Error(str_cat("two tensors are named \"", name, "\""));
+    if (!type) { throw Error(str_cat("tensor \"", name, "\": safetensors has no type for ", tensor.scalar_type())); }
+    if (header.contains(name)) { throw Error(str_cat("two tensors are named \"", name, "\"")); }
     const size_t end = offset + tensor.nbytes();
     header[name] = {{"dtype", *type}, {"shape", tensor.sizes().vec()}, {"data_offsets", {offset, end}}};
     offset = end;
@@ -57,7 +57,7 @@ void save_safetensors(const std::filesystem::path& path, const NamedTensors& ten
   write_atomically(path, [&](const std::filesystem::path& temporary) {
     const std::string file = temporary.string();
     const UniqueFd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-    if (!fd) throw Error(describe_errno("create", file, errno));
+    if (!fd) { throw Error(describe_errno("create", file, errno)); }
     const uint64_t length = header.size();
     write_all(fd.get(), &length, sizeof(length), file);
     write_all(fd.get(), header.data(), header.size(), file);

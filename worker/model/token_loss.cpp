@@ -37,20 +37,20 @@ at::Tensor summed_loss(const at::Tensor& hidden, const at::Tensor& weight, const
     const at::Tensor logits = at::linear(rows_of_hidden, weight);
     at::Tensor log_probability = at::log_softmax(logits, 1, at::kFloat);
     sum.sub_(log_probability.gather(1, target).sum());
-    if (!gradients.hidden.defined() && !gradients.weight.defined()) continue;
+    if (!gradients.hidden.defined() && !gradients.weight.defined()) { continue; }
     // d loss / d logits = softmax - one_hot(target), rounded to the model's type as the cast from it does backwards.
     at::Tensor grad_logits = log_probability.exp_();
     grad_logits.scatter_add_(1, target, -at::ones_like(target, grad_logits.options()));
     grad_logits = grad_logits.to(weight.scalar_type());
-    if (gradients.hidden.defined()) gradients.hidden.narrow(0, first, count).copy_(at::matmul(grad_logits, weight));
-    if (gradients.weight.defined()) gradients.weight.addmm_(grad_logits.t(), rows_of_hidden);
+    if (gradients.hidden.defined()) { gradients.hidden.narrow(0, first, count).copy_(at::matmul(grad_logits, weight)); }
+    if (gradients.weight.defined()) { gradients.weight.addmm_(grad_logits.t(), rows_of_hidden); }
   }
   return sum;
 }
 
 /// In float32: rounding the factor (one over the label tokens) to bfloat16 would cost every gradient three digits.
 at::Tensor times(const at::Tensor& gradient, const at::Tensor& factor) {
-  if (!gradient.defined()) return gradient;
+  if (!gradient.defined()) { return gradient; }
   return (gradient.to(at::kFloat) * factor).to(gradient.scalar_type());
 }
 
@@ -58,8 +58,8 @@ struct TokenLoss : torch::autograd::Function<TokenLoss> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& hidden, const at::Tensor& weight,
                             const at::Tensor& targets, int64_t logit_bytes) {
     LossGradients gradients;
-    if (hidden.requires_grad()) gradients.hidden = at::empty_like(hidden);
-    if (weight.requires_grad()) gradients.weight = at::zeros_like(weight);
+    if (hidden.requires_grad()) { gradients.hidden = at::empty_like(hidden); }
+    if (weight.requires_grad()) { gradients.weight = at::zeros_like(weight); }
     at::Tensor sum = summed_loss(hidden, weight, targets, logit_bytes, gradients);
     context->save_for_backward({gradients.hidden, gradients.weight});
     return sum;

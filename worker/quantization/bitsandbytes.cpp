@@ -27,20 +27,20 @@ constexpr const char* kInstall =
 /// …/site-packages/bitsandbytes, where LibTorch is …/site-packages/torch/lib/libtorch_cpu.so.
 fs::path package_beside_libtorch() {
   Dl_info found{};
-  if (::dladdr(reinterpret_cast<const void*>(&at::globalContext), &found) == 0 || !found.dli_fname) return {};
+  if (::dladdr(reinterpret_cast<const void*>(&at::globalContext), &found) == 0 || !found.dli_fname) { return {}; }
   return fs::canonical(found.dli_fname).parent_path().parent_path().parent_path() / "bitsandbytes";
 }
 
 int cuda_runtime_version() {
 #ifdef MDL_WITH_CUDA
   int version = 0;
-  if (cudaRuntimeGetVersion(&version) == cudaSuccess) return version / 1000 * 10 + version % 1000 / 10;
+  if (cudaRuntimeGetVersion(&version) == cudaSuccess) { return version / 1000 * 10 + version % 1000 / 10; }
 #endif
   return 0;
 }
 
 std::string library_name(const fs::path& package, bool for_gpu) {
-  if (!for_gpu) return "libbitsandbytes_cpu.so";
+  if (!for_gpu) { return "libbitsandbytes_cpu.so"; }
   const int version = cuda_runtime_version();
   std::string name = choose_cuda_library(package, version);
   if (name.empty()) {
@@ -52,7 +52,7 @@ std::string library_name(const fs::path& package, bool for_gpu) {
 fs::path find_library(bool for_gpu) {
   const char* named = std::getenv(kVariable);
   fs::path place = named && *named ? fs::path(named) : package_beside_libtorch();
-  if (fs::is_regular_file(place)) return place;
+  if (fs::is_regular_file(place)) { return place; }
   if (!fs::is_directory(place)) {
     throw UsageError(str_cat("there is no bitsandbytes at ", place.empty() ? "a known place" : place.string()),
                      kInstall);
@@ -64,7 +64,7 @@ fs::path find_library(bool for_gpu) {
                      kInstall);
   }
   fs::path library = place / library_name(place, for_gpu);
-  if (!fs::exists(library)) throw UsageError(str_cat("there is no ", library.string()), kInstall);
+  if (!fs::exists(library)) { throw UsageError(str_cat("there is no ", library.string()), kInstall); }
   return library;
 }
 
@@ -75,13 +75,13 @@ std::string choose_cuda_library(const fs::path& package, int runtime_version) {
   std::map<int, std::string> same_major;
   for (const auto& entry : fs::directory_iterator(package)) {
     const std::string name = entry.path().filename().string();
-    if (!name.starts_with(begin) || !name.ends_with(end)) continue;
+    if (!name.starts_with(begin) || !name.ends_with(end)) { continue; }
     int version = 0;
     const char* const last = name.data() + name.size() - end.size();
     const auto [stop, error] = std::from_chars(name.data() + begin.size(), last, version);
-    if (error == std::errc() && stop == last && version / 10 == runtime_version / 10) same_major[version] = name;
+    if (error == std::errc() && stop == last && version / 10 == runtime_version / 10) { same_major[version] = name; }
   }
-  if (same_major.empty()) return {};
+  if (same_major.empty()) { return {}; }
   const auto newer = same_major.upper_bound(runtime_version);
   return newer == same_major.begin() ? newer->second : std::prev(newer)->second;
 }
@@ -99,7 +99,7 @@ std::string package_version(const fs::path& folder) {
 
 Bitsandbytes::Bitsandbytes(fs::path path) : path_(std::move(path)) {
   void* const handle = ::dlopen(path_.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!handle) throw UsageError(str_cat("cannot load ", path_.string(), ": ", ::dlerror()), kInstall);
+  if (!handle) { throw UsageError(str_cat("cannot load ", path_.string(), ": ", ::dlerror()), kInstall); }
   // Never closed: a CUDA library registers what it cannot take back.
   handle_ = std::shared_ptr<void>(handle, [](void*) {});
 }
@@ -114,7 +114,7 @@ const Bitsandbytes& Bitsandbytes::load(bool for_gpu) {
 }
 
 void* Bitsandbytes::symbol(const std::string& name) const {
-  if (void* const found = ::dlsym(handle_.get(), name.c_str())) return found;
+  if (void* const found = ::dlsym(handle_.get(), name.c_str())) { return found; }
   throw UsageError(str_cat(path_.string(), " has no function ", name), kInstall);
 }
 

@@ -51,7 +51,9 @@ Packed pack_on_cpu(const at::Tensor& weight, FourBitType type) {
 
   at::Tensor numbers = weight.reshape({-1}).to(at::kFloat);
   const int64_t missing = blocks_of(numbers.numel()) * kBlock - numbers.numel();
-  if (missing > 0) numbers = at::constant_pad_nd(numbers, {0, missing});  // zeros change no block's largest magnitude
+  if (missing > 0) {
+    numbers = at::constant_pad_nd(numbers, {0, missing});  // zeros change no block's largest magnitude
+  }
   const at::Tensor blocks = numbers.view({-1, kBlock});
   const at::Tensor scales = std::get<0>(blocks.abs().max(1));
   const at::Tensor scaled = (blocks * scales.clamp_min(1e-38).reciprocal().unsqueeze(1)).clamp_(-1, 1).view({-1});
@@ -201,7 +203,7 @@ at::Tensor FourBitWeight::scales() const {
 
 at::Tensor FourBitWeight::dequantized(at::ScalarType dtype) const {
 #ifdef MDL_WITH_CUDA
-  if (codes_.is_cuda()) return unpack_on_gpu(codes_, scales(), rows_, columns_, type_, dtype);
+  if (codes_.is_cuda()) { return unpack_on_gpu(codes_, scales(), rows_, columns_, type_, dtype); }
 #endif
   return unpack_on_cpu(codes_, scales(), rows_, columns_, type_, dtype);
 }
@@ -209,7 +211,7 @@ at::Tensor FourBitWeight::dequantized(at::ScalarType dtype) const {
 int64_t FourBitWeight::bytes() const {
   int64_t sum = 0;
   for (const at::Tensor& tensor : {codes_, scales_, scale_scales_, scale_offset_}) {
-    if (tensor.defined()) sum += static_cast<int64_t>(tensor.nbytes());
+    if (tensor.defined()) { sum += static_cast<int64_t>(tensor.nbytes()); }
   }
   return sum;
 }

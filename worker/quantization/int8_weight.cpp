@@ -36,7 +36,7 @@ at::Tensor integer_product(const at::Tensor& a, const at::Tensor& b) {
   }
   // Without AVX-512 the CPU's integer product is a plain loop, many times slower than the floating-point one.
   static const bool fast = at::get_cpu_capability() == "AVX512";
-  if (fast) return at::_int_mm(a, b.t());
+  if (fast) { return at::_int_mm(a, b.t()); }
   return at::matmul(a.to(at::kFloat), b.to(at::kFloat).t()).to(at::kInt);
 }
 
@@ -55,17 +55,17 @@ at::Tensor Int8Weight::dequantized(at::ScalarType dtype) const {
 }
 
 at::Tensor Int8Weight::multiply(const at::Tensor& x, const at::Tensor& bias, bool training) const {
-  if (training && x.is_cpu()) return QuantizedWeight::multiply(x, bias, training);
+  if (training && x.is_cpu()) { return QuantizedWeight::multiply(x, bias, training); }
   const at::Tensor half = x.to(at::kHalf);
   const at::Tensor outliers = half.abs() >= kOutlier;
   const at::Tensor columns = outliers.any(0).nonzero().squeeze(1);
   const bool mixed = columns.numel() > 0;
   Quantized rows = quantize_rows(mixed ? half.masked_fill(outliers, 0) : half);
-  if (mixed) rows.codes.index_fill_(1, columns, 0);
+  if (mixed) { rows.codes.index_fill_(1, columns, 0); }
 
   at::Tensor y =
       integer_product(rows.codes, codes_) * (rows.scales.unsqueeze(1) * scales_.unsqueeze(0)) * kReciprocal127Squared;
-  if (bias.defined()) y += bias;
+  if (bias.defined()) { y += bias; }
   y = y.to(x.scalar_type());
   if (mixed) {
     const at::Tensor weight = codes_.index_select(1, columns) * scales_.unsqueeze(1) * kReciprocal127;

@@ -9,7 +9,7 @@
 namespace mdl {
 
 std::string Quantization::name() const {
-  if (kind == Kind::int8) return "8bit";
+  if (kind == Kind::int8) { return "8bit"; }
   return str_cat("4bit ", kind == Kind::fp4 ? "fp4" : "nf4", double_quantization ? " double" : "");
 }
 
@@ -22,8 +22,8 @@ std::optional<Quantization> parse_quantization(const std::optional<std::string>&
   if (bits != "4bit" && (type || double_quantization)) {
     throw UsageError(str_cat(type ? "--quantization-type" : "--double-quantization", " needs --quantization 4bit"));
   }
-  if (!bits) return std::nullopt;
-  if (bits == "8bit") return Quantization{Quantization::Kind::int8, false};
+  if (!bits) { return std::nullopt; }
+  if (bits == "8bit") { return Quantization{Quantization::Kind::int8, false}; }
   if (type && *type != "fp4" && *type != "nf4") {
     throw UsageError(str_cat("--quantization-type ", *type, ": expected fp4 or nf4"));
   }

@@ -25,7 +25,7 @@ std::string raw(Number value) {
 
 std::string varint(uint64_t value) {
   std::string bytes;
-  for (; value >= 0x80; value >>= 7) bytes += static_cast<char>(value | 0x80);
+  for (; value >= 0x80; value >>= 7) { bytes += static_cast<char>(value | 0x80); }
   return bytes + static_cast<char>(value);
 }
 
@@ -75,9 +75,9 @@ EventFile::EventFile(const std::filesystem::path& folder)
     : path_(folder / str_cat("events.out.tfevents.", std::time(nullptr), ".", host_name(), ".", ::getpid(), ".0")) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  if (error) throw Error(str_cat("cannot make the folder ", folder.string(), ": ", error.message()));
+  if (error) { throw Error(str_cat("cannot make the folder ", folder.string(), ": ", error.message())); }
   fd_ = UniqueFd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
-  if (!fd_) throw Error(describe_errno("cannot create", path_, errno));
+  if (!fd_) { throw Error(describe_errno("cannot create", path_, errno)); }
   add_event(0, message(field::kEventFileVersion, "brain.Event:2"));
   flush();
 }
@@ -100,7 +100,7 @@ void EventFile::text(const std::string& tag, const std::string& text, int64_t st
 
 void EventFile::add_event(int64_t step, std::string_view content) {
   std::string event = key(field::kEventWallTime, kEightBytes) + raw(now());
-  if (step != 0) event += whole_number(field::kEventStep, step);
+  if (step != 0) { event += whole_number(field::kEventStep, step); }
   event += content;
   const std::string length = raw(static_cast<uint64_t>(event.size()));
   pending_ += length + raw(masked_crc32c(length)) + event + raw(masked_crc32c(event));

@@ -50,8 +50,8 @@ Reports::Reports(const std::set<ReportKind>& kinds, const fs::path& output, cons
     fs::create_directories(output);
     lines_path_ = output / "log.jsonl";
     lines_.emplace(::open(lines_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666));
-    if (!*lines_) throw Error(describe_errno("cannot create", lines_path_, errno));
-    for (const auto& entry : history) write_line(entry);
+    if (!*lines_) { throw Error(describe_errno("cannot create", lines_path_, errno)); }
+    for (const auto& entry : history) { write_line(entry); }
   }
 }
 
@@ -59,12 +59,12 @@ Reports::~Reports() = default;
 
 void Reports::log(const Metrics& metrics, int64_t step) {
   if (events_) {
-    for (const auto& [name, value] : metrics) events_->scalar(tensorboard_tag(name), value, step);
+    for (const auto& [name, value] : metrics) { events_->scalar(tensorboard_tag(name), value, step); }
     events_->flush();
   }
   if (lines_) {
     nlohmann::json entry;
-    for (const auto& [name, value] : metrics) entry[name] = value;
+    for (const auto& [name, value] : metrics) { entry[name] = value; }
     entry["step"] = step;
     write_line(entry);
   }

@@ -6,7 +6,7 @@
 namespace mdl {
 
 void AddedTokens::add(std::string content, TokenId id) {
-  if (content.empty()) return;
+  if (content.empty()) { return; }
   auto& entries = by_first_byte_[static_cast<unsigned char>(content.front())];
   const auto place = std::find_if(entries.begin(), entries.end(),
                                   [&](const Entry& entry) { return entry.content.size() < content.size(); });
@@ -25,11 +25,11 @@ std::vector<AddedTokens::Piece> AddedTokens::split(std::string_view text) const 
       ++at;
       continue;
     }
-    if (at > done) pieces.push_back({text.substr(done, at - done), std::nullopt});
+    if (at > done) { pieces.push_back({text.substr(done, at - done), std::nullopt}); }
     pieces.push_back({text.substr(at, found->content.size()), found->id});
     done = at += found->content.size();
   }
-  if (done < text.size()) pieces.push_back({text.substr(done), std::nullopt});
+  if (done < text.size()) { pieces.push_back({text.substr(done), std::nullopt}); }
   return pieces;
 }
 

@@ -40,7 +40,7 @@ std::optional<std::string> bytes_of_printable(std::string_view token) {
   std::string bytes;
   for (const char32_t point : to_code_points(token)) {
     const int byte = point < kCodePoints ? alphabet().byte[point] : -1;
-    if (byte < 0) return std::nullopt;
+    if (byte < 0) { return std::nullopt; }
     bytes += static_cast<char>(static_cast<unsigned char>(byte));
   }
   return bytes;

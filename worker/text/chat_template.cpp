@@ -17,10 +17,10 @@ constexpr const char* kAdvice =
 
 /// "default" of a list of named templates, or the text itself.
 std::string pick(const nlohmann::json& value) {
-  if (value.is_string()) return value.get<std::string>();
+  if (value.is_string()) { return value.get<std::string>(); }
   if (value.is_array()) {
     for (const auto& named : value) {
-      if (named.value("name", "") == "default") return named.at("template").get<std::string>();
+      if (named.value("name", "") == "default") { return named.at("template").get<std::string>(); }
     }
   }
   return {};
@@ -44,20 +44,19 @@ ChatTemplate::ChatTemplate(std::string origin, std::string source, jinja::Value 
 
 ChatTemplate ChatTemplate::load(const fs::path& folder) {
   jinja::Value variables = jinja::Value::object();
-  for (const auto& [role, token] : load_special_tokens(folder)) variables[role] = token;
-  if (const fs::path path = folder / "chat_template.jinja"; fs::exists(path))
+  for (const auto& [role, token] : load_special_tokens(folder)) { variables[role] = token; }
+  if (const fs::path path = folder / "chat_template.jinja"; fs::exists(path)) {
     return {path.string(), read_text(path), std::move(variables)};
+  }
   for (const char* name : {"chat_template.json", "tokenizer_config.json"}) {
     const fs::path path = folder / name;
-    if (!fs::exists(path)) continue;
+    if (!fs::exists(path)) { continue; }
     try {
       const auto document = nlohmann::json::parse(read_text(path));
       if (std::string source = pick(document.value("chat_template", nlohmann::json())); !source.empty()) {
         return {path.string(), std::move(source), std::move(variables)};
       }
-    } catch (const nlohmann::json::exception& error) {
-      throw Error(str_cat(path.string(), ": ", error.what()));
-    }
+    } catch (const nlohmann::json::exception& error) { throw Error(str_cat(path.string(), ": ", error.what())); }
   }
   throw Error(str_cat(folder.string(), " has no chat template"),
               "One is expected in chat_template.jinja, or under \"chat_template\" in tokenizer_config.json.");
@@ -67,7 +66,9 @@ std::string ChatTemplate::apply(const std::vector<Message>& conversation, bool a
   jinja::Value messages = jinja::Value::array();
   for (const Message& message : conversation) {
     jinja::Value content = jinja::Value::array();
-    for (const ContentPart& part : message.content) content.push_back({{"type", part.type}, {part.type, part.value}});
+    for (const ContentPart& part : message.content) {
+      content.push_back({{"type", part.type}, {part.type, part.value}});
+    }
     messages.push_back({{"role", message.role}, {"content", std::move(content)}});
   }
   return apply({{"messages", std::move(messages)},

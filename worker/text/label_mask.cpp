@@ -7,7 +7,7 @@ namespace {
 
 std::vector<std::size_t> places_of(std::span<const TokenId> part, std::span<const TokenId> ids) {
   std::vector<std::size_t> places;
-  if (part.empty()) return places;
+  if (part.empty()) { return places; }
   for (auto at = ids.begin(); (at = std::search(at, ids.end(), part.begin(), part.end())) != ids.end(); ++at) {
     places.push_back(static_cast<std::size_t>(at - ids.begin()));
   }

@@ -16,11 +16,11 @@ void Tokenizer::encode_plain(std::string_view text, std::vector<TokenId>& ids) c
     }
     words = std::move(finer);
   }
-  for (const std::string_view word : words) bpe_.encode(word, ids);
+  for (const std::string_view word : words) { bpe_.encode(word, ids); }
 }
 
 std::vector<TokenId> Tokenizer::encode(std::string_view text) const {
-  if (!is_utf8(text)) throw Error("a text is not valid UTF-8", "Save it as UTF-8.");
+  if (!is_utf8(text)) { throw Error("a text is not valid UTF-8", "Save it as UTF-8."); }
   std::vector<TokenId> ids;
   for (const auto& piece : added_.split(text)) {
     if (piece.token) {
@@ -43,7 +43,7 @@ std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special) c
   std::string bytes;
   for (const TokenId id : ids) {
     const auto token = tokens_.at(id);
-    if (!token || (skip_special && token->special)) continue;
+    if (!token || (skip_special && token->special)) { continue; }
     bytes += bytes_of_printable(token->text).value_or(std::string(token->text));
   }
   return to_utf8_lossy(bytes);

@@ -30,12 +30,12 @@ json to_json(dom::element value) {
   switch (value.type()) {
     case dom::element_type::ARRAY: {
       json array = json::array();
-      for (const dom::element item : dom::array(value)) array.push_back(to_json(item));
+      for (const dom::element item : dom::array(value)) { array.push_back(to_json(item)); }
       return array;
     }
     case dom::element_type::OBJECT: {
       json object = json::object();
-      for (const auto [key, item] : dom::object(value)) object[std::string(key)] = to_json(item);
+      for (const auto [key, item] : dom::object(value)) { object[std::string(key)] = to_json(item); }
       return object;
     }
     case dom::element_type::INT64:
@@ -88,20 +88,21 @@ class TokenizerFile {
   Tokenizer build() {
     const json& model = document_.at("model");
     // Old files leave the type out; only BPE has merges.
-    if (model.value("type", "BPE") != "BPE" || !merges_) refuse("a model of type " + model.value("type", "?"));
-    if (!vocabulary_) refuse("no vocabulary");
+    if (model.value("type", "BPE") != "BPE" || !merges_) { refuse("a model of type " + model.value("type", "?")); }
+    if (!vocabulary_) { refuse("no vocabulary"); }
     for (const char* key : {"dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback",
                             "ignore_merges"}) {
-      if (is_set(model, key)) refuse(str_cat("the BPE option ", key, " = ", model.at(key).dump()));
+      if (is_set(model, key)) { refuse(str_cat("the BPE option ", key, " = ", model.at(key).dump())); }
     }
     read_vocabulary();
     Bpe bpe = read_merges();
     Tokenizer tokenizer(std::move(tokens_), std::move(bpe));
     read_normalizer(document_.value("normalizer", json()), tokenizer);
-    if (!read_pre_tokenizer(document_.value("pre_tokenizer", json()), tokenizer))
+    if (!read_pre_tokenizer(document_.value("pre_tokenizer", json()), tokenizer)) {
       refuse("a pre-tokenizer without ByteLevel");
+    }
     check_post_processor(document_.value("post_processor", json()));
-    if (type_of(document_.value("decoder", json())) != "ByteLevel") refuse("a decoder other than ByteLevel");
+    if (type_of(document_.value("decoder", json())) != "ByteLevel") { refuse("a decoder other than ByteLevel"); }
     read_added_tokens(document_.value("added_tokens", json::array()), tokenizer);
     return tokenizer;
   }
@@ -113,21 +114,24 @@ class TokenizerFile {
   }
 
   TokenId checked_id(std::int64_t id, std::string_view token) const {
-    if (id < 0 || id > TokenTable::kMaxId)
+    if (id < 0 || id > TokenTable::kMaxId) {
       throw Error(str_cat(path_.string(), ": token \"", token, "\" has the id ", id));
+    }
     return static_cast<TokenId>(id);
   }
 
   void read_vocabulary() {
     std::size_t bytes = 0;
-    for (const auto [token, value] : *vocabulary_) bytes += token.size();
+    for (const auto [token, value] : *vocabulary_) { bytes += token.size(); }
     tokens_.reserve(vocabulary_->size() + 64, bytes + 1024);  // for the added tokens
-    for (const auto [token, value] : *vocabulary_) tokens_.set(token, checked_id(value.get_int64(), token));
+    for (const auto [token, value] : *vocabulary_) { tokens_.set(token, checked_id(value.get_int64(), token)); }
   }
 
   TokenId id_of(std::string_view token) const {
     const auto id = tokens_.find(token);
-    if (!id) throw Error(str_cat(path_.string(), ": a merge names \"", token, "\", which is not in the vocabulary"));
+    if (!id) {
+      throw Error(str_cat(path_.string(), ": a merge names \"", token, "\", which is not in the vocabulary"));
+    }
     return *id;
   }
 
@@ -135,7 +139,7 @@ class TokenizerFile {
   std::pair<std::string_view, std::string_view> sides_of(dom::element merge, std::int32_t rank) const {
     if (merge.is_array()) {
       const dom::array pair(merge);
-      if (pair.size() == 2) return {pair.at(0), pair.at(1)};
+      if (pair.size() == 2) { return {pair.at(0), pair.at(1)}; }
     } else if (const std::string_view text(merge); text.find(' ') != std::string_view::npos) {
       const auto space = text.find(' ');
       return {text.substr(0, space), text.substr(space + 1)};
@@ -147,7 +151,7 @@ class TokenizerFile {
     std::array<TokenId, 256> bytes{};
     for (int byte = 0; byte < 256; ++byte) {
       const auto id = tokens_.find(printable_of(static_cast<unsigned char>(byte)));
-      if (!id) refuse(str_cat("no token for the byte ", byte));
+      if (!id) { refuse(str_cat("no token for the byte ", byte)); }
       bytes[static_cast<std::size_t>(byte)] = *id;
     }
     Bpe bpe(bytes);
@@ -168,11 +172,11 @@ class TokenizerFile {
 
   void read_normalizer(const json& normalizer, Tokenizer& tokenizer) const {
     const std::string type = type_of(normalizer);
-    if (normalizer.is_null()) return;
+    if (normalizer.is_null()) { return; }
     if (type == "NFC") {
       tokenizer.nfc_ = true;
     } else if (type == "Sequence") {
-      for (const json& part : normalizer.at("normalizers")) read_normalizer(part, tokenizer);
+      for (const json& part : normalizer.at("normalizers")) { read_normalizer(part, tokenizer); }
     } else {
       refuse("the normalizer " + type);
     }
@@ -181,16 +185,16 @@ class TokenizerFile {
   /// ByteLevel changes offsets only. A template is what transformers saves with every tokenizer; it must add no token.
   void check_post_processor(const json& part) const {
     const std::string type = type_of(part);
-    if (part.is_null() || type == "ByteLevel") return;
+    if (part.is_null() || type == "ByteLevel") { return; }
     if (type == "Sequence") {
-      for (const json& next : part.at("processors")) check_post_processor(next);
+      for (const json& next : part.at("processors")) { check_post_processor(next); }
       return;
     }
-    if (type != "TemplateProcessing") refuse("the post-processor " + type);
+    if (type != "TemplateProcessing") { refuse("the post-processor " + type); }
     for (const json& piece : part.at("single")) {
-      if (!piece.contains("Sequence")) refuse(str_cat("a post-processor that adds ", piece.dump()));
+      if (!piece.contains("Sequence")) { refuse(str_cat("a post-processor that adds ", piece.dump())); }
     }
-    if (part.at("single").size() != 1) refuse("a post-processor that repeats the text");
+    if (part.at("single").size() != 1) { refuse("a post-processor that repeats the text"); }
   }
 
   /// Whether it ended in ByteLevel, which must come last: after it a text is no longer what patterns expect.
@@ -199,21 +203,22 @@ class TokenizerFile {
     if (type == "Sequence") {
       bool ended = false;
       for (const json& next : part.at("pretokenizers")) {
-        if (ended) refuse("a pre-tokenizer after ByteLevel");
+        if (ended) { refuse("a pre-tokenizer after ByteLevel"); }
         ended = read_pre_tokenizer(next, tokenizer);
       }
       return ended;
     }
     if (type == "Split") {
-      if (!part.at("pattern").contains("Regex")) refuse("a Split by a plain string");
-      if (part.value("behavior", "") != "Isolated" || part.value("invert", false))
+      if (!part.at("pattern").contains("Regex")) { refuse("a Split by a plain string"); }
+      if (part.value("behavior", "") != "Isolated" || part.value("invert", false)) {
         refuse("a Split that is not Isolated, or inverted");
+      }
       tokenizer.word_patterns_.emplace_back(part.at("pattern").at("Regex").get<std::string>());
       return false;
     }
     if (type == "ByteLevel") {
-      if (part.value("add_prefix_space", true)) refuse("ByteLevel with add_prefix_space");
-      if (part.value("use_regex", true)) tokenizer.word_patterns_.emplace_back(kGpt2Words);
+      if (part.value("add_prefix_space", true)) { refuse("ByteLevel with add_prefix_space"); }
+      if (part.value("use_regex", true)) { tokenizer.word_patterns_.emplace_back(kGpt2Words); }
       return true;
     }
     refuse("the pre-tokenizer " + (type.empty() ? "null" : type));
@@ -223,9 +228,11 @@ class TokenizerFile {
     for (const json& token : tokens) {
       const auto content = token.at("content").get<std::string>();
       for (const char* flag : {"single_word", "lstrip", "rstrip"}) {
-        if (token.value(flag, false)) refuse(str_cat("the added token \"", content, "\" with ", flag));
+        if (token.value(flag, false)) { refuse(str_cat("the added token \"", content, "\" with ", flag)); }
       }
-      if (!token.at("id").is_number_integer()) refuse(str_cat("the added token \"", content, "\" without a number"));
+      if (!token.at("id").is_number_integer()) {
+        refuse(str_cat("the added token \"", content, "\" without a number"));
+      }
       const TokenId id = checked_id(token.at("id").get<std::int64_t>(), content);
       tokenizer.tokens_.set(content, id, token.value("special", false));
       if (token.value("normalized", false)) {
@@ -266,12 +273,10 @@ Tokenizer Tokenizer::parse(const std::string& text, const std::filesystem::path&
   };
   try {
     dom::parser parser;
-    if (parser.allocate(text.size(), kMaxJsonNesting) != simdjson::SUCCESS) throw refuse("it is too large");
+    if (parser.allocate(text.size(), kMaxJsonNesting) != simdjson::SUCCESS) { throw refuse("it is too large"); }
     const dom::element root = parser.parse(text);
     return TokenizerFile(path, root).build();
-  } catch (const simdjson::simdjson_error& error) {
-    throw refuse(error.what());
-  } catch (const json::exception& error) {
+  } catch (const simdjson::simdjson_error& error) { throw refuse(error.what()); } catch (const json::exception& error) {
     throw refuse(error.what());
   }
 }

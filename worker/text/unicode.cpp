@@ -21,7 +21,7 @@ struct Decoded {
 Decoded decode_one(std::string_view bytes) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
   const unsigned char lead = byte(0);
-  if (lead < 0x80) return {true, 1, lead};
+  if (lead < 0x80) { return {true, 1, lead}; }
   // The range of the second byte excludes overlong forms, surrogates and what lies above U+10FFFF.
   std::size_t need = 0;
   unsigned char low = 0x80, high = 0xBF;
@@ -29,18 +29,18 @@ Decoded decode_one(std::string_view bytes) {
     need = 1;
   } else if (lead >= 0xE0 && lead <= 0xEF) {
     need = 2;
-    if (lead == 0xE0) low = 0xA0;
-    if (lead == 0xED) high = 0x9F;
+    if (lead == 0xE0) { low = 0xA0; }
+    if (lead == 0xED) { high = 0x9F; }
   } else if (lead >= 0xF0 && lead <= 0xF4) {
     need = 3;
-    if (lead == 0xF0) low = 0x90;
-    if (lead == 0xF4) high = 0x8F;
+    if (lead == 0xF0) { low = 0x90; }
+    if (lead == 0xF4) { high = 0x8F; }
   } else {
     return {false, 1, 0};
   }
   char32_t value = lead & (0x3F >> need);
   for (std::size_t i = 1; i <= need; ++i) {
-    if (i >= bytes.size() || byte(i) < low || byte(i) > high) return {false, i, 0};
+    if (i >= bytes.size() || byte(i) < low || byte(i) > high) { return {false, i, 0}; }
     value = (value << 6) | (byte(i) & 0x3F);
     low = 0x80;
     high = 0xBF;
@@ -58,7 +58,7 @@ std::string compose(std::string_view text) {
       utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()),
                    &raw, static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
   const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owner(raw, &std::free);
-  if (length < 0) throw Error(std::string("cannot normalise a text: ") + utf8proc_errmsg(length));
+  if (length < 0) { throw Error(std::string("cannot normalise a text: ") + utf8proc_errmsg(length)); }
   return {reinterpret_cast<const char*>(raw), static_cast<std::size_t>(length)};
 }
 
@@ -67,7 +67,7 @@ std::string compose(std::string_view text) {
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {
     const Decoded next = decode_one(text);
-    if (!next.well_formed) return false;
+    if (!next.well_formed) { return false; }
     text.remove_prefix(next.length);
   }
   return true;
@@ -77,12 +77,12 @@ std::string normalize_nfc(std::string_view text) {
   // utf8proc 2.8 composes a Hangul syllable with the vowel U+11A7 after it, and loses the vowel. That vowel composes
   // with nothing, so what is before and after it can be normalised apart.
   constexpr std::string_view kVowel = "\u11a7";
-  if (is_ascii(text)) return std::string(text);
+  if (is_ascii(text)) { return std::string(text); }
   std::string normalized;
   for (;;) {
     const auto at = text.find(kVowel);
     normalized += compose(text.substr(0, at));
-    if (at == std::string_view::npos) return normalized;
+    if (at == std::string_view::npos) { return normalized; }
     normalized += kVowel;
     text.remove_prefix(at + kVowel.size());
   }
@@ -133,7 +133,7 @@ std::u32string to_code_points(std::string_view text) {
 
 std::string to_utf8(std::u32string_view code_points) {
   std::string text;
-  for (const char32_t point : code_points) append_utf8(text, point);
+  for (const char32_t point : code_points) { append_utf8(text, point); }
   return text;
 }
 

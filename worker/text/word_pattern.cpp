@@ -33,12 +33,12 @@ std::string to_pcre2_syntax(std::string_view pattern) {
   for (std::size_t i = 0; i < pattern.size(); ++i) {
     const char c = pattern[i];
     if (c == '\\') {
-      if (i + 1 == pattern.size()) refuse(i, "an unfinished escape");
+      if (i + 1 == pattern.size()) { refuse(i, "an unfinished escape"); }
       const char escaped = pattern[++i];
       if (escaped == 's') {
         out += in_class ? std::string(kSpaces) : str_cat('[', kSpaces, ']');
       } else if (escaped == 'S') {
-        if (in_class) refuse(i, "\\S inside a class");
+        if (in_class) { refuse(i, "\\S inside a class"); }
         out += str_cat("[^", kSpaces, ']');
       } else if (kSameInBoth.find(escaped) != std::string_view::npos) {
         out += {'\\', escaped};
@@ -48,9 +48,9 @@ std::string to_pcre2_syntax(std::string_view pattern) {
       continue;
     }
     if (in_class) {
-      if (c == '[') refuse(i, "a class within a class");
-      if (c == '&' && pattern.substr(i, 2) == "&&") refuse(i, "an intersection of classes");
-      if (c == ']') in_class = false;
+      if (c == '[') { refuse(i, "a class within a class"); }
+      if (c == '&' && pattern.substr(i, 2) == "&&") { refuse(i, "an intersection of classes"); }
+      if (c == ']') { in_class = false; }
     } else if (c == '[') {
       in_class = true;
     }
@@ -66,9 +66,10 @@ WordPattern::WordPattern(std::string_view pattern) : pattern_(pattern) {
   // In Ruby's syntax ^ and $ are at every line.
   pcre2_code* code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
                                    PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE, &error, &offset, nullptr);
-  if (!code)
+  if (!code) {
     throw Error(str_cat("cannot compile the tokenizer's word pattern: ", message_of(error), " at ", offset, " of ",
                         translated));
+  }
   code_ = std::shared_ptr<const void>(code, [](void* c) { pcre2_code_free(static_cast<pcre2_code*>(c)); });
   pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);  // where there is no JIT, the interpreter does the same
 }
@@ -82,17 +83,18 @@ std::vector<std::string_view> WordPattern::cut(std::string_view text) const {
   for (std::size_t from = 0; from < text.size();) {
     const int rc = pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from, PCRE2_NO_UTF_CHECK,
                                match.get(), nullptr);
-    if (rc == PCRE2_ERROR_NOMATCH) break;
-    if (rc < 0)
+    if (rc == PCRE2_ERROR_NOMATCH) { break; }
+    if (rc < 0) {
       throw Error(
           str_cat("the tokenizer's word pattern failed on a text of ", text.size(), " bytes: ", message_of(rc)));
+    }
     const PCRE2_SIZE* span = pcre2_get_ovector_pointer(match.get());
-    if (span[1] == span[0]) throw Error(str_cat("the tokenizer's word pattern matches nothing at all: ", pattern_));
-    if (span[0] > done) pieces.push_back(text.substr(done, span[0] - done));
+    if (span[1] == span[0]) { throw Error(str_cat("the tokenizer's word pattern matches nothing at all: ", pattern_)); }
+    if (span[0] > done) { pieces.push_back(text.substr(done, span[0] - done)); }
     pieces.push_back(text.substr(span[0], span[1] - span[0]));
     done = from = span[1];
   }
-  if (done < text.size()) pieces.push_back(text.substr(done));
+  if (done < text.size()) { pieces.push_back(text.substr(done)); }
   return pieces;
 }
 

@@ -33,7 +33,7 @@ void AdamW::step(double learning_rate) {
   };
   std::map<at::ScalarType, Group> groups;
   for (size_t i = 0; i < parameters_.size(); ++i) {
-    if (!parameters_[i].grad().defined()) continue;
+    if (!parameters_[i].grad().defined()) { continue; }
     Group& group = groups[parameters_[i].scalar_type()];
     group.parameters.push_back(parameters_[i]);
     group.gradients.push_back(parameters_[i].grad());
@@ -52,9 +52,9 @@ void AdamW::step(double learning_rate) {
 double clip_gradients(const std::vector<at::Tensor>& parameters, double max_norm) {
   std::vector<at::Tensor> gradients;
   for (const at::Tensor& parameter : parameters) {
-    if (parameter.grad().defined()) gradients.push_back(parameter.grad());
+    if (parameter.grad().defined()) { gradients.push_back(parameter.grad()); }
   }
-  if (gradients.empty()) return 0;
+  if (gradients.empty()) { return 0; }
   const torch::NoGradGuard no_grad;
   const at::Tensor norm = torch::stack(at::_foreach_norm(gradients)).norm();
   // The small number keeps the quotient finite for a zero norm; torch has it too.

@@ -11,7 +11,7 @@ std::set<std::string> adapted_layers(const LoraConfig& config, const std::vector
   const AdapterPlan plan(config);
   std::set<std::string> adapted;
   for (const std::string& name : layer_names) {
-    if (plan.adapts(name)) adapted.insert(name);
+    if (plan.adapts(name)) { adapted.insert(name); }
   }
   return adapted;
 }
@@ -40,7 +40,9 @@ LoraConfig adopt_lora(const GivenLora& given, const LoraConfig& adapter, const s
                       const std::vector<std::string>& layer_names) {
   std::string faults;
   const auto compare = [&](const char* option, const auto& wanted, const auto& found) {
-    if (wanted && *wanted != found) faults += str_cat("\n    --", option, " ", *wanted, ", but there it is ", found);
+    if (wanted && *wanted != found) {
+      faults += str_cat("\n    --", option, " ", *wanted, ", but there it is ", found);
+    }
   };
   compare("lora-rank", given.rank, adapter.rank);
   compare("lora-alpha", given.alpha, adapter.alpha);

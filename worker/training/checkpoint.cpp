@@ -36,7 +36,7 @@ constexpr int64_t kShardBytes = 5'000'000'000;
 std::optional<int64_t> step_of(const fs::path& folder) {
   constexpr std::string_view kPrefix = "checkpoint-";
   const std::string name = folder.filename().string();
-  if (name.compare(0, kPrefix.size(), kPrefix) != 0) return std::nullopt;
+  if (name.compare(0, kPrefix.size(), kPrefix) != 0) { return std::nullopt; }
   int64_t step = 0;
   const char* const last = name.data() + name.size();
   const auto [end, error] = std::from_chars(name.data() + kPrefix.size(), last, step);
@@ -47,12 +47,12 @@ void finish_removals(const fs::path& output) {
   std::vector<fs::path> left;
   for (const auto& entry : fs::directory_iterator(output)) {
     const fs::path name = entry.path().filename();
-    if (name.extension() == kRemovedEnd && step_of(name.stem())) left.push_back(entry.path());
+    if (name.extension() == kRemovedEnd && step_of(name.stem())) { left.push_back(entry.path()); }
   }
   for (const fs::path& folder : left) {
     std::error_code error;
     fs::remove_all(folder, error);
-    if (error) throw Error(str_cat("cannot remove ", folder.string(), ": ", error.message()));
+    if (error) { throw Error(str_cat("cannot remove ", folder.string(), ": ", error.message())); }
   }
 }
 
@@ -63,7 +63,7 @@ fs::path checkpoint_folder(const fs::path& output, int64_t step) {
 std::vector<fs::path> list_checkpoints(const fs::path& output) {
   std::vector<fs::path> found;
   for (const auto& entry : fs::directory_iterator(output)) {
-    if (entry.is_directory() && step_of(entry.path())) found.push_back(entry.path());
+    if (entry.is_directory() && step_of(entry.path())) { found.push_back(entry.path()); }
   }
   std::sort(found.begin(), found.end(), [](const fs::path& a, const fs::path& b) { return step_of(a) < step_of(b); });
   return found;
@@ -76,9 +76,7 @@ void remove_old_checkpoints(const fs::path& output, int64_t most, int64_t newest
   std::stable_partition(checkpoints.begin(), checkpoints.end(),
                         [&](const fs::path& folder) { return step_of(folder) > newest; });
   const auto keep = static_cast<size_t>(most);
-  for (size_t i = 0; i + keep < checkpoints.size(); ++i) {
-    remove_folder_atomically(checkpoints[i]);
-  }
+  for (size_t i = 0; i + keep < checkpoints.size(); ++i) { remove_folder_atomically(checkpoints[i]); }
 }
 
 void save_trained_adapter(MiDashengLM& model, const LoraConfig& lora, const fs::path& model_folder,
@@ -103,14 +101,14 @@ fs::path save_final(const fs::path& output, MiDashengLM& model, const LoraConfig
     write_folder_atomically(target, [&](const fs::path& folder) {
       save_trained_adapter(model, lora, model_folder, folder);
       for (const char* name : kTextFiles) {
-        if (fs::exists(model_folder / name)) fs::copy_file(model_folder / name, folder / name);
+        if (fs::exists(model_folder / name)) { fs::copy_file(model_folder / name, folder / name); }
       }
       finish(folder);
     });
   }
   std::string names;
-  for (const std::string& name : kept) names += (names.empty() ? "" : ", ") + name;
-  if (!kept.empty()) log::news(target.string(), " keeps what it held besides the model: ", names);
+  for (const std::string& name : kept) { names += (names.empty() ? "" : ", ") + name; }
+  if (!kept.empty()) { log::news(target.string(), " keeps what it held besides the model: ", names); }
   return target;
 }
 

@@ -17,14 +17,12 @@ std::string try_to_convert(const ConvertOptions& options, bool is_first) {
     fs::create_directories(options.output.parent_path());
     const ConvertSummary summary = convert_dataset(options);
     const bool all_found = summary.shards_found == summary.shards;
-    if (all_found && !is_first) return {};
+    if (all_found && !is_first) { return {}; }
     log::news(options.input.string(),
               all_found ? " was converted before: " : " is converted: ", options.output.string(), ", ", summary.rows,
               " rows", summary.bad_rows ? str_cat("; ", summary.bad_rows, " bad ones left out") : "");
     return {};
-  } catch (const std::exception& error) {
-    return describe_exception(error);
-  }
+  } catch (const std::exception& error) { return describe_exception(error); }
 }
 
 }  // namespace
@@ -47,12 +45,12 @@ fs::path convert_csv(const fs::path& csv, const std::string& name, const TrainOp
 
   std::string problem = group.is_first() ? try_to_convert(convert, true) : std::string();
   problem = group.share(str_cat("convert/", name), problem);
-  if (!problem.empty()) throw UsageError(problem);
+  if (!problem.empty()) { throw UsageError(problem); }
   // Where hosts share the folder, this only finds what rank 0 has made.
   const bool elsewhere = first_of_host && !group.is_first();
   for (const std::string& fault :
        group.share_all(str_cat("converted/", name), elsewhere ? try_to_convert(convert, false) : "")) {
-    if (!fault.empty()) throw UsageError(fault);
+    if (!fault.empty()) { throw UsageError(fault); }
   }
   return convert.output;
 }

@@ -23,7 +23,7 @@ std::unique_ptr<c10d::Reducer> make_reducer(ProcessGroup& group,
   // Gradients appear in about the reverse order of the parameters; so must the buckets, to be sent in that order.
   std::reverse(buckets.begin(), buckets.end());
   std::unordered_map<size_t, std::string> names;
-  for (size_t i = 0; i < parameters.size(); ++i) names.emplace(i, parameters[i].first);
+  for (size_t i = 0; i < parameters.size(); ++i) { names.emplace(i, parameters[i].first); }
   return std::make_unique<c10d::Reducer>(tensors, buckets, group.c10d_group(),
                                          /*expect_sparse_gradients=*/std::vector<bool>(tensors.size(), false),
                                          kBucketBytes, /*find_unused_parameters=*/false,
@@ -35,8 +35,8 @@ std::unique_ptr<c10d::Reducer> make_reducer(ProcessGroup& group,
 }  // namespace
 
 DataParallel::DataParallel(ProcessGroup& group, const std::vector<std::pair<std::string, at::Tensor>>& parameters) {
-  for (const auto& [name, tensor] : parameters) parameters_.push_back(tensor);
-  if (group.is_alone()) return;
+  for (const auto& [name, tensor] : parameters) { parameters_.push_back(tensor); }
+  if (group.is_alone()) { return; }
   reducer_ = make_reducer(group, parameters, parameters_);
   const torch::NoGradGuard no_grad;
   group.broadcast(parameters_);
@@ -46,17 +46,17 @@ DataParallel::~DataParallel() = default;
 
 void DataParallel::zero_gradients() {
   // Gradients are views of the reducer's buckets, and Tensor::zero_grad would detach them; dropping the view is enough.
-  for (at::Tensor& parameter : parameters_) parameter.mutable_grad().reset();
+  for (at::Tensor& parameter : parameters_) { parameter.mutable_grad().reset(); }
 }
 
 void DataParallel::begin_forward(bool last) {
-  if (!reducer_ || !last) return;
+  if (!reducer_ || !last) { return; }
   reducer_->prepare_for_forward();
   reducer_->rebuild_buckets();  // once, after the first step has shown the order in which gradients appear
 }
 
 void DataParallel::begin_backward(const at::Tensor& loss, bool last) {
-  if (reducer_ && last) reducer_->prepare_for_backward({loss});
+  if (reducer_ && last) { reducer_->prepare_for_backward({loss}); }
 }
 
 }  // namespace mdl

@@ -26,7 +26,7 @@ int64_t steps_left(const DataShape& shape, const DataPosition& position, double 
 
 DataPosition advance(const DataShape& shape, DataPosition position, int64_t batches) {
   position.rows_taken += batches * shape.batch_size * shape.world_size;
-  if (position.rows_taken >= shape.rows) position = {position.epoch + 1, 0};
+  if (position.rows_taken >= shape.rows) { position = {position.epoch + 1, 0}; }
   return position;
 }
 

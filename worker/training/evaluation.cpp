@@ -30,7 +30,7 @@ Part read_part(const DatasetFolder& dataset, const BatchOptions& options, int64_
       throw Error(str_cat("evaluation: ", dataset.describe(row), ": ", fault));
     }
   }
-  if (!part.samples.empty()) part.batch = collate(part.samples, options.pad_token_id, options.audio_dtype);
+  if (!part.samples.empty()) { part.batch = collate(part.samples, options.pad_token_id, options.audio_dtype); }
   return part;
 }
 
@@ -41,7 +41,7 @@ double mean_of_batches(const std::vector<double>& loss_sums, const std::vector<d
   double sum = 0;
   double weight = 0;
   for (size_t i = 0; i < loss_sums.size(); ++i) {
-    if (label_tokens[i] == 0) continue;
+    if (label_tokens[i] == 0) { continue; }
     sum += loss_sums[i] / label_tokens[i] * static_cast<double>(samples[i]);
     weight += static_cast<double>(samples[i]);
   }
@@ -80,7 +80,7 @@ EvaluationResult evaluate(MiDashengLM& model, const DatasetFolder& dataset, cons
   for (int64_t index = 0; index < batches; ++index) {
     Part part = *parts.next();
     int64_t tokens = 0;
-    for (const Sample& sample : part.samples) tokens += label_tokens(sample);
+    for (const Sample& sample : part.samples) { tokens += label_tokens(sample); }
     const int64_t at = index % stretch;
     totals[2][at] = std::ssize(part.samples);
     if (tokens > 0) {
@@ -88,7 +88,7 @@ EvaluationResult evaluate(MiDashengLM& model, const DatasetFolder& dataset, cons
       totals[0][at] = model.loss_sum(part.batch).to(at::kDouble);
       totals[1][at] = tokens;
     }
-    if (at + 1 == stretch || index + 1 == batches) collect(at + 1);
+    if (at + 1 == stretch || index + 1 == batches) { collect(at + 1); }
   }
   model.train(was_training);
 

@@ -30,7 +30,7 @@ std::string yes_or_no(bool value) {
 std::string number_drawn() {
   std::random_device random;
   Fingerprint number;
-  for (int i = 0; i < 4; ++i) number.add(static_cast<std::int64_t>(random()));
+  for (int i = 0; i < 4; ++i) { number.add(static_cast<std::int64_t>(random())); }
   return number.hex();
 }
 
@@ -85,7 +85,9 @@ std::string fingerprint_of_data(const DatasetFolder& data) {
     const Sample sample = data.sample(row);
     print.add(sample.audio_length);
     for (std::size_t i = 0; i < sample.input_ids.size(); ++i) {
-      if (sample.attention_mask[i] == 0) continue;  // padding, of which a group's size decides
+      if (sample.attention_mask[i] == 0) {
+        continue;  // padding, of which a group's size decides
+      }
       print.add(sample.input_ids[i]);
       print.add(sample.labels[i]);
     }
@@ -115,7 +117,7 @@ std::string fingerprint_of_weights(const fs::path& model_folder) {
     const SafetensorsEntry& entry = files.entry(name);
     print.add(name);
     print.add(static_cast<std::int64_t>(entry.dtype));
-    for (const std::int64_t size : entry.shape) print.add(size);
+    for (const std::int64_t size : entry.shape) { print.add(size); }
     const at::Tensor tensor = files.tensor(name);
     const auto all = static_cast<std::int64_t>(entry.end - entry.begin);
     const std::int64_t taken = std::min(kBytes, all);
@@ -132,7 +134,7 @@ RunIdentity identify_run(const TrainOptions& options, const fs::path& model_fold
                     {"fingerprint of the training data", fingerprint_of_data(train_data)},
                     {kBaseModel, fingerprint_of_weights(model_folder)},
                     {"--quantization", options.quantization ? options.quantization->name() : "none"}};
-  for (const auto& setting : adapter_of(options.lora).settings()) identity.fixed.push_back(setting);
+  for (const auto& setting : adapter_of(options.lora).settings()) { identity.fixed.push_back(setting); }
   const Settings rest = {{kSeed, str_cat(options.seed)},
                          {"optimizer", "AdamW"},
                          {kLearningRateSetting, setting_text(options.learning_rate)},
@@ -148,13 +150,13 @@ RunIdentity identify_run(const TrainOptions& options, const fs::path& model_fold
 void set_adapter(RunIdentity& identity, const LoraConfig& lora) {
   for (const auto& [name, value] : adapter_of(lora).settings()) {
     for (auto& setting : identity.fixed) {
-      if (setting.first == name) setting.second = value;
+      if (setting.first == name) { setting.second = value; }
     }
   }
 }
 
 RunIdentity identify_checkpoint(const fs::path& folder, const RunIdentity& now, const fs::path& model_folder) {
-  if (fs::exists(folder / kRunIdentityFile)) return parse_run_identity(read_text(folder / kRunIdentityFile));
+  if (fs::exists(folder / kRunIdentityFile)) { return parse_run_identity(read_text(folder / kRunIdentityFile)); }
   RunIdentity identity;
   if (fs::exists(folder / kDataProgressFile)) {
     const DataProgress progress = parse_data_progress(read_text(folder / kDataProgressFile));
@@ -171,13 +173,13 @@ RunIdentity identify_checkpoint(const fs::path& folder, const RunIdentity& now, 
     identity.fixed.emplace_back("optimizer", "AdamW");
   }
   const fs::path file = folder / "adapter_config.json";
-  if (!fs::exists(file)) return identity;
+  if (!fs::exists(file)) { return identity; }
   const AdapterConfig config = parse_adapter_config(read_text(file), file, AdapterUse::training);
-  for (const auto& setting : adapter_of(config.lora).settings()) identity.fixed.push_back(setting);
+  for (const auto& setting : adapter_of(config.lora).settings()) { identity.fixed.push_back(setting); }
   // The folder's own name is all that there is to compare: the same folder is taken for the same model.
   if (names_folder(config, model_folder)) {
     for (const auto& [name, value] : now.fixed) {
-      if (name == kBaseModel) identity.fixed.emplace_back(name, value);
+      if (name == kBaseModel) { identity.fixed.emplace_back(name, value); }
     }
   }
   return identity;

@@ -28,7 +28,7 @@ Process read_process(pid_t pid) {
   Process process;
   std::string skipped;
   fields >> skipped >> process.parent;
-  for (int field = 5; field <= 22; ++field) fields >> process.start_time;
+  for (int field = 5; field <= 22; ++field) { fields >> process.start_time; }
   process.command_line = read_text(str_cat("/proc/", pid, "/cmdline"));
   return process;
 }
@@ -36,14 +36,14 @@ Process read_process(pid_t pid) {
 }  // namespace
 
 std::string launcher_agent() {
-  if (!lookup_environment("TORCHELASTIC_RUN_ID")) return {};
+  if (!lookup_environment("TORCHELASTIC_RUN_ID")) { return {}; }
   try {
     pid_t pid = ::getppid();
     Process agent = read_process(pid);
     // mdl-launch starts workers through a copy of itself, one for each round.
     while (agent.parent > 1) {
       Process parent = read_process(agent.parent);
-      if (parent.command_line != agent.command_line) break;
+      if (parent.command_line != agent.command_line) { break; }
       pid = agent.parent;
       agent = std::move(parent);
     }

@@ -45,7 +45,7 @@ std::optional<sockaddr_storage> local_address_towards(const addrinfo& remote) {
 /// The first IPv4 address of an interface that is up and not the loopback.
 std::optional<std::string> first_outside_address() {
   ifaddrs* list = nullptr;
-  if (::getifaddrs(&list) != 0) return std::nullopt;
+  if (::getifaddrs(&list) != 0) { return std::nullopt; }
   const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(list, ::freeifaddrs);
   for (const ifaddrs* entry = list; entry; entry = entry->ifa_next) {
     if (entry->ifa_addr && entry->ifa_addr->sa_family == AF_INET && (entry->ifa_flags & IFF_UP) &&
@@ -59,7 +59,7 @@ std::optional<std::string> first_outside_address() {
 }  // namespace
 
 std::variant<InterfaceName, NumericAddress> choose_gloo_address(const WorkerEnvironment& environment) {
-  if (const auto name = lookup_environment("GLOO_SOCKET_IFNAME")) return InterfaceName{*name};
+  if (const auto name = lookup_environment("GLOO_SOCKET_IFNAME")) { return InterfaceName{*name}; }
 
   addrinfo hints{};
   hints.ai_socktype = SOCK_DGRAM;
@@ -71,10 +71,10 @@ std::variant<InterfaceName, NumericAddress> choose_gloo_address(const WorkerEnvi
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, ::freeaddrinfo);
   for (const addrinfo* remote = found; remote; remote = remote->ai_next) {
     const auto local = local_address_towards(*remote);
-    if (!local) continue;
+    if (!local) { continue; }
     const auto* address = reinterpret_cast<const sockaddr*>(&*local);
     if (is_loopback(address) && environment.several_hosts()) {
-      if (const auto outside = first_outside_address()) return NumericAddress{*outside};
+      if (const auto outside = first_outside_address()) { return NumericAddress{*outside}; }
     }
     return NumericAddress{to_text(address, address->sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6))};
   }

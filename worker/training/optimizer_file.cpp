@@ -30,12 +30,12 @@ IValue parameter_group(int64_t count, double base_rate, double rate) {
   group.insert("lr", rate);
   group.insert("betas", c10::ivalue::Tuple::create(0.9, 0.999));
   group.insert("eps", 1e-8);
-  for (const char* flag : {"amsgrad", "maximize", "capturable", "differentiable"}) group.insert(flag, false);
+  for (const char* flag : {"amsgrad", "maximize", "capturable", "differentiable"}) { group.insert(flag, false); }
   group.insert("foreach", IValue());
-  for (const char* flag : {"fused", "decoupled_weight_decay"}) group.insert(flag, true);
+  for (const char* flag : {"fused", "decoupled_weight_decay"}) { group.insert(flag, true); }
   group.insert("initial_lr", base_rate);
   auto indices = list();
-  for (int64_t i = 0; i < count; ++i) indices.push_back(i);
+  for (int64_t i = 0; i < count; ++i) { indices.push_back(i); }
   group.insert("params", indices);
   return group;
 }
@@ -59,9 +59,7 @@ auto read_pickle(const fs::path& file, const Use& use) {
   const std::string bytes = read_text(file);
   try {
     return use(torch::jit::pickle_load(std::vector<char>(bytes.begin(), bytes.end())));
-  } catch (const Error&) {
-    throw;
-  } catch (const c10::Error& error) {
+  } catch (const Error&) { throw; } catch (const c10::Error& error) {
     throw Error(
         str_cat(file.string(), " is not a file that training can go on from: ", error.what_without_backtrace()));
   } catch (const std::exception& error) {

@@ -7,10 +7,10 @@ namespace mdl {
 
 at::ScalarType choose_dtype(std::optional<bool> bf16, const std::optional<std::string>& mixed_precision,
                             bool device_prefers_bf16) {
-  if (bf16) return *bf16 ? at::kBFloat16 : at::kFloat;
+  if (bf16) { return *bf16 ? at::kBFloat16 : at::kFloat; }
   const std::string wanted = mixed_precision.value_or("no");
-  if (wanted == "bf16") return at::kBFloat16;
-  if (wanted == "no") return device_prefers_bf16 ? at::kBFloat16 : at::kFloat;
+  if (wanted == "bf16") { return at::kBFloat16; }
+  if (wanted == "no") { return device_prefers_bf16 ? at::kBFloat16 : at::kFloat; }
   throw UsageError(str_cat("ACCELERATE_MIXED_PRECISION=", wanted, ": mdl-toolkit trains in bf16 or float32"),
                    "Launch with --mixed-precision bf16 or no, or give train --bf16 true or false.");
 }

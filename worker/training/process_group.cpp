@@ -40,14 +40,14 @@ c10::intrusive_ptr<c10d::Store> join_store(const WorkerEnvironment& environment,
   options.port = environment.master_port;
   options.isServer = !environment.launcher_has_store && environment.rank == 0;
   // The launcher's store has clients of its own, so only a store of ours can wait for a known number.
-  if (!environment.launcher_has_store) options.numWorkers = static_cast<size_t>(environment.world_size);
+  if (!environment.launcher_has_store) { options.numWorkers = static_cast<size_t>(environment.world_size); }
   options.waitWorkers = false;
   options.timeout = std::min(timeout, kLongestSearch);
   try {
     c10::intrusive_ptr<c10d::Store> store = c10::make_intrusive<c10d::TCPStore>(environment.master_addr, options);
     // It would be the limit for keys of ranks as well that start later than this one.
     store->setTimeout(c10d::Store::kDefaultTimeout);
-    if (environment.store_prefix.empty()) return store;
+    if (environment.store_prefix.empty()) { return store; }
     return c10::make_intrusive<c10d::PrefixStore>(environment.store_prefix, store);
   } catch (const c10::Error& error) {  // its what() would add a C++ stack trace
     throw Error(str_cat("cannot ", options.isServer ? "serve" : "reach", " the store at MASTER_ADDR:MASTER_PORT ",
@@ -100,17 +100,17 @@ ProcessGroup::ProcessGroup(const WorkerEnvironment& environment, at::Device devi
 ProcessGroup::~ProcessGroup() = default;
 
 void ProcessGroup::PendingSum::wait() {
-  if (work_) work_->wait();
+  if (work_) { work_->wait(); }
   work_.reset();
 }
 
 void ProcessGroup::PendingSum::check() {
-  if (!work_ || !work_->isCompleted()) return;
-  if (const auto failure = work_->exception()) std::rethrow_exception(failure);
+  if (!work_ || !work_->isCompleted()) { return; }
+  if (const auto failure = work_->exception()) { std::rethrow_exception(failure); }
 }
 
 ProcessGroup::PendingSum ProcessGroup::start_sum(at::Tensor& tensor) {
-  if (is_alone()) return PendingSum(nullptr);
+  if (is_alone()) { return PendingSum(nullptr); }
   std::vector<at::Tensor> tensors{tensor};
   return PendingSum(group_->allreduce(tensors));
 }
@@ -122,11 +122,11 @@ void ProcessGroup::meet() {
 }
 
 void ProcessGroup::broadcast(const std::vector<at::Tensor>& tensors) {
-  if (!is_alone() && !tensors.empty()) c10d::broadcast_coalesced(group_, tensors, kBroadcastBytes, /*rank=*/0);
+  if (!is_alone() && !tensors.empty()) { c10d::broadcast_coalesced(group_, tensors, kBroadcastBytes, /*rank=*/0); }
 }
 
 std::string ProcessGroup::share(const std::string& name, const std::string& text) {
-  if (is_alone()) return text;
+  if (is_alone()) { return text; }
   const std::string key = "mdl/" + name;
   if (is_first()) {
     store_->set(key, std::vector<uint8_t>(text.begin(), text.end()));
@@ -136,7 +136,7 @@ std::string ProcessGroup::share(const std::string& name, const std::string& text
 }
 
 std::vector<std::string> ProcessGroup::gather(const std::string& name, const std::string& text) {
-  if (is_alone()) return {text};
+  if (is_alone()) { return {text}; }
   const auto key_of = [&](int64_t rank) { return str_cat("mdl/", name, "/", rank); };
   if (!is_first()) {
     store_->set(key_of(rank_), std::vector<uint8_t>(text.begin(), text.end()));
@@ -183,7 +183,7 @@ void ProcessGroup::post(const std::string& name, const std::string& text) {
 
 std::optional<std::string> ProcessGroup::take(const std::string& name) {
   const std::string key = "mdl/post/" + name;
-  if (is_alone() || !store_->check({key})) return std::nullopt;
+  if (is_alone() || !store_->check({key})) { return std::nullopt; }
   const std::vector<uint8_t> bytes = store_->get(key);
   store_->deleteKey(key);
   return std::string(bytes.begin(), bytes.end());

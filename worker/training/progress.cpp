@@ -33,22 +33,22 @@ std::string format_metrics(const Metrics& metrics) {
 Progress::Progress(bool enabled, int64_t total_steps, int64_t steps_before)
     : enabled_(enabled), terminal_(::isatty(STDOUT_FILENO) == 1), steps_shown_(steps_before) {
   const BarScale scale{.what = "Training", .total = total_steps, .found = steps_before, .unit = "steps"};
-  if (enabled_ && terminal_) bar_.emplace(scale, stdout);
+  if (enabled_ && terminal_) { bar_.emplace(scale, stdout); }
 }
 
 void Progress::step(int64_t step, int64_t samples, const Metrics& metrics) {
-  if (!enabled_) return;
-  if (!terminal_) return line(metrics);
+  if (!enabled_) { return; }
+  if (!terminal_) { return line(metrics); }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   std::string details = str_cat(four_digits(static_cast<double>(samples) / seconds), " samples/s");
-  for (const auto& [name, value] : metrics) details += str_cat(" ", name, " ", four_digits(value));
+  for (const auto& [name, value] : metrics) { details += str_cat(" ", name, " ", four_digits(value)); }
   bar_->add(step - steps_shown_, details);
   steps_shown_ = step;
 }
 
 void Progress::line(const Metrics& metrics) {
-  if (!enabled_) return;
-  if (bar_) bar_->end_line();
+  if (!enabled_) { return; }
+  if (bar_) { bar_->end_line(); }
   print(format_metrics(metrics) + "\n");
 }
 

@@ -36,7 +36,7 @@ bool ends_like_a_zip_file(const fs::path& file) {
 /// for what was given.
 RunIdentity going_on(RunIdentity now, const RunIdentity& then, const TrainOptions& options, const fs::path& folder,
                      const std::vector<std::string>& layers) {
-  if (!options.learning_rate_given) take_learning_rate(now, then);
+  if (!options.learning_rate_given) { take_learning_rate(now, then); }
   const fs::path file = folder / "adapter_config.json";
   try {
     const LoraConfig there = parse_adapter_config(read_text(file), file, AdapterUse::training).lora;
@@ -49,12 +49,14 @@ RunIdentity going_on(RunIdentity now, const RunIdentity& then, const TrainOption
 }  // namespace
 
 std::optional<fs::path> find_checkpoint_of_job(const fs::path& output, const std::vector<std::string>& agents) {
-  if (!same_job(agents, agents) || !fs::is_directory(output)) return std::nullopt;  // no launcher, or nothing there
+  if (!same_job(agents, agents) || !fs::is_directory(output)) {
+    return std::nullopt;  // no launcher, or nothing there
+  }
   const auto checkpoints = list_checkpoints(output);
   for (auto newest = checkpoints.rbegin(); newest != checkpoints.rend(); ++newest) {
     const fs::path file = *newest / kDataProgressFile;
-    if (!checkpoint_fault(*newest).empty() || !fs::exists(file)) continue;
-    if (same_job(parse_data_progress(read_text(file)).agents, agents)) return *newest;
+    if (!checkpoint_fault(*newest).empty() || !fs::exists(file)) { continue; }
+    if (same_job(parse_data_progress(read_text(file)).agents, agents)) { return *newest; }
   }
   return std::nullopt;
 }
@@ -62,29 +64,27 @@ std::optional<fs::path> find_checkpoint_of_job(const fs::path& output, const std
 std::string checkpoint_fault(const fs::path& folder) {
   for (const char* name :
        {"adapter_config.json", "adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "trainer_state.json"}) {
-    if (!fs::exists(folder / name)) return str_cat("it has no ", name);
+    if (!fs::exists(folder / name)) { return str_cat("it has no ", name); }
   }
   try {
     const SafetensorsFile weights(folder / "adapter_model.safetensors");
-    if (fs::exists(folder / kDataProgressFile)) parse_data_progress(read_text(folder / kDataProgressFile));
+    if (fs::exists(folder / kDataProgressFile)) { parse_data_progress(read_text(folder / kDataProgressFile)); }
     static_cast<void>(nlohmann::json::parse(read_text(folder / "trainer_state.json")).at("global_step").get<int64_t>());
-  } catch (const std::exception& error) {
-    return describe_exception(error);
-  }
+  } catch (const std::exception& error) { return describe_exception(error); }
   for (const char* name : {"optimizer.pt", "scheduler.pt"}) {
-    if (!ends_like_a_zip_file(folder / name)) return str_cat(name, " is cut off");
+    if (!ends_like_a_zip_file(folder / name)) { return str_cat(name, " is cut off"); }
   }
   return {};
 }
 
 void check_resume_option(const std::string& option, const fs::path& output) {
-  if (option == "false") return;
+  if (option == "false") { return; }
   if (option != "true") {
     const std::string fault = fs::is_directory(option) ? checkpoint_fault(option) : "there is no such folder";
-    if (!fault.empty()) throw UsageError(str_cat("cannot resume from ", option, ": ", fault));
+    if (!fault.empty()) { throw UsageError(str_cat("cannot resume from ", option, ": ", fault)); }
     return;
   }
-  if (fs::is_directory(output) && !list_checkpoints(output).empty()) return;
+  if (fs::is_directory(output) && !list_checkpoints(output).empty()) { return; }
   throw UsageError(str_cat("--resume-from-checkpoint true: no checkpoint in ", output.string()),
                    "Leave the option out to start anew.");
 }
@@ -100,7 +100,7 @@ StartWish look_around(const TrainOptions& options, const RunIdentity& now, const
     try {
       then = identify_checkpoint(folder, now, model_folder);
     } catch (const std::exception& error) {
-      if (found.fault.empty()) found.fault = describe_exception(error);
+      if (found.fault.empty()) { found.fault = describe_exception(error); }
     }
     found.compared = compare_runs(then, goes_on ? going_on(now, then, options, folder, layers) : now);
     return found;
@@ -108,7 +108,7 @@ StartWish look_around(const TrainOptions& options, const RunIdentity& now, const
   StartWish wish{
       .resume = options.resume_from_checkpoint, .overwrite = options.overwrite_output, .output = options.output};
   if (fs::is_directory(options.output)) {
-    for (const fs::path& folder : list_checkpoints(options.output)) wish.there.push_back(look_at(folder));
+    for (const fs::path& folder : list_checkpoints(options.output)) { wish.there.push_back(look_at(folder)); }
   }
   if (wish.resume != "true" && wish.resume != "false") {
     wish.named = look_at(wish.resume);
@@ -117,12 +117,12 @@ StartWish look_around(const TrainOptions& options, const RunIdentity& now, const
     take_learning_rate(will_be, wish.named->identity);
     for (FoundCheckpoint& found : wish.there) {
       found.compared = compare_runs(found.identity, will_be);
-      if (!is_same_file(found.folder, wish.resume)) continue;
+      if (!is_same_file(found.folder, wish.resume)) { continue; }
       wish.named_lies_there = true;
       wish.named->folder = found.folder;
     }
   }
-  if (of_job) wish.of_job = look_at(*of_job);
+  if (of_job) { wish.of_job = look_at(*of_job); }
   return wish;
 }
 

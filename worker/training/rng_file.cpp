@@ -49,7 +49,7 @@ void write_tensor(PickleWriter& out, const at::Tensor& tensor, size_t index) {
 void write_python(PickleWriter& out, uint64_t seed) {
   out.integer(3);
   out.mark();
-  for (const uint32_t word : python_seeded(seed)) out.integer(word);
+  for (const uint32_t word : python_seeded(seed)) { out.integer(word); }
   out.integer(kTwisterWords);
   out.tuple_from_mark();
   out.none();
@@ -81,7 +81,7 @@ void write_numpy(PickleWriter& out, uint64_t seed) {
   out.mark();
   out.integer(3);
   out.string("<");
-  for (int i = 0; i < 3; ++i) out.none();
+  for (int i = 0; i < 3; ++i) { out.none(); }
   out.integer(-1);
   out.integer(-1);
   out.integer(0);
@@ -113,32 +113,32 @@ at::Tensor read_tensor(const PickleValue& value, const TorchArchive& archive) {
     reject("a tensor names no data");
   }
   const auto data = archive.data.find(storage.items[2]->text);
-  if (data == archive.data.end()) reject("the data of a tensor are missing");
+  if (data == archive.data.end()) { reject("the data of a tensor are missing"); }
   at::Tensor tensor = torch::empty({static_cast<int64_t>(data->second.size())}, at::kByte);
   std::copy(data->second.begin(), data->second.end(), static_cast<char*>(tensor.data_ptr()));
   return tensor;
 }
 
 RngState read_states(const PickleValue& root, const TorchArchive& archive) {
-  if (root.kind != PickleValue::Kind::dict) reject("it holds no dictionary");
+  if (root.kind != PickleValue::Kind::dict) { reject("it holds no dictionary"); }
   RngState state;
   for (size_t i = 0; i + 1 < root.items.size(); i += 2) {
     const PickleValue& value = *root.items[i + 1];
-    if (root.items[i]->text == "cpu") state.cpu = read_tensor(value, archive);
-    if (root.items[i]->text != "cuda") continue;
+    if (root.items[i]->text == "cpu") { state.cpu = read_tensor(value, archive); }
+    if (root.items[i]->text != "cuda") { continue; }
     if (value.kind == PickleValue::Kind::list) {
-      for (const PickleValue* item : value.items) state.cuda.push_back(read_tensor(*item, archive));
+      for (const PickleValue* item : value.items) { state.cuda.push_back(read_tensor(*item, archive)); }
     } else {
       state.cuda.push_back(read_tensor(value, archive));
     }
   }
-  if (!state.cpu.defined()) reject("it has no \"cpu\"");
+  if (!state.cpu.defined()) { reject("it has no \"cpu\""); }
   const auto has_size = [](const at::Tensor& tensor, size_t bytes) {
     return static_cast<size_t>(tensor.numel()) == bytes;
   };
-  if (!has_size(state.cpu, kCpuStateBytes)) reject(str_cat("\"cpu\" has ", state.cpu.numel(), " bytes"));
+  if (!has_size(state.cpu, kCpuStateBytes)) { reject(str_cat("\"cpu\" has ", state.cpu.numel(), " bytes")); }
   for (const at::Tensor& gpu : state.cuda) {
-    if (!has_size(gpu, kCudaStateBytes)) reject(str_cat("\"cuda\" has ", gpu.numel(), " bytes"));
+    if (!has_size(gpu, kCudaStateBytes)) { reject(str_cat("\"cuda\" has ", gpu.numel(), " bytes")); }
   }
   return state;
 }
@@ -148,17 +148,17 @@ RngState read_states(const PickleValue& root, const TorchArchive& archive) {
 TwisterState numpy_seeded(uint32_t seed) {
   TwisterState words{};
   words[0] = seed;
-  for (uint32_t i = 1; i < kTwisterWords; ++i) words[i] = 1812433253U * (words[i - 1] ^ (words[i - 1] >> 30)) + i;
+  for (uint32_t i = 1; i < kTwisterWords; ++i) { words[i] = 1812433253U * (words[i - 1] ^ (words[i - 1] >> 30)) + i; }
   return words;
 }
 
 TwisterState python_seeded(uint64_t seed) {
   std::vector<uint32_t> key = {static_cast<uint32_t>(seed)};
-  if (seed >> 32) key.push_back(static_cast<uint32_t>(seed >> 32));
+  if (seed >> 32) { key.push_back(static_cast<uint32_t>(seed >> 32)); }
   TwisterState words = numpy_seeded(19650218U);
   size_t i = 1, j = 0;
   const auto advance = [&] {
-    if (++i < kTwisterWords) return;
+    if (++i < kTwisterWords) { return; }
     words[0] = words[kTwisterWords - 1];
     i = 1;
   };
@@ -166,7 +166,7 @@ TwisterState python_seeded(uint64_t seed) {
   for (size_t left = std::max(kTwisterWords, key.size()); left > 0; --left) {
     words[i] = (words[i] ^ (before() * 1664525U)) + key[j] + static_cast<uint32_t>(j);
     advance();
-    if (++j >= key.size()) j = 0;
+    if (++j >= key.size()) { j = 0; }
   }
   for (size_t left = kTwisterWords - 1; left > 0; --left) {
     words[i] = (words[i] ^ (before() * 1566083941U)) - static_cast<uint32_t>(i);
@@ -178,7 +178,7 @@ TwisterState python_seeded(uint64_t seed) {
 
 RngState current_rng_state(at::Device device) {
   RngState state{.cpu = at::detail::getDefaultCPUGenerator().get_state(), .cuda = {}};
-  if (!device.is_cuda()) return state;
+  if (!device.is_cuda()) { return state; }
   for (int gpu = 0; gpu < static_cast<int>(at::getNumGPUs()); ++gpu) {
     const at::Device each(at::kCUDA, static_cast<c10::DeviceIndex>(gpu));
     state.cuda.push_back(at::globalContext().defaultGenerator(each).get_state());
@@ -187,11 +187,11 @@ RngState current_rng_state(at::Device device) {
 }
 
 void set_rng_state(const RngState& state, at::Device device) {
-  if (at::Generator cpu = at::detail::getDefaultCPUGenerator(); state.cpu.defined()) cpu.set_state(state.cpu);
-  if (!device.is_cuda() || state.cuda.empty()) return;
+  if (at::Generator cpu = at::detail::getDefaultCPUGenerator(); state.cpu.defined()) { cpu.set_state(state.cpu); }
+  if (!device.is_cuda() || state.cuda.empty()) { return; }
   // A run of one process keeps one GPU's state, others those of all GPUs of the host.
   const size_t index = state.cuda.size() == 1 ? 0 : static_cast<size_t>(device.index());
-  if (index >= state.cuda.size()) return;
+  if (index >= state.cuda.size()) { return; }
   at::Generator gpu = at::globalContext().defaultGenerator(device);
   gpu.set_state(state.cuda[index]);
 }
@@ -213,7 +213,7 @@ RngState rng_state_from(const std::string& text) {
     return tensor;
   };
   RngState state{.cpu = take(std::min(kCpuStateBytes, text.size())), .cuda = {}};
-  while (at + kCudaStateBytes <= text.size()) state.cuda.push_back(take(kCudaStateBytes));
+  while (at + kCudaStateBytes <= text.size()) { state.cuda.push_back(take(kCudaStateBytes)); }
   return state;
 }
 
@@ -243,7 +243,7 @@ void save_rng_state(const std::filesystem::path& file, const RngState& state, ui
     } else {
       out.empty_list();
       out.mark();
-      for (const at::Tensor& gpu : state.cuda) tensor(gpu);
+      for (const at::Tensor& gpu : state.cuda) { tensor(gpu); }
       out.appends();
     }
   }

@@ -26,7 +26,9 @@ std::vector<std::string> read_rng_files(const fs::path& folder) {
   if (fs::exists(folder / "rng_state.pth")) {
     add(folder / "rng_state.pth");
   } else {
-    for (int64_t rank = 0; fs::exists(folder / rng_file_name(rank, 2)); ++rank) add(folder / rng_file_name(rank, 2));
+    for (int64_t rank = 0; fs::exists(folder / rng_file_name(rank, 2)); ++rank) {
+      add(folder / rng_file_name(rank, 2));
+    }
   }
   return states;
 }
@@ -43,7 +45,7 @@ std::string read_for_all(const fs::path& folder) {
 
 std::vector<at::Tensor> statistics_of(MiDashengLM& model) {
   std::vector<at::Tensor> tensors;
-  for (const auto& [name, tensor] : running_statistics(model)) tensors.push_back(tensor);
+  for (const auto& [name, tensor] : running_statistics(model)) { tensors.push_back(tensor); }
   return tensors;
 }
 
@@ -67,9 +69,11 @@ void write_checkpoint(const RunCheckpoint& checkpoint) {
     write_text_atomically(folder / "trainer_state.json", checkpoint.state.to_json());
   });
   for (const fs::path& older : checkpoint.superseded) {
-    if (fs::exists(older) && !is_same_file(older, checkpoint_folder(output, step))) remove_folder_atomically(older);
+    if (fs::exists(older) && !is_same_file(older, checkpoint_folder(output, step))) { remove_folder_atomically(older); }
   }
-  if (checkpoint.options.save_total_limit) remove_old_checkpoints(output, *checkpoint.options.save_total_limit, step);
+  if (checkpoint.options.save_total_limit) {
+    remove_old_checkpoints(output, *checkpoint.options.save_total_limit, step);
+  }
 }
 
 ResumedRun read_checkpoint(const fs::path& folder, MiDashengLM& model, AdamW::State& optimizer, ProcessGroup& group) {
@@ -80,7 +84,7 @@ ResumedRun read_checkpoint(const fs::path& folder, MiDashengLM& model, AdamW::St
   }
   const auto shared = nlohmann::json::parse(group.share("resume", text));
   const torch::NoGradGuard no_grad;
-  if (group.is_first()) load_running_statistics(model, folder);
+  if (group.is_first()) { load_running_statistics(model, folder); }
   group.broadcast(statistics_of(model));
   for (const auto* tensors : {&optimizer.steps, &optimizer.first_moments, &optimizer.second_moments}) {
     group.broadcast(*tensors);
@@ -92,11 +96,11 @@ ResumedRun read_checkpoint(const fs::path& folder, MiDashengLM& model, AdamW::St
   run.base_rate = shared.at("base_rate").get<double>();
   run.batch_size = nlohmann::json::parse(state).value("train_batch_size", int64_t{0});
   const auto progress = shared.at("progress").get<std::string>();
-  if (!progress.empty()) run.progress = parse_data_progress(progress);
+  if (!progress.empty()) { run.progress = parse_data_progress(progress); }
   const auto& rng = shared.at("rng");
   run.world_size = run.progress ? run.progress->shape.world_size : std::max<int64_t>(1, std::ssize(rng));
   const auto rank = static_cast<size_t>(group.rank());
-  if (rank < rng.size()) run.rng = rng_state_from(base64_decode(rng[rank].get<std::string>()).value());
+  if (rank < rng.size()) { run.rng = rng_state_from(base64_decode(rng[rank].get<std::string>()).value()); }
   return run;
 }
 

@@ -16,13 +16,13 @@ constexpr const char* kDropout = "--lora-dropout";
 
 ordered_json to_object(const Settings& settings) {
   ordered_json object = ordered_json::object();
-  for (const auto& [name, value] : settings) object[name] = value;
+  for (const auto& [name, value] : settings) { object[name] = value; }
   return object;
 }
 
 Settings to_settings(const ordered_json& object) {
   Settings settings;
-  for (const auto& [name, value] : object.items()) settings.emplace_back(name, value.get<std::string>());
+  for (const auto& [name, value] : object.items()) { settings.emplace_back(name, value.get<std::string>()); }
   return settings;
 }
 
@@ -41,11 +41,13 @@ std::string setting_text(double value) {
 
 Settings AdapterIdentity::settings() const {
   std::string ranks, alphas, modules;
-  for (const auto& [pattern, value] : rank_pattern) ranks += str_cat(ranks.empty() ? "" : ", ", pattern, ": ", value);
+  for (const auto& [pattern, value] : rank_pattern) {
+    ranks += str_cat(ranks.empty() ? "" : ", ", pattern, ": ", value);
+  }
   for (const auto& [pattern, value] : alpha_pattern) {
     alphas += str_cat(alphas.empty() ? "" : ", ", pattern, ": ", setting_text(value));
   }
-  for (const std::string& module : whole) modules += (modules.empty() ? "" : ", ") + module;
+  for (const std::string& module : whole) { modules += (modules.empty() ? "" : ", ") + module; }
   const auto or_none = [](const std::string& text) { return text.empty() ? std::string("none") : text; };
   return {{"--lora-rank", str_cat(rank)},           {"--lora-alpha", setting_text(alpha)},
           {kDropout, setting_text(dropout)},        {"rank-stabilized scaling", rank_stabilized ? "true" : "false"},
@@ -65,14 +67,14 @@ std::string RunIdentity::to_json() const {
 
 void set_learning_rate(RunIdentity& identity, double rate) {
   for (auto& [name, value] : identity.fixed) {
-    if (name == kLearningRateSetting) value = setting_text(rate);
+    if (name == kLearningRateSetting) { value = setting_text(rate); }
   }
 }
 
 void take_learning_rate(RunIdentity& identity, const RunIdentity& from) {
   const std::string* rate = find(from.fixed, kLearningRateSetting);
   for (auto& [name, value] : identity.fixed) {
-    if (rate && name == kLearningRateSetting) value = *rate;
+    if (rate && name == kLearningRateSetting) { value = *rate; }
   }
 }
 
@@ -101,7 +103,7 @@ RunComparison compare_runs(const RunIdentity& then, const RunIdentity& now) {
   }
   for (const auto& [name, value] : now.changeable) {
     const std::string* before = find(then.changeable, name);
-    if (before && *before != value) comparison.changes.push_back(str_cat(name, " ", value, " (was ", *before, ")"));
+    if (before && *before != value) { comparison.changes.push_back(str_cat(name, " ", value, " (was ", *before, ")")); }
   }
   return comparison;
 }

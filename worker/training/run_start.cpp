@@ -9,15 +9,15 @@ namespace {
 
 std::string joined(const std::vector<std::string>& items, const char* between) {
   std::string text;
-  for (const std::string& item : items) text += (text.empty() ? "" : between) + item;
+  for (const std::string& item : items) { text += (text.empty() ? "" : between) + item; }
   return text;
 }
 
 /// What keeps a checkpoint from being this run's, a line each.
 std::string describe_differences(const FoundCheckpoint& found) {
   std::string text;
-  if (!found.fault.empty()) text += "\n    it is not whole: " + found.fault;
-  for (const std::string& difference : found.compared.differences) text += "\n    " + difference;
+  if (!found.fault.empty()) { text += "\n    it is not whole: " + found.fault; }
+  for (const std::string& difference : found.compared.differences) { text += "\n    " + difference; }
   if (!found.compared.unknown.empty()) {
     text +=
         "\n    it does not say (an earlier version's or the Python tool's): " + joined(found.compared.unknown, ", ");
@@ -27,7 +27,7 @@ std::string describe_differences(const FoundCheckpoint& found) {
 
 /// ", or how to go on from it", where that can be.
 std::string advice_to_go_on(const FoundCheckpoint& found) {
-  if (!found.fault.empty()) return "";
+  if (!found.fault.empty()) { return ""; }
   return str_cat(", or --resume-from-checkpoint ", found.folder.string(),
                  found.compared.other_adapters ? " without options of the adapters" : "",
                  " to go on from it all the same");
@@ -52,7 +52,7 @@ void go_on(const FoundCheckpoint& found, RunStart& start) {
 /// Tells of the checkpoints behind `step` that cannot be gone on from.
 void tell_faults(const StartWish& wish, std::int64_t step, RunStart& start) {
   for (const FoundCheckpoint& found : wish.there) {
-    if (found.fault.empty() || found.step < step) continue;
+    if (found.fault.empty() || found.step < step) { continue; }
     start.warnings.push_back(str_cat("not resuming from ", found.folder.string(), ": ", found.fault));
   }
 }
@@ -63,7 +63,7 @@ void supersede_older(const StartWish& wish, RunStart& start) {
   for (const FoundCheckpoint& other : wish.there) {
     const RunIdentity& then = other.identity;
     const bool older = !then.run.empty() && then.run != on.run && then.begun < on.begun;
-    if (older && compare_runs(then, on).same()) start.superseded.push_back(other.folder);
+    if (older && compare_runs(then, on).same()) { start.superseded.push_back(other.folder); }
   }
 }
 
@@ -77,16 +77,16 @@ void clear_output(const StartWish& wish, RunStart& start) {
   std::size_t count = 0;
   for (const FoundCheckpoint& found : wish.there) {
     if (found.compared.same()) {
-      if (!is_of_named_run(wish, found)) start.superseded.push_back(found.folder);
+      if (!is_of_named_run(wish, found)) { start.superseded.push_back(found.folder); }
       continue;
     }
     start.remove.push_back(found.folder);
     ++count;
     // One with a known difference says more than one that does not tell.
     const bool tells = !found.compared.differences.empty();
-    if (!worst || tells || worst->compared.differences.empty()) worst = &found;
+    if (!worst || tells || worst->compared.differences.empty()) { worst = &found; }
   }
-  if (wish.overwrite || !worst) return;
+  if (wish.overwrite || !worst) { return; }
   const std::string which =
       worst->compared.differences.empty() ? "a checkpoint that may be another run's" : "a checkpoint of another run";
   start.error =
@@ -106,8 +106,8 @@ void take_newest(const StartWish& wish, RunStart& start) {
   const FoundCheckpoint* newest = nullptr;
   const FoundCheckpoint* foreign = nullptr;
   for (const FoundCheckpoint& found : wish.there) {
-    if (usable(found) && before(newest, found)) newest = &found;
-    if (found.fault.empty() && !usable(found) && before(foreign, found)) foreign = &found;
+    if (usable(found) && before(newest, found)) { newest = &found; }
+    if (found.fault.empty() && !usable(found) && before(foreign, found)) { foreign = &found; }
   }
   tell_faults(wish, newest ? newest->step : 0, start);
   if (!newest) {
@@ -130,7 +130,7 @@ void take_newest(const StartWish& wish, RunStart& start) {
   go_on(*newest, start);
   supersede_older(wish, start);
   for (const FoundCheckpoint& found : wish.there) {
-    if (wish.overwrite && !found.compared.differences.empty()) start.remove.push_back(found.folder);
+    if (wish.overwrite && !found.compared.differences.empty()) { start.remove.push_back(found.folder); }
   }
 }
 
@@ -146,12 +146,13 @@ RunStart plan_start(const StartWish& wish) {
   } else if (wish.resume == "true") {
     take_newest(wish, start);
   } else if (wish.named) {
-    if (!wish.named_lies_there) clear_output(wish, start);
-    if (start.error.empty()) go_on(*wish.named, start);
+    if (!wish.named_lies_there) { clear_output(wish, start); }
+    if (start.error.empty()) { go_on(*wish.named, start); }
     for (const FoundCheckpoint& other : wish.there) {
       const bool named = wish.named_lies_there && other.folder == wish.named->folder;
-      if (wish.overwrite && wish.named_lies_there && !named && !other.compared.differences.empty())
+      if (wish.overwrite && wish.named_lies_there && !named && !other.compared.differences.empty()) {
         start.remove.push_back(other.folder);
+      }
       start.branches = start.branches || (is_of_named_run(wish, other) && other.step > wish.named->step);
     }
   } else {

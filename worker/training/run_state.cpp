@@ -4,7 +4,7 @@ namespace mdl {
 
 void RunState::log(const Metrics& metrics) {
   nlohmann::json entry;
-  for (const auto& [name, value] : metrics) entry[name] = value;
+  for (const auto& [name, value] : metrics) { entry[name] = value; }
   entry["step"] = step;
   log_history.push_back(std::move(entry));
 }

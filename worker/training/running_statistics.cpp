@@ -10,7 +10,7 @@ namespace mdl {
 NamedTensors running_statistics(MiDashengLM& model) {
   NamedTensors tensors;
   for (const OwnedSlot& owned : tensor_slots(*model.audio_encoder->init_bn)) {
-    if (owned.slot.is_buffer) tensors.emplace_back(owned.slot.name, *owned.slot.tensor);
+    if (owned.slot.is_buffer) { tensors.emplace_back(owned.slot.name, *owned.slot.tensor); }
   }
   return tensors;
 }
@@ -21,7 +21,7 @@ void save_running_statistics(MiDashengLM& model, const std::filesystem::path& fi
 
 void load_running_statistics(MiDashengLM& model, const std::filesystem::path& folder) {
   const std::filesystem::path file = folder / kRunningStatisticsFile;
-  if (!std::filesystem::exists(file)) return;
+  if (!std::filesystem::exists(file)) { return; }
   const torch::NoGradGuard no_grad;
   const SafetensorsFile saved(file);
   for (auto& [name, tensor] : running_statistics(model)) {

@@ -11,7 +11,7 @@ int64_t StepInterval::resolve(int64_t total_steps) const {
 
 double linear_learning_rate(double base, double step, int64_t warmup_steps, double total_steps) {
   const auto warmup = static_cast<double>(warmup_steps);
-  if (step < warmup) return base * (step / std::max(1.0, warmup));
+  if (step < warmup) { return base * (step / std::max(1.0, warmup)); }
   return base * std::max(0.0, (total_steps - step) / std::max(1.0, total_steps - warmup));
 }
 

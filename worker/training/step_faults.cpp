@@ -28,7 +28,7 @@ bool is_out_of_memory(const c10::Error& error) {
 std::string describe_rows(const std::vector<std::vector<int64_t>>& rows, const DatasetFolder& dataset) {
   std::string text;
   for (const auto& batch : rows) {
-    for (const int64_t row : batch) text += str_cat(text.empty() ? "rows " : ", ", row);
+    for (const int64_t row : batch) { text += str_cat(text.empty() ? "rows " : ", ", row); }
   }
   return str_cat(text.empty() ? "no rows" : text, " of ", dataset.path().string());
 }
@@ -41,7 +41,7 @@ void explain_failures(int64_t step, const std::string& rows, const std::function
   } catch (const std::bad_alloc&) {
     throw Error(str_cat("step ", step, ", ", rows, ": out of memory"), kMemoryAdvice);
   } catch (const c10::Error& error) {
-    if (!is_out_of_memory(error)) throw;
+    if (!is_out_of_memory(error)) { throw; }
     throw Error(str_cat("step ", step, ", ", rows, ": out of memory: ", error.what_without_backtrace()), kMemoryAdvice);
   }
 }
@@ -57,7 +57,7 @@ std::string rows_without_a_loss(MiDashengLM& model, const StepData& data, const 
       const std::vector<Sample> alone = {dataset.sample(row)};
       Batch batch = collate(alone, options.pad_token_id, options.audio_dtype);
       batch.input_values = batch.input_values.to(model.device());
-      if (!std::isfinite(model.loss_sum(batch).item<double>())) found.front().push_back(row);
+      if (!std::isfinite(model.loss_sum(batch).item<double>())) { found.front().push_back(row); }
     }
   }
   model.train(was_training);

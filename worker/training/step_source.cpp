@@ -50,18 +50,18 @@ StepData read_step(const DatasetFolder& dataset, const EpochOrder& order, int64_
           }
         } else if (peer == rank) {
           const std::string fault = sound_fault(sample);
-          if (!fault.empty()) throw Error(str_cat(dataset.describe(row), ": ", fault), kSkipAdvice);
+          if (!fault.empty()) { throw Error(str_cat(dataset.describe(row), ": ", fault), kSkipAdvice); }
         }
         const int64_t tokens = label_tokens(sample);
-        if (tokens == 0) step.unlabelled.push_back(row);
+        if (tokens == 0) { step.unlabelled.push_back(row); }
         step.label_tokens += tokens;
         samples.push_back(std::move(sample));
         rows.push_back(row);
       }
       step.samples += static_cast<int64_t>(samples.size());
-      if (peer != rank) continue;
+      if (peer != rank) { continue; }
       std::vector<float> zeros;
-      if (samples.empty()) samples.push_back(silence(dataset.sample(order.rows(peer, index).front()), zeros));
+      if (samples.empty()) { samples.push_back(silence(dataset.sample(order.rows(peer, index).front()), zeros)); }
       step.batches.push_back(collate(samples, options.pad_token_id, options.audio_dtype));
       step.rows.push_back(rows);
     }

@@ -18,8 +18,8 @@ StopSignal::StopSignal() {
   for (size_t i = 0; i < kSignals.size(); ++i) {
     ::sigaction(kSignals[i], nullptr, &previous_[i]);
     const bool hangup = kSignals[i] == SIGHUP;
-    if (hangup && previous_[i].sa_handler == SIG_IGN) continue;
-    struct sigaction action {};
+    if (hangup && previous_[i].sa_handler == SIG_IGN) { continue; }
+    struct sigaction action{};
     action.sa_handler = remember;
     action.sa_flags = static_cast<int>(hangup ? SA_RESTART : SA_RESTART | SA_RESETHAND);
     ::sigaction(kSignals[i], &action, nullptr);
@@ -27,7 +27,7 @@ StopSignal::StopSignal() {
 }
 
 StopSignal::~StopSignal() {
-  for (size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &previous_[i], nullptr);
+  for (size_t i = 0; i < kSignals.size(); ++i) { ::sigaction(kSignals[i], &previous_[i], nullptr); }
 }
 
 int StopSignal::requested() const {

@@ -29,7 +29,7 @@ class Sink {
     const auto* next = static_cast<const char*>(data);
     for (size_t left = size; left > 0 && error_ == 0;) {
       const ssize_t written = ::write(fd_.get(), next, left);
-      if (written < 0 && errno == EINTR) continue;
+      if (written < 0 && errno == EINTR) { continue; }
       if (written < 0) {
         error_ = errno;
         break;
@@ -65,7 +65,7 @@ void write_torch_archive(const fs::path& file, const std::string& pickle, const 
       }
       archive.writeEndOfFile();
     }
-    if (sink.error() != 0) throw Error(describe_errno("cannot write", file, sink.error()));
+    if (sink.error() != 0) { throw Error(describe_errno("cannot write", file, sink.error())); }
   });
 }
 
@@ -81,7 +81,7 @@ TorchArchive read_torch_archive(const fs::path& file) {
     TorchArchive archive{.pickle = record("data.pkl"), .data = {}};
     constexpr std::string_view kData = "data/";
     for (const std::string& name : reader.getAllRecords()) {
-      if (name.compare(0, kData.size(), kData) == 0) archive.data[name.substr(kData.size())] = record(name);
+      if (name.compare(0, kData.size(), kData) == 0) { archive.data[name.substr(kData.size())] = record(name); }
     }
     return archive;
   } catch (const c10::Error& error) {

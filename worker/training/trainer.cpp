@@ -51,7 +51,7 @@ BatchOptions batch_options(const TrainingRun& run, int64_t batch_size) {
 
 std::vector<at::Tensor> tensors_of(const NamedTensors& named) {
   std::vector<at::Tensor> tensors;
-  for (const auto& [name, tensor] : named) tensors.push_back(tensor);
+  for (const auto& [name, tensor] : named) { tensors.push_back(tensor); }
   return tensors;
 }
 
@@ -77,7 +77,7 @@ Trainer::Trainer(const TrainingRun& run)
   rate_ = {.base = options.learning_rate,
            .warmup_steps = options.warmup_steps,
            .total = static_cast<double>(state_.total_steps)};
-  if (run.checkpoint) resume();
+  if (run.checkpoint) { resume(); }
   state_.epochs = static_cast<int64_t>(std::ceil(options.epochs));
   state_.batch_size = options.batch_size;
   state_.eval_steps = options.eval_steps.resolve(state_.total_steps);
@@ -96,7 +96,7 @@ void Trainer::resume() {
   } else {
     DataShape shape = data_.shape;
     shape.world_size = resumed.world_size;
-    if (resumed.batch_size > 0) shape.batch_size = resumed.batch_size;
+    if (resumed.batch_size > 0) { shape.batch_size = resumed.batch_size; }
     data_.position = position_after(shape, state_.step);
   }
   const int64_t left = steps_left(data_.shape, data_.position, run_.options.epochs);
@@ -108,14 +108,14 @@ void Trainer::resume() {
   const bool same_run = saved && saved->epochs == run_.options.epochs && saved->shape.rows == data_.shape.rows;
   rate_.position = same_run ? saved->schedule_position : static_cast<double>(state_.step);
   rate_.total = same_run ? saved->schedule_total : static_cast<double>(state_.total_steps);
-  if (left > 0) rate_.per_step = (rate_.total - rate_.position) / static_cast<double>(left);
+  if (left > 0) { rate_.per_step = (rate_.total - rate_.position) / static_cast<double>(left); }
 
   if (resumed.rng && resumed.world_size == data_.shape.world_size) {
     set_rng_state(*resumed.rng, device_);
   } else if (run_.options.lora.dropout > 0) {  // no stream to go on with: a new one, not that of the first steps
     torch::manual_seed(run_.options.seed + static_cast<uint64_t>(state_.step + run_.group.rank()));
   }
-  if (!run_.group.is_first()) return;
+  if (!run_.group.is_first()) { return; }
   log::news("resuming from ", folder.string(), ": step ", state_.step, " of ", state_.total_steps, ", ",
             data_.position.rows_taken, " of ", data_.shape.rows, " rows of epoch ", data_.position.epoch + 1,
             " are done",
@@ -139,14 +139,14 @@ void Trainer::train() {
     if (run_.group.is_first()) {
       reports_.emplace(run_.options.report_to, run_.options.output, settings_text(run_.options), state_.log_history);
     }
-    while (state_.step < state_.total_steps) train_epoch();
+    while (state_.step < state_.total_steps) { train_epoch(); }
   } catch (const Error&) {
     save_alone();
     throw;
   } catch (const std::exception&) {
     // A launcher that stops a run stops all workers, each at its own moment; the others' connections then break here.
     save_alone();
-    if (stop_.requested() != 0) throw StoppedBySignal{stop_.requested()};
+    if (stop_.requested() != 0) { throw StoppedBySignal{stop_.requested()}; }
     throw;
   }
   finish(seconds_since(start));
@@ -168,7 +168,7 @@ void Trainer::train_epoch() {
                        micro_batches(rest, accumulation, step), train_batches_);
     });
     if (device_.is_cuda()) {
-      for (Batch& batch : data.batches) batch.input_values = batch.input_values.pin_memory();
+      for (Batch& batch : data.batches) { batch.input_values = batch.input_values.pin_memory(); }
     }
     return data;
   };
@@ -229,7 +229,7 @@ double Trainer::accumulate_gradients(StepData& data) {
     data_parallel_.begin_backward(loss, last);
     loss.backward();
   }
-  if (stop_.requested() != 0) totals[1] += 1;
+  if (stop_.requested() != 0) { totals[1] += 1; }
   run_.group.sum(totals);
   const at::Tensor host = totals.cpu();
   stop_agreed_ = host[1].item<double>() > 0;
@@ -241,7 +241,7 @@ void Trainer::leave_out_step(const StepData& data, double loss, double norm) {
   std::string faults;
   const std::string mine = rows_without_a_loss(run_.model, data, run_.train_data, train_batches_);
   for (const std::string& fault : run_.group.share_all(str_cat("faults/", state_.step + 1), mine)) {
-    if (!fault.empty()) faults += (faults.empty() ? "" : "; ") + fault;
+    if (!fault.empty()) { faults += (faults.empty() ? "" : "; ") + fault; }
   }
   const std::string what =
       str_cat("step ", state_.step + 1, ": the loss is ", loss, " and the gradient norm ", norm,
@@ -253,16 +253,14 @@ void Trainer::leave_out_step(const StepData& data, double loss, double norm) {
                 "steps are kept.");
   }
   ++steps_left_out_;
-  if (run_.group.is_first()) log::warning(what, "; the step is left out");
+  if (run_.group.is_first()) { log::warning(what, "; the step is left out"); }
 }
 
 void Trainer::count_bad_samples(const StepData& data) {
   samples_left_out_ += static_cast<int64_t>(data.left_out.size());
-  if (!run_.group.is_first()) return;
-  for (const std::string& fault : data.left_out) {
-    log::warning("step ", state_.step + 1, ": left out ", fault);
-  }
-  if (data.unlabelled.empty() || told_of_unlabelled_) return;
+  if (!run_.group.is_first()) { return; }
+  for (const std::string& fault : data.left_out) { log::warning("step ", state_.step + 1, ": left out ", fault); }
+  if (data.unlabelled.empty() || told_of_unlabelled_) { return; }
   told_of_unlabelled_ = true;
   log::warning("step ", state_.step + 1, ": ", run_.train_data.describe(data.unlabelled.front()),
                " has no label token and teaches nothing; further such rows are not told of");
@@ -277,13 +275,13 @@ void Trainer::finish_step(const Metrics& metrics, double epoch, const DataPositi
     log(metrics);
     progress_->step(state_.step, samples_done_, metrics);
   }
-  if (run_.eval_data && is_due(state_.step, state_.eval_steps, state_.total_steps)) run_evaluation();
-  if (is_due(state_.step, state_.save_steps, state_.total_steps)) save();
+  if (run_.eval_data && is_due(state_.step, state_.eval_steps, state_.total_steps)) { run_evaluation(); }
+  if (is_due(state_.step, state_.save_steps, state_.total_steps)) { save(); }
 }
 
 void Trainer::log(const Metrics& metrics) {
   state_.log(metrics);
-  if (reports_) reports_->log(metrics, state_.step);
+  if (reports_) { reports_->log(metrics, state_.step); }
 }
 
 void Trainer::run_evaluation() {
@@ -311,15 +309,15 @@ void Trainer::run_evaluation() {
 void Trainer::remember_step() {
   const torch::NoGradGuard no_grad;
   statistics_.clear();
-  for (const at::Tensor& tensor : tensors_of(running_statistics(run_.model))) statistics_.push_back(tensor.clone());
+  for (const at::Tensor& tensor : tensors_of(running_statistics(run_.model))) { statistics_.push_back(tensor.clone()); }
   // Without dropout nothing draws, so that the first state stays the state.
-  if (rng_.empty() || run_.options.lora.dropout > 0) rng_ = to_text(current_rng_state(device_));
+  if (rng_.empty() || run_.options.lora.dropout > 0) { rng_ = to_text(current_rng_state(device_)); }
 }
 
 void Trainer::restore_statistics() {
   const torch::NoGradGuard no_grad;
   const auto tensors = tensors_of(running_statistics(run_.model));
-  for (size_t i = 0; i < tensors.size(); ++i) at::Tensor(tensors[i]).copy_(statistics_[i]);
+  for (size_t i = 0; i < tensors.size(); ++i) { at::Tensor(tensors[i]).copy_(statistics_[i]); }
 }
 
 void Trainer::save() {
@@ -333,7 +331,7 @@ void Trainer::save() {
 
 void Trainer::save_alone() noexcept {
   // Not when it was the writing that failed.
-  if (!run_.group.is_first() || saving_ || state_.step <= last_saved_ || state_.step == first_step_) return;
+  if (!run_.group.is_first() || saving_ || state_.step <= last_saved_ || state_.step == first_step_) { return; }
   try {
     restore_statistics();
     const auto ranks = static_cast<size_t>(run_.group.world_size());
@@ -365,9 +363,9 @@ void Trainer::write(std::vector<std::string> rng) {
 }
 
 void Trainer::stop_if_agreed() {
-  if (run_.group.is_alone() && stop_.requested() != 0) stop_agreed_ = true;
-  if (!stop_agreed_) return;
-  if (state_.step > last_saved_) save();
+  if (run_.group.is_alone() && stop_.requested() != 0) { stop_agreed_ = true; }
+  if (!stop_agreed_) { return; }
+  if (state_.step > last_saved_) { save(); }
   const int signal = stop_.requested() != 0 ? stop_.requested() : SIGTERM;
   if (run_.group.is_first()) {
     log::news("stopped by signal ", signal, " after step ", state_.step, " of ", state_.total_steps, "; checkpoint-",

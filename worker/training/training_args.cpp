@@ -10,19 +10,21 @@ namespace {
 
 /// A step interval: a whole number of steps, or a fraction below 1.
 void write_interval(PickleWriter& out, const StepInterval& interval) {
-  if (interval.value < 1 && interval.value > 0) return out.real(interval.value);
+  if (interval.value < 1 && interval.value > 0) { return out.real(interval.value); }
   out.integer(static_cast<int64_t>(interval.value));
 }
 
 void write_optional(PickleWriter& out, const std::optional<int64_t>& value) {
-  if (value) return out.integer(*value);
+  if (value) { return out.integer(*value); }
   out.none();
 }
 
 void write_reports(PickleWriter& out, const std::set<ReportKind>& kinds) {
   out.empty_list();
   out.mark();
-  if (kinds.count(ReportKind::tensorboard)) out.string("tensorboard");  // transformers has no "json"
+  if (kinds.count(ReportKind::tensorboard)) {
+    out.string("tensorboard");  // transformers has no "json"
+  }
   out.appends();
 }
 

@@ -12,10 +12,10 @@ std::shared_ptr<MiDashengLM> unquantized_copy(MiDashengLM& trained, const LoraCo
   const NamedTensors values = lora_parameters(trained);
   const NamedTensors places = lora_parameters(*copy);
   TORCH_INTERNAL_ASSERT(values.size() == places.size());
-  for (size_t i = 0; i < values.size(); ++i) places[i].second.copy_(values[i].second);
+  for (size_t i = 0; i < values.size(); ++i) { places[i].second.copy_(values[i].second); }
   const auto from = tensor_slots(trained), to = tensor_slots(*copy);
   for (size_t i = 0; i < from.size(); ++i) {
-    if (from[i].slot.is_buffer) to[i].slot.tensor->copy_(*from[i].slot.tensor);
+    if (from[i].slot.is_buffer) { to[i].slot.tensor->copy_(*from[i].slot.tensor); }
   }
   return copy;
 }

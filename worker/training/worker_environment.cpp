@@ -27,12 +27,12 @@ int read_number(const char* name, const std::string& text, int least, int most) 
 
 std::optional<std::string> lookup_environment(const char* name) {
   const char* value = std::getenv(name);
-  if (!value || !*value) return std::nullopt;
+  if (!value || !*value) { return std::nullopt; }
   return value;
 }
 
 std::optional<WorkerEnvironment> read_worker_environment(const Lookup& lookup) {
-  if (!lookup("RANK") && !lookup("WORLD_SIZE")) return std::nullopt;
+  if (!lookup("RANK") && !lookup("WORLD_SIZE")) { return std::nullopt; }
   const auto require = [&](const char* name) {
     const auto value = lookup(name);
     if (!value) {

@@ -18,9 +18,23 @@ DECODERS = {"qwen2": (Qwen2Config, Qwen2ForCausalLM), "qwen3": (Qwen3Config, Qwe
 
 # The published 7B encoder; a checkpoint's config.json overrides single values.
 ENCODER_DEFAULTS = {
-    "embed_dim": 1280, "depth": 32, "num_heads": 16, "mlp_ratio": 4.0, "qkv_bias": True, "init_values": None,
-    "input_channels": 1, "patch_size": [64, 4], "patch_stride": [64, 4], "target_length": 1008,
-    "n_mels": 64, "n_fft": 512, "win_length": 512, "hop_length": 160, "sample_rate": 16000, "f_min": 0.0, "f_max": 8000.0,
+    "embed_dim": 1280,
+    "depth": 32,
+    "num_heads": 16,
+    "mlp_ratio": 4.0,
+    "qkv_bias": True,
+    "init_values": None,
+    "input_channels": 1,
+    "patch_size": [64, 4],
+    "patch_stride": [64, 4],
+    "target_length": 1008,
+    "n_mels": 64,
+    "n_fft": 512,
+    "win_length": 512,
+    "hop_length": 160,
+    "sample_rate": 16000,
+    "f_min": 0.0,
+    "f_max": 8000.0,
     "center": True,
 }
 
@@ -84,8 +98,16 @@ class LogMel(nn.Module):
         self.mel_scale = Buffers("fb", rounded_to_bf16(htk_triangles(c)))
 
     def forward(self, waves):
-        spectrum = torch.stft(waves.float(), n_fft=self.n_fft, hop_length=self.hop, win_length=self.win,
-                              window=self.spectrogram.window.float(), center=self.center, pad_mode="reflect", return_complex=True)
+        spectrum = torch.stft(
+            waves.float(),
+            n_fft=self.n_fft,
+            hop_length=self.hop,
+            win_length=self.win,
+            window=self.spectrogram.window.float(),
+            center=self.center,
+            pad_mode="reflect",
+            return_complex=True,
+        )
         return torch.einsum("bft,fm->bmt", spectrum.abs() ** 2, self.mel_scale.fb.float())
 
 
@@ -231,16 +253,30 @@ class MiDashengLMModel(PreTrainedModel, GenerationMixin):
         used = [row[: self.config.audio_tokens(int(n))] for row, n in zip(audio, samples)]
         return text.masked_scatter(slots[..., None], torch.cat(used).to(text.dtype))
 
-    def forward(self, input_ids=None, attention_mask=None, input_values=None, audio_length=None, labels=None, inputs_embeds=None,
-                past_key_values=None, **kwargs):
+    def forward(
+        self,
+        input_ids=None,
+        attention_mask=None,
+        input_values=None,
+        audio_length=None,
+        labels=None,
+        inputs_embeds=None,
+        past_key_values=None,
+        **kwargs,
+    ):
         if inputs_embeds is None:
             inputs_embeds = self.embed(input_ids, input_values, audio_length)
-        return self.decoder(inputs_embeds=inputs_embeds, attention_mask=attention_mask, labels=labels,
-                            past_key_values=past_key_values, **kwargs)
+        return self.decoder(
+            inputs_embeds=inputs_embeds, attention_mask=attention_mask, labels=labels, past_key_values=past_key_values, **kwargs
+        )
 
     @torch.no_grad()
     def generate(self, input_ids=None, input_values=None, audio_length=None, attention_mask=None, generation_config=None, **kwargs):
         """Answers alone, without their prompts: the decoder is handed embeddings, as the published remote code does, so that it sees no
         token of a prompt, nor does a repetition penalty."""
-        return self.decoder.generate(inputs_embeds=self.embed(input_ids, input_values, audio_length), attention_mask=attention_mask,
-                                     generation_config=generation_config or self.generation_config, **kwargs)
+        return self.decoder.generate(
+            inputs_embeds=self.embed(input_ids, input_values, audio_length),
+            attention_mask=attention_mask,
+            generation_config=generation_config or self.generation_config,
+            **kwargs,
+        )

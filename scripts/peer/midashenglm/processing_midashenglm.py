@@ -9,8 +9,17 @@ HOP = 160
 
 
 class MiDashengLMProcessor(ProcessorMixin):
-    def __init__(self, feature_extractor, tokenizer, chat_template=None, model_subsampling=5, audio_token="<|AUDIO|>",
-                 audio_bos_token="<|audio_bos|>", audio_eos_token="<|audio_eos|>", **kwargs):
+    def __init__(
+        self,
+        feature_extractor,
+        tokenizer,
+        chat_template=None,
+        model_subsampling=5,
+        audio_token="<|AUDIO|>",
+        audio_bos_token="<|audio_bos|>",
+        audio_eos_token="<|audio_eos|>",
+        **kwargs,
+    ):
         self.model_subsampling = model_subsampling
         self.audio_token = audio_token
         self.audio_bos_token = audio_bos_token
@@ -25,8 +34,11 @@ class MiDashengLMProcessor(ProcessorMixin):
         features = {}
         if audio is not None:
             waves = [np.asarray(wave, dtype=np.float32) for wave in audio]
-            features = dict(self.feature_extractor(waves, sampling_rate=self.feature_extractor.sampling_rate, padding=True,
-                                                   return_attention_mask=True, return_tensors="pt"))
+            features = dict(
+                self.feature_extractor(
+                    waves, sampling_rate=self.feature_extractor.sampling_rate, padding=True, return_attention_mask=True, return_tensors="pt"
+                )
+            )
             features["audio_length"] = features.pop("attention_mask").sum(dim=-1).long()
             lengths = iter(features["audio_length"].tolist())
             texts = [self.with_audio_tokens(t, lengths) for t in texts]

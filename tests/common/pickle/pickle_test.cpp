@@ -93,7 +93,7 @@ TEST_CASE("objects, dicts and sets come back, also when there are more than 256 
       out.tuple(0);
       out.new_object();
       const PickleWriter::Memo memo = out.memoize();
-      if (i == 290) first = memo;
+      if (i == 290) { first = memo; }
       out.empty_dict();
       out.mark();
       out.string("number");
@@ -185,14 +185,16 @@ TEST_CASE("every beginning of a pickle is an error, never a crash") {
     out.set_items();
     out.build();
   });
-  for (std::size_t size = 0; size < whole.size(); ++size) CHECK_THROWS_AS(Pickle(whole.substr(0, size)), PickleError);
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    CHECK_THROWS_AS(Pickle(whole.substr(0, size)), PickleError);
+  }
   CHECK_NOTHROW(Pickle(whole));
 }
 
 TEST_CASE("a short pickle cannot make many values") {
   // Two bytes for each value on the stack.
   std::string data = bytes("\x80\x04N\x94(");
-  for (std::size_t i = 0; i < Pickle::kMaxValues + 1; ++i) data += bytes("h\0");
+  for (std::size_t i = 0; i < Pickle::kMaxValues + 1; ++i) { data += bytes("h\0"); }
   CHECK_THROWS_WITH(Pickle(data), Contains("too many values"));
   CHECK_THROWS_WITH(Pickle("\x80\x04" + std::string(Pickle::kMaxValues + 1, 'N')), Contains("too many values"));
   CHECK_THROWS_WITH(Pickle(std::string(Pickle::kMaxBytes + 1, 'N')), Contains("bytes"));

@@ -18,7 +18,7 @@ class ScriptedPrompter : public Prompter {
 
   size_t choose(const std::string& question, const std::vector<std::string>& options, size_t preset) override {
     std::string answer = ask(question);
-    if (answer.empty()) return preset;
+    if (answer.empty()) { return preset; }
     size_t index = std::stoul(answer);
     REQUIRE(index < options.size());
     return index;

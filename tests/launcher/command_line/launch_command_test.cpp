@@ -34,9 +34,7 @@ struct Folder {
   int exit_code(const LaunchOptions& options) {
     try {
       command(options);
-    } catch (const mdl::Error& error) {
-      return error.exit_code();
-    }
+    } catch (const mdl::Error& error) { return error.exit_code(); }
     return 0;
   }
 };

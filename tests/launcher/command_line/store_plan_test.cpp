@@ -87,7 +87,7 @@ TEST_CASE("the exit barrier's timeout is torchrun's, or TORCH_ELASTIC_EXIT_BARRI
   CHECK(timeout_of(std::nullopt) == std::chrono::seconds(300));
   CHECK(timeout_of("0") == std::chrono::seconds(0));
   CHECK(timeout_of("1.5") == std::chrono::milliseconds(1500));
-  for (const char* wrong : {"-1", "soon", "", "nan"}) CHECK_THROWS_AS(timeout_of(wrong), mdl::UsageError);
+  for (const char* wrong : {"-1", "soon", "", "nan"}) { CHECK_THROWS_AS(timeout_of(wrong), mdl::UsageError); }
 }
 
 TEST_CASE("how far the stores are open is as the endpoint is given, or as listen says, but for standalone") {

@@ -61,7 +61,7 @@ std::vector<Finding> after(const std::function<void(JobQuestion&, std::vector<No
 Finding complaint(const std::vector<Finding>& findings) {
   std::vector<Finding> complaints;
   for (const Finding& finding : findings) {
-    if (finding.level != Level::ok) complaints.push_back(finding);
+    if (finding.level != Level::ok) { complaints.push_back(finding); }
   }
   REQUIRE(complaints.size() == 1);
   CHECK_FALSE(complaints[0].advice.empty());
@@ -78,7 +78,7 @@ void expect(const Finding& finding, Level level, const std::string& check, const
 
 TEST_CASE("a healthy job has nothing to complain of") {
   auto findings = after([](auto&, auto&) {});
-  for (const Finding& finding : findings) CHECK(finding.level == Level::ok);
+  for (const Finding& finding : findings) { CHECK(finding.level == Level::ok); }
   CHECK_FALSE(would_fail(findings));
   CHECK(findings.size() >= 14);
 }
@@ -120,7 +120,7 @@ TEST_CASE("the endpoint's port is taken, refused or unreachable") {
 
 TEST_CASE("localhost is not one node of several") {
   auto findings = after([](auto&, auto& nodes) {
-    for (auto& node : nodes) node.endpoint.addresses = {"127.0.0.1"};
+    for (auto& node : nodes) { node.endpoint.addresses = {"127.0.0.1"}; }
   });
   expect(complaint(findings), Level::warning, "endpoint owner", "each machine itself");
 }
@@ -150,7 +150,7 @@ TEST_CASE("GPUs that are missing, too few, or idle") {
   CHECK_FALSE(would_fail(after([](auto& job, auto& nodes) {
     job.use_cpu = true;
     job.processes_here = 4;
-    for (auto& node : nodes) node.gpus = 0;
+    for (auto& node : nodes) { node.gpus = 0; }
   })));
 }
 
@@ -223,7 +223,7 @@ TEST_CASE("a program that is missing or misses libraries, and unusable paths fai
 TEST_CASE("the cheap checks of every launch have the doctor's words") {
   NodeFacts node = healthy("node1", 0);
   node.endpoint.state = "unreachable";  // nobody has tried
-  for (const Finding& finding : examine_cheaply(two_nodes(), node)) CHECK(finding.level == Level::ok);
+  for (const Finding& finding : examine_cheaply(two_nodes(), node)) { CHECK(finding.level == Level::ok); }
   node.endpoint.owned = false;
   expect(complaint(examine_cheaply(two_nodes(), node)), Level::warning, "endpoint owner", "none of its addresses");
   node.endpoint.resolve_error = "Name or service not known";

@@ -86,7 +86,9 @@ TEST_CASE("strangers and broken greetings do not disturb the host") {
   auto host = std::async(std::launch::async, [port] { return examine_as("a", port, 2, 0); });
   auto connect = [port] {
     Connection connection = connect_to("127.0.0.1", port, 1s);
-    while (connection.error == ECONNREFUSED) connection = connect_to("127.0.0.1", port, 1s);  // until the host listens
+    while (connection.error == ECONNREFUSED) {
+      connection = connect_to("127.0.0.1", port, 1s);  // until the host listens
+    }
     return connection;
   };
   {
@@ -108,7 +110,7 @@ TEST_CASE("a guest that goes away is told to the others") {
   auto host = std::async(std::launch::async, [port] { return examine_as("a", port, 2, 0); });
   {
     Connection guest = connect_to("127.0.0.1", port, 1s);
-    while (guest.error == ECONNREFUSED) guest = connect_to("127.0.0.1", port, 1s);
+    while (guest.error == ECONNREFUSED) { guest = connect_to("127.0.0.1", port, 1s); }
     CHECK(send_greeting(guest.socket));
     CHECK(receive_greeting(guest.socket));
     CHECK(send_message(guest.socket, {{"facts", node("b", port, 1)}, {"port", port}}));

@@ -43,7 +43,7 @@ struct Store {
           io.stop();
         });
     io.run();
-    if (failure) std::rethrow_exception(failure);
+    if (failure) { std::rethrow_exception(failure); }
   }
 };
 
@@ -83,7 +83,7 @@ TEST_CASE("what is no root cause gives way to one") {
 TEST_CASE("the board has been read when all agents of the round have signed, and no others count") {
   Store store;
   store.run([&](TcpStoreClient& client) -> asio::awaitable<void> {
-    for (int agent = 0; agent < 2; ++agent) co_await store.board.enrol(client, 7);
+    for (int agent = 0; agent < 2; ++agent) { co_await store.board.enrol(client, 7); }
     co_await store.board.enrol(client, 6);
     co_await store.board.sign(client, 7);
     const bool early = co_await store.board.wait_for_signatures(client, 7, 20ms);
@@ -100,7 +100,7 @@ TEST_CASE(
     "a round has ended for a failure when an agent says so, and for unknown reasons beside agents that say nothing") {
   Store store;
   store.run([&](TcpStoreClient& client) -> asio::awaitable<void> {
-    for (const std::int64_t round : {4, 4, 5}) co_await store.board.enrol(client, round);
+    for (const std::int64_t round : {4, 4, 5}) { co_await store.board.enrol(client, round); }
     RoundEnd end = co_await store.board.end_of(client, 4, 2);
     CHECK(end == RoundEnd::membership);
     end = co_await store.board.end_of(client, 5, 2);

@@ -19,7 +19,7 @@ TEST_CASE("the host may go when all agents of the round have signed, and says so
   const auto part = [&]() -> asio::awaitable<void> {
     Endpoint address("127.0.0.1", server.port());
     TcpStoreClient client = co_await TcpStoreClient::connect(address, 5s);
-    for (int agent = 0; agent < 2; ++agent) co_await board.enrol(client, 7);
+    for (int agent = 0; agent < 2; ++agent) { co_await board.enrol(client, 7); }
     co_await farewell.sign(client, 7);
     co_await farewell.say(client, 7);
     const bool said = co_await farewell.was_said(client, 7);
@@ -38,5 +38,5 @@ TEST_CASE("the host may go when all agents of the round have signed, and says so
     io.stop();
   });
   io.run();
-  if (failure) std::rethrow_exception(failure);
+  if (failure) { std::rethrow_exception(failure); }
 }

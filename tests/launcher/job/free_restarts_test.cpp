@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 TEST_CASE("free restarts of short rounds wait 1, 2, 4 to 30 s, and the tenth in a row is one too many") {
   FreeRestarts restarts;
   std::vector<std::chrono::seconds> pauses;
-  while (const auto pause = restarts.round_ended(RoundEnd::membership, 9999ms)) pauses.push_back(*pause);
+  while (const auto pause = restarts.round_ended(RoundEnd::membership, 9999ms)) { pauses.push_back(*pause); }
   CHECK(pauses == std::vector<std::chrono::seconds>{1s, 2s, 4s, 8s, 16s, 30s, 30s, 30s, 30s});
 }
 
@@ -25,7 +25,7 @@ TEST_CASE("a round whose workers have lived for 10 s ends the row of short ones,
 
 TEST_CASE("a failure is paid for: it is not waited for, counts for nothing, and ends the row") {
   FreeRestarts restarts;
-  for (int round = 0; round < 100; ++round) CHECK(restarts.round_ended(RoundEnd::failure, 10ms) == 0s);
+  for (int round = 0; round < 100; ++round) { CHECK(restarts.round_ended(RoundEnd::failure, 10ms) == 0s); }
   for (int round = 0; round < 100; ++round) {
     CHECK(restarts.round_ended(RoundEnd::membership, 1s) == 1s);
     CHECK(restarts.round_ended(RoundEnd::failure, 1s) == 0s);

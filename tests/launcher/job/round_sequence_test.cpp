@@ -21,7 +21,7 @@ class Churn : public JobRendezvous {
 
   asio::awaitable<std::optional<Round>> next_round(const LocalGroup&) override {
     ++rounds;
-    if (rounds <= broken_off) co_return std::nullopt;
+    if (rounds <= broken_off) { co_return std::nullopt; }
     co_return Round{};
   }
   asio::awaitable<void> end_round(bool worker_failed) override {
@@ -51,10 +51,8 @@ std::string failure_of_next(asio::io_context& io, RoundSequence& rounds) {
       io, [&] { return rounds.next(group, round); },
       [&](const std::exception_ptr& error) {
         try {
-          if (error) std::rethrow_exception(error);
-        } catch (const mdl::Error& what) {
-          failure = what.what();
-        }
+          if (error) { std::rethrow_exception(error); }
+        } catch (const mdl::Error& what) { failure = what.what(); }
       });
   io.run();
   io.restart();

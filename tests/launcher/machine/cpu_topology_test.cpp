@@ -28,9 +28,9 @@ struct Machine {
 /// A kernel with masks of `bits` CPUs that lets this process run on `cpus`. It refuses shorter masks, as Linux does.
 AffinityQuestion kernel(std::size_t bits, CpuSet cpus) {
   return [bits, cpus = std::move(cpus)](std::size_t bytes, cpu_set_t* mask) {
-    if (bytes * 8 < bits) return false;
+    if (bytes * 8 < bits) { return false; }
     CPU_ZERO_S(bytes, mask);
-    for (const int cpu : cpus) CPU_SET_S(cpu, bytes, mask);
+    for (const int cpu : cpus) { CPU_SET_S(cpu, bytes, mask); }
     return true;
   };
 }
@@ -48,15 +48,15 @@ TEST_CASE("lists of CPUs are read as the kernel writes them") {
 
 TEST_CASE("threads of one core count as one core, wherever the kernel writes them") {
   Machine machine;
-  for (const int cpu : {0, 2}) machine.add_cpu(cpu, "core_cpus_list", "0,2");
-  for (const int cpu : {1, 3}) machine.add_cpu(cpu, "core_cpus_list", "1,3");
+  for (const int cpu : {0, 2}) { machine.add_cpu(cpu, "core_cpus_list", "0,2"); }
+  for (const int cpu : {1, 3}) { machine.add_cpu(cpu, "core_cpus_list", "1,3"); }
   CHECK(machine.cores() == 2);
   // The old name does not count where the new one is there.
   machine.add_cpu(0, "thread_siblings_list", "0");
   CHECK(machine.cores() == 2);
 
   Machine old;
-  for (int cpu = 0; cpu < 3; ++cpu) old.add_cpu(cpu, "thread_siblings_list", std::to_string(cpu));
+  for (int cpu = 0; cpu < 3; ++cpu) { old.add_cpu(cpu, "thread_siblings_list", std::to_string(cpu)); }
   fs::create_directories(old.folder.path() / "devices/system/cpu/cpufreq");
   CHECK(old.cores() == 3);
 }

@@ -27,7 +27,9 @@ int nvmlDeviceGetCount_v2(unsigned* count) {
   return 0;
 }
 int nvmlDeviceGetHandleByIndex_v2(unsigned index, void** device) {
-  if (index >= gpu_count() || index >= sizeof devices) return 2;  // NVML_ERROR_INVALID_ARGUMENT
+  if (index >= gpu_count() || index >= sizeof devices) {
+    return 2;  // NVML_ERROR_INVALID_ARGUMENT
+  }
   *device = &devices[index];
   return 0;
 }
@@ -40,7 +42,7 @@ int nvmlDeviceGetPciInfo_v3(void* device, void* info) {
   const char* text = std::getenv("MDL_FAKE_PCI");
   for (auto index = static_cast<char*>(device) - devices; text && index > 0; --index) {
     text = std::strchr(text, ',');
-    if (text) ++text;
+    if (text) { ++text; }
   }
   auto* address = static_cast<Address*>(info);
   const bool known = text && std::sscanf(text, "%x:%x:%x", &address->domain, &address->bus, &address->device) == 3;

@@ -16,7 +16,7 @@ int main(int argc, char** argv) {
     const std::vector<std::string> addresses(words.begin() + 4, words.end());
     const CpuSet cpus = cpus_near_gpu(parse_numa_binding(words.at(1)).value(), std::stoul(words.at(3)), addresses,
                                       parse_cpu_list(words.at(2)), CpuTopology(words.at(0)));
-    for (const int cpu : cpus) std::printf("%d ", cpu);
+    for (const int cpu : cpus) { std::printf("%d ", cpu); }
   } catch (const mdl::Error& error) {
     std::fprintf(stderr, "%s\n", error.what());
     std::printf("error");

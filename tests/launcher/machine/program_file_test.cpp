@@ -90,7 +90,9 @@ TEST_CASE("a compiled program for another C library is told with the loader it n
   Folder folder;
   std::string program = bytes_of("/bin/true");
   const std::size_t loader = program.find("/lib64/ld-linux");
-  if (loader == std::string::npos) return;  // a machine whose programs have another loader
+  if (loader == std::string::npos) {
+    return;  // a machine whose programs have another loader
+  }
   CHECK(folder.problem(program).empty());
   program.replace(loader, 6, "/lib99");
   CHECK_THAT(folder.problem(program), Contains("the loader /lib99/ld-linux") && Contains("another system"));

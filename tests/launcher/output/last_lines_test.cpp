@@ -9,13 +9,13 @@ using Words = std::vector<std::string>;
 
 TEST_CASE("lines are kept whole however they arrive") {
   LastLines last;
-  for (const char* piece : {"fir", "st\nsec", "ond\n", "unfin", "ished"}) last.feed(piece);
+  for (const char* piece : {"fir", "st\nsec", "ond\n", "unfin", "ished"}) { last.feed(piece); }
   CHECK(last.lines() == Words{"first", "second", "unfinished"});
 }
 
 TEST_CASE("only the last lines are kept, and of a long line its beginning") {
   LastLines last;
-  for (int i = 0; i < 1000; ++i) last.feed(mdl::str_cat("line ", i, "\n"));
+  for (int i = 0; i < 1000; ++i) { last.feed(mdl::str_cat("line ", i, "\n")); }
   REQUIRE(last.lines().size() == LastLines::kLines);
   CHECK(last.lines().back() == "line 999");
   last.feed(std::string(1 << 20, 'x'));

@@ -50,8 +50,9 @@ std::string get_available(const UniqueFd& fd) {
   std::array<char, 65536> buffer{};
   ::fcntl(fd.get(), F_SETFL, O_NONBLOCK);
   ssize_t n;
-  while ((n = ::read(fd.get(), buffer.data(), buffer.size())) > 0)
+  while ((n = ::read(fd.get(), buffer.data(), buffer.size())) > 0) {
     text.append(buffer.data(), static_cast<std::size_t>(n));
+  }
   return text;
 }
 
@@ -59,8 +60,9 @@ std::string get_all(const UniqueFd& fd) {
   std::string text;
   std::array<char, 65536> buffer{};
   ssize_t n;
-  while ((n = ::read(fd.get(), buffer.data(), buffer.size())) > 0)
+  while ((n = ::read(fd.get(), buffer.data(), buffer.size())) > 0) {
     text.append(buffer.data(), static_cast<std::size_t>(n));
+  }
   return text;
 }
 
@@ -97,13 +99,12 @@ struct Bench {
 
   void run_ready() {
     io.restart();
-    while (io.poll() > 0) {
-    }
+    while (io.poll() > 0) {}
   }
   /// For more than fits into the pipe at once.
   std::string written_to_out() {
     std::string text;
-    for (std::string more; !(more = get_available(out.read_end)).empty(); run_ready()) text += more;
+    for (std::string more; !(more = get_available(out.read_end)).empty(); run_ready()) { text += more; }
     return text;
   }
   template <typename Start>
@@ -111,7 +112,7 @@ struct Bench {
     bool done = false;
     asio::co_spawn(io, start, [&](const std::exception_ptr&) { done = true; });
     io.restart();
-    while (!done) io.run_one();
+    while (!done) { io.run_one(); }
   }
   void finish() {
     wait_for([&]() -> asio::awaitable<void> { co_await mux->finish(); });
@@ -313,7 +314,7 @@ TEST_CASE("a reader that does not read slows the worker down, and the launcher k
   std::size_t accepted = 0;
   for (int tries = 0; tries < 1000; ++tries) {
     const ssize_t n = ::write(ends[0].out.get(), block.data(), block.size());
-    if (n > 0) accepted += static_cast<std::size_t>(n);
+    if (n > 0) { accepted += static_cast<std::size_t>(n); }
     bench.run_ready();
   }
   // Two pipes of 64 KiB, the queue's limit, and the read that passed it.
@@ -394,10 +395,8 @@ TEST_CASE("stdout and stderr of one worker go to one file in whole lines when th
   const auto ends = mux.open_streams(2);
   put(ends[0].out, "out ");
   put(ends[1].err, "err\n");
-  while (io.poll() > 0) {
-  }
+  while (io.poll() > 0) {}
   put(ends[0].out, "put\n");
-  while (io.poll() > 0) {
-  }
+  while (io.poll() > 0) {}
   CHECK(get_available(both.read_end) == "err\nout put\n");
 }

@@ -20,7 +20,7 @@ namespace {
 
 GuardianEvent next(Guardian& guardian) {
   for (;;) {
-    if (const auto event = guardian.next_event()) return *event;
+    if (const auto event = guardian.next_event()) { return *event; }
     pollfd ready{guardian.event_fd(), POLLIN, 0};
     REQUIRE(::poll(&ready, 1, 10'000) == 1);
   }
@@ -32,7 +32,7 @@ std::vector<pid_t> pids_in(const std::filesystem::path& file, std::size_t count)
   REQUIRE(test::becomes_true([&] {
     pids.clear();
     std::ifstream in(file);
-    for (pid_t pid; in >> pid;) pids.push_back(pid);
+    for (pid_t pid; in >> pid;) { pids.push_back(pid); }
     return pids.size() >= count;
   }));
   return pids;
@@ -54,8 +54,8 @@ TEST_CASE("the guardian tells of every start and every end with its status") {
   int started = 0;
   for (int i = 0; i < 6; ++i) {
     const GuardianEvent event = next(guardian);
-    if (event.kind == Kind::started) ++started;
-    if (event.kind == Kind::exited) statuses[event.local_rank] = event.value;
+    if (event.kind == Kind::started) { ++started; }
+    if (event.kind == Kind::exited) { statuses[event.local_rank] = event.value; }
   }
   CHECK(started == 3);
   CHECK(statuses[0] == 0);
@@ -80,8 +80,7 @@ TEST_CASE("a worker that cannot be started ends the start, and the reason is tol
 
 TEST_CASE("when nothing of a group is left the guardian says so without being asked") {
   Guardian guardian({test::shell("(sleep 0.05; sleep 0.05) & exit 3")});
-  while (next(guardian).kind != Kind::exited) {
-  }
+  while (next(guardian).kind != Kind::exited) {}
   CHECK(next(guardian).kind == Kind::all_gone);
 }
 
@@ -89,11 +88,10 @@ TEST_CASE("kill_all leaves no descendant, whatever session it is in and whatever
   test::TempDir dir;
   Guardian guardian({test::shell(family(dir.path() / "pids"))});
   const auto pids = pids_in(dir.path() / "pids", 4);
-  for (const pid_t pid : pids) CHECK(test::is_alive(pid));
+  for (const pid_t pid : pids) { CHECK(test::is_alive(pid)); }
   guardian.kill_all();
-  while (next(guardian).kind != Kind::all_gone) {
-  }
-  for (const pid_t pid : pids) CHECK_FALSE(test::is_alive(pid));
+  while (next(guardian).kind != Kind::all_gone) {}
+  for (const pid_t pid : pids) { CHECK_FALSE(test::is_alive(pid)); }
 }
 
 TEST_CASE("the end of the launcher ends every descendant") {
@@ -103,7 +101,9 @@ TEST_CASE("the end of the launcher ends every descendant") {
     Guardian guardian({test::shell(family(dir.path() / "pids"))});
     pids = pids_in(dir.path() / "pids", 4);
   }
-  for (const pid_t pid : pids) CHECK(test::becomes_true([&] { return !test::is_alive(pid); }));
+  for (const pid_t pid : pids) {
+    CHECK(test::becomes_true([&] { return !test::is_alive(pid); }));
+  }
 }
 
 TEST_CASE("the death of the guardian is an error, ends the workers, and the launcher can end the rest") {
@@ -115,15 +115,14 @@ TEST_CASE("the death of the guardian is an error, ends the workers, and the laun
   ::kill(guardian.pid(), SIGKILL);
   CHECK_THROWS_AS(next(guardian), Error);
   CHECK(kill_and_reap_all(std::chrono::seconds(10)));
-  for (const pid_t pid : pids) CHECK_FALSE(test::is_alive(pid));
+  for (const pid_t pid : pids) { CHECK_FALSE(test::is_alive(pid)); }
 }
 
 TEST_CASE("who descends from a process is told by climbing up, and a process by its start from those with its pid") {
   test::TempDir dir;
   const std::string file = (dir.path() / "pids").string();
   Guardian guardian({test::shell("echo $$ > " + file + "; setsid sleep 1000 & echo $! >> " + file)});
-  while (next(guardian).kind != Kind::exited) {
-  }
+  while (next(guardian).kind != Kind::exited) {}
   const pid_t daemon = pids_in(file, 2)[1];
   CHECK(descends_from(daemon, guardian.pid()));
   CHECK(descends_from(daemon, ::getpid()));
@@ -141,8 +140,7 @@ TEST_CASE("let_go leaves a daemon of a successful worker alone") {
   test::TempDir dir;
   const std::string file = (dir.path() / "pids").string();
   Guardian guardian({test::shell("setsid sleep 1000 & echo $! > " + file)});
-  while (next(guardian).kind != Kind::exited) {
-  }
+  while (next(guardian).kind != Kind::exited) {}
   guardian.let_go({}, false);
   const pid_t daemon = pids_in(file, 1)[0];
   CHECK(test::is_alive(daemon));
@@ -157,8 +155,7 @@ TEST_CASE("signals reach the whole process group of a worker, and only living wo
                    file + "; exit\" USR1; echo ready >> " + file +
                    "; while :; do sleep 0.01; done' & while :; do sleep 0.01; done"),
        test::shell("exit 0")});
-  while (next(guardian).kind != Kind::exited) {
-  }
+  while (next(guardian).kind != Kind::exited) {}
   REQUIRE(test::becomes_true([&] { return std::filesystem::exists(file) && read_text(file) == "ready\n"; }));
   guardian.signal_workers(SIGUSR1);
   const GuardianEvent event = next(guardian);

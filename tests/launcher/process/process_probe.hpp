@@ -16,7 +16,7 @@ namespace mdl::test {
 inline bool is_alive(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
   std::string text;
-  if (!std::getline(file, text)) return false;
+  if (!std::getline(file, text)) { return false; }
   const auto after_command = text.rfind(')');
   return text.size() > after_command + 2 && text[after_command + 2] != 'Z';
 }
@@ -26,7 +26,7 @@ template <typename Condition>
 bool becomes_true(Condition condition, std::chrono::seconds limit = std::chrono::seconds(10)) {
   const auto deadline = std::chrono::steady_clock::now() + limit;
   while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
+    if (std::chrono::steady_clock::now() > deadline) { return false; }
     ::poll(nullptr, 0, 1);
   }
   return true;

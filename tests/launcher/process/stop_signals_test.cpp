@@ -18,7 +18,7 @@ struct Raised {
   void raise(int signo) {
     REQUIRE(::raise(signo) == 0);
     const int before = calls;
-    while (calls == before) REQUIRE(io.run_one_for(std::chrono::seconds(20)) == 1);
+    while (calls == before) { REQUIRE(io.run_one_for(std::chrono::seconds(20)) == 1); }
   }
   asio::io_context io;
   int calls = 0;
@@ -69,8 +69,8 @@ TEST_CASE("a terminal that closes says so twice, and is in no hurry") {
 }
 
 TEST_CASE("nohup's wish is kept: an ignored SIGHUP stays ignored") {
-  struct sigaction before {};
-  struct sigaction ignore {};
+  struct sigaction before{};
+  struct sigaction ignore{};
   ignore.sa_handler = SIG_IGN;
   REQUIRE(::sigaction(SIGHUP, &ignore, &before) == 0);
   {

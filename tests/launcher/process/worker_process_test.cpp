@@ -31,8 +31,9 @@ std::array<std::string, 2> output_of(const std::string& script) {
     const UniqueFd fd(read_ends[i]);
     std::array<char, 4096> buffer{};
     ssize_t n;
-    while ((n = ::read(fd.get(), buffer.data(), buffer.size())) > 0)
+    while ((n = ::read(fd.get(), buffer.data(), buffer.size())) > 0) {
       texts[static_cast<std::size_t>(i)].append(buffer.data(), static_cast<std::size_t>(n));
+    }
   }
   ::waitpid(worker.pid, nullptr, 0);
   return texts;
@@ -59,9 +60,9 @@ TEST_CASE("a worker leads a session and a process group of its own") {
 }
 
 TEST_CASE("a worker starts with default signal handlers, and an ignored SIGHUP stays ignored for nohup") {
-  struct sigaction before_pipe {};
-  struct sigaction before_hangup {};
-  struct sigaction ignore {};
+  struct sigaction before_pipe{};
+  struct sigaction before_hangup{};
+  struct sigaction ignore{};
   ignore.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &ignore, &before_pipe);
   ::sigaction(SIGHUP, &ignore, &before_hangup);

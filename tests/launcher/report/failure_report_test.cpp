@@ -143,13 +143,13 @@ TEST_CASE("error files in the other form, and what is none, are told apart") {
   REQUIRE(flat);
   CHECK(flat->message == "plain");
   CHECK(flat->seconds == 12);
-  for (const char* bad : {"", "{", "[]", "{}", R"({"message": 5})", "null"}) CHECK_FALSE(parse_error(bad));
+  for (const char* bad : {"", "{", "[]", "{}", R"({"message": 5})", "null"}) { CHECK_FALSE(parse_error(bad)); }
 }
 
 TEST_CASE("a hundred failures still fit one screen") {
   std::vector<ReportedWorker> workers;
-  for (int rank = 0; rank < 100; ++rank) workers.push_back(ended(rank, exit_status(1), 0, rank + 1));
-  for (int line = 0; line < 24; ++line) workers[0].last_stderr_lines.push_back(mdl::str_cat("line ", line));
+  for (int rank = 0; rank < 100; ++rank) { workers.push_back(ended(rank, exit_status(1), 0, rank + 1)); }
+  for (int line = 0; line < 24; ++line) { workers[0].last_stderr_lines.push_back(mdl::str_cat("line ", line)); }
   const std::string text = format_report({"t.py", "h", workers, 0, 0, false});
   CHECK(std::count(text.begin(), text.end(), '\n') <= 40);
   workers[0].error = WorkerError{"ValueError: bad batch", std::string(100, '\n'), 1};

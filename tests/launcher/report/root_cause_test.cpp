@@ -53,7 +53,9 @@ TEST_CASE("however much a worker says, a root cause stays small enough for the o
 }
 
 TEST_CASE("what a stranger has put in the place of a root cause does no harm") {
-  for (const char* bad : {"", "{", "[]", "{}", "5", "null", R"({"rank": 1})"}) CHECK_FALSE(root_cause_from_json(bad));
+  for (const char* bad : {"", "{", "[]", "{}", "5", "null", R"({"rank": 1})"}) {
+    CHECK_FALSE(root_cause_from_json(bad));
+  }
   CHECK_FALSE(root_cause_from_json(R"({"rank":1,"end":"x","message":")" + std::string(kLargestRootCause, 'x') + "\"}"));
 
   const auto odd = root_cause_from_json(
@@ -65,7 +67,7 @@ TEST_CASE("what a stranger has put in the place of a root cause does no harm") {
   CHECK(odd->traceback.empty());
 
   std::string many = R"({"rank":1,"end":"x","stderr":[)";
-  for (int i = 0; i < 2000; ++i) many += "\"line\",";
+  for (int i = 0; i < 2000; ++i) { many += "\"line\","; }
   const auto long_list = root_cause_from_json(many + "\"last\"]}");
   REQUIRE(long_list);
   CHECK(long_list->stderr_lines.size() <= 24);
@@ -77,7 +79,7 @@ TEST_CASE("a root cause cannot draw on another node's terminal") {
       R"({"rank":1,"end":"exit\u001b[2Jcode","host":"h\u0007\r\nFAKE","message":"a\u009b31mb","stderr":["\u001b]0;title\u0007","\u001b[31mred\u001b[0m"]})");
   REQUIRE(cause);
   const std::string text = format_root_cause(*cause);
-  for (const char* control : {"\x1b", "\x07", "\r", "\xc2\x9b"}) CHECK_THAT(text, !Contains(control));
+  for (const char* control : {"\x1b", "\x07", "\r", "\xc2\x9b"}) { CHECK_THAT(text, !Contains(control)); }
   CHECK_THAT(text, Contains("exitcode") && Contains("h FAKE") && Contains("a31mb") && Contains("| red"));
 }
 

@@ -106,7 +106,7 @@ TEST_CASE("strangers cannot fill the log") {
   const auto now = LineLimit::Clock::now();
   CHECK(limit.ask_once("10.0.0.1", now) == LineLimit::Verdict::write);
   CHECK(limit.ask_once("10.0.0.1", now) == LineLimit::Verdict::drop);
-  for (std::size_t i = 2; i < LineLimit::kMostLines; ++i) CHECK(limit.ask(now) == LineLimit::Verdict::write);
+  for (std::size_t i = 2; i < LineLimit::kMostLines; ++i) { CHECK(limit.ask(now) == LineLimit::Verdict::write); }
   CHECK(limit.ask(now) == LineLimit::Verdict::write_and_say_last);
   CHECK(limit.ask(now) == LineLimit::Verdict::drop);
   CHECK(limit.ask_once("10.0.0.2", now) == LineLimit::Verdict::drop);

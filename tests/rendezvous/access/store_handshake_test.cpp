@@ -179,7 +179,7 @@ TEST_CASE("a handshake that is cut short decides nothing, and one in single byte
 TEST_CASE("a TCPStore client from elsewhere is told that a secret is wanted, other strangers are told nothing") {
   StoreGate torch(secret(), false, nonce(1));
   std::string told;
-  for (const char byte : wire::encode_handshake(77)) told += feed(torch, std::string(1, byte));
+  for (const char byte : wire::encode_handshake(77)) { told += feed(torch, std::string(1, byte)); }
   CHECK(torch.state() == StoreGate::State::refused);
   REQUIRE(told.size() == 4);
   CHECK(wire::read_u32(told) == handshake::kSecretWanted);
@@ -210,7 +210,7 @@ TEST_CASE("a TCPStore client from a host of the job is let in, with all that it 
 
 TEST_CASE("no two nonces are the same") {
   std::set<handshake::Nonce> seen;
-  for (int i = 0; i < 1000; ++i) seen.insert(handshake::fresh_nonce());
+  for (int i = 0; i < 1000; ++i) { seen.insert(handshake::fresh_nonce()); }
   CHECK(seen.size() == 1000);
 }
 

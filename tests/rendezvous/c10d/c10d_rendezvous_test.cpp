@@ -32,7 +32,7 @@ enum class Host { torchs, ours };
 class Agents {
  public:
   Agents(Host host, std::int64_t min_nodes, std::int64_t max_nodes) : server_(io_, ListenAddress::loopback(), 0) {
-    if (host == Host::ours) host_.emplace(io_, server_, "job");
+    if (host == Host::ours) { host_.emplace(io_, server_, "job"); }
     server_.start();
     job.run_id = "job";
     job.endpoint = Endpoint("127.0.0.1", server_.port());
@@ -50,13 +50,13 @@ class Agents {
     C10dJob own = job;
     own.local_id = id;
     asio::co_spawn(io_, run(std::move(own), std::move(body)), [this](const std::exception_ptr& error) {
-      if (error && !failure_) failure_ = error;
-      if (--running_ == 0 || failure_) io_.stop();
+      if (error && !failure_) { failure_ = error; }
+      if (--running_ == 0 || failure_) { io_.stop(); }
     });
   }
   void finish() {
     io_.run();
-    if (failure_) std::rethrow_exception(failure_);
+    if (failure_) { std::rethrow_exception(failure_); }
   }
 
   asio::io_context& io() { return io_; }
@@ -84,7 +84,7 @@ asio::awaitable<void> a_moment() {
 
 /// Until another agent of the same loop has set `flag`.
 asio::awaitable<void> until(const bool& flag) {
-  while (!flag) co_await a_moment();
+  while (!flag) { co_await a_moment(); }
 }
 
 asio::awaitable<Reason> failed_join(C10dRendezvous& rendezvous, std::string& message) {
@@ -110,7 +110,7 @@ TEST_CASE("nodes of a job get their ranks, their workers' ranks and the master, 
       const RendezvousRound round = co_await rendezvous.next_round();
       TcpStoreClient store = co_await rendezvous.connect();
       std::optional<Endpoint> own;
-      if (round.rank == 0) own.emplace("first", 1234);
+      if (round.rank == 0) { own.emplace("first", 1234); }
       masters.push_back(co_await share_master(store, round, own, 20s));
       RoleInfo info;
       info.role = "default";
@@ -134,7 +134,7 @@ TEST_CASE("nodes of a job get their ranks, their workers' ranks and the master, 
   }
   std::sort(ranks.begin(), ranks.end());
   CHECK(ranks == std::vector<std::int64_t>{0, 1, 2});
-  for (const AssignedRanks& each : assigned) CHECK(each.global_world_size == 6);
+  for (const AssignedRanks& each : assigned) { CHECK(each.global_world_size == 6); }
   CHECK(masters == std::vector<Endpoint>(3, Endpoint("first", 1234)));
   CHECK(through == 3);
 }
@@ -164,7 +164,7 @@ TEST_CASE("a node that joins later makes the others begin a round with it") {
   const auto early = [&](C10dRendezvous& rendezvous) -> asio::awaitable<void> {
     const RendezvousRound first = co_await rendezvous.next_round();
     CHECK(first.nodes == 2);
-    if (!std::exchange(late_started, true)) agents.start(2, late);
+    if (!std::exchange(late_started, true)) { agents.start(2, late); }
     events.push_back(co_await rendezvous.watch());
     second.push_back(co_await rendezvous.next_round());
   };
@@ -209,7 +209,9 @@ TEST_CASE("a node without heartbeats is lost to the others") {
   for (int id = 0; id < 2; ++id) {
     agents.start(id, [&, id](C10dRendezvous& rendezvous) -> asio::awaitable<void> {
       co_await rendezvous.next_round();
-      if (id == 0) event = co_await rendezvous.watch();  // the other does nothing more
+      if (id == 0) {
+        event = co_await rendezvous.watch();  // the other does nothing more
+      }
     });
   }
   agents.finish();
@@ -263,7 +265,7 @@ TEST_CASE("a connection to torch's store that breaks and is there again costs a 
     co_await until(joined);
     const int before = relay.accepted();
     relay.break_connections();
-    while (relay.accepted() == before) co_await a_moment();
+    while (relay.accepted() == before) { co_await a_moment(); }
     co_await rendezvous.close();
   });
   agents.job.endpoint.port = relay.port();
@@ -286,9 +288,7 @@ TEST_CASE("torch's store is lost when its address is there and nobody listens an
     relay.stop();
     try {
       co_await rendezvous.watch();
-    } catch (const StoreConnectionError& error) {
-      message = error.what();
-    }
+    } catch (const StoreConnectionError& error) { message = error.what(); }
   });
   agents.finish();
   CHECK_THAT(message, Contains("lost the store of the rendezvous at 127.0.0.1:" + std::to_string(relay.port())) &&
@@ -353,7 +353,7 @@ TEST_CASE("leaving and closing that do not come about in time are errors that sa
   REQUIRE(messages.size() == 2);
   const std::string why =
       host == Host::ours ? "the host has not answered in time" : "the others changed it all the time";
-  for (const std::string& message : messages) CHECK_THAT(message, Contains("rendezvous \"job\"") && Contains(why));
+  for (const std::string& message : messages) { CHECK_THAT(message, Contains("rendezvous \"job\"") && Contains(why)); }
 }
 
 TEST_CASE("a node with another job's name is told so as long as nobody of its own job has been there") {
@@ -416,9 +416,7 @@ TEST_CASE("the node that owns the endpoint hosts the store, and a second agent t
     job.is_host = true;
     try {
       const auto third = co_await C10dRendezvous::open(job);
-    } catch (const Error& error) {
-      refusal = error.what();
-    }
+    } catch (const Error& error) { refusal = error.what(); }
   };
   std::exception_ptr failure;
   asio::co_spawn(io, body(), [&](std::exception_ptr error) {

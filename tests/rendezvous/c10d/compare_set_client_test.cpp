@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 TEST_CASE("who has lost a contest rests for any time within the limit, so that losers part") {
   std::minstd_rand random(1);
   std::set<std::chrono::milliseconds> times;
-  for (int i = 0; i < 10'000; ++i) times.insert(rest_after_lost_contest(10ms, random));
+  for (int i = 0; i < 10'000; ++i) { times.insert(rest_after_lost_contest(10ms, random)); }
   CHECK(times.size() == 11);
   CHECK(*times.begin() == 0ms);
   CHECK(*times.rbegin() == 10ms);

@@ -54,15 +54,15 @@ struct Office {
   /// What the next turn answers on one line.
   static Kind kind_for(const std::vector<RendezvousDesk::Answer>& answers, RendezvousDesk::Line line) {
     for (const auto& answer : answers) {
-      if (answer.to == line) return answer.answer.kind;
+      if (answer.to == line) { return answer.answer.kind; }
     }
     return Kind::none;
   }
   /// Nodes 0, 1, … join and are in a round; then all stay.
   void begin_round(int nodes) {
-    for (int id = 0; id < nodes; ++id) call(id, Wish::join);
+    for (int id = 0; id < nodes; ++id) { call(id, Wish::join); }
     REQUIRE(turn().size() == static_cast<std::size_t>(nodes));
-    for (int id = 0; id < nodes; ++id) call(id, Wish::stay);
+    for (int id = 0; id < nodes; ++id) { call(id, Wish::stay); }
     REQUIRE(turn().empty());
   }
   /// All of these live on for a while: they call and turns are made each second.
@@ -70,8 +70,8 @@ struct Office {
     std::vector<RendezvousDesk::Answer> all;
     for (int i = 0; i < seconds; ++i) {
       pass(1s);
-      for (const int id : nodes) call(id, Wish::stay);
-      for (auto& answer : turn()) all.push_back(std::move(answer));
+      for (const int id : nodes) { call(id, Wish::stay); }
+      for (auto& answer : turn()) { all.push_back(std::move(answer)); }
     }
     return all;
   }
@@ -81,7 +81,7 @@ struct Office {
 
 TEST_CASE("a thousand nodes that have called join with one version of the state") {
   Office office(1000, 1000);
-  for (int id = 0; id < 1000; ++id) office.call(id, Wish::join);
+  for (int id = 0; id < 1000; ++id) { office.call(id, Wish::join); }
   const auto answers = office.turn();
   CHECK(office.written == 1);
   REQUIRE(answers.size() == 1000);
@@ -93,7 +93,7 @@ TEST_CASE("a thousand nodes that have called join with one version of the state"
     ranks.push_back(answer.rank);
   }
   std::sort(ranks.begin(), ranks.end());
-  for (std::int64_t rank = 0; rank < 1000; ++rank) CHECK(ranks[static_cast<std::size_t>(rank)] == rank);
+  for (std::int64_t rank = 0; rank < 1000; ++rank) { CHECK(ranks[static_cast<std::size_t>(rank)] == rank); }
   CHECK(office.state.complete);
 }
 
@@ -193,7 +193,7 @@ TEST_CASE("the answer that was lost with its connection is given again over the 
 
 TEST_CASE("a participant that starts again has its place before a spare node that calls at the same time") {
   Office office(2, 2);
-  for (const int id : {1, 2}) office.call(id, Wish::join);
+  for (const int id : {1, 2}) { office.call(id, Wish::join); }
   REQUIRE(office.turn().size() == 2);
   office.call(0, Wish::join);  // the first of all by its name
   CHECK(Office::kind_for(office.turn(), 0) == Kind::spare);
@@ -232,7 +232,7 @@ TEST_CASE("a join with a new ticket ends the node's part in the round before") {
   office.call(0, Wish::join, 2);
   answers = office.turn();
   REQUIRE(answers.size() == 2);
-  for (const auto& [line, answer] : answers) CHECK(answer.round == 1);
+  for (const auto& [line, answer] : answers) { CHECK(answer.round == 1); }
 }
 
 TEST_CASE("a silent node is dropped after its keep-alive, and told so when it is back") {
@@ -400,7 +400,7 @@ TEST_CASE("requests and answers come back from their text, and nothing else does
   CHECK(desk_answer_from_json(to_json(answer)) == answer);
 
   const std::string good = to_json(request);
-  for (std::size_t end = 0; end < good.size(); ++end) CHECK_FALSE(desk_request_from_json(good.substr(0, end)));
+  for (std::size_t end = 0; end < good.size(); ++end) { CHECK_FALSE(desk_request_from_json(good.substr(0, end))); }
   CHECK_FALSE(desk_request_from_json("[]"));
   CHECK_FALSE(desk_request_from_json(R"({"number":1,"wish":9,"run_id":"a","node":["a",1,0],"ticket":1})"));
   CHECK_FALSE(desk_request_from_json(R"({"number":1,"wish":3,"run_id":"a","node":["a",1],"ticket":1})"));

@@ -54,7 +54,7 @@ struct MortalHost {
       io.stop();
     });
     io.run();
-    if (failure) std::rethrow_exception(failure);
+    if (failure) { std::rethrow_exception(failure); }
   }
 };
 
@@ -79,9 +79,7 @@ TEST_CASE("a node whose host has ended is told at once, and a node whose host ha
     asio::post(gone.io, [&] { gone.end(); });
     try {
       co_await rendezvous.watch();
-    } catch (const StoreConnectionError& error) {
-      message = error.what();
-    }
+    } catch (const StoreConnectionError& error) { message = error.what(); }
   });
   CHECK_THAT(message, Contains("lost the host") && Contains("127.0.0.1:" + std::to_string(gone.port)) &&
                           Contains("connection refused"));

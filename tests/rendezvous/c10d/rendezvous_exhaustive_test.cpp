@@ -53,8 +53,9 @@ struct World {
 
   std::string key() const {
     std::string key{static_cast<char>(complete), static_cast<char>(last_call)};
-    for (const Kind& node : nodes)
+    for (const Kind& node : nodes) {
       key += static_cast<char>(static_cast<int>(node.phase) * 4 + static_cast<int>(node.place));
+    }
     return key;
   }
 };
@@ -88,8 +89,8 @@ class Job {
     for (std::size_t i = 0; i < worlds_.size(); ++i) {  // which grows meanwhile
       const World world = worlds_[i];
       check_places(world);
-      for (World& next : looks(world)) reach(std::move(next));
-      for (World& next : events(world)) reach(std::move(next));
+      for (World& next : looks(world)) { reach(std::move(next)); }
+      for (World& next : events(world)) { reach(std::move(next)); }
     }
   }
 
@@ -101,7 +102,7 @@ class Job {
   int longest_way() {
     int longest = 0;
     for (const World& world : worlds_) {
-      if (count(world, [](const Kind& node) { return !node.lives() && node.place != Place::none; }) > 0) continue;
+      if (count(world, [](const Kind& node) { return !node.lives() && node.place != Place::none; }) > 0) { continue; }
       longest = std::max(longest, steps_to_rest(world));
     }
     return longest;
@@ -109,20 +110,21 @@ class Job {
 
  private:
   void reach(World world) {
-    if (steps_.try_emplace(world.key(), kUnknown).second) worlds_.push_back(std::move(world));
+    if (steps_.try_emplace(world.key(), kUnknown).second) { worlds_.push_back(std::move(world)); }
   }
 
   RendezvousState state_of(const World& world) const {
     RendezvousState state;
     state.complete = world.complete;
-    if (world.last_call != LastCall::none)
+    if (world.last_call != LastCall::none) {
       state.deadline = world.last_call == LastCall::goes_on ? kNow + 1s : kNow - 1s;
+    }
     for (std::size_t i = 0; i < world.nodes.size(); ++i) {
       const Place place = world.nodes[i].place;
-      if (place == Place::participant) state.participants[name(i)] = 0;
-      if (place == Place::waiting) state.wait_list.insert(name(i));
-      if (place == Place::spare) state.redundancy_list.insert(name(i));
-      if (place != Place::none) state.last_heartbeats[name(i)] = kNow;
+      if (place == Place::participant) { state.participants[name(i)] = 0; }
+      if (place == Place::waiting) { state.wait_list.insert(name(i)); }
+      if (place == Place::spare) { state.redundancy_list.insert(name(i)); }
+      if (place != Place::none) { state.last_heartbeats[name(i)] = kNow; }
     }
     return state;
   }
@@ -137,13 +139,13 @@ class Job {
       const bool in = state.participants.contains(name(i));
       const bool waits = state.wait_list.contains(name(i));
       const bool spare = state.redundancy_list.contains(name(i));
-      if (in + waits + spare > 1) FAIL("one node in two lists, from " << to_string(world));
+      if (in + waits + spare > 1) { FAIL("one node in two lists, from " << to_string(world)); }
       node.place = in ? Place::participant : waits ? Place::waiting : spare ? Place::spare : Place::none;
       // Others have left its round, or have taken it for dead: it will see that, and that does not change any more.
       const auto event = event_of_round(state, name(i), 0, members, settings_);
-      if (node.phase == Phase::runs && event && event != RoundEvent::nodes_waiting) node.phase = Phase::rejoins;
+      if (node.phase == Phase::runs && event && event != RoundEvent::nodes_waiting) { node.phase = Phase::rejoins; }
       // Who is in no list has nothing to leave.
-      if (node.phase == Phase::rejoins && node.place == Place::none) node.phase = Phase::joins;
+      if (node.phase == Phase::rejoins && node.place == Place::none) { node.phase = Phase::joins; }
     }
     std::sort(world.nodes.begin(), world.nodes.end());
     return world;
@@ -162,20 +164,22 @@ class Job {
                       : node.phase == Phase::rejoins ? Wish::rejoin
                                                      : Wish::join;
     const RendezvousStep step = rendezvous_step(state, name(who), wish, kMoment, kNever, settings_);
-    if (step.action == Action::wait || (step.action == Action::done && node.phase == Phase::runs)) return std::nullopt;
+    if (step.action == Action::wait || (step.action == Action::done && node.phase == Phase::runs)) {
+      return std::nullopt;
+    }
     if (step.action == Action::write) {
       check_that_others_keep_their_places(world, who, step.state);
-      if (node.phase != Phase::runs) node.phase = Phase::joins;
+      if (node.phase != Phase::runs) { node.phase = Phase::joins; }
       return with(world, step.state);
     }
-    if (step.action != Action::done) FAIL("a node may not join, in " << to_string(world));
+    if (step.action != Action::done) { FAIL("a node may not join, in " << to_string(world)); }
     node.phase = Phase::runs;
     return with(world, state);
   }
 
   void check_that_others_keep_their_places(const World& world, std::size_t who, const RendezvousState& state) const {
     for (std::size_t i = 0; i < world.nodes.size(); ++i) {
-      if (i == who || !world.nodes[i].has_place()) continue;
+      if (i == who || !world.nodes[i].has_place()) { continue; }
       if (!state.participants.contains(name(i)) && !state.wait_list.contains(name(i))) {
         FAIL("one node takes another one's place, in " << to_string(world));
       }
@@ -186,8 +190,8 @@ class Job {
   std::vector<World> looks(const World& world) const {
     std::vector<World> next;
     for (std::size_t i = 0; i < world.nodes.size(); ++i) {
-      if (!world.nodes[i].lives() || is_like_the_one_before(world, i)) continue;
-      if (auto after = look(world, i)) next.push_back(std::move(*after));
+      if (!world.nodes[i].lives() || is_like_the_one_before(world, i)) { continue; }
+      if (auto after = look(world, i)) { next.push_back(std::move(*after)); }
     }
     return next;
   }
@@ -196,15 +200,15 @@ class Job {
   /// last call is over.
   std::vector<World> events(const World& world) const {
     std::vector<World> next;
-    if (world.last_call == LastCall::goes_on) next.push_back(after_last_call(world));
+    if (world.last_call == LastCall::goes_on) { next.push_back(after_last_call(world)); }
     for (std::size_t i = 0; i < world.nodes.size(); ++i) {
-      if (is_like_the_one_before(world, i)) continue;
+      if (is_like_the_one_before(world, i)) { continue; }
       const Kind node = world.nodes[i];
       const RendezvousState state = state_of(world);
-      if (node.place != Place::none) next.push_back(after_missing(world, i));
-      if (!node.lives() && node.place == Place::none) next.push_back(with(as(world, i, Phase::joins), state));
-      if (!node.lives()) continue;
-      if (node.phase == Phase::runs) next.push_back(with(as(world, i, Phase::rejoins), state));
+      if (node.place != Place::none) { next.push_back(after_missing(world, i)); }
+      if (!node.lives() && node.place == Place::none) { next.push_back(with(as(world, i, Phase::joins), state)); }
+      if (!node.lives()) { continue; }
+      if (node.phase == Phase::runs) { next.push_back(with(as(world, i, Phase::rejoins), state)); }
       const World gone = as(world, i, Phase::away);
       next.push_back(with(gone, state));
       next.push_back(with(gone, rendezvous_step(state, name(i), Wish::leave, kMoment, kNever, settings_).state));
@@ -232,20 +236,20 @@ class Job {
 
   void check_places(const World& world) const {
     const std::int64_t taken = count(world, [](const Kind& node) { return node.has_place(); });
-    if (taken > settings_.max_nodes) FAIL(taken << " places taken in " << to_string(world));
+    if (taken > settings_.max_nodes) { FAIL(taken << " places taken in " << to_string(world)); }
   }
 
   int steps_to_rest(const World& world) {
     const std::string key = world.key();
     const int known = steps_.at(key);
-    if (known == kOnTheWay) FAIL("nodes go round in a circle from " << to_string(world));
-    if (known != kUnknown) return known;
+    if (known == kOnTheWay) { FAIL("nodes go round in a circle from " << to_string(world)); }
+    if (known != kUnknown) { return known; }
     steps_[key] = kOnTheWay;
     std::vector<World> successors = looks(world);
-    if (successors.empty() && world.last_call == LastCall::goes_on) successors.push_back(after_last_call(world));
-    if (successors.empty()) check_rest(world);
+    if (successors.empty() && world.last_call == LastCall::goes_on) { successors.push_back(after_last_call(world)); }
+    if (successors.empty()) { check_rest(world); }
     int longest = -1;
-    for (const World& next : successors) longest = std::max(longest, steps_to_rest(next));
+    for (const World& next : successors) { longest = std::max(longest, steps_to_rest(next)); }
     return steps_[key] = longest + 1;
   }
 
@@ -258,7 +262,7 @@ class Job {
     const auto rest_of = [&](const Kind& kind) { return std::count(world.nodes.begin(), world.nodes.end(), kind); };
     const bool right = world.complete == enough && rest_of(in) == std::min(live, settings_.max_nodes) &&
                        rest_of(in) + rest_of(beside) == live;
-    if (!right) FAIL("at rest without work: " << to_string(world));
+    if (!right) { FAIL("at rest without work: " << to_string(world)); }
   }
 
   static constexpr int kUnknown = -2;

@@ -26,7 +26,7 @@ asio::awaitable<void> take_part(asio::io_context& io, C10dJob job, std::int64_t 
   TcpStoreServer workers_store(io, ListenAddress::any(), 0);
   workers_store.start();
   std::optional<Endpoint> own;
-  if (round.rank == 0) own.emplace(rendezvous->self().addr, workers_store.port());
+  if (round.rank == 0) { own.emplace(rendezvous->self().addr, workers_store.port()); }
   const Endpoint master = co_await share_master(store, round, own, 60s);
   RoleInfo info;
   info.role = "default";
@@ -46,7 +46,7 @@ asio::awaitable<void> take_part(asio::io_context& io, C10dJob job, std::int64_t 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 6) return 2;
+  if (argc != 6) { return 2; }
   C10dJob job;
   job.endpoint = parse_endpoint(argv[1], kC10dPort);
   job.run_id = argv[2];
@@ -61,7 +61,7 @@ int main(int argc, char** argv) {
   });
   io.run();
   try {
-    if (failure) std::rethrow_exception(failure);
+    if (failure) { std::rethrow_exception(failure); }
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

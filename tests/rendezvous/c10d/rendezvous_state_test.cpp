@@ -148,8 +148,7 @@ TEST_CASE("a damaged state is an error, never a crash") {
       damaged[at] = static_cast<char>(damaged[at] ^ bits);
       try {
         (void)decode_rendezvous_state(base64_encode(damaged));
-      } catch (const Error&) {
-      }
+      } catch (const Error&) {}
     }
     CHECK_THROWS_AS(decode_rendezvous_state(base64_encode(whole.substr(0, at) + "\x80")), Error);
   }

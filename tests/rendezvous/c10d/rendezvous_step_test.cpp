@@ -43,9 +43,9 @@ struct Job {
   Action run(int who, Wish wish, std::chrono::microseconds deadline = 600s) {
     for (int steps = 0; steps < 10; ++steps) {
       RendezvousStep step = look(who, wish, deadline);
-      if (step.action != Action::write) return step.action;
+      if (step.action != Action::write) { return step.action; }
       state = std::move(step.state);
-      if (wish == Wish::rejoin) wish = Wish::join;
+      if (wish == Wish::rejoin) { wish = Wish::join; }
     }
     FAIL("a node writes for ever");
     return Action::timed_out;
@@ -53,12 +53,10 @@ struct Job {
   /// `nodes` nodes in a complete round.
   static Job complete(std::int64_t min, std::int64_t max, int nodes) {
     Job job(min, max);
-    for (int i = 0; i < nodes; ++i) job.run(i, Wish::join);
+    for (int i = 0; i < nodes; ++i) { job.run(i, Wish::join); }
     job.now = job.settings.last_call_timeout + 1us;
-    for (auto& [who, time] : job.state.last_heartbeats) time = kStart + job.now;
-    for (int i = 0; i < nodes; ++i) {
-      REQUIRE(job.run(i, Wish::join) == Action::done);
-    }
+    for (auto& [who, time] : job.state.last_heartbeats) { time = kStart + job.now; }
+    for (int i = 0; i < nodes; ++i) { REQUIRE(job.run(i, Wish::join) == Action::done); }
     return job;
   }
 };
@@ -91,7 +89,7 @@ TEST_CASE("with min_nodes the last call begins, and when it is over the round is
   CHECK(job.run(1, Wish::join) == Action::wait);
   CHECK(job.state.deadline == kStart + 40s);
   job.now = 39s;
-  for (auto& [who, time] : job.state.last_heartbeats) time = kStart + job.now;
+  for (auto& [who, time] : job.state.last_heartbeats) { time = kStart + job.now; }
   CHECK(job.run(2, Wish::join) == Action::wait);
   CHECK(job.state.deadline == kStart + 40s);  // more nodes do not prolong it
   job.now = 40s;
@@ -130,7 +128,7 @@ TEST_CASE("beyond max_nodes a node is a spare one, that disturbs nobody and step
 
   // It stands by beyond its deadline.
   job.now = 700s;
-  for (auto& [who, time] : job.state.last_heartbeats) time = kStart + 700s;
+  for (auto& [who, time] : job.state.last_heartbeats) { time = kStart + 700s; }
   CHECK(job.run(7, Wish::join) == Action::wait);
 
   job.run(1, Wish::leave, 1300s);
@@ -289,7 +287,7 @@ TEST_CASE("so does one in the wait list") {
   Job job = Job::complete(1, 2, 1);
   job.run(4, Wish::join);
   job.now = 601s;
-  for (auto& [who, time] : job.state.last_heartbeats) time = kStart + job.now;
+  for (auto& [who, time] : job.state.last_heartbeats) { time = kStart + job.now; }
   CHECK(job.run(4, Wish::join) == Action::timed_out);
   CHECK(job.state.wait_list.empty());
   CHECK_FALSE(job.state.last_heartbeats.contains(node(4)));
@@ -307,7 +305,7 @@ TEST_CASE("long after its deadline a node only reports that it has timed out") {
 TEST_CASE("a deadline that passes in the moment the round is complete does no harm") {
   Job job = Job::complete(2, 2, 2);
   job.now = 700s;
-  for (auto& [who, time] : job.state.last_heartbeats) time = kStart + job.now;
+  for (auto& [who, time] : job.state.last_heartbeats) { time = kStart + job.now; }
   CHECK(job.run(0, Wish::join) == Action::done);
 }
 
@@ -441,15 +439,16 @@ TEST_CASE(
     const RendezvousStep step = rendezvous_step(copy, node(who), in.contains(who) ? Wish::keep_alive : Wish::join,
                                                 at(now), kSteadyStart + 600s, settings);
     if (step.action == Action::write) {
-      if (stored == copy) stored = step.state;
+      if (stored == copy) { stored = step.state; }
       copy = stored;
     } else if (step.action == Action::done) {
-      if (stored.participants.contains(node(who)) && stored.complete) in.insert(who);
+      if (stored.participants.contains(node(who)) && stored.complete) { in.insert(who); }
     } else {
       REQUIRE(step.action == Action::wait);
       copy = stored;
-      if (stored.complete && (stored.wait_list.contains(node(who)) || stored.redundancy_list.contains(node(who))))
+      if (stored.complete && (stored.wait_list.contains(node(who)) || stored.redundancy_list.contains(node(who)))) {
         out.insert(who);
+      }
     }
   }
   REQUIRE(stored.complete);
@@ -459,7 +458,7 @@ TEST_CASE(
   CHECK(members <= settings.max_nodes);
   CHECK(static_cast<int>(in.size() + out.size()) == nodes);
   std::set<std::int64_t> ranks;
-  for (const auto& [who, rank] : stored.participants) ranks.insert(rank);
+  for (const auto& [who, rank] : stored.participants) { ranks.insert(rank); }
   CHECK(static_cast<std::int64_t>(ranks.size()) == members);
   CHECK(*ranks.begin() == 0);
   CHECK(*ranks.rbegin() == members - 1);

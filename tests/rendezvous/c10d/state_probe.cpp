@@ -10,8 +10,6 @@ int main() {
     try {
       std::cout << mdl::rendezvous::c10d::encode_rendezvous_state(mdl::rendezvous::c10d::decode_rendezvous_state(line))
                 << '\n';
-    } catch (const mdl::Error& error) {
-      std::cout << "error: " << error.what() << std::endl;
-    }
+    } catch (const mdl::Error& error) { std::cout << "error: " << error.what() << std::endl; }
   }
 }

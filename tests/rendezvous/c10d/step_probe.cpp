@@ -33,7 +33,7 @@ int main() {
     std::string stored;
     in >> wish >> self.addr >> self.pid >> self.local_id >> utc >> overdue >> settings.min_nodes >>
         settings.max_nodes >> last_call >> interval >> settings.keep_alive_max_attempt >> stored;
-    if (!in) return 1;
+    if (!in) { return 1; }
     settings.last_call_timeout = std::chrono::seconds(last_call);
     settings.keep_alive_interval = std::chrono::seconds(interval);
     const std::chrono::steady_clock::time_point steady{std::chrono::hours(1)};

@@ -21,7 +21,7 @@ using namespace std::chrono_literals;
 int failures = 0;
 
 void claim(bool holds, const char* what) {
-  if (holds) return;
+  if (holds) { return; }
   ++failures;
   std::printf("does not hold: %s\n", what);
 }
@@ -99,7 +99,7 @@ asio::awaitable<void> everything(std::uint16_t port, bool with_queues, int& pass
   TcpStoreClient store = co_await TcpStoreClient::connect(Endpoint("127.0.0.1", port), 10s);
   co_await plain_keys(store);
   co_await many_keys(store);
-  if (with_queues) co_await queues(store);
+  if (with_queues) { co_await queues(store); }
   co_await barriers(store, port, passed);
   co_await store.set("probe", "done");
   claim(co_await store.get("probe", 5s) == "done", "the connection is still good at the end");
@@ -108,13 +108,13 @@ asio::awaitable<void> everything(std::uint16_t port, bool with_queues, int& pass
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2) return 2;
+  if (argc < 2) { return 2; }
   const auto port = static_cast<std::uint16_t>(std::atoi(argv[1]));
   const bool with_queues = !(argc > 2 && std::string_view(argv[2]) == "no-queues");
   int passed = 0;
   asio::io_context io;
   asio::co_spawn(io, everything(port, with_queues, passed), [](const std::exception_ptr& error) {
-    if (error) std::rethrow_exception(error);
+    if (error) { std::rethrow_exception(error); }
   });
   try {
     io.run();

@@ -41,7 +41,7 @@ class FakeServer {
       char introduction[10];
       boost::system::error_code ignored;
       asio::read(socket, asio::buffer(introduction), ignored);
-      if (answer.empty()) return;
+      if (answer.empty()) { return; }
       if (answer == "nonce") {
         asio::write(socket, asio::buffer(introduction + 6, 4), ignored);
       } else {
@@ -135,7 +135,7 @@ TEST_CASE("many clients in one loop meet at a barrier") {
     const bool met = co_await client.barrier("all", kClients, kLong);
     count += met ? 1 : 0;
   };
-  for (int i = 0; i < kClients; ++i) asio::co_spawn(io, one(server.port(), passed), asio::detached);
+  for (int i = 0; i < kClients; ++i) { asio::co_spawn(io, one(server.port(), passed), asio::detached); }
   io.run();
   CHECK(passed == kClients);
 }
@@ -151,11 +151,11 @@ TEST_CASE("an item in a queue is for one of those who wait for it") {
   };
   const auto producer = [](std::uint16_t port) -> asio::awaitable<void> {
     TcpStoreClient client = co_await TcpStoreClient::connect(Endpoint("127.0.0.1", port), kLong);
-    for (const char* item : {"a", "b", "c"}) co_await client.queue_push("q", item);
+    for (const char* item : {"a", "b", "c"}) { co_await client.queue_push("q", item); }
     // So that the last push has been carried out before this connection ends.
     co_await client.queue_length("q");
   };
-  for (int i = 0; i < 3; ++i) asio::co_spawn(io, consumer(server.port(), taken), asio::detached);
+  for (int i = 0; i < 3; ++i) { asio::co_spawn(io, consumer(server.port(), taken), asio::detached); }
   asio::co_spawn(io, producer(server.port()), asio::detached);
   io.run();
   std::sort(taken.begin(), taken.end());

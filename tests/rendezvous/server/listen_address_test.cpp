@@ -13,7 +13,7 @@ namespace {
 
 std::vector<std::string> texts(const ListenAddress& address) {
   std::vector<std::string> texts;
-  for (const auto& one : address.addresses()) texts.push_back(one.to_string());
+  for (const auto& one : address.addresses()) { texts.push_back(one.to_string()); }
   return texts;
 }
 
@@ -84,5 +84,5 @@ TEST_CASE("the addresses of this machine under a name are its own") {
   CHECK(mdl::own_addresses_of("127.0.0.1") == std::vector<std::string>{"127.0.0.1"});
   CHECK(mdl::own_addresses_of("192.0.2.77").empty());
   CHECK(mdl::own_addresses_of("no.such.host.invalid").empty());
-  for (const std::string& address : mdl::local_addresses()) CHECK(mdl::own_addresses_of(address).size() == 1);
+  for (const std::string& address : mdl::local_addresses()) { CHECK(mdl::own_addresses_of(address).size() == 1); }
 }

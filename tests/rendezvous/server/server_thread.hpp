@@ -58,9 +58,7 @@ class ServerThread {
         } else {
           promise.set_value(function(*server_));
         }
-      } catch (...) {
-        promise.set_exception(std::current_exception());
-      }
+      } catch (...) { promise.set_exception(std::current_exception()); }
     });
     return result.get();
   }
@@ -98,7 +96,9 @@ class RawClient {
   static RawClient introduced(std::uint16_t port) {
     RawClient client(port);
     client.send(rendezvous::store::wire::encode_handshake(7));
-    if (client.receive(4) != std::string("\7\0\0\0", 4)) throw std::runtime_error("the introduction was not answered");
+    if (client.receive(4) != std::string("\7\0\0\0", 4)) {
+      throw std::runtime_error("the introduction was not answered");
+    }
     return client;
   }
 
@@ -126,7 +126,7 @@ class RawClient {
     std::string bytes(1 << 20, '\0');
     std::size_t total = 0;
     boost::system::error_code error;
-    while (!error) total += socket_.read_some(asio::buffer(bytes), error);
+    while (!error) { total += socket_.read_some(asio::buffer(bytes), error); }
     return total;
   }
   void end_of_sending() { socket_.shutdown(asio::ip::tcp::socket::shutdown_send); }

@@ -66,7 +66,7 @@ double cpu_seconds() {
 /// As many introduced clients as `count`.
 std::deque<RawClient> crowd(std::uint16_t port, std::size_t count) {
   std::deque<RawClient> clients;
-  for (std::size_t i = 0; i < count; ++i) clients.push_back(RawClient::introduced(port));
+  for (std::size_t i = 0; i < count; ++i) { clients.push_back(RawClient::introduced(port)); }
   return clients;
 }
 
@@ -90,7 +90,7 @@ TEST_CASE("what every query adds to the store is counted, and what it takes away
   apply(state, query(QueryType::set, "/b"));
   apply(state, query(QueryType::set, "/c"));
   state.forget(2);
-  for (const char* key : {"/a", "/b", "/c", "/none"}) apply(state, query(QueryType::delete_key, key));
+  for (const char* key : {"/a", "/b", "/c", "/none"}) { apply(state, query(QueryType::delete_key, key)); }
   CHECK(state.held_bytes() == 0);
   CHECK(state.bytes_in_replies() == 0);
 }
@@ -118,7 +118,7 @@ TEST_CASE("a query that would exceed the limit changes nothing, says why, and ot
 TEST_CASE("the key space ends where the store's limit is, for keys without values too") {
   StoreState state(1'000'000);
   std::size_t keys = 0;
-  while (apply(state, query(QueryType::set, "/" + std::to_string(keys))).empty()) ++keys;
+  while (apply(state, query(QueryType::set, "/" + std::to_string(keys))).empty()) { ++keys; }
   CHECK(keys < 1'000'000 / StoreState::kEntryBytes);
   CHECK(keys > 1'000'000 / (2 * StoreState::kEntryBytes));
   CHECK(state.key_count() == keys);
@@ -126,9 +126,9 @@ TEST_CASE("the key space ends where the store's limit is, for keys without value
 
 TEST_CASE("the list of all keys is one for all who are being sent it") {
   StoreState state;
-  for (int i = 0; i < 1000; ++i) apply(state, query(QueryType::set, "/" + std::to_string(i)));
+  for (int i = 0; i < 1000; ++i) { apply(state, query(QueryType::set, "/" + std::to_string(i))); }
   std::vector<StoreReply> replies;
-  for (ClientId client = 1; client <= 10; ++client) state.apply(client, query(QueryType::list_keys, ""), replies);
+  for (ClientId client = 1; client <= 10; ++client) { state.apply(client, query(QueryType::list_keys, ""), replies); }
   const std::size_t one = replies.front().value->size();
   CHECK(state.bytes_in_replies() == one);
   apply(state, query(QueryType::set, "/new"));
@@ -166,12 +166,14 @@ TEST_CASE("who is a client already does not wait for hundreds that come at once"
   std::deque<RawClient> crowd;
   std::promise<std::size_t> clients_soon;
   server.call([&](TcpStoreServer& s) {
-    for (int i = 0; i < 500; ++i) crowd.emplace_back(server.port());  // they are the kernel's until the server looks
+    for (int i = 0; i < 500; ++i) {
+      crowd.emplace_back(server.port());  // they are the kernel's until the server looks
+    }
     // Two turns later: in the first it finds out that they are there, and then it takes the first of them.
     server.post([&] { server.post([&] { clients_soon.set_value(s.client_count()); }); });
   });
   CHECK(clients_soon.get_future().get() < 100);
-  while (server.call([](TcpStoreServer& s) { return s.client_count(); }) < 501) std::this_thread::yield();
+  while (server.call([](TcpStoreServer& s) { return s.client_count(); }) < 501) { std::this_thread::yield(); }
 }
 
 TEST_CASE("large messages that never end do not add up: the oldest of them goes first") {
@@ -224,7 +226,7 @@ TEST_CASE("clients that ask without reading do not add up, and honest ones are a
   REQUIRE(pings(honest));
   std::deque<RawClient> hostile = crowd(server.port(), 100);
   std::string requests;
-  for (int i = 0; i < 2000; ++i) requests += encode(query(QueryType::get, "/v"));
+  for (int i = 0; i < 2000; ++i) { requests += encode(query(QueryType::get, "/v")); }
   const std::size_t before = resident_bytes();
   for (RawClient& client : hostile) {
     client.socket().non_blocking(true);
@@ -242,13 +244,13 @@ TEST_CASE("thousands of requests at once do not keep another client waiting for 
   RawClient flood = RawClient::introduced(server.port());
   constexpr int kRequests = 200'000;
   std::string requests;
-  for (int i = 0; i < kRequests; ++i) requests += encode(query(QueryType::add, "/n", ""));
+  for (int i = 0; i < kRequests; ++i) { requests += encode(query(QueryType::add, "/n", "")); }
   Query one;
   one.type = QueryType::add;
   one.key = "/n";
   one.number = 1;
   requests.clear();
-  for (int i = 0; i < kRequests; ++i) requests += encode(one);
+  for (int i = 0; i < kRequests; ++i) { requests += encode(one); }
   std::thread sender([&] { flood.send(requests); });
   std::thread reader([&] { flood.receive(kRequests * sizeof(std::int64_t)); });
   int answered = 0;
@@ -279,7 +281,7 @@ TEST_CASE("ten thousand clients that wait for one key are all woken, and none is
     asio::write(waiting.back(), asio::buffer(hello));
   }
   std::string nonce(4, '\0');
-  for (asio::ip::tcp::socket& client : waiting) asio::read(client, asio::buffer(nonce));
+  for (asio::ip::tcp::socket& client : waiting) { asio::read(client, asio::buffer(nonce)); }
   RawClient honest = RawClient::introduced(server.port());
   CHECK(server.call([](TcpStoreServer& s) { return s.client_count(); }) == count + 1);
   honest.send(query(QueryType::set, "/flag", "up"));
@@ -294,13 +296,13 @@ TEST_CASE("ten thousand clients that wait for one key are all woken, and none is
 }
 
 TEST_CASE("when descriptors run out, silent strangers make room, and the server does not spin") {
-  if (sanitizer_needs_descriptors()) return;
+  if (sanitizer_needs_descriptors()) { return; }
   TcpStoreServerOptions options;
   ServerThread server(ListenAddress::loopback(), options);
   RawClient honest = RawClient::introduced(server.port());
   std::deque<RawClient> strangers;
-  for (int i = 0; i < 5; ++i) strangers.emplace_back(server.port());
-  while (server.call([](TcpStoreServer& s) { return s.client_count(); }) < 6) CHECK(pings(honest));
+  for (int i = 0; i < 5; ++i) { strangers.emplace_back(server.port()); }
+  while (server.call([](TcpStoreServer& s) { return s.client_count(); }) < 6) { CHECK(pings(honest)); }
   const auto came = std::chrono::steady_clock::now();
   const StderrCapture log;
   asio::io_context io;

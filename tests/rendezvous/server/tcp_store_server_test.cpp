@@ -49,7 +49,7 @@ long resident_kib() {
 TEST_CASE("the server answers a client that introduces itself, also in pieces") {
   ServerThread server;
   RawClient client(server.port());
-  for (const char byte : encode_handshake(0x01020304)) client.send(std::string(1, byte));
+  for (const char byte : encode_handshake(0x01020304)) { client.send(std::string(1, byte)); }
   CHECK(client.receive(4) == "\4\3\2\1");
 }
 
@@ -80,13 +80,13 @@ TEST_CASE("the largest value arrives whole at several clients") {
   ServerThread server;
   RawClient writer = RawClient::introduced(server.port());
   std::string value(kMaxValueBytes, '\0');
-  for (std::size_t i = 0; i < value.size(); ++i) value[i] = static_cast<char>(i * 31 >> 3);
+  for (std::size_t i = 0; i < value.size(); ++i) { value[i] = static_cast<char>(i * 31 >> 3); }
   writer.send({.type = QueryType::set, .key = "/big", .value = value});
   REQUIRE(answers(writer));
   std::vector<RawClient> readers;
-  for (int i = 0; i < 4; ++i) readers.push_back(RawClient::introduced(server.port()));
-  for (RawClient& reader : readers) reader.send({.type = QueryType::get, .key = "/big"});
-  for (RawClient& reader : readers) CHECK((reader.receive(8 + value.size()) == number(value.size()) + value));
+  for (int i = 0; i < 4; ++i) { readers.push_back(RawClient::introduced(server.port())); }
+  for (RawClient& reader : readers) { reader.send({.type = QueryType::get, .key = "/big"}); }
+  for (RawClient& reader : readers) { CHECK((reader.receive(8 + value.size()) == number(value.size()) + value)); }
 }
 
 TEST_CASE("a bad frame closes its client with one log line, and the others and the data stay") {
@@ -156,7 +156,7 @@ TEST_CASE("a client that never reads cannot grow the server, and is closed") {
   ServerThread server(ListenAddress::loopback(), {.stall_timeout = 300ms});
   RawClient good = RawClient::introduced(server.port());
   server.call([](TcpStoreServer& s) {
-    for (int i = 0; i < 1000; ++i) s.set(std::string(100, 'k') + std::to_string(i), "v");
+    for (int i = 0; i < 1000; ++i) { s.set(std::string(100, 'k') + std::to_string(i), "v"); }
     s.set("large", std::string(kMaxValueBytes, 'v'));
   });
   const StderrCapture log;
@@ -169,7 +169,7 @@ TEST_CASE("a client that never reads cannot grow the server, and is closed") {
   RawClient greedy = RawClient::introduced(server.port());
   greedy.send({.type = QueryType::multi_get, .keys = std::vector<std::string>(10'000, "/large")});
   CHECK(answers(good));
-  while (server.call([](TcpStoreServer& s) { return s.client_count(); }) > 1) CHECK(answers(good));
+  while (server.call([](TcpStoreServer& s) { return s.client_count(); }) > 1) { CHECK(answers(good)); }
 
   CHECK(resident_kib() - before < 64 * 1024);
   CHECK(log.lines() == 2);
@@ -186,8 +186,9 @@ TEST_CASE("a client that reads slowly gets everything") {
   slow.send({.type = QueryType::multi_get, .keys = std::vector<std::string>(kParts, "/part")});
   slow.send({.type = QueryType::ping, .number = 5});
   std::size_t right = 0;
-  for (std::size_t i = 0; i < kParts; ++i)
+  for (std::size_t i = 0; i < kParts; ++i) {
     right += slow.receive(8 + 100'000) == number(100'000) + std::string(100'000, 'p');
+  }
   CHECK(right == kParts);
   CHECK(slow.receive(4) == std::string("\5\0\0\0", 4));
 }
@@ -200,7 +201,7 @@ TEST_CASE("a client that goes away while it waits is forgotten") {
     client.send({.type = QueryType::barrier, .key = "/b", .number = 3});
     REQUIRE(answers(client));
   }
-  while (server.call([](TcpStoreServer& s) { return s.client_count(); }) > 1) CHECK(answers(other));
+  while (server.call([](TcpStoreServer& s) { return s.client_count(); }) > 1) { CHECK(answers(other)); }
   other.send({.type = QueryType::set, .key = "/b", .value = "9"});
   CHECK(answers(other));
 }
@@ -285,7 +286,7 @@ TEST_CASE("a loopback server is reached by both loopback addresses and by no oth
   ServerThread server;
   CHECK_NOTHROW(RawClient(server.port(), "127.0.0.1"));
   const auto own = local_addresses();
-  if (std::find(own.begin(), own.end(), "::1") != own.end()) CHECK_NOTHROW(RawClient(server.port(), "::1"));
+  if (std::find(own.begin(), own.end(), "::1") != own.end()) { CHECK_NOTHROW(RawClient(server.port(), "::1")); }
   if (!own.front().starts_with("127.") && own.front() != "::1") {
     CHECK_THROWS(RawClient(server.port(), own.front().c_str()));
   }
@@ -309,15 +310,15 @@ TEST_CASE("programs that the host process starts inherit none of the server's so
     socklen_t size = sizeof(type);
     sockaddr_storage name{};
     socklen_t name_size = sizeof(name);
-    if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) continue;
-    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &name_size) != 0) continue;
-    if (name.ss_family != AF_INET && name.ss_family != AF_INET6) continue;
+    if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) { continue; }
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &name_size) != 0) { continue; }
+    if (name.ss_family != AF_INET && name.ss_family != AF_INET6) { continue; }
     CHECK((::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
   }
 }
 
 TEST_CASE("when the process is out of descriptors, clients wait and the server goes on") {
-  if (sanitizer_needs_descriptors()) return;
+  if (sanitizer_needs_descriptors()) { return; }
   ServerThread server;
   RawClient first = RawClient::introduced(server.port());
   RawClient second(server.port());
@@ -336,7 +337,7 @@ TEST_CASE("when the process is out of descriptors, clients wait and the server g
   ::setrlimit(RLIMIT_NOFILE, &none);
   late.connect({asio::ip::address_v4::loopback(), server.port()});
   asio::write(late, asio::buffer(encode_handshake(9)));
-  while (log.lines() == 0) CHECK(answers(first));
+  while (log.lines() == 0) { CHECK(answers(first)); }
   ::setrlimit(RLIMIT_NOFILE, &saved);
 
   std::string nonce(4, '\0');
@@ -353,7 +354,7 @@ TEST_CASE("a server goes away in peace with clients connected and coroutines wai
   RawClient client(server->port());
   client.send(encode_handshake(1));
   asio::co_spawn(io, server->wait({"never"}, std::chrono::hours(1)), asio::detached);
-  while (server->client_count() == 0) io.poll();
+  while (server->client_count() == 0) { io.poll(); }
   io.poll();
   SECTION("and the loop runs on") {
     server.reset();

@@ -43,7 +43,7 @@ struct Store {
   std::string sent_to(ClientId client) const {
     std::string bytes;
     for (const StoreReply& reply : replies) {
-      if (reply.to == client) bytes.append(reply.head).append(reply.value ? *reply.value : "");
+      if (reply.to == client) { bytes.append(reply.head).append(reply.value ? *reply.value : ""); }
     }
     return bytes;
   }
@@ -322,7 +322,7 @@ TEST_CASE("counts and lists are of plain keys") {
 TEST_CASE("many clients wait for one key and all are woken") {
   Store store;
   constexpr ClientId kClients = 5000;
-  for (ClientId client = 10; client < 10 + kClients; ++client) store.wait(client, {"/go"});
+  for (ClientId client = 10; client < 10 + kClients; ++client) { store.wait(client, {"/go"}); }
   CHECK(store.state.waiting_count() == kClients);
   store.set("/go", "1");
   CHECK(store.replies.size() == kClients);

@@ -23,7 +23,7 @@ QueryDecoder introduced_decoder() {
 
 std::vector<Query> decode_all(QueryDecoder& decoder) {
   std::vector<Query> queries;
-  while (auto query = decoder.next()) queries.push_back(std::move(*query));
+  while (auto query = decoder.next()) { queries.push_back(std::move(*query)); }
   return queries;
 }
 
@@ -86,14 +86,14 @@ TEST_CASE("every query comes out of the decoder as it went into the encoder") {
 
 TEST_CASE("it does not matter how the network cuts the bytes") {
   std::string bytes = introduction();
-  for (const Query& query : kEveryQuery) bytes += encode(query);
+  for (const Query& query : kEveryQuery) { bytes += encode(query); }
   const std::size_t piece = GENERATE(1u, 2u, 3u, 7u, 64u, 100'000u);
 
   QueryDecoder decoder;
   std::vector<Query> queries;
   for (std::size_t at = 0; at < bytes.size(); at += piece) {
     decoder.feed(std::string_view(bytes).substr(at, piece));
-    for (Query& query : decode_all(decoder)) queries.push_back(std::move(query));
+    for (Query& query : decode_all(decoder)) { queries.push_back(std::move(query)); }
   }
   CHECK(queries == kEveryQuery);
   CHECK(decoder.error().empty());

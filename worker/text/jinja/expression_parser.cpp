@@ -10,28 +10,28 @@ namespace mdl::jinja {
 
 Token ExpressionParser::next() {
   Token token = peek();
-  if (at_ + 1 < tokens_.size()) ++at_;
+  if (at_ + 1 < tokens_.size()) { ++at_; }
   return token;
 }
 
 bool ExpressionParser::take_symbol(std::string_view text) {
-  if (!is_symbol(text)) return false;
+  if (!is_symbol(text)) { return false; }
   next();
   return true;
 }
 
 bool ExpressionParser::take_name(std::string_view text) {
-  if (!is_name(text)) return false;
+  if (!is_name(text)) { return false; }
   next();
   return true;
 }
 
 void ExpressionParser::expect_symbol(std::string_view text) {
-  if (!take_symbol(text)) fail(str_cat("expected \"", text, "\""));
+  if (!take_symbol(text)) { fail(str_cat("expected \"", text, "\"")); }
 }
 
 std::string ExpressionParser::expect_name() {
-  if (peek().kind != TokenKind::name) fail("expected a name");
+  if (peek().kind != TokenKind::name) { fail("expected a name"); }
   return next().text;
 }
 
@@ -72,27 +72,27 @@ ExpressionPtr ExpressionParser::expression(bool conditional) {
 
 ExpressionPtr ExpressionParser::expressions() {
   auto first = expression();
-  if (!is_symbol(",")) return first;
+  if (!is_symbol(",")) { return first; }
   auto list = make(ExpressionKind::list);
   list->operands.push_back(std::move(first));
-  while (take_symbol(",")) list->operands.push_back(expression());
+  while (take_symbol(",")) { list->operands.push_back(expression()); }
   return list;
 }
 
 ExpressionPtr ExpressionParser::disjunction() {
   auto left = conjunction();
-  while (take_name("or")) left = binary("or", std::move(left), conjunction());
+  while (take_name("or")) { left = binary("or", std::move(left), conjunction()); }
   return left;
 }
 
 ExpressionPtr ExpressionParser::conjunction() {
   auto left = negation();
-  while (take_name("and")) left = binary("and", std::move(left), negation());
+  while (take_name("and")) { left = binary("and", std::move(left), negation()); }
   return left;
 }
 
 ExpressionPtr ExpressionParser::negation() {
-  if (!take_name("not")) return comparison();
+  if (!take_name("not")) { return comparison(); }
   auto made = make(ExpressionKind::unary, "not");
   made->operands.push_back(negation());
   return made;
@@ -115,7 +115,7 @@ ExpressionPtr ExpressionParser::comparison() {
     } else {
       return left;
     }
-    if (compared) fail("a chain of comparisons is not supported");
+    if (compared) { fail("a chain of comparisons is not supported"); }
     left = binary(name, std::move(left), sum());
   }
 }
@@ -131,7 +131,7 @@ ExpressionPtr ExpressionParser::sum() {
 
 ExpressionPtr ExpressionParser::concatenation() {
   auto left = product();
-  while (take_symbol("~")) left = binary("~", std::move(left), product());
+  while (take_symbol("~")) { left = binary("~", std::move(left), product()); }
   return left;
 }
 
@@ -184,7 +184,7 @@ ExpressionPtr ExpressionParser::filters_and_tests(ExpressionPtr operand) {
     if (take_symbol("|")) {
       auto made = make(ExpressionKind::filter, expect_name());
       made->operands.push_back(std::move(operand));
-      if (is_symbol("(")) arguments(*made);
+      if (is_symbol("(")) { arguments(*made); }
       operand = std::move(made);
     } else if (take_name("is")) {
       const bool negated = take_name("not");
@@ -221,11 +221,11 @@ ExpressionPtr ExpressionParser::subscript(ExpressionPtr operand) {
   bool have_part = false;
   while (!is_symbol("]")) {
     if (take_symbol(":")) {
-      if (!have_part) parts.push_back(nullptr);
+      if (!have_part) { parts.push_back(nullptr); }
       slice = true;
       have_part = false;
     } else {
-      if (have_part) fail("expected \"]\"");
+      if (have_part) { fail("expected \"]\""); }
       parts.push_back(expression());
       have_part = true;
     }
@@ -238,7 +238,7 @@ ExpressionPtr ExpressionParser::subscript(ExpressionPtr operand) {
   }
   auto made = make(slice ? ExpressionKind::slice : ExpressionKind::subscript);
   made->operands.push_back(std::move(operand));
-  for (auto& part : parts) made->operands.push_back(std::move(part));
+  for (auto& part : parts) { made->operands.push_back(std::move(part)); }
   return made;
 }
 
@@ -250,10 +250,10 @@ void ExpressionParser::arguments(Expression& call) {
       next();
       call.named.emplace_back(std::move(name), expression());
     } else {
-      if (!call.named.empty()) fail("an argument without a name after one with a name");
+      if (!call.named.empty()) { fail("an argument without a name after one with a name"); }
       call.operands.push_back(expression());
     }
-    if (!is_symbol(")")) expect_symbol(",");
+    if (!is_symbol(")")) { expect_symbol(","); }
   }
 }
 
@@ -265,19 +265,19 @@ ExpressionPtr ExpressionParser::primary() {
   };
   if (peek().kind == TokenKind::string) {
     std::string text = next().text;
-    while (peek().kind == TokenKind::string) text += next().text;  // neighbours are one string, as in Python
+    while (peek().kind == TokenKind::string) {
+      text += next().text;  // neighbours are one string, as in Python
+    }
     return literal(std::move(text));
   }
   try {
-    if (peek().kind == TokenKind::integer) return literal(static_cast<std::int64_t>(std::stoll(next().text)));
-    if (peek().kind == TokenKind::real) return literal(std::stod(next().text));
-  } catch (const std::out_of_range&) {
-    fail("a number that is too large");
-  }
+    if (peek().kind == TokenKind::integer) { return literal(static_cast<std::int64_t>(std::stoll(next().text))); }
+    if (peek().kind == TokenKind::real) { return literal(std::stod(next().text)); }
+  } catch (const std::out_of_range&) { fail("a number that is too large"); }
   if (peek().kind == TokenKind::name) {
-    if (is_name("true") || is_name("True")) return next(), literal(true);
-    if (is_name("false") || is_name("False")) return next(), literal(false);
-    if (is_name("none") || is_name("None")) return next(), literal(nullptr);
+    if (is_name("true") || is_name("True")) { return next(), literal(true); }
+    if (is_name("false") || is_name("False")) { return next(), literal(false); }
+    if (is_name("none") || is_name("None")) { return next(), literal(nullptr); }
     return make(ExpressionKind::variable, next().text);
   }
   if (take_symbol("(")) {
@@ -291,7 +291,7 @@ ExpressionPtr ExpressionParser::primary() {
       }
     }
     next();
-    if (parts.size() == 1 && !list) return std::move(parts.front());
+    if (parts.size() == 1 && !list) { return std::move(parts.front()); }
     auto made = make(ExpressionKind::list);
     made->operands = std::move(parts);
     return made;
@@ -300,7 +300,7 @@ ExpressionPtr ExpressionParser::primary() {
     auto made = make(ExpressionKind::list);
     while (!take_symbol("]")) {
       made->operands.push_back(expression());
-      if (!is_symbol("]")) expect_symbol(",");
+      if (!is_symbol("]")) { expect_symbol(","); }
     }
     return made;
   }
@@ -310,7 +310,7 @@ ExpressionPtr ExpressionParser::primary() {
       made->operands.push_back(expression());
       expect_symbol(":");
       made->operands.push_back(expression());
-      if (!is_symbol("}")) expect_symbol(",");
+      if (!is_symbol("}")) { expect_symbol(","); }
     }
     return made;
   }

@@ -22,7 +22,7 @@ class Lexer {
   explicit Lexer(std::string source) : source_(std::move(source)) {}
 
   std::vector<Token> run() {
-    while (at_ < source_.size()) text_then_tag();
+    while (at_ < source_.size()) { text_then_tag(); }
     add(TokenKind::end, "");
     return std::move(tokens_);
   }
@@ -41,13 +41,15 @@ class Lexer {
   void text_then_tag() {
     std::size_t tag = at_;
     while ((tag = source_.find('{', tag)) != std::string::npos) {
-      if (tag + 1 < source_.size() && std::string_view("%{#").find(source_[tag + 1]) != std::string_view::npos) break;
+      if (tag + 1 < source_.size() && std::string_view("%{#").find(source_[tag + 1]) != std::string_view::npos) {
+        break;
+      }
       ++tag;
     }
     std::string_view text = rest().substr(0, tag == std::string::npos ? std::string::npos : tag - at_);
     const std::size_t length = text.size();
     if (tag == std::string::npos) {
-      if (!text.empty()) add(TokenKind::text, std::string(text));
+      if (!text.empty()) { add(TokenKind::text, std::string(text)); }
       advance(length);
       return;
     }
@@ -61,9 +63,9 @@ class Lexer {
       const auto last = text.find_last_not_of(" \t\v\f\r");
       const std::size_t begin = last == std::string_view::npos ? 0 : last + 1;
       const bool at_line_start = begin == 0 ? tag == length || source_[at_ - 1] == '\n' : text[begin - 1] == '\n';
-      if (at_line_start) text = text.substr(0, begin);
+      if (at_line_start) { text = text.substr(0, begin); }
     }
-    if (!text.empty()) add(TokenKind::text, std::string(text));
+    if (!text.empty()) { add(TokenKind::text, std::string(text)); }
     advance(length + 2 + (sign == '-' || sign == '+' ? 1 : 0));
     if (kind == '#') {
       comment();
@@ -76,7 +78,7 @@ class Lexer {
 
   void comment() {
     const auto end = rest().find("#}");
-    if (end == std::string_view::npos) fail("a comment is not closed");
+    if (end == std::string_view::npos) { fail("a comment is not closed"); }
     const bool minus = end > 0 && rest()[end - 1] == '-';
     const bool plus = end > 0 && rest()[end - 1] == '+';
     advance(end + 2);
@@ -96,7 +98,7 @@ class Lexer {
     int depth = 0;  // of brackets: within them, }} closes two mappings
     for (;;) {
       const auto blank = rest().find_first_not_of(kSpace);
-      if (blank == std::string_view::npos) fail(str_cat("a tag is not closed by ", close));
+      if (blank == std::string_view::npos) { fail(str_cat("a tag is not closed by ", close)); }
       advance(blank);
       const char c = rest().front();
       if (depth == 0) {
@@ -112,16 +114,18 @@ class Lexer {
         number();
       } else if (std::isalpha(static_cast<unsigned char>(c)) || c == '_') {
         std::size_t size = 1;
-        while (size < rest().size() && (std::isalnum(static_cast<unsigned char>(rest()[size])) || rest()[size] == '_'))
+        while (size < rest().size() &&
+               (std::isalnum(static_cast<unsigned char>(rest()[size])) || rest()[size] == '_')) {
           ++size;
+        }
         add(TokenKind::name, std::string(rest().substr(0, size)));
         advance(size);
       } else {
         const auto symbol = std::find_if(kSymbols.begin(), kSymbols.end(),
                                          [&](std::string_view s) { return rest().substr(0, s.size()) == s; });
-        if (symbol == kSymbols.end()) fail(str_cat("unexpected character '", c, "'"));
-        if (std::string_view("([{").find(c) != std::string_view::npos) ++depth;
-        if (std::string_view(")]}").find(c) != std::string_view::npos) --depth;
+        if (symbol == kSymbols.end()) { fail(str_cat("unexpected character '", c, "'")); }
+        if (std::string_view("([{").find(c) != std::string_view::npos) { ++depth; }
+        if (std::string_view(")]}").find(c) != std::string_view::npos) { --depth; }
         add(TokenKind::symbol, std::string(*symbol));
         advance(symbol->size());
       }
@@ -135,8 +139,8 @@ class Lexer {
       const char c = rest()[size];
       const bool point =
           c == '.' && !real && size + 1 < rest().size() && std::isdigit(static_cast<unsigned char>(rest()[size + 1]));
-      if (point) real = true;
-      if (!point && !std::isdigit(static_cast<unsigned char>(c))) break;
+      if (point) { real = true; }
+      if (!point && !std::isdigit(static_cast<unsigned char>(c))) { break; }
       ++size;
     }
     add(real ? TokenKind::real : TokenKind::integer, std::string(rest().substr(0, size)));
@@ -147,14 +151,14 @@ class Lexer {
     std::string value;
     std::size_t i = 1;
     for (;; ++i) {
-      if (i >= rest().size()) fail("a string is not closed");
+      if (i >= rest().size()) { fail("a string is not closed"); }
       char c = rest()[i];
-      if (c == quote) break;
+      if (c == quote) { break; }
       if (c != '\\') {
         value += c;
         continue;
       }
-      if (++i >= rest().size()) fail("a string is not closed");
+      if (++i >= rest().size()) { fail("a string is not closed"); }
       c = rest()[i];
       switch (c) {
         case 'n':
@@ -207,8 +211,9 @@ class Lexer {
 
   std::size_t code_point(std::size_t at, std::size_t digits, std::string& value) const {
     const std::string hex(rest().substr(at + 1, digits));
-    if (hex.size() != digits || hex.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos)
+    if (hex.size() != digits || hex.find_first_not_of("0123456789abcdefABCDEF") != std::string::npos) {
       fail("a bad escape in a string");
+    }
     append_utf8(value, static_cast<char32_t>(std::stoul(hex, nullptr, 16)));
     return digits;
   }
@@ -227,12 +232,12 @@ std::vector<Token> tokenize(std::string_view source) {
   for (std::size_t i = 0; i < source.size(); ++i) {
     if (source[i] == '\r') {
       lines += '\n';
-      if (i + 1 < source.size() && source[i + 1] == '\n') ++i;
+      if (i + 1 < source.size() && source[i + 1] == '\n') { ++i; }
     } else {
       lines += source[i];
     }
   }
-  if (lines.ends_with('\n')) lines.pop_back();
+  if (lines.ends_with('\n')) { lines.pop_back(); }
   return Lexer(std::move(lines)).run();
 }
 

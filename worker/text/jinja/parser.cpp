@@ -16,7 +16,7 @@ class Parser {
 
   Body run() {
     Body body = until({});
-    if (in_.peek().kind != TokenKind::end) in_.fail("expected the end of the template");
+    if (in_.peek().kind != TokenKind::end) { in_.fail("expected the end of the template"); }
     return body;
   }
 
@@ -29,7 +29,7 @@ class Parser {
     for (;;) {
       const Token& token = in_.peek();
       if (token.kind == TokenKind::end) {
-        if (ends.size() > 0) in_.fail(str_cat("expected {% ", *(ends.end() - 1), " %}"));
+        if (ends.size() > 0) { in_.fail(str_cat("expected {% ", *(ends.end() - 1), " %}")); }
         return body;
       }
       if (token.kind == TokenKind::block_begin && in_.peek(1).kind == TokenKind::name &&
@@ -52,7 +52,7 @@ class Parser {
         in_.next();
         made->kind = StatementKind::print;
         made->value = in_.expressions();
-        if (in_.peek().kind != TokenKind::print_end) in_.fail("expected }}");
+        if (in_.peek().kind != TokenKind::print_end) { in_.fail("expected }}"); }
         in_.next();
         return made;
       default:
@@ -63,10 +63,10 @@ class Parser {
   }
 
   void tag(Statement& made, const std::string& name) {
-    if (name == "for") return loop(made);
-    if (name == "if") return branch(made);
-    if (name == "set") return assignment(made);
-    if (name == "macro") return macro(made);
+    if (name == "for") { return loop(made); }
+    if (name == "if") { return branch(made); }
+    if (name == "set") { return assignment(made); }
+    if (name == "macro") { return macro(made); }
     if (name == "break" || name == "continue") {
       made.kind = name == "break" ? StatementKind::break_loop : StatementKind::continue_loop;
       return end_of_tag();
@@ -81,26 +81,26 @@ class Parser {
   }
 
   void end_of_tag() {
-    if (in_.peek().kind != TokenKind::block_end) in_.fail("expected %}");
+    if (in_.peek().kind != TokenKind::block_end) { in_.fail("expected %}"); }
     in_.next();
   }
 
   void closing(std::string_view name) {
     in_.next();
-    if (!in_.take_name(name)) in_.fail(str_cat("expected ", name));
-    if (in_.peek().kind == TokenKind::name) in_.next();  // {% endmacro its_name %}
+    if (!in_.take_name(name)) { in_.fail(str_cat("expected ", name)); }
+    if (in_.peek().kind == TokenKind::name) {
+      in_.next();  // {% endmacro its_name %}
+    }
     end_of_tag();
   }
 
   void loop(Statement& made) {
     made.kind = StatementKind::loop;
-    do {
-      made.names.push_back(in_.expect_name());
-    } while (in_.take_symbol(","));
-    if (!in_.take_name("in")) in_.fail("expected in");
+    do { made.names.push_back(in_.expect_name()); } while (in_.take_symbol(","));
+    if (!in_.take_name("in")) { in_.fail("expected in"); }
     made.value = in_.expression(false);
-    if (in_.take_name("if")) made.filter = in_.expression();
-    if (in_.is_name("recursive")) in_.fail("a recursive loop is not supported");
+    if (in_.take_name("if")) { made.filter = in_.expression(); }
+    if (in_.is_name("recursive")) { in_.fail("a recursive loop is not supported"); }
     end_of_tag();
     made.body = until({"else", "endfor"});
     if (in_.peek(1).text == "else") {
@@ -117,7 +117,7 @@ class Parser {
     made.value = in_.expression();
     end_of_tag();
     made.body = until({"elif", "else", "endif"});
-    if (in_.peek(1).text == "endif") return closing("endif");
+    if (in_.peek(1).text == "endif") { return closing("endif"); }
     in_.next();
     if (in_.take_name("elif")) {  // an elif is an if within the else, and shares its end
       auto nested = std::make_unique<Statement>();
@@ -134,13 +134,13 @@ class Parser {
 
   void assignment(Statement& made) {
     made.text = in_.expect_name();
-    if (in_.take_symbol(".")) made.attribute = in_.expect_name();
+    if (in_.take_symbol(".")) { made.attribute = in_.expect_name(); }
     if (in_.take_symbol("=")) {
       made.kind = StatementKind::assign;
       made.value = in_.expressions();
       return end_of_tag();
     }
-    if (in_.is_symbol(",")) in_.fail("an assignment to several names is not supported");
+    if (in_.is_symbol(",")) { in_.fail("an assignment to several names is not supported"); }
     made.kind = StatementKind::assign_body;
     end_of_tag();
     made.body = until({"endset"});
@@ -154,7 +154,7 @@ class Parser {
     while (!in_.take_symbol(")")) {
       made.names.push_back(in_.expect_name());
       made.defaults.push_back(in_.take_symbol("=") ? in_.expression() : nullptr);
-      if (!in_.is_symbol(")")) in_.expect_symbol(",");
+      if (!in_.is_symbol(")")) { in_.expect_symbol(","); }
     }
     end_of_tag();
     made.body = until({"endmacro"});

@@ -23,7 +23,7 @@ class Renderer {
  public:
   explicit Renderer(const Value& variables) {
     scopes_.emplace_back();
-    for (const auto& [name, value] : variables.items()) scopes_.back()[name] = value;
+    for (const auto& [name, value] : variables.items()) { scopes_.back()[name] = value; }
   }
 
   std::string run(const Body& body) {
@@ -37,7 +37,7 @@ class Renderer {
 
   Value* lookup(std::string_view name) {
     for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope) {
-      if (const auto found = scope->find(name); found != scope->end()) return &found->second;
+      if (const auto found = scope->find(name); found != scope->end()) { return &found->second; }
     }
     return nullptr;
   }
@@ -45,10 +45,8 @@ class Renderer {
   Flow body(const Body& statements, std::string& out) {
     for (const auto& statement : statements) {
       try {
-        if (const Flow flow = run_one(*statement, out); flow != Flow::on) return flow;
-      } catch (const LineError&) {
-        throw;
-      } catch (const Error& error) {
+        if (const Flow flow = run_one(*statement, out); flow != Flow::on) { return flow; }
+      } catch (const LineError&) { throw; } catch (const Error& error) {
         throw LineError(str_cat("line ", statement->line, ": ", error.what()));
       } catch (const Value::exception& error) {
         throw LineError(str_cat("line ", statement->line, ": ", error.what()));
@@ -98,7 +96,7 @@ class Renderer {
       return;
     }
     Value* object = lookup(statement.text);
-    if (!object || !object->is_object()) throw Error(str_cat("\"", statement.text, "\" is not a namespace"));
+    if (!object || !object->is_object()) { throw Error(str_cat("\"", statement.text, "\" is not a namespace")); }
     (*object)[statement.attribute] = std::move(value);
   }
 
@@ -107,9 +105,10 @@ class Renderer {
       scopes_.back()[names[0]] = item;
       return;
     }
-    if (!item.is_array() || item.size() != names.size())
+    if (!item.is_array() || item.size() != names.size()) {
       throw Error(str_cat("cannot take ", names.size(), " values from a ", kind_of(item)));
-    for (std::size_t i = 0; i < names.size(); ++i) scopes_.back()[names[i]] = item[i];
+    }
+    for (std::size_t i = 0; i < names.size(); ++i) { scopes_.back()[names[i]] = item[i]; }
   }
 
   void loop(const Statement& statement, std::string& out) {
@@ -119,7 +118,7 @@ class Renderer {
       for (Value& item : items) {
         scopes_.emplace_back();
         bind(statement.names, item);
-        if (is_true(evaluate(*statement.filter))) kept.push_back(std::move(item));
+        if (is_true(evaluate(*statement.filter))) { kept.push_back(std::move(item)); }
         scopes_.pop_back();
       }
       items = std::move(kept);
@@ -135,18 +134,18 @@ class Renderer {
       scopes_.back()["loop"] = {
           {"index", i + 1},  {"index0", i},           {"revindex", size - i}, {"revindex0", size - i - 1},
           {"first", i == 0}, {"last", i + 1 == size}, {"length", size}};
-      if (i > 0) scopes_.back()["loop"]["previtem"] = items[i - 1];
-      if (i + 1 < size) scopes_.back()["loop"]["nextitem"] = items[i + 1];
+      if (i > 0) { scopes_.back()["loop"]["previtem"] = items[i - 1]; }
+      if (i + 1 < size) { scopes_.back()["loop"]["nextitem"] = items[i + 1]; }
       const Flow flow = body(statement.body, out);
       scopes_.pop_back();
-      if (flow == Flow::break_loop) break;
+      if (flow == Flow::break_loop) { break; }
     }
   }
 
   CallArguments arguments(const Expression& call) {
     CallArguments made;
-    for (std::size_t i = 1; i < call.operands.size(); ++i) made.positional.push_back(evaluate(*call.operands[i]));
-    for (const auto& [name, value] : call.named) made.named[name] = evaluate(*value);
+    for (std::size_t i = 1; i < call.operands.size(); ++i) { made.positional.push_back(evaluate(*call.operands[i])); }
+    for (const auto& [name, value] : call.named) { made.named[name] = evaluate(*value); }
     return made;
   }
 
@@ -154,27 +153,30 @@ class Renderer {
     const Expression& callee = *expression.operands[0];
     if (callee.kind == ExpressionKind::attribute) {
       const Value object = evaluate(*callee.operands[0]);
-      if (is_undefined(object)) throw Error(str_cat("cannot call .", callee.name, "() of an undefined value"));
+      if (is_undefined(object)) { throw Error(str_cat("cannot call .", callee.name, "() of an undefined value")); }
       return call_method(callee.name, object, arguments(expression));
     }
-    if (callee.kind != ExpressionKind::variable) throw Error("only names can be called");
-    if (const auto macro = macros_.find(callee.name); macro != macros_.end())
+    if (callee.kind != ExpressionKind::variable) { throw Error("only names can be called"); }
+    if (const auto macro = macros_.find(callee.name); macro != macros_.end()) {
       return call_macro(*macro->second, arguments(expression));
+    }
     bool found = false;
     Value result = call_function(callee.name, arguments(expression), found);
-    if (!found) throw Error(str_cat("the function \"", callee.name, "\" is not supported"));
+    if (!found) { throw Error(str_cat("the function \"", callee.name, "\" is not supported")); }
     return result;
   }
 
   Value call_macro(const Statement& macro, const CallArguments& given) {
-    if (++macro_depth_ > kMaxMacroDepth)
+    if (++macro_depth_ > kMaxMacroDepth) {
       throw Error(str_cat("macros call each other more than ", kMaxMacroDepth, " deep"));
-    if (given.positional.size() > macro.names.size())
+    }
+    if (given.positional.size() > macro.names.size()) {
       throw Error(str_cat("too many arguments for the macro \"", macro.text, "\""));
+    }
     scopes_.emplace_back();
     for (std::size_t i = 0; i < macro.names.size(); ++i) {
       Value value = given.get(i, macro.names[i], undefined());
-      if (is_undefined(value) && macro.defaults[i]) value = evaluate(*macro.defaults[i]);
+      if (is_undefined(value) && macro.defaults[i]) { value = evaluate(*macro.defaults[i]); }
       scopes_.back()[macro.names[i]] = std::move(value);
     }
     std::string text;
@@ -194,7 +196,7 @@ class Renderer {
       }
       case ExpressionKind::attribute: {
         const Value object = evaluate(*e.operands[0]);
-        if (is_undefined(object)) throw Error(str_cat("cannot take .", e.name, " of an undefined value"));
+        if (is_undefined(object)) { throw Error(str_cat("cannot take .", e.name, " of an undefined value")); }
         return item_at(object, e.name);
       }
       case ExpressionKind::subscript:
@@ -211,17 +213,17 @@ class Renderer {
         return apply_test(e.name, evaluate(*e.operands[0]), arguments(e));
       case ExpressionKind::unary: {
         const Value operand = evaluate(*e.operands[0]);
-        if (e.name == "not") return !is_true(operand);
+        if (e.name == "not") { return !is_true(operand); }
         return apply_operator(e.name, 0, operand);
       }
       case ExpressionKind::binary:
         return binary(e);
       case ExpressionKind::conditional:
-        if (is_true(evaluate(*e.operands[1]))) return evaluate(*e.operands[0]);
+        if (is_true(evaluate(*e.operands[1]))) { return evaluate(*e.operands[0]); }
         return e.operands[2] ? evaluate(*e.operands[2]) : undefined();
       case ExpressionKind::list: {
         Value list = Value::array();
-        for (const auto& operand : e.operands) list.push_back(evaluate(*operand));
+        for (const auto& operand : e.operands) { list.push_back(evaluate(*operand)); }
         return list;
       }
       case ExpressionKind::mapping: {
@@ -237,8 +239,8 @@ class Renderer {
 
   Value binary(const Expression& e) {
     Value left = evaluate(*e.operands[0]);
-    if (e.name == "and") return is_true(left) ? evaluate(*e.operands[1]) : left;
-    if (e.name == "or") return is_true(left) ? left : evaluate(*e.operands[1]);
+    if (e.name == "and") { return is_true(left) ? evaluate(*e.operands[1]) : left; }
+    if (e.name == "or") { return is_true(left) ? left : evaluate(*e.operands[1]); }
     return apply_operator(e.name, left, evaluate(*e.operands[1]));
   }
 

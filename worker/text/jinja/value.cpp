@@ -42,14 +42,15 @@ std::string to_text(const Value& value) {
 }
 
 std::string to_json(const Value& value, int indent) {
-  if (!value.is_structured() || value.empty())
+  if (!value.is_structured() || value.empty()) {
     return is_undefined(value) ? throw Error("tojson of an undefined value") : value.dump();
+  }
   // nlohmann's one-line form has no spaces, Python's has one after each colon and comma.
   struct Writer {
     int indent;
     std::string out;
     void new_line(int depth) {
-      if (indent >= 0) out += "\n" + std::string(static_cast<std::size_t>(indent * depth), ' ');
+      if (indent >= 0) { out += "\n" + std::string(static_cast<std::size_t>(indent * depth), ' '); }
     }
     void write(const Value& part, int depth) {
       if (!part.is_structured() || part.empty()) {
@@ -59,10 +60,10 @@ std::string to_json(const Value& value, int indent) {
       out += part.is_object() ? '{' : '[';
       bool first = true;
       for (auto item = part.begin(); item != part.end(); ++item) {
-        if (!first) out += indent >= 0 ? "," : ", ";
+        if (!first) { out += indent >= 0 ? "," : ", "; }
         first = false;
         new_line(depth + 1);
-        if (part.is_object()) out += Value(item.key()).dump() + ": ";
+        if (part.is_object()) { out += Value(item.key()).dump() + ": "; }
         write(*item, depth + 1);
       }
       new_line(depth);
