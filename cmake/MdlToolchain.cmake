@@ -4,7 +4,6 @@ add_library(mdl_flags INTERFACE)
 target_compile_options(mdl_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror)
 # GCC 12 sees overlapping copies in plain assignments of string literals (its bug 105651).
 target_compile_options(mdl_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
-target_include_directories(mdl_flags INTERFACE "${CMAKE_SOURCE_DIR}")
 
 # -O3 gains nothing here, where LibTorch's kernels do the work, and costs a third more time to compile.
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")

@@ -14,20 +14,20 @@
 #include "common/file_overlap.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
-#include "worker/convert/fingerprint.hpp"
-#include "worker/convert/progress_bar.hpp"
+#include "worker/adapter/adapter_folder.hpp"
+#include "worker/adapter/lora.hpp"
+#include "worker/adapter/running_statistics.hpp"
+#include "worker/cli/model_folder.hpp"
+#include "worker/cli/progress_bar.hpp"
+#include "worker/dataset/fingerprint.hpp"
+#include "worker/generation/answered_csv.hpp"
+#include "worker/generation/batch_plan.hpp"
 #include "worker/generation/shared_batches.hpp"
-#include "worker/inference/answered_csv.hpp"
-#include "worker/inference/batch_plan.hpp"
 #include "worker/inference_options.hpp"
 #include "worker/loading_bar.hpp"
-#include "worker/model/adapter_folder.hpp"
-#include "worker/model/lora.hpp"
-#include "worker/model/safetensors.hpp"
-#include "worker/model_folder.hpp"
-#include "worker/training/running_statistics.hpp"
+#include "worker/tensors/safetensors.hpp"
 
-namespace mdl {
+namespace mdl::worker {
 namespace {
 
 namespace fs = std::filesystem;
@@ -37,18 +37,20 @@ using Batches = std::vector<std::vector<std::size_t>>;
 /// The model of a run, named by the options but not loaded.
 struct ModelChoice {
   fs::path folder;
-  std::optional<AdapterFolder> adapter;
+  std::optional<adapter::AdapterFolder> adapter;
 };
 
 ModelChoice choose_model(const InferenceOptions& options) {
-  const fs::path named = find_model_folder(options.model_name);
+  const fs::path named = cli::find_model_folder(options.model_name);
   ModelChoice choice{named, std::nullopt};
   if (!fs::exists(named / "config.json") && fs::exists(named / "adapter_config.json")) {
     if (options.adapter) { throw UsageError(str_cat("--model-name ", named.string(), " is an adapter already")); }
-    choice.adapter = AdapterFolder::load(named, AdapterUse::answering);
-    choice.folder = find_model_folder(choice.adapter->config.base_model);
+    choice.adapter = adapter::AdapterFolder::load(named, adapter::AdapterUse::answering);
+    choice.folder = cli::find_model_folder(choice.adapter->config.base_model);
   }
-  if (options.adapter) { choice.adapter = AdapterFolder::load(*options.adapter, AdapterUse::answering); }
+  if (options.adapter) {
+    choice.adapter = adapter::AdapterFolder::load(*options.adapter, adapter::AdapterUse::answering);
+  }
   if (options.merge_adapter && !choice.adapter) {
     throw UsageError("--merge-adapter true, but there is no adapter", "Name it with --adapter.");
   }
@@ -60,7 +62,7 @@ at::ScalarType stored_type(const fs::path& folder) {
   const json config = json::parse(read_text(folder / "config.json"));
   std::string name = config.value("dtype", config.value("torch_dtype", ""));
   if (name.empty()) {
-    const SafetensorsFolder files(folder);
+    const tensors::SafetensorsFolder files(folder);
     name = files.entry("decoder.model.embed_tokens.weight").dtype == at::kBFloat16 ? "bfloat16" : "float32";
   }
   if (name == "float32") { return at::kFloat; }
@@ -69,13 +71,13 @@ at::ScalarType stored_type(const fs::path& folder) {
                    "Say --bf16 true or --bf16 false: this program computes in bfloat16 or float32.");
 }
 
-void add_texts(Fingerprint& print, const fs::path& folder, std::initializer_list<const char*> names) {
+void add_texts(dataset::Fingerprint& print, const fs::path& folder, std::initializer_list<const char*> names) {
   for (const char* name : names) {
     if (fs::exists(folder / name)) { print.add(read_text(folder / name)); }
   }
 }
 
-void add_weights(Fingerprint& print, const fs::path& folder) {
+void add_weights(dataset::Fingerprint& print, const fs::path& folder) {
   std::vector<fs::path> weights;
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (entry.path().extension() == ".safetensors") { weights.push_back(entry.path()); }
@@ -89,8 +91,8 @@ void add_weights(Fingerprint& print, const fs::path& folder) {
 }
 
 /// What the answers depend on and ranks must agree on. Files of weights and sounds may have other times on other hosts.
-Fingerprint common_facts(const InferenceOptions& options, const ModelChoice& model, at::ScalarType dtype) {
-  Fingerprint print;
+dataset::Fingerprint common_facts(const InferenceOptions& options, const ModelChoice& model, at::ScalarType dtype) {
+  dataset::Fingerprint print;
   print.add(read_text(options.input));
   print.add(options.rows.defaults.system_prompt.value_or(""));
   print.add(options.rows.defaults.user_prompt.value_or(""));
@@ -108,7 +110,8 @@ Fingerprint common_facts(const InferenceOptions& options, const ModelChoice& mod
 }
 
 /// Throws when the answers would be written over something that the run reads.
-void check_answers_go_elsewhere(const InferenceOptions& options, const ModelChoice& model, const RowFile& file) {
+void check_answers_go_elsewhere(const InferenceOptions& options, const ModelChoice& model,
+                                const convert::RowFile& file) {
   if (!fs::exists(options.output)) { return; }
   const auto refuse = [&](const fs::path& input, const char* what) {
     throw UsageError(str_cat("--output ", options.output.string(), " is ", what, ", ", input.string()),
@@ -119,9 +122,9 @@ void check_answers_go_elsewhere(const InferenceOptions& options, const ModelChoi
   if (model.adapter && lies_in(options.output, model.adapter->folder)) {
     refuse(model.adapter->folder, "a file of the adapter's folder");
   }
-  for (const Row& row : file.rows) {
+  for (const convert::Row& row : file.rows) {
     if (!row.audio) { continue; }
-    const std::string audio = audio_of(row, options.rows.defaults);
+    const std::string audio = convert::audio_of(row, options.rows.defaults);
     if (is_same_file(audio, options.output)) { refuse(audio, "one of the sounds"); }
   }
 }
@@ -138,13 +141,13 @@ void check_output_file(const fs::path& output) {
 /// Rank 0's part: the journal, the progress, the table at the end.
 class Table {
  public:
-  Table(const InferenceOptions& options, const RowFile& file, const std::string& fingerprint)
+  Table(const InferenceOptions& options, const convert::RowFile& file, const std::string& fingerprint)
       : options_(options),
         file_(file),
         journal_(options.output, fingerprint),
         begin_(std::chrono::steady_clock::now()) {
     progress_.emplace(
-        BarScale{.what = "Answering", .total = std::ssize(file.rows), .found = std::ssize(journal_.answers())});
+        cli::BarScale{.what = "Answering", .total = std::ssize(file.rows), .found = std::ssize(journal_.answers())});
   }
 
   std::vector<std::size_t> rows_left() const {
@@ -155,7 +158,7 @@ class Table {
     return rows;
   }
 
-  void take(const BatchAnswers& batch) {
+  void take(const generation::BatchAnswers& batch) {
     journal_.add(batch.answers);
     problems_.insert(problems_.end(), batch.problems.begin(), batch.problems.end());
     progress_->add(std::ssize(batch.answers) + std::ssize(batch.problems));
@@ -165,11 +168,11 @@ class Table {
   void finish(int64_t processes) {
     progress_.reset();
     if (!problems_.empty()) {
-      throw Error(describe_problems(problems_, options_.input),
+      throw Error(convert::describe_problems(problems_, options_.input),
                   str_cat("The other answers are in ", journal_.path().string(),
                           ". Correct the sounds and run the same command again: it goes on from there."));
     }
-    write_text_atomically(options_.output, answered_csv(file_.records, journal_.answers()));
+    write_text_atomically(options_.output, generation::answered_csv(file_.records, journal_.answers()));
     journal_.remove();
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin_;
     std::cout << str_cat(options_.output.string(), ": ", file_.rows.size(), " rows answered",
@@ -180,21 +183,22 @@ class Table {
 
  private:
   const InferenceOptions& options_;
-  const RowFile& file_;
-  AnswerJournal journal_;
-  std::vector<RowProblem> problems_;
-  std::optional<ProgressBar> progress_;
+  const convert::RowFile& file_;
+  generation::AnswerJournal journal_;
+  std::vector<convert::RowProblem> problems_;
+  std::optional<cli::ProgressBar> progress_;
   std::chrono::steady_clock::time_point begin_;
 };
 
-std::shared_ptr<MiDashengLM> ready_model(const ModelChoice& choice, bool merge, at::ScalarType dtype, at::Device device,
-                                         const Quantize& quantize, const LoadProgress& progress) {
-  auto model = load_model(choice.folder, dtype, device, quantize, progress);
+std::shared_ptr<model::MiDashengLM> ready_model(const ModelChoice& choice, bool merge, at::ScalarType dtype,
+                                                at::Device device, const layers::Quantize& quantize,
+                                                const model::LoadProgress& progress) {
+  auto model = model::load_model(choice.folder, dtype, device, quantize, progress);
   if (choice.adapter) {
-    apply_adapter(*model, *choice.adapter);
-    load_running_statistics(*model, choice.adapter->folder);
+    adapter::apply_adapter(*model, *choice.adapter);
+    adapter::load_running_statistics(*model, choice.adapter->folder);
   }
-  if (merge) { merge_lora(*model); }
+  if (merge) { adapter::merge_lora(*model); }
   model->eval();
   return model;
 }
@@ -207,28 +211,30 @@ int run_inference(const std::vector<std::string>& arguments) {
     return 0;
   }
   const InferenceOptions options = parse_inference_options(arguments);
-  const auto environment = read_worker_environment();
-  const at::Device device = choose_device(environment);
+  const auto environment = process::read_worker_environment();
+  const at::Device device = distributed::choose_device(environment);
   const ModelChoice choice = choose_model(options);
-  const ModelConfig model_config = load_config(choice.folder);
-  if (choice.adapter) { check_adapter(model_config, *choice.adapter); }
-  const GenerationConfig config = load_generation_config(choice.folder);
+  const model::ModelConfig model_config = model::load_config(choice.folder);
+  if (choice.adapter) { adapter::check_adapter(model_config, *choice.adapter); }
+  const generation::GenerationConfig config = generation::load_generation_config(choice.folder);
   const at::ScalarType dtype = !options.bf16 ? stored_type(choice.folder) : *options.bf16 ? at::kBFloat16 : at::kFloat;
-  const Quantize quantize = options.quantization ? make_quantizer(*options.quantization, device) : Quantize();
-  const Processor processor = Processor::load(choice.folder);
-  RowFile file = read_rows(options.input);
+  const layers::Quantize quantize =
+      options.quantization ? quantization::make_quantizer(*options.quantization, device) : layers::Quantize();
+  const processor::Processor processor = processor::Processor::load(choice.folder);
+  convert::RowFile file = convert::read_rows(options.input);
   if (!environment || environment->rank == 0) {  // the others write nothing
     check_output_file(options.output);
     check_answers_go_elsewhere(options, choice, file);
   }
-  AnswerLimits limits{options.max_length, options.max_new_tokens};
+  generation::AnswerLimits limits{options.max_length, options.max_new_tokens};
   if (!limits.max_new_tokens) { limits.max_new_tokens = config.max_new_tokens; }
-  const RowReader reader(processor, options.rows, RowPurpose::answering, limits.most_prompt_tokens());
+  const convert::RowReader reader(processor, options.rows, convert::RowPurpose::answering, limits.most_prompt_tokens());
 
   // Gloo also between GPUs: ranks exchange nothing but the answers' text.
-  ProcessGroup group =
-      environment && environment->world_size > 1 ? ProcessGroup(*environment, at::kCPU) : ProcessGroup();
-  Fingerprint fingerprint = common_facts(options, choice, dtype);
+  distributed::ProcessGroup group = environment && environment->world_size > 1
+                                        ? distributed::ProcessGroup(*environment, at::kCPU)
+                                        : distributed::ProcessGroup();
+  dataset::Fingerprint fingerprint = common_facts(options, choice, dtype);
   group.require_same(str_cat("options, rows and settings of fingerprint ", fingerprint.hex(), "\n"));
 
   std::optional<Table> table;
@@ -242,33 +248,35 @@ int run_inference(const std::vector<std::string>& arguments) {
     add_weights(fingerprint, choice.folder);
     if (choice.adapter) { add_weights(fingerprint, choice.adapter->folder); }
     std::vector<int64_t> lengths;
-    for (const CheckedRow& row : reader.check_all(file, options.input)) {
+    for (const convert::CheckedRow& row : reader.check_all(file, options.input)) {
       lengths.push_back(row.tokens);
       for (const int64_t value : {row.samples, row.file_size, row.file_time}) { fingerprint.add(value); }
     }
     table.emplace(options, file, fingerprint.hex());
-    batches = plan_batches(lengths, table->rows_left(), options.batch_size);
+    batches = generation::plan_batches(lengths, table->rows_left(), options.batch_size);
   }
   batches = json::parse(group.share("batches", json(batches).dump())).get<Batches>();
 
-  std::shared_ptr<MiDashengLM> model;
+  std::shared_ptr<model::MiDashengLM> model;
   if (!batches.empty()) {
     model = ready_model(choice, options.merge_adapter, dtype, device, quantize,
-                        group.is_first() ? loading_bar(stderr) : LoadProgress());
+                        group.is_first() ? loading_bar(stderr) : model::LoadProgress());
   }
-  answer_batches(
+  generation::answer_batches(
       group, batches.size(),
       [&](std::size_t batch) {
-        std::vector<Row> rows;
+        std::vector<convert::Row> rows;
         for (const std::size_t row : batches[batch]) { rows.push_back(file.rows.at(row)); }
-        return load_rows(rows, reader, options.rows.workers);
+        return generation::load_rows(rows, reader, options.rows.workers);
       },
-      [&](const LoadedRows& rows) { return answer_rows(*model, processor, rows, limits, config, options.seed); },
-      [&](const BatchAnswers& answers) { table->take(answers); });
+      [&](const generation::LoadedRows& rows) {
+        return generation::answer_rows(*model, processor, rows, limits, config, options.seed);
+      },
+      [&](const generation::BatchAnswers& answers) { table->take(answers); });
   if (table) { table->finish(group.world_size()); }
   // A rank is done when the answers are written: where that fails, all start again.
   group.share("finished", "");
   return 0;
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker

@@ -6,12 +6,12 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 
-namespace mdl {
+namespace mdl::worker {
 namespace {
 
 constexpr const char* kInferenceCommand = "inference";
 
-constexpr OptionText kInferenceOptions[] = {
+constexpr cli::OptionText kInferenceOptions[] = {
     {"output", "CSV file to write: the columns of the input and prediction (required)"},
     {"model-name",
      "folder of the MiDashengLM checkpoint, a name in the local Hugging Face cache, or the folder of an adapter, which "
@@ -31,9 +31,9 @@ constexpr OptionText kInferenceOptions[] = {
     {"tokenizing-batch-size", "as the Python tool's; nothing is padded here, so every value does the same (8)"},
 };
 
-std::vector<OptionText> all_inference_options() {
-  std::vector<OptionText> options(std::begin(kInferenceOptions), std::end(kInferenceOptions));
-  const auto rows = row_option_texts();
+std::vector<cli::OptionText> all_inference_options() {
+  std::vector<cli::OptionText> options(std::begin(kInferenceOptions), std::end(kInferenceOptions));
+  const auto rows = convert::row_option_texts();
   options.insert(options.end(), rows.begin(), rows.end());
   return options;
 }
@@ -50,26 +50,26 @@ std::string inference_help() {
          "answer is chosen says the checkpoint's generation_config.json. All rows are checked before the model is "
          "loaded. A run that was cut\n"
          "off goes on where it was when it is started again. Defaults in parentheses.\n\n"
-      << describe_options(all_inference_options());
+      << cli::describe_options(all_inference_options());
   return std::move(out).str();
 }
 
 InferenceOptions parse_inference_options(const std::vector<std::string>& arguments) {
-  const auto given = parse_command_line(kInferenceCommand, all_inference_options(), arguments);
-  const OptionValues values(given, kInferenceCommand);
+  const auto given = cli::parse_command_line(kInferenceCommand, all_inference_options(), arguments);
+  const cli::OptionValues values(given, kInferenceCommand);
   InferenceOptions options;
-  options.input = standing_argument(given, kInferenceCommand, "CSV file");
+  options.input = cli::standing_argument(given, kInferenceCommand, "CSV file");
   options.output = values.required_path("output");
   options.model_name = values.required_path("model-name").string();
   values.integer("batch-size", 1, options.batch_size);
   values.integer("max-length", 1, options.max_length);
   values.integer("max-new-tokens", 1, options.max_new_tokens);
-  options.rows = read_row_options(values);
+  options.rows = convert::read_row_options(values);
   if (values.text("adapter")) { options.adapter = values.required_path("adapter"); }
   options.merge_adapter = values.boolean("merge-adapter").value_or(false);
   if (values.text("bf16") != "auto") { options.bf16 = values.boolean("bf16"); }
-  options.quantization = parse_quantization(values.text("quantization"), values.text("quantization-type"),
-                                            values.boolean("double-quantization"));
+  options.quantization = quantization::parse_quantization(values.text("quantization"), values.text("quantization-type"),
+                                                          values.boolean("double-quantization"));
   if (options.quantization && options.merge_adapter) {
     throw UsageError("--merge-adapter true is not possible with --quantization: the weights are not there to add to");
   }
@@ -79,4 +79,4 @@ InferenceOptions parse_inference_options(const std::vector<std::string>& argumen
   return options;
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker

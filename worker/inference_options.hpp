@@ -9,7 +9,7 @@
 #include "worker/convert/row_options.hpp"
 #include "worker/quantization/quantization.hpp"
 
-namespace mdl {
+namespace mdl::worker {
 
 /// The command line of `mdl-toolkit inference`. Names and defaults are those of the Python tool, where it has them.
 struct InferenceOptions {
@@ -18,13 +18,13 @@ struct InferenceOptions {
   std::string model_name;        ///< see find_model_folder(); or an adapter's folder, which names its model
   std::size_t batch_size = 32;   ///< rows of each process
   int64_t max_length = 128;      ///< tokens of prompt and answer
-  RowOptions rows;
+  convert::RowOptions rows;
   // Not in the Python tool:
   std::optional<int64_t> max_new_tokens;  ///< tokens of an answer; then max_length does not count
   std::optional<std::filesystem::path> adapter;
   bool merge_adapter = false;
   std::optional<bool> bf16;  ///< unset: the type of the checkpoint
-  std::optional<Quantization> quantization;
+  std::optional<quantization::Quantization> quantization;
   uint64_t seed = 42;
 };
 
@@ -34,4 +34,4 @@ std::string inference_help();
 /// Parses and checks the values. Throws UsageError.
 InferenceOptions parse_inference_options(const std::vector<std::string>& arguments);
 
-}  // namespace mdl
+}  // namespace mdl::worker

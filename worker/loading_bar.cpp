@@ -2,18 +2,19 @@
 
 #include <memory>
 
-#include "worker/convert/progress_bar.hpp"
+#include "worker/cli/progress_bar.hpp"
 
-namespace mdl {
+namespace mdl::worker {
 
-LoadProgress loading_bar(std::FILE* file) {
+model::LoadProgress loading_bar(std::FILE* file) {
   struct State {
-    std::unique_ptr<ProgressBar> bar;
+    std::unique_ptr<cli::ProgressBar> bar;
     int64_t shown = 0;
   };
   return [file, state = std::make_shared<State>()](int64_t loaded, int64_t total) {
     if (!state->bar) {
-      state->bar = std::make_unique<ProgressBar>(BarScale{.what = "Loading", .total = total, .unit = "bytes"}, file);
+      state->bar =
+          std::make_unique<cli::ProgressBar>(cli::BarScale{.what = "Loading", .total = total, .unit = "bytes"}, file);
     }
     state->bar->add(loaded - state->shown);
     state->shown = loaded;
@@ -21,4 +22,4 @@ LoadProgress loading_bar(std::FILE* file) {
   };
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker

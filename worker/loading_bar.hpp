@@ -4,10 +4,10 @@
 
 #include "worker/model/midashenglm.hpp"
 
-namespace mdl {
+namespace mdl::worker {
 
 /// For load_model(): a bar that says how many bytes are loaded, on `file` if that is a terminal. Its line ends with the
 /// last byte, or with the loading when that fails.
-LoadProgress loading_bar(std::FILE* file);
+model::LoadProgress loading_bar(std::FILE* file);
 
-}  // namespace mdl
+}  // namespace mdl::worker

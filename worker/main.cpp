@@ -7,11 +7,12 @@
 #include "common/log.hpp"
 #include "common/standard_streams.hpp"
 #include "common/str_cat.hpp"
+#include "common/version.hpp"
+#include "worker/cli/nearest_name.hpp"
 #include "worker/convert/convert_command.hpp"
-#include "worker/failure_report.hpp"
 #include "worker/info/info_command.hpp"
 #include "worker/model_program.hpp"
-#include "worker/nearest_name.hpp"
+#include "worker/process/failure_report.hpp"
 
 namespace {
 
@@ -42,13 +43,13 @@ int run(const std::vector<std::string>& arguments, char** argv) {
     return 0;
   }
   if (command == "--version") {
-    std::cout << "mdl-toolkit " << MDL_VERSION << '\n';
+    std::cout << "mdl-toolkit " << mdl::version() << '\n';
     return 0;
   }
-  if (command == "train" || command == "inference") { mdl::become_model_program(argv); }
-  if (command == "convert-dataset") { return mdl::convert_command(rest); }
-  if (command == "info") { return mdl::info_command(rest); }
-  const std::string nearest = mdl::nearest_name(command, kCommands);
+  if (command == "train" || command == "inference") { mdl::worker::become_model_program(argv); }
+  if (command == "convert-dataset") { return mdl::worker::convert::convert_command(rest); }
+  if (command == "info") { return mdl::worker::info::info_command(rest); }
+  const std::string nearest = mdl::worker::cli::nearest_name(command, kCommands);
   throw mdl::UsageError(mdl::str_cat("unknown command \"", command, "\""),
                         nearest.empty() ? "The commands are: train, convert-dataset, inference, info."
                                         : mdl::str_cat("Did you mean ", nearest, "?"));
@@ -65,8 +66,8 @@ int main(int argc, char** argv) {
   try {
     return run(std::vector<std::string>(argv + 1, argv + argc), argv);
   } catch (const mdl::Error& error) {
-    return mdl::report_failure(error.what(), error.exit_code());
+    return mdl::worker::process::report_failure(error.what(), error.exit_code());
   } catch (const std::exception& error) {
-    return mdl::report_failure(mdl::describe_exception(error), mdl::kExitFailure);
+    return mdl::worker::process::report_failure(mdl::describe_exception(error), mdl::kExitFailure);
   }
 }

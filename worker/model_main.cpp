@@ -10,18 +10,18 @@
 #include "common/log.hpp"
 #include "common/standard_streams.hpp"
 #include "common/str_cat.hpp"
-#include "worker/failure_report.hpp"
 #include "worker/inference_command.hpp"
+#include "worker/process/failure_report.hpp"
+#include "worker/process/stop_signal.hpp"
 #include "worker/train_command.hpp"
-#include "worker/training/stop_signal.hpp"
 
 namespace {
 
 int run(const std::vector<std::string>& arguments) {
   if (!arguments.empty()) {
     const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
-    if (arguments.front() == "train") { return mdl::run_train(rest); }
-    if (arguments.front() == "inference") { return mdl::run_inference(rest); }
+    if (arguments.front() == "train") { return mdl::worker::run_train(rest); }
+    if (arguments.front() == "inference") { return mdl::worker::run_inference(rest); }
   }
   throw mdl::UsageError("this program is a part of mdl-toolkit", "Start mdl-toolkit instead.");
 }
@@ -36,21 +36,21 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   try {
     return run(std::vector<std::string>(argv + 1, argv + argc));
-  } catch (const mdl::StoppedBySignal& stop) {
+  } catch (const mdl::worker::process::StoppedBySignal& stop) {
     std::cout << std::flush;
     std::signal(stop.signal, SIG_DFL);
     std::raise(stop.signal);
     return 128 + stop.signal;  // only where the signal is blocked
   } catch (const mdl::Error& error) {
-    return mdl::report_failure(error.what(), error.exit_code());
+    return mdl::worker::process::report_failure(error.what(), error.exit_code());
   } catch (const c10::OutOfMemoryError& error) {
-    return mdl::report_failure(
+    return mdl::worker::process::report_failure(
         mdl::str_cat("out of memory: ", error.what_without_backtrace(), "\n  A smaller --batch-size needs less; ",
                      "--gradient-accumulation-steps keeps the number of clips in a step."),
         mdl::kExitFailure);
   } catch (const c10::Error& error) {  // its what() would add a C++ stack trace
-    return mdl::report_failure(error.what_without_backtrace(), mdl::kExitFailure);
+    return mdl::worker::process::report_failure(error.what_without_backtrace(), mdl::kExitFailure);
   } catch (const std::exception& error) {
-    return mdl::report_failure(mdl::describe_exception(error), mdl::kExitFailure);
+    return mdl::worker::process::report_failure(mdl::describe_exception(error), mdl::kExitFailure);
   }
 }

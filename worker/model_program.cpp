@@ -6,7 +6,7 @@
 
 #include "common/error.hpp"
 
-namespace mdl {
+namespace mdl::worker {
 
 void become_model_program(char** argv) {
   const auto program = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "mdl-toolkit-model";
@@ -14,4 +14,4 @@ void become_model_program(char** argv) {
   throw Error(describe_errno("cannot start", program, errno), "It must lie beside mdl-toolkit: install both.");
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker

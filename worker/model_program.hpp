@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-namespace mdl {
+namespace mdl::worker {
 
 /// The program for the subcommands that compute with a model. They need LibTorch, which takes a quarter of a second and
 /// 390 MiB to load; `mdl-toolkit` itself does without and turns into this program when it must.
@@ -12,4 +12,4 @@ namespace mdl {
 /// none.
 [[noreturn]] void become_model_program(char** argv);
 
-}  // namespace mdl
+}  // namespace mdl::worker

@@ -4,7 +4,7 @@
 #include "common/error.hpp"
 #include "tests/fuzz/fuzz_input.hpp"
 #include "tests/fuzz/scratch_folder.hpp"
-#include "worker/data/dataset_folder.hpp"
+#include "worker/dataset/dataset_folder.hpp"
 
 namespace {
 
@@ -20,10 +20,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   scratch.write("state.json", data[0] == 1 ? rest : kState);
   scratch.write("data-00000-of-00001.arrow", data[0] == 1 ? "" : rest);
   try {
-    const mdl::DatasetFolder dataset(scratch.path());
+    const mdl::worker::dataset::DatasetFolder dataset(scratch.path());
     mdl::fuzz::claim(dataset.size() > 0, "a dataset has rows");
     for (std::int64_t row = 0; row < std::min<std::int64_t>(dataset.size(), 16); ++row) {
-      const mdl::Sample sample = dataset.sample(row);
+      const mdl::worker::dataset::Sample sample = dataset.sample(row);
       mdl::fuzz::claim(sample.input_ids.size() == sample.labels.size(), "every token has a label");
       std::visit(
           [](const auto& wave) {

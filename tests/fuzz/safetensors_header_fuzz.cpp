@@ -4,7 +4,7 @@
 
 #include "common/error.hpp"
 #include "tests/fuzz/fuzz_input.hpp"
-#include "worker/model/safetensors_header.hpp"
+#include "worker/formats/safetensors_header.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::uint64_t length = 0;
@@ -18,7 +18,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     const std::size_t start = sizeof(length) + length;
     std::size_t bytes = 0;
-    for (const auto& [name, tensor] : mdl::parse_safetensors_header(header, start, size, "file", metadata)) {
+    for (const auto& [name, tensor] :
+         mdl::worker::formats::parse_safetensors_header(header, start, size, "file", metadata)) {
       mdl::fuzz::claim(start <= tensor.begin && tensor.begin <= tensor.end && tensor.end <= size,
                        "a tensor lies within the data");
       bytes += tensor.end - tensor.begin;

@@ -13,6 +13,8 @@ using namespace mdl::rendezvous::access;
 using namespace mdl::rendezvous::store;
 using namespace mdl::rendezvous::access;
 using namespace mdl::rendezvous::store;
+using namespace mdl::rendezvous::access;
+using namespace mdl::rendezvous::store;
 using fuzz::claim;
 
 namespace {

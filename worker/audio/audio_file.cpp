@@ -17,7 +17,7 @@
 #include "worker/audio/sound_builder.hpp"
 #include "worker/audio/vorbis_clip.hpp"
 
-namespace mdl {
+namespace mdl::worker::audio {
 namespace fs = std::filesystem;
 namespace {
 
@@ -177,4 +177,4 @@ std::int64_t resampled_length(const AudioInfo& info, int sample_rate) {
   return static_cast<std::int64_t>(std::ceil(static_cast<double>(info.frames) * sample_rate / info.sample_rate));
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::audio

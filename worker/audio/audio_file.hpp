@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace mdl {
+namespace mdl::worker::audio {
 
 /// The longest sound that is taken. It is twice what the context of the 7B model holds the tokens of, and takes 1 GB of
 /// memory at 16,000 samples a second. A header may promise more, and a few bytes hold more: a second for each sample,
@@ -41,4 +41,4 @@ std::vector<float> load_audio(std::span<const char> bytes, const std::string& na
 /// How many samples a file of `info` becomes at `sample_rate`.
 std::int64_t resampled_length(const AudioInfo& info, int sample_rate);
 
-}  // namespace mdl
+}  // namespace mdl::worker::audio

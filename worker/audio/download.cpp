@@ -9,7 +9,7 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 
-namespace mdl {
+namespace mdl::worker::audio {
 namespace {
 
 struct Body {
@@ -97,4 +97,4 @@ std::string download(const std::string& url, const DownloadLimits& limits) {
   }
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::audio

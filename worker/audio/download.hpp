@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace mdl {
+namespace mdl::worker::audio {
 
 struct DownloadLimits {
   std::int64_t max_bytes = 256 << 20;
@@ -23,4 +23,4 @@ bool is_url(std::string_view audio);
 /// Throws Error naming the address and the reason, also when there is more than max_bytes.
 std::string download(const std::string& url, const DownloadLimits& limits);
 
-}  // namespace mdl
+}  // namespace mdl::worker::audio

@@ -7,7 +7,7 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 
-namespace mdl {
+namespace mdl::worker::audio {
 namespace {
 
 /// What soxr gives at once. It takes no more for it than becomes so much, and its own buffers grow with that.
@@ -53,4 +53,4 @@ std::vector<float> Resampler::finish() {
   return std::move(out_);
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::audio

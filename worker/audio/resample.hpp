@@ -6,7 +6,7 @@
 
 struct soxr;
 
-namespace mdl {
+namespace mdl::worker::audio {
 
 /// A sound at another rate: soxr's quality HQ, as librosa's default "soxr_hq". The sound comes in pieces of any length,
 /// and what they are does not change the result, so that no more is in memory than the result.
@@ -32,4 +32,4 @@ class Resampler {
   std::vector<float> out_;
 };
 
-}  // namespace mdl
+}  // namespace mdl::worker::audio

@@ -8,7 +8,7 @@
 #include "common/str_cat.hpp"
 #include "worker/audio/audio_file.hpp"
 
-namespace mdl {
+namespace mdl::worker::audio {
 namespace {
 
 /// Whether no sample is infinite or NaN.
@@ -65,4 +65,4 @@ std::vector<float> SoundBuilder::finish() {
   return resampled;
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::audio

@@ -8,7 +8,7 @@
 
 #include "worker/audio/resample.hpp"
 
-namespace mdl {
+namespace mdl::worker::audio {
 
 /// The sound that load_audio() gives, made of what a decoder gives block by block. However long the file is and
 /// whatever its rate, no more is in memory than the result, and that is bounded by kLongestSound.
@@ -34,4 +34,4 @@ class SoundBuilder {
 /// Throws Error when `frames` at `rate` a second take longer than kLongestSound.
 void require_length(std::int64_t frames, int rate, const std::string& name);
 
-}  // namespace mdl
+}  // namespace mdl::worker::audio

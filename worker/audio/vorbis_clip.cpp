@@ -8,7 +8,7 @@
 
 #include "worker/audio/vorbis_setup.hpp"
 
-namespace mdl {
+namespace mdl::worker::audio {
 namespace {
 
 /// Six minutes at 44,100 a second. A file made to do harm holds hours of nothing in a megabyte.
@@ -210,4 +210,4 @@ std::optional<VorbisClip::Mono> VorbisClip::decode(std::span<const char> bytes) 
   return mono;
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::audio

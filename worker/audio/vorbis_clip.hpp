@@ -6,7 +6,7 @@
 
 #include "worker/audio/audio_file.hpp"
 
-namespace mdl {
+namespace mdl::worker::audio {
 
 /// A short Ogg Vorbis file, read past libsndfile, which would build the decoder's tables anew each time the file is
 /// opened: half of the work for a sound of a second or two (see VorbisSetup). The decoder is libsndfile's, libvorbis,
@@ -34,4 +34,4 @@ class VorbisClip {
   static std::optional<Mono> decode(std::span<const char> bytes);
 };
 
-}  // namespace mdl
+}  // namespace mdl::worker::audio

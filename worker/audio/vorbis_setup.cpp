@@ -4,7 +4,7 @@
 
 #include "common/error.hpp"
 
-namespace mdl {
+namespace mdl::worker::audio {
 namespace {
 
 constexpr std::size_t kKept = 16;  // half a megabyte each at most
@@ -93,4 +93,4 @@ void VorbisSetup::give_back(std::unique_ptr<Decoder> decoder) noexcept {
   idle_.push_back(std::move(decoder));
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::audio

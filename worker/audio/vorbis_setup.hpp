@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace mdl {
+namespace mdl::worker::audio {
 
 /// What the setup header of a Vorbis stream makes: codebooks and decoders for them. To build them takes as long as to
 /// decode a second of sound, and all files of one encoder and quality have the same header, so they are kept and
@@ -53,4 +53,4 @@ class VorbisSetup {
   std::vector<std::unique_ptr<Decoder>> idle_;  // has room for all that were made
 };
 
-}  // namespace mdl
+}  // namespace mdl::worker::audio

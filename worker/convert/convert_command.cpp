@@ -6,19 +6,19 @@
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
-#include "worker/command_line.hpp"
+#include "worker/cli/command_line.hpp"
+#include "worker/cli/model_folder.hpp"
+#include "worker/cli/option_values.hpp"
 #include "worker/convert/converter.hpp"
 #include "worker/convert/row_options.hpp"
-#include "worker/model_folder.hpp"
-#include "worker/option_values.hpp"
 
-namespace mdl {
+namespace mdl::worker::convert {
 namespace {
 
 namespace po = boost::program_options;
 constexpr const char* kCommand = "convert-dataset";
 
-constexpr OptionText kOptions[] = {
+constexpr cli::OptionText kOptions[] = {
     {"output", "dataset folder to write (required)"},
     {"model-name",
      "checkpoint whose tokenizer, chat template and audio settings are used: a folder, or a name in the local Hugging "
@@ -28,8 +28,8 @@ constexpr OptionText kOptions[] = {
     {"max-shard-size", "bytes of a data file, at most; may end in KB, MB, GB (500MB)"},
 };
 
-std::vector<OptionText> all_options() {
-  std::vector<OptionText> options(std::begin(kOptions), std::end(kOptions));
+std::vector<cli::OptionText> all_options() {
+  std::vector<cli::OptionText> options(std::begin(kOptions), std::end(kOptions));
   const auto rows = row_option_texts();
   options.insert(options.end(), rows.begin(), rows.end());
   return options;
@@ -44,31 +44,31 @@ void print_help() {
                "checked before anything is\n"
                "written. A run that was cut off goes on where it was when it is started again. Defaults in "
                "parentheses.\n\n"
-            << describe_options(all_options());
+            << cli::describe_options(all_options());
 }
 
 ConvertOptions read_options(const po::variables_map& given) {
-  const OptionValues values(given, kCommand);
+  const cli::OptionValues values(given, kCommand);
   ConvertOptions options;
-  options.input = standing_argument(given, kCommand, "CSV file");
+  options.input = cli::standing_argument(given, kCommand, "CSV file");
   options.output = values.required_path("output");
   static_cast<RowOptions&>(options) = read_row_options(values);
   values.integer("tokenizing-batch-size", 1, options.group_size);
   if (const auto encoding = values.text("audio-encoding")) {
     if (*encoding != "float32" && *encoding != "pcm16") {
-      reject_value("audio-encoding", *encoding, "float32 or pcm16");
+      cli::reject_value("audio-encoding", *encoding, "float32 or pcm16");
     }
     options.encoding = *encoding == "pcm16" ? AudioEncoding::pcm16 : AudioEncoding::float32;
   }
   values.bytes("max-shard-size", options.max_shard_bytes);
-  options.model_folder = find_model_folder(values.text("model-name").value_or("mispeech/midashenglm-7b"));
+  options.model_folder = cli::find_model_folder(values.text("model-name").value_or("mispeech/midashenglm-7b"));
   return options;
 }
 
 }  // namespace
 
 int convert_command(const std::vector<std::string>& arguments) {
-  const po::variables_map given = parse_command_line(kCommand, all_options(), arguments);
+  const po::variables_map given = cli::parse_command_line(kCommand, all_options(), arguments);
   if (given.count("help")) {
     print_help();
     return 0;
@@ -84,4 +84,4 @@ int convert_command(const std::vector<std::string>& arguments) {
   return 0;
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::convert

@@ -10,15 +10,15 @@
 #include "common/error.hpp"
 #include "common/file_overlap.hpp"
 #include "common/str_cat.hpp"
-#include "worker/convert/fingerprint.hpp"
-#include "worker/convert/parallel.hpp"
+#include "worker/cli/progress_bar.hpp"
 #include "worker/convert/partial_folder.hpp"
-#include "worker/convert/processor.hpp"
-#include "worker/convert/progress_bar.hpp"
 #include "worker/convert/row_reader.hpp"
 #include "worker/convert/shard_plan.hpp"
+#include "worker/dataset/fingerprint.hpp"
+#include "worker/dataset/parallel.hpp"
+#include "worker/processor/processor.hpp"
 
-namespace mdl {
+namespace mdl::worker::convert {
 namespace fs = std::filesystem;
 namespace {
 
@@ -41,7 +41,7 @@ struct Group {
   std::vector<RowProblem> problems;
 };
 
-Group convert_group(std::span<const Row> rows, const RowReader& reader, TokenId pad_token,
+Group convert_group(std::span<const Row> rows, const RowReader& reader, text::tokenizer::TokenId pad_token,
                     const ConvertOptions& options) {
   Group group;
   std::vector<ConvertedRow> converted;
@@ -56,11 +56,11 @@ Group convert_group(std::span<const Row> rows, const RowReader& reader, TokenId 
 }
 
 /// What all rows have in common.
-Fingerprint common_fingerprint(const ConvertOptions& options, const Processor& processor) {
-  Fingerprint print;
+dataset::Fingerprint common_fingerprint(const ConvertOptions& options, const processor::Processor& processor) {
+  dataset::Fingerprint print;
   print.add(read_text(options.model_folder / "tokenizer.json"));
   print.add(processor.chat_template().source());
-  const AudioSettings& audio = processor.audio();
+  const processor::AudioSettings& audio = processor.audio();
   for (const std::string& text : {audio.audio_token, audio.audio_bos_token, audio.audio_eos_token}) { print.add(text); }
   for (const std::int64_t value :
        {static_cast<std::int64_t>(audio.sample_rate), static_cast<std::int64_t>(audio.subsampling),
@@ -71,10 +71,11 @@ Fingerprint common_fingerprint(const ConvertOptions& options, const Processor& p
   return print;
 }
 
-void add_row(Fingerprint& print, const std::vector<Message>& conversation, const CheckedRow& checked) {
-  for (const Message& message : conversation) {
+void add_row(dataset::Fingerprint& print, const std::vector<processor::Message>& conversation,
+             const CheckedRow& checked) {
+  for (const processor::Message& message : conversation) {
     print.add(message.role);
-    for (const ContentPart& part : message.content) { print.add(part.value); }
+    for (const processor::ContentPart& part : message.content) { print.add(part.value); }
   }
   for (const std::int64_t value : {checked.samples, checked.tokens, checked.file_size, checked.file_time}) {
     print.add(value);
@@ -93,7 +94,9 @@ void check_sources_lie_elsewhere(const ConvertOptions& options, const std::vecto
   if (!fs::exists(options.output)) { return; }
   std::set<fs::path> folders;  // of the sounds
   for (const Row& row : rows) {
-    if (row.audio && !is_url(*row.audio)) { folders.insert(fs::path(audio_of(row, options.defaults)).parent_path()); }
+    if (row.audio && !audio::is_url(*row.audio)) {
+      folders.insert(fs::path(audio_of(row, options.defaults)).parent_path());
+    }
   }
   std::vector<std::pair<const char*, fs::path>> sources = {{"the CSV file", options.input},
                                                            {"the model's folder", options.model_folder}};
@@ -116,7 +119,7 @@ ConvertSummary convert_dataset(const ConvertOptions& options) {
   const std::int64_t rows_given = std::ssize(file.rows);
   check_sources_lie_elsewhere(options, file.rows);
   const FolderPlace place = PartialFolder::place_for(options.output);
-  const Processor processor = Processor::load(options.model_folder);
+  const processor::Processor processor = processor::Processor::load(options.model_folder);
   const RowReader reader(processor, options, RowPurpose::training);
   const std::vector<CheckedRow> checked = reader.check_all(file, options.input, options.skip_bad_rows);
 
@@ -133,10 +136,10 @@ ConvertSummary convert_dataset(const ConvertOptions& options) {
   const std::vector<Shard> shards = plan_shards(sizes, options.max_shard_bytes);
 
   PartialFolder::Plan plan;
-  const Fingerprint common = common_fingerprint(options, processor);
-  Fingerprint whole = common;
+  const dataset::Fingerprint common = common_fingerprint(options, processor);
+  dataset::Fingerprint whole = common;
   for (std::size_t shard = 0; shard < shards.size(); ++shard) {
-    Fingerprint print = common;
+    dataset::Fingerprint print = common;
     for (std::size_t i = shards[shard].first * options.group_size;
          i < std::min(shards[shard].last * options.group_size, rows.size()); ++i) {
       add_row(print, reader.conversation(rows[i]), checked[i]);
@@ -173,9 +176,9 @@ ConvertSummary convert_dataset(const ConvertOptions& options) {
     }
   }
   folder.require_space(missing_bytes);
-  ProgressBar progress({.what = "Converting", .total = std::ssize(rows), .found = rows_found});
+  cli::ProgressBar progress({.what = "Converting", .total = std::ssize(rows), .found = rows_found});
 
-  OrderedPipeline<Group> pipeline(missing, options.workers, options.workers, [&](std::size_t group) {
+  dataset::OrderedPipeline<Group> pipeline(missing, options.workers, options.workers, [&](std::size_t group) {
     return convert_group(part_of(rows, group), reader, processor.pad_token(), options);
   });
   std::vector<RowProblem> problems;
@@ -215,4 +218,4 @@ ConvertSummary convert_dataset(const ConvertOptions& options) {
   return summary;
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::convert

@@ -7,7 +7,7 @@
 #include "worker/convert/dataset_writer.hpp"
 #include "worker/convert/row_options.hpp"
 
-namespace mdl {
+namespace mdl::worker::convert {
 
 struct ConvertOptions : RowOptions {
   std::filesystem::path input;         ///< CSV file
@@ -41,4 +41,4 @@ struct ConvertSummary {
 /// tried, so that all are listed), or the disk is full.
 ConvertSummary convert_dataset(const ConvertOptions& options);
 
-}  // namespace mdl
+}  // namespace mdl::worker::convert

@@ -16,9 +16,9 @@
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
-#include "worker/text/label_mask.hpp"
+#include "worker/processor/label_mask.hpp"
 
-namespace mdl {
+namespace mdl::worker::convert {
 namespace fs = std::filesystem;
 namespace {
 
@@ -95,8 +95,8 @@ std::shared_ptr<arrow::Schema> dataset_schema(AudioEncoding encoding) {
       arrow::key_value_metadata({"huggingface"}, {info.dump()}));
 }
 
-std::shared_ptr<arrow::RecordBatch> make_record_batch(const std::vector<ConvertedRow>& rows, TokenId pad_token,
-                                                      AudioEncoding encoding) {
+std::shared_ptr<arrow::RecordBatch> make_record_batch(const std::vector<ConvertedRow>& rows,
+                                                      text::tokenizer::TokenId pad_token, AudioEncoding encoding) {
   std::size_t tokens = 0, samples = 0, all_samples = 0;
   for (const ConvertedRow& row : rows) {
     tokens = std::max(tokens, row.input_ids.size());
@@ -114,7 +114,7 @@ std::shared_ptr<arrow::RecordBatch> make_record_batch(const std::vector<Converte
     const std::size_t padding = tokens - row.input_ids.size();
     std::copy(row.input_ids.begin(), row.input_ids.end(), std::fill_n(ids.add(tokens), padding, pad_token));
     std::fill_n(std::fill_n(mask.add(tokens), padding, std::int8_t{0}), row.input_ids.size(), std::int8_t{1});
-    std::copy(row.labels.begin(), row.labels.end(), std::fill_n(labels.add(tokens), padding, kNoLabel));
+    std::copy(row.labels.begin(), row.labels.end(), std::fill_n(labels.add(tokens), padding, processor::kNoLabel));
     if (pcm16) {
       std::transform(row.waveform.begin(), row.waveform.end(), shorts.add(row.waveform.size()), to_pcm16);
     } else {
@@ -186,4 +186,4 @@ void write_dataset_description(const fs::path& folder, AudioEncoding encoding, s
   write_text_atomically(folder / "state.json", state.dump(2));
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::convert

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "worker/text/bpe.hpp"
+#include "worker/text/tokenizer/bpe.hpp"
 
-namespace mdl {
+namespace mdl::worker::convert {
 
 /// How a dataset folder stores waveforms, in the column input_values:
 /// - float32: list<float>, in [-1, 1], as the Python tool. Clips that were padded to the longest of their group are
@@ -24,7 +24,7 @@ enum class AudioEncoding { float32, pcm16 };
 
 /// A converted row.
 struct ConvertedRow {
-  std::vector<TokenId> input_ids;
+  std::vector<text::tokenizer::TokenId> input_ids;
   std::vector<std::int64_t> labels;
   std::vector<float> waveform;
 };
@@ -36,8 +36,8 @@ std::shared_ptr<arrow::Schema> dataset_schema(AudioEncoding encoding);
 /// Rows as a record batch. They are padded to the longest of them, as the Python tool does with the rows that it
 /// tokenizes together: ids on the left with `pad_token` (mask 0, label -100), float32 waveforms on the right with
 /// zeros; audio_length is the clip's own. Throws Error when the batch would pass Arrow's limit of 2^31 values.
-std::shared_ptr<arrow::RecordBatch> make_record_batch(const std::vector<ConvertedRow>& rows, TokenId pad_token,
-                                                      AudioEncoding encoding);
+std::shared_ptr<arrow::RecordBatch> make_record_batch(const std::vector<ConvertedRow>& rows,
+                                                      text::tokenizer::TokenId pad_token, AudioEncoding encoding);
 
 /// "data-00002-of-00010.arrow".
 std::string shard_name(std::size_t shard, std::size_t shards);
@@ -53,4 +53,4 @@ void write_shard(const std::filesystem::path& path, AudioEncoding encoding,
 void write_dataset_description(const std::filesystem::path& folder, AudioEncoding encoding, std::size_t shards,
                                std::int64_t rows, std::int64_t bytes, const std::string& fingerprint);
 
-}  // namespace mdl
+}  // namespace mdl::worker::convert

@@ -12,7 +12,7 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 
-namespace mdl {
+namespace mdl::worker::convert {
 namespace fs = std::filesystem;
 namespace {
 
@@ -134,4 +134,4 @@ void PartialFolder::publish() {
   }
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::convert

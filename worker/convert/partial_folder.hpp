@@ -8,7 +8,7 @@
 #include "common/folder_place.hpp"
 #include "common/unique_fd.hpp"
 
-namespace mdl {
+namespace mdl::worker::convert {
 
 /// TARGET.partial, or TARGET/.partial where TARGET cannot be renamed: where a dataset is made before it gets its name.
 /// Its file `plan` names the data files and fingerprints of what each is made from, so that a later run knows which it
@@ -45,4 +45,4 @@ class PartialFolder {
   UniqueFd lock_;
 };
 
-}  // namespace mdl
+}  // namespace mdl::worker::convert

@@ -9,16 +9,16 @@
 #include "worker/audio/download.hpp"
 #include "worker/text/unicode.hpp"
 
-namespace mdl {
+namespace mdl::worker::convert {
 namespace {
 
 constexpr std::size_t kListedProblems = 50;
 
-std::vector<CsvRecord> read_records(const std::filesystem::path& path) {
+std::vector<dataset::CsvRecord> read_records(const std::filesystem::path& path) {
   const std::string text = read_text(path);
-  if (!is_utf8(text)) { throw UsageError(str_cat(path.string(), " is not UTF-8"), "Save it as UTF-8."); }
+  if (!text::is_utf8(text)) { throw UsageError(str_cat(path.string(), " is not UTF-8"), "Save it as UTF-8."); }
   try {
-    return parse_csv(text);
+    return dataset::parse_csv(text);
   } catch (const UsageError& error) { throw UsageError(str_cat(path.string(), ": ", error.what())); }
 }
 
@@ -49,7 +49,7 @@ RowFile read_rows(const std::filesystem::path& path) {
   if (!columns.contains("audio")) { throw missing_column(header, path, "audio"); }
   RowFile file;
   for (std::size_t i = 1; i < records.size(); ++i) {
-    const CsvRecord& record = records[i];
+    const dataset::CsvRecord& record = records[i];
     const auto number = static_cast<std::int64_t>(i);
     if (record.fields.size() > header.size()) {
       file.problems.push_back(
@@ -74,11 +74,11 @@ void require_column(const RowFile& file, const std::filesystem::path& path, cons
 
 std::string audio_of(const Row& row, const ConversationDefaults& defaults) {
   const std::string& audio = row.audio.value();
-  return is_url(audio) || defaults.base_dir.empty() ? audio : (defaults.base_dir / audio).string();
+  return audio::is_url(audio) || defaults.base_dir.empty() ? audio : (defaults.base_dir / audio).string();
 }
 
-std::vector<Message> conversation_of(const Row& row, const ConversationDefaults& defaults) {
-  std::vector<Message> conversation;
+std::vector<processor::Message> conversation_of(const Row& row, const ConversationDefaults& defaults) {
+  std::vector<processor::Message> conversation;
   const auto prompt = [](const std::optional<std::string>& own, const std::optional<std::string>& common) {
     return own ? *own : common.value_or("");
   };
@@ -105,4 +105,4 @@ std::string describe_problems(const std::vector<RowProblem>& problems, const std
   return text;
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::convert

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "worker/convert/csv.hpp"
-#include "worker/text/chat_template.hpp"
+#include "worker/dataset/csv.hpp"
+#include "worker/processor/chat_template.hpp"
 
-namespace mdl {
+namespace mdl::worker::convert {
 
 /// A row of the user's CSV file.
 struct Row {
@@ -30,8 +30,8 @@ struct RowProblem {
 
 struct RowFile {
   std::vector<Row> rows;
-  std::vector<RowProblem> problems;  ///< rows with more fields than the header
-  std::vector<CsvRecord> records;    ///< the file as it is: the header, then a record for each row
+  std::vector<RowProblem> problems;         ///< rows with more fields than the header
+  std::vector<dataset::CsvRecord> records;  ///< the file as it is: the header, then a record for each row
 };
 
 /// Reads the columns audio, system_prompt, user_prompt and prediction; others are ignored. Throws UsageError naming the
@@ -53,9 +53,9 @@ std::string audio_of(const Row& row, const ConversationDefaults& defaults);
 
 /// The row as a conversation: the system's prompt if there is one, the user's turn with the sound and then the prompt,
 /// and the prediction as the assistant's turn when it is there. A row's own prompt goes before the default.
-std::vector<Message> conversation_of(const Row& row, const ConversationDefaults& defaults);
+std::vector<processor::Message> conversation_of(const Row& row, const ConversationDefaults& defaults);
 
 /// "3 rows of FILE cannot be converted:" and a line for each, the first fifty of them.
 std::string describe_problems(const std::vector<RowProblem>& problems, const std::filesystem::path& path);
 
-}  // namespace mdl
+}  // namespace mdl::worker::convert

@@ -6,12 +6,12 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 
-namespace mdl {
+namespace mdl::worker::convert {
 namespace {
 
 constexpr std::size_t kMostThreads = 1024;
 
-constexpr OptionText kRowOptions[] = {
+constexpr cli::OptionText kRowOptions[] = {
     {"system-prompt", "system prompt of rows that have none (none)"},
     {"user-prompt", "user prompt of rows that have none (none)"},
     {"base-dir", "folder that the paths of sounds are relative to (the current folder)"},
@@ -23,11 +23,11 @@ constexpr OptionText kRowOptions[] = {
 
 }  // namespace
 
-std::span<const OptionText> row_option_texts() {
+std::span<const cli::OptionText> row_option_texts() {
   return kRowOptions;
 }
 
-RowOptions read_row_options(const OptionValues& values) {
+RowOptions read_row_options(const cli::OptionValues& values) {
   RowOptions options;
   if (values.boolean("from-modelscope").value_or(false)) {
     throw UsageError("--from-modelscope true is not supported: this program downloads no models",
@@ -39,11 +39,11 @@ RowOptions read_row_options(const OptionValues& values) {
   options.workers = std::max(1U, std::thread::hardware_concurrency());
   values.integer("num-workers", 1, options.workers);
   if (options.workers > kMostThreads) {
-    reject_value("num-workers", str_cat(options.workers), str_cat("at most ", kMostThreads, " threads"));
+    cli::reject_value("num-workers", str_cat(options.workers), str_cat("at most ", kMostThreads, " threads"));
   }
   values.bytes("max-download-size", options.downloads.max_bytes);
   values.integer("download-attempts", 1, options.downloads.attempts);
   return options;
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::convert

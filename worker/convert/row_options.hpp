@@ -3,24 +3,24 @@
 #include <span>
 
 #include "worker/audio/download.hpp"
-#include "worker/command_line.hpp"
+#include "worker/cli/command_line.hpp"
+#include "worker/cli/option_values.hpp"
 #include "worker/convert/row.hpp"
-#include "worker/option_values.hpp"
 
-namespace mdl {
+namespace mdl::worker::convert {
 
 /// What every subcommand that reads a CSV file of sounds is told about its rows.
 struct RowOptions {
   ConversationDefaults defaults;
-  DownloadLimits downloads;
+  audio::DownloadLimits downloads;
   std::size_t workers = 1;  ///< threads that read sounds
 };
 
 /// --system-prompt, --user-prompt, --base-dir, --num-workers, --max-download-size, --download-attempts,
 /// --from-modelscope.
-std::span<const OptionText> row_option_texts();
+std::span<const cli::OptionText> row_option_texts();
 
 /// Their values. Throws UsageError as OptionValues does, and for --from-modelscope true: nothing is downloaded here.
-RowOptions read_row_options(const OptionValues& values);
+RowOptions read_row_options(const cli::OptionValues& values);
 
-}  // namespace mdl
+}  // namespace mdl::worker::convert

@@ -9,10 +9,10 @@
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/audio/audio_file.hpp"
-#include "worker/convert/parallel.hpp"
-#include "worker/convert/progress_bar.hpp"
+#include "worker/cli/progress_bar.hpp"
+#include "worker/dataset/parallel.hpp"
 
-namespace mdl {
+namespace mdl::worker::convert {
 namespace fs = std::filesystem;
 namespace {
 
@@ -45,7 +45,7 @@ void RowReader::require_room(std::int64_t tokens) const {
       str_cat("it has ", tokens, " tokens, those of the sound included, but at most ", most_tokens_, " are allowed"));
 }
 
-std::vector<Message> RowReader::conversation(const Row& row) const {
+std::vector<processor::Message> RowReader::conversation(const Row& row) const {
   return conversation_of(for_purpose(row), options_.defaults);
 }
 
@@ -55,16 +55,16 @@ CheckedRow RowReader::check(const Row& row) const {
   const std::string audio = audio_of(row, options_.defaults);
   const int rate = processor_.audio().sample_rate;
   CheckedRow checked;
-  if (is_url(audio)) {
+  if (audio::is_url(audio)) {
     checked.samples = kAssumedSeconds * rate;
   } else {
-    checked.samples = resampled_length(probe_audio(audio), rate);
+    checked.samples = audio::resampled_length(audio::probe_audio(audio), rate);
     checked.file_size = static_cast<std::int64_t>(fs::file_size(audio));
     checked.file_time = fs::last_write_time(audio).time_since_epoch().count();
   }
   const auto encoded = processor_.encode(conversation(row), {checked.samples}, purpose_ == RowPurpose::answering);
   checked.tokens = std::ssize(encoded.ids);
-  if (!is_url(audio)) { require_room(checked.tokens); }
+  if (!audio::is_url(audio)) { require_room(checked.tokens); }
   return checked;
 }
 
@@ -73,8 +73,8 @@ std::vector<CheckedRow> RowReader::check_all(RowFile& file, const fs::path& path
   std::vector<CheckedRow> checked(file.rows.size());
   std::vector<RowProblem> problems = file.problems;
   std::mutex mutex;
-  ProgressBar progress({.what = "Checking", .total = std::ssize(file.rows)});
-  parallel_for(file.rows.size(), options_.workers, [&](std::size_t i) {
+  cli::ProgressBar progress({.what = "Checking", .total = std::ssize(file.rows)});
+  dataset::parallel_for(file.rows.size(), options_.workers, [&](std::size_t i) {
     std::optional<std::string> problem;
     try {
       checked[i] = check(file.rows[i]);
@@ -105,8 +105,8 @@ ConvertedRow RowReader::read(const Row& row) const {
   const std::string audio = audio_of(row, options_.defaults);
   const int rate = processor_.audio().sample_rate;
   ConvertedRow converted;
-  converted.waveform =
-      is_url(audio) ? load_audio(download(audio, options_.downloads), audio, rate) : load_audio(fs::path(audio), rate);
+  converted.waveform = audio::is_url(audio) ? audio::load_audio(audio::download(audio, options_.downloads), audio, rate)
+                                            : audio::load_audio(fs::path(audio), rate);
   auto encoded =
       processor_.encode(conversation(row), {std::ssize(converted.waveform)}, purpose_ == RowPurpose::answering);
   require_room(std::ssize(encoded.ids));
@@ -115,4 +115,4 @@ ConvertedRow RowReader::read(const Row& row) const {
   return converted;
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::convert

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "worker/convert/dataset_writer.hpp"
-#include "worker/convert/processor.hpp"
 #include "worker/convert/row_options.hpp"
+#include "worker/processor/processor.hpp"
 
-namespace mdl {
+namespace mdl::worker::convert {
 
 /// What the check of a row found out.
 struct CheckedRow {
@@ -29,12 +29,12 @@ enum class RowPurpose { training, answering };
 /// whose text has more than `most_tokens` tokens, audio tokens included, is a bad one.
 class RowReader {
  public:
-  RowReader(const Processor& processor, const RowOptions& options, RowPurpose purpose,
+  RowReader(const processor::Processor& processor, const RowOptions& options, RowPurpose purpose,
             std::int64_t most_tokens = std::numeric_limits<std::int64_t>::max())
       : processor_(processor), options_(options), purpose_(purpose), most_tokens_(most_tokens) {}
 
   /// The conversation of a row, as it is tokenized.
-  std::vector<Message> conversation(const Row& row) const;
+  std::vector<processor::Message> conversation(const Row& row) const;
 
   /// Checks the columns, the sound file's header and the text, without reading the sound. Throws Error.
   CheckedRow check(const Row& row) const;
@@ -50,7 +50,7 @@ class RowReader {
   Row for_purpose(const Row& row) const;
   void require_room(std::int64_t tokens) const;
 
-  const Processor& processor_;
+  const processor::Processor& processor_;
   const RowOptions& options_;
   RowPurpose purpose_;
   std::int64_t most_tokens_;
@@ -63,4 +63,4 @@ void warn_left_out(const RowProblem& problem, const std::filesystem::path& path)
 /// out, which is no fault of the row.
 std::string problem_of(const Row& row, const std::exception& error);
 
-}  // namespace mdl
+}  // namespace mdl::worker::convert

@@ -1,6 +1,6 @@
 #include "worker/convert/shard_plan.hpp"
 
-namespace mdl {
+namespace mdl::worker::convert {
 
 std::vector<Shard> plan_shards(const std::vector<std::int64_t>& group_bytes, std::int64_t max_bytes) {
   std::vector<Shard> shards(1);
@@ -16,4 +16,4 @@ std::vector<Shard> plan_shards(const std::vector<std::int64_t>& group_bytes, std
   return shards;
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::convert

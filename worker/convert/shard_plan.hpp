@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace mdl {
+namespace mdl::worker::convert {
 
 /// Groups [first, last) of one data file.
 struct Shard {
@@ -15,4 +15,4 @@ struct Shard {
 /// gets a file of its own. At least one file.
 std::vector<Shard> plan_shards(const std::vector<std::int64_t>& group_bytes, std::int64_t max_bytes);
 
-}  // namespace mdl
+}  // namespace mdl::worker::convert

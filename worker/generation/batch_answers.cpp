@@ -4,21 +4,21 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "worker/convert/parallel.hpp"
-#include "worker/data/collate.hpp"
+#include "worker/batch/collate.hpp"
+#include "worker/dataset/parallel.hpp"
 #include "worker/generation/generate.hpp"
 
-namespace mdl {
+namespace mdl::worker::generation {
 namespace {
 
 using nlohmann::json;
 
 /// The row as the model's batches are made of.
-Sample prompt_of(const ConvertedRow& input) {
-  Sample sample;
+dataset::Sample prompt_of(const convert::ConvertedRow& input) {
+  dataset::Sample sample;
   sample.input_ids.assign(input.input_ids.begin(), input.input_ids.end());
   sample.attention_mask.assign(input.input_ids.size(), 1);
-  sample.labels.assign(input.input_ids.size(), kIgnoredLabel);
+  sample.labels.assign(input.input_ids.size(), dataset::kIgnoredLabel);
   sample.waveform = std::span<const float>(input.waveform);
   sample.audio_length = std::ssize(input.waveform);
   return sample;
@@ -26,13 +26,13 @@ Sample prompt_of(const ConvertedRow& input) {
 
 }  // namespace
 
-LoadedRows load_rows(const std::vector<Row>& rows, const RowReader& reader, std::size_t threads) {
-  std::vector<std::optional<ConvertedRow>> inputs(rows.size());
+LoadedRows load_rows(const std::vector<convert::Row>& rows, const convert::RowReader& reader, std::size_t threads) {
+  std::vector<std::optional<convert::ConvertedRow>> inputs(rows.size());
   std::vector<std::string> problems(rows.size());
-  parallel_for(rows.size(), threads, [&](std::size_t i) {
+  dataset::parallel_for(rows.size(), threads, [&](std::size_t i) {
     try {
       inputs[i] = reader.read(rows[i]);
-    } catch (const std::exception& error) { problems[i] = problem_of(rows[i], error); }
+    } catch (const std::exception& error) { problems[i] = convert::problem_of(rows[i], error); }
   });
   LoadedRows loaded;
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -71,25 +71,25 @@ int64_t AnswerLimits::most_new_tokens(int64_t prompt_tokens) const {
   return max_new_tokens.value_or(max_length - prompt_tokens);
 }
 
-BatchAnswers answer_rows(MiDashengLM& model, const Processor& processor, const LoadedRows& loaded,
+BatchAnswers answer_rows(model::MiDashengLM& model, const processor::Processor& processor, const LoadedRows& loaded,
                          const AnswerLimits& limits, const GenerationConfig& config, uint64_t seed) {
   BatchAnswers batch{{}, loaded.problems};
   if (loaded.rows.empty()) { return batch; }
-  std::vector<Sample> samples;
+  std::vector<dataset::Sample> samples;
   std::vector<Continuation> continuations;
   for (std::size_t i = 0; i < loaded.rows.size(); ++i) {
     samples.push_back(prompt_of(loaded.inputs[i]));
     continuations.push_back(
         {static_cast<uint64_t>(loaded.rows[i].number), limits.most_new_tokens(std::ssize(loaded.inputs[i].input_ids))});
   }
-  Batch prompts = collate(samples, processor.pad_token(), model.dtype());
+  batch::Batch prompts = batch::collate(samples, processor.pad_token(), model.dtype());
   prompts.input_values = prompts.input_values.to(model.device());
   const auto answers = generate(model, prompts, continuations, config, seed);
   for (std::size_t i = 0; i < answers.size(); ++i) {
-    const std::vector<TokenId> ids(answers[i].begin(), answers[i].end());
+    const std::vector<text::tokenizer::TokenId> ids(answers[i].begin(), answers[i].end());
     batch.answers[loaded.rows[i].number] = processor.tokenizer().decode(ids, /*skip_special=*/true);
   }
   return batch;
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::generation

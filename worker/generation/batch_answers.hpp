@@ -5,26 +5,26 @@
 #include <vector>
 
 #include "worker/convert/row_reader.hpp"
+#include "worker/generation/answer_journal.hpp"
 #include "worker/generation/generation_config.hpp"
-#include "worker/inference/answer_journal.hpp"
 #include "worker/model/midashenglm.hpp"
 
-namespace mdl {
+namespace mdl::worker::generation {
 
 /// The rows of a batch, ready for the model, and those that turned out to be bad.
 struct LoadedRows {
-  std::vector<Row> rows;
-  std::vector<ConvertedRow> inputs;  ///< of `rows`
-  std::vector<RowProblem> problems;
+  std::vector<convert::Row> rows;
+  std::vector<convert::ConvertedRow> inputs;  ///< of `rows`
+  std::vector<convert::RowProblem> problems;
 };
 
 /// Reads sounds and texts on several threads.
-LoadedRows load_rows(const std::vector<Row>& rows, const RowReader& reader, std::size_t threads);
+LoadedRows load_rows(const std::vector<convert::Row>& rows, const convert::RowReader& reader, std::size_t threads);
 
 /// What came of a batch; goes from rank to rank as JSON.
 struct BatchAnswers {
   Answers answers;
-  std::vector<RowProblem> problems;
+  std::vector<convert::RowProblem> problems;
 
   std::string to_json() const;
   static BatchAnswers from_json(const std::string& text);
@@ -40,7 +40,7 @@ struct AnswerLimits {
 };
 
 /// Answers the rows of a batch. `seed` and a row's number decide what is sampled.
-BatchAnswers answer_rows(MiDashengLM& model, const Processor& processor, const LoadedRows& loaded,
+BatchAnswers answer_rows(model::MiDashengLM& model, const processor::Processor& processor, const LoadedRows& loaded,
                          const AnswerLimits& limits, const GenerationConfig& config, uint64_t seed);
 
-}  // namespace mdl
+}  // namespace mdl::worker::generation

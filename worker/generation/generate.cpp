@@ -8,9 +8,9 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "worker/generation/next_token.hpp"
-#include "worker/model/index_tensor.hpp"
+#include "worker/tensors/index_tensor.hpp"
 
-namespace mdl {
+namespace mdl::worker::generation {
 namespace {
 
 /// The sequences of a batch that have not ended, with what the choice of the next token needs to know of them.
@@ -45,7 +45,7 @@ class Generation {
     }
     if (seen_.defined()) { seen_.scatter_(1, tokens.unsqueeze(1), true); }
     if (rows.size() < active_.size()) {
-      const at::Tensor index = index_tensor(going_on, tokens.device());
+      const at::Tensor index = tensors::index_tensor(going_on, tokens.device());
       if (seen_.defined()) { seen_ = seen_.index_select(0, index); }
       last_tokens_ = tokens.index_select(0, index);
       active_ = std::move(rows);
@@ -93,7 +93,7 @@ class Generation {
 
 }  // namespace
 
-std::vector<std::vector<int64_t>> generate(MiDashengLM& model, const Batch& prompts,
+std::vector<std::vector<int64_t>> generate(model::MiDashengLM& model, const batch::Batch& prompts,
                                            const std::vector<Continuation>& continuations,
                                            const GenerationConfig& config, uint64_t seed) {
   const at::NoGradGuard no_grad;
@@ -107,4 +107,4 @@ std::vector<std::vector<int64_t>> generate(MiDashengLM& model, const Batch& prom
   }
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::generation

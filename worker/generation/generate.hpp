@@ -6,7 +6,7 @@
 #include "worker/generation/generation_config.hpp"
 #include "worker/model/midashenglm.hpp"
 
-namespace mdl {
+namespace mdl::worker::generation {
 
 /// One sequence of a batch to be gone on with.
 struct Continuation {
@@ -17,8 +17,8 @@ struct Continuation {
 /// Goes on with each row of a batch of prompts: the new tokens, with the one that ends the answer where one does.
 /// Sequences that have ended are taken out of the batch at once. `continuations` has an entry for each row. The model
 /// must be in eval mode. Throws Error naming the row when the model's numbers are not finite.
-std::vector<std::vector<int64_t>> generate(MiDashengLM& model, const Batch& prompts,
+std::vector<std::vector<int64_t>> generate(model::MiDashengLM& model, const batch::Batch& prompts,
                                            const std::vector<Continuation>& continuations,
                                            const GenerationConfig& config, uint64_t seed);
 
-}  // namespace mdl
+}  // namespace mdl::worker::generation

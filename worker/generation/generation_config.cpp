@@ -7,9 +7,9 @@
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
-#include "worker/model/json_fields.hpp"
+#include "worker/formats/json_fields.hpp"
 
-namespace mdl {
+namespace mdl::worker::generation {
 namespace {
 
 namespace fs = std::filesystem;
@@ -94,7 +94,7 @@ bool is_harmless(const std::string& key) {
 const std::set<std::string> kUsed = {"do_sample",          "temperature",  "top_k",          "top_p",         "min_p",
                                      "repetition_penalty", "eos_token_id", "min_new_tokens", "max_new_tokens"};
 
-void refuse_unsupported(const JsonFields& fields) {
+void refuse_unsupported(const formats::JsonFields& fields) {
   for (const auto& [key, harmless] : unsupported()) {
     const json* value = fields.find(key);
     if (!value) { continue; }
@@ -108,7 +108,7 @@ void refuse_unsupported(const JsonFields& fields) {
   }
 }
 
-std::vector<int64_t> read_ids(const JsonFields& fields, const std::string& key) {
+std::vector<int64_t> read_ids(const formats::JsonFields& fields, const std::string& key) {
   const json* value = fields.find(key);
   if (!value) { return {}; }
   std::vector<int64_t> ids;
@@ -121,7 +121,7 @@ std::vector<int64_t> read_ids(const JsonFields& fields, const std::string& key) 
   return ids;
 }
 
-double read_between(const JsonFields& fields, const char* key, double otherwise, double least, double most) {
+double read_between(const formats::JsonFields& fields, const char* key, double otherwise, double least, double most) {
   const double value = fields.number(key, otherwise);
   if (!(least <= value && value <= most)) {
     fields.reject(key, str_cat("a number from ", least, " to ", most, " is needed"));
@@ -145,14 +145,14 @@ GenerationConfig load_generation_config(const fs::path& model_folder) {
   if (!fs::exists(path)) {
     const fs::path model = model_folder / "config.json";
     const json document = parse_file(model);
-    const JsonFields fields(document, model.string(), "");
+    const formats::JsonFields fields(document, model.string(), "");
     config.eos_token_ids = read_ids(fields, "eos_token_id");
     const auto text = fields.optional_object("text_config");
     if (config.eos_token_ids.empty() && text) { config.eos_token_ids = read_ids(*text, "eos_token_id"); }
     return config;
   }
   const json document = parse_file(path);
-  const JsonFields fields(document, path.string(), "");
+  const formats::JsonFields fields(document, path.string(), "");
   refuse_unsupported(fields);
   config.do_sample = fields.boolean("do_sample", false);
   config.temperature = fields.number("temperature", config.temperature);
@@ -185,4 +185,4 @@ GenerationConfig load_generation_config(const fs::path& model_folder) {
   return config;
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::generation

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace mdl {
+namespace mdl::worker::generation {
 
 /// How answers are generated: what a checkpoint's generation_config.json says, with transformers' names and defaults.
 struct GenerationConfig {
@@ -29,4 +29,4 @@ struct GenerationConfig {
 /// silently. Keys that transformers does not know either become a note.
 GenerationConfig load_generation_config(const std::filesystem::path& model_folder);
 
-}  // namespace mdl
+}  // namespace mdl::worker::generation

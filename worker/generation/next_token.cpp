@@ -6,9 +6,9 @@
 #include <cmath>
 #include <limits>
 
-#include "worker/model/index_tensor.hpp"
+#include "worker/tensors/index_tensor.hpp"
 
-namespace mdl {
+namespace mdl::worker::generation {
 namespace {
 
 constexpr double kRuledOut = -std::numeric_limits<double>::infinity();
@@ -49,7 +49,7 @@ at::Tensor without_tokens(const at::Tensor& scores, const std::vector<int64_t>& 
   std::vector<int64_t> columns;
   std::copy_if(tokens.begin(), tokens.end(), std::back_inserter(columns),
                [&](int64_t token) { return token < scores.size(1); });
-  return scores.index_fill(1, index_tensor(columns, scores.device()), kRuledOut);
+  return scores.index_fill(1, tensors::index_tensor(columns, scores.device()), kRuledOut);
 }
 
 at::Tensor filter_for_sampling(const at::Tensor& scores, const GenerationConfig& config) {
@@ -78,4 +78,4 @@ double random_number(uint64_t seed, uint64_t sequence, uint64_t step) {
   return std::ldexp(static_cast<double>(bits >> 11), -53);
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::generation

@@ -7,7 +7,7 @@
 
 #include "worker/generation/generation_config.hpp"
 
-namespace mdl {
+namespace mdl::worker::generation {
 
 // How the next token of each sequence is chosen from its scores: [rows, vocab] float32, at first the model's logits.
 // Pure functions; each gives what the part of transformers of the same purpose gives.
@@ -34,4 +34,4 @@ at::Tensor sampled(const at::Tensor& scores, const std::vector<double>& numbers)
 /// rank or run it is made in.
 double random_number(uint64_t seed, uint64_t sequence, uint64_t step);
 
-}  // namespace mdl
+}  // namespace mdl::worker::generation

@@ -11,7 +11,7 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 
-namespace mdl {
+namespace mdl::worker::generation {
 namespace {
 
 /// How long rank 0 waits between two looks for answers of the others.
@@ -24,7 +24,8 @@ std::string name_of(std::size_t batch) {
 /// Rank 0's list of batches that the others work at.
 class Outstanding {
  public:
-  Outstanding(ProcessGroup& group, std::size_t batches, const std::function<void(const BatchAnswers&)>& deliver)
+  Outstanding(distributed::ProcessGroup& group, std::size_t batches,
+              const std::function<void(const BatchAnswers&)>& deliver)
       : group_(group), deliver_(deliver) {
     for (std::size_t batch = 0; batch < batches; ++batch) { batches_.insert(batch); }
   }
@@ -50,14 +51,15 @@ class Outstanding {
   bool empty() const { return batches_.empty(); }
 
  private:
-  ProcessGroup& group_;
+  distributed::ProcessGroup& group_;
   const std::function<void(const BatchAnswers&)>& deliver_;
   std::set<std::size_t> batches_;
 };
 
 }  // namespace
 
-void answer_batches(ProcessGroup& group, std::size_t batches, const std::function<LoadedRows(std::size_t)>& load,
+void answer_batches(distributed::ProcessGroup& group, std::size_t batches,
+                    const std::function<LoadedRows(std::size_t)>& load,
                     const std::function<BatchAnswers(const LoadedRows&)>& answer,
                     const std::function<void(const BatchAnswers&)>& deliver) {
   struct Begun {
@@ -99,4 +101,4 @@ void answer_batches(ProcessGroup& group, std::size_t batches, const std::functio
   }
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::generation

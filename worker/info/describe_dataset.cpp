@@ -9,11 +9,11 @@
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
-#include "worker/data/dataset_folder.hpp"
+#include "worker/dataset/dataset_folder.hpp"
 #include "worker/info/describe_model.hpp"
-#include "worker/text/tokenizer.hpp"
+#include "worker/text/tokenizer/tokenizer.hpp"
 
-namespace mdl {
+namespace mdl::worker::info {
 namespace fs = std::filesystem;
 namespace {
 
@@ -51,23 +51,23 @@ struct Spread {
 };
 
 /// Token ids as text, a run of equal tokens as one and its count.
-std::string show_ids(const std::vector<std::int64_t>& ids, const Tokenizer* tokenizer) {
+std::string show_ids(const std::vector<std::int64_t>& ids, const text::tokenizer::Tokenizer* tokenizer) {
   std::string text;
   for (std::size_t i = 0; i < ids.size();) {
     std::size_t run = i;
     while (run < ids.size() && ids[run] == ids[i]) { ++run; }
     if (tokenizer && run - i > 3) {
-      const std::array one{static_cast<TokenId>(ids[i])};
+      const std::array one{static_cast<text::tokenizer::TokenId>(ids[i])};
       text += str_cat(tokenizer->decode(one, false), "*", run - i);
       i = run;
     } else if (tokenizer) {
       // Characters may be made of several tokens, so decode up to the next long run.
-      std::vector<TokenId> part;
+      std::vector<text::tokenizer::TokenId> part;
       while (i < ids.size()) {
         std::size_t next = i;
         while (next < ids.size() && ids[next] == ids[i]) { ++next; }
         if (next - i > 3) { break; }
-        for (; i < next; ++i) { part.push_back(static_cast<TokenId>(ids[i])); }
+        for (; i < next; ++i) { part.push_back(static_cast<text::tokenizer::TokenId>(ids[i])); }
       }
       text += tokenizer->decode(part, false);
     } else {
@@ -82,20 +82,21 @@ std::string show_ids(const std::vector<std::int64_t>& ids, const Tokenizer* toke
 }  // namespace
 
 std::string describe_dataset(const fs::path& folder, std::int64_t row, const std::optional<fs::path>& model_folder) {
-  const DatasetFolder dataset(folder);
+  const dataset::DatasetFolder dataset(folder);
   if (row < 0 || row >= dataset.size()) {
     throw UsageError(str_cat("--row ", row, ": the dataset has the rows 0 to ", dataset.size() - 1));
   }
   Spread lengths, tokens, labels, stored;
   std::int64_t padding = 0;
   for (std::int64_t i = 0; i < dataset.size(); ++i) {
-    const Sample sample = dataset.sample(i);
+    const dataset::Sample sample = dataset.sample(i);
     lengths.add(sample.audio_length);
-    stored.add(sample_count(sample.waveform));
+    stored.add(dataset::sample_count(sample.waveform));
     const auto real = std::count(sample.attention_mask.begin(), sample.attention_mask.end(), 1);
     tokens.add(real);
     padding += std::ssize(sample.attention_mask) - real;
-    labels.add(std::ssize(sample.labels) - std::count(sample.labels.begin(), sample.labels.end(), kIgnoredLabel));
+    labels.add(std::ssize(sample.labels) -
+               std::count(sample.labels.begin(), sample.labels.end(), dataset::kIgnoredLabel));
   }
   std::int64_t bytes = 0, files = 0;
   for (const auto& entry : fs::directory_iterator(folder)) {
@@ -110,15 +111,15 @@ std::string describe_dataset(const fs::path& folder, std::int64_t row, const std
                 100.0 * static_cast<double>(stored.sum - lengths.sum) / static_cast<double>(stored.sum),
                 100.0 * static_cast<double>(padding) / static_cast<double>(tokens.sum + padding));
 
-  std::optional<Tokenizer> tokenizer;
-  if (model_folder) { tokenizer = Tokenizer::load(*model_folder); }
-  const Sample sample = dataset.sample(row);
+  std::optional<text::tokenizer::Tokenizer> tokenizer;
+  if (model_folder) { tokenizer = text::tokenizer::Tokenizer::load(*model_folder); }
+  const dataset::Sample sample = dataset.sample(row);
   std::vector<std::int64_t> ids, labelled;
   for (std::size_t i = 0; i < sample.input_ids.size(); ++i) {
     if (sample.attention_mask[i]) { ids.push_back(sample.input_ids[i]); }
-    if (sample.labels[i] != kIgnoredLabel) { labelled.push_back(sample.labels[i]); }
+    if (sample.labels[i] != dataset::kIgnoredLabel) { labelled.push_back(sample.labels[i]); }
   }
-  const Tokenizer* shown_by = tokenizer ? &*tokenizer : nullptr;
+  const text::tokenizer::Tokenizer* shown_by = tokenizer ? &*tokenizer : nullptr;
   std::array<char, 64> seconds{};
   std::snprintf(seconds.data(), seconds.size(), "%.2f s of sound",
                 static_cast<double>(sample.audio_length) / kSampleRate);
@@ -132,4 +133,4 @@ std::string describe_dataset(const fs::path& folder, std::int64_t row, const std
                  tokenizer ? "\n" : "\n  (give --model-name to see these ids as text)\n");
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::info

@@ -8,10 +8,10 @@
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
-#include "worker/convert/processor.hpp"
 #include "worker/info/tensor_files.hpp"
+#include "worker/processor/processor.hpp"
 
-namespace mdl {
+namespace mdl::worker::info {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
@@ -68,19 +68,20 @@ std::string indented(const std::string& text) {
 }
 
 std::string describe_text_side(const fs::path& folder) {
-  const Processor processor = Processor::load(folder);
-  const AudioSettings& audio = processor.audio();
+  const processor::Processor processor = processor::Processor::load(folder);
+  const processor::AudioSettings& audio = processor.audio();
   std::string text = line("tokenizer", str_cat(with_commas(static_cast<std::int64_t>(processor.tokenizer().size())),
                                                " tokens, pads with id ", processor.pad_token()));
   text += line("sounds", str_cat(audio.sample_rate, " Hz, a token \"", audio.audio_token, "\" for each ",
                                  160 * 4 * audio.subsampling, " samples"));
-  const std::vector<Message> example = {{"user", {{"audio", "sound.wav"}, {"text", "What is it?"}}},
-                                        {"assistant", {{"text", "A bell."}}}};
+  const std::vector<processor::Message> example = {{"user", {{"audio", "sound.wav"}, {"text", "What is it?"}}},
+                                                   {"assistant", {{"text", "A bell."}}}};
   const auto encoded = processor.encode(example, {audio.sample_rate}, false);
   return text +
          line("chat template",
               str_cat("a second of sound, a question and an answer are ", encoded.ids.size(), " tokens:")) +
-         indented(expand_audio_tokens(processor.chat_template().apply(example, false), {audio.sample_rate}, audio)) +
+         indented(processor::expand_audio_tokens(processor.chat_template().apply(example, false), {audio.sample_rate},
+                                                 audio)) +
          '\n';
 }
 
@@ -162,4 +163,4 @@ std::string as_size(std::int64_t bytes) {
   return text.data();
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::info

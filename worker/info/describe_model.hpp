@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <string>
 
-namespace mdl {
+namespace mdl::worker::info {
 
 /// What a checkpoint's folder holds, for people: sizes, tensors by part with dtypes, tokenizer, chat template, and a
 /// conversation as the template writes it. Throws Error naming a damaged file.
@@ -18,4 +18,4 @@ std::string with_commas(std::int64_t number);
 /// 12345678 -> "12.3 MB".
 std::string as_size(std::int64_t bytes);
 
-}  // namespace mdl
+}  // namespace mdl::worker::info

@@ -5,18 +5,18 @@
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
-#include "worker/command_line.hpp"
+#include "worker/cli/command_line.hpp"
+#include "worker/cli/model_folder.hpp"
+#include "worker/cli/option_values.hpp"
 #include "worker/info/describe_dataset.hpp"
 #include "worker/info/describe_model.hpp"
-#include "worker/model_folder.hpp"
-#include "worker/option_values.hpp"
 
-namespace mdl {
+namespace mdl::worker::info {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr OptionText kOptions[] = {
+constexpr cli::OptionText kOptions[] = {
     {"model-name", "of a dataset: checkpoint whose tokenizer shows the row as text (none)"},
     {"row", "of a dataset: the row to show, from 0 (0)"},
 };
@@ -24,22 +24,22 @@ constexpr OptionText kOptions[] = {
 }  // namespace
 
 int info_command(const std::vector<std::string>& arguments) {
-  const auto given = parse_command_line("info", kOptions, arguments);
+  const auto given = cli::parse_command_line("info", kOptions, arguments);
   if (given.count("help")) {
     std::cout << "usage: mdl-toolkit info DIR [options]\n\nTells what a model's, adapter's, training checkpoint's or "
                  "dataset's folder holds.\n\n"
-              << describe_options(kOptions);
+              << cli::describe_options(kOptions);
     return 0;
   }
-  const std::string name = standing_argument(given, "info", "folder");
-  const OptionValues values(given, "info");
+  const std::string name = cli::standing_argument(given, "info", "folder");
+  const cli::OptionValues values(given, "info");
   std::int64_t row = 0;
   values.integer("row", 0, row);
   const auto model = values.text("model-name");
 
-  const fs::path folder = fs::exists(fs::path(name) / "state.json") ? fs::path(name) : find_model_folder(name);
+  const fs::path folder = fs::exists(fs::path(name) / "state.json") ? fs::path(name) : cli::find_model_folder(name);
   if (fs::exists(folder / "state.json")) {
-    std::cout << describe_dataset(folder, row, model ? std::optional(find_model_folder(*model)) : std::nullopt);
+    std::cout << describe_dataset(folder, row, model ? std::optional(cli::find_model_folder(*model)) : std::nullopt);
   } else if (fs::exists(folder / "adapter_config.json")) {
     std::cout << describe_adapter(folder);
   } else if (fs::exists(folder / "config.json")) {
@@ -51,4 +51,4 @@ int info_command(const std::vector<std::string>& arguments) {
   return 0;
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::info

@@ -10,9 +10,9 @@
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
-#include "worker/model/safetensors_header.hpp"
+#include "worker/formats/safetensors_header.hpp"
 
-namespace mdl {
+namespace mdl::worker::info {
 namespace fs = std::filesystem;
 namespace {
 
@@ -26,11 +26,12 @@ void read_file(const fs::path& path, std::vector<TensorInfo>& tensors) {
   if (!in.read(reinterpret_cast<char*>(prefix.data()), prefix.size())) { refuse("it is shorter than 8 bytes"); }
   std::uint64_t length = 0;
   for (std::size_t i = 0; i < prefix.size(); ++i) { length |= static_cast<std::uint64_t>(prefix[i]) << (8 * i); }
-  if (length > kMaxSafetensorsHeader || length + 8 > size) { refuse("its header is longer than the file"); }
+  if (length > formats::kMaxSafetensorsHeader || length + 8 > size) { refuse("its header is longer than the file"); }
   std::string header(length, '\0');
   if (!in.read(header.data(), static_cast<std::streamsize>(length))) { refuse("its header cannot be read"); }
   std::map<std::string, std::string> metadata;
-  for (const auto& [name, tensor] : parse_safetensors_header(header, 8 + length, size, path.string(), metadata)) {
+  for (const auto& [name, tensor] :
+       formats::parse_safetensors_header(header, 8 + length, size, path.string(), metadata)) {
     tensors.push_back({name, tensor.dtype, tensor.shape, static_cast<std::int64_t>(tensor.end - tensor.begin)});
   }
 }
@@ -65,4 +66,4 @@ TensorTotals total(const std::vector<TensorInfo>& tensors) {
   return totals;
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::info

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace mdl {
+namespace mdl::worker::info {
 
 /// What a safetensors file says about a tensor, without its values.
 struct TensorInfo {
@@ -30,4 +30,4 @@ struct TensorTotals {
 };
 TensorTotals total(const std::vector<TensorInfo>& tensors);
 
-}  // namespace mdl
+}  // namespace mdl::worker::info

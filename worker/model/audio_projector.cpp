@@ -2,13 +2,13 @@
 
 #include <ATen/ops/gelu.h>
 
-namespace mdl {
+namespace mdl::worker::model {
 
 AudioProjector::AudioProjector(int64_t encoder_dim, int64_t hidden_size, int64_t factor, at::ScalarType dtype)
     : factor_(factor) {
-  auto net = register_module("net", std::make_shared<Layer>());
-  first_ = net->register_module("0", std::make_shared<Linear>(encoder_dim * factor, hidden_size, true, dtype));
-  second_ = net->register_module("2", std::make_shared<Linear>(hidden_size, hidden_size, true, dtype));
+  auto net = register_module("net", std::make_shared<layers::Layer>());
+  first_ = net->register_module("0", std::make_shared<layers::Linear>(encoder_dim * factor, hidden_size, true, dtype));
+  second_ = net->register_module("2", std::make_shared<layers::Linear>(hidden_size, hidden_size, true, dtype));
 }
 
 at::Tensor AudioProjector::forward(const at::Tensor& patches) const {
@@ -16,4 +16,4 @@ at::Tensor AudioProjector::forward(const at::Tensor& patches) const {
   return second_->forward(at::gelu(first_->forward(folded)));
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::model

@@ -2,12 +2,12 @@
 
 #include <memory>
 
-#include "worker/model/linear.hpp"
+#include "worker/layers/linear.hpp"
 
-namespace mdl {
+namespace mdl::worker::model {
 
 /// `audio_projector`: folds `factor` neighbouring patches into one vector, then Linear, exact GELU, Linear.
-class AudioProjector : public Layer {
+class AudioProjector : public layers::Layer {
  public:
   AudioProjector(int64_t encoder_dim, int64_t hidden_size, int64_t factor, at::ScalarType dtype);
 
@@ -16,7 +16,7 @@ class AudioProjector : public Layer {
 
  private:
   int64_t factor_;
-  std::shared_ptr<Linear> first_, second_;
+  std::shared_ptr<layers::Linear> first_, second_;
 };
 
-}  // namespace mdl
+}  // namespace mdl::worker::model

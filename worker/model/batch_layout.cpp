@@ -5,7 +5,7 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 
-namespace mdl {
+namespace mdl::worker::model {
 namespace {
 
 /// A contiguous int64 view on a host tensor of the batch; `shape` may hold -1 for any size.
@@ -18,7 +18,7 @@ at::Tensor host_integers(const at::Tensor& x, const char* name, at::IntArrayRef 
   return x.contiguous();
 }
 
-void plan_text(const Batch& batch, const TextConfig& text, BatchLayout& layout) {
+void plan_text(const batch::Batch& batch, const TextConfig& text, BatchLayout& layout) {
   const at::Tensor ids = host_integers(batch.input_ids, "input_ids", {-1, -1});
   const int64_t rows = ids.size(0), columns = ids.size(1);
   const at::Tensor mask = host_integers(batch.attention_mask, "attention_mask", {rows, columns});
@@ -55,7 +55,7 @@ void plan_text(const Batch& batch, const TextConfig& text, BatchLayout& layout) 
   }
 }
 
-void plan_audio(const Batch& batch, const ModelConfig& config, int64_t frames, BatchLayout& layout) {
+void plan_audio(const batch::Batch& batch, const ModelConfig& config, int64_t frames, BatchLayout& layout) {
   const auto& audio = config.audio;
   const int64_t batch_patches = frames / audio.patch_frames;
   const int64_t batch_samples = batch.input_values.size(1);
@@ -132,7 +132,7 @@ void match_audio(const ModelConfig& config, BatchLayout& layout) {
 
 }  // namespace
 
-BatchLayout plan_batch(const Batch& batch, const ModelConfig& config, int64_t frames) {
+BatchLayout plan_batch(const batch::Batch& batch, const ModelConfig& config, int64_t frames) {
   BatchLayout layout;
   plan_text(batch, config.text, layout);
   if (batch.input_values.defined() && batch.input_values.size(0) > 0) { plan_audio(batch, config, frames, layout); }
@@ -140,4 +140,4 @@ BatchLayout plan_batch(const Batch& batch, const ModelConfig& config, int64_t fr
   return layout;
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::model

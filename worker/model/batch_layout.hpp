@@ -3,10 +3,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "worker/data/batch.hpp"
+#include "worker/batch/batch.hpp"
 #include "worker/model/config.hpp"
 
-namespace mdl {
+namespace mdl::worker::model {
 
 /// One stretch of patches that attend to each other: at most AudioEncoderConfig::piece_patches() of one clip.
 struct AudioPiece {
@@ -46,6 +46,6 @@ struct BatchLayout {
 /// A patch past a clip's own length is computed only where an audio token folds it. It is hidden from the other
 /// patches, as in the Python model. Should a whole piece lie past the end (a clip that ends within 480 samples of a
 /// multiple of 10.08 s), its patches see each other; Python lets them see all padding of the batch too.
-BatchLayout plan_batch(const Batch& batch, const ModelConfig& config, int64_t frames);
+BatchLayout plan_batch(const batch::Batch& batch, const ModelConfig& config, int64_t frames);
 
-}  // namespace mdl
+}  // namespace mdl::worker::model

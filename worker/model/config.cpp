@@ -5,20 +5,20 @@
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
-#include "worker/model/json_fields.hpp"
+#include "worker/formats/json_fields.hpp"
 
-namespace mdl {
+namespace mdl::worker::model {
 namespace {
 
 /// Refuses a feature of the Python model that would change the numbers if it were ignored.
-void require_zero(const JsonFields& fields, const char* key) {
+void require_zero(const formats::JsonFields& fields, const char* key) {
   if (fields.number(key, 0.0) != 0.0) {
     fields.reject(key, "this program has no dropout in the base model; it must be 0");
   }
 }
 
 /// patch_size and patch_stride are [bins, frames], a patch spanning all mel bins; returns the frames.
-int64_t patch_frames(const JsonFields& fields, const char* key, int64_t n_mels) {
+int64_t patch_frames(const formats::JsonFields& fields, const char* key, int64_t n_mels) {
   const auto* value = fields.find(key);
   if (!value) { return 4; }
   const bool pair =
@@ -32,7 +32,7 @@ int64_t patch_frames(const JsonFields& fields, const char* key, int64_t n_mels) 
   return frames;
 }
 
-AudioEncoderConfig read_encoder(const JsonFields& fields) {
+AudioEncoderConfig read_encoder(const formats::JsonFields& fields) {
   AudioEncoderConfig c;
   c.embed_dim = fields.integer("embed_dim", c.embed_dim);
   c.depth = fields.integer("depth", c.depth);
@@ -70,7 +70,7 @@ AudioEncoderConfig read_encoder(const JsonFields& fields) {
   return c;
 }
 
-TextConfig::Family read_family(const JsonFields& fields) {
+TextConfig::Family read_family(const formats::JsonFields& fields) {
   const std::string type = fields.text("model_type");
   if (type == "qwen3") { return TextConfig::Family::qwen3; }
   // Qwen2.5 keeps Qwen2's name; Qwen2.5-Omni's text model is the same network with a rope that is ordinary on plain
@@ -82,7 +82,7 @@ TextConfig::Family read_family(const JsonFields& fields) {
 }
 
 /// Both spellings: rope_parameters (transformers 5) holds theta as well, rope_scaling stands beside rope_theta.
-double read_rope(const JsonFields& fields) {
+double read_rope(const formats::JsonFields& fields) {
   double theta = fields.number("rope_theta", 10000.0);
   for (const char* key : {"rope_parameters", "rope_scaling"}) {
     const auto rope = fields.optional_object(key);
@@ -103,7 +103,7 @@ double read_rope(const JsonFields& fields) {
   return theta;
 }
 
-TextConfig read_text(const JsonFields& fields) {
+TextConfig read_text(const formats::JsonFields& fields) {
   TextConfig c;
   c.family = read_family(fields);
   const bool qwen3 = c.family == TextConfig::Family::qwen3;
@@ -158,10 +158,10 @@ ModelConfig load_config(const std::filesystem::path& folder) {
   const std::string file = path.string();
   nlohmann::json json;
   try {
-    json = nlohmann::json::parse(read_text(path));
+    json = nlohmann::json::parse(mdl::read_text(path));
   } catch (const nlohmann::json::exception& e) { throw UsageError(str_cat(file, " is not valid JSON: ", e.what())); }
 
-  const JsonFields fields(json, file, "");
+  const formats::JsonFields fields(json, file, "");
   if (fields.text("model_type", "midashenglm") != "midashenglm") {
     fields.reject("model_type", "this program trains MiDashengLM models (\"midashenglm\")");
   }
@@ -185,4 +185,4 @@ int64_t audio_token_count(int64_t samples, const ModelConfig& config) {
   return std::max<int64_t>(1, frames / config.audio.patch_frames / config.subsample_factor);
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::model

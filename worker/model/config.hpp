@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <optional>
 
-namespace mdl {
+namespace mdl::worker::model {
 
 /// Sizes of the audio encoder and of its mel frontend: `audio_encoder_config` of config.json. A key that is missing
 /// there has the value of the published 7B model, as in the Python model.
@@ -65,4 +65,4 @@ ModelConfig load_config(const std::filesystem::path& folder);
 /// How many audio tokens a clip of `samples` samples becomes: as many as the processor writes into its text.
 int64_t audio_token_count(int64_t samples, const ModelConfig& config);
 
-}  // namespace mdl
+}  // namespace mdl::worker::model

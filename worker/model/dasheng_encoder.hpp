@@ -3,32 +3,32 @@
 #include <memory>
 #include <vector>
 
-#include "worker/model/attention.hpp"
+#include "worker/layers/attention.hpp"
+#include "worker/layers/linear.hpp"
+#include "worker/layers/norm.hpp"
 #include "worker/model/batch_layout.hpp"
-#include "worker/model/linear.hpp"
 #include "worker/model/mel_frontend.hpp"
-#include "worker/model/norm.hpp"
 
-namespace mdl {
+namespace mdl::worker::model {
 
 /// A pre-norm transformer block: x += attn(norm1(x)); x += mlp(norm2(x)), with exact GELU.
-class EncoderBlock : public Layer {
+class EncoderBlock : public layers::Layer {
  public:
   EncoderBlock(const AudioEncoderConfig& config, at::ScalarType dtype);
 
   /// x [rows, dim], packed sequences.
-  at::Tensor forward(const at::Tensor& x, const std::vector<SequenceGroup>& groups) const;
+  at::Tensor forward(const at::Tensor& x, const std::vector<layers::SequenceGroup>& groups) const;
 
   std::vector<at::Tensor> trained() const;  ///< the tensors that need gradients
 
  private:
   int64_t heads_;
-  std::shared_ptr<LayerNorm> norm1_, norm2_;
-  std::shared_ptr<Linear> qkv_, proj_, fc1_, fc2_;
+  std::shared_ptr<layers::LayerNorm> norm1_, norm2_;
+  std::shared_ptr<layers::Linear> qkv_, proj_, fc1_, fc2_;
 };
 
 /// `audio_encoder.patch_embed`: a convolution whose stride is its kernel, that is a linear map of each patch.
-class PatchEmbed : public Layer {
+class PatchEmbed : public layers::Layer {
  public:
   PatchEmbed(const AudioEncoderConfig& config, at::ScalarType dtype);
   at::Tensor forward(const at::Tensor& patches) const;  ///< [rows, n_mels · patch_frames] -> [rows, dim]
@@ -39,7 +39,7 @@ class PatchEmbed : public Layer {
 };
 
 /// `audio_encoder`: waveforms to patch embeddings. A patch is patch_frames mel frames (40 ms) over all bins.
-class DashengEncoder : public Layer {
+class DashengEncoder : public layers::Layer {
  public:
   DashengEncoder(const AudioEncoderConfig& config, at::ScalarType dtype);
 
@@ -53,7 +53,7 @@ class DashengEncoder : public Layer {
 
   bool gradient_checkpointing = false;  ///< recompute each block in the backward pass
   std::shared_ptr<MelFrontend> frontend;
-  std::shared_ptr<MelBatchNorm> init_bn;
+  std::shared_ptr<layers::MelBatchNorm> init_bn;
 
  private:
   /// Embeds the patches of all pieces, positions added: [rows, dim].
@@ -64,7 +64,7 @@ class DashengEncoder : public Layer {
   at::Tensor freq_pos_embed_;  ///< [1, dim, 1, 1]
   std::shared_ptr<PatchEmbed> patch_embed_;
   std::vector<std::shared_ptr<EncoderBlock>> blocks_;
-  std::shared_ptr<LayerNorm> norm_;
+  std::shared_ptr<layers::LayerNorm> norm_;
 };
 
-}  // namespace mdl
+}  // namespace mdl::worker::model

@@ -6,9 +6,9 @@
 
 #include <algorithm>
 
-#include "worker/model/index_tensor.hpp"
+#include "worker/tensors/index_tensor.hpp"
 
-namespace mdl {
+namespace mdl::worker::model {
 namespace {
 
 constexpr int64_t kGrowth = 64;  ///< columns that are added when all are used
@@ -63,7 +63,7 @@ KvCache::KvCache(int64_t layers, std::vector<int64_t> lengths, at::Device device
       index.push_back(static_cast<int64_t>(row) * columns_ + column);
     }
   }
-  packed_index_ = index_tensor(index, device);
+  packed_index_ = tensors::index_tensor(index, device);
   make_mask();
 }
 
@@ -81,13 +81,13 @@ void KvCache::make_mask() {
   mask_ = at::Tensor();
   if (std::all_of(unused_.begin(), unused_.end(), [](int64_t n) { return n == 0; })) { return; }
   const at::Tensor column = at::arange(columns_ + 1, at::TensorOptions().dtype(at::kLong).device(device_));
-  mask_ = (column.unsqueeze(0) >= index_tensor(unused_, device_).unsqueeze(1)).unsqueeze(1).unsqueeze(1);
+  mask_ = (column.unsqueeze(0) >= tensors::index_tensor(unused_, device_).unsqueeze(1)).unsqueeze(1).unsqueeze(1);
 }
 
 at::Tensor KvCache::positions() const {
   std::vector<int64_t> positions;
   for (const int64_t unused : unused_) { positions.push_back(columns_ - unused); }
-  return index_tensor(positions, device_);
+  return tensors::index_tensor(positions, device_);
 }
 
 void KvCache::advance() {
@@ -99,7 +99,7 @@ void KvCache::keep(const std::vector<int64_t>& rows) {
   std::vector<int64_t> unused;
   for (const int64_t row : rows) { unused.push_back(unused_[static_cast<size_t>(row)]); }
   unused_ = std::move(unused);
-  const at::Tensor index = index_tensor(rows, device_);
+  const at::Tensor index = tensors::index_tensor(rows, device_);
   for (auto& layer : layers_) {
     layer.keys_ = layer.keys_.index_select(0, index);
     layer.values_ = layer.values_.index_select(0, index);
@@ -107,4 +107,4 @@ void KvCache::keep(const std::vector<int64_t>& rows) {
   make_mask();
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::model

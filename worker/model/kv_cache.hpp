@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace mdl {
+namespace mdl::worker::model {
 
 /// The keys and values of one decoder layer for a batch of sequences: what KvCache consists of.
 class LayerCache {
@@ -58,4 +58,4 @@ class KvCache {
   void make_mask();
 };
 
-}  // namespace mdl
+}  // namespace mdl::worker::model

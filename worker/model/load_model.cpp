@@ -5,9 +5,9 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "worker/model/midashenglm.hpp"
-#include "worker/model/safetensors.hpp"
+#include "worker/tensors/safetensors.hpp"
 
-namespace mdl {
+namespace mdl::worker::model {
 namespace {
 
 constexpr const char* kHead = "decoder.lm_head.weight";
@@ -40,7 +40,7 @@ bool is_derived(const std::string& name) {
   return name.size() >= suffix.size() && name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0;
 }
 
-void check(const std::vector<OwnedSlot>& slots, const SafetensorsFolder& files, bool tied,
+void check(const std::vector<layers::OwnedSlot>& slots, const tensors::SafetensorsFolder& files, bool tied,
            const std::filesystem::path& folder) {
   Faults faults;
   std::set<std::string> known;
@@ -69,7 +69,8 @@ void check(const std::vector<OwnedSlot>& slots, const SafetensorsFolder& files, 
 /// Counts the bytes of the tensors that are loaded.
 class Loaded {
  public:
-  Loaded(const std::vector<OwnedSlot>& slots, const SafetensorsFolder& files, const LoadProgress& progress)
+  Loaded(const std::vector<layers::OwnedSlot>& slots, const tensors::SafetensorsFolder& files,
+         const LoadProgress& progress)
       : files_(files), progress_(progress) {
     for (const auto& [layer, slot, name] : slots) { total_ += bytes_of(name); }
   }
@@ -82,11 +83,11 @@ class Loaded {
  private:
   int64_t bytes_of(const std::string& name) const {
     if (!files_.contains(name)) { return 0; }
-    const SafetensorsEntry& entry = files_.entry(name);
+    const tensors::SafetensorsEntry& entry = files_.entry(name);
     return static_cast<int64_t>(entry.end - entry.begin);
   }
 
-  const SafetensorsFolder& files_;
+  const tensors::SafetensorsFolder& files_;
   const LoadProgress& progress_;
   int64_t done_ = 0, total_ = 0;
 };
@@ -94,11 +95,11 @@ class Loaded {
 }  // namespace
 
 std::shared_ptr<MiDashengLM> load_model(const std::filesystem::path& folder, at::ScalarType dtype, at::Device device,
-                                        const Quantize& quantize, const LoadProgress& progress) {
+                                        const layers::Quantize& quantize, const LoadProgress& progress) {
   const ModelConfig config = load_config(folder);
-  const SafetensorsFolder files(folder);
+  const tensors::SafetensorsFolder files(folder);
   auto model = std::make_shared<MiDashengLM>(config, dtype);
-  const auto slots = tensor_slots(*model);
+  const auto slots = layers::tensor_slots(*model);
   check(slots, files, config.text.tie_word_embeddings, folder);
   // As in transformers, a model that config.json ties is not when its file holds two weights that differ.
   const bool tied = config.text.tie_word_embeddings &&
@@ -110,7 +111,7 @@ std::shared_ptr<MiDashengLM> load_model(const std::filesystem::path& folder, at:
       continue;
     }
     const at::Tensor value = files.contains(name) ? files.tensor(name) : *slot.tensor;
-    auto* linear = dynamic_cast<Linear*>(layer);
+    auto* linear = dynamic_cast<layers::Linear*>(layer);
     if (quantize && linear && slot.name == "weight" && name != kHead) {
       linear->quantize(quantize(value.to(slot.tensor->scalar_type()), device));
     } else {
@@ -122,4 +123,4 @@ std::shared_ptr<MiDashengLM> load_model(const std::filesystem::path& folder, at:
   return model;
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::model

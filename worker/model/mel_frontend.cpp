@@ -15,7 +15,7 @@
 
 #include <c10/core/GradMode.h>
 
-namespace mdl {
+namespace mdl::worker::model {
 namespace {
 
 double hertz_to_mel(double hertz) {
@@ -65,4 +65,4 @@ at::Tensor MelFrontend::forward(const at::Tensor& waveform) const {
   return at::maximum(decibels, floor);
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::model

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "worker/layers/layer.hpp"
 #include "worker/model/config.hpp"
-#include "worker/model/layer.hpp"
 
-namespace mdl {
+namespace mdl::worker::model {
 
 /// Triangular filters on the HTK mel scale, mel = 2595 · log10(1 + f / 700), each with peak 1: [n_fft / 2 + 1, n_mels].
 at::Tensor mel_filter_bank(const AudioEncoderConfig& config);
@@ -11,7 +11,7 @@ at::Tensor mel_filter_bank(const AudioEncoderConfig& config);
 /// `audio_encoder.front_end`: waveform to log-mel features, always in float32 and without gradients.
 /// Filters and Hann window are rounded to bfloat16, as the model was trained; a checkpoint that has them overrides
 /// them.
-class MelFrontend : public Layer {
+class MelFrontend : public layers::Layer {
  public:
   explicit MelFrontend(const AudioEncoderConfig& config);
 
@@ -28,4 +28,4 @@ class MelFrontend : public Layer {
   at::Tensor filters_;  ///< [n_fft / 2 + 1, n_mels], 0.mel_scale.fb
 };
 
-}  // namespace mdl
+}  // namespace mdl::worker::model

@@ -7,14 +7,14 @@
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
-#include "worker/model/index_tensor.hpp"
-#include "worker/model/token_loss.hpp"
+#include "worker/layers/token_loss.hpp"
+#include "worker/tensors/index_tensor.hpp"
 
-namespace mdl {
+namespace mdl::worker::model {
 namespace {
 
 /// The small tensors of a batch, on the CPU. Free when they are there already.
-Batch on_host(const Batch& batch) {
+batch::Batch on_host(const batch::Batch& batch) {
   const auto host = [](const at::Tensor& x) { return x.defined() ? x.cpu() : x; };
   return {host(batch.input_ids), host(batch.attention_mask), batch.input_values, host(batch.audio_length),
           host(batch.labels)};
@@ -49,7 +49,7 @@ int64_t MiDashengLM::least_samples() const {
   return std::max(token, config_.audio.n_fft);
 }
 
-at::Tensor MiDashengLM::waveforms(const Batch& batch) const {
+at::Tensor MiDashengLM::waveforms(const batch::Batch& batch) const {
   const at::Tensor& given = batch.input_values;
   if (!given.defined()) { return given; }
   if (given.dim() != 2) {
@@ -59,21 +59,21 @@ at::Tensor MiDashengLM::waveforms(const Batch& batch) const {
   return given.size(1) < least ? at::constant_pad_nd(given, {0, least - given.size(1)}) : given;
 }
 
-BatchLayout MiDashengLM::layout(const Batch& batch) const {
+BatchLayout MiDashengLM::layout(const batch::Batch& batch) const {
   const at::Tensor wave = waveforms(batch);
   return plan_batch(on_host(batch), config_,
                     wave.defined() ? MelFrontend::frame_count(wave.size(1), config_.audio) : 0);
 }
 
-at::Tensor MiDashengLM::features(const Batch& batch) {
+at::Tensor MiDashengLM::features(const batch::Batch& batch) {
   return audio_encoder->frontend->forward(waveforms(batch));
 }
 
-at::Tensor MiDashengLM::encode(const Batch& batch) {
+at::Tensor MiDashengLM::encode(const batch::Batch& batch) {
   return audio_encoder->forward(waveforms(batch), layout(batch).pieces);
 }
 
-at::Tensor MiDashengLM::lone_features(const Batch& batch) {
+at::Tensor MiDashengLM::lone_features(const batch::Batch& batch) {
   const at::Tensor wave = waveforms(batch), lengths = batch.audio_length.cpu();
   std::vector<at::Tensor> clips;
   for (int64_t clip = 0; clip < wave.size(0); ++clip) {
@@ -90,20 +90,21 @@ at::Tensor MiDashengLM::lone_features(const Batch& batch) {
 
 at::Tensor MiDashengLM::embeddings(const at::Tensor& features, const BatchLayout& plan) {
   const at::Device place = device();
-  at::Tensor text = decoder->embed(index_tensor(plan.token_ids, place));
+  at::Tensor text = decoder->embed(tensors::index_tensor(plan.token_ids, place));
   if (plan.clips.empty()) { return text; }
   const at::Tensor patches = audio_encoder->encode(features, plan.pieces);
-  const at::Tensor audio = audio_projector->forward(patches.index_select(0, index_tensor(plan.folded_patches, place)));
-  return text.index_copy(0, index_tensor(plan.audio_rows, place), audio.to(text.scalar_type()));
+  const at::Tensor audio =
+      audio_projector->forward(patches.index_select(0, tensors::index_tensor(plan.folded_patches, place)));
+  return text.index_copy(0, tensors::index_tensor(plan.audio_rows, place), audio.to(text.scalar_type()));
 }
 
-at::Tensor MiDashengLM::hidden_states(const Batch& batch, const BatchLayout& plan, const at::Tensor& rows) {
+at::Tensor MiDashengLM::hidden_states(const batch::Batch& batch, const BatchLayout& plan, const at::Tensor& rows) {
   const at::Tensor h = embeddings(plan.clips.empty() ? at::Tensor() : features(batch), plan);
-  const auto groups = group_sequences(plan.row_lengths, plan.row_lengths);
-  return decoder->forward(h, index_tensor(plan.positions, device()), groups, rows);
+  const auto groups = layers::group_sequences(plan.row_lengths, plan.row_lengths);
+  return decoder->forward(h, tensors::index_tensor(plan.positions, device()), groups, rows);
 }
 
-MiDashengLM::Prefill MiDashengLM::read_prompts(const Batch& batch) {
+MiDashengLM::Prefill MiDashengLM::read_prompts(const batch::Batch& batch) {
   const BatchLayout plan = layout(batch);
   std::vector<int64_t> positions, last;
   for (const int64_t length : plan.row_lengths) {
@@ -112,9 +113,9 @@ MiDashengLM::Prefill MiDashengLM::read_prompts(const Batch& batch) {
   }
   KvCache cache(decoder->layer_count(), plan.row_lengths, device());
   const at::Tensor h = embeddings(plan.clips.empty() ? at::Tensor() : lone_features(batch), plan);
-  const auto groups = group_sequences(plan.row_lengths, plan.row_lengths);
-  const at::Tensor hidden =
-      decoder->forward(h, index_tensor(positions, device()), groups, index_tensor(last, device()), &cache);
+  const auto groups = layers::group_sequences(plan.row_lengths, plan.row_lengths);
+  const at::Tensor hidden = decoder->forward(h, tensors::index_tensor(positions, device()), groups,
+                                             tensors::index_tensor(last, device()), &cache);
   return {decoder->lm_head->forward(hidden).to(at::kFloat), std::move(cache)};
 }
 
@@ -122,19 +123,19 @@ at::Tensor MiDashengLM::next_logits(const at::Tensor& tokens, KvCache& cache) {
   return decoder->lm_head->forward(decoder->step(decoder->embed(tokens), cache)).to(at::kFloat);
 }
 
-at::Tensor MiDashengLM::logits(const Batch& batch) {
+at::Tensor MiDashengLM::logits(const batch::Batch& batch) {
   const BatchLayout plan = layout(batch);
   const at::Tensor packed = decoder->lm_head->forward(hidden_states(batch, plan));
   const at::Tensor padded = at::zeros({batch.input_ids.numel(), packed.size(1)}, packed.options());
-  return padded.index_copy(0, index_tensor(plan.token_index, device()), packed)
+  return padded.index_copy(0, tensors::index_tensor(plan.token_index, device()), packed)
       .view({batch.input_ids.size(0), batch.input_ids.size(1), -1});
 }
 
-at::Tensor MiDashengLM::loss_sum(const Batch& batch) {
+at::Tensor MiDashengLM::loss_sum(const batch::Batch& batch) {
   if (!batch.labels.defined()) { throw Error("batch: the loss needs labels"); }
   const BatchLayout plan = layout(batch);
-  const at::Tensor hidden = hidden_states(batch, plan, index_tensor(plan.predicting_rows, device()));
-  return token_loss_sum(hidden, decoder->lm_head->weight, index_tensor(plan.targets, device()));
+  const at::Tensor hidden = hidden_states(batch, plan, tensors::index_tensor(plan.predicting_rows, device()));
+  return layers::token_loss_sum(hidden, decoder->lm_head->weight, tensors::index_tensor(plan.targets, device()));
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::model

@@ -3,14 +3,14 @@
 #include <filesystem>
 #include <memory>
 
-#include "worker/data/batch.hpp"
+#include "worker/batch/batch.hpp"
 #include "worker/model/audio_projector.hpp"
 #include "worker/model/batch_layout.hpp"
 #include "worker/model/config.hpp"
 #include "worker/model/dasheng_encoder.hpp"
 #include "worker/model/qwen_decoder.hpp"
 
-namespace mdl {
+namespace mdl::worker::model {
 
 /// The whole model: audio encoder, projector, Qwen decoder.
 ///
@@ -28,25 +28,25 @@ namespace mdl {
 ///
 /// Errors in a batch (a count of audio tokens that does not match the clip, a token id outside the vocabulary, shapes
 /// that disagree) throw Error naming the row.
-class MiDashengLM : public Layer {
+class MiDashengLM : public layers::Layer {
  public:
   /// Makes the layers on the meta device; `dtype` is float32 or bfloat16. The mel frontend is float32 in any case.
   MiDashengLM(const ModelConfig& config, at::ScalarType dtype);
 
   /// [batch, tokens, vocab] in the model's type; zero at padding.
-  at::Tensor logits(const Batch& batch);
+  at::Tensor logits(const batch::Batch& batch);
 
   /// Scalar float32: the SUM of the next-token cross-entropy over the labels (position t predicts the label of t + 1,
   /// as in Hugging Face's causal loss). Divide by the number of label tokens of the whole accumulated batch. The logits
   /// exist only for labelled positions, and only for some of these at a time. A label in the first column or right
   /// behind padding has no position that predicts it and does not count.
-  at::Tensor loss_sum(const Batch& batch);
+  at::Tensor loss_sum(const batch::Batch& batch);
 
   /// Mel features in dB, [batch, n_mels, frames] float32: what the encoder sees before its normalisation.
-  at::Tensor features(const Batch& batch);
+  at::Tensor features(const batch::Batch& batch);
 
   /// Encoded patches, one row each, in the order of BatchLayout::pieces.
-  at::Tensor encode(const Batch& batch);
+  at::Tensor encode(const batch::Batch& batch);
 
   /// What the first token of an answer is chosen from, and what the others are made with.
   struct Prefill {
@@ -56,13 +56,13 @@ class MiDashengLM : public Layer {
 
   /// Reads the prompts of a batch. Each clip is heard as if it were alone: its features do not depend on the padding
   /// behind it, so neither does the answer on the rest of the batch. Needs eval mode.
-  Prefill read_prompts(const Batch& batch);
+  Prefill read_prompts(const batch::Batch& batch);
 
   /// Goes on by one token in each row: tokens int64 [rows], of the device -> logits of the next, [rows, vocab] float32.
   at::Tensor next_logits(const at::Tensor& tokens, KvCache& cache);
 
   /// The plan that the calls above make for this batch.
-  BatchLayout layout(const Batch& batch) const;
+  BatchLayout layout(const batch::Batch& batch) const;
 
   /// true: init_bn uses its running statistics in train mode too and leaves them unchanged. Default false, as Python.
   void use_running_statistics(bool enabled);
@@ -84,16 +84,16 @@ class MiDashengLM : public Layer {
   int64_t least_samples() const;
 
   /// input_values, made long enough for one audio token with zeros, as MiDashengLM does with a lone short clip.
-  at::Tensor waveforms(const Batch& batch) const;
+  at::Tensor waveforms(const batch::Batch& batch) const;
 
   /// features(), but each clip by itself; frames behind its end, which nobody looks at, are zero.
-  at::Tensor lone_features(const Batch& batch);
+  at::Tensor lone_features(const batch::Batch& batch);
 
   /// The packed tokens' embeddings, [layout.tokens, hidden], with the audio's in their places.
   at::Tensor embeddings(const at::Tensor& features, const BatchLayout& layout);
 
   /// Final hidden states of the packed tokens, [layout.tokens, hidden], or with `rows` of some of them.
-  at::Tensor hidden_states(const Batch& batch, const BatchLayout& layout, const at::Tensor& rows = {});
+  at::Tensor hidden_states(const batch::Batch& batch, const BatchLayout& layout, const at::Tensor& rows = {});
 
   ModelConfig config_;
   at::ScalarType dtype_;
@@ -108,6 +108,6 @@ using LoadProgress = std::function<void(int64_t loaded, int64_t total)>;
 /// With `quantize`, the weights of all linear layers but lm_head are quantized one by one as they are loaded, so that
 /// the device never holds them whole.
 std::shared_ptr<MiDashengLM> load_model(const std::filesystem::path& folder, at::ScalarType dtype, at::Device device,
-                                        const Quantize& quantize = {}, const LoadProgress& progress = {});
+                                        const layers::Quantize& quantize = {}, const LoadProgress& progress = {});
 
-}  // namespace mdl
+}  // namespace mdl::worker::model

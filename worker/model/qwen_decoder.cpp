@@ -3,9 +3,9 @@
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/silu.h>
 
-#include "worker/model/checkpoint_layer.hpp"
+#include "worker/layers/checkpoint_layer.hpp"
 
-namespace mdl {
+namespace mdl::worker::model {
 
 Embedding::Embedding(int64_t rows, int64_t dim, at::ScalarType dtype) {
   declare_parameter(weight, "weight", {rows, dim}, dtype);
@@ -17,14 +17,14 @@ at::Tensor Embedding::forward(const at::Tensor& ids) const {
 
 DecoderLayer::DecoderLayer(const TextConfig& config, at::ScalarType dtype) : config_(config) {
   const auto linear = [dtype](int64_t in, int64_t out, bool bias) {
-    return std::make_shared<Linear>(in, out, bias, dtype);
+    return std::make_shared<layers::Linear>(in, out, bias, dtype);
   };
-  const auto norm = [&](int64_t dim) { return std::make_shared<RmsNorm>(dim, config.rms_norm_eps, dtype); };
+  const auto norm = [&](int64_t dim) { return std::make_shared<layers::RmsNorm>(dim, config.rms_norm_eps, dtype); };
   const int64_t hidden = config.hidden_size;
   const int64_t query_dim = config.num_heads * config.head_dim;
   const int64_t key_dim = config.num_kv_heads * config.head_dim;
 
-  auto attn = register_module("self_attn", std::make_shared<Layer>());
+  auto attn = register_module("self_attn", std::make_shared<layers::Layer>());
   q_ = attn->register_module("q_proj", linear(hidden, query_dim, config.qkv_bias));
   k_ = attn->register_module("k_proj", linear(hidden, key_dim, config.qkv_bias));
   v_ = attn->register_module("v_proj", linear(hidden, key_dim, config.qkv_bias));
@@ -33,7 +33,7 @@ DecoderLayer::DecoderLayer(const TextConfig& config, at::ScalarType dtype) : con
     q_norm_ = attn->register_module("q_norm", norm(config.head_dim));
     k_norm_ = attn->register_module("k_norm", norm(config.head_dim));
   }
-  auto mlp = register_module("mlp", std::make_shared<Layer>());
+  auto mlp = register_module("mlp", std::make_shared<layers::Layer>());
   gate_ = mlp->register_module("gate_proj", linear(hidden, config.intermediate_size, false));
   up_ = mlp->register_module("up_proj", linear(hidden, config.intermediate_size, false));
   down_ = mlp->register_module("down_proj", linear(config.intermediate_size, hidden, false));
@@ -41,15 +41,16 @@ DecoderLayer::DecoderLayer(const TextConfig& config, at::ScalarType dtype) : con
   post_norm_ = register_module("post_attention_layernorm", norm(hidden));
 }
 
-at::Tensor DecoderLayer::forward(const at::Tensor& x, const RopeAngles& rope, const std::vector<SequenceGroup>& groups,
-                                 const at::Tensor& rows, LayerCache* cache) const {
+at::Tensor DecoderLayer::forward(const at::Tensor& x, const layers::RopeAngles& rope,
+                                 const std::vector<layers::SequenceGroup>& groups, const at::Tensor& rows,
+                                 LayerCache* cache) const {
   const auto kept = [&](const at::Tensor& all) { return rows.defined() ? all.index_select(0, rows) : all; };
   const auto [query, key, value] = heads(input_norm_->forward(x), rope);
   if (cache) { cache->fill(key, value); }
-  return finish(kept(x), kept(packed_attention(query, key, value, groups, /*causal=*/true)));
+  return finish(kept(x), kept(layers::packed_attention(query, key, value, groups, /*causal=*/true)));
 }
 
-at::Tensor DecoderLayer::step(const at::Tensor& x, const RopeAngles& rope, LayerCache& cache) const {
+at::Tensor DecoderLayer::step(const at::Tensor& x, const layers::RopeAngles& rope, LayerCache& cache) const {
   const auto [query, key, value] = heads(input_norm_->forward(x), rope);
   return finish(x, cache.attend(query, key, value));
 }
@@ -66,7 +67,7 @@ std::vector<at::Tensor> DecoderLayer::trained() const {
   return tensors;
 }
 
-DecoderLayer::Heads DecoderLayer::heads(const at::Tensor& x, const RopeAngles& rope) const {
+DecoderLayer::Heads DecoderLayer::heads(const at::Tensor& x, const layers::RopeAngles& rope) const {
   at::Tensor query = q_->forward(x).unflatten(1, {config_.num_heads, config_.head_dim});
   at::Tensor key = k_->forward(x).unflatten(1, {config_.num_kv_heads, config_.head_dim});
   const at::Tensor value = v_->forward(x).unflatten(1, {config_.num_kv_heads, config_.head_dim});
@@ -74,26 +75,28 @@ DecoderLayer::Heads DecoderLayer::heads(const at::Tensor& x, const RopeAngles& r
     query = q_norm_->forward(query);
     key = k_norm_->forward(key);
   }
-  return {rotated(query, rope), rotated(key, rope), value};
+  return {layers::rotated(query, rope), layers::rotated(key, rope), value};
 }
 
 QwenDecoder::QwenDecoder(const TextConfig& config, at::ScalarType dtype) : config_(config) {
-  auto model = register_module("model", std::make_shared<Layer>());
+  auto model = register_module("model", std::make_shared<layers::Layer>());
   embed_tokens =
       model->register_module("embed_tokens", std::make_shared<Embedding>(config.vocab_size, config.hidden_size, dtype));
   embed_tokens->untrained_row = config.pad_token_id;
-  auto layers = model->register_module("layers", std::make_shared<Layer>());
+  auto layers = model->register_module("layers", std::make_shared<layers::Layer>());
   for (int64_t i = 0; i < config.num_layers; ++i) {
     layers_.push_back(layers->register_module(std::to_string(i), std::make_shared<DecoderLayer>(config, dtype)));
   }
-  norm_ = model->register_module("norm", std::make_shared<RmsNorm>(config.hidden_size, config.rms_norm_eps, dtype));
-  lm_head = register_module("lm_head", std::make_shared<Linear>(config.hidden_size, config.vocab_size, false, dtype));
+  norm_ =
+      model->register_module("norm", std::make_shared<layers::RmsNorm>(config.hidden_size, config.rms_norm_eps, dtype));
+  lm_head =
+      register_module("lm_head", std::make_shared<layers::Linear>(config.hidden_size, config.vocab_size, false, dtype));
 }
 
 at::Tensor QwenDecoder::forward(const at::Tensor& embeddings, const at::Tensor& positions,
-                                const std::vector<SequenceGroup>& groups, const at::Tensor& rows,
+                                const std::vector<layers::SequenceGroup>& groups, const at::Tensor& rows,
                                 KvCache* cache) const {
-  const auto rope = rope_angles(positions, config_.head_dim, config_.rope_theta, embeddings.scalar_type());
+  const auto rope = layers::rope_angles(positions, config_.head_dim, config_.rope_theta, embeddings.scalar_type());
   at::Tensor h = embeddings;
   for (size_t i = 0; i < layers_.size(); ++i) {
     const auto& layer = layers_[i];
@@ -102,17 +105,18 @@ at::Tensor QwenDecoder::forward(const at::Tensor& embeddings, const at::Tensor& 
     LayerCache* const kept = cache ? &cache->layer(i) : nullptr;
     const auto run = [=](const at::Tensor& x) { return layer->forward(x, rope, groups, wanted, kept); };
     // The backward pass begins with the last layer: dropping what it computed would free nothing.
-    h = gradient_checkpointing && !last ? checkpoint_layer(run, h, layer->trained()) : run(h);
+    h = gradient_checkpointing && !last ? layers::checkpoint_layer(run, h, layer->trained()) : run(h);
   }
   return norm_->forward(h);
 }
 
 at::Tensor QwenDecoder::step(const at::Tensor& embeddings, KvCache& cache) const {
-  const auto rope = rope_angles(cache.positions(), config_.head_dim, config_.rope_theta, embeddings.scalar_type());
+  const auto rope =
+      layers::rope_angles(cache.positions(), config_.head_dim, config_.rope_theta, embeddings.scalar_type());
   at::Tensor h = embeddings;
   for (size_t i = 0; i < layers_.size(); ++i) { h = layers_[i]->step(h, rope, cache.layer(i)); }
   cache.advance();
   return norm_->forward(h);
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::model

@@ -14,7 +14,7 @@
 #include <cuda_runtime_api.h>
 #endif
 
-namespace mdl {
+namespace mdl::worker::quantization {
 namespace {
 
 namespace fs = std::filesystem;
@@ -118,4 +118,4 @@ void* Bitsandbytes::symbol(const std::string& name) const {
   throw UsageError(str_cat(path_.string(), " has no function ", name), kInstall);
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::quantization

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-namespace mdl {
+namespace mdl::worker::quantization {
 
 /// The shared library in the wheel of bitsandbytes, opened at run time. For the CPU or, where this program has CUDA,
 /// for the GPU.
@@ -42,4 +42,4 @@ std::string choose_cuda_library(const std::filesystem::path& package, int runtim
 /// The version of the package in `folder` as its wheel's files beside it say; empty when they do not.
 std::string package_version(const std::filesystem::path& folder);
 
-}  // namespace mdl
+}  // namespace mdl::worker::quantization

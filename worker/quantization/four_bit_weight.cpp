@@ -13,7 +13,7 @@
 #include <c10/cuda/CUDAStream.h>
 #endif
 
-namespace mdl {
+namespace mdl::worker::quantization {
 namespace {
 
 constexpr int64_t kBlock = 64;        ///< numbers that share a scale
@@ -216,4 +216,4 @@ int64_t FourBitWeight::bytes() const {
   return sum;
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::quantization

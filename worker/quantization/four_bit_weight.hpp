@@ -1,15 +1,15 @@
 #pragma once
 
-#include "worker/model/quantized_weight.hpp"
+#include "worker/layers/quantized_weight.hpp"
 
-namespace mdl {
+namespace mdl::worker::quantization {
 
 enum class FourBitType { fp4, nf4 };
 
 /// A weight in 4 bits a number, as bitsandbytes' Linear4bit keeps it: the numbers, row after row, in blocks of 64, each
 /// divided by its largest magnitude and rounded to the nearest of 16 values. Sources: the QLoRA paper (arXiv
 /// 2305.14314) and the package, whose codes, scales and numbers these are.
-class FourBitWeight : public QuantizedWeight {
+class FourBitWeight : public layers::QuantizedWeight {
  public:
   /// `weight` [out, in], float32 or bfloat16, on the device where the result is to be. `doubly`: the blocks' scales are
   /// kept in 8 bits too, in blocks of 256, after their mean was taken off.
@@ -34,4 +34,4 @@ class FourBitWeight : public QuantizedWeight {
 /// The 256 values of bitsandbytes' 8-bit "dynamic" type (arXiv 1511.04561), in order: float32.
 at::Tensor dynamic_type_values();
 
-}  // namespace mdl
+}  // namespace mdl::worker::quantization

@@ -4,7 +4,7 @@
 
 #include <ATen/Version.h>
 
-namespace mdl {
+namespace mdl::worker::quantization {
 namespace {
 
 constexpr double kOutlier = 6.0;
@@ -55,7 +55,7 @@ at::Tensor Int8Weight::dequantized(at::ScalarType dtype) const {
 }
 
 at::Tensor Int8Weight::multiply(const at::Tensor& x, const at::Tensor& bias, bool training) const {
-  if (training && x.is_cpu()) { return QuantizedWeight::multiply(x, bias, training); }
+  if (training && x.is_cpu()) { return layers::QuantizedWeight::multiply(x, bias, training); }
   const at::Tensor half = x.to(at::kHalf);
   const at::Tensor outliers = half.abs() >= kOutlier;
   const at::Tensor columns = outliers.any(0).nonzero().squeeze(1);
@@ -74,4 +74,4 @@ at::Tensor Int8Weight::multiply(const at::Tensor& x, const at::Tensor& bias, boo
   return y;
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::quantization

@@ -1,13 +1,13 @@
 #pragma once
 
-#include "worker/model/quantized_weight.hpp"
+#include "worker/layers/quantized_weight.hpp"
 
-namespace mdl {
+namespace mdl::worker::quantization {
 
 /// A weight in 8 bits a number, each row divided by its largest magnitude / 127: the LLM.int8 method (arXiv 2208.07339)
 /// as bitsandbytes' Linear8bitLt has it, with its constants. The package has no function of its own for this on the
 /// CPU; here PyTorch's integer product serves on both kinds of device.
-class Int8Weight : public QuantizedWeight {
+class Int8Weight : public layers::QuantizedWeight {
  public:
   /// `weight` [out, in] on the device where the result is to be; it is rounded to float16 first.
   static c10::intrusive_ptr<Int8Weight> quantize(const at::Tensor& weight);
@@ -29,4 +29,4 @@ class Int8Weight : public QuantizedWeight {
   at::Tensor codes_, scales_;
 };
 
-}  // namespace mdl
+}  // namespace mdl::worker::quantization

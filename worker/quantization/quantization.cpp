@@ -6,7 +6,7 @@
 #include "worker/quantization/four_bit_weight.hpp"
 #include "worker/quantization/int8_weight.hpp"
 
-namespace mdl {
+namespace mdl::worker::quantization {
 
 std::string Quantization::name() const {
   if (kind == Kind::int8) { return "8bit"; }
@@ -31,18 +31,18 @@ std::optional<Quantization> parse_quantization(const std::optional<std::string>&
                       double_quantization.value_or(false)};
 }
 
-Quantize make_quantizer(const Quantization& quantization, at::Device device) {
+layers::Quantize make_quantizer(const Quantization& quantization, at::Device device) {
   if (quantization.kind == Quantization::Kind::int8) {
-    return [](const at::Tensor& weight, at::Device place) -> c10::intrusive_ptr<QuantizedWeight> {
+    return [](const at::Tensor& weight, at::Device place) -> c10::intrusive_ptr<layers::QuantizedWeight> {
       return Int8Weight::quantize(weight.to(place));
     };
   }
   Bitsandbytes::load(device.is_cuda());
   const FourBitType type = quantization.kind == Quantization::Kind::fp4 ? FourBitType::fp4 : FourBitType::nf4;
-  return [type, doubly = quantization.double_quantization](const at::Tensor& weight,
-                                                           at::Device place) -> c10::intrusive_ptr<QuantizedWeight> {
+  return [type, doubly = quantization.double_quantization](
+             const at::Tensor& weight, at::Device place) -> c10::intrusive_ptr<layers::QuantizedWeight> {
     return FourBitWeight::quantize(weight.to(place), type, doubly);
   };
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::quantization

@@ -3,9 +3,9 @@
 #include <optional>
 #include <string>
 
-#include "worker/model/quantized_weight.hpp"
+#include "worker/layers/quantized_weight.hpp"
 
-namespace mdl {
+namespace mdl::worker::quantization {
 
 /// How `--quantization` keeps the frozen linear layers.
 struct Quantization {
@@ -28,6 +28,6 @@ std::optional<Quantization> parse_quantization(const std::optional<std::string>&
 
 /// What makes such weights. Opens bitsandbytes' library for the kind of device at once, where it needs it: throws
 /// UsageError when it is missing.
-Quantize make_quantizer(const Quantization& quantization, at::Device device);
+layers::Quantize make_quantizer(const Quantization& quantization, at::Device device);
 
-}  // namespace mdl
+}  // namespace mdl::worker::quantization

@@ -13,7 +13,7 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 
-namespace mdl {
+namespace mdl::worker::reports {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "numbers are copied as they lie in memory");
@@ -114,4 +114,4 @@ void EventFile::flush() {
   pending_.clear();
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::reports

@@ -7,7 +7,7 @@
 
 #include "common/unique_fd.hpp"
 
-namespace mdl {
+namespace mdl::worker::reports {
 
 /// The name of this host; "localhost" when it has none.
 std::string host_name();
@@ -43,4 +43,4 @@ class EventFile {
 /// CRC-32C (Castagnoli) of `bytes`, rotated and shifted as TensorFlow's records hold it.
 uint32_t masked_crc32c(std::string_view bytes);
 
-}  // namespace mdl
+}  // namespace mdl::worker::reports

@@ -12,7 +12,7 @@
 #include "common/str_cat.hpp"
 #include "worker/reports/event_file.hpp"
 
-namespace mdl {
+namespace mdl::worker::reports {
 namespace {
 
 namespace fs = std::filesystem;
@@ -78,4 +78,4 @@ void Reports::write_line(const nlohmann::json& entry) {
   }
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::reports

@@ -8,9 +8,9 @@
 #include <string>
 
 #include "common/unique_fd.hpp"
-#include "worker/training/progress.hpp"
+#include "worker/reports/metrics.hpp"
 
-namespace mdl {
+namespace mdl::worker::reports {
 
 class EventFile;
 
@@ -43,4 +43,4 @@ class Reports {
   std::optional<UniqueFd> lines_;  ///< null: not asked for
 };
 
-}  // namespace mdl
+}  // namespace mdl::worker::reports

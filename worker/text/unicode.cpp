@@ -8,7 +8,7 @@
 
 #include "common/error.hpp"
 
-namespace mdl {
+namespace mdl::worker::text {
 namespace {
 
 /// Reads one code point. `length` is how many bytes belong together: to the code point, or to the ill-formed part.
@@ -142,4 +142,4 @@ bool is_python_space(char32_t c) {
          (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::text

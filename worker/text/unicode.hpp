@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-namespace mdl {
+namespace mdl::worker::text {
 
 /// Whether `text` is well-formed UTF-8 (no overlong forms, no surrogates, nothing above U+10FFFF).
 bool is_utf8(std::string_view text);
@@ -29,4 +29,4 @@ std::string to_utf8(std::u32string_view code_points);
 /// U+001F.
 bool is_python_space(char32_t code_point);
 
-}  // namespace mdl
+}  // namespace mdl::worker::text

@@ -8,7 +8,7 @@
 
 #include <map>
 
-namespace mdl {
+namespace mdl::worker::training {
 namespace {
 
 constexpr double kBeta1 = 0.9;
@@ -62,4 +62,4 @@ double clip_gradients(const std::vector<at::Tensor>& parameters, double max_norm
   return norm.item<double>();
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::training

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-namespace mdl {
+namespace mdl::worker::training {
 
 /// AdamW with betas 0.9 and 0.999, epsilon 1e-8 and no weight decay, by torch's fused kernel: what Hugging Face's
 /// Trainer runs ("adamw_torch_fused"). Parameters are updated in place.
@@ -32,4 +32,4 @@ class AdamW {
 /// clip_grad_norm_). NaN when a gradient is not finite.
 double clip_gradients(const std::vector<at::Tensor>& parameters, double max_norm);
 
-}  // namespace mdl
+}  // namespace mdl::worker::training

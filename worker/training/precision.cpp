@@ -3,7 +3,7 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 
-namespace mdl {
+namespace mdl::worker::training {
 
 at::ScalarType choose_dtype(std::optional<bool> bf16, const std::optional<std::string>& mixed_precision,
                             bool device_prefers_bf16) {
@@ -15,4 +15,4 @@ at::ScalarType choose_dtype(std::optional<bool> bf16, const std::optional<std::s
                    "Launch with --mixed-precision bf16 or no, or give train --bf16 true or false.");
 }
 
-}  // namespace mdl
+}  // namespace mdl::worker::training

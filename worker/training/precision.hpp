@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-namespace mdl {
+namespace mdl::worker::training {
 
 /// The type of the base model: what --bf16 says; else bfloat16 when `mixed_precision` (the environment variable
 /// ACCELERATE_MIXED_PRECISION, which accelerate's launcher and mdl-launch accelerate set) is "bf16"; else bfloat16
@@ -14,4 +14,4 @@ namespace mdl {
 at::ScalarType choose_dtype(std::optional<bool> bf16, const std::optional<std::string>& mixed_precision,
                             bool device_prefers_bf16);
 
-}  // namespace mdl
+}  // namespace mdl::worker::training

@@ -2,15 +2,7 @@
 
 #include <cstdint>
 
-namespace mdl {
-
-/// "Every so many steps": a count, or below 1 a fraction of all steps, as Hugging Face's Trainer takes eval_steps.
-struct StepInterval {
-  double value = 0;
-
-  /// Steps between two events in a run of `total_steps`; 0 for never.
-  int64_t resolve(int64_t total_steps) const;
-};
+namespace mdl::worker::training {
 
 /// Learning rate of step `step` (from 0): rises linearly from 0 over `warmup_steps`, then falls linearly to 0 at
 /// `total_steps` (Hugging Face's "linear" schedule).
@@ -34,4 +26,4 @@ struct LearningRate {
 /// What happens after step `step` (from 1). The last step evaluates and saves in any case.
 bool is_due(int64_t step, int64_t interval, int64_t total_steps);
 
-}  // namespace mdl
+}  // namespace mdl::worker::training

@@ -14,6 +14,7 @@
 using namespace mdl;
 using namespace mdl::rendezvous::access;
 using namespace mdl::rendezvous::access;
+using namespace mdl::rendezvous::access;
 using namespace mdl::rendezvous::client;
 using namespace mdl::rendezvous::server;
 using namespace mdl::test;

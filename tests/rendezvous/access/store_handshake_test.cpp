@@ -16,6 +16,8 @@ using namespace mdl::rendezvous::access;
 using namespace mdl::rendezvous::store;
 using namespace mdl::rendezvous::access;
 using namespace mdl::rendezvous::store;
+using namespace mdl::rendezvous::access;
+using namespace mdl::rendezvous::store;
 using Catch::Matchers::Contains;
 
 namespace {

@@ -9,7 +9,7 @@
 #include "common/str_cat.hpp"
 #include "worker/text/unicode.hpp"
 
-namespace mdl::jinja {
+namespace mdl::worker::text::jinja {
 namespace {
 
 const std::string& text_of(const Value& value, std::string_view what) {
@@ -283,4 +283,4 @@ Value call_function(std::string_view name, const CallArguments& arguments, bool&
   return undefined();
 }
 
-}  // namespace mdl::jinja
+}  // namespace mdl::worker::text::jinja

@@ -5,7 +5,7 @@
 
 #include "worker/text/jinja/value.hpp"
 
-namespace mdl::jinja {
+namespace mdl::worker::text::jinja {
 
 /// Arguments of a filter, test, method or function, evaluated. `named` is a mapping.
 struct CallArguments {
@@ -36,4 +36,4 @@ Value item_at(const Value& container, const Value& index);
 /// container[from:to:step]; undefined where left out.
 Value slice_of(const Value& container, const Value& from, const Value& to, const Value& step);
 
-}  // namespace mdl::jinja
+}  // namespace mdl::worker::text::jinja

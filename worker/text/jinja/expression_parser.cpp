@@ -6,7 +6,7 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 
-namespace mdl::jinja {
+namespace mdl::worker::text::jinja {
 
 Token ExpressionParser::next() {
   Token token = peek();
@@ -317,4 +317,4 @@ ExpressionPtr ExpressionParser::primary() {
   fail("expected a value");
 }
 
-}  // namespace mdl::jinja
+}  // namespace mdl::worker::text::jinja

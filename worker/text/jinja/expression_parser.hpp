@@ -7,7 +7,7 @@
 #include "worker/text/jinja/lexer.hpp"
 #include "worker/text/jinja/syntax.hpp"
 
-namespace mdl::jinja {
+namespace mdl::worker::text::jinja {
 
 /// Reads expressions from a list of tokens, one after the other. Precedence as Jinja has it, loosest first: `if else`,
 /// or, and, not, comparisons, + and -, ~, * / // %, unary, then postfix (. [] () | is).
@@ -52,4 +52,4 @@ class ExpressionParser {
   std::size_t at_ = 0;
 };
 
-}  // namespace mdl::jinja
+}  // namespace mdl::worker::text::jinja

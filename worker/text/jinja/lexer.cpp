@@ -8,7 +8,7 @@
 #include "common/str_cat.hpp"
 #include "worker/text/unicode.hpp"
 
-namespace mdl::jinja {
+namespace mdl::worker::text::jinja {
 namespace {
 
 constexpr std::string_view kSpace = " \t\n\r\v\f";
@@ -241,4 +241,4 @@ std::vector<Token> tokenize(std::string_view source) {
   return Lexer(std::move(lines)).run();
 }
 
-}  // namespace mdl::jinja
+}  // namespace mdl::worker::text::jinja

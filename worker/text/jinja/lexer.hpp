@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-namespace mdl::jinja {
+namespace mdl::worker::text::jinja {
 
 enum class TokenKind { text, block_begin, block_end, print_begin, print_end, name, string, integer, real, symbol, end };
 
@@ -19,4 +19,4 @@ struct Token {
 /// Throws Error with the line when a tag or a string is not closed or a character has no meaning.
 std::vector<Token> tokenize(std::string_view source);
 
-}  // namespace mdl::jinja
+}  // namespace mdl::worker::text::jinja

@@ -6,7 +6,7 @@
 #include "worker/text/jinja/builtins.hpp"
 #include "worker/text/unicode.hpp"
 
-namespace mdl::jinja {
+namespace mdl::worker::text::jinja {
 namespace {
 
 [[noreturn]] void wrong_kinds(std::string_view name, const Value& left, const Value& right) {
@@ -158,4 +158,4 @@ Value slice_of(const Value& container, const Value& from, const Value& to, const
   return container.is_string() ? Value(text) : list;
 }
 
-}  // namespace mdl::jinja
+}  // namespace mdl::worker::text::jinja

@@ -7,7 +7,7 @@
 #include "common/str_cat.hpp"
 #include "worker/text/jinja/expression_parser.hpp"
 
-namespace mdl::jinja {
+namespace mdl::worker::text::jinja {
 namespace {
 
 class Parser {
@@ -170,4 +170,4 @@ Body parse(std::string_view source) {
   return Parser(source).run();
 }
 
-}  // namespace mdl::jinja
+}  // namespace mdl::worker::text::jinja

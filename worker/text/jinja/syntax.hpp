@@ -7,7 +7,7 @@
 
 #include "worker/text/jinja/value.hpp"
 
-namespace mdl::jinja {
+namespace mdl::worker::text::jinja {
 
 struct Expression;
 using ExpressionPtr = std::unique_ptr<Expression>;
@@ -57,4 +57,4 @@ struct Statement {
   Body otherwise;                  ///< else
 };
 
-}  // namespace mdl::jinja
+}  // namespace mdl::worker::text::jinja

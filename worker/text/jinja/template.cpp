@@ -7,7 +7,7 @@
 #include "worker/text/jinja/builtins.hpp"
 #include "worker/text/jinja/parser.hpp"
 
-namespace mdl::jinja {
+namespace mdl::worker::text::jinja {
 namespace {
 
 constexpr int kMaxMacroDepth = 50;
@@ -257,4 +257,4 @@ std::string Template::render(const Value& variables) const {
   return Renderer(variables).run(*body_);
 }
 
-}  // namespace mdl::jinja
+}  // namespace mdl::worker::text::jinja

@@ -6,7 +6,7 @@
 
 #include "worker/text/jinja/syntax.hpp"
 
-namespace mdl::jinja {
+namespace mdl::worker::text::jinja {
 
 /// A template of the language Jinja, in the part of it that chat templates use and with the settings that transformers
 /// gives it: trim_blocks, lstrip_blocks, break and continue, {% generation %}, raise_exception, strftime_now, tojson.
@@ -27,4 +27,4 @@ class Template {
   std::shared_ptr<const Body> body_;
 };
 
-}  // namespace mdl::jinja
+}  // namespace mdl::worker::text::jinja

@@ -3,7 +3,7 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 
-namespace mdl::jinja {
+namespace mdl::worker::text::jinja {
 
 bool is_true(const Value& value) {
   switch (value.type()) {
@@ -94,4 +94,4 @@ std::string_view kind_of(const Value& value) {
   }
 }
 
-}  // namespace mdl::jinja
+}  // namespace mdl::worker::text::jinja

@@ -5,7 +5,7 @@
 #include <string_view>
 
 /// The part of the template language Jinja that chat templates use; see render.hpp.
-namespace mdl::jinja {
+namespace mdl::worker::text::jinja {
 
 /// A value of the template language: JSON's kinds in the order they were written, and `undefined` (json's "discarded").
 using Value = nlohmann::ordered_json;
@@ -31,4 +31,4 @@ std::string to_json(const Value& value, int indent = -1);
 /// What the value is called in an error message.
 std::string_view kind_of(const Value& value);
 
-}  // namespace mdl::jinja
+}  // namespace mdl::worker::text::jinja

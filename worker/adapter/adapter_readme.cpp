@@ -1,0 +1,52 @@
+#include "worker/adapter/adapter_readme.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "common/str_cat.hpp"
+
+namespace mdl::worker::adapter {
+namespace {
+
+// The name of the statistics' file is running_statistics.hpp's; a test runs the code.
+constexpr const char* kText = R"md(library_name: peft
+tags:
+- lora
+---
+
+# LoRA adapter of a MiDashengLM model
+
+Training also moved the statistics of the audio encoder's first layer (`audio_encoder.init_bn`). PEFT's adapters have no
+place for them, so they lie beside this one in `batch_norm.safetensors`. Without them the model is not quite the one that
+was trained.
+
+`mdl-toolkit inference --adapter` and `mdl-toolkit train --initial-adapter` read them by themselves. With PEFT:
+
+```python
+import os
+
+from peft import PeftConfig, PeftModel
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
+
+adapter = "."  # this folder
+base = PeftConfig.from_pretrained(adapter).base_model_name_or_path
+model = AutoModelForCausalLM.from_pretrained(base, trust_remote_code=True)
+model = PeftModel.from_pretrained(model, adapter)
+statistics = load_file(os.path.join(adapter, "batch_norm.safetensors"))
+model.get_base_model().audio_encoder.init_bn.load_state_dict(statistics, strict=False)
+model.eval()
+```
+
+`model.merge_and_unload()` then gives the whole model.
+)md";
+
+}  // namespace
+
+std::string adapter_readme(const std::filesystem::path& base_model) {
+  // A JSON string is a YAML one, whatever characters the path has.
+  return str_cat("---\nbase_model: ",
+                 nlohmann::json(base_model.string()).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
+                 "\n", kText);
+}
+
+}  // namespace mdl::worker::adapter

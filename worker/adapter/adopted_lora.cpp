@@ -1,0 +1,79 @@
+#include "worker/adapter/adopted_lora.hpp"
+
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "worker/adapter/adapter_plan.hpp"
+
+namespace mdl::worker::adapter {
+namespace {
+
+std::set<std::string> adapted_layers(const LoraConfig& config, const std::vector<std::string>& layer_names) {
+  const AdapterPlan plan(config);
+  std::set<std::string> adapted;
+  for (const std::string& name : layer_names) {
+    if (plan.adapts(name)) { adapted.insert(name); }
+  }
+  return adapted;
+}
+
+/// Whether the targets adapt the same layers and train the same modules whole.
+bool same_targets(const std::set<Target>& targets, const LoraConfig& adapter,
+                  const std::vector<std::string>& layer_names) {
+  LoraConfig given;
+  given.targets = targets;
+  return modules_to_save(targets) == modules_to_save(adapter.targets) &&
+         adapted_layers(given, layer_names) == adapted_layers(adapter, layer_names);
+}
+
+}  // namespace
+
+LoraConfig GivenLora::fresh() const {
+  LoraConfig config;
+  config.rank = rank.value_or(config.rank);
+  config.alpha = alpha.value_or(config.alpha);
+  config.dropout = dropout.value_or(config.dropout);
+  config.targets = targets.value_or(config.targets);
+  return config;
+}
+
+LoraConfig adopt_lora(const GivenLora& given, const LoraConfig& adapter, const std::string& file,
+                      const std::vector<std::string>& layer_names) {
+  std::string faults;
+  const auto compare = [&](const char* option, const auto& wanted, const auto& found) {
+    if (wanted && *wanted != found) {
+      faults += str_cat("\n    --", option, " ", *wanted, ", but there it is ", found);
+    }
+  };
+  compare("lora-rank", given.rank, adapter.rank);
+  compare("lora-alpha", given.alpha, adapter.alpha);
+  if (given.targets && !same_targets(*given.targets, adapter, layer_names)) {
+    faults +=
+        str_cat("\n    --train-target ", target_names(*given.targets), ", but there it is ", describe_layers(adapter));
+  }
+  if (!faults.empty()) {
+    throw UsageError(str_cat("the options contradict the adapter's own settings in ", file, ":", faults),
+                     "Leave these options out: what the adapter says is taken.");
+  }
+  if (adapted_layers(adapter, layer_names).contains("decoder.lm_head")) {
+    throw UsageError(str_cat(file, ": an adapter on decoder.lm_head cannot be trained"),
+                     "lm_head can be trained whole instead: --train-target lm_head.");
+  }
+  LoraConfig adopted = adapter;
+  adopted.dropout = given.dropout.value_or(adapter.dropout);
+  return adopted;
+}
+
+LoraConfig resumed_lora(const GivenLora& given, const LoraConfig& adapter,
+                        const std::vector<std::string>& layer_names) {
+  LoraConfig config = adapter;
+  config.rank = given.rank.value_or(config.rank);
+  config.alpha = given.alpha.value_or(config.alpha);
+  config.dropout = given.dropout.value_or(config.dropout);
+  if (given.targets && !same_targets(*given.targets, adapter, layer_names)) {
+    config.layers.reset();
+    config.targets = *given.targets;
+  }
+  return config;
+}
+
+}  // namespace mdl::worker::adapter

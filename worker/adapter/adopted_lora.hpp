@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "worker/adapter/lora_config.hpp"
+
+namespace mdl::worker::adapter {
+
+/// What the command line of a run says about its adapters; nothing where it says nothing.
+struct GivenLora {
+  std::optional<int64_t> rank;
+  std::optional<double> alpha;
+  std::optional<double> dropout;
+  std::optional<std::set<Target>> targets;
+
+  /// The settings of a fresh adapter: the defaults, but for what was given.
+  LoraConfig fresh() const;
+};
+
+/// The settings of a run that starts from an adapter: those of the adapter, whose configuration `file` names. Dropout
+/// is no part of what an adapter computes: it may be given anew. `layer_names` are the model's linear layers: targets
+/// that were given are no contradiction when they select the same of these. Throws UsageError naming every option that
+/// was given and contradicts the adapter, with both values; also for an adapter on lm_head, which can be answered with
+/// but not trained.
+LoraConfig adopt_lora(const GivenLora& given, const LoraConfig& adapter, const std::string& file,
+                      const std::vector<std::string>& layer_names);
+
+/// What adopt_lora() gives, and where the options contradict the adapter what they ask for: to tell how both differ.
+LoraConfig resumed_lora(const GivenLora& given, const LoraConfig& adapter, const std::vector<std::string>& layer_names);
+
+}  // namespace mdl::worker::adapter

@@ -1,0 +1,169 @@
+#include "worker/adapter/lora.hpp"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+
+#include <c10/core/GradMode.h>
+
+#include <cmath>
+#include <set>
+#include <unordered_set>
+
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "worker/adapter/adapter_plan.hpp"
+
+namespace mdl::worker::adapter {
+namespace {
+
+/// Marks a weight as trained. A tied one gets memory of its own first.
+void train_whole(at::Tensor& weight, const at::Tensor& tied_to) {
+  if (weight.is_same(tied_to)) { weight = weight.clone(); }
+  weight.set_requires_grad(true);
+}
+
+struct NamedLinear {
+  std::string name;
+  layers::Linear* layer;
+};
+
+std::vector<NamedLinear> linear_layers(model::MiDashengLM& model) {
+  std::vector<NamedLinear> layers;
+  for (const auto& item : model.named_modules("", /*include_self=*/false)) {
+    if (auto* layer = dynamic_cast<layers::Linear*>(item.value().get())) { layers.push_back({item.key(), layer}); }
+  }
+  return layers;
+}
+
+/// A uniform, B zero; on the layer's device, the meta device included.
+layers::LoraAdapter fresh_adapter(const layers::Linear& layer, int64_t rank, double scaling, double dropout,
+                                  at::Generator& generator) {
+  const at::Device device = layer.device();
+  const bool meta = device.is_meta();
+  const auto options = at::TensorOptions().dtype(at::kFloat).device(meta ? at::kMeta : at::kCPU);
+  at::Tensor a = at::empty({rank, layer.in_features()}, options);
+  // Kaiming's uniform bound sqrt(6 / ((1 + slope²) · fan_in)) with slope² = 5.
+  const double bound = 1.0 / std::sqrt(static_cast<double>(layer.in_features()));
+  if (!meta) { a.uniform_(-bound, bound, generator); }
+  layers::LoraAdapter adapter{a.to(device), at::zeros({layer.out_features(), rank}, options.device(device)), scaling,
+                              dropout};
+  adapter.a.set_requires_grad(true);
+  adapter.b.set_requires_grad(true);
+  return adapter;
+}
+
+}  // namespace
+
+std::vector<std::string> linear_layer_names(const model::ModelConfig& config) {
+  model::MiDashengLM model(config, at::kFloat);  // on the meta device
+  std::vector<std::string> names;
+  for (const auto& [name, layer] : linear_layers(model)) { names.push_back(name); }
+  return names;
+}
+
+void attach_lora(model::MiDashengLM& model, const LoraConfig& config, uint64_t seed) {
+  if (config.rank < 1) {
+    throw UsageError(str_cat("a LoRA rank of ", config.rank, " is impossible; it must be at least 1"));
+  }
+  if (!(config.dropout >= 0 && config.dropout < 1)) {
+    throw UsageError(
+        str_cat("a LoRA dropout of ", config.dropout, " is impossible; it must be at least 0 and below 1"));
+  }
+  const AdapterPlan plan(config);
+  at::Generator generator = at::detail::createCPUGenerator(seed);
+  int64_t attached = 0;
+  for (const auto& item : model.named_modules("", /*include_self=*/false)) {
+    const std::string& name = item.key();
+    if (!plan.adapts(name)) { continue; }
+    auto* const layer = dynamic_cast<layers::Linear*>(item.value().get());
+    if (!layer) { throw UsageError(str_cat("an adapter on ", name, " is not possible: it is no linear layer")); }
+    layer->adapter = fresh_adapter(*layer, plan.rank(name), plan.scaling(name), config.dropout, generator);
+    ++attached;
+  }
+  if (attached == 0) {
+    throw UsageError("no layer of the model gets an adapter",
+                     config.layers ? "The target_modules in its adapter_config.json fit no layer of this model."
+                                   : "Name encoder, projector or decoder in --train-target.");
+  }
+  auto& decoder = *model.decoder;
+  if (config.targets.count(Target::embed_tokens)) {
+    train_whole(decoder.embed_tokens->weight, decoder.lm_head->weight);
+  }
+  if (config.targets.count(Target::lm_head)) { train_whole(decoder.lm_head->weight, decoder.embed_tokens->weight); }
+}
+
+tensors::NamedTensors lora_parameters(model::MiDashengLM& model) {
+  tensors::NamedTensors parameters;
+  const auto add_whole = [&](const char* name, const at::Tensor& weight) {
+    if (weight.requires_grad()) {
+      parameters.emplace_back("base_model.model." + std::string(name) + ".weight", weight);
+    }
+  };
+  bool embedding_added = false;
+  for (const auto& [name, layer] : linear_layers(model)) {
+    if (!embedding_added && name.rfind("decoder.", 0) == 0) {  // it comes before the decoder's layers
+      add_whole("decoder.model.embed_tokens", model.decoder->embed_tokens->weight);
+      embedding_added = true;
+    }
+    if (!layer->adapter) { continue; }
+    parameters.emplace_back("base_model.model." + name + ".lora_A.weight", layer->adapter->a);
+    parameters.emplace_back("base_model.model." + name + ".lora_B.weight", layer->adapter->b);
+  }
+  add_whole("decoder.lm_head", model.decoder->lm_head->weight);
+  return parameters;
+}
+
+void check_lora_file(model::MiDashengLM& model, const std::filesystem::path& adapter_file) {
+  const tensors::SafetensorsFile file(adapter_file);
+  const auto parameters = lora_parameters(model);
+  std::string faults;
+  std::set<std::string> known;
+  for (const auto& [name, tensor] : parameters) {
+    known.insert(name);
+    const auto found = file.entries().find(name);
+    if (found == file.entries().end()) {
+      faults += "\n    missing: " + name;
+    } else if (tensor.sizes() != found->second.shape) {
+      faults += str_cat("\n    wrong shape: ", name, " is ", at::IntArrayRef(found->second.shape), ", must be ",
+                        tensor.sizes());
+    }
+  }
+  for (const auto& [name, entry] : file.entries()) {
+    if (!known.count(name)) { faults += "\n    not part of this adapter: " + name; }
+  }
+  if (!faults.empty()) {
+    throw UsageError(
+        str_cat(adapter_file.string(), ": the adapter does not fit the model and its adapter_config.json:", faults),
+        "Give --model-name the model that the adapter was trained on.");
+  }
+}
+
+void load_lora(model::MiDashengLM& model, const std::filesystem::path& adapter_file) {
+  check_lora_file(model, adapter_file);
+  const tensors::SafetensorsFile file(adapter_file);
+  const at::NoGradGuard no_grad;
+  for (const auto& [name, tensor] : lora_parameters(model)) { tensor.copy_(file.tensor(name)); }
+}
+
+void merge_lora(model::MiDashengLM& model) {
+  auto& head = *model.decoder->lm_head;
+  if (head.adapter && head.weight.is_same(model.decoder->embed_tokens->weight)) { head.weight = head.weight.clone(); }
+  for (const auto& [name, layer] : linear_layers(model)) { layer->merge(); }
+  model.decoder->embed_tokens->weight.set_requires_grad(false);
+  model.decoder->lm_head->weight.set_requires_grad(false);
+}
+
+ParameterCounts count_parameters(model::MiDashengLM& model) {
+  ParameterCounts counts{0, 0};
+  std::unordered_set<const void*> seen;  // a tied weight has two names
+  for (const auto& [layer, slot, name] : layers::tensor_slots(model)) {
+    const bool first = seen.insert(slot.tensor->unsafeGetTensorImpl()).second;
+    if (!slot.is_buffer && first) { counts.all += slot.tensor->numel(); }
+  }
+  for (const auto& [name, tensor] : lora_parameters(model)) { counts.trainable += tensor.numel(); }
+  counts.all += counts.trainable;
+  return counts;
+}
+
+}  // namespace mdl::worker::adapter

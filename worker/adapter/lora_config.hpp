@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace mdl::worker::adapter {
+
+/// A part of the model that `--train-target` names. The first three get adapters on the layers of these names:
+///   encoder    audio_encoder.blocks.N.attn.{qkv,proj}
+///   projector  audio_projector.net.{0,2}
+///   decoder    decoder.model.layers.N.mlp.{gate,up,down}_proj
+/// The other two are trained whole, in the base's type (PEFT's modules_to_save):
+///   embed_tokens  decoder.model.embed_tokens
+///   lm_head       decoder.lm_head
+/// Tied ones come apart by that, as in PEFT: training one leaves the other as it was, and the merged model is not tied.
+enum class Target { encoder, projector, decoder, embed_tokens, lm_head };
+
+/// A regular expression that a layer's whole name must match, or names: a layer's is one of them or ends with a dot and
+/// one of them.
+using LayerNames = std::variant<std::string, std::vector<std::string>>;
+
+/// The layers that an adapter is on, as PEFT's configuration selects them.
+struct LayerSelection {
+  LayerNames wanted;                     ///< target_modules
+  LayerNames excluded;                   ///< exclude_modules
+  std::vector<int64_t> indices;          ///< layers_to_transform, of a list of names only; empty: all
+  std::vector<std::string> index_after;  ///< layers_pattern: what the index stands behind; empty: anything
+
+  friend bool operator==(const LayerSelection&, const LayerSelection&) = default;
+};
+
+/// What an adapter is, in PEFT's terms. Two are equal when the adapters' tensors mean the same.
+struct LoraConfig {
+  int64_t rank = 32;
+  double alpha = 32;
+  double dropout = 0;
+  std::set<Target> targets = {Target::encoder, Target::projector, Target::decoder};
+
+  // What no option of ours asks for, but the configuration of an adapter that training starts from may:
+  std::optional<LayerSelection> layers{};  ///< in place of the first three targets, which are not there then
+  bool rank_stabilized = false;            ///< use_rslora: scaling alpha / sqrt(rank) instead of alpha / rank
+  std::vector<std::pair<std::string, int64_t>> rank_pattern{};  ///< other ranks by layer; the first that fits counts
+  std::vector<std::pair<std::string, double>> alpha_pattern{};
+
+  friend bool operator==(const LoraConfig&, const LoraConfig&) = default;
+};
+
+/// The regular expression over layer names that selects the layers to adapt, as mdl-toolkit gives it to PEFT.
+std::string target_modules_pattern(const std::set<Target>& targets);
+
+/// What `config` selects: its own selection, or that of its targets.
+LayerSelection selection_of(const LoraConfig& config);
+
+/// The names of the modules trained whole, as adapter_config.json lists them.
+std::vector<std::string> modules_to_save(const std::set<Target>& targets);
+
+/// The targets' names with commas, as `--train-target` takes them.
+std::string target_names(const std::set<Target>& targets);
+
+/// For people: what has adapters or is trained whole, as in "encoder,decoder", or as the adapter itself names it.
+std::string describe_layers(const LoraConfig& config);
+
+/// For people, in short: "rank 8, alpha 16, dropout 0, on encoder,decoder".
+std::string describe(const LoraConfig& config);
+
+}  // namespace mdl::worker::adapter

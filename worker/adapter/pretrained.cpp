@@ -1,0 +1,144 @@
+#include "worker/adapter/pretrained.hpp"
+
+#include <iomanip>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "common/atomic_file.hpp"
+#include "common/atomic_folder.hpp"
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "worker/adapter/adapter_config.hpp"
+
+namespace mdl::worker::adapter {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+void make_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) { throw Error(str_cat("cannot make the folder ", folder.string(), ": ", error.message())); }
+}
+
+/// Weights in any form: these are written anew, not copied.
+bool holds_weights(const fs::path& file) {
+  const std::string name = file.filename().string();
+  for (const char* ending :
+       {".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth", ".gguf"}) {
+    const std::string_view suffix(ending);
+    if (name.size() >= suffix.size() && std::string_view(name).substr(name.size() - suffix.size()) == suffix) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void copy_companions(const fs::path& source, const fs::path& target) {
+  for (const auto& entry : fs::directory_iterator(source)) {
+    const std::string name = entry.path().filename().string();
+    if (!entry.is_regular_file() || name == "config.json" || name.front() == '.' || holds_weights(entry.path())) {
+      continue;
+    }
+    const fs::path copy = target / entry.path().filename();
+    std::error_code error;
+    fs::copy_file(entry.path(), copy, fs::copy_options::overwrite_existing, error);
+    if (error) {
+      throw Error(str_cat("cannot copy ", entry.path().string(), " to ", copy.string(), ": ", error.message()));
+    }
+  }
+}
+
+bool is_tied(const model::MiDashengLM& model) {
+  return model.decoder->lm_head->weight.is_same(model.decoder->embed_tokens->weight);
+}
+
+void write_config(const fs::path& source, const fs::path& target, const model::MiDashengLM& model) {
+  auto config = ordered_json::parse(read_text(source / "config.json"));
+  const char* name = model.dtype() == at::kBFloat16 ? "bfloat16" : "float32";
+  if (model.config().text.tie_word_embeddings && !is_tied(model)) {
+    config["tie_word_embeddings"] = false;
+    config["text_config"]["tie_word_embeddings"] = false;
+  }
+  config["dtype"] = name;
+  for (auto* part : {&config, &config["text_config"]}) {  // transformers 4 reads torch_dtype
+    for (const char* key : {"dtype", "torch_dtype"}) {
+      if (part->contains(key)) { (*part)[key] = name; }
+    }
+  }
+  write_text_atomically(target / "config.json", config.dump(2) + "\n");
+}
+
+tensors::NamedTensors checkpoint_tensors(model::MiDashengLM& model) {
+  tensors::NamedTensors tensors;
+  for (const auto& [layer, slot, name] : layers::tensor_slots(model)) {
+    if (is_tied(model) && name == "decoder.lm_head.weight") { continue; }
+    tensors.emplace_back(name, *slot.tensor);
+  }
+  return tensors;
+}
+
+/// Cuts a list of tensors into files of at most `most` bytes, a tensor never divided.
+std::vector<tensors::NamedTensors> cut_into_shards(const tensors::NamedTensors& tensors, size_t most) {
+  std::vector<tensors::NamedTensors> shards(1);
+  size_t bytes = 0;
+  for (const auto& item : tensors) {
+    if (!shards.back().empty() && bytes + item.second.nbytes() > most) {
+      shards.emplace_back();
+      bytes = 0;
+    }
+    shards.back().push_back(item);
+    bytes += item.second.nbytes();
+  }
+  return shards;
+}
+
+std::string shard_name(size_t index, size_t count) {
+  std::ostringstream name;
+  name << std::setfill('0') << "model-" << std::setw(5) << index + 1 << "-of-" << std::setw(5) << count
+       << ".safetensors";
+  return name.str();
+}
+
+void write_weights(const tensors::NamedTensors& tensors, const fs::path& folder, size_t shard_bytes) {
+  const auto shards = cut_into_shards(tensors, shard_bytes);
+  if (shards.size() == 1) {
+    tensors::save_safetensors(folder / "model.safetensors", shards.front());
+    return;
+  }
+  size_t total = 0;
+  ordered_json weight_map = ordered_json::object();
+  for (size_t i = 0; i < shards.size(); ++i) {
+    const std::string file = shard_name(i, shards.size());
+    tensors::save_safetensors(folder / file, shards[i]);
+    for (const auto& [name, tensor] : shards[i]) {
+      weight_map[name] = file;
+      total += tensor.nbytes();
+    }
+  }
+  const ordered_json index = {{"metadata", {{"total_size", total}}}, {"weight_map", weight_map}};
+  write_text_atomically(folder / "model.safetensors.index.json", index.dump(2) + "\n");
+}
+
+}  // namespace
+
+void save_adapter(model::MiDashengLM& model, const LoraConfig& config, const fs::path& base_model,
+                  const fs::path& folder) {
+  make_folder(folder);
+  write_text_atomically(folder / "adapter_config.json", adapter_config_text(config, base_model));
+  tensors::save_safetensors(folder / "adapter_model.safetensors", lora_parameters(model));
+}
+
+void save_merged(model::MiDashengLM& model, const fs::path& source_folder, const fs::path& folder, int64_t shard_bytes,
+                 const std::function<void(const fs::path& unfinished)>& finish) {
+  if (!lora_parameters(model).empty()) { throw Error("the adapters must be merged before the whole model is saved"); }
+  write_folder_atomically(folder, [&](const fs::path& unfinished) {
+    copy_companions(source_folder, unfinished);
+    write_config(source_folder, unfinished, model);
+    write_weights(checkpoint_tensors(model), unfinished, static_cast<size_t>(shard_bytes));
+    if (finish) { finish(unfinished); }
+  });
+}
+
+}  // namespace mdl::worker::adapter

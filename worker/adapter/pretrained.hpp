@@ -1,0 +1,25 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+
+#include "worker/adapter/lora.hpp"
+
+namespace mdl::worker::adapter {
+
+/// Writes adapter_model.safetensors and adapter_config.json into `folder` (made when missing), in PEFT's form:
+/// PeftModel.from_pretrained loads them. `base_model` is the folder of the model that the adapter belongs to. Each file
+/// is written atomically, the weights last.
+void save_adapter(model::MiDashengLM& model, const LoraConfig& config, const std::filesystem::path& base_model,
+                  const std::filesystem::path& folder);
+
+/// Writes a whole checkpoint: the model's tensors (model.safetensors, or shards with an index when they exceed
+/// `shard_bytes`) and every other file of `source_folder` (configuration, tokenizer, processor, chat template, remote
+/// code), with the weights' type noted in config.json. transformers' from_pretrained loads it. Merge the adapters
+/// before. The folder appears under its name when it is complete, and when `finish` has added to it what else is to be
+/// there; an older one of that name is replaced. Throws Error when adapters are still attached, or on a failed write.
+void save_merged(model::MiDashengLM& model, const std::filesystem::path& source_folder,
+                 const std::filesystem::path& folder, int64_t shard_bytes = 5'000'000'000,
+                 const std::function<void(const std::filesystem::path& unfinished)>& finish = {});
+
+}  // namespace mdl::worker::adapter

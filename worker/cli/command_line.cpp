@@ -1,0 +1,76 @@
+#include "worker/cli/command_line.hpp"
+
+#include <boost/program_options.hpp>
+
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "worker/cli/nearest_name.hpp"
+
+namespace mdl::worker::cli {
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr const char* kStanding = "standing";
+
+std::string advice(const std::string& command) {
+  return str_cat("Try: mdl-toolkit ", command, " --help");
+}
+
+}  // namespace
+
+po::options_description describe_options(std::span<const OptionText> options) {
+  po::options_description all("Options", 110, 80);
+  all.add_options()("help,h", "this text");
+  for (const OptionText& option : options) {
+    all.add_options()(option.name, po::value<std::vector<std::string>>()->value_name("VALUE"), option.help);
+  }
+  return all;
+}
+
+po::variables_map parse_command_line(const std::string& command, std::span<const OptionText> options,
+                                     const std::vector<std::string>& arguments) {
+  po::options_description all = describe_options(options);
+  all.add_options()(kStanding, po::value<std::vector<std::string>>());
+  po::positional_options_description positional;
+  positional.add(kStanding, -1);
+  po::variables_map given;
+  try {
+    namespace style = po::command_line_style;
+    po::store(po::command_line_parser(arguments)
+                  .options(all)
+                  .positional(positional)
+                  .style(style::allow_long | style::allow_short | style::short_allow_next |
+                         style::allow_dash_for_short | style::long_allow_adjacent | style::long_allow_next)
+                  .run(),
+              given);
+  } catch (const po::unknown_option& error) {
+    std::vector<std::string> names;
+    for (const OptionText& option : options) { names.emplace_back(option.name); }
+    std::string typed = error.get_option_name();
+    typed.erase(0, typed.find_first_not_of('-'));
+    const std::string nearest = nearest_name(typed, names);
+    throw UsageError(str_cat("unknown option --", typed),
+                     nearest.empty() ? advice(command) : str_cat("Did you mean --", nearest, "?"));
+  } catch (const po::error& error) { throw UsageError(error.what(), advice(command)); }
+  return given;
+}
+
+std::string standing_argument(const po::variables_map& given, const std::string& command, const std::string& what) {
+  if (!given.count(kStanding)) { throw UsageError(str_cat("no ", what, " is named"), advice(command)); }
+  const auto& standing = given[kStanding].as<std::vector<std::string>>();
+  if (standing.size() > 1) {
+    throw UsageError(str_cat("one ", what, " is expected, but also \"", standing[1], "\" stands alone"),
+                     advice(command));
+  }
+  return standing.front();
+}
+
+void refuse_standing_arguments(const po::variables_map& given, const std::string& command) {
+  if (!given.count(kStanding)) { return; }
+  throw UsageError(str_cat("mdl-toolkit ", command, " takes options only, but \"",
+                           given[kStanding].as<std::vector<std::string>>().front(), "\" stands alone"),
+                   advice(command));
+}
+
+}  // namespace mdl::worker::cli

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <boost/program_options/options_description.hpp>
+#include <boost/program_options/variables_map.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace mdl::worker::cli {
+
+/// An option of a subcommand, --name VALUE. The help ends with the default in parentheses.
+struct OptionText {
+  const char* name;
+  const char* help;
+};
+
+/// The options as --help lists them, with --help itself. Every option takes a text, any number of times; OptionValues
+/// makes sense of it.
+boost::program_options::options_description describe_options(std::span<const OptionText> options);
+
+/// Parses `mdl-toolkit COMMAND arguments…`. What stands alone is kept under "standing". Throws UsageError: an unknown
+/// option (with the nearest known name), an option without its value.
+boost::program_options::variables_map parse_command_line(const std::string& command,
+                                                         std::span<const OptionText> options,
+                                                         const std::vector<std::string>& arguments);
+
+/// The one argument that stands alone. `what` it is: "CSV file". Throws UsageError when there is none or more than one.
+std::string standing_argument(const boost::program_options::variables_map& given, const std::string& command,
+                              const std::string& what);
+
+/// Throws UsageError when an argument stands alone, for a command that takes options only.
+void refuse_standing_arguments(const boost::program_options::variables_map& given, const std::string& command);
+
+}  // namespace mdl::worker::cli

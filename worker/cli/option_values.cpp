@@ -1,0 +1,139 @@
+#include "worker/cli/option_values.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+
+namespace mdl::worker::cli {
+namespace {
+
+double parse_number(const std::string& name, const std::string& value) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error != std::errc() || end != value.data() + value.size() || !std::isfinite(number)) {
+    reject_value(name, value, "a number");
+  }
+  return number;
+}
+
+}  // namespace
+
+void reject_value(const std::string& option, const std::string& value, const std::string& expected) {
+  throw UsageError(str_cat("--", option, " ", value.empty() ? "\"\"" : value, ": expected ", expected));
+}
+
+std::optional<std::string> OptionValues::text(const std::string& name) const {
+  if (!given_.count(name)) { return std::nullopt; }
+  return given_[name].as<std::vector<std::string>>().back();
+}
+
+std::optional<std::string> OptionValues::text_or_none(const std::string& name) const {
+  const auto value = text(name);
+  return value && value->empty() ? std::nullopt : value;
+}
+
+std::optional<std::vector<std::string>> OptionValues::list(const std::string& name) const {
+  if (!given_.count(name)) { return std::nullopt; }
+  std::vector<std::string> items;
+  for (const std::string& value : given_[name].as<std::vector<std::string>>()) {
+    if (!value.empty() && value.front() == '[') {
+      try {
+        for (const auto& item : nlohmann::json::parse(value)) { items.push_back(item.get<std::string>()); }
+      } catch (const nlohmann::json::exception&) {
+        reject_value(name, value, "a JSON list of texts, for example [\"a\",\"b\"]");
+      }
+    } else {
+      std::istringstream in(value);
+      for (std::string item; std::getline(in, item, ',');) { items.push_back(item); }
+    }
+  }
+  return items;
+}
+
+std::filesystem::path OptionValues::required_path(const std::string& name) const {
+  const auto value = text(name);
+  if (!value) {
+    throw UsageError(str_cat("--", name, " is required"), str_cat("Try: mdl-toolkit ", command_, " --help"));
+  }
+  if (value->empty()) { reject_value(name, *value, "a path"); }
+  return *value;
+}
+
+std::optional<int64_t> OptionValues::read_integer(const std::string& name, int64_t least) const {
+  const auto value = text(name);
+  if (!value) { return std::nullopt; }
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), number);
+  if (error != std::errc() || end != value->data() + value->size() || number < least) {
+    reject_value(name, *value, str_cat("a whole number from ", least));
+  }
+  return number;
+}
+
+void OptionValues::number(const std::string& name, double above, double& target) const {
+  const auto value = text(name);
+  if (!value) { return; }
+  target = parse_number(name, *value);
+  if (target <= above) { reject_value(name, *value, str_cat("a number above ", above)); }
+}
+
+void OptionValues::number_from(const std::string& name, double least, double& target) const {
+  const auto value = text(name);
+  if (!value) { return; }
+  target = parse_number(name, *value);
+  if (target < least) { reject_value(name, *value, str_cat("a number from ", least)); }
+}
+
+void OptionValues::bytes(const std::string& name, std::int64_t& target) const {
+  const auto value = text(name);
+  if (!value) { return; }
+  std::size_t digits = 0;
+  while (digits < value->size() && (*value)[digits] >= '0' && (*value)[digits] <= '9') { ++digits; }
+  const std::string unit = value->substr(digits);
+  const std::int64_t factor = unit.empty()   ? 1
+                              : unit == "KB" ? 1'000
+                              : unit == "MB" ? 1'000'000
+                              : unit == "GB" ? 1'000'000'000
+                                             : 0;
+  if (digits == 0 || digits > 9 || factor == 0 || std::stoll(*value) == 0) {
+    reject_value(name, *value, "a size, for example 500MB");
+  }
+  target = std::stoll(*value) * factor;
+}
+
+void OptionValues::interval(const std::string& name, bool may_be_zero, StepInterval& target) const {
+  const auto value = text(name);
+  if (!value) { return; }
+  target.value = parse_number(name, *value);
+  const bool whole = target.value == std::floor(target.value);
+  if (target.value < 0 || (target.value == 0 && !may_be_zero) || (target.value >= 1 && !whole)) {
+    reject_value(name, *value, "a whole number of steps, or a fraction of all steps below 1");
+  }
+}
+
+std::optional<bool> read_boolean(const std::string& text) {
+  std::string lower = text;
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  for (const char* yes : {"true", "1", "yes", "on", "t", "y"}) {
+    if (lower == yes) { return true; }
+  }
+  for (const char* no : {"false", "0", "no", "off", "f", "n"}) {
+    if (lower == no) { return false; }
+  }
+  return std::nullopt;
+}
+
+std::optional<bool> OptionValues::boolean(const std::string& name) const {
+  const auto value = text(name);
+  if (!value) { return std::nullopt; }
+  const auto flag = read_boolean(*value);
+  if (!flag) { reject_value(name, *value, "true or false"); }
+  return flag;
+}
+
+}  // namespace mdl::worker::cli

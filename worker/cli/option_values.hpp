@@ -1,0 +1,66 @@
+#pragma once
+
+#include <boost/program_options/variables_map.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "worker/cli/step_interval.hpp"
+
+namespace mdl::worker::cli {
+
+/// Throws UsageError: "--option value: expected …".
+[[noreturn]] void reject_value(const std::string& option, const std::string& value, const std::string& expected);
+
+/// true/false, 1/0, yes/no, on/off, t/f, y/n in any case; nothing for another text.
+std::optional<bool> read_boolean(const std::string& text);
+
+/// The values of a parsed command line, read with their types as pydantic reads them for the Python tool. Every option
+/// was declared as a list of texts; of a single-valued option the last one counts. A value that cannot be read is a
+/// UsageError naming option and value. The readers that take a target leave it alone when the option was not given.
+class OptionValues {
+ public:
+  /// `command`: the subcommand whose help a message points to.
+  explicit OptionValues(const boost::program_options::variables_map& given, std::string command = "train")
+      : given_(given), command_(std::move(command)) {}
+
+  std::optional<std::string> text(const std::string& name) const;
+
+  /// The same, but an empty text is none.
+  std::optional<std::string> text_or_none(const std::string& name) const;
+
+  /// Repeated options, values separated by commas, and JSON lists, joined.
+  std::optional<std::vector<std::string>> list(const std::string& name) const;
+
+  /// Throws when the option is missing or empty.
+  std::filesystem::path required_path(const std::string& name) const;
+
+  /// A whole number from `least`.
+  void integer(const std::string& name, int64_t least, auto& target) const {
+    if (const auto number = read_integer(name, least)) { target = *number; }
+  }
+
+  /// A finite number above `above`.
+  void number(const std::string& name, double above, double& target) const;
+
+  /// A finite number from `least`.
+  void number_from(const std::string& name, double least, double& target) const;
+
+  /// A size above 0: plain bytes, or with KB, MB or GB (powers of 1000) behind the number.
+  void bytes(const std::string& name, std::int64_t& target) const;
+
+  void interval(const std::string& name, bool may_be_zero, StepInterval& target) const;
+
+  /// See read_boolean().
+  std::optional<bool> boolean(const std::string& name) const;
+
+ private:
+  std::optional<int64_t> read_integer(const std::string& name, int64_t least) const;
+
+  const boost::program_options::variables_map& given_;
+  std::string command_;
+};
+
+}  // namespace mdl::worker::cli

@@ -1,0 +1,35 @@
+#include "worker/dataset/sample.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "common/str_cat.hpp"
+
+namespace mdl::worker::dataset {
+
+int64_t label_tokens(const Sample& sample) {
+  int64_t count = 0;
+  for (size_t t = 1; t < sample.labels.size(); ++t) {
+    if (sample.labels[t] != kIgnoredLabel && sample.attention_mask[t - 1] != 0) { ++count; }
+  }
+  return count;
+}
+
+std::string sound_fault(const Sample& sample) {
+  return std::visit(
+      [](const auto& values) {
+        const auto broken = std::find_if(values.begin(), values.end(),
+                                         [](auto value) { return !std::isfinite(static_cast<double>(value)); });
+        return broken == values.end()
+                   ? std::string()
+                   : str_cat("sound sample ", broken - values.begin(), " is ", static_cast<double>(*broken));
+      },
+      sample.waveform);
+}
+
+std::string sample_fault(const Sample& sample) {
+  std::string fault = sound_fault(sample);
+  return fault.empty() && label_tokens(sample) == 0 ? "no token is labelled" : fault;
+}
+
+}  // namespace mdl::worker::dataset

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
+#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
+#include <torch/csrc/distributed/c10d/Store.hpp>
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "worker/process/worker_environment.hpp"
+
+namespace mdl::worker::distributed {
+
+/// All workers of a run, seen from one of them. Also stands for a single process, where every operation is trivial.
+/// Every rank must make the same calls in the same order, from one thread.
+class ProcessGroup {
+ public:
+  /// A run of one process.
+  ProcessGroup() = default;
+
+  /// Joins the others: NCCL when `device` is a GPU, else Gloo. Returns when all ranks are there. Throws Error naming
+  /// the address when the store cannot be reached within `timeout`, or five minutes where that is shorter. An operation
+  /// that others do not take part in for `timeout` throws.
+  ProcessGroup(const process::WorkerEnvironment& environment, at::Device device,
+               std::chrono::milliseconds timeout = std::chrono::minutes(30));
+
+  /// Frees the connections; pending operations of other ranks fail.
+  ~ProcessGroup();
+  ProcessGroup(ProcessGroup&&) noexcept = default;
+  ProcessGroup& operator=(ProcessGroup&&) noexcept = default;
+
+  int64_t rank() const { return rank_; }
+  int64_t world_size() const { return world_size_; }
+  bool is_first() const { return rank_ == 0; }
+  bool is_alone() const { return world_size_ == 1; }
+
+  /// A sum over all ranks on its way. wait() before the tensor is read.
+  class PendingSum {
+   public:
+    explicit PendingSum(c10::intrusive_ptr<c10d::Work> work) : work_(std::move(work)) {}
+    void wait();
+    /// Throws when the operation has failed already: a rank is gone. Does not wait.
+    void check();
+
+   private:
+    c10::intrusive_ptr<c10d::Work> work_;  ///< null: nothing to wait for
+  };
+
+  /// Starts replacing `tensor` (on the group's device) by its sum over all ranks.
+  [[nodiscard]] PendingSum start_sum(at::Tensor& tensor);
+  void sum(at::Tensor& tensor) { start_sum(tensor).wait(); }
+
+  /// Returns when all ranks have called it. Throws when one has ended before, or has not come after the group's
+  /// timeout.
+  void meet();
+
+  /// Replaces the tensors by those of rank 0.
+  void broadcast(const std::vector<at::Tensor>& tensors);
+
+  /// Rank 0's text, on every rank. `name` is used once in a run. The others wait for as long as rank 0 works on it.
+  std::string share(const std::string& name, const std::string& text);
+
+  /// The texts of all ranks, by rank, on rank 0; nothing on the others, which do not wait. `name` is used once in a
+  /// run.
+  std::vector<std::string> gather(const std::string& name, const std::string& text);
+
+  /// gather(), but every rank gets the texts.
+  std::vector<std::string> share_all(const std::string& name, const std::string& text);
+
+  /// 0, 1, 2, … in the order in which ranks ask, each number once: how ranks share out work of unequal length.
+  int64_t next_number(const std::string& name);
+
+  /// Leaves a text for another rank, which take()s it under the same name. Names are used once in a run.
+  void post(const std::string& name, const std::string& text);
+
+  /// What was posted under `name`, or nothing so far. Does not wait.
+  std::optional<std::string> take(const std::string& name);
+
+  /// Throws UsageError on each rank whose `facts` differ from those of rank 0: ranks that were started with different
+  /// options or data would wait for each other for ever. `facts` is one "name: value" a line.
+  void require_same(const std::string& facts);
+
+  /// The group for c10d's own classes; null when alone.
+  const c10::intrusive_ptr<c10d::ProcessGroup>& c10d_group() const { return group_; }
+
+ private:
+  std::string wait_for(const std::string& key);
+
+  int64_t rank_ = 0;
+  int64_t world_size_ = 1;
+  at::Device device_ = at::kCPU;
+  std::map<std::string, int64_t> numbers_;  ///< next_number()'s of a single process
+  c10::intrusive_ptr<c10d::Store> store_;
+  c10::intrusive_ptr<c10d::ProcessGroup> group_;
+};
+
+/// The device that this worker trains on: the GPU of its local rank, else the CPU. Throws UsageError when there are
+/// GPUs, but fewer than this local rank needs.
+at::Device choose_device(const std::optional<process::WorkerEnvironment>& environment);
+
+/// Whether `device` computes in bfloat16 (a GPU of compute capability 8.0 or newer; as a CPU has no fast bfloat16: no).
+bool prefers_bf16(at::Device device);
+
+}  // namespace mdl::worker::distributed

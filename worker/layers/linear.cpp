@@ -1,0 +1,137 @@
+#include "worker/layers/linear.hpp"
+
+#include <ATen/ops/dropout.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/mm.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "common/error.hpp"
+
+namespace mdl::worker::layers {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::tensor_list;
+
+/// y += factor · a·b, in y's type; the product is rounded only with the sum.
+void add_product(at::Tensor& y, const at::Tensor& a, const at::Tensor& b, double factor) {
+  if (y.scalar_type() == a.scalar_type()) {
+    y.addmm_(a, b, 1, factor);
+  } else {
+    y.add_(at::mm(a, b), factor);
+  }
+}
+
+/// What gets no gradient; no argument of its own to autograd.
+struct FrozenLinear {
+  at::Tensor weight;
+  at::Tensor bias;                                ///< or undefined
+  c10::intrusive_ptr<QuantizedWeight> quantized;  ///< or null; then the weight is not there
+  bool training;
+
+  at::Tensor forward(const at::Tensor& x) const {
+    if (quantized) { return quantized->multiply(x, bias, training); }
+    return bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);
+  }
+
+  /// For the backward pass: the weight itself, or what it can be had from again.
+  void save(AutogradContext* context, tensor_list tensors) const {
+    tensors.push_back(weight);
+    context->save_for_backward(std::move(tensors));
+    if (quantized) { context->saved_data["quantized"] = at::IValue::make_capsule(quantized); }
+  }
+
+  static at::Tensor saved_weight(AutogradContext* context, const at::Tensor& weight, at::ScalarType dtype) {
+    const auto found = context->saved_data.find("quantized");
+    if (found == context->saved_data.end()) { return weight; }
+    return static_cast<const QuantizedWeight&>(*found->second.toCapsule()).dequantized(dtype);
+  }
+};
+
+/// A quantized layer without an adapter: the weight is dequantized again in the backward pass, not kept.
+struct QuantizedLinear : torch::autograd::Function<QuantizedLinear> {
+  static at::Tensor forward(AutogradContext* context, const FrozenLinear& base, const at::Tensor& x) {
+    base.save(context, {});
+    return base.forward(x);
+  }
+
+  static tensor_list backward(AutogradContext* context, const tensor_list& grads) {
+    const auto saved = context->get_saved_variables();
+    const at::Tensor& grad = grads[0];
+    return {at::Tensor(), at::mm(grad, FrozenLinear::saved_weight(context, saved[0], grad.scalar_type()))};
+  }
+};
+
+/// A frozen linear layer with its adapter as one node of the graph. Beside what autograd would make of the same
+/// formula, it adds both halves of the output and of the input's gradient in place, and keeps x in its own type instead
+/// of a float32 copy.
+struct AdaptedLinear : torch::autograd::Function<AdaptedLinear> {
+  static at::Tensor forward(AutogradContext* context, const FrozenLinear& base, const at::Tensor& x,
+                            const at::Tensor& a, const at::Tensor& b, double scaling) {
+    at::Tensor y = base.forward(x);
+    const at::Tensor low = at::linear(x.to(a.scalar_type()), a);  // [rows, rank]
+    add_product(y, low, b.t(), scaling);
+    base.save(context, {x, a, b, low});
+    context->saved_data["scaling"] = scaling;
+    return y;
+  }
+
+  static tensor_list backward(AutogradContext* context, const tensor_list& grads) {
+    const auto saved = context->get_saved_variables();
+    const auto &x = saved[0], &a = saved[1], &b = saved[2], &low = saved[3];
+    const double scaling = context->saved_data["scaling"].toDouble();
+    const at::Tensor& grad = grads[0];
+    const at::Tensor wide_grad = grad.to(a.scalar_type());
+    const at::Tensor grad_low = at::mm(wide_grad, b).mul_(scaling);
+    at::Tensor grad_x;
+    if (x.requires_grad()) {
+      grad_x = at::mm(grad, FrozenLinear::saved_weight(context, saved[4], grad.scalar_type()));
+      add_product(grad_x, grad_low, a, 1);
+    }
+    const at::Tensor grad_a = at::mm(grad_low.t(), x.to(a.scalar_type()));
+    const at::Tensor grad_b = at::mm(wide_grad.t(), low).mul_(scaling);
+    return {at::Tensor(), grad_x, grad_a, grad_b, at::Tensor()};
+  }
+};
+
+}  // namespace
+
+Linear::Linear(int64_t in, int64_t out, bool with_bias, at::ScalarType dtype) {
+  declare_parameter(weight, "weight", {out, in}, dtype);
+  if (with_bias) { declare_parameter(bias, "bias", {out}, dtype); }
+}
+
+at::Tensor Linear::forward(const at::Tensor& x) const {
+  const FrozenLinear base{weight, bias, quantized, is_training()};
+  if (adapter && !(adapter->dropout > 0 && is_training())) {
+    return AdaptedLinear::apply(base, x, adapter->a, adapter->b, adapter->scaling);
+  }
+  at::Tensor y = quantized ? QuantizedLinear::apply(base, x) : base.forward(x);
+  if (!adapter) { return y; }
+  const at::Tensor dropped = at::dropout(x.to(adapter->a.scalar_type()), adapter->dropout, /*train=*/true);
+  const at::Tensor delta = at::linear(at::linear(dropped, adapter->a), adapter->b);
+  return (y + delta * adapter->scaling).to(y.scalar_type());
+}
+
+void Linear::collect_trained(std::vector<at::Tensor>& into) const {
+  if (!adapter) { return; }
+  into.push_back(adapter->a);
+  into.push_back(adapter->b);
+}
+
+void Linear::quantize(c10::intrusive_ptr<QuantizedWeight> value) {
+  quantized = std::move(value);
+  weight = at::empty(weight.sizes(), weight.options().device(at::kMeta));
+}
+
+void Linear::merge() {
+  if (!adapter) { return; }
+  if (quantized) { throw Error("an adapter cannot be merged into a quantized layer"); }
+  const at::NoGradGuard no_grad;
+  at::Tensor delta = at::mm(adapter->b, adapter->a);
+  weight.add_(delta.mul_(adapter->scaling));
+  adapter.reset();
+}
+
+}  // namespace mdl::worker::layers

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace mdl::worker::reports {
+
+/// Named numbers in the order in which they are shown.
+using Metrics = std::vector<std::pair<std::string, double>>;
+
+/// The number with four significant digits, as printf's %.4g writes it.
+std::string four_digits(double value);
+
+/// One line of metrics as Hugging Face's Trainer prints it: {'loss': '7.712', 'learning_rate': '0.0001'}, four
+/// significant digits.
+std::string format_metrics(const Metrics& metrics);
+
+}  // namespace mdl::worker::reports

@@ -1,0 +1,189 @@
+#include "worker/training/checkpoint/identify_run.hpp"
+
+#include <chrono>
+#include <cmath>
+#include <random>
+
+#include "common/atomic_file.hpp"
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "worker/adapter/adapter_config.hpp"
+#include "worker/dataset/fingerprint.hpp"
+#include "worker/tensors/safetensors.hpp"
+#include "worker/training/checkpoint/optimizer_file.hpp"
+#include "worker/training/data/data_progress.hpp"
+
+namespace mdl::worker::training::checkpoint {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The names of what the older files of a checkpoint tell as well.
+constexpr const char* kRows = "rows of the training data";
+constexpr const char* kBaseModel = "base model";
+constexpr const char* kSeed = "--seed";
+
+std::string yes_or_no(bool value) {
+  return value ? "true" : "false";
+}
+
+std::string number_drawn() {
+  std::random_device random;
+  dataset::Fingerprint number;
+  for (int i = 0; i < 4; ++i) { number.add(static_cast<std::int64_t>(random())); }
+  return number.hex();
+}
+
+std::int64_t milliseconds_now() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+AdapterIdentity adapter_of(const adapter::LoraConfig& lora) {
+  return {.rank = lora.rank,
+          .alpha = lora.alpha,
+          .dropout = lora.dropout,
+          .rank_stabilized = lora.rank_stabilized,
+          .rank_pattern = {lora.rank_pattern.begin(), lora.rank_pattern.end()},
+          .alpha_pattern = {lora.alpha_pattern.begin(), lora.alpha_pattern.end()},
+          .targets = adapter::describe_layers(lora),
+          .whole = adapter::modules_to_save(lora.targets)};
+}
+
+Settings changeable_settings(const TrainOptions& options, at::ScalarType dtype, std::int64_t world_size) {
+  std::string reports;
+  for (const reports::ReportKind kind : options.report_to) {
+    reports += str_cat(reports.empty() ? "" : ",", kind == reports::ReportKind::json ? "json" : "tensorboard");
+  }
+  return {{"--num-epochs", setting_text(options.epochs)},
+          {"--batch-size", str_cat(options.batch_size)},
+          {"--gradient-accumulation-steps", str_cat(options.accumulation_steps)},
+          {"ranks", str_cat(world_size)},
+          {"the base model's type", dtype == at::kBFloat16 ? "bfloat16" : "float32"},
+          {"--batch-norm", options.batch_norm == BatchNorm::batch ? "batch" : "frozen"},
+          {"--skip-bad-samples", yes_or_no(options.skip_bad_samples)},
+          {"--save-steps", setting_text(options.save_steps.value)},
+          {"--save-total-limit", options.save_total_limit ? str_cat(*options.save_total_limit) : "none"},
+          {"--eval-dataset", options.eval_dataset ? options.eval_dataset->string() : "none"},
+          {"--eval-steps", setting_text(options.eval_steps.value)},
+          {"--eval-batch-size", str_cat(options.eval_batch_size.value_or(options.batch_size))},
+          {"--report-to", reports.empty() ? "none" : reports}};
+}
+
+/// Whether a checkpoint's configuration names the folder that this run's base model lies in.
+bool names_folder(const adapter::AdapterConfig& config, const fs::path& model_folder) {
+  std::error_code error;
+  return !config.base_model.empty() && fs::equivalent(config.base_model, model_folder, error);
+}
+
+}  // namespace
+
+std::string fingerprint_of_data(const dataset::DatasetFolder& data) {
+  constexpr std::int64_t kSounds = 32, kSamples = 1024;
+  dataset::Fingerprint print;
+  for (std::int64_t row = 0; row < data.size(); ++row) {
+    const dataset::Sample sample = data.sample(row);
+    print.add(sample.audio_length);
+    for (std::size_t i = 0; i < sample.input_ids.size(); ++i) {
+      if (sample.attention_mask[i] == 0) {
+        continue;  // padding, of which a group's size decides
+      }
+      print.add(sample.input_ids[i]);
+      print.add(sample.labels[i]);
+    }
+  }
+  const std::int64_t sounds = std::min(kSounds, data.size());
+  for (std::int64_t i = 0; i < sounds; ++i) {
+    const dataset::Sample sample = data.sample(i * data.size() / sounds);
+    const auto begin = static_cast<std::size_t>(std::max<std::int64_t>(0, sample.audio_length - kSamples) / 2);
+    const auto end =
+        static_cast<std::size_t>(std::min(static_cast<std::int64_t>(begin) + kSamples, sample.audio_length));
+    std::visit(
+        [&](const auto& values) {
+          for (std::size_t at = begin; at < end; ++at) {
+            print.add(static_cast<std::int64_t>(std::lrint(32768.0F * dataset::to_sample(values[at]))));
+          }
+        },
+        sample.waveform);
+  }
+  return print.hex();
+}
+
+std::string fingerprint_of_weights(const fs::path& model_folder) {
+  constexpr std::int64_t kBytes = 64;
+  const tensors::SafetensorsFolder files(model_folder);
+  dataset::Fingerprint print;
+  for (const std::string& name : files.names()) {
+    const tensors::SafetensorsEntry& entry = files.entry(name);
+    print.add(name);
+    print.add(static_cast<std::int64_t>(entry.dtype));
+    for (const std::int64_t size : entry.shape) { print.add(size); }
+    const at::Tensor tensor = files.tensor(name);
+    const auto all = static_cast<std::int64_t>(entry.end - entry.begin);
+    const std::int64_t taken = std::min(kBytes, all);
+    const char* const bytes = static_cast<const char*>(tensor.const_data_ptr());
+    print.add(std::string_view(bytes + (all - taken) / 2, static_cast<std::size_t>(taken)));
+  }
+  return print.hex();
+}
+
+RunIdentity identify_run(const TrainOptions& options, const fs::path& model_folder,
+                         const dataset::DatasetFolder& train_data, at::ScalarType dtype, std::int64_t world_size) {
+  RunIdentity identity;
+  identity.fixed = {{kRows, str_cat(train_data.size())},
+                    {"fingerprint of the training data", fingerprint_of_data(train_data)},
+                    {kBaseModel, fingerprint_of_weights(model_folder)},
+                    {"--quantization", options.quantization ? options.quantization->name() : "none"}};
+  for (const auto& setting : adapter_of(options.lora).settings()) { identity.fixed.push_back(setting); }
+  const Settings rest = {{kSeed, str_cat(options.seed)},
+                         {"optimizer", "AdamW"},
+                         {kLearningRateSetting, setting_text(options.learning_rate)},
+                         {"schedule", "linear"},
+                         {"--warmup-steps", str_cat(options.warmup_steps)}};
+  identity.fixed.insert(identity.fixed.end(), rest.begin(), rest.end());
+  identity.changeable = changeable_settings(options, dtype, world_size);
+  identity.run = number_drawn();
+  identity.begun = milliseconds_now();
+  return identity;
+}
+
+void set_adapter(RunIdentity& identity, const adapter::LoraConfig& lora) {
+  for (const auto& [name, value] : adapter_of(lora).settings()) {
+    for (auto& setting : identity.fixed) {
+      if (setting.first == name) { setting.second = value; }
+    }
+  }
+}
+
+RunIdentity identify_checkpoint(const fs::path& folder, const RunIdentity& now, const fs::path& model_folder) {
+  if (fs::exists(folder / kRunIdentityFile)) { return parse_run_identity(read_text(folder / kRunIdentityFile)); }
+  RunIdentity identity;
+  if (fs::exists(folder / data::kDataProgressFile)) {
+    const data::DataProgress progress = data::parse_data_progress(read_text(folder / data::kDataProgressFile));
+    identity.fixed.emplace_back(kRows, str_cat(progress.shape.rows));
+    identity.fixed.emplace_back(kSeed, str_cat(progress.seed));
+    identity.changeable = {{"--num-epochs", setting_text(progress.epochs)},
+                           {"--batch-size", str_cat(progress.shape.batch_size)},
+                           {"--gradient-accumulation-steps", str_cat(progress.shape.accumulation_steps)},
+                           {"ranks", str_cat(progress.shape.world_size)}};
+  }
+  if (fs::exists(folder / "scheduler.pt")) {
+    identity.fixed.emplace_back(kLearningRateSetting, setting_text(load_base_rate(folder / "scheduler.pt")));
+    identity.fixed.emplace_back("schedule", "linear");
+    identity.fixed.emplace_back("optimizer", "AdamW");
+  }
+  const fs::path file = folder / "adapter_config.json";
+  if (!fs::exists(file)) { return identity; }
+  const adapter::AdapterConfig config =
+      adapter::parse_adapter_config(read_text(file), file, adapter::AdapterUse::training);
+  for (const auto& setting : adapter_of(config.lora).settings()) { identity.fixed.push_back(setting); }
+  // The folder's own name is all that there is to compare: the same folder is taken for the same model.
+  if (names_folder(config, model_folder)) {
+    for (const auto& [name, value] : now.fixed) {
+      if (name == kBaseModel) { identity.fixed.emplace_back(name, value); }
+    }
+  }
+  return identity;
+}
+
+}  // namespace mdl::worker::training::checkpoint

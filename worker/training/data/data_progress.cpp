@@ -1,0 +1,46 @@
+#include "worker/training/data/data_progress.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+
+namespace mdl::worker::training::data {
+
+std::string DataProgress::to_json() const {
+  const nlohmann::ordered_json json = {{"epoch", position.epoch},
+                                       {"rows_taken", position.rows_taken},
+                                       {"rows", shape.rows},
+                                       {"batch_size", shape.batch_size},
+                                       {"world_size", shape.world_size},
+                                       {"accumulation_steps", shape.accumulation_steps},
+                                       {"num_epochs", epochs},
+                                       {"seed", seed},
+                                       {"schedule_position", schedule_position},
+                                       {"schedule_total", schedule_total},
+                                       {"agents", agents}};
+  return json.dump(2) + "\n";
+}
+
+DataProgress parse_data_progress(const std::string& text) {
+  try {
+    const auto json = nlohmann::json::parse(text);
+    DataProgress progress;
+    json.at("epoch").get_to(progress.position.epoch);
+    json.at("rows_taken").get_to(progress.position.rows_taken);
+    json.at("rows").get_to(progress.shape.rows);
+    json.at("batch_size").get_to(progress.shape.batch_size);
+    json.at("world_size").get_to(progress.shape.world_size);
+    json.at("accumulation_steps").get_to(progress.shape.accumulation_steps);
+    json.at("num_epochs").get_to(progress.epochs);
+    json.at("seed").get_to(progress.seed);
+    json.at("schedule_position").get_to(progress.schedule_position);
+    json.at("schedule_total").get_to(progress.schedule_total);
+    json.at("agents").get_to(progress.agents);
+    return progress;
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(str_cat(kDataProgressFile, " of the checkpoint makes no sense: ", error.what()));
+  }
+}
+
+}  // namespace mdl::worker::training::data

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "worker/training/data/data_plan.hpp"
+
+namespace mdl::worker::training::data {
+
+/// The file of a checkpoint that says which samples were trained on, so that a run can go on with another number of
+/// ranks. Only this program writes and reads it; a checkpoint without it is the Python tool's.
+inline constexpr const char* kDataProgressFile = "mdl_progress.json";
+
+struct DataProgress {
+  DataPosition position;
+  DataShape shape;               ///< that the checkpoint was made with
+  double epochs = 0;             ///< that the run was to have
+  uint64_t seed = 0;             ///< of the order
+  double schedule_position = 0;  ///< see LearningRate
+  double schedule_total = 0;
+  std::vector<std::string> agents;  ///< see launcher_agent(), of all ranks
+
+  std::string to_json() const;
+};
+
+/// Throws Error when the text makes no sense.
+DataProgress parse_data_progress(const std::string& json);
+
+}  // namespace mdl::worker::training::data

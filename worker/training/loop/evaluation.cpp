@@ -1,0 +1,101 @@
+#include "worker/training/loop/evaluation.hpp"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "worker/batch/collate.hpp"
+#include "worker/training/data/prefetcher.hpp"
+
+namespace mdl::worker::training::loop {
+namespace {
+
+/// This rank's part of a batch; empty at the end of the data.
+struct Part {
+  std::vector<dataset::Sample> samples;
+  batch::Batch batch;
+};
+
+Part read_part(const dataset::DatasetFolder& dataset, const batch::BatchOptions& options, int64_t first, int64_t end) {
+  Part part;
+  for (int64_t row = first; row < end; ++row) {
+    dataset::Sample sample = dataset.sample(row);
+    const std::string fault = dataset::sound_fault(sample);
+    if (fault.empty()) {
+      part.samples.push_back(std::move(sample));
+    } else if (!options.skip_bad_samples) {
+      throw Error(str_cat("evaluation: ", dataset.describe(row), ": ", fault));
+    }
+  }
+  if (!part.samples.empty()) { part.batch = batch::collate(part.samples, options.pad_token_id, options.audio_dtype); }
+  return part;
+}
+
+}  // namespace
+
+double mean_of_batches(const std::vector<double>& loss_sums, const std::vector<double>& label_tokens,
+                       const std::vector<int64_t>& samples) {
+  double sum = 0;
+  double weight = 0;
+  for (size_t i = 0; i < loss_sums.size(); ++i) {
+    if (label_tokens[i] == 0) { continue; }
+    sum += loss_sums[i] / label_tokens[i] * static_cast<double>(samples[i]);
+    weight += static_cast<double>(samples[i]);
+  }
+  return sum / weight;
+}
+
+EvaluationResult evaluate(model::MiDashengLM& model, const dataset::DatasetFolder& dataset,
+                          const batch::BatchOptions& options, distributed::ProcessGroup& group) {
+  const torch::NoGradGuard no_grad;
+  const bool was_training = model.is_training();
+  model.eval();
+
+  const int64_t rows = dataset.size();
+  const int64_t stride = options.batch_size * group.world_size();
+  const int64_t batches = (rows + stride - 1) / stride;
+  // [0]: sums of losses, [1]: label tokens, [2]: clips; of so many batches, then added up over the ranks.
+  const int64_t stretch = options.accumulation_steps > 0 ? std::min(options.accumulation_steps, batches) : batches;
+  at::Tensor totals = torch::zeros({3, stretch}, torch::dtype(at::kDouble).device(model.device()));
+  std::vector<double> loss_sums, tokens_of_batches;
+  std::vector<int64_t> clips_of_batches;
+  const auto collect = [&](int64_t count) {
+    group.sum(totals);
+    const at::Tensor host = totals.cpu();
+    const auto values = host.accessor<double, 2>();
+    for (int64_t i = 0; i < count; ++i) {
+      loss_sums.push_back(values[0][i]);
+      tokens_of_batches.push_back(values[1][i]);
+      clips_of_batches.push_back(std::llround(values[2][i]));
+    }
+    totals.zero_();
+  };
+  data::Prefetcher<Part> parts(batches, [&](int64_t index) {
+    const int64_t first = index * stride + group.rank() * options.batch_size;
+    return read_part(dataset, options, first, std::min(first + options.batch_size, rows));
+  });
+  for (int64_t index = 0; index < batches; ++index) {
+    Part part = *parts.next();
+    int64_t tokens = 0;
+    for (const dataset::Sample& sample : part.samples) { tokens += dataset::label_tokens(sample); }
+    const int64_t at = index % stretch;
+    totals[2][at] = std::ssize(part.samples);
+    if (tokens > 0) {
+      part.batch.input_values = part.batch.input_values.to(model.device());
+      totals[0][at] = model.loss_sum(part.batch).to(at::kDouble);
+      totals[1][at] = tokens;
+    }
+    if (at + 1 == stretch || index + 1 == batches) { collect(at + 1); }
+  }
+  model.train(was_training);
+
+  if (std::all_of(tokens_of_batches.begin(), tokens_of_batches.end(), [](double count) { return count == 0; })) {
+    throw Error(str_cat("no row of ", dataset.path().string(), " has a label, so it cannot be evaluated on"));
+  }
+  return {.loss = mean_of_batches(loss_sums, tokens_of_batches, clips_of_batches), .samples = rows, .batches = batches};
+}
+
+}  // namespace mdl::worker::training::loop

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "worker/model/midashenglm.hpp"
+#include "worker/training/data/step_source.hpp"
+#include "worker/training/loop/evaluation.hpp"
+
+namespace mdl::worker::training::loop {
+
+/// "rows 3, 17 of FOLDER": what a step of this rank was made of.
+std::string describe_rows(const std::vector<std::vector<int64_t>>& rows, const dataset::DatasetFolder& dataset);
+
+/// Runs `work` on some rows in step `step`. An Error, or memory that runs out, becomes an Error that names step and
+/// rows; other exceptions, such as a broken connection, pass: they are not the rows' fault.
+void explain_failures(int64_t step, const std::string& rows, const std::function<void()>& work);
+
+/// The rows of a step whose loss is no finite number when they are taken alone, described; empty when there is none.
+/// The model comes back as it was.
+std::string rows_without_a_loss(model::MiDashengLM& model, const data::StepData& data,
+                                const dataset::DatasetFolder& dataset, const batch::BatchOptions& options);
+
+}  // namespace mdl::worker::training::loop

@@ -1,0 +1,398 @@
+#include "worker/training/loop/trainer.hpp"
+
+#include <torch/torch.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "common/error.hpp"
+#include "common/exception_text.hpp"
+#include "common/log.hpp"
+#include "common/str_cat.hpp"
+#include "worker/adapter/running_statistics.hpp"
+#include "worker/training/checkpoint/run_checkpoint.hpp"
+#include "worker/training/checkpoint/training_args.hpp"
+#include "worker/training/loop/step_faults.hpp"
+
+namespace mdl::worker::training::loop {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr double kMaxGradientNorm = 1.0;
+
+/// With so many steps one after the other left out it is not the samples that are bad.
+constexpr int64_t kMostStepsLeftOut = 10;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Rounded as the Trainer rounds what it reports.
+double rounded(double value, double places) {
+  return std::round(value * std::pow(10, places)) / std::pow(10, places);
+}
+
+/// runtime, samples and steps per second, under the Trainer's names.
+reports::Metrics speed(const std::string& prefix, double seconds, double samples, double steps) {
+  return {{prefix + "_runtime", rounded(seconds, 4)},
+          {prefix + "_samples_per_second", rounded(samples / seconds, 3)},
+          {prefix + "_steps_per_second", rounded(steps / seconds, 3)}};
+}
+
+batch::BatchOptions batch_options(const TrainingRun& run, int64_t batch_size) {
+  return {.batch_size = batch_size,
+          .pad_token_id = run.pad_token_id,
+          .audio_dtype = run.model.dtype(),
+          .skip_bad_samples = run.options.skip_bad_samples,
+          .accumulation_steps = run.options.eval_accumulation_steps.value_or(0)};
+}
+
+std::vector<at::Tensor> tensors_of(const tensors::NamedTensors& named) {
+  std::vector<at::Tensor> tensors;
+  for (const auto& [name, tensor] : named) { tensors.push_back(tensor); }
+  return tensors;
+}
+
+}  // namespace
+
+Trainer::Trainer(const TrainingRun& run)
+    : run_(run),
+      device_(run.model.device()),
+      train_batches_(batch_options(run, run.options.batch_size)),
+      eval_batches_(batch_options(run, run.options.eval_batch_size.value_or(run.options.batch_size))),
+      parameters_(tensors_of(adapter::lora_parameters(run.model))),
+      data_parallel_(run.group, adapter::lora_parameters(run.model)),
+      optimizer_(parameters_) {
+  const TrainOptions& options = run.options;
+  data_.shape = {.rows = run.train_data.size(),
+                 .batch_size = options.batch_size,
+                 .world_size = run.group.world_size(),
+                 .accumulation_steps = options.accumulation_steps};
+  data_.epochs = options.epochs;
+  data_.seed = options.seed;
+  data_.agents = run.agents;
+  state_.total_steps = data::steps_left(data_.shape, {}, options.epochs);
+  rate_ = {.base = options.learning_rate,
+           .warmup_steps = options.warmup_steps,
+           .total = static_cast<double>(state_.total_steps)};
+  if (run.checkpoint) { resume(); }
+  state_.epochs = static_cast<int64_t>(std::ceil(options.epochs));
+  state_.batch_size = options.batch_size;
+  state_.eval_steps = options.eval_steps.resolve(state_.total_steps);
+  state_.save_steps = options.save_steps.resolve(state_.total_steps);
+  progress_.emplace(run.group.is_first(), state_.total_steps, first_step_);
+}
+
+void Trainer::resume() {
+  const fs::path& folder = *run_.checkpoint;
+  const checkpoint::ResumedRun resumed =
+      checkpoint::read_checkpoint(folder, run_.model, optimizer_.state(), run_.group);
+  state_ = resumed.state;
+  first_step_ = last_saved_ = state_.step;
+  const auto& saved = resumed.progress;
+  if (saved) {
+    data_.position = saved->position;
+  } else {
+    data::DataShape shape = data_.shape;
+    shape.world_size = resumed.world_size;
+    if (resumed.batch_size > 0) { shape.batch_size = resumed.batch_size; }
+    data_.position = data::position_after(shape, state_.step);
+  }
+  const int64_t left = data::steps_left(data_.shape, data_.position, run_.options.epochs);
+  state_.total_steps = state_.step + left;
+
+  rate_.base = resumed.base_rate;  // as the Trainer: the schedule goes on, whatever --lr says
+  checkpoint::set_learning_rate(run_.identity, rate_.base);
+  rate_.first_step = state_.step;
+  const bool same_run = saved && saved->epochs == run_.options.epochs && saved->shape.rows == data_.shape.rows;
+  rate_.position = same_run ? saved->schedule_position : static_cast<double>(state_.step);
+  rate_.total = same_run ? saved->schedule_total : static_cast<double>(state_.total_steps);
+  if (left > 0) { rate_.per_step = (rate_.total - rate_.position) / static_cast<double>(left); }
+
+  if (resumed.rng && resumed.world_size == data_.shape.world_size) {
+    checkpoint::set_rng_state(*resumed.rng, device_);
+  } else if (run_.options.lora.dropout > 0) {  // no stream to go on with: a new one, not that of the first steps
+    torch::manual_seed(run_.options.seed + static_cast<uint64_t>(state_.step + run_.group.rank()));
+  }
+  if (!run_.group.is_first()) { return; }
+  log::news("resuming from ", folder.string(), ": step ", state_.step, " of ", state_.total_steps, ", ",
+            data_.position.rows_taken, " of ", data_.shape.rows, " rows of epoch ", data_.position.epoch + 1,
+            " are done",
+            resumed.world_size == data_.shape.world_size
+                ? ""
+                : str_cat("; written by ", resumed.world_size, " processes, now ", data_.shape.world_size),
+            rate_.base == run_.options.learning_rate ? "" : str_cat("; learning rate ", rate_.base, " as there"));
+  if (saved && (saved->seed != data_.seed || saved->shape.rows != data_.shape.rows)) {
+    log::warning("the checkpoint was written with ", saved->shape.rows, " rows and --seed ", saved->seed,
+                 ": the order of the samples is another one now, so that some come twice in this epoch");
+  }
+}
+
+void Trainer::train() {
+  const auto start = Clock::now();
+  run_.model.use_running_statistics(run_.options.batch_norm == BatchNorm::frozen);
+  run_.model.set_gradient_checkpointing(run_.options.gradient_checkpointing);
+  run_.model.train();
+  remember_step();
+  try {
+    if (run_.group.is_first()) {
+      reports_.emplace(run_.options.report_to, run_.options.output, checkpoint::settings_text(run_.options),
+                       state_.log_history);
+    }
+    while (state_.step < state_.total_steps) { train_epoch(); }
+  } catch (const Error&) {
+    save_alone();
+    throw;
+  } catch (const std::exception&) {
+    // A launcher that stops a run stops all workers, each at its own moment; the others' connections then break here.
+    save_alone();
+    if (stop_.requested() != 0) { throw process::StoppedBySignal{stop_.requested()}; }
+    throw;
+  }
+  finish(seconds_since(start));
+}
+
+void Trainer::train_epoch() {
+  const data::DataPosition begin = data_.position;
+  const data::EpochRest rest = data::rest_of_epoch(data_.shape, begin.rows_taken);
+  const data::EpochOrder order(data_.shape, run_.options.seed, begin.epoch, begin.rows_taken);
+  const int64_t accumulation = run_.options.accumulation_steps;
+  const auto epoch = static_cast<double>(begin.epoch);
+  const double done_before = begin.rows_taken == 0 ? 0.0 : std::clamp(state_.epoch - epoch, 0.0, 1.0);
+  const int64_t steps_before = state_.step;
+  const int64_t end = std::min(rest.steps, state_.total_steps - steps_before);
+  const auto read = [&](int64_t step) {
+    data::StepData data;
+    explain_failures(steps_before + step + 1, "reading the data", [&] {
+      data = data::read_step(run_.train_data, order, run_.group.rank(), step * accumulation,
+                             data::micro_batches(rest, accumulation, step), train_batches_);
+    });
+    if (device_.is_cuda()) {
+      for (batch::Batch& batch : data.batches) { batch.input_values = batch.input_values.pin_memory(); }
+    }
+    return data;
+  };
+  data::Prefetcher<data::StepData> source(end, read);
+  for (int64_t step = 0; step < end; ++step) {
+    data::StepData data = *source.next();
+    const int64_t batches_done = step * accumulation + static_cast<int64_t>(data.batches.size());
+    const double part = static_cast<double>(batches_done) / static_cast<double>(rest.batches);
+    const double epoch_then = batches_done == rest.batches ? epoch + 1 : epoch + done_before + (1 - done_before) * part;
+    train_step(data, epoch_then, data::advance(data_.shape, begin, batches_done));
+    log::debug("step ", state_.step, " is done; rank ", run_.group.rank(), ": ",
+               describe_rows(data.rows, run_.train_data));
+    stop_if_agreed();
+  }
+}
+
+void Trainer::train_step(data::StepData& data, double epoch, const data::DataPosition& position) {
+  count_bad_samples(data);
+  const std::string rows = describe_rows(data.rows, run_.train_data);
+  if (data.label_tokens == 0) {
+    if (!run_.options.skip_bad_samples) {
+      throw Error(str_cat("step ", state_.step + 1, ", ", rows, ": no row of the batch has a label token"),
+                  "Take such rows out of the data, or leave them out with --skip-bad-samples true.");
+    }
+    ++steps_left_out_;
+    return finish_step({}, epoch, position);
+  }
+  double loss = 0;
+  explain_failures(state_.step + 1, rows, [&] { loss = accumulate_gradients(data); });
+  const double norm = clip_gradients(parameters_, kMaxGradientNorm);
+  if (!std::isfinite(loss) || !std::isfinite(norm)) {
+    leave_out_step(data, loss, norm);
+    return finish_step({}, epoch, position);
+  }
+  steps_left_out_in_a_row_ = 0;
+  const double learning_rate = rate_.at(state_.step);
+  optimizer_.step(learning_rate);
+  samples_done_ += data.samples;
+  loss_total_ += loss;
+  finish_step({{"loss", loss}, {"grad_norm", norm}, {"learning_rate", learning_rate}, {"epoch", epoch}}, epoch,
+              position);
+}
+
+double Trainer::accumulate_gradients(data::StepData& data) {
+  data_parallel_.zero_gradients();
+  // Ranks' gradients are averaged; times world_size it becomes the sum over all label tokens that is wanted.
+  const double scale = static_cast<double>(run_.group.world_size()) / static_cast<double>(data.label_tokens);
+  // [0]: the loss, [1]: ranks that were asked to stop.
+  at::Tensor totals = torch::zeros({2}, torch::dtype(at::kDouble).device(device_));
+  for (size_t i = 0; i < data.batches.size(); ++i) {
+    const bool last = i + 1 == data.batches.size();
+    batch::Batch& batch = data.batches[i];
+    batch.input_values = batch.input_values.to(device_, /*non_blocking=*/true);
+    data_parallel_.begin_forward(last);
+    const at::Tensor sum = run_.model.loss_sum(batch);
+    totals[0] += sum.detach();
+    const at::Tensor loss = sum * scale;
+    data_parallel_.begin_backward(loss, last);
+    loss.backward();
+  }
+  if (stop_.requested() != 0) { totals[1] += 1; }
+  run_.group.sum(totals);
+  const at::Tensor host = totals.cpu();
+  stop_agreed_ = host[1].item<double>() > 0;
+  return host[0].item<double>() / static_cast<double>(data.label_tokens);
+}
+
+void Trainer::leave_out_step(const data::StepData& data, double loss, double norm) {
+  restore_statistics();
+  std::string faults;
+  const std::string mine = rows_without_a_loss(run_.model, data, run_.train_data, train_batches_);
+  for (const std::string& fault : run_.group.share_all(str_cat("faults/", state_.step + 1), mine)) {
+    if (!fault.empty()) { faults += (faults.empty() ? "" : "; ") + fault; }
+  }
+  const std::string what =
+      str_cat("step ", state_.step + 1, ": the loss is ", loss, " and the gradient norm ", norm,
+              faults.empty() ? str_cat("; no row alone is to blame (", describe_rows(data.rows, run_.train_data), ")")
+                             : str_cat("; already alone without a finite loss: ", faults));
+  if (!run_.options.skip_bad_samples || ++steps_left_out_in_a_row_ > kMostStepsLeftOut) {
+    throw Error(str_cat(what, "; training cannot go on"),
+                "A lower --lr or a longer --warmup-steps may help, or --skip-bad-samples true. Checkpoints of earlier "
+                "steps are kept.");
+  }
+  ++steps_left_out_;
+  if (run_.group.is_first()) { log::warning(what, "; the step is left out"); }
+}
+
+void Trainer::count_bad_samples(const data::StepData& data) {
+  samples_left_out_ += static_cast<int64_t>(data.left_out.size());
+  if (!run_.group.is_first()) { return; }
+  for (const std::string& fault : data.left_out) { log::warning("step ", state_.step + 1, ": left out ", fault); }
+  if (data.unlabelled.empty() || told_of_unlabelled_) { return; }
+  told_of_unlabelled_ = true;
+  log::warning("step ", state_.step + 1, ": ", run_.train_data.describe(data.unlabelled.front()),
+               " has no label token and teaches nothing; further such rows are not told of");
+}
+
+void Trainer::finish_step(const reports::Metrics& metrics, double epoch, const data::DataPosition& position) {
+  ++state_.step;
+  state_.epoch = epoch;
+  data_.position = position;
+  remember_step();
+  if (!metrics.empty()) {
+    log(metrics);
+    progress_->step(state_.step, samples_done_, metrics);
+  }
+  if (run_.eval_data && is_due(state_.step, state_.eval_steps, state_.total_steps)) { run_evaluation(); }
+  if (is_due(state_.step, state_.save_steps, state_.total_steps)) { save(); }
+}
+
+void Trainer::log(const reports::Metrics& metrics) {
+  state_.log(metrics);
+  if (reports_) { reports_->log(metrics, state_.step); }
+}
+
+void Trainer::run_evaluation() {
+  // In training each rank's running statistics follow its own batches; rank 0's count, as under
+  // DistributedDataParallel.
+  {
+    const torch::NoGradGuard no_grad;
+    run_.group.broadcast(tensors_of(adapter::running_statistics(run_.model)));
+  }
+  const auto start = Clock::now();
+  EvaluationResult result;
+  explain_failures(state_.step, str_cat("evaluation on ", run_.eval_data->path().string()),
+                   [&] { result = evaluate(run_.model, *run_.eval_data, eval_batches_, run_.group); });
+  const double seconds = seconds_since(start);
+  reports::Metrics metrics = {{"eval_loss", result.loss}};
+  for (const auto& metric :
+       speed("eval", seconds, static_cast<double>(result.samples), static_cast<double>(result.batches))) {
+    metrics.push_back(metric);
+  }
+  metrics.emplace_back("epoch", state_.epoch);
+  log(metrics);
+  progress_->line(metrics);
+}
+
+void Trainer::remember_step() {
+  const torch::NoGradGuard no_grad;
+  statistics_.clear();
+  for (const at::Tensor& tensor : tensors_of(adapter::running_statistics(run_.model))) {
+    statistics_.push_back(tensor.clone());
+  }
+  // Without dropout nothing draws, so that the first state stays the state.
+  if (rng_.empty() || run_.options.lora.dropout > 0) {
+    rng_ = checkpoint::to_text(checkpoint::current_rng_state(device_));
+  }
+}
+
+void Trainer::restore_statistics() {
+  const torch::NoGradGuard no_grad;
+  const auto tensors = tensors_of(adapter::running_statistics(run_.model));
+  for (size_t i = 0; i < tensors.size(); ++i) { at::Tensor(tensors[i]).copy_(statistics_[i]); }
+}
+
+void Trainer::save() {
+  saving_ = true;
+  const auto ranks = static_cast<size_t>(run_.group.world_size());
+  // Ranks whose numbers nothing draws from need not be asked.
+  write(run_.options.lora.dropout > 0 ? run_.group.gather(str_cat("rng/", state_.step), rng_)
+                                      : std::vector<std::string>(ranks, rng_));
+  saving_ = false;
+}
+
+void Trainer::save_alone() noexcept {
+  // Not when it was the writing that failed.
+  if (!run_.group.is_first() || saving_ || state_.step <= last_saved_ || state_.step == first_step_) { return; }
+  try {
+    restore_statistics();
+    const auto ranks = static_cast<size_t>(run_.group.world_size());
+    write(std::vector<std::string>(run_.options.lora.dropout > 0 ? 1 : ranks, rng_));
+    log::news("checkpoint-", last_saved_, " holds the steps that were done");
+  } catch (const std::exception& error) {
+    log::error("the steps since checkpoint-", last_saved_, " are lost: ", describe_exception(error));
+  }
+}
+
+void Trainer::write(std::vector<std::string> rng) {
+  if (run_.group.is_first()) {
+    data_.schedule_position = rate_.position_of(state_.step);
+    data_.schedule_total = rate_.total;
+    checkpoint::write_checkpoint({.options = run_.options,
+                                  .model_folder = run_.model_folder,
+                                  .model = run_.model,
+                                  .optimizer = optimizer_.state(),
+                                  .state = state_,
+                                  .progress = data_,
+                                  .identity = run_.identity,
+                                  .base_rate = rate_.base,
+                                  .next_rate = rate_.at(state_.step),
+                                  .rng = std::move(rng),
+                                  .superseded = run_.superseded});
+    run_.superseded.clear();
+  }
+  last_saved_ = state_.step;
+}
+
+void Trainer::stop_if_agreed() {
+  if (run_.group.is_alone() && stop_.requested() != 0) { stop_agreed_ = true; }
+  if (!stop_agreed_) { return; }
+  if (state_.step > last_saved_) { save(); }
+  const int signal = stop_.requested() != 0 ? stop_.requested() : SIGTERM;
+  if (run_.group.is_first()) {
+    log::news("stopped by signal ", signal, " after step ", state_.step, " of ", state_.total_steps, "; checkpoint-",
+              last_saved_, " holds it");
+  }
+  throw process::StoppedBySignal{signal};
+}
+
+void Trainer::finish(double seconds) {
+  const auto steps = static_cast<double>(state_.total_steps - first_step_);  // of this process
+  const double share = steps / static_cast<double>(std::max<int64_t>(state_.total_steps, 1));
+  const double samples = static_cast<double>(run_.train_data.size()) * run_.options.epochs * share;
+  reports::Metrics metrics = speed("train", seconds, samples, steps);
+  metrics.emplace_back("train_loss", loss_total_ / std::max(steps - static_cast<double>(steps_left_out_), 1.0));
+  metrics.emplace_back("epoch", state_.epoch);
+  log(metrics);
+  progress_->line(metrics);
+  if (run_.group.is_first() && run_.options.skip_bad_samples) {
+    log::emit(samples_left_out_ + steps_left_out_ > 0 ? log::Level::warning : log::Level::news, samples_left_out_,
+              " bad samples and ", steps_left_out_, " steps were left out");
+  }
+}
+
+}  // namespace mdl::worker::training::loop

@@ -1,0 +1,112 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+
+#include "worker/dataset/dataset_folder.hpp"
+#include "worker/distributed/data_parallel.hpp"
+#include "worker/distributed/process_group.hpp"
+#include "worker/model/midashenglm.hpp"
+#include "worker/process/stop_signal.hpp"
+#include "worker/reports/reports.hpp"
+#include "worker/training/adamw.hpp"
+#include "worker/training/checkpoint/run_identity.hpp"
+#include "worker/training/checkpoint/run_state.hpp"
+#include "worker/training/data/data_progress.hpp"
+#include "worker/training/data/step_source.hpp"
+#include "worker/training/loop/evaluation.hpp"
+#include "worker/training/loop/progress.hpp"
+#include "worker/training/train_options.hpp"
+
+namespace mdl::worker::training::loop {
+
+/// All that a run needs, checked and loaded. The referred objects outlive the Trainer.
+struct TrainingRun {
+  const TrainOptions& options;
+  std::filesystem::path model_folder;
+  model::MiDashengLM& model;  ///< with adapters attached
+  const dataset::DatasetFolder& train_data;
+  const dataset::DatasetFolder* eval_data;  ///< null: no evaluation
+  distributed::ProcessGroup& group;
+  int64_t pad_token_id;
+  std::optional<std::filesystem::path> checkpoint;  ///< to go on from: its adapter is loaded already, on rank 0
+  std::vector<std::string> agents{};                ///< launcher_agent() of all ranks; rank 0 only
+  checkpoint::RunIdentity identity{};               ///< rank 0 only
+  std::vector<std::filesystem::path> superseded{};  ///< older runs' checkpoints, see RunStart; rank 0 only
+};
+
+/// Hugging Face's training loop (transformers 5): the same order of samples, losses, learning rates and log lines for
+/// the same start. A step sums the loss over the label tokens of all its micro-batches on all ranks and divides by
+/// their number.
+///
+/// A run may go on with another number of ranks than its checkpoint was written by: with the samples of the epoch that
+/// were not taken yet, and with the learning rate where it was. A launcher's stop signal ends all ranks after the same
+/// step, with a checkpoint.
+class Trainer {
+ public:
+  explicit Trainer(const TrainingRun& run);
+
+  /// Trains to the end and leaves checkpoints in the output folder. Throws Error when a batch cannot be computed, a
+  /// loss or gradient is not finite or a file cannot be written, naming step and rows, with a checkpoint of the steps
+  /// before where that can be; StoppedBySignal after a stop signal to any rank.
+  void train();
+
+  /// Whether the checkpoint that the run goes on from is of its end already.
+  bool nothing_left() const { return first_step_ > 0 && state_.step >= state_.total_steps; }
+
+  int64_t step() const { return state_.step; }
+
+ private:
+  /// Takes over from run_.checkpoint, which only rank 0 needs to reach.
+  void resume();
+  void train_epoch();
+  void train_step(data::StepData& data, double epoch, const data::DataPosition& position);
+  /// Loss and gradients of a step; returns the loss over all ranks. Learns whether a rank was asked to stop.
+  double accumulate_gradients(data::StepData& data);
+  /// The loss or a gradient is not finite: leaves the step out, or throws.
+  void leave_out_step(const data::StepData& data, double loss, double norm);
+  void count_bad_samples(const data::StepData& data);
+  /// Counts the step, with what is to be logged about it (nothing: it was left out), and evaluates and saves when due.
+  void finish_step(const reports::Metrics& metrics, double epoch, const data::DataPosition& position);
+  void log(const reports::Metrics& metrics);
+  void run_evaluation();
+
+  /// A checkpoint of the last step; every rank calls it.
+  void save();
+  /// The same by rank 0 alone, when other ranks may be gone. Not being able to is only told.
+  void save_alone() noexcept;
+  void write(std::vector<std::string> rng);
+  void remember_step();
+  void restore_statistics();
+
+  void stop_if_agreed();
+  void finish(double seconds);
+
+  TrainingRun run_;
+  at::Device device_;
+  batch::BatchOptions train_batches_, eval_batches_;
+  std::vector<at::Tensor> parameters_;
+  distributed::DataParallel data_parallel_;
+  AdamW optimizer_;
+  data::DataProgress data_;  ///< what was trained on
+  checkpoint::RunState state_;
+  LearningRate rate_;
+  std::optional<Progress> progress_;
+  std::optional<reports::Reports> reports_;  ///< rank 0 only
+  process::StopSignal stop_;
+  bool stop_agreed_ = false;
+
+  // What a step that fails is taken back to.
+  std::vector<at::Tensor> statistics_;  ///< of batch normalisation
+  std::string rng_;                     ///< see to_text(RngState)
+
+  int64_t samples_done_ = 0;
+  int64_t first_step_ = 0;  ///< done before this process began
+  int64_t last_saved_ = 0;
+  bool saving_ = false;
+  double loss_total_ = 0;
+  int64_t samples_left_out_ = 0, steps_left_out_ = 0, steps_left_out_in_a_row_ = 0;
+  bool told_of_unlabelled_ = false;
+};
+
+}  // namespace mdl::worker::training::loop

@@ -1,0 +1,250 @@
+#include "worker/training/train_options.hpp"
+
+#include <algorithm>
+#include <boost/program_options.hpp>
+#include <limits>
+#include <map>
+#include <sstream>
+#include <thread>
+
+#include "common/error.hpp"
+#include "common/log.hpp"
+#include "common/str_cat.hpp"
+#include "worker/cli/command_line.hpp"
+#include "worker/cli/option_values.hpp"
+#include "worker/dataset/csv.hpp"
+
+namespace mdl::worker::training {
+namespace {
+
+namespace po = boost::program_options;
+
+/// Options that may be nothing; "null" is how the Python tool's command line says so.
+constexpr const char* kMayBeNothing[] = {"bf16",
+                                         "quantization",
+                                         "quantization-type",
+                                         "double-quantization",
+                                         "eval-batch-size",
+                                         "eval-accumulation-steps",
+                                         "save-total-limit",
+                                         "eval-dataset",
+                                         "resume-from-checkpoint",
+                                         "system-prompt",
+                                         "user-prompt",
+                                         "base-dir"};
+
+/// Options that matter only where a dataset is a CSV file.
+constexpr const char* kForCsv[] = {"system-prompt", "user-prompt", "base-dir", "tokenizing-batch-size", "num-workers"};
+
+constexpr int64_t kLongestTimeout = int64_t{365} * 24 * 3600;
+
+/// Default in parentheses.
+constexpr cli::OptionText kOptions[] = {
+    {"model-name",
+     "folder of the MiDashengLM checkpoint, or a name in the local Hugging Face cache (mispeech/midashenglm-7b)"},
+    {"train-dataset",
+     "dataset folder to train on, as convert-dataset writes it, or a CSV file to convert first (required)"},
+    {"eval-dataset", "dataset folder or CSV file to evaluate on (none)"},
+    {"output", "folder for checkpoint-STEP/ and final/ (required)"},
+    {"overwrite-output",
+     "true: remove the checkpoints in output that another run has written (false: they are an error)"},
+    {"lora-rank", "rank of the adapters (32)"},
+    {"lora-alpha", "the adapters' output is scaled by alpha / rank (32)"},
+    {"lora-dropout", "part of an adapter's inputs that is dropped in training (0)"},
+    {"train-target",
+     "what gets adapters: encoder, projector, decoder; and what is trained whole: embed_tokens, lm_head; repeated, "
+     "with commas, or a JSON list (encoder,projector,decoder)"},
+    {"initial-adapter",
+     "PEFT adapter folder to start from, whose own rank, alpha and layers hold then (a fresh adapter)"},
+    {"lr", "learning rate at its highest (1e-4)"},
+    {"num-epochs", "passes over the data, may be a fraction (1.0)"},
+    {"warmup-steps", "steps in which the learning rate rises (0)"},
+    {"batch-size", "clips in a batch of each process (8)"},
+    {"gradient-accumulation-steps", "batches before the weights change (1)"},
+    {"gradient-checkpointing", "true: less memory, a third more work (true)"},
+    {"bf16",
+     "true, false or auto: base model in bfloat16 (auto: what ACCELERATE_MIXED_PRECISION says, else where the GPU has "
+     "it)"},
+    {"quantization",
+     "8bit or 4bit: keep the frozen linear layers' weights so, with the package bitsandbytes; final/ is merged into "
+     "the checkpoint's own weights (none)"},
+    {"quantization-type", "of 4bit: fp4 or nf4 (fp4)"},
+    {"double-quantization", "of 4bit: true quantizes the scales too (false)"},
+    {"batch-norm", "batch: normalise audio by the batch, as the Python tool; frozen: as the checkpoint does (batch)"},
+    {"ddp-timeout", "seconds that a rank waits for the others in one operation before it ends with an error (1800)"},
+    {"seed", "decides the order of the data, fresh adapters and dropout (42)"},
+    {"skip-bad-samples",
+     "true: rows with broken sound or nothing to learn, and steps whose loss is no number, are left out and counted; "
+     "false: they end the run (false)"},
+    {"eval-steps", "steps between evaluations; below 1 a fraction of all steps (500)"},
+    {"eval-batch-size", "clips in an evaluation batch of each process (batch-size)"},
+    {"eval-accumulation-steps", "evaluation batches after which the losses leave the device (all)"},
+    {"report-to",
+     "tensorboard: event files in OUTPUT/runs (or TENSORBOARD_LOGGING_DIR); json: OUTPUT/log.jsonl; none; all; "
+     "repeated, with commas, or a JSON list (none)"},
+    {"save-steps", "steps between checkpoints; below 1 a fraction of all steps, 0 only the last (500)"},
+    {"save-total-limit", "checkpoints to keep, oldest removed first; 0: all (all)"},
+    {"resume-from-checkpoint",
+     "checkpoint folder to go on from; true: this run's newest one in output; workers that a launcher restarts go on "
+     "by "
+     "themselves (false)"},
+    {"merge-lora", "true: final/ is a whole model; false: final/ is the adapter (true)"},
+    {"system-prompt", "for CSV files: system prompt of rows that have none (none)"},
+    {"user-prompt", "for CSV files: user prompt of rows that have none (none)"},
+    {"base-dir", "for CSV files: folder that the paths of sounds are relative to (the current folder)"},
+    {"tokenizing-batch-size", "for CSV files: rows that are padded to the same length (8)"},
+    {"num-workers", "for CSV files: threads that convert (one for each core)"},
+    {"from-modelscope", "only false: this program downloads no models (false)"},
+};
+
+std::set<adapter::Target> parse_targets(const std::vector<std::string>& names) {
+  static const std::map<std::string, adapter::Target> known = {{"encoder", adapter::Target::encoder},
+                                                               {"projector", adapter::Target::projector},
+                                                               {"decoder", adapter::Target::decoder},
+                                                               {"embed_tokens", adapter::Target::embed_tokens},
+                                                               {"lm_head", adapter::Target::lm_head}};
+  std::set<adapter::Target> targets;
+  for (const std::string& name : names) {
+    const auto found = known.find(name);
+    if (found == known.end()) {
+      cli::reject_value("train-target", name, "encoder, projector, decoder, embed_tokens or lm_head");
+    }
+    targets.insert(found->second);
+  }
+  if (targets.empty()) { cli::reject_value("train-target", "", "at least one of encoder, projector, decoder"); }
+  return targets;
+}
+
+adapter::GivenLora read_lora_options(const cli::OptionValues& values) {
+  adapter::GivenLora given;
+  values.integer("lora-rank", 1, given.rank);
+  if (values.text("lora-alpha")) { values.number("lora-alpha", 0, given.alpha.emplace()); }
+  if (const auto text = values.text("lora-dropout")) {
+    values.number("lora-dropout", -std::numeric_limits<double>::infinity(), given.dropout.emplace());
+    if (*given.dropout < 0 || *given.dropout >= 1) {
+      cli::reject_value("lora-dropout", *text, "a number from 0, below 1");
+    }
+  }
+  if (const auto names = values.list("train-target")) { given.targets = parse_targets(*names); }
+  return given;
+}
+
+std::set<reports::ReportKind> parse_reports(const std::vector<std::string>& names) {
+  std::set<reports::ReportKind> kinds;
+  if (names == std::vector<std::string>{"none"}) { return kinds; }
+  if (names == std::vector<std::string>{"all"}) {
+    return {reports::ReportKind::tensorboard, reports::ReportKind::json};
+  }
+  for (const std::string& name : names) {
+    if (name != "tensorboard" && name != "json") {
+      throw UsageError(str_cat("--report-to ", name, " is not supported: this program reports to tensorboard and json"),
+                       "The log lines on stdout are the Trainer's; a program of your own can read them.");
+    }
+    kinds.insert(name == "json" ? reports::ReportKind::json : reports::ReportKind::tensorboard);
+  }
+  return kinds;
+}
+
+void read_csv_options(const cli::OptionValues& values, TrainOptions& options) {
+  const auto not_empty = [](std::optional<std::string> text) {
+    return text && text->empty() ? std::nullopt : std::move(text);
+  };
+  options.csv.defaults.system_prompt = not_empty(values.text("system-prompt"));
+  options.csv.defaults.user_prompt = not_empty(values.text("user-prompt"));
+  options.csv.defaults.base_dir = values.text("base-dir").value_or("");
+  options.csv.workers = std::max(1U, std::thread::hardware_concurrency());
+  values.integer("tokenizing-batch-size", 1, options.csv.group_size);
+  values.integer("num-workers", 1, options.csv.workers);
+  if (options.csv.workers > 1024) {
+    cli::reject_value("num-workers", str_cat(options.csv.workers), "at most 1024 threads");
+  }
+  if (dataset::is_csv(options.train_dataset) || (options.eval_dataset && dataset::is_csv(*options.eval_dataset))) {
+    return;
+  }
+  for (const char* name : kForCsv) {
+    if (values.text(name)) { log::warning("--", name, " changes nothing: the datasets are folders, not CSV files"); }
+  }
+}
+
+po::variables_map parse(const std::vector<std::string>& arguments) {
+  po::variables_map given = cli::parse_command_line("train", kOptions, arguments);
+  cli::refuse_standing_arguments(given, "train");
+  for (const char* name : kMayBeNothing) {
+    const auto found = given.find(name);
+    if (found != given.end() && found->second.as<std::vector<std::string>>().back() == "null") { given.erase(found); }
+  }
+  return given;
+}
+
+}  // namespace
+
+std::string train_help() {
+  std::ostringstream out;
+  out << "usage: mdl-toolkit train --train-dataset DIR --output DIR [options]\n\n"
+         "Trains a LoRA adapter of a MiDashengLM model, alone or as one of the workers of mdl-launch, torchrun or "
+         "accelerate.\n"
+         "Defaults in parentheses.\n\n"
+      << cli::describe_options(kOptions);
+  return std::move(out).str();
+}
+
+TrainOptions parse_train_options(const std::vector<std::string>& arguments) {
+  const po::variables_map given = parse(arguments);
+  const cli::OptionValues values(given);
+
+  TrainOptions options;
+  options.train_dataset = values.required_path("train-dataset");
+  options.output = values.required_path("output");
+  if (const auto name = values.text("model-name")) { options.model_name = *name; }
+  if (values.text("eval-dataset")) { options.eval_dataset = values.required_path("eval-dataset"); }
+  if (values.text("initial-adapter")) { options.initial_adapter = values.required_path("initial-adapter"); }
+
+  options.given_lora = read_lora_options(values);
+  options.lora = options.given_lora.fresh();
+  options.overwrite_output = values.boolean("overwrite-output").value_or(false);
+  if (const auto merge = values.boolean("merge-lora")) { options.merge_lora = *merge; }
+  if (const auto text = values.text("batch-norm")) {
+    if (*text != "batch" && *text != "frozen") { cli::reject_value("batch-norm", *text, "batch or frozen"); }
+    options.batch_norm = *text == "batch" ? BatchNorm::batch : BatchNorm::frozen;
+  }
+
+  values.number_from("lr", 0, options.learning_rate);
+  options.learning_rate_given = values.text("lr").has_value();
+  values.number("num-epochs", 0, options.epochs);
+  values.integer("warmup-steps", 0, options.warmup_steps);
+  values.integer("batch-size", 1, options.batch_size);
+  values.integer("gradient-accumulation-steps", 1, options.accumulation_steps);
+  if (const auto recompute = values.boolean("gradient-checkpointing")) { options.gradient_checkpointing = *recompute; }
+  if (values.text("bf16") != "auto") { options.bf16 = values.boolean("bf16"); }
+  options.quantization = quantization::parse_quantization(values.text("quantization"), values.text("quantization-type"),
+                                                          values.boolean("double-quantization"));
+  int64_t ddp_timeout = options.ddp_timeout.count();
+  values.integer("ddp-timeout", 1, ddp_timeout);
+  if (ddp_timeout > kLongestTimeout) { cli::reject_value("ddp-timeout", str_cat(ddp_timeout), "at most a year"); }
+  options.ddp_timeout = std::chrono::seconds(ddp_timeout);
+  values.integer("seed", 0, options.seed);
+  if (const auto skip = values.boolean("skip-bad-samples")) { options.skip_bad_samples = *skip; }
+
+  values.interval("eval-steps", false, options.eval_steps);
+  values.integer("eval-batch-size", 0, options.eval_batch_size);
+  if (options.eval_batch_size == 0) {
+    options.eval_batch_size.reset();  // as the Python tool takes it
+  }
+  values.integer("eval-accumulation-steps", 1, options.eval_accumulation_steps);
+  if (const auto names = values.list("report-to")) { options.report_to = parse_reports(*names); }
+  values.interval("save-steps", true, options.save_steps);
+  values.integer("save-total-limit", 0, options.save_total_limit);
+  if (options.save_total_limit == 0) { options.save_total_limit.reset(); }
+  if (const auto text = values.text("resume-from-checkpoint")) {
+    const auto flag = cli::read_boolean(*text);
+    options.resume_from_checkpoint = !flag ? *text : *flag ? "true" : "false";
+  }
+  if (values.boolean("from-modelscope").value_or(false)) {
+    throw UsageError("--from-modelscope true is not supported: this program downloads no models",
+                     "Download the model and give its folder as --model-name.");
+  }
+  read_csv_options(values, options);
+  return options;
+}
+
+}  // namespace mdl::worker::training

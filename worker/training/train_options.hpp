@@ -1,0 +1,79 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "worker/adapter/adopted_lora.hpp"
+#include "worker/adapter/lora.hpp"
+#include "worker/cli/step_interval.hpp"
+#include "worker/convert/row.hpp"
+#include "worker/quantization/quantization.hpp"
+#include "worker/reports/reports.hpp"
+#include "worker/training/schedule.hpp"
+
+namespace mdl::worker::training {
+
+/// What the batch normalisation in front of the encoder does in training.
+enum class BatchNorm {
+  batch,   ///< as the Python tool: statistics of each rank's batch, running statistics move
+  frozen,  ///< running statistics, unchanged: the loss of a clip does not depend on its batch
+};
+
+/// How a CSV file given in place of a dataset folder is converted; as the options of convert-dataset.
+struct CsvOptions {
+  convert::ConversationDefaults defaults;
+  std::size_t group_size = 8;
+  std::size_t workers = 1;
+};
+
+/// The command line of `mdl-toolkit train`. Names and defaults are those of the Python tool.
+struct TrainOptions {
+  std::string model_name = "mispeech/midashenglm-7b";  ///< see find_model_folder()
+  std::filesystem::path train_dataset;                 ///< a dataset folder, or a CSV file (see csv_dataset.hpp)
+  std::optional<std::filesystem::path> eval_dataset;
+  std::filesystem::path output;
+  bool overwrite_output = false;  ///< see plan_start(); not in the Python tool
+  CsvOptions csv;
+
+  adapter::LoraConfig
+      lora;  ///< rank 32, alpha 32, all three targets; of a run that starts from an adapter: the adapter's own
+  adapter::GivenLora given_lora;  ///< what of it the command line says, which must not contradict such an adapter
+  bool merge_lora = true;
+  std::optional<std::filesystem::path> initial_adapter;  ///< a PEFT folder to start from; not in the Python tool
+  BatchNorm batch_norm = BatchNorm::batch;               ///< not in the Python tool
+
+  double learning_rate = 1e-4;
+  bool learning_rate_given = false;  ///< on the command line: a run that goes on takes its checkpoint's otherwise
+  double epochs = 1.0;
+  int64_t warmup_steps = 0;
+  int64_t batch_size = 8;  ///< clips per process and forward pass
+  int64_t accumulation_steps = 1;
+  bool gradient_checkpointing = true;
+  std::optional<bool> bf16;                ///< unset: when the GPU has it
+  std::chrono::seconds ddp_timeout{1800};  ///< for each operation of all ranks; a rank that hangs ends the others
+  std::optional<quantization::Quantization> quantization;  ///< of the frozen linear layers
+  uint64_t seed = 42;
+  bool skip_bad_samples = false;  ///< not in the Python tool
+
+  cli::StepInterval eval_steps{500};
+  std::optional<int64_t> eval_batch_size;          ///< unset: batch_size
+  std::optional<int64_t> eval_accumulation_steps;  ///< unset: losses leave the device at the end
+  std::set<reports::ReportKind> report_to;
+  cli::StepInterval save_steps{500};
+  std::optional<int64_t> save_total_limit;
+  std::string resume_from_checkpoint = "false";  ///< or "true", or a folder: see plan_start()
+};
+
+/// The text of `mdl-toolkit train --help`.
+std::string train_help();
+
+/// Parses and checks the values. Throws UsageError: an unknown option (with the nearest known name), an option of the
+/// Python tool that is not yet supported, a missing required option, a value that is no number or out of range.
+TrainOptions parse_train_options(const std::vector<std::string>& arguments);
+
+}  // namespace mdl::worker::training
