@@ -5,10 +5,21 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+TESTS = REPOSITORY / "tests"
 CODE = re.compile(r"`([^`]+)`")
 PYTHON_TEST = re.compile(r"test_\w+\.py::\w+")
-CATCH_FOLDERS = "|".join(sorted({path.parent.name for path in (REPOSITORY / "tests").glob("*/*_test.cpp")}))
-CATCH_CASE = re.compile(rf"(?:{CATCH_FOLDERS}): \S.*")
+# Folders of worker/ whose cases are in convert_tests: tests/CMakeLists.txt has the list.
+PLAIN = re.search(r"set\(plain ([^)]+)\)", (TESTS / "CMakeLists.txt").read_text()).group(1).split()
+
+
+def program(path):
+    """What ctest puts before the names of the cases in this file."""
+    folder = path.parent.relative_to(TESTS)
+    return "convert" if any(folder.is_relative_to(plain) for plain in PLAIN) else folder.parts[0]
+
+
+PROGRAMS = "|".join(sorted({program(path) for path in TESTS.rglob("*_test.cpp")}))
+CATCH_CASE = re.compile(rf"(?:{PROGRAMS}): \S.*")
 
 
 def documents():
@@ -17,23 +28,22 @@ def documents():
 
 def named_tests(text):
     """What stands between backticks and looks like a test. In a list such as `common: a…`, `…b` the first of them is one."""
-    return {code for line in text.splitlines() for code in CODE.findall(line)
-            if PYTHON_TEST.fullmatch(code) or CATCH_CASE.fullmatch(code)}
+    return {code for line in text.splitlines() for code in CODE.findall(line) if PYTHON_TEST.fullmatch(code) or CATCH_CASE.fullmatch(code)}
 
 
 def python_tests():
     return {
         f"{path.name}::{name}"
         for folder in ("hosts", "peer")
-        for path in (REPOSITORY / "tests" / folder).glob("test_*.py")
+        for path in (TESTS / folder).rglob("test_*.py")
         for name in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)
     }
 
 
 def catch_cases():
     return {
-        f"{path.parent.name}: {name}"
-        for path in (REPOSITORY / "tests").glob("*/*_test.cpp")
+        f"{program(path)}: {name}"
+        for path in TESTS.rglob("*_test.cpp")
         for name in re.findall(r'TEST_CASE\(\s*"([^"]+)"', path.read_text())
     }
 
@@ -46,14 +56,20 @@ def stands_for(name, test):
 def test_every_test_that_the_documents_name_exists():
     tests = python_tests() | catch_cases()
     named = {(str(document.relative_to(REPOSITORY)), name) for document in documents() for name in named_tests(document.read_text())}
-    assert not sorted((document, name) for document, name in named
-                      if name not in tests and not any(stands_for(name, test) for test in tests))
+    assert not sorted(
+        (document, name) for document, name in named if name not in tests and not any(stands_for(name, test) for test in tests)
+    )
 
 
 def test_every_file_of_tests_that_the_documents_name_exists():
-    files = {path.name for path in (REPOSITORY / "tests").rglob("*") if path.suffix in (".py", ".cpp")}
-    assert not sorted((document.name, name) for document in documents()
-                      for name in re.findall(r"`(?:tests/\w+/)?(test_\w+\.py|\w+_test\.cpp)`", document.read_text()) if name not in files)
+    paths = [path for path in TESTS.rglob("*") if path.suffix in (".py", ".cpp")]
+    files = {path.name for path in paths} | {path.relative_to(REPOSITORY).as_posix() for path in paths}
+    assert not sorted(
+        (document.name, name)
+        for document in documents()
+        for name in re.findall(r"`((?:tests/[\w/]+/)?(?:test_\w+\.py|\w+_test\.cpp))`", document.read_text())
+        if name not in files
+    )
 
 
 def test_the_documents_are_read_as_they_are_meant_to_be():
