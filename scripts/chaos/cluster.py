@@ -12,7 +12,7 @@ from pathlib import Path
 import job
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPOSITORY / "tests/hosts"))
+sys.path.insert(0, str(REPOSITORY / "tests/hosts/harness"))
 from agent import Agent  # noqa: E402
 from network import Network, ip  # noqa: E402
 from proxy import MARK  # noqa: E402

@@ -68,7 +68,7 @@ class Training:
 
 
 def agent_command(training, host, store_host, nodes, program, output, log_dir):
-    """The command line of the agent on `host`, a host of tests/hosts/network.py."""
+    """The command line of the agent on `host`, a host of tests/hosts/harness/network.py."""
     times = dict(TIMES)
     kind = training.programs.launcher
     more = []

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tests/hosts")]
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tests/hosts/harness")]
 
 import episode as episodes  # noqa: E402
 import report  # noqa: E402
@@ -27,6 +27,7 @@ def leave_process(cluster):
 
 def change_weight(cluster):
     from safetensors.numpy import load_file, save_file
+
     from lineage import newest
 
     path = newest(cluster.output) / "adapter_model.safetensors"

@@ -6,7 +6,7 @@ import socket
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests/hosts"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests/hosts/harness"))
 from agent import Agent  # noqa: E402
 
 TIMES = "join_timeout=60,last_call_timeout=1,close_timeout=5,keep_alive_interval=1,keep_alive_max_attempt=3,read_timeout=20"

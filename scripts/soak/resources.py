@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests/hosts"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests/hosts/harness"))
 from store_client import StoreClient  # noqa: E402
 
 PAGE = os.sysconf("SC_PAGE_SIZE")

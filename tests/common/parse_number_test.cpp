@@ -4,7 +4,7 @@
 
 using namespace mdl;
 
-// tests/peer/test_launch_numbers.py has torchrun itself read the same forms.
+// tests/peer/launch/test_launch_options.py has torchrun itself read the same forms.
 TEST_CASE("a whole number is read as Python's int() reads it") {
   CHECK(parse_whole_number("7") == 7);
   CHECK(parse_whole_number(" 7\n") == 7);

@@ -10,11 +10,17 @@ import time
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "peer"))  # what its conftest.py imports
+sys.path.insert(0, str(Path(__file__).resolve().with_name("harness")))
+
 from agent import Agent
+from launchers import LAUNCHERS
 from network import Network, why_not
 from stage import Stage
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+HARNESS = Path(__file__).resolve().with_name("harness")
+PEER = HARNESS.parents[1] / "peer"
 # Run on a host with the folder of store_client.py, an address and a port.
 READ_STORE = """
 import sys
@@ -24,16 +30,11 @@ store = StoreClient(sys.argv[2], sys.argv[3])
 for key in store.keys():
     print(key, store.get(key).decode(errors="replace").replace("\\n", " "))
 """
-STATE_READER = Path(__file__).with_name("state_reader.py")
-LAUNCHERS = {
-    "mdl-launch": Path(os.environ.get("MDL_BIN_DIR", REPOSITORY / "build/release/bin")) / "mdl-launch",
-    "torchrun": Path(sys.executable).parent / "torchrun",
-}
 
 
 def load_peer_fixtures():
     """The fixtures of tests/peer: checkpoint, dataset, bin_dir."""
-    spec = importlib.util.spec_from_file_location("peer_fixtures", REPOSITORY / "tests/peer/conftest.py")
+    spec = importlib.util.spec_from_file_location("peer_fixtures", PEER / "conftest.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -105,7 +106,9 @@ class Job:
         """Waits until condition(state) holds for what the store says of the rendezvous (see state_reader.py); returns that state."""
         host, _, port = self.endpoint.rpartition(":")
         reader = subprocess.Popen(
-            self.hosts[0].command(["python3", "-SE", STATE_READER, host.strip("[]"), port, self.id]), stdout=subprocess.PIPE, text=True
+            self.hosts[0].command(["python3", "-SE", HARNESS / "state_reader.py", host.strip("[]"), port, self.id]),
+            stdout=subprocess.PIPE,
+            text=True,
         )
         # Without an answer the loop below would not end.
         watchdog = threading.Timer(seconds, reader.kill)
@@ -126,10 +129,7 @@ class Job:
         """What lies in the rendezvous' store, by keys, as seen from hosts[host]."""
         address, _, port = self.endpoint.rpartition(":")
         read = subprocess.run(
-            self.hosts[host].command(["python3", "-SEc", READ_STORE, Path(__file__).parent, address, port]),
-            capture_output=True,
-            text=True,
-            check=True,
+            self.hosts[host].command(["python3", "-SEc", READ_STORE, HARNESS, address, port]), capture_output=True, text=True, check=True
         )
         return dict(line.split(" ", 1) for line in read.stdout.splitlines())
 

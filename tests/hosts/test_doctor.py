@@ -7,7 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import LAUNCHERS
+
+from launchers import LAUNCHERS
 
 PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-SUM = [sys.executable, Path(__file__).with_name("sum_of_ranks.py")]
+SUM = [sys.executable, Path(__file__).parent / "harness/sum_of_ranks.py"]
 TWO_TO_ONE = [("torchrun", "torchrun", "mdl-launch"), ("mdl-launch", "mdl-launch", "torchrun"), ("mdl-launch", "torchrun", "torchrun")]
 
 

@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import LAUNCHERS
+
+from launchers import LAUNCHERS
 from store_client import MAGIC, PING, SET, VALIDATE
 
-SUM = Path(__file__).with_name("sum_of_ranks.py")
+SUM = Path(__file__).parent / "harness/sum_of_ranks.py"
 # What PyTorch's own client can do at (address, port): prints "in" when it is let in.
 TORCH_CLIENT = """
 import datetime, sys

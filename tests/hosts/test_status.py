@@ -4,7 +4,8 @@ import json
 import subprocess
 
 import pytest
-from conftest import LAUNCHERS
+
+from launchers import LAUNCHERS
 
 
 def status(job, *options, host=2, endpoint=None, id=None):

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from network import why_not
 
 CHAOS = Path(__file__).resolve().parents[2] / "scripts/chaos"
@@ -131,9 +132,10 @@ class Runs:
 
 @pytest.fixture
 def write_checkpoint():
+    from zipfile import ZipFile
+
     import numpy
     from safetensors.numpy import save_file
-    from zipfile import ZipFile
 
     def write(folder, step, ranks, weight, loss=1.0):
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,17 +1,16 @@
 """Fixtures that the tests against the real Python programs share."""
 
-import contextlib
-import functools
-import hashlib
 import os
-import subprocess
 import sys
 from pathlib import Path
 
-import filelock
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from made_inputs import made_once, remote_code
+from programs import run
+
+PEER = Path(__file__).resolve().parent
+REPOSITORY = PEER.parents[1]
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
@@ -34,40 +33,6 @@ def data_dir():
     path = Path(os.environ.get("MDL_TEST_DATA", REPOSITORY / "build" / "test-data"))
     path.mkdir(parents=True, exist_ok=True)
     return path
-
-
-@functools.cache
-def remote_code():
-    """A short name of the peer model's code, which is part of every checkpoint: one that was made with older code is not taken."""
-    code = b"".join(path.read_bytes() for path in sorted((REPOSITORY / "scripts/peer/midashenglm").glob("*.py")))
-    return hashlib.sha256(code).hexdigest()[:8]
-
-
-@contextlib.contextmanager
-def made_once(target):
-    """Yields a folder to fill when `target` is not there yet, else None. Tests run side by side, so the first one to come makes it."""
-    with filelock.FileLock(f"{target}.lock"):
-        if target.exists():
-            yield None
-            return
-        unfinished = target.with_name(target.name + ".unfinished")
-        subprocess.run(["rm", "-rf", str(unfinished)], check=True)
-        yield unfinished
-        unfinished.rename(target)
-
-
-def run(command, **options):
-    """Runs to the end with the output captured; a failure shows the output in the test's report."""
-    done = subprocess.run(
-        [str(part) for part in command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=options.pop("timeout", 240),
-        **options,
-    )
-    assert done.returncode == 0, f"{command} exited with {done.returncode}:\n{done.stdout}"
-    return done.stdout
 
 
 @pytest.fixture(scope="session")
@@ -113,3 +78,26 @@ def dataset(data_dir, venv_bin, checkpoint):
         return target / "train", target / "test"
 
     return make
+
+
+@pytest.fixture(scope="session")
+def toolkit(bin_dir):
+    return bin_dir / "mdl-toolkit"
+
+
+@pytest.fixture(scope="session")
+def data(checkpoint, dataset):
+    """(checkpoint, train, test): what a small run trains on."""
+    model = checkpoint()
+    return model, *dataset(model)
+
+
+@pytest.fixture(scope="session")
+def adapter(data, tmp_path_factory):
+    """A PEFT adapter whose B is not zero, so that every gradient matters from the first step."""
+    folder = tmp_path_factory.mktemp("adapter")
+    run(
+        [sys.executable, PEER / "make_adapter.py", "--model", data[0], "--output", folder],
+        env={**os.environ, "ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": "1"},
+    )
+    return folder

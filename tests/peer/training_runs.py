@@ -1,4 +1,4 @@
-"""What the tests of `mdl-toolkit train` share: runs of it and of Hugging Face's Trainer, and comparisons of what they leave."""
+"""What the tests of `mdl-toolkit train` share beside the fixtures: runs of it and of Hugging Face's Trainer, and comparisons of what they leave."""
 
 import json
 import os
@@ -10,29 +10,8 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file, save_file
 
-HERE = Path(__file__).resolve().parent
+PEER = Path(__file__).resolve().parent
 COMMON = ["--lora-rank", "8", "--lora-alpha", "16"]
-
-
-@pytest.fixture(scope="session")
-def toolkit(bin_dir):
-    return bin_dir / "mdl-toolkit"
-
-
-@pytest.fixture(scope="session")
-def data(checkpoint, dataset):
-    model = checkpoint()
-    train, test = dataset(model)
-    return model, train, test
-
-
-@pytest.fixture(scope="session")
-def adapter(data, tmp_path_factory):
-    """A PEFT adapter whose B is not zero, so that every gradient matters from the first step."""
-    model, _, _ = data
-    folder = tmp_path_factory.mktemp("adapter")
-    python(HERE / "make_adapter.py", "--model", model, "--output", folder)
-    return folder
 
 
 def python(script, *arguments, launcher=(), env=None):
@@ -117,7 +96,7 @@ def reference(data, adapter, output, *options, launcher=()):
     """Hugging Face's Trainer from the same adapter."""
     model, train, test = data
     return python(
-        HERE / "reference_trainer.py",
+        PEER / "reference_trainer.py",
         "--model",
         model,
         "--adapter",

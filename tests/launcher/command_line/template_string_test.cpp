@@ -4,7 +4,7 @@
 
 using mdl::launcher::command_line::substitute_template;
 
-// tests/peer/test_launch_env.py compares with torchrun's own.
+// tests/peer/launch/test_launch_env.py compares with torchrun's own.
 TEST_CASE("templates are replaced as Python's string.Template does it") {
   const auto fill = [](const char* text) { return substitute_template(text, {{"local_rank", "3"}}); };
   CHECK(fill("--rank=${local_rank}") == "--rank=3");

@@ -14,7 +14,7 @@ const GpuInventory four{4, std::vector<std::string>{"GPU-aa11", "GPU-aa22", "GPU
                         std::nullopt};
 }
 
-// tests/peer/test_launch_gpu_count.py compares the same rules with torch's own.
+// tests/peer/launch/test_launch_gpu_count.py compares the same rules with torch's own.
 TEST_CASE("CUDA_VISIBLE_DEVICES limits the GPUs as CUDA reads it") {
   CHECK(visible_gpus(std::nullopt, four) == 4);
   CHECK(visible_gpus("", four) == 0);

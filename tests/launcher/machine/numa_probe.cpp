@@ -1,5 +1,5 @@
 // numa_probe ROOT MODE CPUS GPU ADDRESS…: the CPUs for GPU number GPU of those at the PCI addresses, on the machine
-// that ROOT describes as /sys does; or "error". For tests/peer/test_launch_numa.py.
+// that ROOT describes as /sys does; or "error". For tests/peer/launch/test_launch_numa.py.
 #include <cstdio>
 #include <cstdlib>
 #include <string>

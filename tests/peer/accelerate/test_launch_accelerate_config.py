@@ -9,7 +9,7 @@ import yaml
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.config.default import write_basic_config
 
-from accelerate_answers import SETUPS, real_config  # noqa: F401 (a fixture)
+from accelerate_answers import SETUPS
 from terminal import DOWN, ENTER, UP, Keys, Terminal
 
 

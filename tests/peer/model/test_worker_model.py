@@ -13,7 +13,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoProcessor, AutoTokenizer
 
-from conftest import run
+from programs import run
 
 RANK, ALPHA = 8, 16
 TARGETS = "|".join(

@@ -3,9 +3,7 @@
 Each step: a part of accelerate's question, a part of ours, the keys.
 """
 
-import pytest
-
-from terminal import DOWN, ENTER, Keys, Terminal
+from terminal import DOWN, ENTER, Keys
 
 ENVIRONMENT = ("In which compute environment", "Where will the training run", ENTER)
 TYPE = ("Which type of machine", "Which kind of training")
@@ -69,21 +67,3 @@ SETUPS = {
     "nodes_static": [*NODES, (*SAME_NETWORK, "\r"), *REST],
     "nodes_c10d": [*NODES, (*SAME_NETWORK, "no\r"), ("rendezvous backend", "rendezvous backend", "c10d\r"), *REST],
 }
-
-
-@pytest.fixture(scope="session")
-def real_config(venv_bin, tmp_path_factory):
-    """real_config(kind) -> a file that the real `accelerate config` wrote, answered through a terminal; made once a session."""
-    made = {}
-
-    def make(kind):
-        if kind not in made:
-            path = tmp_path_factory.mktemp("real") / f"{kind}.yaml"
-            with Terminal([venv_bin / "accelerate", "config", "--config_file", path], timeout=120) as terminal:
-                for question, _, keys in SETUPS[kind]:
-                    terminal.answer(question, keys)
-                assert terminal.finish() == 0, terminal.text
-            made[kind] = path
-        return made[kind]
-
-    return make

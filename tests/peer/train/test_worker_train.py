@@ -11,22 +11,8 @@ import sys
 import pytest
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from training_runs import (
-    COMMON,
-    HERE,
-    adapter,
-    assert_same,
-    assert_same_adapter,
-    data,
-    history,
-    python,
-    reference,
-    run,  # noqa: F401
-    toolkit,
-    train_command,
-    two,
-    with_settings,
-)
+
+from training_runs import COMMON, assert_same, assert_same_adapter, history, reference, run, train_command, two, with_settings
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import yaml
 import accelerate_reference
 from launching import free_port, is_served, wait_until
 
-CLUSTER = Path(__file__).resolve().parents[2] / "scripts" / "cluster"
+CLUSTER = Path(__file__).resolve().parents[3] / "scripts" / "cluster"
 
 
 def documents(name):
@@ -150,7 +150,7 @@ def test_the_sbatch_file_asks_the_doctor_and_starts_one_launcher_a_node(healthy,
 
 
 def test_the_command_that_the_sbatch_file_mentions_finds_its_rank(mdl_launch):
-    fixture = Path(__file__).resolve().parents[1] / "fixtures" / "accelerate" / "multi_node.yaml"
+    fixture = Path(__file__).resolve().parents[2] / "fixtures" / "accelerate" / "multi_node.yaml"
     done = mdl_launch("launch", "--config-file", fixture, "--machine-rank", "auto", "--dry-run", "x", SLURM_NODEID="1")
     assert json.loads(done.stdout)["launch"]["node_rank"] == 1
     done = mdl_launch("launch", "--config-file", fixture, "--machine-rank", "auto", "--dry-run", "x")
@@ -160,7 +160,7 @@ def test_the_command_that_the_sbatch_file_mentions_finds_its_rank(mdl_launch):
 @pytest.fixture
 def start_machine(bin_dir, tmp_path):
     """start_machine(words, environment) starts one of two machines whose two workers each say who they are, from a file that both share."""
-    fixture = (Path(__file__).resolve().parents[1] / "fixtures" / "accelerate" / "multi_node.yaml").read_text()
+    fixture = (Path(__file__).resolve().parents[2] / "fixtures" / "accelerate" / "multi_node.yaml").read_text()
     port = free_port()
     for old, new in [
         ("use_cpu: false", "use_cpu: true"),

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from training_runs import adapter, assert_same, data, history, run, toolkit, train_command  # noqa: F401 (fixtures)
 
-SINGLE_NODE = Path(__file__).resolve().parents[1] / "fixtures" / "accelerate" / "single_node.yaml"
+from training_runs import assert_same, history, run, train_command
+
+SINGLE_NODE = Path(__file__).resolve().parents[2] / "fixtures" / "accelerate" / "single_node.yaml"
 
 
 @pytest.fixture

@@ -2,18 +2,7 @@
 
 import sys
 
-from training_runs import (
-    adapter,
-    assert_same,
-    assert_same_adapter,
-    data,
-    history,
-    reference,
-    run,
-    toolkit,  # noqa: F401
-    train_command,
-    two,
-)
+from training_runs import assert_same, assert_same_adapter, history, reference, run, train_command, two
 
 
 def test_54_steps_are_the_same_run(toolkit, data, adapter, tmp_path):

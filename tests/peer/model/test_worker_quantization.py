@@ -12,20 +12,9 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
-from conftest import run
+from programs import run
 from test_worker_model import Case, assert_equal, plain_name
-from training_runs import (
-    COMMON,
-    HERE,
-    adapter,
-    assert_same,
-    assert_same_adapter,
-    data,
-    history,
-    python,
-    toolkit,  # noqa: F401
-    train_command,
-)
+from training_runs import COMMON, PEER, assert_same, assert_same_adapter, history, python, train_command
 
 os.environ["OMP_NUM_THREADS"] = "1"  # the model is too small for more
 torch.set_num_threads(1)
@@ -132,7 +121,7 @@ def quantized_data(checkpoint, dataset, tmp_path_factory):
     """A checkpoint whose rows are whole blocks, its datasets, and an adapter."""
     model = checkpoint("qwen2", "--embed-dim", "64", "--intermediate", "192")
     adapter = tmp_path_factory.mktemp("adapter")
-    python(HERE / "make_adapter.py", "--model", model, "--output", adapter)
+    python(PEER / "make_adapter.py", "--model", model, "--output", adapter)
     return (model, *dataset(model)), adapter
 
 
@@ -141,7 +130,7 @@ def test_a_run_of_training_is_the_trainers(bits, quantized_data, toolkit, tmp_pa
     data, adapter = quantized_data
     model, train, _ = data
     python(
-        HERE / "reference_trainer.py",
+        PEER / "reference_trainer.py",
         "--model",
         model,
         "--adapter",

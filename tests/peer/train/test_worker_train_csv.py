@@ -4,7 +4,8 @@ import csv
 import os
 
 import pytest
-from training_runs import COMMON, assert_same, data, history, run, toolkit, train_command, two  # noqa: F401
+
+from training_runs import COMMON, assert_same, history, run, train_command, two
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import torch
 from launching import free_port
 from terminal import Terminal
 
-FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "accelerate"
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "accelerate"
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "accelerate"
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "accelerate"
 
 # Differ from launch to launch by their nature, or name the launcher's own files.
 OWN = {

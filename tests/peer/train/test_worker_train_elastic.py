@@ -15,18 +15,9 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from launching import free_port
-from training_runs import (
-    adapter,
-    assert_same,
-    data,
-    history,
-    reference,
-    run,
-    toolkit,
-    train_command,  # noqa: F401
-    two,
-)
+from training_runs import assert_same, history, reference, run, train_command, two
 
 DEBUG = {"LOGLEVEL": "DEBUG", "OMP_NUM_THREADS": "1"}
 DONE = re.compile(r"step (\d+) is done; rank (\d+): rows ([\d, ]+) of")

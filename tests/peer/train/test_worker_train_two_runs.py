@@ -6,7 +6,8 @@ import shutil
 import subprocess
 
 import pytest
-from training_runs import data, history, run, toolkit, train_command  # noqa: F401
+
+from training_runs import history, run, train_command
 
 RUN = ["--batch-size", "4", "--num-epochs", "1", "--save-steps", "5", "--eval-steps", "100"]
 

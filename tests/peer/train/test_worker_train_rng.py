@@ -7,19 +7,8 @@ import shutil
 import numpy
 import pytest
 import torch
-from training_runs import (
-    adapter,
-    assert_same,
-    assert_same_adapter,
-    data,
-    history,
-    python,
-    reference,
-    run,
-    toolkit,  # noqa: F401
-    train_command,
-    two,
-)
+
+from training_runs import assert_same, assert_same_adapter, history, python, reference, run, train_command, two
 
 DROPOUT = ["--lora-dropout", "0.3", "--batch-size", "4", "--num-epochs", "1", "--lr", "1e-3", "--save-steps", "3"]
 

@@ -9,19 +9,8 @@ import time
 
 import pytest
 import torch
-from training_runs import (
-    adapter,
-    assert_same,
-    assert_same_adapter,
-    data,
-    history,
-    reference,
-    run,
-    toolkit,  # noqa: F401
-    train_command,
-    two,
-    with_settings,
-)
+
+from training_runs import assert_same, assert_same_adapter, history, reference, run, train_command, two, with_settings
 
 RUN = ["--batch-size", "4", "--num-epochs", "2", "--lr", "1e-3", "--save-steps", "6"]
 REFERENCE = ["--batch-size", 4, "--epochs", 2, "--lr", 1e-3, "--save-steps", 6]

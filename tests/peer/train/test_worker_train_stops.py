@@ -11,7 +11,8 @@ import termios
 import time
 
 import pytest
-from training_runs import data, run, toolkit, train_command  # noqa: F401
+
+from training_runs import run, train_command
 
 ENDLESS = ["--batch-size", "1", "--num-epochs", "1000", "--eval-steps", "100000", "--save-steps", "100000"]
 

@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from conftest import made_once, run
 from datasets import load_from_disk
 from transformers import AutoProcessor
+
+from made_inputs import made_once
+from programs import run
 
 TEXTS = [
     "a bell",

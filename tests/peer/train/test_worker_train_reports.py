@@ -4,7 +4,8 @@ import json
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from training_runs import adapter, data, history, reference, run, toolkit, train_command  # noqa: F401
+
+from training_runs import history, reference, run, train_command
 
 
 def scalars(folder):

@@ -5,11 +5,12 @@ import subprocess
 
 import pytest
 import torch
-from conftest import run
 from datasets import load_from_disk
 from peft import LoraConfig, get_peft_model
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM
+
+from programs import run
 
 
 @pytest.fixture

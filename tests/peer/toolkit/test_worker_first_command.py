@@ -10,7 +10,7 @@ COMMAND = """mdl-launch --standalone --nproc-per-node gpu --no-python mdl-toolki
 
 
 def test_the_first_command_trains_on_two_processes(tmp_path, bin_dir, checkpoint, dataset):
-    from conftest import run
+    from programs import run
 
     model = checkpoint()
     train, test = dataset(model)

@@ -11,8 +11,9 @@ import sys
 import numpy
 import pytest
 import soundfile
+
 from launching import free_port
-from training_runs import adapter, data, history, run, toolkit, train_command, two  # noqa: F401
+from training_runs import history, run, train_command, two
 
 
 def rewrite(source, target, change):

@@ -5,19 +5,8 @@ import pytest
 import torch
 from datasets import Dataset, Features, LargeList, List, Value, load_from_disk
 from safetensors.torch import load_file
-from training_runs import (
-    HERE,
-    adapter,
-    assert_same,
-    assert_same_adapter,
-    data,
-    history,
-    python,
-    reference,
-    run,
-    toolkit,  # noqa: F401
-    train_command,
-)
+
+from training_runs import PEER, assert_same, assert_same_adapter, history, python, reference, run, train_command
 
 
 @pytest.fixture(scope="module", params=["untied", "tied"])
@@ -26,7 +15,7 @@ def whole(request, checkpoint, dataset, tmp_path_factory):
     model = checkpoint("qwen3" if request.param == "tied" else "qwen2")
     train, test = dataset(model)
     folder = tmp_path_factory.mktemp(f"whole-{request.param}")
-    python(HERE / "make_adapter.py", "--model", model, "--output", folder, "--modules-to-save", "embed_tokens,lm_head")
+    python(PEER / "make_adapter.py", "--model", model, "--output", folder, "--modules-to-save", "embed_tokens,lm_head")
     return (model, train, test), folder
 
 

@@ -17,10 +17,7 @@ import pytest
 import safetensors.torch
 import soundfile
 import torch
-from conftest import made_once, run
-from launching import free_port
 from peft import LoraConfig, PeftModel, get_peft_model
-from training_runs import data, toolkit, train_command  # noqa: F401 (fixtures)
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers.generation.logits_process import (
     LogitsProcessorList,
@@ -30,6 +27,11 @@ from transformers.generation.logits_process import (
     TopKLogitsWarper,
     TopPLogitsWarper,
 )
+
+from launching import free_port
+from made_inputs import made_once
+from programs import run
+from training_runs import train_command
 
 NEW_TOKENS = 16
 LEAST_SAMPLES = 3200  # of one audio token

@@ -13,9 +13,8 @@ from accelerate.commands import launch as real_launch
 from accelerate.commands.config.config_args import load_config_from_file
 
 import accelerate_reference
-from accelerate_answers import real_config  # noqa: F401 (a fixture)
 
-FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "accelerate"
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "accelerate"
 
 
 @pytest.fixture
