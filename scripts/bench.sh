@@ -31,4 +31,4 @@ esac
   scripts/setup.sh --peers
   build release "${targets[@]}"
 } >&2
-exec "${MDL_VENV:-build/venv}/bin/python" "scripts/bench_${1//-/_}.py" --bin-dir build/release/bin "${@:2}"
+exec "${MDL_VENV:-build/venv}/bin/python" "scripts/bench/${1//-/_}.py" --bin-dir build/release/bin "${@:2}"

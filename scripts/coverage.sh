@@ -24,7 +24,7 @@ if [ "${1:-}" = --targets ]; then
   shift 2
 fi
 mkdir -p build/coverage
-gcc -O2 -c scripts/coverage_exit.c -o build/coverage/coverage_exit.o
+gcc -O2 -c scripts/checks/coverage_exit.c -o build/coverage/coverage_exit.o
 cmake -S . -B build/coverage -G Ninja -DCMAKE_BUILD_TYPE=Debug -DMDL_UNITY_BUILD=ON -DCMAKE_CXX_FLAGS="--coverage -O0" \
   -DCMAKE_EXE_LINKER_FLAGS="$PWD/build/coverage/coverage_exit.o -Wl,--wrap=_exit" -DMDL_BUILD_WORKER="${MDL_COVERAGE_WORKER:-OFF}" \
   ${MDL_VENV:+-DMDL_VENV="$(realpath "$MDL_VENV")"} >build/configure-coverage.log 2>&1 || { cat build/configure-coverage.log >&2; exit 1; }
@@ -32,5 +32,5 @@ cmake --build build/coverage ${targets:+--target "${targets[@]}"}
 find build/coverage -name '*.gcda' -delete
 failed=0
 ctest --test-dir build/coverage --parallel 2 --output-on-failure "$@" || failed=1
-python3 scripts/coverage_report.py build/coverage
+python3 scripts/checks/coverage_report.py build/coverage
 exit $failed

@@ -15,7 +15,7 @@ usage: scripts/lint.sh --setup
   --format  rewrites what is formatted otherwise, all of it
   FOLDER    default: everything
 
-The rules are in .clang-format, .ruff.toml, scripts/check_co_await.py, .clang-tidy and .cppcheck-suppressions. clang-tidy needs no build,
+The rules are in .clang-format, .ruff.toml, scripts/checks/check_co_await.py, .clang-tidy and .cppcheck-suppressions. clang-tidy needs no build,
 only a configuration (build/lint).
 TEXT
 }
@@ -65,7 +65,7 @@ say "clang-format, ${#files[@]} files"
 clang-format --dry-run --Werror "${files[@]}" || failed+=(clang-format)
 
 say "co_await expressions that GCC 12 compiles wrongly, ${#files[@]} files"
-python3 scripts/check_co_await.py "${files[@]}" || failed+=(check_co_await.py)
+python3 scripts/checks/check_co_await.py "${files[@]}" || failed+=(check_co_await.py)
 
 say "cppcheck, ${#sources[@]} files"
 cppcheck --std=c++20 --language=c++ --enable=warning,performance,portability --suppressions-list=.cppcheck-suppressions --inline-suppr \
@@ -77,7 +77,7 @@ if [ $quick = 0 ]; then
   # Joined files: most of the time goes into the headers that they share.
   cmake -S . -B build/lint -G Ninja -DCMAKE_CXX_COMPILER=clang++-16 -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DMDL_UNITY_BUILD=ON -DMDL_BUILD_WORKER=$worker \
     ${MDL_VENV:+-DMDL_VENV="$(realpath "$MDL_VENV")"} >build/configure-lint.log 2>&1 || { cat build/configure-lint.log >&2; exit 1; }
-  list=$(python3 scripts/translation_units.py build/lint "${sources[@]}")
+  list=$(python3 scripts/checks/translation_units.py build/lint "${sources[@]}")
   mapfile -t units <<<"$list"
   say "clang-tidy, ${#units[@]} translation units"
   printf '%s\0' "${units[@]}" | xargs -0 -n 1 -P "$(nproc)" clang-tidy-16 -p build/lint --quiet --warnings-as-errors='*' \

@@ -19,7 +19,7 @@ int usage() {
       "       mdl-bench rendezvous-host PORT\n"
       "       mdl-bench rendezvous-agents PORT AGENTS\n"
       "\n"
-      "Talks to the TCPStore server at 127.0.0.1:PORT. scripts/bench_store.py and bench_rendezvous.py put the numbers\n"
+      "Talks to the TCPStore server at 127.0.0.1:PORT. scripts/bench/store.py and rendezvous.py put the numbers\n"
       "side by side.\n",
       stderr);
   return 2;

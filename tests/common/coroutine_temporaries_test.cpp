@@ -7,8 +7,8 @@
 #include <string>
 #include <utility>
 
-// The ways to write co_await that scripts/check_co_await.py allows. With a compiler that gets one of them wrong, as GCC
-// 12 does the ones that it forbids, this fails instead of a job some day.
+// The ways to write co_await that scripts/checks/check_co_await.py allows. With a compiler that gets one of them wrong,
+// as GCC 12 does the ones that it forbids, this fails instead of a job some day.
 
 namespace {
 

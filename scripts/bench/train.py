@@ -26,7 +26,7 @@ import threading
 import time
 from pathlib import Path
 
-SCRIPTS = Path(__file__).resolve().parent
+SCRIPTS = Path(__file__).resolve().parents[1]
 VENV_BIN = Path(sys.executable).parent
 MODEL = {"hidden": 512, "layers": 6, "intermediate": 1408, "heads": 8, "kv-heads": 4, "embed-dim": 384, "depth": 6, "encoder-heads": 6}
 BATCH = 4

@@ -204,7 +204,7 @@ def main(arguments):
     bad = False
     for path in arguments:
         for line, complaint in check(Path(path).read_text()):
-            print(f"{path}:{line}: co_await: {complaint}; name the object in the line before (see scripts/check_co_await.py)")
+            print(f"{path}:{line}: co_await: {complaint}; name the object in the line before (see scripts/checks/check_co_await.py)")
             bad = True
     return 1 if bad else 0
 

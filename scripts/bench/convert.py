@@ -21,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-SCRIPTS = Path(__file__).resolve().parent
+SCRIPTS = Path(__file__).resolve().parents[1]
 VENV_BIN = Path(sys.executable).parent
 
 

@@ -22,7 +22,7 @@ import threading
 import time
 from pathlib import Path
 
-from bench_store import REAL_SERVER, measure
+from store import REAL_SERVER, measure
 
 VALIDATE, SET, GET, WAIT, PING, MAGIC = 0, 1, 3, 6, 13, 0x3C85F7CE
 MIB = 1 << 20
@@ -371,7 +371,7 @@ def main():
     if options.hostile:
         be_hostile(options.hostile[0], int(options.hostile[1]))
     if os.geteuid() != 0:
-        sys.exit("bench_store_load.py: needs root, to give torch's server a resolver that fails at once")
+        sys.exit("store_load.py: needs root, to give torch's server a resolver that fails at once")
     generator = str(options.bin_dir / "mdl-bench")
     table = []
     with tempfile.NamedTemporaryFile() as empty:

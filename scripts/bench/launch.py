@@ -19,7 +19,7 @@ import sys
 import time
 from pathlib import Path
 
-VENV_BIN = Path(os.environ.get("MDL_VENV", Path(__file__).resolve().parents[1] / "build" / "venv")) / "bin"
+VENV_BIN = Path(os.environ.get("MDL_VENV", Path(__file__).resolve().parents[2] / "build" / "venv")) / "bin"
 
 
 def run_once(launcher):
