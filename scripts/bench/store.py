@@ -92,11 +92,11 @@ def measure_all(generator, commands, connects, clients, waiters, held, repeats):
         ports = [stack.enter_context(running(command))[0] for command in commands]
         for verb, count in plan:
             rows = [[measure(generator, verb, port, count) for port in ports] for _ in range(repeats)]
-            for result, of_server in zip(results, zip(*rows)):
+            for result, of_server in zip(results, zip(*rows, strict=True), strict=True):
                 result |= {case: value for case, value in sorted(best(of_server).items())}
     if held:
         # Fresh servers: what earlier clients made them allocate would hide what these cost.
-        for result, command in zip(results, commands):
+        for result, command in zip(results, commands, strict=True):
             with running(command) as (port, server):
                 result |= measure_memory(generator, port, server, held)
     return results

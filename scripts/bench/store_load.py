@@ -217,7 +217,9 @@ class Server:
     """A server in a process of its own, whose memory is watched."""
 
     def __init__(self, command, descriptors):
-        limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+        def limit():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=limit
         )
@@ -284,7 +286,7 @@ def honest(generator, port, repeats):
         if not row:
             return None
         rows.append((row["p50 of 16"][0], row["p99 of 16"][0]))
-    return tuple(map(min, zip(*rows)))
+    return tuple(map(min, zip(*rows, strict=True)))
 
 
 @contextlib.contextmanager
@@ -358,6 +360,10 @@ def row_of(name, who, result):
     }
 
 
+def show(value, unit):
+    return "–" if value is None else f"{value} {unit}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin-dir", type=Path)
@@ -389,7 +395,6 @@ def main():
         file=sys.stderr,
     )
     for row in table:
-        show = lambda value, unit: "–" if value is None else f"{value} {unit}"
         state = "stopped above 3 GiB" if row["stopped_above_limit"] else "answers" if row["answers_afterwards"] else "does not answer"
         print(
             f"{KINDS[row['case']].__doc__:72} {row['server']:6} {show(row['quiet_p99_us'], 'µs'):>10} {show(row['loaded_p99_us'], 'µs'):>11} "

@@ -14,7 +14,7 @@ import job
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "tests/hosts/harness"))
 from agent import Agent  # noqa: E402
-from network import Network, ip  # noqa: E402
+from network import Network  # noqa: E402
 from proxy import MARK  # noqa: E402
 from scenario import HOSTS  # noqa: E402
 

@@ -13,14 +13,16 @@ MOST_IN_A_ROW = 9
 
 def idle_rounds(agents):
     """(all, the most in a row) that one agent has seen: the agent with the most."""
-    steps = sorted(when for agent in agents for when, line in zip(list(agent.times), list(agent.lines)) if job.STEP.search(line))
+    steps = sorted(
+        when for agent in agents for when, line in zip(list(agent.times), list(agent.lines), strict=False) if job.STEP.search(line)
+    )
     return max((_idle_rounds(agent, steps) for agent in agents), default=(0, 0))
 
 
 def _idle_rounds(agent, steps):
     count = row = most = 0
     began = 0.0  # of the round
-    for when, line in zip(list(agent.times), list(agent.lines)):
+    for when, line in zip(list(agent.times), list(agent.lines), strict=False):
         free, paid = job.FREE_RESTART.search(line), job.PAID_RESTART.search(line)
         if not free and not paid:
             continue

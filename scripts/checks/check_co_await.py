@@ -33,7 +33,10 @@ CLOSES = {")": "(", "]": "[", "}": "{"}
 
 def without_texts(source):
     """The source with comments and what is in quotation marks blanked out, so that positions stay."""
-    blank = lambda match: re.sub(r"[^\n]", " ", match.group())
+
+    def blank(match):
+        return re.sub(r"[^\n]", " ", match.group())
+
     token = r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|(?<![0-9a-fA-F])\'(?:\\.|[^\'\\\n])\''
     return re.sub(token, blank, source, flags=re.DOTALL)
 

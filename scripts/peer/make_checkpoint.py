@@ -7,6 +7,7 @@ The tokenizer is Qwen's own byte-level BPE from the PyPI package dashscope, cut 
 import argparse
 import base64
 import importlib.util
+import itertools
 import json
 import shutil
 import sys
@@ -54,7 +55,7 @@ def merge_of(token, ranks):
     """The two parts whose merge makes `token`, or None: BPE run on its bytes with the merges ranked before it."""
     parts = [token[i : i + 1] for i in range(len(token))]
     while len(parts) > 2:
-        candidates = [(ranks.get(a + b, ranks[token]), i) for i, (a, b) in enumerate(zip(parts, parts[1:]))]
+        candidates = [(ranks.get(a + b, ranks[token]), i) for i, (a, b) in enumerate(itertools.pairwise(parts))]
         rank, i = min(candidates)
         if rank >= ranks[token]:
             return None

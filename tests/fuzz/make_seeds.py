@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -113,7 +113,7 @@ def rendezvous_pickle():
     write("rendezvous_pickle", "new", pickle.dumps(state))
     one, two = _NodeDesc("node0", 100, 0), _NodeDesc("10.0.0.2", 2**40, 1)
     state.round, state.complete = 3, True
-    state.deadline = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=timezone.utc)
+    state.deadline = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
     state.participants = {one: 0, two: 1}
     state.last_heartbeats = {one: state.deadline, two: state.deadline}
     state.wait_list = {_NodeDesc("late", 7, 0)}

@@ -102,7 +102,7 @@ def test_sigterm_to_one_agent_takes_out_that_node_only(job):
 
 def test_a_host_that_hangs_is_dropped_and_comes_back_when_it_wakes(job):
     agents = job.start_all("2:3")
-    before = job.stage.wait_for_world(3)
+    job.stage.wait_for_world(3)
     agents[1].stop()
     job.stage.wait("a world of two", lambda: len([w for w in job.stage.alive() if w.world_size == 2]) == 2)
     agents[1].resume()

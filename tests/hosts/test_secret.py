@@ -141,16 +141,12 @@ def test_a_gloo_sum_over_the_workers_of_two_hosts(backend, job, secret):
 
 def test_the_store_of_a_static_job_keeps_strangers_out_as_well(job, secret):
     conf = f"secret_file={secret()}"
-    start = lambda number, conf: job.start(
-        number,
-        "2",
-        "--node-rank",
-        min(number, 1),
-        "--master-addr",
-        job.hosts[0].address,
-        backend="static",
-        environment={"PET_RDZV_CONF": conf} if conf else None,
-    )
+
+    def start(number, conf):
+        environment = {"PET_RDZV_CONF": conf} if conf else None
+        options = ["--node-rank", min(number, 1), "--master-addr", job.hosts[0].address]
+        return job.start(number, "2", *options, backend="static", environment=environment)
+
     start(0, conf), start(1, conf)
     world = job.stage.wait_for_world(2)
     check_stranger_is_kept_out(job, job.hosts[0].address, 29500)
@@ -198,17 +194,8 @@ def test_a_restart_and_a_lost_node_and_a_lost_host_change_nothing(job, secret):
 
 def test_where_torchrun_hosts_the_store_a_secret_is_an_error(job, secret):
     host = job.start(0, "2", launcher="torchrun")
-    host_up = lambda: (
-        on(
-            job.hosts[1],
-            sys.executable,
-            "-c",
-            "import socket, sys; socket.create_connection((sys.argv[1], 29400), 1)",
-            job.hosts[0].address,
-        ).returncode
-        == 0
-    )
-    while not host_up():
+    connect = "import socket, sys; socket.create_connection((sys.argv[1], 29400), 1)"
+    while on(job.hosts[1], sys.executable, "-c", connect, job.hosts[0].address).returncode != 0:
         assert not host.ended, host.output
     agent = job.start(1, "2", launcher="mdl-launch", conf=f"secret_file={secret()}")
     assert agent.wait(15) == 1

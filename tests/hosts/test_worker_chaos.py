@@ -94,7 +94,7 @@ class Said:
     """What an agent has said, and when."""
 
     def __init__(self, *said):
-        self.times, self.lines = zip(*said)
+        self.times, self.lines = zip(*said, strict=True)
 
 
 CHANGED = "[mdl-launch] W1128 03:00:00.000 the nodes of the job have changed. Restarting all workers"

@@ -47,9 +47,9 @@ def test_the_pages_command_for_several_nodes_trains_as_three_processes_of_one_ho
     assert (tmp_path / "several/final").is_dir()
     alone = start(job, bin_dir, 0, f"--standalone --nproc-per-node 3 {command(tmp_path / 'alone')}")
     assert alone.wait(150) == 0, alone.output
-    for several, one in zip(history(tmp_path / "several"), history(tmp_path / "alone")):
+    for several, one in zip(history(tmp_path / "several"), history(tmp_path / "alone"), strict=True):
         assert len(several) == len(one) > 1
-        for mine, other in zip(several, one):
+        for mine, other in zip(several, one, strict=True):
             for key in ("step", "epoch", "eval_loss") if "eval_loss" in other else ("step", "epoch", "loss", "grad_norm", "learning_rate"):
                 assert mine[key] == pytest.approx(other[key], rel=1e-5), f"{key} at step {mine['step']}"
 

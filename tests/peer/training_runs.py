@@ -21,9 +21,7 @@ def python(script, *arguments, launcher=(), env=None):
 
 def run(command, env=None, check=True, **options):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **(env or {})}
-    done = subprocess.run(
-        [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=400, env=environment, **options
-    )
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=400, env=environment, **options)
     if check:
         assert done.returncode == 0, f"{command} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}"
     return done
@@ -78,7 +76,7 @@ def history(output):
 
 def assert_same(ours, theirs, keys=("loss", "grad_norm", "learning_rate", "epoch"), rtol=1e-3):
     assert len(ours) == len(theirs) > 0
-    for mine, other in zip(ours, theirs):
+    for mine, other in zip(ours, theirs, strict=True):
         assert mine["step"] == other["step"]
         for key in keys:
             assert mine[key] == pytest.approx(other[key], rel=rtol, abs=1e-12), f"{key} at step {mine['step']}"

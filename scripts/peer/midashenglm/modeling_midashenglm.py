@@ -250,7 +250,7 @@ class MiDashengLMModel(PreTrainedModel, GenerationMixin):
             return text
         audio = self.audio_projector(self.audio_encoder(input_values, audio_length))
         samples = [input_values.shape[1]] * len(input_values) if audio_length is None else audio_length.flatten().tolist()
-        used = [row[: self.config.audio_tokens(int(n))] for row, n in zip(audio, samples)]
+        used = [row[: self.config.audio_tokens(int(n))] for row, n in zip(audio, samples, strict=True)]
         return text.masked_scatter(slots[..., None], torch.cat(used).to(text.dtype))
 
     def forward(

@@ -74,7 +74,10 @@ class Agent:
 
     def wait_for_line(self, pattern, seconds=30):
         """Waits until a line of the output matches `pattern`; returns the match."""
-        found = lambda: next((hit for line in self.lines if (hit := re.search(pattern, line))), None)
+
+        def found():
+            return next((hit for line in self.lines if (hit := re.search(pattern, line))), None)
+
         with self._changed:
             hit = self._changed.wait_for(found, seconds)
         assert hit, f"{self} did not say /{pattern}/ within {seconds} s, but:\n{self.output}"

@@ -134,7 +134,7 @@ def test_ten_thousand_texts_in_many_scripts_get_the_same_ids_and_come_back_as_th
     texts = corpus(rng)
     theirs = [encoding.ids for encoding in tokenizer.encode_batch(texts, add_special_tokens=False)]
     ours = ask([{"encode": text} for text in texts])
-    for text, expected, found in zip(texts, theirs, ours):
+    for text, expected, found in zip(texts, theirs, ours, strict=True):
         assert found == expected, ascii(text)
     # Also sequences of ids that no text gives: their bytes need not be whole characters.
     wild = [rng.choices(range(tokenizer.get_vocab_size()), k=rng.randint(1, 12)) for _ in range(TEXTS // 5)]
@@ -292,5 +292,5 @@ def test_chat_templates_write_what_transformers_writes(ask, real_vocabulary):
                 expected.append(render_jinja_template([chat], chat_template=template, **arguments)[0][0])
                 questions.append({"render": None if template is own else template, "variables": variables})
                 names.append(f"{template_name}, {chat_name}, {extra}")
-    for name, theirs, ours in zip(names, expected, ask(questions)):
+    for name, theirs, ours in zip(names, expected, ask(questions), strict=True):
         assert ours == theirs, name

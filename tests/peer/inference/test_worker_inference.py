@@ -147,7 +147,9 @@ def test_greedy_token_ids_are_transformers(decoder, settings, checkpoint, prompt
     infer(bin_dir, prompts, "--model-name", model, "--output", tmp_path / "out.csv", "--max-new-tokens", NEW_TOKENS, "--batch-size", 7)
     tokenizer = AutoTokenizer.from_pretrained(model)
     rows, answered = read_csv(prompts), read_csv(tmp_path / "out.csv")
-    assert answered == [{**row, "prediction": tokenizer.decode(ids, skip_special_tokens=True)} for row, ids in zip(rows, theirs)]
+    assert answered == [
+        {**row, "prediction": tokenizer.decode(ids, skip_special_tokens=True)} for row, ids in zip(rows, theirs, strict=True)
+    ]
     assert not (tmp_path / "out.csv.partial").exists()
 
 
@@ -355,7 +357,7 @@ def test_sampled_answers_are_reproducible_and_do_not_depend_on_the_batch(checkpo
         infer(bin_dir, few, "--model-name", model, "--output", tmp_path / name, *options)
     one, same, other = (read_csv(tmp_path / name) for name in ("one", "same", "other"))
     assert one == same
-    assert sum(a != b for a, b in zip(one, other)) > 15
+    assert sum(a != b for a, b in zip(one, other, strict=True)) > 15
 
 
 @pytest.mark.parametrize("launcher", ["mdl-launch", "torchrun"])

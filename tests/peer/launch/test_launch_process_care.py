@@ -86,7 +86,10 @@ def test_a_signal_goes_to_the_workers_and_the_exit_code_is_torchruns(tmp_path, n
     pids = tmp_path / "pids"
     codes = {}
     command = ["--standalone", "--nproc-per-node", "2", *shell(script, pids)]
-    not_ignored = lambda: signal.signal(getattr(signal, name), signal.SIG_DFL)  # as it is where the tests run under nohup
+
+    def not_ignored():  # as it is where the tests run under nohup
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+
     for launcher_program in (MDL_LAUNCH, TORCHRUN):
         pids.unlink(missing_ok=True)
         with running(*command, launcher=launcher_program, preexec_fn=not_ignored) as launcher:

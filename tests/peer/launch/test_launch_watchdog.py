@@ -156,7 +156,9 @@ def test_without_a_folder_of_the_run_the_fifo_is_a_temporary_file(tmp_path, plac
         "/bin/sh",
         "-c",
         script.replace("$", "$$"),
-        env=environment(TORCHELASTIC_ENABLE_FILE_TIMER=1, **dict(zip(("TMPDIR", "TEMP"), (tmp_path / place for place in places)))),
+        env=environment(
+            TORCHELASTIC_ENABLE_FILE_TIMER=1, **dict(zip(("TMPDIR", "TEMP"), (tmp_path / place for place in places), strict=False))
+        ),
     )
     assert done.stdout == f"{tmp_path}\n", done.stderr
     assert list(tmp_path.iterdir()) == []

@@ -41,7 +41,7 @@ def real_batch(checkpoint, folder):
     """The three clips through the real mdl-toolkit: its conversation, processor, labels and padding."""
     from mdl_toolkit.convert_dataset import ConvertConfig, padding, process_data
 
-    rows = zip(real_clips(folder), ["all the speakers, one after the other", "front left", "a phone rings"])
+    rows = zip(real_clips(folder), ["all the speakers, one after the other", "front left", "a phone rings"], strict=True)
     with open(folder / "clips.csv", "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["audio", "user_prompt", "prediction"])

@@ -47,6 +47,6 @@ def test_four_gloo_ranks_meet_reduce_and_split_through_our_server(bin_dir):
             for rank in ranks:
                 rank.kill()
                 rank.wait()
-        for number, (rank, output) in enumerate(zip(ranks, outputs)):
+        for number, (rank, output) in enumerate(zip(ranks, outputs, strict=True)):
             assert rank.returncode == 0, output
             assert f"done {number}" in output

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from torch.distributed.elastic.rendezvous import dynamic_rendezvous as torchs
 
-NOW = datetime.datetime(2026, 11, 24, 9, 8, 7, 123456, tzinfo=datetime.timezone.utc)
+NOW = datetime.datetime(2026, 11, 24, 9, 8, 7, 123456, tzinfo=datetime.UTC)
 
 
 def state(**attributes):
@@ -33,7 +33,7 @@ STATES = {
         last_heartbeats={n: NOW + datetime.timedelta(microseconds=i) for i, n in enumerate(nodes(300))},
     ),
     "closed": state(closed=True, wait_list=set(nodes(3)), redundancy_list=set(nodes(5))),
-    "at the turn of a year": state(deadline=datetime.datetime(2027, 1, 1, tzinfo=datetime.timezone.utc)),
+    "at the turn of a year": state(deadline=datetime.datetime(2027, 1, 1, tzinfo=datetime.UTC)),
 }
 
 
@@ -44,13 +44,13 @@ def test_states_go_through_our_program_and_back_unchanged(bin_dir, protocol):
     assert done.returncode == 0, done.stderr
     ours = done.stdout.splitlines()
     assert len(ours) == len(STATES)
-    for name, theirs, line in zip(STATES, STATES.values(), ours):
+    for name, theirs, line in zip(STATES, STATES.values(), ours, strict=True):
         read = pickle.loads(base64.b64decode(line))
         assert type(read) is torchs._RendezvousState
         assert vars(read) == vars(theirs), name
         # Its agents compute with it as with their own.
         for node, time in read.last_heartbeats.items():
-            assert time.tzinfo is datetime.timezone.utc
+            assert time.tzinfo is datetime.UTC
             assert hash(node) is not None and sorted([node]) == [node]
         assert pickle.loads(pickle.dumps(read)).round == theirs.round
 

@@ -10,8 +10,8 @@ from unittest import mock
 from torch.distributed.elastic.rendezvous import api
 from torch.distributed.elastic.rendezvous import dynamic_rendezvous as torchs
 
-NOW = datetime.datetime(2026, 11, 24, 9, 8, 7, 123456, tzinfo=datetime.timezone.utc)
-EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+NOW = datetime.datetime(2026, 11, 24, 9, 8, 7, 123456, tzinfo=datetime.UTC)
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 MICROSECOND = datetime.timedelta(microseconds=1)
 OPERATIONS = {
     "join": torchs._RendezvousJoinOp,

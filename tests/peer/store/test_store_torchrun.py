@@ -47,7 +47,7 @@ def test_two_torchrun_agents_and_ours_share_a_job(bin_dir, venv_bin, host):
         for agent in agents:
             agent.kill()
             agent.wait()
-    for agent, (out, log) in zip(agents, outputs):
+    for agent, (out, log) in zip(agents, outputs, strict=True):
         assert agent.returncode == 0, out + log
 
     told = re.match(r"round 0 node (\d) of 3 ranks from (\d) of 7 master (\S+)\n", outputs[0][0])

@@ -109,7 +109,7 @@ def test_two_ranks_resume_when_only_the_first_sees_the_checkpoint(toolkit, bin_d
     options = ["--batch-size", "2", "--save-steps", "4", "--lr", "1e-3", "--initial-adapter", adapter]
     run([*launcher, *train_command(toolkit, data, tmp_path / "whole", *options)])
     # Rank 1 is pointed at a folder that does not exist for it.
-    script = f'd=$0; [ "$RANK" = 1 ] && d=/nowhere; exec "$@" --resume-from-checkpoint "$d"'
+    script = 'd=$0; [ "$RANK" = 1 ] && d=/nowhere; exec "$@" --resume-from-checkpoint "$d"'
     run(
         [
             *launcher,

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from training_runs import run, train_command
+from training_runs import train_command
 
 ENDLESS = ["--batch-size", "1", "--num-epochs", "1000", "--eval-steps", "100000", "--save-steps", "100000"]
 
