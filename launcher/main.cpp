@@ -12,12 +12,13 @@
 #include "common/log.hpp"
 #include "common/standard_streams.hpp"
 #include "launcher/accelerate/accelerate_command.hpp"
-#include "launcher/accelerate/preflight.hpp"
 #include "launcher/agent.hpp"
 #include "launcher/command_line/launch_command.hpp"
 #include "launcher/command_line/options.hpp"
 #include "launcher/command_line/store_plan.hpp"
+#include "launcher/doctor/preflight.hpp"
 #include "launcher/machine/gpu_count.hpp"
+#include "launcher/machine/machine_probe.hpp"
 #include "launcher/machine/numa_binding.hpp"
 #include "launcher/process/file_limit.hpp"
 #include "launcher/status_command.hpp"
@@ -62,16 +63,16 @@ int launch(const command_line::LaunchOptions& options) {
 int run(std::vector<std::string> args) {
   if (is_status_command(args)) { return run_status_command(args, variable); }
   std::signal(SIGPIPE, SIG_IGN);  // a job does not end because nobody reads what the launcher says of it
-  const auto facts = accelerate::probe_machine(count_gpus);
-  if (accelerate::is_accelerate_command(args)) {
+  const auto facts = machine::probe_machine(count_gpus);
+  const bool resolves = accelerate::is_accelerate_command(args);
+  if (resolves) {
     const auto outcome = accelerate::run_command(args, facts);
     if (!outcome.launch) { return outcome.exit_code; }
     args = *outcome.launch;  // as if the user had written torchrun's options
-  } else {
-    accelerate::warn_beforehand(args, facts);
   }
   const auto parsed = command_line::parse_command_line(args, variable);
   if (parsed.text) { return std::fputs(parsed.text->c_str(), stdout) < 0 || std::fflush(stdout) != 0 ? 1 : 0; }
+  if (!resolves) { doctor::warn_beforehand(parsed.options, facts); }
   return launch(parsed.options);
 }
 

@@ -1,19 +1,18 @@
 #include "launcher/status_command.hpp"
 
-#include <boost/program_options.hpp>
 #include <cstdio>
 #include <optional>
 
 #include "common/error.hpp"
+#include "common/paragraph.hpp"
 #include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
+#include "launcher/command_line/option_parser.hpp"
 #include "launcher/command_line/store_plan.hpp"
 #include "launcher/job_status.hpp"
 #include "launcher/output/printable.hpp"
 #include "rendezvous/c10d/c10d_job.hpp"
 #include "rendezvous/client/tcp_store_client.hpp"
-
-namespace po = boost::program_options;
 
 namespace mdl::launcher {
 namespace {
@@ -27,31 +26,32 @@ struct StatusOptions {
   std::chrono::milliseconds timeout{5000};
 };
 
-po::options_description describe_status_options() {
-  po::options_description description("Options", 110, 62);
-  auto add = description.add_options();
-  add("rdzv-endpoint", po::value<std::string>()->value_name("HOST[:PORT]"),
-      "Where the job's rendezvous is (port 29400 when left out). PET_RDZV_ENDPOINT gives a default.");
-  add("rdzv-id", po::value<std::string>()->value_name("ID"),
-      "Which job; needed when there are several (default: PET_RDZV_ID).");
-  add("rdzv-conf", po::value<std::string>()->value_name("KEY=VALUE,..."),
-      "As the job's nodes have it; what counts is secret_file=PATH, which a job that has one wants to see here as well "
-      "(default: PET_RDZV_CONF).");
-  add("json", "Print one JSON object on one line.");
-  add("timeout", po::value<std::string>()->value_name("SECONDS"), "How long to wait for an answer (default 5).");
-  add("help,h", "Print this text and exit.");
-  return description;
+const command_line::OptionTable& status_option_table() {
+  static const command_line::OptionTable table(
+      "mdl-launch status",
+      {{"Options",
+        {{"rdzv-endpoint", "HOST[:PORT]",
+          "Where the job's rendezvous is (port 29400 when left out). PET_RDZV_ENDPOINT gives a default."},
+         {"rdzv-id", "ID", "Which job; needed when there are several (default: PET_RDZV_ID)."},
+         {"rdzv-conf", "KEY=VALUE,...",
+          "As the job's nodes have it; what counts is secret_file=PATH, which a job that has one wants to see here as "
+          "well (default: PET_RDZV_CONF)."},
+         {"json", "", "Print one JSON object on one line."},
+         {"timeout", "SECONDS", "How long to wait for an answer (default 5)."},
+         {"help", "", "Print this text and exit.", 'h'}}}});
+  return table;
 }
 
-/// '-' and '_' are the same in the names of options.
-std::vector<std::string> with_dashes(std::vector<std::string> args) {
-  for (std::string& word : args) {
-    if (word.compare(0, 2, "--") != 0) { continue; }
-    for (std::size_t i = 2; i < word.size() && word[i] != '='; ++i) {
-      if (word[i] == '_') { word[i] = '-'; }
-    }
-  }
-  return args;
+std::string help_text() {
+  const std::size_t width = output_width();
+  return str_cat(
+      "Usage: mdl-launch status --rdzv-endpoint HOST[:PORT] [--rdzv-id ID]\n"
+      "                         [--rdzv-conf secret_file=PATH] [--json]\n\n",
+      wrapped("Prints who is in the rendezvous (c10d) of a job, started by mdl-launch or by torchrun: round, nodes, "
+              "ranks, the nodes that wait or stand by, and the age of each one's last heartbeat. Takes no part in the "
+              "job.\n\n",
+              width),
+      status_option_table().help(width));
 }
 
 std::chrono::milliseconds to_timeout(const std::string& text) {
@@ -64,24 +64,17 @@ std::chrono::milliseconds to_timeout(const std::string& text) {
 
 StatusOptions parse_status_options(const std::vector<std::string>& args, const command_line::Environment& environment) {
   StatusOptions options;
-  po::variables_map values;
-  try {
-    const po::options_description description = describe_status_options();
-    const po::positional_options_description none;
-    po::store(po::command_line_parser(with_dashes(args)).options(description).positional(none).run(), values);
-  } catch (const po::error& error) {
-    throw UsageError(str_cat("status: ", error.what()), "mdl-launch status --help lists the options.");
-  }
+  const auto parsed = command_line::parse_options_only(args, status_option_table());
   const auto text = [&](const char* name, const char* variable) {
-    if (values.count(name)) { return values[name].as<std::string>(); }
-    return environment(variable).value_or("");
+    const command_line::GivenOption* given = parsed.find(name);
+    return given ? given->value : environment(variable).value_or("");
   };
-  options.help = values.count("help") > 0;
-  options.json = values.count("json") > 0;
+  options.help = parsed.find("help");
+  options.json = parsed.find("json");
   options.endpoint = text("rdzv-endpoint", "PET_RDZV_ENDPOINT");
   options.run_id = text("rdzv-id", "PET_RDZV_ID");
   options.secret_file = command_line::secret_file_of(text("rdzv-conf", "PET_RDZV_CONF"));
-  if (values.count("timeout")) { options.timeout = to_timeout(values["timeout"].as<std::string>()); }
+  if (const auto* given = parsed.find("timeout")) { options.timeout = to_timeout(given->value); }
   return options;
 }
 
@@ -135,12 +128,7 @@ int run_status_command(const std::vector<std::string>& args, const command_line:
   const StatusOptions options = parse_status_options({args.begin() + 1, args.end()}, environment);
   std::string text;
   if (options.help) {
-    text = str_cat(
-        "Usage: mdl-launch status --rdzv-endpoint HOST[:PORT] [--rdzv-id ID] [--rdzv-conf secret_file=PATH] "
-        "[--json]\n\n"
-        "Prints who is in the rendezvous (c10d) of a job, started by mdl-launch or by torchrun: round, nodes, ranks,\n"
-        "the nodes that wait or stand by, and the age of each one's last heartbeat. Takes no part in the job.\n\n",
-        describe_status_options());
+    text = help_text();
   } else {
     if (options.endpoint.empty()) {
       throw UsageError("status: --rdzv-endpoint is missing", "Write it as the job's nodes have it: HOST[:PORT].");

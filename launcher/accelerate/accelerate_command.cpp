@@ -3,18 +3,20 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <functional>
 #include <iostream>
+#include <map>
 
 #include "common/error.hpp"
 #include "common/log.hpp"
 #include "common/trimmed.hpp"
 #include "launcher/accelerate/config_command.hpp"
 #include "launcher/accelerate/doctor_command.hpp"
+#include "launcher/accelerate/doctor_options.hpp"
 #include "launcher/accelerate/env_command.hpp"
 #include "launcher/accelerate/find_config.hpp"
-#include "launcher/accelerate/job_question.hpp"
 #include "launcher/accelerate/launch_options.hpp"
-#include "launcher/accelerate/preflight.hpp"
+#include "launcher/doctor/preflight.hpp"
 #include "launcher/machine/program_file.hpp"
 
 namespace mdl::launcher::accelerate {
@@ -63,7 +65,7 @@ Outcome launch(const Arguments& arguments, const machine::MachineFacts& facts) {
   }
   for (const std::string& warning : plan.warnings) { log::warning(warning); }
   if (!plan.problems.empty()) { throw UsageError(plan.problems.front()); }
-  warn_beforehand(question_of(plan, config ? config->use_cpu : options.cpu));
+  doctor::warn_beforehand(question_of(plan, config ? config->use_cpu : options.cpu));
   for (const auto& [name, value] : plan.environment) { ::setenv(name.c_str(), value.c_str(), 1); }
   const std::string& program = options.program.front();
   if (!options.no_python && !options.module) { machine::refuse_compiled_script(program); }
@@ -78,22 +80,32 @@ Outcome launch(const Arguments& arguments, const machine::MachineFacts& facts) {
   return {0, plan.launcher_arguments()};
 }
 
+using Runner = std::function<Outcome(const Arguments&, const machine::MachineFacts&)>;
+
+/// What runs the words behind a command's name.
+const std::map<std::string, Runner>& runners() {
+  const auto ended = [](int (*command)(const Arguments&, const machine::MachineFacts&)) {
+    return [command](const Arguments& rest, const machine::MachineFacts& facts) {
+      return Outcome{command(rest, facts), std::nullopt};
+    };
+  };
+  static const std::map<std::string, Runner> all{{"launch", launch},
+                                                 {"config", ended(config_command)},
+                                                 {"env", ended(env_command)},
+                                                 {"doctor", ended(doctor_command)}};
+  return all;
+}
+
 }  // namespace
 
 bool is_accelerate_command(const Arguments& args) {
-  if (!args.empty() && (args[0] == "launch" || args[0] == "config" || args[0] == "env" || args[0] == "doctor")) {
-    return true;
-  }
-  return names_config_file(args);
+  return (!args.empty() && runners().contains(args[0])) || names_config_file(args);
 }
 
 Outcome run_command(const Arguments& args, const machine::MachineFacts& facts) {
-  Arguments rest(args.begin() + 1, args.end());
-  if (args[0] == "launch") { return launch(rest, facts); }
-  if (args[0] == "config") { return {config_command(rest, facts), std::nullopt}; }
-  if (args[0] == "env") { return {env_command(rest, facts), std::nullopt}; }
-  if (args[0] == "doctor") { return {doctor_command(rest, facts), std::nullopt}; }
-  return launch(args, facts);
+  const auto runner = runners().find(args[0]);
+  if (runner == runners().end()) { return launch(args, facts); }
+  return runner->second({args.begin() + 1, args.end()}, facts);
 }
 
 }  // namespace mdl::launcher::accelerate

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,8 +32,5 @@ struct Outcome {
 
 /// Runs one of the commands above to its end, or resolves a launch. Throws Error and UsageError.
 Outcome run_command(const std::vector<std::string>& args, const machine::MachineFacts& facts);
-
-/// The facts of this machine. GPUs are counted by the launcher, so it brings that function along.
-machine::MachineFacts probe_machine(std::function<int()> gpu_count);
 
 }  // namespace mdl::launcher::accelerate

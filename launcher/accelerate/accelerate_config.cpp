@@ -6,8 +6,9 @@
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
+#include "common/nearest_name.hpp"
 #include "common/str_cat.hpp"
-#include "launcher/accelerate/nearest_name.hpp"
+#include "launcher/accelerate/launch_option_table.hpp"
 #include "launcher/accelerate/yaml_document.hpp"
 
 namespace mdl::launcher::accelerate {
@@ -15,45 +16,45 @@ namespace {
 
 using Type = YamlValue::Type;
 
-// The fields of ClusterConfig, and the two old names that accelerate still converts.
-const std::vector<std::string> kKeys{"compute_environment",
-                                     "distributed_type",
-                                     "mixed_precision",
-                                     "use_cpu",
-                                     "debug",
-                                     "num_processes",
-                                     "machine_rank",
-                                     "num_machines",
-                                     "gpu_ids",
-                                     "main_process_ip",
-                                     "main_process_port",
-                                     "rdzv_backend",
-                                     "same_network",
-                                     "main_training_function",
-                                     "enable_cpu_affinity",
-                                     "fp8_config",
-                                     "deepspeed_config",
-                                     "fsdp_config",
-                                     "parallelism_config",
-                                     "megatron_lm_config",
-                                     "mpirun_config",
-                                     "downcast_bf16",
-                                     "tpu_name",
-                                     "tpu_zone",
-                                     "tpu_use_cluster",
-                                     "tpu_use_sudo",
-                                     "command_file",
-                                     "commands",
-                                     "tpu_vm",
-                                     "tpu_env",
-                                     "dynamo_config",
-                                     "fp16",
-                                     "dynamo_backend"};
-const std::vector<std::string> kDynamoKeys{"dynamo_backend", "dynamo_mode", "dynamo_use_fullgraph",
-                                           "dynamo_use_dynamic", "dynamo_use_regional_compilation"};
+// The fields of ClusterConfig that no option gives, and the two old names that accelerate still converts.
+const std::vector<std::string> kKeysOfTheFileAlone{"compute_environment",
+                                                   "distributed_type",
+                                                   "main_training_function",
+                                                   "fp8_config",
+                                                   "deepspeed_config",
+                                                   "fsdp_config",
+                                                   "parallelism_config",
+                                                   "megatron_lm_config",
+                                                   "mpirun_config",
+                                                   "downcast_bf16",
+                                                   "tpu_name",
+                                                   "tpu_zone",
+                                                   "tpu_use_cluster",
+                                                   "tpu_use_sudo",
+                                                   "command_file",
+                                                   "commands",
+                                                   "tpu_vm",
+                                                   "tpu_env",
+                                                   "dynamo_config",
+                                                   "fp16",
+                                                   "dynamo_backend"};
+
+std::vector<std::string> known_keys() {
+  std::vector<std::string> keys = keys_in("");
+  keys.insert(keys.end(), kKeysOfTheFileAlone.begin(), kKeysOfTheFileAlone.end());
+  return keys;
+}
 
 constexpr const char* kUseAccelerate =
     "mdl-launch starts processes for the native worker or any program of yours, but has no such engine. ";
+
+std::vector<std::string> dynamo_backends_in_capitals() {
+  std::vector<std::string> names = dynamo_backend_names();
+  for (std::string& name : names) {
+    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::toupper(c); });
+  }
+  return names;
+}
 
 bool is_empty(const YamlValue& value) {
   return value.type == Type::null || (value.type == Type::boolean && !value.boolean) ||
@@ -73,7 +74,7 @@ class Reader {
           str_cat(config_.place_of(key), ": ", key, " stands in the file more than once; the last one counts"));
     }
     refuse_sagemaker();
-    refuse_unknown_keys(root_, kKeys, "");
+    refuse_unknown_keys(root_, known_keys(), "");
     read_distributed_type();
     refuse_engines();
     read_scalars();
@@ -82,6 +83,8 @@ class Reader {
   }
 
  private:
+  static constexpr int kMost = std::numeric_limits<int>::max();
+
   const YamlValue* find(const std::string& key) const {
     for (const auto& [name, value] : root_.entries) {
       if (name == key) { return &value; }
@@ -101,7 +104,7 @@ class Reader {
              "Use Python's accelerate for it, or LOCAL_MACHINE to start processes on machines of your own.");
     }
     refuse("compute_environment", str_cat(" is ", value->type_name(), ", which accelerate does not know"),
-           "Write LOCAL_MACHINE.");
+           did_you_mean(value->text, std::vector<std::string>{"LOCAL_MACHINE"}) + "Write LOCAL_MACHINE.");
   }
 
   void refuse_unknown_keys(const YamlValue& map, const std::vector<std::string>& known,
@@ -109,9 +112,9 @@ class Reader {
     std::string unknown;
     for (const auto& [key, value] : map.entries) {
       if (std::find(known.begin(), known.end(), key) != known.end()) { continue; }
-      std::string nearest = nearest_name(key, known);
+      const auto nearest = nearest_name(key, known);
       unknown += str_cat(unknown.empty() ? "" : "\n", config_.file.string(), ":", value.key_line, ": unknown key ",
-                         section, key, nearest.empty() ? "" : str_cat(" (did you mean ", nearest, "?)"));
+                         section, key, nearest ? str_cat(" (did you mean ", *nearest, "?)") : "");
     }
     if (!unknown.empty()) {
       throw UsageError(unknown, "accelerate refuses such a file too. Correct or remove these lines.");
@@ -155,7 +158,8 @@ class Reader {
       }
     }
     refuse("distributed_type", str_cat(" is ", described, ", which accelerate does not know"),
-           "mdl-launch takes 'NO' (in quotes), MULTI_CPU and MULTI_GPU.");
+           did_you_mean(type, std::vector<std::string>{"NO", "MULTI_CPU", "MULTI_GPU"}) +
+               "mdl-launch takes 'NO' (in quotes), MULTI_CPU and MULTI_GPU.");
   }
 
   void refuse_engines() const {
@@ -181,8 +185,7 @@ class Reader {
     if (const YamlValue* value = find("mpirun_config"); value && !is_empty(*value)) {
       refuse("mpirun_config", " needs mpirun",
              "mdl-launch starts the processes itself: remove mpirun_config, write distributed_type: MULTI_GPU with "
-             "use_cpu: true, and run "
-             "the same command on each machine.");
+             "use_cpu: true, and run the same command on each machine.");
     }
   }
 
@@ -193,6 +196,13 @@ class Reader {
       refuse(key, " must be text, but is " + value->type_name(), "");
     }
     return value->text;
+  }
+
+  /// A number in the range of the option for the same.
+  std::optional<int> number_of(const std::string& key) const {
+    const LaunchOption* row = row_of_key(key);
+    const auto* range = row ? std::get_if<NumberField>(&row->use) : nullptr;
+    return range ? number_of(key, range->least, range->most) : number_of(key, 0, kMost);
   }
 
   std::optional<int> number_of(const std::string& key, long long least, long long most) const {
@@ -224,7 +234,6 @@ class Reader {
   }
 
   void read_scalars() {
-    constexpr int kMost = std::numeric_limits<int>::max();
     config_.num_processes = number_of("num_processes", -1, kMost);
     if (config_.num_processes == 0) {
       refuse("num_processes", " is 0", "At least one process is needed; it is the total over all machines.");
@@ -233,14 +242,14 @@ class Reader {
       config_.num_processes.reset();  // accelerate's own sign for "given on the command line"
     }
     if (!config_.num_processes && config_.distributed_type == DistributedType::no) { config_.num_processes = 1; }
-    config_.num_machines = number_of("num_machines", 1, kMost).value_or(1);
+    config_.num_machines = number_of("num_machines").value_or(1);
     if (const YamlValue* rank = find("machine_rank"); rank && rank->text == "auto") {
       config_.machine_rank = kMachineRankAuto;
     } else {
-      config_.machine_rank = number_of("machine_rank", 0, kMost).value_or(0);
+      config_.machine_rank = number_of("machine_rank").value_or(0);
     }
     config_.main_process_ip = text_of("main_process_ip");
-    config_.main_process_port = number_of("main_process_port", 0, 65535);
+    config_.main_process_port = number_of("main_process_port");
     config_.rdzv_backend = text_of("rdzv_backend").value_or("static");
     config_.gpu_ids = text_of("gpu_ids");
     config_.same_network = truth_of("same_network");
@@ -275,7 +284,7 @@ class Reader {
     const auto& names = mixed_precision_names();
     if (std::find(names.begin(), names.end(), precision) == names.end()) {
       refuse(key, str_cat(" is ", value->type_name(), ", which accelerate does not know"),
-             "Write 'no' (in quotes), fp16 or bf16.");
+             did_you_mean(precision, names) + "Write 'no' (in quotes), fp16 or bf16.");
     }
   }
 
@@ -283,13 +292,13 @@ class Reader {
     auto take = [this](const std::string& key, const std::string& place, const YamlValue& value) {
       std::string text = value.as_python_text();
       if (key == "dynamo_backend") {
-        std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::toupper(c); });
         if (value.type == Type::boolean && !value.boolean) { text = "NO"; }
-        const auto& names = dynamo_backend_names();
+        std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::toupper(c); });
+        const std::vector<std::string> names = dynamo_backends_in_capitals();
         if (std::find(names.begin(), names.end(), text) == names.end()) {
           throw UsageError(
               str_cat(place, ": dynamo_backend is ", value.type_name(), ", which accelerate does not know"),
-              str_cat("Write for example INDUCTOR."));
+              did_you_mean(text, names) + "Write for example INDUCTOR.");
         }
       }
       config_.dynamo[key] = text;
@@ -308,7 +317,7 @@ class Reader {
         key.insert(0, "dynamo_");  // accelerate adds the prefix as well
       }
     }
-    refuse_unknown_keys(prefixed, kDynamoKeys, "dynamo_config.");
+    refuse_unknown_keys(prefixed, keys_in("dynamo_config"), "dynamo_config.");
     for (const auto& [key, value] : prefixed.entries) {
       take(key, str_cat(config_.file.string(), ":", value.key_line), value);
     }
@@ -339,9 +348,14 @@ const std::vector<std::string>& mixed_precision_names() {
 
 const std::vector<std::string>& dynamo_backend_names() {
   static const std::vector<std::string> names{
-      "NO",          "EAGER",  "AOT_EAGER", "INDUCTOR", "AOT_TS_NVFUSER",          "NVPRIMS_NVFUSER",     "CUDAGRAPHS",
-      "OFI",         "FX2TRT", "ONNXRT",    "TENSORRT", "AOT_TORCHXLA_TRACE_ONCE", "TORCHXLA_TRACE_ONCE", "TVM",
-      "HPU_BACKEND", "NEURON"};
+      "no",          "eager",  "aot_eager", "inductor", "aot_ts_nvfuser",          "nvprims_nvfuser",     "cudagraphs",
+      "ofi",         "fx2trt", "onnxrt",    "tensorrt", "aot_torchxla_trace_once", "torchxla_trace_once", "tvm",
+      "hpu_backend", "neuron"};
+  return names;
+}
+
+const std::vector<std::string>& dynamo_mode_names() {
+  static const std::vector<std::string> names{"default", "reduce-overhead", "max-autotune"};
   return names;
 }
 

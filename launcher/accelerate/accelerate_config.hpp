@@ -15,9 +15,11 @@ enum class DistributedType { no, multi_cpu, multi_gpu };
 /// The name as files have it: "NO", "MULTI_CPU", "MULTI_GPU".
 std::string_view name_of(DistributedType type);
 
-/// What `mixed_precision` may be, and DynamoBackend's names in capitals (accelerate 1.15.0, utils/dataclasses.py).
+/// What `mixed_precision`, `dynamo_backend` and `dynamo_mode` may be, as options have it (accelerate 1.15.0,
+/// utils/dataclasses.py). A file has dynamo's backends in capitals.
 const std::vector<std::string>& mixed_precision_names();
 const std::vector<std::string>& dynamo_backend_names();
+const std::vector<std::string>& dynamo_mode_names();
 
 /// This node's rank is to be found in the node's own environment; see machine_rank.hpp.
 inline constexpr int kMachineRankAuto = -1;

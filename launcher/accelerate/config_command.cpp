@@ -2,70 +2,65 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <iostream>
 
 #include "common/error.hpp"
+#include "common/paragraph.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/accelerate/config_wizard.hpp"
 #include "launcher/accelerate/default_config_path.hpp"
+#include "launcher/accelerate/launch_option_table.hpp"
+#include "launcher/command_line/option_parser.hpp"
+#include "launcher/command_line/option_value.hpp"
 
 namespace mdl::launcher::accelerate {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kHelp = R"(Usage: mdl-launch config [--config-file PATH] [--lang en|zh]
-       mdl-launch config default [--config-file PATH] [--mixed-precision no|fp16|bf16]
-
-Asks for the set-up of a training and writes a file that `mdl-launch launch`, `mdl-launch --config-file` and Python's accelerate read.
-`default` asks nothing: all GPUs of this machine, or one process on the CPU. Without --config-file the file is
-$HF_HOME/accelerate/default_config.yaml (HF_HOME is ~/.cache/huggingface when not set).
-)";
+std::string config_help() {
+  const std::size_t width = output_width();
+  return str_cat(
+      "Usage: mdl-launch config [--config-file PATH] [--lang en|zh]\n"
+      "       mdl-launch config default [--config-file PATH]\n"
+      "                                 [--mixed-precision no|fp16|bf16]\n\n",
+      wrapped(
+          "Asks for the set-up of a training and writes a file that `mdl-launch launch`, `mdl-launch --config-file` "
+          "and Python's accelerate read. `default` asks nothing: all GPUs of this machine, or one process on the "
+          "CPU.\n\n",
+          width),
+      config_option_table().help(width));
+}
 
 struct ConfigOptions {
   bool write_default = false;
   bool help = false;
-  std::string config_file;
+  std::string config_file;  ///< empty: the default file
   std::string mixed_precision = "no";
-  std::string language;
+  std::optional<std::string> language;
 };
 
-ConfigOptions parse(const std::vector<std::string>& arguments) {
+ConfigOptions parse(std::vector<std::string> arguments) {
   ConfigOptions options;
-  for (size_t at = 0; at < arguments.size(); ++at) {
-    const std::string& word = arguments[at];
-    if (word == "default" && at == 0) {
-      options.write_default = true;
-      continue;
-    }
-    if (word == "update") {
-      throw UsageError(
-          "config update: mdl-launch reads the files of all accelerate versions and needs no update of them",
-          "To change a file, edit it or run mdl-launch config again.");
-    }
-    if (word == "-h" || word == "--help") {
-      options.help = true;
-      continue;
-    }
-    size_t equals = word.find('=');
-    std::string name = word.substr(0, equals);
-    std::replace(name.begin(), name.end(), '_', '-');
-    std::string* target = name == "--config-file"                                ? &options.config_file
-                          : name == "--lang"                                     ? &options.language
-                          : name == "--mixed-precision" && options.write_default ? &options.mixed_precision
-                                                                                 : nullptr;
-    if (!target) {
-      throw UsageError("config: unknown option or word " + word, "mdl-launch config --help lists the options.");
-    }
-    if (equals == std::string::npos && at + 1 >= arguments.size()) {
-      throw UsageError("config: the value of " + word + " is missing");
-    }
-    *target = equals == std::string::npos ? arguments[++at] : word.substr(equals + 1);
+  const std::size_t word = parse_arguments(arguments, config_option_table()).program_begin;
+  if (word < arguments.size() && arguments[word] == "update") {
+    throw UsageError("config update: mdl-launch reads the files of all accelerate versions and needs no update of them",
+                     "To change a file, edit it or run mdl-launch config again.");
   }
-  const auto& precision = options.mixed_precision;
-  if (precision != "no" && precision != "fp16" && precision != "bf16") {
-    throw UsageError("--mixed-precision: \"" + precision + "\" is not one of no, fp16, bf16");
+  if (word < arguments.size() && arguments[word] == "default") {
+    options.write_default = true;
+    arguments.erase(arguments.begin() + static_cast<std::ptrdiff_t>(word));
+  }
+  const auto parsed = parse_options_only(arguments, config_option_table(), {"default", "update"});
+  options.help = parsed.find("help");
+  if (const auto* given = parsed.find("config-file")) { options.config_file = given->value; }
+  if (const auto* given = parsed.find("lang")) { options.language = given->value; }
+  if (const auto* given = parsed.find("mixed-precision")) {
+    if (!options.write_default) {
+      throw UsageError("--mixed-precision is for mdl-launch config default", "Without `default` it is asked for.");
+    }
+    command_line::check_choice({"--mixed-precision", given->value}, {"no", "fp16", "bf16"});
+    options.mixed_precision = given->value;
   }
   return options;
 }
@@ -85,10 +80,24 @@ void require_writable(const fs::path& path) {
 
 }  // namespace
 
+const command_line::OptionTable& config_option_table() {
+  static const command_line::OptionTable table(
+      "mdl-launch config",
+      {{"Options",
+        {{"config-file", "PATH",
+          "the file to write (default $HF_HOME/accelerate/default_config.yaml; HF_HOME is ~/.cache/huggingface when "
+          "not set)"},
+         {"lang", "en|zh", "the language of the questions (default: that of LC_ALL, LC_MESSAGES or LANG)"},
+         {"mixed-precision", "no|fp16|bf16", "with `default`: the mixed precision to write (default no)"},
+         {"help", "", "print this text and exit", 'h'}}}},
+      {launch_option_table});
+  return table;
+}
+
 int config_command(const std::vector<std::string>& arguments, const machine::MachineFacts& facts) {
   ConfigOptions options = parse(arguments);
   if (options.help) {
-    std::cout << kHelp;
+    std::cout << config_help();
     return 0;
   }
   Language language = choose_language(options.language, facts.environment);

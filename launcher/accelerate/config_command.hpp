@@ -3,7 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "launcher/accelerate/launch_plan.hpp"
+#include "launcher/command_line/option_table.hpp"
+#include "launcher/machine/machine_facts.hpp"
 
 namespace mdl::launcher::accelerate {
 
@@ -12,5 +13,7 @@ namespace mdl::launcher::accelerate {
 /// is found before the first question. `default` leaves an existing file alone, as accelerate's does. Returns the exit
 /// code; throws Error and UsageError.
 int config_command(const std::vector<std::string>& arguments, const machine::MachineFacts& facts);
+
+const command_line::OptionTable& config_option_table();
 
 }  // namespace mdl::launcher::accelerate

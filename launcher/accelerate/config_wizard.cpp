@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
+#include <set>
 
 #include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
@@ -15,10 +16,15 @@ constexpr int kMost = std::numeric_limits<int>::max();
 // accelerate's order; the index is what its users type.
 const std::vector<std::string> kMachineTypes{"multi-CPU", "multi-XPU",  "multi-HPU",  "multi-GPU",    "multi-NPU",
                                              "multi-MLU", "multi-SDAA", "multi-MUSA", "multi-NEURON", "TPU"};
-const std::vector<std::string> kDynamoBackends{
-    "eager",  "aot_eager", "inductor", "aot_ts_nvfuser",          "nvprims_nvfuser",     "cudagraphs", "ofi",
-    "fx2trt", "onnxrt",    "tensorrt", "aot_torchxla_trace_once", "torchxla_trace_once", "tvm"};
+const std::set<std::string> kUnofferedBackends{"no", "hpu_backend", "neuron"};
 constexpr size_t kInductor = 2;
+
+/// dynamo_backend_names() that accelerate's own menu has.
+std::vector<std::string> offered_backends() {
+  std::vector<std::string> names = dynamo_backend_names();
+  std::erase_if(names, [](const std::string& name) { return kUnofferedBackends.contains(name); });
+  return names;
+}
 
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
@@ -146,11 +152,12 @@ class Wizard {
 
   bool ask_dynamo() {
     if (!yes(Text::dynamo, false)) { return false; }
-    std::string backend = kDynamoBackends[prompter_.choose(say(Text::dynamo_backend), kDynamoBackends, kInductor)];
+    const std::vector<std::string> backends = offered_backends();
+    std::string backend = backends[prompter_.choose(say(Text::dynamo_backend), backends, kInductor)];
     std::transform(backend.begin(), backend.end(), backend.begin(), [](unsigned char c) { return std::toupper(c); });
     content_.dynamo["dynamo_backend"] = backend;
     if (yes(Text::dynamo_custom, false)) {
-      const std::vector<std::string> modes{"default", "reduce-overhead", "max-autotune"};
+      const std::vector<std::string>& modes = dynamo_mode_names();
       content_.dynamo["dynamo_mode"] = modes[prompter_.choose(say(Text::dynamo_mode), modes, 0)];
       content_.dynamo["dynamo_use_fullgraph"] = yes(Text::dynamo_fullgraph, false);
       content_.dynamo["dynamo_use_dynamic"] = yes(Text::dynamo_dynamic, false);

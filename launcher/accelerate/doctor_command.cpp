@@ -5,7 +5,9 @@
 #include <iostream>
 
 #include "common/error.hpp"
-#include "launcher/accelerate/job_question.hpp"
+#include "common/paragraph.hpp"
+#include "common/str_cat.hpp"
+#include "launcher/accelerate/doctor_options.hpp"
 #include "launcher/doctor/checks.hpp"
 #include "launcher/doctor/exchange.hpp"
 #include "launcher/doctor/probe.hpp"
@@ -14,28 +16,29 @@
 namespace mdl::launcher::accelerate {
 namespace {
 
-constexpr const char* kHelp =
-    R"(Usage: mdl-launch doctor [--json] [--wait SECONDS] [options of the launch] [PROGRAM [ARGUMENTS...]]
-
-Finds out what would stop a job, before any worker starts. Give it the options and the program of the launch, in torchrun's words
-(--nnodes, --rdzv-endpoint, ...) or accelerate's (--config-file, --num-processes, ...). For a job of several nodes run it on all of
-them at about the same time: they meet at the rendezvous endpoint and compare themselves. On one node alone it says what it can.
-
-  --json           one JSON document: would_fail, findings, and the facts of every node
-  --wait SECONDS   how long to wait for the other nodes (default 30)
-
-Exit codes: 0 nothing speaks against the job, 1 it would fail, 2 the command line is wrong.
-)";
+std::string doctor_help() {
+  const std::size_t width = output_width();
+  return str_cat(
+      "Usage: mdl-launch doctor [--json] [--wait SECONDS] [options of the launch]\n"
+      "                         [PROGRAM [ARGUMENTS...]]\n\n",
+      wrapped("Finds out what would stop a job, before any worker starts. Give it the options and the program of the "
+              "launch, in torchrun's words (--nnodes, --rdzv-endpoint, ...) or accelerate's (--config-file, "
+              "--num-processes, ...). For a job of several nodes run it on all of them at about the same time: they "
+              "meet at the rendezvous endpoint and compare themselves. On one node alone it says what it can.\n\n",
+              width),
+      doctor_option_table().help(width), "\n",
+      wrapped("Exit codes: 0 nothing speaks against the job, 1 it would fail, 2 the command line is wrong.\n", width));
+}
 
 }  // namespace
 
 int doctor_command(const std::vector<std::string>& arguments, const machine::MachineFacts& facts) {
-  DoctorOptions options = parse_doctor_options(arguments);
+  const DoctorOptions options = parse_doctor_options(arguments);
   if (options.help) {
-    std::cout << kHelp;
+    std::cout << doctor_help();
     return 0;
   }
-  doctor::JobQuestion job = job_question(options.job, facts);
+  const doctor::JobQuestion job = job_question(options, facts);
   bool terminal = ::isatty(STDOUT_FILENO) != 0;
   if (job.nodes > 1 && terminal && !options.json) {
     std::cout << "Waiting up to " << options.wait.count() << " s for the doctors of " << job.nodes << " nodes at "

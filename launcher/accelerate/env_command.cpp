@@ -12,9 +12,13 @@
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
+#include "common/paragraph.hpp"
 #include "common/str_cat.hpp"
 #include "common/version.hpp"
+#include "launcher/accelerate/config_command.hpp"
 #include "launcher/accelerate/default_config_path.hpp"
+#include "launcher/accelerate/launch_option_table.hpp"
+#include "launcher/command_line/option_parser.hpp"
 #include "launcher/doctor/probe.hpp"
 
 namespace mdl::launcher::accelerate {
@@ -65,28 +69,34 @@ std::string worker_path() {
   return !failure && std::filesystem::exists(beside, failure) ? beside.string() : "mdl-toolkit";
 }
 
-std::filesystem::path config_path(const std::vector<std::string>& arguments, const machine::Environment& environment) {
-  if (arguments.empty()) { return default_config_path(environment); }
-  const std::string& word = arguments[0];
-  size_t equals = word.find('=');
-  std::string name = word.substr(0, equals);
-  bool known = name == "--config-file" || name == "--config_file";
-  if (!known || arguments.size() != (equals == std::string::npos ? 2u : 1u)) {
-    throw UsageError("env: unknown option " + word, "Usage: mdl-launch env [--config-file PATH]");
-  }
-  std::filesystem::path path = equals == std::string::npos ? arguments[1] : word.substr(equals + 1);
-  if (!std::filesystem::exists(path)) { throw UsageError("there is no configuration file " + path.string()); }
-  return path;
+const command_line::OptionTable& env_option_table() {
+  static const command_line::OptionTable table(
+      "mdl-launch env",
+      {{"Options",
+        {{"config-file", "PATH", "the configuration to print (default: the one that mdl-launch launch would use)"},
+         {"help", "", "print this text and exit", 'h'}}}},
+      {launch_option_table, config_option_table});
+  return table;
+}
+
+std::filesystem::path config_path(const command_line::ParsedArguments& arguments,
+                                  const machine::Environment& environment) {
+  const command_line::GivenOption* given = arguments.find("config-file");
+  if (!given) { return default_config_path(environment); }
+  if (!std::filesystem::exists(given->value)) { throw UsageError("there is no configuration file " + given->value); }
+  return given->value;
 }
 
 }  // namespace
 
 int env_command(const std::vector<std::string>& arguments, const machine::MachineFacts& facts) {
-  if (!arguments.empty() && (arguments[0] == "-h" || arguments[0] == "--help")) {
-    std::cout << "Usage: mdl-launch env [--config-file PATH]\n\nPrints what a bug report needs.\n";
+  const auto parsed = command_line::parse_options_only(arguments, env_option_table());
+  if (parsed.find("help")) {
+    std::cout << "Usage: mdl-launch env [--config-file PATH]\n\nPrints what a bug report needs.\n\n"
+              << env_option_table().help(output_width());
     return 0;
   }
-  auto config = config_path(arguments, facts.environment);
+  const auto config = config_path(parsed, facts.environment);
   doctor::JobQuestion worker;
   worker.no_python = true;
   worker.program = {worker_path()};

@@ -37,15 +37,14 @@ struct LaunchOptions {
   std::string role = "default";
   int max_restarts = 0;
   std::string monitor_interval = "0.1";  ///< seconds, as written
-  std::vector<std::string>
-      passed_on;  ///< options that only torchrun has and that go together with these, such as --rdzv-id
-  std::vector<std::string> program;  ///< the program, script or module, then its arguments
+  std::vector<std::string> passed_on;    ///< options that only torchrun has and that fit, such as --rdzv-id
+  std::vector<std::string> program;      ///< the program, script or module, then its arguments
 };
 
-/// Parses what follows `mdl-launch launch`. Options are spelt with - or _, `--name value` or `--name=value`; the first
-/// word that is no option is the program, and everything after it is the program's. Throws UsageError for an unknown
-/// option (with the nearest), a bad value, and for every option of accelerate's that needs a Python engine, saying
-/// which.
+/// Parses what follows `mdl-launch launch`, by launch_option_table(): options are spelt with - or _, `--name value` or
+/// `--name=value`; the first word that is no option is the program, and everything after it is the program's. Throws
+/// UsageError for an unknown option (with the nearest), a bad value, and for every option of accelerate's that needs a
+/// Python engine, saying which.
 LaunchOptions parse_launch_options(const std::vector<std::string>& arguments);
 
 /// Whether an option --config-file or --config_file stands among mdl-launch's own options, before the program.

@@ -2,7 +2,7 @@
 
 #include <map>
 
-#include "common/error.hpp"
+#include "launcher/command_line/option_value.hpp"
 
 namespace mdl::launcher::accelerate {
 namespace {
@@ -84,11 +84,10 @@ const std::map<Text, Both> kTexts{
 
 }  // namespace
 
-Language choose_language(const std::string& asked, const machine::Environment& environment) {
-  if (asked == "en") { return Language::english; }
-  if (asked == "zh") { return Language::chinese; }
-  if (!asked.empty()) {
-    throw UsageError("--lang: \"" + asked + "\" is not a language of mdl-launch's", "Give en or zh.");
+Language choose_language(const std::optional<std::string>& asked, const machine::Environment& environment) {
+  if (asked && !asked->empty()) {
+    command_line::check_choice({"--lang", *asked}, {"en", "zh"});
+    return *asked == "zh" ? Language::chinese : Language::english;
   }
   for (const char* name : {"LC_ALL", "LC_MESSAGES", "LANG"}) {
     auto variable = environment.find(name);

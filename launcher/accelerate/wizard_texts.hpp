@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -9,9 +10,9 @@ namespace mdl::launcher::accelerate {
 
 enum class Language { english, chinese };
 
-/// The language to talk to the user in: `asked` (the value of --lang: en or zh, empty when not given), else what
+/// The language to talk to the user in: `asked` (the value of --lang: en or zh; an empty one says nothing), else what
 /// LC_ALL, LC_MESSAGES or LANG begins with. Throws UsageError for another --lang.
-Language choose_language(const std::string& asked, const machine::Environment& environment);
+Language choose_language(const std::optional<std::string>& asked, const machine::Environment& environment);
 
 /// Everything that the wizard says. Yes-or-no questions show their preset in capitals.
 enum class Text {

@@ -1,18 +1,13 @@
 #include "launcher/command_line/completion.hpp"
 
 #include "common/str_cat.hpp"
-#include "launcher/command_line/option_table.hpp"
-
-namespace po = boost::program_options;
 
 namespace mdl::launcher::command_line {
 namespace {
 
-std::string option_words(const po::options_description& options, const char* dashes) {
+std::string option_words(const OptionTable& options, const char* dashes) {
   std::string words;
-  for (const OptionEntry& option : option_entries(options)) {
-    words += str_cat(words.empty() ? "" : " ", dashes, option.name);
-  }
+  for (const std::string& name : options.names()) { words += str_cat(words.empty() ? "" : " ", dashes, name); }
   return words;
 }
 
@@ -31,7 +26,7 @@ std::string quoted_description(const std::string& text) {
   return result;
 }
 
-std::string bash_script(const po::options_description& options) {
+std::string bash_script(const OptionTable& options) {
   return str_cat(
       "_mdl_launch() {\n"
       "  local word=\"${COMP_WORDS[COMP_CWORD]}\"\n"
@@ -46,22 +41,23 @@ std::string bash_script(const po::options_description& options) {
       "complete -o filenames -F _mdl_launch mdl-launch\n");
 }
 
-std::string zsh_script(const po::options_description& options) {
+std::string zsh_script(const OptionTable& options) {
   std::string text = "#compdef mdl-launch\n_arguments \\\n";
-  for (const OptionEntry& option : option_entries(options)) {
-    text += str_cat("  '--", option.name, "[", quoted_description(option.help), "]", option.flag ? "" : ":value:_files",
-                    "' \\\n");
+  for (const std::string& name : options.names()) {
+    const Option& option = *options.find(name);
+    text += str_cat("  '--", name, "[", quoted_description(option.help), "]",
+                    option.takes_value() ? ":value:_files" : "", "' \\\n");
   }
   return text + "  '*::program:_normal'\n";
 }
 
-std::string tcsh_script(const po::options_description& options) {
+std::string tcsh_script(const OptionTable& options) {
   return str_cat("complete mdl-launch 'c/--/(", option_words(options, ""), ")/' 'p/*/f/'\n");
 }
 
 }  // namespace
 
-std::string completion_script(const std::string& shell, const po::options_description& options) {
+std::string completion_script(const std::string& shell, const OptionTable& options) {
   if (shell == "bash") { return bash_script(options); }
   return shell == "zsh" ? zsh_script(options) : tcsh_script(options);
 }

@@ -10,6 +10,7 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "common/trimmed.hpp"
+#include "launcher/command_line/commands.hpp"
 #include "launcher/command_line/template_string.hpp"
 #include "launcher/machine/program_file.hpp"
 
@@ -120,9 +121,23 @@ std::string check_script(const std::string& name) {
                  ": if it is not a Python script, put --no-python before it");
 }
 
+/// Where the command line begins with a word that is no program at all, it may have been meant for a command.
+void refuse_misspelt_command(const LaunchOptions& options, const Environment& environment) {
+  if (!options.first_word_is_program || options.module) { return; }
+  const std::string suggestion = command_suggestion(options.program);
+  std::string not_executable;
+  if (suggestion.empty() || std::filesystem::exists(options.program) ||
+      find_in_path(options.program, environment("PATH").value_or(kDefaultPath), not_executable)) {
+    return;
+  }
+  throw Error(str_cat("cannot run ", options.program, ": there is no such file, and no such program in PATH"),
+              suggestion + "mdl-launch --help lists the commands.", kExitNotFound);
+}
+
 }  // namespace
 
 LaunchCommand make_launch_command(const LaunchOptions& options, const Environment& environment) {
+  refuse_misspelt_command(options, environment);
   LaunchCommand command;
   command.display_name = options.program;
   if (options.no_python && !options.run_path) {

@@ -22,7 +22,8 @@ struct LaunchCommand {
 /// The command of `options` as torchrun has it: `python -u [-m] PROGRAM args`, or with --no-python PROGRAM itself.
 /// python is $PYTHON_EXEC when set, else the python3 of PATH, else its python.
 /// Throws Error (exit 127 or 126) when the program, its interpreter, the script or python is not there or cannot be
-/// run, and UsageError when python would have to read a compiled program.
+/// run, and UsageError when python would have to read a compiled program. Where there is no program of that name but
+/// almost a command (`mdl-launch luanch`), the Error names that.
 LaunchCommand make_launch_command(const LaunchOptions& options, const Environment& environment);
 
 /// The argv of one worker: "${local_rank}" is replaced in all but argv[0].

@@ -6,6 +6,7 @@
 #include "common/error.hpp"
 #include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
+#include "launcher/command_line/option_table.hpp"
 
 namespace mdl::launcher::command_line {
 namespace {
@@ -14,7 +15,7 @@ constexpr double kMostSeconds = 1e9;
 
 [[noreturn]] void refuse(const OptionValue& value, const std::string& expected, const std::string& advice = {}) {
   throw UsageError(str_cat(value.source, " must be ", expected, ", but is \"", value.text, "\""),
-                   advice.empty() ? "mdl-launch --help lists the options." : advice);
+                   advice.empty() ? value.command + " --help lists the options." : advice);
 }
 
 std::optional<int> int_in(std::string_view text, int least, int most) {
@@ -81,9 +82,7 @@ bool to_flag(const OptionValue& value) {
 
 void check_choice(const OptionValue& value, const std::vector<std::string>& choices) {
   if (std::find(choices.begin(), choices.end(), value.text) != choices.end()) { return; }
-  std::string list;
-  for (const std::string& choice : choices) { list += str_cat(list.empty() ? "" : ", ", choice); }
-  throw UsageError(str_cat(value.source, " does not know \"", value.text, "\""), str_cat("It may be: ", list, "."));
+  throw UsageError(str_cat(value.source, " does not know \"", value.text, "\""), advice_for(value.text, choices));
 }
 
 }  // namespace mdl::launcher::command_line

@@ -14,6 +14,7 @@ namespace mdl::launcher::command_line {
 struct OptionValue {
   std::string source;  ///< "--max-restarts", or "the environment variable PET_MAX_RESTARTS"
   std::string text;
+  std::string command = "mdl-launch";  ///< whose --help tells more
 };
 
 /// Each of these reads a value as torchrun does (numbers: see parse_whole_number), and throws UsageError with the
@@ -32,6 +33,7 @@ std::set<int> to_ranks(const OptionValue& value);
 /// The variable of a flag: a number, 0 is off.
 bool to_flag(const OptionValue& value);
 
+/// Throws UsageError with the nearest of `choices`, and all of them, for a value that is none.
 void check_choice(const OptionValue& value, const std::vector<std::string>& choices);
 
 }  // namespace mdl::launcher::command_line

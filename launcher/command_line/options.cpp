@@ -1,160 +1,73 @@
 #include "launcher/command_line/options.hpp"
 
 #include <algorithm>
-#include <boost/program_options/parsers.hpp>
-#include <boost/program_options/variables_map.hpp>
 
 #include "common/error.hpp"
-#include "common/option_word.hpp"
+#include "common/nearest_name.hpp"
+#include "common/paragraph.hpp"
 #include "common/str_cat.hpp"
 #include "common/version.hpp"
+#include "launcher/command_line/commands.hpp"
 #include "launcher/command_line/completion.hpp"
-#include "launcher/command_line/option_table.hpp"
+#include "launcher/command_line/launch_option_table.hpp"
+#include "launcher/command_line/option_parser.hpp"
 #include "launcher/command_line/option_value.hpp"
 #include "launcher/command_line/signal_names.hpp"
 
-namespace po = boost::program_options;
-
 namespace mdl::launcher::command_line {
 namespace {
-
-constexpr const char* kSeeHelp = "mdl-launch --help lists the options.";
-
-/// `name` without its dashes, exactly or as the unique beginning of a known name.
-OptionEntry recognise(std::string name, const std::vector<OptionEntry>& known) {
-  std::replace(name.begin(), name.end(), '_', '-');
-  std::vector<OptionEntry> matches;
-  for (const OptionEntry& option : known) {
-    if (option.name == name) { return option; }
-    if (!name.empty() && option.name.compare(0, name.size(), name) == 0) { matches.push_back(option); }
-  }
-  if (matches.size() == 1) { return matches.front(); }
-  std::vector<std::string> names;
-  for (const OptionEntry& option : matches.empty() ? known : matches) { names.push_back(option.name); }
-  if (!matches.empty()) {
-    std::string list;
-    for (const std::string& match : names) { list += str_cat(list.empty() ? "--" : ", --", match); }
-    throw UsageError(str_cat("option --", name, " is ambiguous"), str_cat("It may be ", list, "."));
-  }
-  const auto nearest = nearest_name(name, names);
-  throw UsageError(str_cat("unknown option --", name),
-                   nearest ? str_cat("Did you mean --", *nearest, "? ", kSeeHelp) : kSeeHelp);
-}
-
-OptionEntry recognise_short(char letter, const po::options_description& description,
-                            const std::vector<OptionEntry>& known) {
-  if (const auto* option = description.find_nothrow(str_cat("-", letter), false)) {
-    return recognise(option->long_name(), known);
-  }
-  throw UsageError(str_cat("unknown option -", letter), kSeeHelp);
-}
-
-/// The options before the program, in their order, and the index of the program in `args`.
-struct SplitArgs {
-  std::vector<po::option> options;  ///< full name, and the value if the option takes one
-  std::size_t program_index = 0;
-  bool ended = false;  ///< by a "--" before the program
-};
-
-SplitArgs split_at_program(const std::vector<std::string>& args, const po::options_description& description) {
-  const std::vector<OptionEntry> known = option_entries(description);
-  SplitArgs split;
-  std::size_t& i = split.program_index;
-  while (i < args.size()) {
-    const std::string& word = args[i];
-    if (word == "--") {
-      ++i;
-      split.ended = true;
-      break;
-    }
-    if (word.size() < 2 || word[0] != '-') { break; }
-
-    OptionEntry option;
-    std::optional<std::string> value;
-    if (word[1] == '-') {
-      const std::size_t equals = word.find('=');
-      option = recognise(word.substr(2, equals == std::string::npos ? equals : equals - 2), known);
-      if (equals != std::string::npos) { value = word.substr(equals + 1); }
-    } else {
-      option = recognise_short(word[1], description, known);
-      if (word.size() > 2) { value = word.substr(word[2] == '=' ? 3 : 2); }
-    }
-    ++i;
-
-    if (option.flag) {
-      if (value) {
-        throw UsageError(str_cat("option --", option.name, " takes no value, but got \"", *value, "\""), kSeeHelp);
-      }
-      split.options.emplace_back(option.name, std::vector<std::string>{});
-      continue;
-    }
-    if (!value) {
-      if (i == args.size() || !may_be_option_value(args[i])) {
-        throw UsageError(str_cat("option --", option.name, " needs a value"), kSeeHelp);
-      }
-      value = args[i++];
-    }
-    split.options.emplace_back(option.name, std::vector<std::string>{*value});
-  }
-  return split;
-}
 
 std::string variable_name(std::string option) {
   for (char& c : option) { c = c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c); }
   return str_cat("PET_", option);
 }
 
-/// PET_* variables as parsed options. Those of options that torchrun reads from the command line only are left out.
-po::parsed_options parse_environment(const po::options_description& description, const Environment& environment) {
-  po::parsed_options parsed(&description);
-  const std::set<std::string> without = {"help", "version", "print-completion", "logs-specs", "numa-binding"};
-  for (const OptionEntry& option : option_entries(description)) {
-    const std::string& name = option.name;
-    if (without.contains(name)) { continue; }
-    const std::string variable = variable_name(name);
-    auto value = environment(variable);
-    if (!value) { continue; }
-    if (option.flag) {
-      value->assign(1, to_flag({str_cat("the environment variable ", variable), *value}) ? '1' : '0');
-    }
-    parsed.options.emplace_back(name, std::vector<std::string>{*value});
-  }
-  return parsed;
-}
-
-std::string help_text(const po::options_description& description) {
-  return str_cat(
+std::string help_text() {
+  const std::size_t width = output_width();
+  std::string text = str_cat(
       "Usage: mdl-launch [options] PROGRAM [arguments of PROGRAM]\n"
-      "       mdl-launch launch|config|env|doctor|status [options]\n\n"
-      "Starts one worker process or several on this node, tells each its rank, and watches over them, as\n"
-      "torchrun does. Options stand before PROGRAM; '_' and '-' are the same in their names; a variable\n"
-      "PET_NAME gives an option its default. Without --no-python or --module, PROGRAM is a Python script.\n\n"
-      "Commands (--help after one shows its options; a program of such a name is started as ./NAME):\n"
-      "  launch   start PROGRAM from accelerate's YAML configuration\n"
-      "  config   write that configuration, asking questions\n"
-      "  env      print what a bug report needs\n"
-      "  doctor   check this machine, the network and a job's options before a launch\n"
-      "  status   show who is in the rendezvous of a running job\n",
-      description,
-      "\nSignals: SIGTERM, SIGINT, SIGHUP and SIGQUIT are passed on to the workers; those still there after "
-      "30 s\nare killed, at once on a second signal. When mdl-launch itself is killed, all its workers are "
-      "too.\nExit codes: 0 all workers succeeded; 1 a worker failed or a signal ended the job; 2 wrong "
-      "command line;\n126 PROGRAM is not executable; 127 PROGRAM was not found.\n");
+      "       mdl-launch launch|config|env|doctor|status [options]\n\n",
+      wrapped(
+          "Starts one worker process or several on this node, tells each its rank, and watches over them, as torchrun "
+          "does. Options stand before PROGRAM; '_' and '-' are the same in their names; a variable PET_NAME gives an "
+          "option its default. Without --no-python or --module, PROGRAM is a Python script.\n\n"
+          "Commands (--help after one shows its options; a program of such a name is started as ./NAME):\n",
+          width));
+  for (const Command& command : commands()) {
+    std::string name = "  " + command.name;
+    name.resize(11, ' ');
+    text += str_cat(name, wrapped(command.help, width, name.size()), "\n");
+  }
+  return str_cat(
+      text, "\n", launch_option_table().help(width), "\n",
+      wrapped("Signals: SIGTERM, SIGINT, SIGHUP and SIGQUIT are passed on to the workers; those still there after 30 s "
+              "are killed, at once on a second signal. When mdl-launch itself is killed, all its workers are too.\n"
+              "Exit codes: 0 all workers succeeded; 1 a worker failed or a signal ended the job; 2 wrong command line; "
+              "126 PROGRAM is not executable; 127 PROGRAM was not found.\n",
+              width));
 }
 
 /// The values by option; only those that were given.
 using Values = std::map<std::string, OptionValue>;
 
-Values to_values(const po::variables_map& given, const po::parsed_options& on_command_line) {
+/// What is on the command line, of an option that is given twice the last; else what a PET_* variable says. Options
+/// that torchrun reads from the command line only have no variable.
+Values values_of(const ParsedArguments& arguments, const Environment& environment) {
   Values values;
-  for (const auto& [name, value] : given) {
-    const bool is_text = value.value().type() == typeid(std::string);
-    const bool typed = std::any_of(on_command_line.options.begin(), on_command_line.options.end(),
-                                   [&name = name](const po::option& option) { return option.string_key == name; });
-    values[name] = {typed ? "--" + name : "the environment variable " + variable_name(name),
-                    is_text            ? value.as<std::string>()
-                    : value.as<bool>() ? "1"
-                                       : "0"};
+  for (const GivenOption& given : arguments.options) {
+    const Option& option = *given.option;
+    values[option.name] = {"--" + option.name, option.takes_value() ? given.value : "1"};
+  }
+  const std::set<std::string> without = {"help", "version", "print-completion", "logs-specs", "numa-binding"};
+  for (const OptionGroup& group : launch_option_table().groups()) {
+    for (const Option& option : group.options) {
+      if (without.contains(option.name) || values.contains(option.name)) { continue; }
+      const auto text = environment(variable_name(option.name));
+      if (!text) { continue; }
+      OptionValue value{str_cat("the environment variable ", variable_name(option.name)), *text};
+      if (!option.takes_value()) { value.text = to_flag(value) ? "1" : "0"; }
+      values[option.name] = value;
+    }
   }
   return values;
 }
@@ -199,7 +112,8 @@ void fill_choices(LaunchOptions& options, const Values& values) {
     throw UsageError(
         str_cat("--logs-specs ", specs->second.text,
                 ": it names an entry point of a Python package, and mdl-launch has no Python to load it with"),
-        "--log-dir, --redirects, --tee and --local-ranks-filter say where output goes.");
+        str_cat(did_you_mean(specs->second.text, std::vector<std::string>{"default"}),
+                "--log-dir, --redirects, --tee and --local-ranks-filter say where output goes."));
   }
 }
 
@@ -261,65 +175,52 @@ void fill(LaunchOptions& options, const Values& values, const Environment& envir
   fill_log_options(options.logs, values, environment);
 }
 
-}  // namespace
-
-ParsedCommandLine parse_command_line(const std::vector<std::string>& args, const Environment& environment) {
-  const po::options_description description = describe_options();
-  const SplitArgs split = split_at_program(args, description);
-  const auto asked = [&](const char* option) {
-    return std::any_of(split.options.begin(), split.options.end(),
-                       [&](const po::option& given) { return given.string_key == option; });
-  };
-  ParsedCommandLine parsed;
-  if (asked("help")) {
-    parsed.text = help_text(description);
-    return parsed;
-  }
-  if (asked("version")) {
-    parsed.text = str_cat("mdl-launch ", version(), "\n");
-    return parsed;
-  }
-  for (const po::option& given : split.options) {
-    if (given.string_key != "print-completion") { continue; }
-    check_choice({"--print-completion", given.value.front()}, {"bash", "zsh", "tcsh"});
-    parsed.text = completion_script(given.value.front(), description);
-    return parsed;
-  }
-
-  po::variables_map values;
-  // Of an option that is given twice, argparse takes the last, Program_options the first.
-  po::parsed_options given(&description);
-  try {
-    for (auto option = split.options.rbegin(); option != split.options.rend(); ++option) {
-      const bool overridden = std::any_of(given.options.begin(), given.options.end(), [&](const po::option& later) {
-        return later.string_key == option->string_key;
-      });
-      if (!overridden) { given.options.push_back(*option); }
-    }
-    po::store(given, values);
-    po::store(parse_environment(description, environment), values);
-    po::notify(values);
-  } catch (const po::error& error) { throw UsageError(error.what(), kSeeHelp); }
-  fill(parsed.options, to_values(values, given), environment);
-
-  if (split.program_index >= args.size()) {
-    throw UsageError("no program to run: the command line ends after the options",
-                     "Name a Python script, or a program after --no-python. mdl-launch --help shows how.");
-  }
-  parsed.options.program = args[split.program_index];
-  if (parsed.options.program.empty()) {
+LaunchOptions read_options(const ParsedArguments& arguments, const Environment& environment) {
+  LaunchOptions options;
+  fill(options, values_of(arguments, environment), environment);
+  options.first_word_is_program = arguments.options.empty() && arguments.program_begin == 0;
+  if (arguments.program.empty()) { return options; }
+  options.program = arguments.program.front();
+  options.program_args.assign(arguments.program.begin() + 1, arguments.program.end());
+  if (options.program.empty()) {
     throw UsageError("the program to run is an empty word",
                      "Was it meant to be the value of a shell variable? That one is not set.");
   }
-  parsed.options.program_args.assign(args.begin() + static_cast<std::ptrdiff_t>(split.program_index) + 1, args.end());
-  // argparse removes the first "--" of a command line, also when it comes directly behind the program.
-  std::vector<std::string>& rest = parsed.options.program_args;
-  if (!split.ended && !rest.empty() && rest.front() == "--") { rest.erase(rest.begin()); }
-  if (parsed.options.module && parsed.options.no_python && !parsed.options.run_path) {
+  if (options.module && options.no_python && !options.run_path) {
     throw UsageError("--module and --no-python exclude each other",
                      "A module is run by python; leave one of them out.");
   }
+  return options;
+}
+
+}  // namespace
+
+ParsedCommandLine parse_command_line(const std::vector<std::string>& args, const Environment& environment) {
+  const ParsedArguments arguments = parse_arguments(args, launch_option_table());
+  ParsedCommandLine parsed;
+  if (arguments.find("help")) {
+    parsed.text = help_text();
+    return parsed;
+  }
+  if (arguments.find("version")) {
+    parsed.text = str_cat("mdl-launch ", version(), "\n");
+    return parsed;
+  }
+  if (const GivenOption* shell = arguments.find("print-completion")) {
+    check_choice({"--print-completion", shell->value}, {"bash", "zsh", "tcsh"});
+    parsed.text = completion_script(shell->value, launch_option_table());
+    return parsed;
+  }
+  parsed.options = read_options(arguments, environment);
+  if (arguments.program.empty()) {
+    throw UsageError("no program to run: the command line ends after the options",
+                     "Name a Python script, or a program after --no-python. mdl-launch --help shows how.");
+  }
   return parsed;
+}
+
+LaunchOptions parse_launch_options(const std::vector<std::string>& args, const Environment& environment) {
+  return read_options(parse_arguments(args, launch_option_table()), environment);
 }
 
 }  // namespace mdl::launcher::command_line

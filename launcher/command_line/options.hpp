@@ -53,6 +53,7 @@ struct LaunchOptions {
   bool run_path = false;
   std::string program;  ///< script, module or program to run
   std::vector<std::string> program_args;
+  bool first_word_is_program = false;  ///< no option stands before it: a command may have been meant
 };
 
 /// What a command line asks for: either a text to print on stdout (--help, --version, --print-completion) or a launch.
@@ -70,5 +71,9 @@ using Environment = std::function<std::optional<std::string>(const std::string&)
 /// Throws UsageError (exit 2) for an unknown option (with the nearest known one), a missing or wrong value, and a
 /// missing program.
 ParsedCommandLine parse_command_line(const std::vector<std::string>& args, const Environment& environment);
+
+/// The same for who asks about a launch rather than starts it, as the doctor does: `program` may stay empty, and there
+/// is no text to print.
+LaunchOptions parse_launch_options(const std::vector<std::string>& args, const Environment& environment);
 
 }  // namespace mdl::launcher::command_line

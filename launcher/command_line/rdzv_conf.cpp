@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "common/error.hpp"
+#include "common/nearest_name.hpp"
 #include "common/str_cat.hpp"
 #include "common/trimmed.hpp"
-#include "launcher/command_line/option_table.hpp"
 
 namespace mdl::launcher::command_line {
 namespace {

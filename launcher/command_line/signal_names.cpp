@@ -7,10 +7,22 @@
 #include <cctype>
 
 #include "common/error.hpp"
+#include "common/nearest_name.hpp"
 #include "common/str_cat.hpp"
 #include "common/trimmed.hpp"
 
 namespace mdl::launcher::command_line {
+namespace {
+
+std::vector<std::string> all_names() {
+  std::vector<std::string> names;
+  for (int signo = 1; signo < NSIG; ++signo) {
+    if (const char* name = ::sigabbrev_np(signo)) { names.push_back(str_cat("SIG", name)); }
+  }
+  return names;
+}
+
+}  // namespace
 
 std::string signal_name(int signo) {
   const char* name = ::sigabbrev_np(signo);
@@ -47,7 +59,8 @@ std::vector<int> parse_signals(const std::string& list) {
     const auto signo = signal_number(name);
     if (!signo) {
       throw UsageError(str_cat("--signals-to-handle: \"", name, "\" is not the name of a signal"),
-                       "Write names with commas between them, as in SIGTERM,SIGINT,SIGUSR1.");
+                       str_cat(did_you_mean(name, all_names()),
+                               "Write names with commas between them, as in SIGTERM,SIGINT,SIGUSR1."));
     }
     if (*signo == SIGKILL || *signo == SIGSTOP) {
       throw UsageError(str_cat("--signals-to-handle: no program can handle ", name), "Leave it out.");

@@ -10,8 +10,10 @@
 #include "common/endpoint.hpp"
 #include "common/error.hpp"
 #include "common/log.hpp"
+#include "common/nearest_name.hpp"
 #include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
+#include "launcher/command_line/option_table.hpp"
 #include "launcher/command_line/rdzv_conf.hpp"
 
 namespace mdl::launcher::command_line {
@@ -104,7 +106,8 @@ rendezvous::server::ListenScope listen_scope(const Settings& settings, rendezvou
   if (given == settings.end()) { return otherwise; }
   if (given->second == "endpoint") { return rendezvous::server::ListenScope::endpoint; }
   if (given->second == "any") { return rendezvous::server::ListenScope::any; }
-  throw UsageError(str_cat("--rdzv-conf listen must be endpoint or any, but is \"", given->second, "\""));
+  throw UsageError(str_cat("--rdzv-conf listen must be endpoint or any, but is \"", given->second, "\""),
+                   advice_for(given->second, {"endpoint", "any"}));
 }
 
 /// --rdzv-conf plain_clients: hosts, or ADDRESS[/BITS]+… beside them. Ours alone. ('+', as ',' divides settings.)
@@ -204,7 +207,8 @@ StorePlan plan_place(const LaunchOptions& options, const std::string& fresh_id) 
     return local;
   }
   throw UsageError(str_cat("--rdzv-backend ", options.rdzv_backend, " is not supported"),
-                   "Use c10d or static. etcd is not needed: c10d brings its own store.");
+                   str_cat(did_you_mean(options.rdzv_backend, std::vector<std::string>{"static", "c10d"}),
+                           "Use c10d or static. etcd is not needed: c10d brings its own store."));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "launcher/doctor/facts.hpp"
+#include "launcher/doctor/job_question.hpp"
 
 namespace mdl::launcher::doctor {
 

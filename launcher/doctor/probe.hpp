@@ -1,6 +1,7 @@
 #pragma once
 
 #include "launcher/doctor/facts.hpp"
+#include "launcher/doctor/job_question.hpp"
 #include "launcher/machine/machine_facts.hpp"
 
 namespace mdl::launcher::doctor {

@@ -11,6 +11,7 @@
 #include <numeric>
 
 #include "common/error.hpp"
+#include "common/nearest_name.hpp"
 #include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/machine/cpu_topology.hpp"
@@ -212,10 +213,16 @@ int count_workers(const std::string& nproc_per_node, const std::optional<std::st
     throw UsageError("--nproc-per-node xpu: mdl-launch counts NVIDIA's GPUs only, and cannot count Intel's",
                      "Give the number of workers.");
   }
+  return parse_worker_count(nproc_per_node);
+}
+
+int parse_worker_count(const std::string& nproc_per_node) {
   const auto number = parse_whole_number(nproc_per_node);
   if (!number || *number < 1 || *number > std::numeric_limits<int>::max()) {
     throw UsageError(
-        str_cat("--nproc-per-node must be a number above 0, gpu, cpu or auto, but is \"", nproc_per_node, "\""));
+        str_cat("--nproc-per-node must be a number above 0, gpu, cpu or auto, but is \"", nproc_per_node, "\""),
+        str_cat(did_you_mean(nproc_per_node, std::vector<std::string>{"gpu", "cpu", "auto"}),
+                "As in --nproc-per-node 2, or --nproc-per-node gpu."));
   }
   return static_cast<int>(*number);
 }

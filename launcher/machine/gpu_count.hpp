@@ -32,4 +32,7 @@ GpuInventory find_gpus();
 /// "gpu", or "auto" (gpu where there is one, else cpu). Throws Error when "gpu" finds none, UsageError for other words.
 int count_workers(const std::string& nproc_per_node, const std::optional<std::string>& cuda_visible_devices);
 
+/// The same for a number alone.
+int parse_worker_count(const std::string& nproc_per_node);
+
 }  // namespace mdl::launcher::machine

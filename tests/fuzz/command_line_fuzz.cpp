@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "common/error.hpp"
-#include "launcher/accelerate/job_question.hpp"
+#include "launcher/accelerate/doctor_options.hpp"
 #include "launcher/command_line/options.hpp"
 #include "launcher/command_line/store_plan.hpp"
 #include "tests/fuzz/fuzz_input.hpp"

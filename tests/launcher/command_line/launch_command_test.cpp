@@ -107,3 +107,18 @@ TEST_CASE("what cannot be run is found out before anything starts: 127 not found
   CHECK(folder.exit_code(run(plain, true)) == 126);
   CHECK(folder.exit_code(run("plain", true)) == 126);
 }
+
+TEST_CASE("a first word that is no program but almost a command is taken for a typing error") {
+  Folder folder;
+  LaunchOptions options = run("luanch", false);
+  CHECK_THROWS_WITH(folder.command(options), !Catch::Contains("Did you mean"));  // an option stood before it
+  options.first_word_is_program = true;
+  CHECK_THROWS_WITH(folder.command(options),  // also where there is no python
+                    Catch::Contains("cannot run luanch") && Catch::Contains("Did you mean launch?"));
+  CHECK(folder.exit_code(options) == 127);
+  folder.add("luanch", 0755);
+  CHECK_THROWS_WITH(folder.command(options), !Catch::Contains("Did you mean"));
+  options.program = folder.dir.path() / "luanch";
+  folder.add("python3", 0755);
+  CHECK(folder.command(options).argv.at(2) == options.program);
+}

@@ -1,4 +1,5 @@
-// The edge: what this machine answers when resolve_plan asks.
+#include "launcher/machine/machine_probe.hpp"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -7,16 +8,15 @@
 #include "common/error.hpp"
 #include "common/port_holder.hpp"
 #include "common/unique_fd.hpp"
-#include "launcher/accelerate/accelerate_command.hpp"
 #include "launcher/machine/cpu_topology.hpp"
 
-namespace mdl::launcher::accelerate {
+namespace mdl::launcher::machine {
 namespace {
 
 /// Where the kernel knows no cores, all CPUs count.
 int count_physical_cores() {
-  const int cores = machine::CpuTopology().core_count();
-  return cores > 0 ? cores : static_cast<int>(machine::usable_cpus().size());
+  const int cores = CpuTopology().core_count();
+  return cores > 0 ? cores : static_cast<int>(usable_cpus().size());
 }
 
 sockaddr_in loopback(int port) {
@@ -51,8 +51,8 @@ int free_port() {
 
 }  // namespace
 
-machine::MachineFacts probe_machine(std::function<int()> gpu_count) {
-  machine::MachineFacts facts;
+MachineFacts probe_machine(std::function<int()> gpu_count) {
+  MachineFacts facts;
   for (char** entry = environ; *entry; ++entry) {
     std::string line = *entry;
     size_t equals = line.find('=');
@@ -65,4 +65,4 @@ machine::MachineFacts probe_machine(std::function<int()> gpu_count) {
   return facts;
 }
 
-}  // namespace mdl::launcher::accelerate
+}  // namespace mdl::launcher::machine

@@ -5,7 +5,8 @@
 #include <vector>
 
 #include "launcher/accelerate/launch_plan.hpp"
-#include "launcher/doctor/facts.hpp"
+#include "launcher/command_line/option_table.hpp"
+#include "launcher/doctor/job_question.hpp"
 
 namespace mdl::launcher::accelerate {
 
@@ -15,19 +16,21 @@ struct DoctorOptions {
   bool json = false;
   std::chrono::seconds wait{30};  ///< for the doctors of other nodes
   std::vector<std::string> job;   ///< the rest: a launch in torchrun's or accelerate's words
+  bool is_accelerates = false;    ///< it has an option that only accelerate has, such as --num-processes
 };
 
-/// Takes the doctor's own options (--json, --wait SECONDS, --help) out of the words before the program. Throws
-/// UsageError.
+/// The doctor's own options.
+const command_line::OptionTable& doctor_option_table();
+
+/// Takes the doctor's own options out of the words before the program; the others are those of the two launchers.
+/// Throws UsageError for one that nobody has.
 DoctorOptions parse_doctor_options(const std::vector<std::string>& arguments);
 
 /// The job that a resolved plan describes; `use_cpu` as the file or the command line says.
 doctor::JobQuestion question_of(const LaunchPlan& plan, bool use_cpu);
 
-/// What job the words describe. They are accelerate's when one of them is an option that only accelerate has (such as
-/// --config-file or
-/// --num-processes), else torchrun's with the PET_* variables. Throws UsageError for words that neither has, and for
-/// what a launch would refuse as well.
-doctor::JobQuestion job_question(const std::vector<std::string>& words, const machine::MachineFacts& facts);
+/// What job the words describe: in accelerate's words, else in torchrun's with the PET_* variables. Throws UsageError
+/// for what a launch would refuse as well.
+doctor::JobQuestion job_question(const DoctorOptions& options, const machine::MachineFacts& facts);
 
 }  // namespace mdl::launcher::accelerate

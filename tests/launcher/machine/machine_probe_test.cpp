@@ -1,12 +1,11 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 
-#include "launcher/accelerate/accelerate_command.hpp"
 #include "launcher/doctor/socket.hpp"
+#include "launcher/machine/machine_probe.hpp"
 
 using namespace mdl;
 using namespace mdl::launcher::machine;
-using namespace mdl::launcher::accelerate;
 using namespace mdl::launcher::doctor;
 using Catch::Contains;
 

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "launcher/command_line/options.hpp"
+#include "launcher/machine/machine_facts.hpp"
+
+namespace mdl::launcher::doctor {
+
+/// The job that the doctor is asked about, from either spelling of the options.
+struct JobQuestion {
+  int nodes = 1;
+  int processes_here = 1;  ///< workers that would start on this node
+  int node_rank = -1;      ///< -1: not known (c10d)
+  bool standalone = true;  ///< one node, no endpoint of its own
+  bool wants_gpus = false;
+  bool use_cpu = false;
+  std::string backend = "static";
+  std::string host;  ///< of the endpoint; empty when there is none
+  int port = 0;
+  std::string omp_threads;  ///< OMP_NUM_THREADS that the launch would set; empty: the environment's stays
+  bool no_python = false;
+  bool module = false;
+  std::vector<std::string> program;  ///< with its arguments; may be empty
+};
+
+/// The job that torchrun's options describe. Throws UsageError for what the nodes of a job could not find each other
+/// with.
+JobQuestion question_of(const command_line::LaunchOptions& options, const machine::MachineFacts& facts);
+
+}  // namespace mdl::launcher::doctor

@@ -1,0 +1,30 @@
+#include "launcher/doctor/preflight.hpp"
+
+#include "common/error.hpp"
+#include "common/log.hpp"
+#include "common/str_cat.hpp"
+#include "launcher/doctor/checks.hpp"
+#include "launcher/doctor/probe.hpp"
+
+namespace mdl::launcher::doctor {
+
+void warn_beforehand(const JobQuestion& job) {
+  const bool several = job.nodes > 1 && !job.host.empty();
+  const bool native = !job.program.empty() && job.program[0].ends_with("mdl-toolkit");
+  if (!several && !native) { return; }
+  for (const Finding& finding : examine_cheaply(job, observe_cheaply(job))) {
+    if (finding.level != Finding::Level::ok) {
+      log::warning(str_cat(finding.check, ": ", finding.text, "\n  ", finding.advice));
+    }
+  }
+}
+
+void warn_beforehand(const command_line::LaunchOptions& options, const machine::MachineFacts& facts) {
+  machine::MachineFacts quick = facts;
+  quick.gpu_count = [] { return 0; };  // asking the driver takes longer than all the rest
+  try {
+    warn_beforehand(question_of(options, quick));
+  } catch (const UsageError&) {}
+}
+
+}  // namespace mdl::launcher::doctor
