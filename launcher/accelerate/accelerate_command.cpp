@@ -64,7 +64,7 @@ Outcome launch(const Arguments& arguments, const machine::MachineFacts& facts) {
     throw UsageError("no program to start is named", "Usage: mdl-launch launch [options] PROGRAM [arguments]");
   }
   for (const std::string& warning : plan.warnings) { log::warning(warning); }
-  if (!plan.problems.empty()) { throw UsageError(plan.problems.front()); }
+  if (!plan.problems.empty()) { throw plan.problems.front(); }
   doctor::warn_beforehand(question_of(plan, config ? config->use_cpu : options.cpu));
   for (const auto& [name, value] : plan.environment) { ::setenv(name.c_str(), value.c_str(), 1); }
   const std::string& program = options.program.front();

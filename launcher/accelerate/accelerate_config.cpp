@@ -1,6 +1,9 @@
 #include "launcher/accelerate/accelerate_config.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <functional>
 #include <limits>
 
@@ -374,6 +377,9 @@ AccelerateConfig load_config(const std::filesystem::path& file) {
   if (!std::filesystem::is_regular_file(file, ignored)) {
     throw UsageError("there is no configuration file " + file.string(),
                      "Name one that exists, or write it with: mdl-launch config --config-file " + file.string());
+  }
+  if (::euidaccess(file.c_str(), R_OK) != 0) {
+    throw UsageError(describe_errno("cannot read", file.string(), errno), "Give this user the right to read it.");
   }
   return parse_config(read_text(file), file);
 }

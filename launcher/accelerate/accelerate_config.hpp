@@ -41,9 +41,8 @@ struct AccelerateConfig {
   bool use_cpu = false;
   bool debug = false;
   bool enable_cpu_affinity = false;
-  std::map<std::string, std::string>
-      dynamo;  ///< dynamo_backend, dynamo_mode, dynamo_use_…; values as Python's str() prints them
-  std::map<std::string, int> lines;  ///< key -> its line in `file`, from 1
+  std::map<std::string, std::string> dynamo;  ///< dynamo_backend, …; values as Python's str() prints them
+  std::map<std::string, int> lines;           ///< key -> its line in `file`, from 1
 
   std::vector<std::string> warnings;  ///< what accelerate accepts but the user hardly means
 

@@ -35,7 +35,7 @@ std::string config_help() {
 struct ConfigOptions {
   bool write_default = false;
   bool help = false;
-  std::string config_file;  ///< empty: the default file
+  std::optional<std::string> config_file;  ///< else the default file
   std::string mixed_precision = "no";
   std::optional<std::string> language;
 };
@@ -53,7 +53,9 @@ ConfigOptions parse(std::vector<std::string> arguments) {
   }
   const auto parsed = parse_options_only(arguments, config_option_table(), {"default", "update"});
   options.help = parsed.find("help");
-  if (const auto* given = parsed.find("config-file")) { options.config_file = given->value; }
+  if (const auto* given = parsed.find("config-file"); given && !given->value.empty()) {
+    options.config_file = given->value;
+  }
   if (const auto* given = parsed.find("lang")) { options.language = given->value; }
   if (const auto* given = parsed.find("mixed-precision")) {
     if (!options.write_default) {
@@ -101,9 +103,8 @@ int config_command(const std::vector<std::string>& arguments, const machine::Mac
     return 0;
   }
   Language language = choose_language(options.language, facts.environment);
-  fs::path path = options.config_file;
-  if (path.empty()) {
-    path = default_config_path(facts.environment);
+  const fs::path path = options.config_file ? fs::path(*options.config_file) : default_config_path(facts.environment);
+  if (!options.config_file) {
     std::error_code failure;
     fs::create_directories(path.parent_path(), failure);
   }

@@ -116,11 +116,11 @@ class Wizard {
     }
   }
 
-  std::string text(Text question, const std::string& preset) {
+  std::string text(Text question, const std::optional<std::string>& preset) {
     while (true) {
       std::string answer = prompter_.ask(say(question));
       if (!answer.empty()) { return answer; }
-      if (!preset.empty()) { return preset; }
+      if (preset) { return *preset; }
       prompter_.tell(say(Text::needed));
     }
   }
@@ -133,7 +133,7 @@ class Wizard {
       std::vector<std::string> ranks;
       for (int rank = 0; rank < machines_; ++rank) { ranks.push_back(std::to_string(rank)); }
       content_.values["machine_rank"] = static_cast<int>(prompter_.choose(say(Text::machine_rank), ranks, 0));
-      content_.values["main_process_ip"] = text(Text::main_ip, "");
+      content_.values["main_process_ip"] = text(Text::main_ip, std::nullopt);
       content_.values["main_process_port"] = number(Text::main_port, std::nullopt, 1, 65535);
       bool same_network = yes(Text::same_network, true);
       content_.values["same_network"] = same_network;

@@ -37,7 +37,7 @@ doctor::JobQuestion question_of_accelerate(const std::vector<std::string>& words
   const LaunchOptions options = parse_launch_options(words);
   const auto config = find_config(options, facts.environment);
   machine::MachineFacts patient = facts;
-  patient.port_holder = [](int) { return ""; };  // the doctor looks at the port itself
+  patient.port_holder = [](int) { return std::nullopt; };  // the doctor looks at the port itself
   const LaunchPlan plan = resolve_plan(options, config ? &*config : nullptr, patient);
   doctor::JobQuestion job = question_of(plan, config ? config->use_cpu : options.cpu);
   if (plan.kind == LaunchPlan::Kind::simple && plan.num_machines > 1) {

@@ -74,7 +74,8 @@ nlohmann::ordered_json LaunchPlan::to_json() const {
   json["program"] = options.program;
   json["arguments"] = kind == Kind::multi ? launcher_arguments() : std::vector<std::string>{};
   json["warnings"] = warnings;
-  json["problems"] = problems;
+  json["problems"] = nlohmann::ordered_json::array();
+  for (const UsageError& problem : problems) { json["problems"].push_back(problem.what()); }
   return json;
 }
 

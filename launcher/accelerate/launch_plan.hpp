@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/error.hpp"
 #include "launcher/accelerate/accelerate_config.hpp"
 #include "launcher/accelerate/launch_options.hpp"
 #include "launcher/machine/machine_facts.hpp"
@@ -33,7 +34,7 @@ struct LaunchPlan {
   LaunchOptions options;                           ///< role, tee, restarts and so on, as given
   std::map<std::string, std::string> environment;  ///< added to the launcher's own for the workers
   std::vector<std::string> warnings;
-  std::vector<std::string> problems;  ///< why the job would fail here; a launch stops with them, --dry-run shows them
+  std::vector<UsageError> problems;  ///< why the job would fail here; a launch stops with them, --dry-run shows them
 
   /// A multi plan as arguments of the launcher itself, program and all: `--nnodes 2 --nproc-per-node 4 …`. Options that
   /// accelerate leaves open stay open, so that their PET_* variables work as they do under accelerate.

@@ -168,15 +168,14 @@ class Resolver {
     }
     // With c10d the holder may be another machine's launcher of this very job, started on the same host.
     if (!first_machine || options_.rdzv_backend == "c10d") { return; }
-    if (std::string holder = facts_.port_holder(port); !holder.empty()) { take_other_port(port, holder); }
+    if (const auto holder = facts_.port_holder(port)) { take_other_port(port, *holder); }
   }
 
   void take_other_port(int port, const std::string& holder) {
     if (plan_.num_machines > 1) {
-      plan_.problems.push_back(
-          str_cat("port ", port, " of this machine is in use by ", holder,
-                  ", and it is the job's main_process_port\n"
-                  "  Stop that program, or choose another port, the same on all machines: --main-process-port N."));
+      plan_.problems.emplace_back(
+          str_cat("port ", port, " of this machine is in use by ", holder, ", and it is the job's main_process_port"),
+          "Stop that program, or choose another port, the same on all machines: --main-process-port N.");
       return;
     }
     plan_.standalone = true;
@@ -212,12 +211,11 @@ class Resolver {
     if (use_cpu()) { return; }
     int gpus = facts_.gpu_count();
     if (gpus == 0) {
-      plan_.problems.push_back(
+      plan_.problems.emplace_back(
           str_cat(config_ ? config_->place_of("distributed_type") + ": MULTI_GPU" : std::string("--multi-gpu"),
-                  " asks for ", plan_.nproc_per_node,
-                  " GPUs of this machine, but no NVIDIA GPU is there\n"
-                  "  See nvidia-smi and CUDA_VISIBLE_DEVICES. To train on CPUs with as many processes, write "
-                  "use_cpu: true in the file, or run: mdl-launch --nproc-per-node N …"));
+                  " asks for ", plan_.nproc_per_node, " GPUs of this machine, but no NVIDIA GPU is there"),
+          "See nvidia-smi and CUDA_VISIBLE_DEVICES. To train on CPUs with as many processes, write use_cpu: true in "
+          "the file, or run: mdl-launch --nproc-per-node N …");
       return;
     }
     if (gpu_ids_ && *gpu_ids_ != "all") {
@@ -251,8 +249,8 @@ class Resolver {
       plan_.environment["MASTER_PORT"] = std::to_string(port == kNone ? kDefaultPort : port);
       plan_.warnings.push_back(
           str_cat("num_processes is ", plan_.num_processes,
-                  ", but for this set-up accelerate starts one process on each "
-                  "machine, without ranks, and so does mdl-launch. For ",
+                  ", but for this set-up accelerate starts one process on each machine, without ranks, and so does "
+                  "mdl-launch. For ",
                   plan_.num_processes,
                   " processes on CPUs write distributed_type: MULTI_GPU with use_cpu: true, or run: mdl-launch "
                   "--nproc-per-node N …"));

@@ -7,7 +7,7 @@
 
 namespace mdl::launcher::doctor {
 
-/// The checks of doctor_checks.hpp, one method each; they add to one list of findings. Those of NodeChecks are about
+/// The checks of checks.hpp, one method each; they add to one list of findings. Those of NodeChecks are about
 /// one node by itself.
 class NodeChecks {
  public:

@@ -160,13 +160,15 @@ std::vector<NodeFacts> visit(NodeFacts self, Clock::time_point deadline) {
     for (const std::string& address : endpoint.addresses) {
       auto connection = connect_to(address, endpoint.port, kConnectLimit);
       endpoint.error = connection.error == 0 ? "" : reason(connection.error);
-      endpoint.state = connection.error == 0 ? "taken" : connection.error == ECONNREFUSED ? "refused" : "unreachable";
+      endpoint.state = connection.error == 0              ? EndpointState::taken
+                       : connection.error == ECONNREFUSED ? EndpointState::refused
+                                                          : EndpointState::unreachable;
       if (connection.error != 0) { continue; }
       limit_waits(connection.socket, kAnswerLimit);
       if (!send_greeting(connection.socket) || !receive_greeting(connection.socket)) {
         return {self};  // not a doctor
       }
-      endpoint.state = "reached";
+      endpoint.state = EndpointState::reached;
       endpoint.holder.clear();
       return be_guest(self, connection.socket, deadline);
     }
@@ -186,11 +188,11 @@ std::vector<NodeFacts> exchange_facts(const JobQuestion& job, NodeFacts self, st
   if (!endpoint.owned && job.nodes == 1) { return visit(std::move(self), Clock::now()); }
   Listener listener = listen_on(job.port);
   if (listener.socket) {
-    endpoint.state = "free";
+    endpoint.state = EndpointState::free;
     return job.nodes == 1 ? std::vector<NodeFacts>{self} : host(job, std::move(self), listener, deadline);
   }
   endpoint.error = reason(listener.error);
-  endpoint.state = "taken";
+  endpoint.state = EndpointState::taken;
   endpoint.holder = name_port_holder(static_cast<std::uint16_t>(job.port));
   // Several doctors of one job on one machine, as in a trial on loopback: the first one is the host.
   if (job.nodes > 1 && job.node_rank < 0) { return visit(std::move(self), deadline); }

@@ -7,6 +7,18 @@
 
 namespace mdl::launcher::doctor {
 
+enum class EndpointState {
+  unreachable,  ///< also for what another version of the doctor may say
+  none,         ///< the job has no endpoint
+  free,         ///< it is ours, and the port can be bound
+  taken,        ///< ours, and somebody has the port
+  reached,
+  refused,  ///< the host answers, nothing listens
+};
+/// As its name, "reached".
+void to_json(nlohmann::json& json, EndpointState state);
+void from_json(const nlohmann::json& json, EndpointState& state);
+
 struct InterfaceFacts {
   std::string name;
   std::string address;
@@ -14,15 +26,14 @@ struct InterfaceFacts {
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(InterfaceFacts, name, address, loopback)
 
-/// How the rendezvous endpoint looks from one node. `state`: none (no endpoint), free (it is ours and the port can be
-/// bound), taken (ours, and somebody has the port), reached, refused (the host answers, nothing listens), unreachable.
+/// How the rendezvous endpoint looks from one node.
 struct EndpointFacts {
   std::string host;
   int port = 0;
-  std::vector<std::string> addresses;  ///< what the name resolves to
-  std::string resolve_error;
-  bool owned = false;  ///< one of the addresses belongs to this node
-  std::string state = "none";
+  std::vector<std::string> addresses;  ///< what the name resolves to; none where it does not
+  std::string resolve_error;           ///< why it does not
+  bool owned = false;                  ///< one of the addresses belongs to this node
+  EndpointState state = EndpointState::none;
   std::string error;
   std::string holder;  ///< who has the port, when it is ours and taken: "nginx (process 77)"
 };
@@ -58,7 +69,7 @@ struct NodeFacts {
   std::string gloo_interfaces;  ///< GLOO_SOCKET_IFNAME
   std::string host_address;     ///< what this node's own name resolves to; Gloo listens there by default
   std::string program;          ///< full path of what would be started
-  std::string program_error;    ///< why it cannot be
+  std::string program_error;    ///< why it cannot be, where `program` is empty
   std::vector<std::string> missing_libraries;
   std::string libtorch_version;
   std::string nccl_version;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,7 @@ struct JobQuestion {
   std::string backend = "static";
   std::string host;  ///< of the endpoint; empty when there is none
   int port = 0;
-  std::string omp_threads;  ///< OMP_NUM_THREADS that the launch would set; empty: the environment's stays
+  std::optional<std::string> omp_threads;  ///< OMP_NUM_THREADS that the launch would set; else the environment's stays
   bool no_python = false;
   bool module = false;
   std::vector<std::string> program;  ///< with its arguments; may be empty

@@ -10,8 +10,8 @@ namespace {
 
 using Level = Finding::Level;
 
-constexpr uint64_t kSharedMemoryPerGpu =
-    256ull << 20;                          // NCCL's buffers between GPUs of a node; Docker's default is 64 MiB in all
+// NCCL's buffers between GPUs of a node; Docker's default is 64 MiB in all.
+constexpr uint64_t kSharedMemoryPerGpu = 256ull << 20;
 constexpr uint64_t kFilesPerProcess = 64;  // pipes, sockets to every peer, mapped files
 constexpr uint64_t kComfortableFiles = 4096;
 constexpr uint64_t kLittleSpace = 1ull << 30;
@@ -35,8 +35,8 @@ std::string suggested_interface(const NodeFacts& node) {
 
 void NodeChecks::endpoint_name(const NodeFacts& node) {
   const EndpointFacts& endpoint = node.endpoint;
-  if (endpoint.state == "none") { return; }
-  if (!endpoint.resolve_error.empty()) {
+  if (endpoint.state == EndpointState::none) { return; }
+  if (endpoint.addresses.empty()) {
     add(Level::fail, "endpoint", node,
         str_cat("the name ", endpoint.host, " does not resolve: ", endpoint.resolve_error),
         "Check its spelling, /etc/hosts and DNS (`getent hosts " + endpoint.host + "`), or use the address itself.");
@@ -52,23 +52,23 @@ void NodeChecks::endpoint_name(const NodeFacts& node) {
 void NodeChecks::endpoint(const NodeFacts& node) {
   const EndpointFacts& endpoint = node.endpoint;
   endpoint_name(node);
-  if (endpoint.state == "none" || !endpoint.resolve_error.empty()) { return; }
+  if (endpoint.state == EndpointState::none || endpoint.addresses.empty()) { return; }
   std::string name = str_cat(endpoint.host, ":", endpoint.port);
   bool is_name = endpoint.addresses != std::vector<std::string>{endpoint.host};
   std::string resolved = is_name ? str_cat(endpoint.host, " is ", joined(endpoint.addresses)) : endpoint.host;
-  if (endpoint.state == "free") {
+  if (endpoint.state == EndpointState::free) {
     add(Level::ok, "endpoint", node,
         str_cat(resolved, endpoint.owned ? ", an address of this machine" : "", "; port ", endpoint.port,
                 " is free here"));
-  } else if (endpoint.state == "taken") {
+  } else if (endpoint.state == EndpointState::taken) {
     bool known = !endpoint.holder.empty();
     add(Level::fail, "endpoint", node,
         known ? str_cat("port ", endpoint.port, " of this machine is taken by ", endpoint.holder)
               : str_cat("on ", name, " another program than the job or the doctor answers"),
         "Stop it, or choose another port on all nodes.");
-  } else if (endpoint.state == "reached") {
+  } else if (endpoint.state == EndpointState::reached) {
     add(Level::ok, "endpoint", node, str_cat(resolved, "; ", name, " can be reached"));
-  } else if (endpoint.state == "refused") {
+  } else if (endpoint.state == EndpointState::refused) {
     add(Level::warning, "endpoint", node,
         str_cat(resolved, " answers, but nothing listens on port ", endpoint.port, " yet"),
         "Start the doctor (or the job) on that machine, too; if it runs there, a firewall refuses the port, or a job's "
@@ -164,7 +164,7 @@ void NodeChecks::limits(const NodeFacts& node) {
 
 void NodeChecks::program(const NodeFacts& node) {
   if (job_.program.empty()) { return; }
-  if (!node.program_error.empty()) {
+  if (node.program.empty()) {
     add(Level::fail, "program", node, node.program_error,
         "Install it on this node or correct the path; without --no-python it must be a Python script.");
     return;

@@ -80,7 +80,7 @@ EndpointFacts observe_endpoint(const JobQuestion& job, const std::vector<Interfa
   if (job.host.empty()) { return endpoint; }
   endpoint.host = job.host;
   endpoint.port = job.port;
-  endpoint.state = "unreachable";
+  endpoint.state = EndpointState::unreachable;
   endpoint.addresses = resolve(job.host, endpoint.resolve_error);
   for (const std::string& address : endpoint.addresses) {
     if (address.starts_with("127.")) { endpoint.owned = true; }
@@ -109,13 +109,13 @@ void observe_gpus(const machine::MachineFacts& machine, NodeFacts& node) {
   if (std::regex_search(line, match, std::regex("[0-9]+\\.[0-9]+(\\.[0-9]+)?"))) { node.driver_version = match.str(); }
 }
 
-/// Why `path` cannot be used, empty when it can. For writing, the nearest folder that exists counts: programs make the
-/// rest.
-std::string objection_to(const fs::path& path, bool for_writing, fs::path& existing) {
+/// Why `path` cannot be used, nullopt when it can. For writing, the nearest folder that exists counts: programs make
+/// the rest.
+std::optional<std::string> objection_to(const fs::path& path, bool for_writing, fs::path& existing) {
   std::error_code failure;
   existing = path;
   if (!for_writing) {
-    if (::access(path.c_str(), fs::is_directory(path, failure) ? R_OK | X_OK : R_OK) == 0) { return ""; }
+    if (::access(path.c_str(), fs::is_directory(path, failure) ? R_OK | X_OK : R_OK) == 0) { return std::nullopt; }
     return std::generic_category().message(errno);
   }
   while (!fs::exists(existing, failure) && existing.has_parent_path() && existing != existing.parent_path()) {
@@ -123,15 +123,16 @@ std::string objection_to(const fs::path& path, bool for_writing, fs::path& exist
   }
   if (existing.empty()) { existing = "."; }
   if (!fs::is_directory(existing, failure)) { return existing.string() + " is not a folder"; }
-  if (::access(existing.c_str(), W_OK | X_OK) == 0) { return ""; }
+  if (::access(existing.c_str(), W_OK | X_OK) == 0) { return std::nullopt; }
   return existing.string() + ": " + std::generic_category().message(errno);
 }
 
 PathFacts observe_path(const std::string& option, const std::string& path, bool for_writing) {
   PathFacts facts{option, path, for_writing, false, "", 0};
   fs::path existing;
-  facts.error = objection_to(fs::absolute(path), for_writing, existing);
-  facts.usable = facts.error.empty();
+  const auto objection = objection_to(fs::absolute(path), for_writing, existing);
+  facts.error = objection.value_or("");
+  facts.usable = !objection;
   struct statvfs space{};
   if (facts.usable && ::statvfs(existing.c_str(), &space) == 0) {
     facts.free_bytes = static_cast<uint64_t>(space.f_bavail) * space.f_frsize;
@@ -188,7 +189,7 @@ NodeFacts observe_node(const JobQuestion& job, const machine::MachineFacts& mach
   }
   rlimit files{};
   if (::getrlimit(RLIMIT_NOFILE, &files) == 0) { node.open_files = files.rlim_cur; }
-  node.omp_threads = job.omp_threads.empty() ? variable(machine.environment, "OMP_NUM_THREADS") : job.omp_threads;
+  node.omp_threads = job.omp_threads ? *job.omp_threads : variable(machine.environment, "OMP_NUM_THREADS");
   node.nccl_interfaces = variable(machine.environment, "NCCL_SOCKET_IFNAME");
   node.gloo_interfaces = variable(machine.environment, "GLOO_SOCKET_IFNAME");
   std::string ignored;

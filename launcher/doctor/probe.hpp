@@ -16,15 +16,21 @@ NodeFacts observe_node(const JobQuestion& job, const machine::MachineFacts& mach
 NodeFacts observe_cheaply(const JobQuestion& job);
 
 /// The files and folders that the program's arguments name by the options of mdl-toolkit (--train-dataset,
-/// --eval-dataset, --base-dir,
-/// --model-name and --resume-from-checkpoint when they are paths, --output): whether they can be used here.
+/// --eval-dataset, --base-dir, --model-name and --resume-from-checkpoint when they are paths, --output): whether they
+/// can be used here.
 std::vector<PathFacts> observe_paths(const std::vector<std::string>& program);
 
 /// Finds the program and what it would load; fills program, program_error, missing_libraries, libtorch_version,
 /// nccl_version.
 void observe_program(const JobQuestion& job, const machine::Environment& environment, NodeFacts& node);
 
-/// The library paths in the listing that the system's loader (or ldd) prints: name -> path, empty for "not found".
-std::vector<std::pair<std::string, std::string>> parse_library_list(const std::string& listing);
+/// A library that a program needs.
+struct NeededLibrary {
+  std::string name;
+  std::optional<std::string> path;  ///< nullopt: it is not found
+};
+
+/// Those in the listing that the system's loader (or ldd) prints.
+std::vector<NeededLibrary> parse_library_list(const std::string& listing);
 
 }  // namespace mdl::launcher::doctor

@@ -1,4 +1,5 @@
 // What a program would load, found without running it.
+#include <elf.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,8 +25,9 @@ std::string variable(const machine::Environment& environment, const std::string&
   return found == environment.end() ? otherwise : found->second;
 }
 
-/// The program as execvp finds it; empty with `error` set when it cannot be run.
-std::string find_executable(const std::string& name, const machine::Environment& environment, std::string& error) {
+/// The program as execvp finds it; nullopt with the `reason` set when it cannot be run.
+std::optional<std::string> find_executable(const std::string& name, const machine::Environment& environment,
+                                           std::string& reason) {
   std::vector<std::string> candidates;
   if (name.find('/') != std::string::npos) {
     candidates.push_back(name);
@@ -35,26 +37,24 @@ std::string find_executable(const std::string& name, const machine::Environment&
       candidates.push_back((folder.empty() ? "." : folder) + "/" + name);
     }
   }
-  error = name + ": no such program" + (name.find('/') == std::string::npos ? " in PATH" : "");
+  reason = name + ": no such program" + (name.find('/') == std::string::npos ? " in PATH" : "");
   std::error_code ignored;
   for (const std::string& candidate : candidates) {
     if (!fs::is_regular_file(candidate, ignored)) { continue; }
     if (::access(candidate.c_str(), X_OK) == 0) {
-      error.clear();
+      reason.clear();
       return candidate;
     }
-    error = candidate + " is not executable (chmod +x)";
+    reason = candidate + " is not executable (chmod +x)";
   }
-  return "";
+  return std::nullopt;
 }
 
 bool is_elf(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   char magic[4] = {};
   file.read(magic, 4);
-  return std::string(magic, 4) ==
-         "\x7f"
-         "ELF";
+  return std::string(magic, 4) == std::string(ELFMAG);
 }
 
 /// The version in torch/version.py, which lies above the folder of its libraries, or in build-version of the C++
@@ -108,43 +108,47 @@ void observe_libraries(NodeFacts& node) {
     return;  // statically linked
   }
   for (const auto& [name, path] : parse_library_list(*listing)) {
-    if (path.empty()) { node.missing_libraries.push_back(name); }
-    if (name.starts_with("libtorch_cpu.so")) {
-      node.libtorch_version = torch_version(fs::path(path).parent_path().parent_path());
+    if (!path) {
+      node.missing_libraries.push_back(name);
+      continue;
     }
-    if (name.starts_with("libnccl.so") && !path.empty()) { node.nccl_version = nccl_version(path); }
+    if (name.starts_with("libtorch_cpu.so")) {
+      node.libtorch_version = torch_version(fs::path(*path).parent_path().parent_path());
+    }
+    if (name.starts_with("libnccl.so")) { node.nccl_version = nccl_version(*path); }
   }
 }
 
 void observe_script(const JobQuestion& job, const machine::Environment& environment, NodeFacts& node) {
-  std::string python =
-      find_executable(variable(environment, "PYTHON_EXEC", "python3"), environment, node.program_error);
-  if (python.empty()) { return; }
+  const auto python = find_executable(variable(environment, "PYTHON_EXEC", "python3"), environment, node.program_error);
+  if (!python) { return; }
   std::error_code ignored;
   if (!job.module && !fs::is_regular_file(job.program[0], ignored)) {
     node.program_error = job.program[0] + ": no such script";
     return;
   }
-  node.program = job.module ? python + " -m " + job.program[0] : job.program[0];
+  node.program = job.module ? *python + " -m " + job.program[0] : job.program[0];
   // find_spec does not import torch, which takes seconds.
   auto origin = output_of(
-      {python, "-c", "import importlib.util as u; s = u.find_spec('torch'); print(s.origin if s else '')"}, kPatience);
+      {*python, "-c", "import importlib.util as u; s = u.find_spec('torch'); print(s.origin if s else '')"}, kPatience);
   if (!origin || origin->size() < 2) { return; }
   node.libtorch_version = torch_version(fs::path(origin->substr(0, origin->size() - 1)).parent_path());
 }
 
 }  // namespace
 
-std::vector<std::pair<std::string, std::string>> parse_library_list(const std::string& listing) {
-  std::vector<std::pair<std::string, std::string>> libraries;
+std::vector<NeededLibrary> parse_library_list(const std::string& listing) {
+  std::vector<NeededLibrary> libraries;
   std::istringstream lines(listing);
   for (std::string line; std::getline(lines, line);) {
     size_t arrow = line.find(" => ");
     size_t name = line.find_first_not_of(" \t");
     if (arrow == std::string::npos || name >= arrow) { continue; }
-    std::string path = line.substr(arrow + 4);
-    path = path.starts_with("not found") ? "" : path.substr(0, path.rfind(" ("));
-    libraries.emplace_back(line.substr(name, arrow - name), path);
+    std::optional<std::string> path;
+    if (const std::string found = line.substr(arrow + 4); !found.starts_with("not found")) {
+      path = found.substr(0, found.rfind(" ("));
+    }
+    libraries.push_back({line.substr(name, arrow - name), path});
   }
   return libraries;
 }
@@ -152,8 +156,10 @@ std::vector<std::pair<std::string, std::string>> parse_library_list(const std::s
 void observe_program(const JobQuestion& job, const machine::Environment& environment, NodeFacts& node) {
   if (job.program.empty()) { return; }
   if (!job.no_python) { return observe_script(job, environment, node); }
-  node.program = find_executable(job.program[0], environment, node.program_error);
-  if (!node.program.empty() && is_elf(node.program)) { observe_libraries(node); }
+  const auto program = find_executable(job.program[0], environment, node.program_error);
+  if (!program) { return; }
+  node.program = *program;
+  if (is_elf(node.program)) { observe_libraries(node); }
 }
 
 }  // namespace mdl::launcher::doctor

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 
 namespace mdl::launcher::machine {
@@ -15,9 +16,9 @@ struct MachineFacts {
   Environment environment;
   std::function<int()> gpu_count;       ///< NVIDIA GPUs that a process started now would see
   std::function<int()> physical_cores;  ///< cores without hyper-threads
-  /// Who listens on this port of localhost: "nginx (process 77)", "another program" when that cannot be seen; empty
+  /// Who listens on this port of localhost: "nginx (process 77)", "another program" when that cannot be seen; nullopt
   /// when nobody does.
-  std::function<std::string(int)> port_holder;
+  std::function<std::optional<std::string>(int)> port_holder;
   std::function<int()> free_port;
 };
 

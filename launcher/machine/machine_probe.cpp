@@ -27,12 +27,12 @@ sockaddr_in loopback(int port) {
   return address;
 }
 
-std::string port_holder(int port) {
+std::optional<std::string> port_holder(int port) {
   UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address = loopback(port);
   // Asked as accelerate asks. The table of sockets alone would not do: it also has those of other addresses.
   if (!socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
-    return "";
+    return std::nullopt;
   }
   return name_port_holder(static_cast<std::uint16_t>(port));
 }

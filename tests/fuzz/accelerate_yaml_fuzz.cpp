@@ -10,7 +10,7 @@ using namespace mdl::launcher::accelerate;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const mdl::launcher::machine::MachineFacts machine{
-      {}, [] { return 4; }, [] { return 16; }, [](int) { return ""; }, [] { return 40001; }};
+      {}, [] { return 4; }, [] { return 16; }, [](int) { return std::nullopt; }, [] { return 40001; }};
   static const LaunchOptions options = parse_launch_options({"program", "argument"});
   try {
     const AccelerateConfig config = parse_config(std::string(mdl::fuzz::text_of(data, size)), "conf.yaml");

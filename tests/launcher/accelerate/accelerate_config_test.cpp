@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "common/error.hpp"
+#include "tests/plain_user.hpp"
 #include "tests/temp_dir.hpp"
 
 using namespace mdl;
@@ -146,4 +147,14 @@ TEST_CASE("a JSON file, as `accelerate config default` writes it, is read") {
   CHECK(config.use_cpu);
   CHECK(config.mixed_precision == "no");
   CHECK(config.warnings.empty());
+}
+
+TEST_CASE("a file that cannot be read is a wrong command line, as one that is not there") {
+  mdl::test::TempDir folder;
+  const auto file = folder.path() / "conf.yaml";
+  std::ofstream(file) << "distributed_type: MULTI_GPU\n";
+  std::filesystem::permissions(file, std::filesystem::perms::none);
+  CHECK_THROWS_AS(load_config(folder.path() / "nowhere.yaml"), mdl::UsageError);
+  const mdl::test::PlainUser user({folder.path(), file});
+  CHECK_THROWS_AS(load_config(file), mdl::UsageError);
 }

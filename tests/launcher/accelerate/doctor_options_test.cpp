@@ -20,7 +20,7 @@ MachineFacts machine(Environment environment = {}, int gpus = 0) {
   facts.environment = std::move(environment);
   facts.gpu_count = [gpus] { return gpus; };
   facts.physical_cores = [] { return 4; };
-  facts.port_holder = [](int) { return ""; };
+  facts.port_holder = [](int) { return std::nullopt; };
   facts.free_port = [] { return 12345; };
   return facts;
 }

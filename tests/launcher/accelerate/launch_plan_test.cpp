@@ -15,7 +15,8 @@ namespace {
 
 MachineFacts machine(int gpus, Environment environment = {}, bool port_taken = false) {
   return {std::move(environment), [gpus] { return gpus; }, [] { return 16; },
-          [port_taken](int) { return port_taken ? "nginx (process 77)" : ""; }, [] { return 40001; }};
+          [port_taken](int) { return port_taken ? std::optional<std::string>("nginx (process 77)") : std::nullopt; },
+          [] { return 40001; }};
 }
 
 const std::string kTwoNodes =
@@ -79,7 +80,7 @@ TEST_CASE("GPUs that num_processes leaves idle are warned of") {
 TEST_CASE("without a GPU a MULTI_GPU file is a problem with its line, unless use_cpu is true") {
   auto plan = plan_of(kTwoNodes, {}, machine(0));
   REQUIRE(plan.problems.size() == 1);
-  CHECK_THAT(plan.problems[0], Contains("conf.yaml:1") && Contains("no NVIDIA GPU"));
+  CHECK_THAT(plan.problems[0].what(), Contains("conf.yaml:1") && Contains("no NVIDIA GPU"));
   CHECK(plan_of(kTwoNodes + "use_cpu: true\n", {}, machine(0)).problems.empty());
 }
 
@@ -136,7 +137,7 @@ TEST_CASE("a port in use gives one machine a free one, and stops the first of se
   CHECK(plan_of(one, {"--main-process-port", "0"}).master_port == 40001);
   auto problems = plan_of(kTwoNodes, {}, machine(4, {}, true)).problems;
   REQUIRE(problems.size() == 1);
-  CHECK_THAT(problems[0], Catch::Contains("port 29500 of this machine is in use by nginx (process 77)"));
+  CHECK_THAT(problems[0].what(), Catch::Contains("port 29500 of this machine is in use by nginx (process 77)"));
   CHECK(plan_of(kTwoNodes, {"--machine-rank", "1"}, machine(4, {}, true)).problems.empty());
   // With c10d the first to come hosts the store, and here it may be the second machine's launcher.
   CHECK(plan_of(kTwoNodes, {"--rdzv-backend", "c10d"}, machine(4, {}, true)).problems.empty());

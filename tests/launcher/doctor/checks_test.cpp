@@ -31,7 +31,8 @@ NodeFacts healthy(const std::string& host, int rank) {
   node.program = "/usr/bin/mdl-toolkit";
   node.libtorch_version = "2.15.0";
   node.nccl_version = "2.27.5";
-  node.endpoint = {"node1", 29500, {"10.0.0.1"}, "", rank == 0, rank == 0 ? "free" : "reached", "", ""};
+  node.endpoint = {
+      "node1", 29500, {"10.0.0.1"}, "", rank == 0, rank == 0 ? EndpointState::free : EndpointState::reached, "", ""};
   node.paths = {{"--output", "/data/out", true, true, "", 1ull << 40}};
   return node;
 }
@@ -102,17 +103,17 @@ TEST_CASE("an endpoint that no node owns fails the job, and behind translation r
 }
 
 TEST_CASE("the endpoint's port is taken, refused or unreachable") {
-  expect(complaint(after([](auto&, auto& nodes) { nodes[0].endpoint.state = "taken"; })), Level::fail, "endpoint",
-         "another program");
+  expect(complaint(after([](auto&, auto& nodes) { nodes[0].endpoint.state = EndpointState::taken; })), Level::fail,
+         "endpoint", "another program");
   expect(complaint(after([](auto&, auto& nodes) {
-           nodes[0].endpoint.state = "taken";
+           nodes[0].endpoint.state = EndpointState::taken;
            nodes[0].endpoint.holder = "nginx (process 77)";
          })),
          Level::fail, "endpoint", "port 29500 of this machine is taken by nginx (process 77)");
-  expect(complaint(after([](auto&, auto& nodes) { nodes[1].endpoint.state = "refused"; })), Level::warning, "endpoint",
-         "nothing listens");
+  expect(complaint(after([](auto&, auto& nodes) { nodes[1].endpoint.state = EndpointState::refused; })), Level::warning,
+         "endpoint", "nothing listens");
   auto finding = complaint(after([](auto&, auto& nodes) {
-    nodes[1].endpoint.state = "unreachable";
+    nodes[1].endpoint.state = EndpointState::unreachable;
     nodes[1].endpoint.error = "No route to host";
   }));
   expect(finding, Level::fail, "endpoint", "No route to host");
@@ -208,7 +209,10 @@ TEST_CASE("little shared memory, few open files and too many threads are found")
 }
 
 TEST_CASE("a program that is missing or misses libraries, and unusable paths fail the job") {
-  expect(complaint(after([](auto&, auto& nodes) { nodes[1].program_error = "mdl-toolkit: no such program in PATH"; })),
+  expect(complaint(after([](auto&, auto& nodes) {
+           nodes[1].program.clear();
+           nodes[1].program_error = "mdl-toolkit: no such program in PATH";
+         })),
          Level::fail, "program", "no such program");
   expect(complaint(after([](auto&, auto& nodes) { nodes[1].missing_libraries = {"libtorch_cpu.so"}; })), Level::fail,
          "program", "libtorch_cpu.so");
@@ -222,10 +226,18 @@ TEST_CASE("a program that is missing or misses libraries, and unusable paths fai
 
 TEST_CASE("the cheap checks of every launch have the doctor's words") {
   NodeFacts node = healthy("node1", 0);
-  node.endpoint.state = "unreachable";  // nobody has tried
+  node.endpoint.state = EndpointState::unreachable;  // nobody has tried
   for (const Finding& finding : examine_cheaply(two_nodes(), node)) { CHECK(finding.level == Level::ok); }
   node.endpoint.owned = false;
   expect(complaint(examine_cheaply(two_nodes(), node)), Level::warning, "endpoint owner", "none of its addresses");
+  node.endpoint.addresses.clear();
   node.endpoint.resolve_error = "Name or service not known";
   expect(complaint(examine_cheaply(two_nodes(), node)), Level::fail, "endpoint", "does not resolve");
+}
+
+TEST_CASE("the state of an endpoint travels by its name, and one that nobody knows means unreachable") {
+  for (const char* name : {"none", "free", "taken", "reached", "refused", "unreachable"}) {
+    CHECK(nlohmann::json(nlohmann::json(name).get<EndpointState>()) == name);
+  }
+  CHECK(nlohmann::json("sleeping").get<EndpointState>() == EndpointState::unreachable);
 }

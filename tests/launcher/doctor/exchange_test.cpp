@@ -25,7 +25,7 @@ NodeFacts node(const std::string& host, int port, int rank) {
   NodeFacts facts;
   facts.host = host;
   facts.rank = rank;
-  facts.endpoint = {"127.0.0.1", port, {"127.0.0.1"}, "", true, "unreachable", "", ""};
+  facts.endpoint = {"127.0.0.1", port, {"127.0.0.1"}, "", true, EndpointState::unreachable, "", ""};
   return facts;
 }
 
@@ -50,8 +50,8 @@ TEST_CASE("three doctors meet at the endpoint and go home with the same facts") 
   CHECK(first[0].host == "a");
   CHECK(first[1].host == "b");
   CHECK(first[2].host == "c");
-  CHECK(first[0].endpoint.state == "free");
-  CHECK(first[1].endpoint.state == "reached");
+  CHECK(first[0].endpoint.state == EndpointState::free);
+  CHECK(first[1].endpoint.state == EndpointState::reached);
   for (const NodeFacts& facts : first) {
     CHECK(facts.unreachable.empty());
     CHECK(std::abs(facts.clock_ahead_s) < 5);  // one clock; what the round trip leaves in doubt is taken off
@@ -71,14 +71,15 @@ TEST_CASE("without ranks the first to take the endpoint is the host") {
 TEST_CASE("a node that never comes does not stop the examination") {
   auto nodes = examine_as("a", free_port(), 2, 0, 50ms);
   REQUIRE(nodes.size() == 1);
-  CHECK(nodes[0].endpoint.state == "free");
+  CHECK(nodes[0].endpoint.state == EndpointState::free);
 }
 
 TEST_CASE("an endpoint where nobody listens is refused, one with another program is taken") {
-  CHECK(examine_as("b", free_port(), 2, 1, 50ms)[0].endpoint.state == "refused");
+  CHECK(examine_as("b", free_port(), 2, 1, 50ms)[0].endpoint.state == EndpointState::refused);
   Listener other = listen_on(0);
-  CHECK(examine_as("a", other.port, 2, 0, 50ms)[0].endpoint.state == "taken");
-  CHECK(exchange_facts(job_at(other.port, 1), node("a", other.port, 0), 50ms)[0].endpoint.state == "taken");
+  CHECK(examine_as("a", other.port, 2, 0, 50ms)[0].endpoint.state == EndpointState::taken);
+  CHECK(exchange_facts(job_at(other.port, 1), node("a", other.port, 0), 50ms)[0].endpoint.state ==
+        EndpointState::taken);
 }
 
 TEST_CASE("strangers and broken greetings do not disturb the host") {

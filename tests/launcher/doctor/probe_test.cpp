@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 namespace {
 
 MachineFacts machine(Environment environment = {}, int gpus = 0) {
-  return {std::move(environment), [gpus] { return gpus; }, [] { return 4; }, [](int) { return ""; },
+  return {std::move(environment), [gpus] { return gpus; }, [] { return 4; }, [](int) { return std::nullopt; },
           [] { return 40001; }};
 }
 
@@ -36,8 +36,10 @@ TEST_CASE("the loader's listing tells each library and what is missing") {
       "\tlinux-vdso.so.1 (0x1)\n\tlibtorch_cpu.so => /v/torch/lib/libtorch_cpu.so (0x7f)\n\tlibgone.so.2 => not "
       "found\n\t/lib64/ld-linux-x86-64.so.2 (0x2)\n");
   REQUIRE(libraries.size() == 2);
-  CHECK(libraries[0] == std::pair<std::string, std::string>("libtorch_cpu.so", "/v/torch/lib/libtorch_cpu.so"));
-  CHECK(libraries[1] == std::pair<std::string, std::string>("libgone.so.2", ""));
+  CHECK(libraries[0].name == "libtorch_cpu.so");
+  CHECK(libraries[0].path == "/v/torch/lib/libtorch_cpu.so");
+  CHECK(libraries[1].name == "libgone.so.2");
+  CHECK_FALSE(libraries[1].path);
 }
 
 TEST_CASE("a program is found in PATH, and reasons are given when it is not") {
@@ -127,7 +129,7 @@ TEST_CASE("every fact of a node survives the way through JSON") {
   node.missing_libraries = {"libgone.so"};
   node.libtorch_version = "2.15";
   node.nccl_version = "2.27";
-  node.endpoint = {"node1", 29500, {"10.0.0.1"}, "no such name", true, "taken", "in use", "nginx"};
+  node.endpoint = {"node1", 29500, {"10.0.0.1"}, "no such name", true, EndpointState::taken, "in use", "nginx"};
   node.paths = {{"--output", "/data", true, true, "full", 5}, {"--train-dataset", "/in", false, false, "gone", 0}};
   node.clock_ahead_s = -1.5;
   node.unreachable = {"node2"};
