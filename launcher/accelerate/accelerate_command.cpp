@@ -65,7 +65,7 @@ Outcome launch(const Arguments& arguments, const machine::MachineFacts& facts) {
   }
   for (const std::string& warning : plan.warnings) { log::warning(warning); }
   if (!plan.problems.empty()) { throw plan.problems.front(); }
-  doctor::warn_beforehand(question_of(plan, config ? config->use_cpu : options.cpu));
+  doctor::warn_beforehand(job_spec_of(plan, config ? config->use_cpu : options.cpu));
   for (const auto& [name, value] : plan.environment) { ::setenv(name.c_str(), value.c_str(), 1); }
   const std::string& program = options.program.front();
   if (!options.no_python && !options.module) { machine::refuse_compiled_script(program); }

@@ -8,7 +8,7 @@
 #include "common/paragraph.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/accelerate/config_wizard.hpp"
-#include "launcher/accelerate/default_config_path.hpp"
+#include "launcher/accelerate/default_config_file.hpp"
 #include "launcher/accelerate/launch_option_table.hpp"
 #include "launcher/command_line/option_parser.hpp"
 #include "launcher/command_line/option_value.hpp"
@@ -103,7 +103,7 @@ int config_command(const std::vector<std::string>& arguments, const machine::Mac
     return 0;
   }
   Language language = choose_language(options.language, facts.environment);
-  const fs::path path = options.config_file ? fs::path(*options.config_file) : default_config_path(facts.environment);
+  const fs::path path = options.config_file ? fs::path(*options.config_file) : default_config_file(facts.environment);
   if (!options.config_file) {
     std::error_code failure;
     fs::create_directories(path.parent_path(), failure);

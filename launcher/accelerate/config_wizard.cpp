@@ -7,7 +7,7 @@
 
 #include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
-#include "launcher/accelerate/accelerate_config.hpp"
+#include "launcher/accelerate/cluster_config.hpp"
 
 namespace mdl::launcher::accelerate {
 namespace {

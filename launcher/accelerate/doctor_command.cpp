@@ -38,7 +38,7 @@ int doctor_command(const std::vector<std::string>& arguments, const machine::Mac
     std::cout << doctor_help();
     return 0;
   }
-  const doctor::JobQuestion job = job_question(options, facts);
+  const doctor::JobSpec job = job_spec_of(options, facts);
   bool terminal = ::isatty(STDOUT_FILENO) != 0;
   if (job.nodes > 1 && terminal && !options.json) {
     std::cout << "Waiting up to " << options.wait.count() << " s for the doctors of " << job.nodes << " nodes at "

@@ -33,13 +33,13 @@ const command_line::OptionTable& all_options() {
   return table;
 }
 
-doctor::JobQuestion question_of_accelerate(const std::vector<std::string>& words, const machine::MachineFacts& facts) {
+doctor::JobSpec accelerate_job(const std::vector<std::string>& words, const machine::MachineFacts& facts) {
   const LaunchOptions options = parse_launch_options(words);
   const auto config = find_config(options, facts.environment);
   machine::MachineFacts patient = facts;
   patient.port_holder = [](int) { return std::nullopt; };  // the doctor looks at the port itself
   const LaunchPlan plan = resolve_plan(options, config ? &*config : nullptr, patient);
-  doctor::JobQuestion job = question_of(plan, config ? config->use_cpu : options.cpu);
+  doctor::JobSpec job = job_spec_of(plan, config ? config->use_cpu : options.cpu);
   if (plan.kind == LaunchPlan::Kind::simple && plan.num_machines > 1) {
     job.node_rank = config ? config->machine_rank : -1;
   }
@@ -82,8 +82,8 @@ DoctorOptions parse_doctor_options(const std::vector<std::string>& arguments) {
   return options;
 }
 
-doctor::JobQuestion question_of(const LaunchPlan& plan, bool use_cpu) {
-  doctor::JobQuestion job;
+doctor::JobSpec job_spec_of(const LaunchPlan& plan, bool use_cpu) {
+  doctor::JobSpec job;
   job.nodes = plan.num_machines;
   job.processes_here = plan.nproc_per_node;
   job.node_rank = plan.machine_rank.value_or(-1);
@@ -108,13 +108,13 @@ doctor::JobQuestion question_of(const LaunchPlan& plan, bool use_cpu) {
   return job;
 }
 
-doctor::JobQuestion job_question(const DoctorOptions& options, const machine::MachineFacts& facts) {
-  if (options.is_accelerates) { return question_of_accelerate(options.job, facts); }
+doctor::JobSpec job_spec_of(const DoctorOptions& options, const machine::MachineFacts& facts) {
+  if (options.is_accelerates) { return accelerate_job(options.job, facts); }
   const auto variable = [&](const std::string& name) -> std::optional<std::string> {
     const auto found = facts.environment.find(name);
     return found == facts.environment.end() ? std::nullopt : std::optional(found->second);
   };
-  return doctor::question_of(command_line::parse_launch_options(options.job, variable), facts);
+  return doctor::job_spec_of(command_line::parse_launch_options(options.job, variable), facts);
 }
 
 }  // namespace mdl::launcher::accelerate

@@ -6,7 +6,7 @@
 
 #include "launcher/accelerate/launch_plan.hpp"
 #include "launcher/command_line/option_table.hpp"
-#include "launcher/doctor/job_question.hpp"
+#include "launcher/doctor/job_spec.hpp"
 
 namespace mdl::launcher::accelerate {
 
@@ -27,10 +27,10 @@ const command_line::OptionTable& doctor_option_table();
 DoctorOptions parse_doctor_options(const std::vector<std::string>& arguments);
 
 /// The job that a resolved plan describes; `use_cpu` as the file or the command line says.
-doctor::JobQuestion question_of(const LaunchPlan& plan, bool use_cpu);
+doctor::JobSpec job_spec_of(const LaunchPlan& plan, bool use_cpu);
 
 /// What job the words describe: in accelerate's words, else in torchrun's with the PET_* variables. Throws UsageError
 /// for what a launch would refuse as well.
-doctor::JobQuestion job_question(const DoctorOptions& options, const machine::MachineFacts& facts);
+doctor::JobSpec job_spec_of(const DoctorOptions& options, const machine::MachineFacts& facts);
 
 }  // namespace mdl::launcher::accelerate

@@ -16,7 +16,7 @@
 #include "common/str_cat.hpp"
 #include "common/version.hpp"
 #include "launcher/accelerate/config_command.hpp"
-#include "launcher/accelerate/default_config_path.hpp"
+#include "launcher/accelerate/default_config_file.hpp"
 #include "launcher/accelerate/launch_option_table.hpp"
 #include "launcher/command_line/option_parser.hpp"
 #include "launcher/doctor/probe.hpp"
@@ -82,7 +82,7 @@ const command_line::OptionTable& env_option_table() {
 std::filesystem::path config_path(const command_line::ParsedArguments& arguments,
                                   const machine::Environment& environment) {
   const command_line::GivenOption* given = arguments.find("config-file");
-  if (!given) { return default_config_path(environment); }
+  if (!given) { return default_config_file(environment); }
   if (!std::filesystem::exists(given->value)) { throw UsageError("there is no configuration file " + given->value); }
   return given->value;
 }
@@ -97,7 +97,7 @@ int env_command(const std::vector<std::string>& arguments, const machine::Machin
     return 0;
   }
   const auto config = config_path(parsed, facts.environment);
-  doctor::JobQuestion worker;
+  doctor::JobSpec worker;
   worker.no_python = true;
   worker.program = {worker_path()};
   doctor::NodeFacts node = doctor::observe_node(worker, facts);

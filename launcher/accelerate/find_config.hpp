@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "launcher/accelerate/accelerate_config.hpp"
+#include "launcher/accelerate/cluster_config.hpp"
 #include "launcher/accelerate/launch_options.hpp"
 #include "launcher/accelerate/machine_rank.hpp"
 
@@ -10,6 +10,6 @@ namespace mdl::launcher::accelerate {
 
 /// The configuration that applies, by accelerate's rule: the file that --config-file names, else the default file if
 /// there is one and --cpu was not given. Throws as load_config does.
-std::optional<AccelerateConfig> find_config(const LaunchOptions& options, const machine::Environment& environment);
+std::optional<ClusterConfig> find_config(const LaunchOptions& options, const machine::Environment& environment);
 
 }  // namespace mdl::launcher::accelerate

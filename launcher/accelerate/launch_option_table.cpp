@@ -4,7 +4,7 @@
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
-#include "launcher/accelerate/accelerate_config.hpp"
+#include "launcher/accelerate/cluster_config.hpp"
 #include "launcher/accelerate/config_command.hpp"
 #include "launcher/command_line/launch_option_table.hpp"
 

@@ -5,7 +5,7 @@
 #include "common/paragraph.hpp"
 #include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
-#include "launcher/accelerate/accelerate_config.hpp"
+#include "launcher/accelerate/cluster_config.hpp"
 #include "launcher/accelerate/launch_option_table.hpp"
 #include "launcher/command_line/option_parser.hpp"
 #include "launcher/command_line/option_value.hpp"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/error.hpp"
-#include "launcher/accelerate/accelerate_config.hpp"
+#include "launcher/accelerate/cluster_config.hpp"
 #include "launcher/accelerate/launch_options.hpp"
 #include "launcher/machine/machine_facts.hpp"
 
@@ -51,7 +51,6 @@ struct LaunchPlan {
 /// does in _validate_launch_command, prepare_multi_gpu_env and prepare_simple_launcher_cmd_env. As there, num_processes
 /// is the total, and the file's rdzv_backend, same_network and enable_cpu_affinity have no effect: the command line's
 /// own defaults stand before them; a warning says so where it matters. Throws UsageError for what cannot be resolved.
-LaunchPlan resolve_plan(const LaunchOptions& options, const AccelerateConfig* config,
-                        const machine::MachineFacts& facts);
+LaunchPlan resolve_plan(const LaunchOptions& options, const ClusterConfig* config, const machine::MachineFacts& facts);
 
 }  // namespace mdl::launcher::accelerate

@@ -31,7 +31,7 @@ int number_from(const machine::Environment& environment, std::initializer_list<c
 
 class Resolver {
  public:
-  Resolver(const LaunchOptions& options, const AccelerateConfig* config, const machine::MachineFacts& facts)
+  Resolver(const LaunchOptions& options, const ClusterConfig* config, const machine::MachineFacts& facts)
       : options_(options), config_(config), facts_(facts) {
     plan_.options = options;
     if (config) {
@@ -323,7 +323,7 @@ class Resolver {
   }
 
   const LaunchOptions& options_;
-  const AccelerateConfig* config_;
+  const ClusterConfig* config_;
   const machine::MachineFacts& facts_;
   LaunchPlan plan_;
   bool wants_gpus_ = false;
@@ -332,8 +332,7 @@ class Resolver {
 
 }  // namespace
 
-LaunchPlan resolve_plan(const LaunchOptions& options, const AccelerateConfig* config,
-                        const machine::MachineFacts& facts) {
+LaunchPlan resolve_plan(const LaunchOptions& options, const ClusterConfig* config, const machine::MachineFacts& facts) {
   return Resolver(options, config, facts).resolve();
 }
 

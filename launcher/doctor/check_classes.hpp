@@ -11,7 +11,7 @@ namespace mdl::launcher::doctor {
 /// one node by itself.
 class NodeChecks {
  public:
-  NodeChecks(const JobQuestion& job, std::vector<Finding>& findings) : job_(job), findings_(findings) {}
+  NodeChecks(const JobSpec& job, std::vector<Finding>& findings) : job_(job), findings_(findings) {}
   void endpoint_name(const NodeFacts& node);  ///< resolves, and is rank 0's own; needs no connection
   void endpoint(const NodeFacts& node);       ///< the same, and the state of its port
   void gpus(const NodeFacts& node);
@@ -26,14 +26,14 @@ class NodeChecks {
   void add(Finding::Level level, const std::string& check, const NodeFacts& node, const std::string& text,
            const std::string& advice = {});
 
-  const JobQuestion& job_;
+  const JobSpec& job_;
   std::vector<Finding>& findings_;
 };
 
 /// Those that compare the nodes with each other.
 class ComparisonChecks {
  public:
-  ComparisonChecks(const JobQuestion& job, const std::vector<NodeFacts>& nodes, std::vector<Finding>& findings)
+  ComparisonChecks(const JobSpec& job, const std::vector<NodeFacts>& nodes, std::vector<Finding>& findings)
       : job_(job), nodes_(nodes), findings_(findings) {}
   void owner();
   void completeness();
@@ -48,7 +48,7 @@ class ComparisonChecks {
   void add(Finding::Level level, const std::string& check, const std::string& node, const std::string& text,
            const std::string& advice = {});
 
-  const JobQuestion& job_;
+  const JobSpec& job_;
   const std::vector<NodeFacts>& nodes_;
   std::vector<Finding>& findings_;
 };
@@ -57,6 +57,6 @@ class ComparisonChecks {
 std::string joined(const std::vector<std::string>& words);
 
 /// Whether the workers are meant to use GPUs.
-bool runs_on_gpus(const JobQuestion& job);
+bool runs_on_gpus(const JobSpec& job);
 
 }  // namespace mdl::launcher::doctor

@@ -35,11 +35,11 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
-bool runs_on_gpus(const JobQuestion& job) {
+bool runs_on_gpus(const JobSpec& job) {
   return job.wants_gpus && !job.use_cpu;
 }
 
-std::vector<Finding> examine(const JobQuestion& job, const std::vector<NodeFacts>& nodes) {
+std::vector<Finding> examine(const JobSpec& job, const std::vector<NodeFacts>& nodes) {
   std::vector<Finding> findings;
   NodeChecks here(job, findings);
   ComparisonChecks among(job, nodes, findings);
@@ -59,7 +59,7 @@ std::vector<Finding> examine(const JobQuestion& job, const std::vector<NodeFacts
   return findings;
 }
 
-std::vector<Finding> examine_cheaply(const JobQuestion& job, const NodeFacts& node) {
+std::vector<Finding> examine_cheaply(const JobSpec& job, const NodeFacts& node) {
   std::vector<Finding> findings;
   NodeChecks here(job, findings);
   here.endpoint_name(node);

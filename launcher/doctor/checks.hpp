@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "launcher/doctor/facts.hpp"
-#include "launcher/doctor/job_question.hpp"
+#include "launcher/doctor/job_spec.hpp"
 
 namespace mdl::launcher::doctor {
 
@@ -24,11 +24,11 @@ std::string_view name_of(Finding::Level level);
 
 /// All checks over the facts of the nodes that answered (at least this one). Pure; the order is that of the list in
 /// docs/accelerate.md.
-std::vector<Finding> examine(const JobQuestion& job, const std::vector<NodeFacts>& nodes);
+std::vector<Finding> examine(const JobSpec& job, const std::vector<NodeFacts>& nodes);
 
 /// The checks that cost nothing and need no other node: those of the endpoint's name and owner and of the program's
 /// paths. Every launch runs them (preflight.hpp), so that its warnings have the doctor's words.
-std::vector<Finding> examine_cheaply(const JobQuestion& job, const NodeFacts& node);
+std::vector<Finding> examine_cheaply(const JobSpec& job, const NodeFacts& node);
 
 /// The interface that NCCL takes when NCCL_SOCKET_IFNAME is not set: InfiniBand first, then the others, then Docker's,
 /// then loopback (NCCL's documentation). Null when there is none.

@@ -35,7 +35,7 @@ std::string reason(int error) {
 }
 
 /// A node that connected to this one.
-struct Guest {
+struct Client {
   UniqueFd socket;
   NodeFacts facts;
   std::string address;
@@ -57,85 +57,84 @@ std::vector<std::string> try_connections(const json& targets) {
 }
 
 /// Greets whoever connected; empty when it is no doctor.
-std::optional<Guest> welcome(UniqueFd socket) {
-  limit_waits(socket, kAnswerLimit);
+std::optional<Client> accept_client(UniqueFd socket) {
+  set_timeout(socket, kAnswerLimit);
   if (!send_greeting(socket) || !receive_greeting(socket)) { return std::nullopt; }
   auto hello = receive_message(socket);
   if (!hello) { return std::nullopt; }
-  Guest guest;
+  Client client;
   try {
-    guest.facts = hello->at("facts").get<NodeFacts>();
-    guest.port = hello->at("port").get<int>();
+    client.facts = hello->at("facts").get<NodeFacts>();
+    client.port = hello->at("port").get<int>();
   } catch (const json::exception&) { return std::nullopt; }
-  guest.address = peer_address(socket);
-  guest.socket = std::move(socket);
-  return guest;
+  client.address = peer_address(socket);
+  client.socket = std::move(socket);
+  return client;
 }
 
-/// All guests but guests[except] (none: guests.size()).
-json targets_for(const std::vector<Guest>& guests, size_t except) {
+/// All clients but clients[except] (none: clients.size()).
+json targets_for(const std::vector<Client>& clients, size_t except) {
   json targets = json::array();
-  for (size_t i = 0; i < guests.size(); ++i) {
+  for (size_t i = 0; i < clients.size(); ++i) {
     if (i != except) {
-      targets.push_back({{"name", guests[i].facts.host}, {"address", guests[i].address}, {"port", guests[i].port}});
+      targets.push_back({{"name", clients[i].facts.host}, {"address", clients[i].address}, {"port", clients[i].port}});
     }
   }
   return targets;
 }
 
-/// Compares the clock of a guest with ours, over the middle of one round trip.
-bool compare_clock(Guest& guest) {
+/// Compares the clock of a client with ours, over the middle of one round trip.
+bool compare_clock(Client& client) {
   double before = wall_clock();
-  if (!send_message(guest.socket, {{"type", "clock"}})) { return false; }
-  auto answer = receive_message(guest.socket);
+  if (!send_message(client.socket, {{"type", "clock"}})) { return false; }
+  auto answer = receive_message(client.socket);
   double after = wall_clock();
   if (!answer || !answer->contains("time") || !answer->at("time").is_number()) { return false; }
   double difference = answer->at("time").get<double>() - (before + after) / 2;
   double doubt = (after - before) / 2;  // the answer may have been given at either end of the round trip
-  guest.facts.clock_ahead_s = std::copysign(std::max(0.0, std::abs(difference) - doubt), difference);
+  client.facts.clock_ahead_s = std::copysign(std::max(0.0, std::abs(difference) - doubt), difference);
   return true;
 }
 
-std::vector<NodeFacts> host(const JobQuestion& job, NodeFacts self, const Listener& listener,
-                            Clock::time_point deadline) {
-  std::vector<Guest> guests;
-  while (static_cast<int>(guests.size()) + 1 < job.nodes && until(deadline) > 0ms) {
+std::vector<NodeFacts> serve(const JobSpec& job, NodeFacts self, const Listener& listener, Clock::time_point deadline) {
+  std::vector<Client> clients;
+  while (static_cast<int>(clients.size()) + 1 < job.nodes && until(deadline) > 0ms) {
     UniqueFd socket = accept_within(listener.socket, until(deadline));
     if (!socket) { break; }
-    if (auto guest = welcome(std::move(socket))) { guests.push_back(std::move(*guest)); }
+    if (auto client = accept_client(std::move(socket))) { clients.push_back(std::move(*client)); }
   }
-  std::sort(guests.begin(), guests.end(), [](const Guest& a, const Guest& b) {
+  std::sort(clients.begin(), clients.end(), [](const Client& a, const Client& b) {
     return std::tie(a.facts.rank, a.facts.host) < std::tie(b.facts.rank, b.facts.host);
   });
-  self.unreachable = try_connections(targets_for(guests, guests.size()));
-  // That the guests reach the endpoint's port says nothing of the ports that workers will choose.
+  self.unreachable = try_connections(targets_for(clients, clients.size()));
+  // That the clients reach the endpoint's port says nothing of the ports that workers will choose.
   Listener back = listen_on(0);
-  for (size_t i = 0; i < guests.size(); ++i) {
-    Guest& guest = guests[i];
-    json targets = targets_for(guests, i);
-    targets.push_back({{"name", self.host}, {"address", own_address(guest.socket)}, {"port", back.port}});
-    bool there = compare_clock(guest) && send_message(guest.socket, {{"type", "connect"}, {"targets", targets}});
-    auto answer = there ? receive_message(guest.socket) : std::nullopt;
+  for (size_t i = 0; i < clients.size(); ++i) {
+    Client& client = clients[i];
+    json targets = targets_for(clients, i);
+    targets.push_back({{"name", self.host}, {"address", own_address(client.socket)}, {"port", back.port}});
+    bool there = compare_clock(client) && send_message(client.socket, {{"type", "connect"}, {"targets", targets}});
+    auto answer = there ? receive_message(client.socket) : std::nullopt;
     if (answer && answer->contains("unreachable") && answer->at("unreachable").is_array()) {
       for (const json& line : answer->at("unreachable")) {
-        if (line.is_string()) { guest.facts.unreachable.push_back(line.get<std::string>()); }
+        if (line.is_string()) { client.facts.unreachable.push_back(line.get<std::string>()); }
       }
     } else {
-      self.unreachable.push_back(guest.facts.host + " went away during the examination");
+      self.unreachable.push_back(client.facts.host + " went away during the examination");
     }
   }
   std::vector<NodeFacts> nodes{std::move(self)};
-  for (Guest& guest : guests) { nodes.push_back(guest.facts); }
-  for (Guest& guest : guests) { send_message(guest.socket, {{"type", "report"}, {"nodes", nodes}}); }
+  for (Client& client : clients) { nodes.push_back(client.facts); }
+  for (Client& client : clients) { send_message(client.socket, {{"type", "report"}, {"nodes", nodes}}); }
   return nodes;
 }
 
-/// Answers the host's questions until its report comes; this node alone when the host goes away before.
-std::vector<NodeFacts> be_guest(const NodeFacts& self, const UniqueFd& socket, Clock::time_point deadline) {
+/// Answers the server's questions until its report comes; this node alone when the server goes away before.
+std::vector<NodeFacts> answer_server(const NodeFacts& self, const UniqueFd& socket, Clock::time_point deadline) {
   Listener back = listen_on(0);  // the kernel completes connections by itself; nobody needs to accept them
   if (!send_message(socket, {{"facts", self}, {"port", back.port}})) { return {self}; }
-  // The host may still be waiting for others, and then examines them one after the other.
-  limit_waits(socket, until(deadline) + 2 * kAnswerLimit);
+  // The server may still be waiting for others, and then examines them one after the other.
+  set_timeout(socket, until(deadline) + 2 * kAnswerLimit);
   try {
     while (auto message = receive_message(socket)) {
       std::string type = message->value("type", "");
@@ -154,7 +153,7 @@ std::vector<NodeFacts> be_guest(const NodeFacts& self, const UniqueFd& socket, C
 }
 
 /// Connects to the endpoint until somebody answers there or the time is over.
-std::vector<NodeFacts> visit(NodeFacts self, Clock::time_point deadline) {
+std::vector<NodeFacts> connect_to_endpoint(NodeFacts self, Clock::time_point deadline) {
   EndpointFacts& endpoint = self.endpoint;
   do {
     for (const std::string& address : endpoint.addresses) {
@@ -164,13 +163,13 @@ std::vector<NodeFacts> visit(NodeFacts self, Clock::time_point deadline) {
                        : connection.error == ECONNREFUSED ? EndpointState::refused
                                                           : EndpointState::unreachable;
       if (connection.error != 0) { continue; }
-      limit_waits(connection.socket, kAnswerLimit);
+      set_timeout(connection.socket, kAnswerLimit);
       if (!send_greeting(connection.socket) || !receive_greeting(connection.socket)) {
         return {self};  // not a doctor
       }
       endpoint.state = EndpointState::reached;
       endpoint.holder.clear();
-      return be_guest(self, connection.socket, deadline);
+      return answer_server(self, connection.socket, deadline);
     }
     std::this_thread::sleep_for(std::min(kRetry, until(deadline)));
   } while (until(deadline) > 0ms);
@@ -179,23 +178,23 @@ std::vector<NodeFacts> visit(NodeFacts self, Clock::time_point deadline) {
 
 }  // namespace
 
-std::vector<NodeFacts> exchange_facts(const JobQuestion& job, NodeFacts self, std::chrono::milliseconds wait) {
+std::vector<NodeFacts> exchange_facts(const JobSpec& job, NodeFacts self, std::chrono::milliseconds wait) {
   EndpointFacts& endpoint = self.endpoint;
   if (job.host.empty() || endpoint.addresses.empty()) { return {self}; }
   Clock::time_point deadline = Clock::now() + wait;
-  bool hosts = job.node_rank == 0 || (job.node_rank < 0 && endpoint.owned) || job.nodes == 1;
-  if (!hosts) { return visit(std::move(self), deadline); }
-  if (!endpoint.owned && job.nodes == 1) { return visit(std::move(self), Clock::now()); }
+  const bool serves = job.node_rank == 0 || (job.node_rank < 0 && endpoint.owned) || job.nodes == 1;
+  if (!serves) { return connect_to_endpoint(std::move(self), deadline); }
+  if (!endpoint.owned && job.nodes == 1) { return connect_to_endpoint(std::move(self), Clock::now()); }
   Listener listener = listen_on(job.port);
   if (listener.socket) {
     endpoint.state = EndpointState::free;
-    return job.nodes == 1 ? std::vector<NodeFacts>{self} : host(job, std::move(self), listener, deadline);
+    return job.nodes == 1 ? std::vector<NodeFacts>{self} : serve(job, std::move(self), listener, deadline);
   }
   endpoint.error = reason(listener.error);
   endpoint.state = EndpointState::taken;
   endpoint.holder = name_port_holder(static_cast<std::uint16_t>(job.port));
-  // Several doctors of one job on one machine, as in a trial on loopback: the first one is the host.
-  if (job.nodes > 1 && job.node_rank < 0) { return visit(std::move(self), deadline); }
+  // Several doctors of one job on one machine, as in a trial on loopback: the first one is the server.
+  if (job.nodes > 1 && job.node_rank < 0) { return connect_to_endpoint(std::move(self), deadline); }
   return {self};
 }
 

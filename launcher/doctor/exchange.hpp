@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "launcher/doctor/facts.hpp"
-#include "launcher/doctor/job_question.hpp"
+#include "launcher/doctor/job_spec.hpp"
 
 namespace mdl::launcher::doctor {
 
@@ -15,6 +15,6 @@ namespace mdl::launcher::doctor {
 /// others; returns those that came, this node's own among them.
 ///
 /// Only JSON of at most 1 MiB a message is read from the network, and a connection that says anything else is closed.
-std::vector<NodeFacts> exchange_facts(const JobQuestion& job, NodeFacts self, std::chrono::milliseconds wait);
+std::vector<NodeFacts> exchange_facts(const JobSpec& job, NodeFacts self, std::chrono::milliseconds wait);
 
 }  // namespace mdl::launcher::doctor

@@ -8,7 +8,7 @@
 
 namespace mdl::launcher::doctor {
 
-void warn_beforehand(const JobQuestion& job) {
+void warn_beforehand(const JobSpec& job) {
   const bool several = job.nodes > 1 && !job.host.empty();
   const bool native = !job.program.empty() && job.program[0].ends_with("mdl-toolkit");
   if (!several && !native) { return; }
@@ -23,7 +23,7 @@ void warn_beforehand(const command_line::LaunchOptions& options, const machine::
   machine::MachineFacts quick = facts;
   quick.gpu_count = [] { return 0; };  // asking the driver takes longer than all the rest
   try {
-    warn_beforehand(question_of(options, quick));
+    warn_beforehand(job_spec_of(options, quick));
   } catch (const UsageError&) {}
 }
 

@@ -75,7 +75,7 @@ std::vector<std::string> resolve(const std::string& host, std::string& error) {
   return addresses;
 }
 
-EndpointFacts observe_endpoint(const JobQuestion& job, const std::vector<InterfaceFacts>& interfaces) {
+EndpointFacts observe_endpoint(const JobSpec& job, const std::vector<InterfaceFacts>& interfaces) {
   EndpointFacts endpoint;
   if (job.host.empty()) { return endpoint; }
   endpoint.host = job.host;
@@ -166,7 +166,7 @@ std::vector<PathFacts> observe_paths(const std::vector<std::string>& program) {
   return paths;
 }
 
-NodeFacts observe_cheaply(const JobQuestion& job) {
+NodeFacts observe_cheaply(const JobSpec& job) {
   NodeFacts node;
   node.host = host_name();
   node.rank = job.node_rank;
@@ -177,7 +177,7 @@ NodeFacts observe_cheaply(const JobQuestion& job) {
   return node;
 }
 
-NodeFacts observe_node(const JobQuestion& job, const machine::MachineFacts& machine) {
+NodeFacts observe_node(const JobSpec& job, const machine::MachineFacts& machine) {
   NodeFacts node = observe_cheaply(job);
   observe_gpus(machine, node);
   bool limited = machine.environment.contains("CUDA_VISIBLE_DEVICES");

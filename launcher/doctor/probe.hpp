@@ -1,7 +1,7 @@
 #pragma once
 
 #include "launcher/doctor/facts.hpp"
-#include "launcher/doctor/job_question.hpp"
+#include "launcher/doctor/job_spec.hpp"
 #include "launcher/machine/machine_facts.hpp"
 
 namespace mdl::launcher::doctor {
@@ -9,11 +9,11 @@ namespace mdl::launcher::doctor {
 /// Observes this node: takes well under a second, starts nothing but the system's own loader (in its listing mode) and,
 /// for a Python script, python once. The endpoint's name is resolved, but nothing is connected or bound: exchange_facts
 /// does that.
-NodeFacts observe_node(const JobQuestion& job, const machine::MachineFacts& machine);
+NodeFacts observe_node(const JobSpec& job, const machine::MachineFacts& machine);
 
 /// Only this node's name and addresses, the endpoint's name, and the paths: for every launch. Resolving a name is its
 /// slowest part.
-NodeFacts observe_cheaply(const JobQuestion& job);
+NodeFacts observe_cheaply(const JobSpec& job);
 
 /// The files and folders that the program's arguments name by the options of mdl-toolkit (--train-dataset,
 /// --eval-dataset, --base-dir, --model-name and --resume-from-checkpoint when they are paths, --output): whether they
@@ -22,7 +22,7 @@ std::vector<PathFacts> observe_paths(const std::vector<std::string>& program);
 
 /// Finds the program and what it would load; fills program, program_error, missing_libraries, libtorch_version,
 /// nccl_version.
-void observe_program(const JobQuestion& job, const machine::Environment& environment, NodeFacts& node);
+void observe_program(const JobSpec& job, const machine::Environment& environment, NodeFacts& node);
 
 /// A library that a program needs.
 struct NeededLibrary {

@@ -119,7 +119,7 @@ void observe_libraries(NodeFacts& node) {
   }
 }
 
-void observe_script(const JobQuestion& job, const machine::Environment& environment, NodeFacts& node) {
+void observe_script(const JobSpec& job, const machine::Environment& environment, NodeFacts& node) {
   const auto python = find_executable(variable(environment, "PYTHON_EXEC", "python3"), environment, node.program_error);
   if (!python) { return; }
   std::error_code ignored;
@@ -153,7 +153,7 @@ std::vector<NeededLibrary> parse_library_list(const std::string& listing) {
   return libraries;
 }
 
-void observe_program(const JobQuestion& job, const machine::Environment& environment, NodeFacts& node) {
+void observe_program(const JobSpec& job, const machine::Environment& environment, NodeFacts& node) {
   if (job.program.empty()) { return; }
   if (!job.no_python) { return observe_script(job, environment, node); }
   const auto program = find_executable(job.program[0], environment, node.program_error);

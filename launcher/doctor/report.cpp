@@ -54,7 +54,7 @@ void print_table(std::ostream& output, const std::vector<Finding>& findings, siz
          << warnings << " to look at.\n";
 }
 
-nlohmann::ordered_json report_json(const JobQuestion& job, const std::vector<Finding>& findings,
+nlohmann::ordered_json report_json(const JobSpec& job, const std::vector<Finding>& findings,
                                    const std::vector<NodeFacts>& nodes) {
   nlohmann::ordered_json json;
   json["would_fail"] = would_fail(findings);

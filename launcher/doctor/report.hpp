@@ -12,7 +12,7 @@ namespace mdl::launcher::doctor {
 void print_table(std::ostream& output, const std::vector<Finding>& findings, size_t nodes, bool colours);
 
 /// {"would_fail": …, "job": {…}, "findings": [{"level", "check", "node", "text", "advice"}], "nodes": [facts]}
-nlohmann::ordered_json report_json(const JobQuestion& job, const std::vector<Finding>& findings,
+nlohmann::ordered_json report_json(const JobSpec& job, const std::vector<Finding>& findings,
                                    const std::vector<NodeFacts>& nodes);
 
 }  // namespace mdl::launcher::doctor

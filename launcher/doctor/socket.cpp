@@ -132,7 +132,7 @@ std::string own_address(const UniqueFd& socket) {
   return ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0 ? text_of(address, size) : "";
 }
 
-void limit_waits(const UniqueFd& socket, std::chrono::milliseconds limit) {
+void set_timeout(const UniqueFd& socket, std::chrono::milliseconds limit) {
   timeval time{};
   time.tv_sec = limit.count() / 1000;
   time.tv_usec = (limit.count() % 1000) * 1000;

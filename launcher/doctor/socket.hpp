@@ -37,7 +37,7 @@ std::string peer_address(const UniqueFd& socket);
 std::string own_address(const UniqueFd& socket);
 
 /// Bounds every later send and receive on this socket.
-void limit_waits(const UniqueFd& socket, std::chrono::milliseconds limit);
+void set_timeout(const UniqueFd& socket, std::chrono::milliseconds limit);
 
 /// The greeting by which doctors know each other; false when something else is on the other side.
 bool send_greeting(const UniqueFd& socket);

@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       {}, [] { return 4; }, [] { return 16; }, [](int) { return std::nullopt; }, [] { return 40001; }};
   static const LaunchOptions options = parse_launch_options({"program", "argument"});
   try {
-    const AccelerateConfig config = parse_config(std::string(mdl::fuzz::text_of(data, size)), "conf.yaml");
+    const ClusterConfig config = parse_config(std::string(mdl::fuzz::text_of(data, size)), "conf.yaml");
     const LaunchPlan plan = resolve_plan(options, &config, machine);
     mdl::fuzz::claim(plan.nproc_per_node >= 1, "a launch starts something");
     mdl::fuzz::claim(!plan.simple_command("python3").empty() && !plan.launcher_arguments().empty(),

@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     facts = message->get<NodeFacts>();
   } catch (const nlohmann::json::exception&) { return 0; }
-  JobQuestion job;
+  JobSpec job;
   job.nodes = 2;
   job.host = "node0";
   job.processes_here = 8;

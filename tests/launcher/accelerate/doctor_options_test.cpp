@@ -25,8 +25,8 @@ MachineFacts machine(Environment environment = {}, int gpus = 0) {
   return facts;
 }
 
-JobQuestion job_of(const std::vector<std::string>& words, const MachineFacts& facts) {
-  return job_question(parse_doctor_options(words), facts);
+JobSpec job_of(const std::vector<std::string>& words, const MachineFacts& facts) {
+  return job_spec_of(parse_doctor_options(words), facts);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 
 #include "common/error.hpp"
 #include "launcher/accelerate/accelerate_command.hpp"
-#include "launcher/accelerate/accelerate_config.hpp"
+#include "launcher/accelerate/cluster_config.hpp"
 #include "launcher/accelerate/launch_option_table.hpp"
 
 using namespace mdl;

@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "common/error.hpp"
-#include "launcher/accelerate/default_config_path.hpp"
+#include "launcher/accelerate/default_config_file.hpp"
 
 using namespace mdl;
 using namespace mdl::launcher::accelerate;
@@ -27,9 +27,9 @@ TEST_CASE("nothing tells the rank, or nonsense does") {
 }
 
 TEST_CASE("the default file lies where accelerate keeps it") {
-  CHECK(default_config_path({{"HOME", "/home/u"}}) == "/home/u/.cache/huggingface/accelerate/default_config.yaml");
-  CHECK(default_config_path({{"HOME", "/home/u"}, {"XDG_CACHE_HOME", "/c"}}) ==
+  CHECK(default_config_file({{"HOME", "/home/u"}}) == "/home/u/.cache/huggingface/accelerate/default_config.yaml");
+  CHECK(default_config_file({{"HOME", "/home/u"}, {"XDG_CACHE_HOME", "/c"}}) ==
         "/c/huggingface/accelerate/default_config.yaml");
-  CHECK(default_config_path({{"HOME", "/home/u"}, {"XDG_CACHE_HOME", "/c"}, {"HF_HOME", "~/hf"}}) ==
+  CHECK(default_config_file({{"HOME", "/home/u"}, {"XDG_CACHE_HOME", "/c"}, {"HF_HOME", "~/hf"}}) ==
         "/home/u/hf/accelerate/default_config.yaml");
 }

@@ -37,8 +37,8 @@ NodeFacts healthy(const std::string& host, int rank) {
   return node;
 }
 
-JobQuestion two_nodes() {
-  JobQuestion job;
+JobSpec two_nodes() {
+  JobSpec job;
   job.nodes = 2;
   job.processes_here = 8;
   job.node_rank = 0;
@@ -51,8 +51,8 @@ JobQuestion two_nodes() {
   return job;
 }
 
-std::vector<Finding> after(const std::function<void(JobQuestion&, std::vector<NodeFacts>&)>& spoil) {
-  JobQuestion job = two_nodes();
+std::vector<Finding> after(const std::function<void(JobSpec&, std::vector<NodeFacts>&)>& spoil) {
+  JobSpec job = two_nodes();
   std::vector<NodeFacts> nodes{healthy("node1", 0), healthy("node2", 1)};
   spoil(job, nodes);
   return examine(job, nodes);

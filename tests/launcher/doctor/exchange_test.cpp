@@ -12,8 +12,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-JobQuestion job_at(int port, int nodes, int rank = -1) {
-  JobQuestion job;
+JobSpec job_at(int port, int nodes, int rank = -1) {
+  JobSpec job;
   job.nodes = nodes;
   job.node_rank = rank;
   job.host = "127.0.0.1";
@@ -106,15 +106,15 @@ TEST_CASE("strangers and broken greetings do not disturb the host") {
   CHECK(host.get().size() == 2);
 }
 
-TEST_CASE("a guest that goes away is told to the others") {
+TEST_CASE("a node that goes away is told to the others") {
   int port = free_port();
   auto host = std::async(std::launch::async, [port] { return examine_as("a", port, 2, 0); });
   {
-    Connection guest = connect_to("127.0.0.1", port, 1s);
-    while (guest.error == ECONNREFUSED) { guest = connect_to("127.0.0.1", port, 1s); }
-    CHECK(send_greeting(guest.socket));
-    CHECK(receive_greeting(guest.socket));
-    CHECK(send_message(guest.socket, {{"facts", node("b", port, 1)}, {"port", port}}));
+    Connection client = connect_to("127.0.0.1", port, 1s);
+    while (client.error == ECONNREFUSED) { client = connect_to("127.0.0.1", port, 1s); }
+    CHECK(send_greeting(client.socket));
+    CHECK(receive_greeting(client.socket));
+    CHECK(send_message(client.socket, {{"facts", node("b", port, 1)}, {"port", port}}));
   }
   auto nodes = host.get();
   REQUIRE(nodes.size() == 2);
@@ -122,27 +122,27 @@ TEST_CASE("a guest that goes away is told to the others") {
   CHECK(nodes[0].unreachable[0] == "b went away during the examination");
 }
 
-TEST_CASE("a guest whose host asks what makes no sense knows itself alone") {
+TEST_CASE("a node whose server asks what makes no sense knows itself alone") {
   const nlohmann::json question = GENERATE(nlohmann::json{{"type", 1}}, nlohmann::json{{"type", "connect"}},
                                            nlohmann::json{{"type", "connect"}, {"targets", {{{"port", "http"}}}}},
                                            nlohmann::json{{"type", "report"}, {"nodes", {1}}});
   CAPTURE(question);
   Listener host = listen_on(0);
-  auto guest = std::async(std::launch::async, [&] { return examine_as("b", host.port, 2, 1); });
+  auto client = std::async(std::launch::async, [&] { return examine_as("b", host.port, 2, 1); });
   const mdl::UniqueFd socket = accept_within(host.socket, 5s);
-  limit_waits(socket, 5s);
+  set_timeout(socket, 5s);
   CHECK(send_greeting(socket));
   CHECK(receive_greeting(socket));
   CHECK(receive_message(socket));
   CHECK(send_message(socket, question));
-  CHECK(guest.get().size() == 1);
+  CHECK(client.get().size() == 1);
 }
 
 TEST_CASE("a message that is no JSON object is not read") {
   Listener listener = listen_on(0);
   Connection sender = connect_to("127.0.0.1", listener.port, 1s);
   auto receiver = accept_within(listener.socket, 1s);
-  limit_waits(receiver, 5s);
+  set_timeout(receiver, 5s);
   CHECK(send_message(sender.socket, {{"a", 1}}));
   CHECK(receive_message(receiver)->at("a") == 1);
   CHECK(send_message(sender.socket, nlohmann::json("text")));

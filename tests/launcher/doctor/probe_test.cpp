@@ -22,8 +22,8 @@ MachineFacts machine(Environment environment = {}, int gpus = 0) {
           [] { return 40001; }};
 }
 
-JobQuestion program(std::vector<std::string> words, bool no_python = true) {
-  JobQuestion job;
+JobSpec program(std::vector<std::string> words, bool no_python = true) {
+  JobSpec job;
   job.no_python = no_python;
   job.program = std::move(words);
   return job;
@@ -84,7 +84,7 @@ TEST_CASE("paths of the worker's options are tried, for reading or for writing")
 }
 
 TEST_CASE("this machine can be observed, and the facts survive the way through JSON") {
-  JobQuestion job = program({"/bin/true"});
+  JobSpec job = program({"/bin/true"});
   job.host = "localhost";
   job.port = 29500;
   NodeFacts node = observe_node(job, machine({{"NCCL_SOCKET_IFNAME", "eth9"}}, 3));

@@ -1,4 +1,4 @@
-#include "launcher/doctor/job_question.hpp"
+#include "launcher/doctor/job_spec.hpp"
 
 #include <algorithm>
 
@@ -13,7 +13,7 @@ namespace {
 constexpr int kStaticPort = 29500;  // torchrun's defaults
 constexpr int kC10dPort = 29400;
 
-void count_processes(const std::string& text, const machine::MachineFacts& facts, JobQuestion& job) {
+void count_processes(const std::string& text, const machine::MachineFacts& facts, JobSpec& job) {
   const int gpus = facts.gpu_count();
   if (text == "gpu" || (text == "auto" && gpus > 0)) {
     job.wants_gpus = true;
@@ -33,8 +33,8 @@ std::string without_brackets(const std::string& host) {
 
 }  // namespace
 
-JobQuestion question_of(const command_line::LaunchOptions& options, const machine::MachineFacts& facts) {
-  JobQuestion job;
+JobSpec job_spec_of(const command_line::LaunchOptions& options, const machine::MachineFacts& facts) {
+  JobSpec job;
   job.nodes = options.nnodes.min;
   count_processes(options.nproc_per_node, facts, job);
   job.backend = options.rdzv_backend;

@@ -10,7 +10,7 @@
 namespace mdl::launcher::doctor {
 
 /// The job that the doctor is asked about, from either spelling of the options.
-struct JobQuestion {
+struct JobSpec {
   int nodes = 1;
   int processes_here = 1;  ///< workers that would start on this node
   int node_rank = -1;      ///< -1: not known (c10d)
@@ -28,6 +28,6 @@ struct JobQuestion {
 
 /// The job that torchrun's options describe. Throws UsageError for what the nodes of a job could not find each other
 /// with.
-JobQuestion question_of(const command_line::LaunchOptions& options, const machine::MachineFacts& facts);
+JobSpec job_spec_of(const command_line::LaunchOptions& options, const machine::MachineFacts& facts);
 
 }  // namespace mdl::launcher::doctor

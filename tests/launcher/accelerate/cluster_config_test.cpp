@@ -1,4 +1,4 @@
-#include "launcher/accelerate/accelerate_config.hpp"
+#include "launcher/accelerate/cluster_config.hpp"
 
 #include <catch2/catch.hpp>
 #include <fstream>

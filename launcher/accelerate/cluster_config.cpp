@@ -1,4 +1,4 @@
-#include "launcher/accelerate/accelerate_config.hpp"
+#include "launcher/accelerate/cluster_config.hpp"
 
 #include <unistd.h>
 
@@ -70,7 +70,7 @@ class Reader {
  public:
   Reader(const YamlValue& root, const std::filesystem::path& file) : root_(root) { config_.file = file; }
 
-  AccelerateConfig read() {
+  ClusterConfig read() {
     for (const auto& [key, value] : root_.entries) { config_.lines[key] = value.key_line; }
     for (const std::string& key : root_.repeated_keys) {
       config_.warnings.push_back(
@@ -327,7 +327,7 @@ class Reader {
   }
 
   const YamlValue& root_;
-  AccelerateConfig config_;
+  ClusterConfig config_;
 };
 
 }  // namespace
@@ -362,17 +362,17 @@ const std::vector<std::string>& dynamo_mode_names() {
   return names;
 }
 
-std::string AccelerateConfig::place_of(const std::string& key) const {
+std::string ClusterConfig::place_of(const std::string& key) const {
   auto line = lines.find(key);
   return line == lines.end() ? file.string() : str_cat(file.string(), ":", line->second);
 }
 
-AccelerateConfig parse_config(const std::string& text, const std::filesystem::path& file) {
+ClusterConfig parse_config(const std::string& text, const std::filesystem::path& file) {
   YamlValue root = parse_yaml(text, file);
   return Reader(root, file).read();
 }
 
-AccelerateConfig load_config(const std::filesystem::path& file) {
+ClusterConfig load_config(const std::filesystem::path& file) {
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(file, ignored)) {
     throw UsageError("there is no configuration file " + file.string(),

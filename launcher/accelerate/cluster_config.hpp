@@ -26,7 +26,7 @@ inline constexpr int kMachineRankAuto = -1;
 
 /// A configuration file as `accelerate config` writes it; the defaults are those of accelerate 1.15.0's ClusterConfig.
 /// An empty optional is a key that is absent or null.
-struct AccelerateConfig {
+struct ClusterConfig {
   std::filesystem::path file;
   DistributedType distributed_type = DistributedType::no;
   std::optional<int> num_processes;  ///< the total over all machines
@@ -54,9 +54,9 @@ struct AccelerateConfig {
 /// YAML, unknown or misspelt keys (all at once, each with the nearest known one), a missing distributed_type, a value
 /// of the wrong type, and everything that needs a Python engine (DeepSpeed, FSDP, Megatron-LM, TPU, SageMaker, mpirun,
 /// FP8, parallelism_config, other accelerators).
-AccelerateConfig load_config(const std::filesystem::path& file);
+ClusterConfig load_config(const std::filesystem::path& file);
 
 /// The same for a text in memory; `file` only names it in messages.
-AccelerateConfig parse_config(const std::string& text, const std::filesystem::path& file);
+ClusterConfig parse_config(const std::string& text, const std::filesystem::path& file);
 
 }  // namespace mdl::launcher::accelerate

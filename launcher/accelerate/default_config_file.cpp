@@ -1,4 +1,4 @@
-#include "launcher/accelerate/default_config_path.hpp"
+#include "launcher/accelerate/default_config_file.hpp"
 
 #include <pwd.h>
 #include <unistd.h>
@@ -14,7 +14,7 @@ std::string home_of(const machine::Environment& environment) {
 
 }  // namespace
 
-std::filesystem::path default_config_path(const machine::Environment& environment) {
+std::filesystem::path default_config_file(const machine::Environment& environment) {
   std::string base;
   if (auto variable = environment.find("HF_HOME"); variable != environment.end()) {
     base = variable->second;
