@@ -111,7 +111,7 @@ class Agent {
       co_await work_in_rounds();
     } catch (const std::exception& error) {
       failure = std::current_exception();
-      own_failure_ = error.what();
+      own_failure_ = report::describe_own_failure(host_name(), static_cast<int>(round_.ranks.base_global_rank), error);
     }
     if (failure && (in_round_ || rounds_.given_up())) {
       // The others could go on without a node that found no round, but not without one that has broken its own.
@@ -216,6 +216,7 @@ class Agent {
     if (cause) {
       report::print_report(report::format_report(
           {plan_.command.display_name, host_name(), {}, restart_count(), plan_.max_restarts, false}, cause));
+      exit_code_ = cause->exit_code;
     } else {
       log::news(error.what());
       exit_code_ = 0;
@@ -249,7 +250,7 @@ class Agent {
     const auto grace = std::chrono::seconds(plan_.shutdown_timeout);
     co_await process::end_by_signal(group, output_, changed_, signo, grace, signals_.hurry());
     signals_.end_stopping();
-    if (!group.broken().empty()) { log::error(group.broken()); }
+    if (group.failure()) { log::error(group.failure()->what()); }
   }
 
   asio::awaitable<void> end_group_well() { return process::end_well(attempt_->group(), output_, changed_); }
@@ -284,9 +285,9 @@ class Agent {
   }
 
   asio::awaitable<void> restart() {
-    std::string obstacle = co_await rendezvous_->restart_obstacle();
-    if (!obstacle.empty()) {
-      co_await fail_instead_of_restart(std::move(obstacle));
+    std::optional<std::string> obstacle = co_await rendezvous_->restart_obstacle();
+    if (obstacle) {
+      co_await fail_instead_of_restart(std::move(*obstacle));
       co_return;
     }
     const auto workers = attempt_->describe_workers();
@@ -299,8 +300,8 @@ class Agent {
     co_await end_round(&Agent::end_failed_round);
     if (signals_.last()) { co_return; }
     obstacle = co_await rendezvous_->restart_obstacle();  // others may have been done while these were stopped
-    if (!obstacle.empty()) {
-      co_await fail_instead_of_restart(std::move(obstacle));
+    if (obstacle) {
+      co_await fail_instead_of_restart(std::move(*obstacle));
       co_return;
     }
     --restarts_left_;
@@ -368,8 +369,7 @@ class Agent {
   }
 
   asio::awaitable<void> tell_own_failure() {
-    report::RootCause cause =
-        report::describe_own_failure(host_name(), static_cast<int>(round_.ranks.base_global_rank), own_failure_);
+    report::RootCause cause = *own_failure_;
     co_await rendezvous_->fail(std::move(cause));
     co_await rendezvous_->agree_on_root_cause();
   }
@@ -392,7 +392,10 @@ class Agent {
       return;
     }
     report::print_report(report::format_report(report, rendezvous_->root_cause()));
-    if (!failed_here) { return; }
+    if (!failed_here) {
+      exit_code_ = rendezvous_->root_cause()->exit_code;
+      return;
+    }
     const auto first = report::root_cause(report.workers);
     if (!first) { return; }
     const report::ReportedWorker& root = report.workers[*first];
@@ -432,7 +435,7 @@ class Agent {
   std::unique_ptr<job::JobRendezvous> rendezvous_;
   job::Round round_;  ///< the one that the workers of now belong to
   bool in_round_ = false;
-  std::string own_failure_;
+  std::optional<report::RootCause> own_failure_;  ///< why this launcher ends the job, once it does
   output::OutputMux output_;
   output::RunFolder folder_;
   std::unique_ptr<watchdog::FileTimer> timer_;  ///< empty unless the user wants it

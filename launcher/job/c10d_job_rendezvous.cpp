@@ -60,7 +60,7 @@ class C10dJobRendezvous : public JobRendezvous {
             rendezvous::c10d::RendezvousError::Reason::closed,
             "other nodes of the job are done and have ended: no further round can begin");
       }
-      std::string lost;
+      std::optional<rendezvous::client::StoreConnectionError> lost;
       std::optional<rendezvous::c10d::RendezvousError> ended;
       std::exception_ptr failure;
       try {
@@ -72,7 +72,7 @@ class C10dJobRendezvous : public JobRendezvous {
         // A store that cannot be reached at all is not one that was lost; and before the first round, its host has
         // given up rather than been started again.
         if (!rendezvous_ || round_.nodes == 0) { throw; }
-        lost = error.what();
+        lost = error;
       } catch (const rendezvous::c10d::RendezvousError& error) { ended = error; } catch (const Error&) {
         failure = std::current_exception();
       }
@@ -91,8 +91,8 @@ class C10dJobRendezvous : public JobRendezvous {
         store_.reset();
         co_return std::nullopt;
       }
-      if (++losses > kMostLosses) { throw rendezvous::client::StoreConnectionError(lost); }
-      log::warning("the rendezvous' store was lost (", lost, "); looking for it again");
+      if (++losses > kMostLosses) { throw *lost; }
+      log::warning("the rendezvous' store was lost (", lost->problem(), "); looking for it again");
       lost_ = true;
     }
   }
@@ -128,9 +128,14 @@ class C10dJobRendezvous : public JobRendezvous {
 
   RoundState state() const override { return state_; }
 
-  asio::awaitable<std::string> restart_obstacle() override {
-    if (parted_) { co_return "other nodes of the job are done and have ended"; }
-    co_return done_elsewhere_ ? "other nodes of the job are done" : "";
+  asio::awaitable<std::optional<std::string>> restart_obstacle() override {
+    std::optional<std::string> obstacle;
+    if (parted_) {
+      obstacle = "other nodes of the job are done and have ended";
+    } else if (done_elsewhere_) {
+      obstacle = "other nodes of the job are done";
+    }
+    co_return obstacle;
   }
 
   asio::awaitable<void> leave() override {
@@ -162,14 +167,13 @@ class C10dJobRendezvous : public JobRendezvous {
       rendezvous_ = co_await rendezvous::c10d::C10dRendezvous::open(job_);
     } catch (const rendezvous::client::StoreConnectionError& error) {
       if (round_.nodes == 0) { throw; }
-      failure = error.what();
+      failure = error.problem();
     }
     if (rendezvous_) { co_return; }
     const std::chrono::duration<double> tried = job_.read_timeout;
     throw rendezvous::client::StoreConnectionError(
         str_cat("the store of the rendezvous \"", job_.run_id, "\" at ", to_string(job_.endpoint),
-                " was lost and has not come back within ", tried.count(),
-                " s: ", failure.substr(0, failure.find('\n'))),
+                " was lost and has not come back within ", tried.count(), " s: ", failure),
         "The agent on that node hosts it and must run for as long as the job. Look there for why it has ended; or the "
         "network to it is cut.");
   }

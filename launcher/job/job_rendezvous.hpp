@@ -58,8 +58,8 @@ class JobRendezvous {
   /// wait_for_the_others() is to wait no longer, as at the end of the exit barrier's time.
   virtual void stop_waiting() {}
   virtual RoundState state() const { return RoundState::goes_on; }
-  /// Why this node's workers cannot be started again although restarts are left; empty when they can. Does not throw.
-  virtual asio::awaitable<std::string> restart_obstacle() { co_return std::string(); }
+  /// Why this node's workers cannot be started again although restarts are left; nullopt when they can. Does not throw.
+  virtual asio::awaitable<std::optional<std::string>> restart_obstacle() { co_return std::nullopt; }
   /// This node goes, the others may go on without it. Does not throw.
   virtual asio::awaitable<void> leave() { co_return; }
   /// Workers of this node have failed for good: tells the other nodes why, which ends the job for all of them. Does not

@@ -110,10 +110,10 @@ class StaticRendezvous : public JobRendezvous {
 
   RoundState state() const override { return state_; }
 
-  asio::awaitable<std::string> restart_obstacle() override {
+  asio::awaitable<std::optional<std::string>> restart_obstacle() override {
     std::vector<std::string> natives;
     for (int node = 0; node < plan_.nodes; ++node) { natives.push_back(native_key(std::to_string(node))); }
-    std::string obstacle;
+    std::optional<std::string> obstacle;
     try {
       const bool all_native = co_await client_->check(natives);
       const auto done = co_await client_->get_now(barrier_prefix() + "num_members");
@@ -124,7 +124,7 @@ class StaticRendezvous : public JobRendezvous {
         obstacle = "other nodes of this static job are done";
       }
     } catch (const rendezvous::client::StoreConnectionError& error) {
-      obstacle = str_cat("the store of node 0 is lost (", error.what(), ")");
+      obstacle = str_cat("the store of node 0 is lost (", error.problem(), ")");
     }
     co_return obstacle;
   }
@@ -179,11 +179,11 @@ class StaticRendezvous : public JobRendezvous {
     std::vector<std::string> own;
     own.push_back(round_prefix() + "role_info/" + own_rank_);
     const bool been_here = co_await client_->check(std::move(own));
-    std::string obstacle;
+    std::optional<std::string> obstacle;
     if (been_here) { obstacle = co_await restart_obstacle(); }
-    if (!obstacle.empty()) {
+    if (obstacle) {
       throw Error(str_cat("static rendezvous of job \"", plan_.run_id, "\" at ", to_string(address()), ": a node ",
-                          own_rank_, " has been in it already, and it cannot start again: ", obstacle),
+                          own_rank_, " has been in it already, and it cannot start again: ", *obstacle),
                   "Two nodes may have the same --node-rank; if this one was started again, start the whole job again.");
     }
     co_await client_->set(native_key(own_rank_), identity_);

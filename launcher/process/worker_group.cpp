@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "common/error.hpp"
 #include "common/log.hpp"
 #include "launcher/command_line/signal_names.hpp"
 
@@ -129,7 +128,7 @@ asio::awaitable<void> WorkerGroup::follow_events(std::shared_ptr<State> state, s
       state->changed.notify();
     }
   } catch (const Error& error) {
-    state->broken = error.what();
+    state->failure = error;
     // The kernel has killed the workers with the guardian; what they started is now this process's to end.
     kill_and_reap_all(std::chrono::seconds(2));
     for (WorkerState& worker : state->workers) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "common/error.hpp"
 #include "common/loop/asio.hpp"
 #include "common/loop/notifier.hpp"
 #include "launcher/process/guardian.hpp"
@@ -64,7 +65,7 @@ class WorkerGroup {
   /// The process that all of them descend from, while they are this launcher's to end.
   std::optional<pid_t> root() const { return all_gone() ? std::nullopt : std::optional<pid_t>(guardian_->pid()); }
   /// Why the guardian's messages ended, if they did before their time; all workers count as killed then.
-  const std::string& broken() const { return state_->broken; }
+  const std::optional<Error>& failure() const { return state_->failure; }
 
   /// Signals the process groups of all workers, and waits until the workers have ended, for `grace` at most, or until
   /// `hurry` says that it is enough (looked at after each notification).
@@ -91,7 +92,7 @@ class WorkerGroup {
     loop::Notifier& changed;
     bool stopping = false;
     bool all_gone = false;
-    std::string broken;
+    std::optional<Error> failure{};
     int ended = 0;
   };
   static void apply(State& state, const GuardianEvent& event);

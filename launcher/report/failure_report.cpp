@@ -12,6 +12,7 @@
 #include <tuple>
 
 #include "common/error.hpp"
+#include "common/exception_text.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/command_line/launch_command.hpp"
 #include "launcher/command_line/signal_names.hpp"
@@ -118,6 +119,7 @@ std::optional<RootCause> describe_root_cause(const FailureReport& report) {
   cause.local_rank = root.local_rank;
   cause.pid = std::max(root.state.pid, 0);
   cause.end = describe_end(root.state);
+  cause.exit_code = job_exit_code(root.state);
   cause.hint = hint_for(report, root);
   cause.ended_ns = root.state.ended_ns;
   cause.failed_s = failure_second(root);
@@ -131,12 +133,13 @@ std::optional<RootCause> describe_root_cause(const FailureReport& report) {
   return cause;
 }
 
-RootCause describe_own_failure(const std::string& host, int rank, const std::string& problem) {
+RootCause describe_own_failure(const std::string& host, int rank, const std::exception& failure) {
   RootCause cause;
   cause.host = host;
   cause.rank = rank;
   cause.end = "could not be started by mdl-launch";
-  cause.message = problem;
+  cause.message = describe_exception(failure);
+  if (const auto* error = dynamic_cast<const Error*>(&failure)) { cause.exit_code = error->exit_code(); }
   cause.ended_ns = std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
   cause.failed_s = cause.ended_ns / 1'000'000'000;
   return cause;

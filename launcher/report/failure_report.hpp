@@ -1,5 +1,6 @@
 #pragma once
 
+#include <exception>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,7 +40,7 @@ std::optional<std::size_t> root_cause(const std::vector<ReportedWorker>& workers
 
 /// The root cause where a launcher itself has failed, such as for want of a log folder, and its workers, the first of
 /// which has the rank `rank`, did not start because of it.
-RootCause describe_own_failure(const std::string& host, int rank, const std::string& problem);
+RootCause describe_own_failure(const std::string& host, int rank, const std::exception& failure);
 
 /// "exit code 3", "signal SIGSEGV", "could not be started: No such file or directory".
 std::string describe_end(const process::WorkerState& state);

@@ -19,6 +19,7 @@ constexpr std::size_t kTracebackLines = 24;
 constexpr std::size_t kLinesBesideTraceback = 8;  // so that a report stays a screen
 constexpr std::size_t kPathBytes = 1024;
 constexpr std::size_t kLogFiles = 2;
+constexpr std::int64_t kLargestExitCode = 255;
 constexpr std::size_t kNumberOfLines = std::max(kTracebackLines, output::LastLines::kLines);
 
 std::string local_time(std::int64_t nanoseconds) {
@@ -77,19 +78,20 @@ bool came_before(const RootCause& a, const RootCause& b) {
 }
 
 std::string to_json(const RootCause& cause) {
-  const json object = {{"host", output::printable(cause.host, kShortText)},
-                       {"rank", cause.rank},
-                       {"local_rank", cause.local_rank},
-                       {"pid", cause.pid},
-                       {"end", output::printable(cause.end, kShortText)},
-                       {"hint", output::printable(cause.hint, kShortText)},
-                       {"ended_ns", cause.ended_ns},
-                       {"failed_s", cause.failed_s},
-                       {"message", output::printable(cause.message, kMessageBytes)},
-                       {"traceback", last(cause.traceback, kTracebackLines)},
-                       {"stderr", last(cause.stderr_lines, output::LastLines::kLines)},
-                       {"error_file", output::printable(cause.error_file, kPathBytes)},
-                       {"log_files", last(cause.log_files, kLogFiles)}};
+  json object = {{"host", output::printable(cause.host, kShortText)},
+                 {"rank", cause.rank},
+                 {"local_rank", cause.local_rank},
+                 {"pid", cause.pid},
+                 {"end", output::printable(cause.end, kShortText)},
+                 {"hint", output::printable(cause.hint, kShortText)},
+                 {"ended_ns", cause.ended_ns},
+                 {"failed_s", cause.failed_s},
+                 {"message", output::printable(cause.message, kMessageBytes)},
+                 {"traceback", last(cause.traceback, kTracebackLines)},
+                 {"stderr", last(cause.stderr_lines, output::LastLines::kLines)},
+                 {"error_file", output::printable(cause.error_file, kPathBytes)},
+                 {"log_files", last(cause.log_files, kLogFiles)}};
+  if (cause.exit_code != kExitFailure) { object["exit_code"] = cause.exit_code; }
   return object.dump();
 }
 
@@ -111,6 +113,8 @@ std::optional<RootCause> root_cause_from_json(std::string_view text) {
   cause.stderr_lines = lines_at(object, "stderr");
   cause.error_file = text_at(object, "error_file", kPathBytes);
   cause.log_files = last(lines_at(object, "log_files"), kLogFiles);
+  const std::int64_t exit_code = number_at(object, "exit_code");
+  if (exit_code > 0 && exit_code <= kLargestExitCode) { cause.exit_code = static_cast<int>(exit_code); }
   return cause;
 }
 

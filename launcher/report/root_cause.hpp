@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "common/error.hpp"
+
 namespace mdl::launcher::report {
 
 /// Why a job has failed: the one worker whose failure came first, in words, as every node of the job reports it.
@@ -23,6 +25,7 @@ struct RootCause {
   std::vector<std::string> stderr_lines;  ///< the last ones, oldest first
   std::string error_file{};               ///< its path on `host`; empty when it wrote none
   std::vector<std::string> log_files{};   ///< the paths of its stdout.log and stderr.log on `host`, where it has them
+  int exit_code = kExitFailure;           ///< what the launchers of the job end with because of it
 
   bool operator==(const RootCause&) const = default;
 };

@@ -35,7 +35,21 @@ TEST_CASE("a root cause comes back from JSON as it was") {
   cause.hint = "see dmesg";
   cause.error_file = "/logs/error.json";
   cause.log_files = {"/logs/stdout.log", "/logs/stderr.log"};
+  cause.exit_code = 127;
   CHECK(root_cause_from_json(to_json(cause)) == cause);
+}
+
+TEST_CASE("a root cause says what the other launchers exit with, unless that is 1") {
+  RootCause cause = some_cause();
+  CHECK_THAT(to_json(cause), !Contains("exit_code"));  // as it was before there was such a key
+  CHECK(root_cause_from_json(to_json(cause))->exit_code == kExitFailure);
+  cause.exit_code = kExitUsage;
+  CHECK(root_cause_from_json(to_json(cause))->exit_code == kExitUsage);
+  for (const char* no_failure : {"0", "-1", "256", "1e300", "\"2\"", "99999999999999999999"}) {
+    const auto read = root_cause_from_json(std::string(R"({"rank":1,"end":"x","exit_code":)") + no_failure + "}");
+    REQUIRE(read);
+    CHECK(read->exit_code == kExitFailure);
+  }
 }
 
 TEST_CASE("however much a worker says, a root cause stays small enough for the others to read") {
