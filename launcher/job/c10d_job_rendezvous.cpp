@@ -55,7 +55,7 @@ class C10dJobRendezvous : public JobRendezvous {
   asio::awaitable<std::optional<Round>> next_round(const LocalGroup& group) override {
     for (int losses = 0;;) {
       co_await stop_watch();
-      if (parted_) {
+      if (detached_) {
         throw rendezvous::c10d::RendezvousError(
             rendezvous::c10d::RendezvousError::Reason::closed,
             "other nodes of the job are done and have ended: no further round can begin");
@@ -81,7 +81,7 @@ class C10dJobRendezvous : public JobRendezvous {
         std::rethrow_exception(failure);
       }
       if (ended) {
-        co_await quietly([this]() { return learn_root_cause(); });
+        co_await ignoring_errors([this]() { return learn_root_cause(); });
         co_await leave();
         throw *ended;
       }
@@ -118,7 +118,7 @@ class C10dJobRendezvous : public JobRendezvous {
     const auto all_there = std::make_shared<bool>(false);
     if (!host_left_) { co_await wait_at_barrier(all_there); }
     // The rendezvous may have ended before, but not the workers' store, which nodes that go on may need.
-    if (parted_ && !*all_there && !root_cause_ && !waits_no_longer_) { co_await workers_.outlast_clients(deadline); }
+    if (detached_ && !*all_there && !root_cause_ && !waits_no_longer_) { co_await workers_.outlast_clients(deadline); }
   }
 
   void stop_waiting() override {
@@ -130,7 +130,7 @@ class C10dJobRendezvous : public JobRendezvous {
 
   asio::awaitable<std::optional<std::string>> restart_obstacle() override {
     std::optional<std::string> obstacle;
-    if (parted_) {
+    if (detached_) {
       obstacle = "other nodes of the job are done and have ended";
     } else if (done_elsewhere_) {
       obstacle = "other nodes of the job are done";
@@ -141,22 +141,22 @@ class C10dJobRendezvous : public JobRendezvous {
   asio::awaitable<void> leave() override {
     gone_ = true;
     co_await stop_watch();
-    co_await quietly([this]() { return rendezvous_->leave(); });
+    co_await ignoring_errors([this]() { return rendezvous_->leave(); });
   }
 
   asio::awaitable<void> fail(report::RootCause cause) override {
     root_cause_ = cause;
     co_await stop_watch();
-    co_await quietly([this]() { return post_root_cause(); });
-    co_await quietly([this]() { return rendezvous_->close(); });
+    co_await ignoring_errors([this]() { return post_root_cause(); });
+    co_await ignoring_errors([this]() { return rendezvous_->close(); });
   }
 
   asio::awaitable<void> agree_on_root_cause() override {
     co_await stop_watch();
-    co_await quietly([this]() { return learn_root_cause(); });
+    co_await ignoring_errors([this]() { return learn_root_cause(); });
     if (!rendezvous_ || !rendezvous_->hosts_store()) { co_return; }
-    co_await quietly([this]() { return wait_for_readers(); });
-    co_await quietly([this]() { return wait_for_spares(*store_, job_.run_id, kSparesTimeout); });
+    co_await ignoring_errors([this]() { return wait_for_readers(); });
+    co_await ignoring_errors([this]() { return wait_for_spares(*store_, job_.run_id, kSparesTimeout); });
   }
 
  private:
@@ -180,7 +180,7 @@ class C10dJobRendezvous : public JobRendezvous {
 
   asio::awaitable<Round> join(const LocalGroup& group) {
     state_ = RoundState::goes_on;
-    workers_.release_door();
+    workers_.release_lease();
     if (store_) {
       co_await renew_store();
     } else {
@@ -207,7 +207,7 @@ class C10dJobRendezvous : public JobRendezvous {
     if (own) { master = co_await rendezvous::c10d::share_master(*store_, round_, own, job_.read_timeout); }
     round.ranks = co_await rendezvous::c10d::share_ranks(*store_, round_, std::move(info), job_.read_timeout);
     if (!own) { master = co_await rendezvous::c10d::share_master(*store_, round_, own, job_.read_timeout); }
-    if (!own) { co_await workers_.hold_door(job_, master); }
+    if (!own) { co_await workers_.hold_lease(job_, master); }
     co_await remains_.clear_up(*store_, round_);
     round.group_rank = static_cast<int>(round_.rank);
     round.group_world_size = static_cast<int>(round_.nodes);
@@ -289,7 +289,7 @@ class C10dJobRendezvous : public JobRendezvous {
     } else if (event == rendezvous::c10d::RoundEvent::closed) {
       // At once: the store may be gone with its host by the time that the workers have been stopped.
       done_elsewhere_ = false;
-      co_await quietly([this]() { return learn_root_cause(); });
+      co_await ignoring_errors([this]() { return learn_root_cause(); });
       // Others that are done and have lost patience close it as well: that is no reason for this node not to finish.
       if (root_cause_ || !done_elsewhere_) {
         state_ = RoundState::closed;
@@ -336,7 +336,7 @@ class C10dJobRendezvous : public JobRendezvous {
     done_elsewhere_ = co_await rendezvous::c10d::arrived_at_exit_barrier(*store_, round_) > 0;
     if (root_cause_ || !done_elsewhere_) { co_return; }
     const bool host_leaves = co_await farewell_.was_said(*store_, round_.number);
-    co_await part();
+    co_await detach();
     host_left_ = host_leaves;  // now that it has been told that this node knows
   }
 
@@ -372,11 +372,11 @@ class C10dJobRendezvous : public JobRendezvous {
                    " s after this one; not waiting any longer");
     }
     if (gives_up) {
-      co_await quietly([this]() { return say_farewell(); });
+      co_await ignoring_errors([this]() { return say_farewell(); });
     }
     co_await close();
     if (gives_up) {
-      co_await quietly([this]() { return wait_for_receipts(); });
+      co_await ignoring_errors([this]() { return wait_for_receipts(); });
     }
   }
 
@@ -388,21 +388,21 @@ class C10dJobRendezvous : public JobRendezvous {
 
   asio::awaitable<void> close() {
     co_await stop_watch();
-    co_await quietly([this]() { return rendezvous_->close(); });
+    co_await ignoring_errors([this]() { return rendezvous_->close(); });
     if (rendezvous_ && rendezvous_->hosts_store()) {
-      co_await quietly([this]() { return wait_for_spares(*store_, job_.run_id, kSparesTimeout); });
+      co_await ignoring_errors([this]() { return wait_for_spares(*store_, job_.run_id, kSparesTimeout); });
     }
   }
 
   asio::awaitable<void> say_farewell() {
     co_await renew_store();
     if (rendezvous_->hosts_store()) { co_await farewell_.say(*store_, round_.number); }
-    co_await part();
+    co_await detach();
   }
 
   /// This node needs the rendezvous no more, whatever becomes of its workers.
-  asio::awaitable<void> part() {
-    if (std::exchange(parted_, true)) { co_return; }
+  asio::awaitable<void> detach() {
+    if (std::exchange(detached_, true)) { co_return; }
     co_await farewell_.sign(*store_, round_.number);
   }
 
@@ -415,7 +415,7 @@ class C10dJobRendezvous : public JobRendezvous {
 
   /// What is done on the way out must not hide why.
   template <typename Task>
-  asio::awaitable<void> quietly(Task task) {
+  asio::awaitable<void> ignoring_errors(Task task) {
     if (!rendezvous_ || !store_ || host_left_) { co_return; }
     try {
       co_await task();
@@ -438,12 +438,12 @@ class C10dJobRendezvous : public JobRendezvous {
   rendezvous::c10d::RendezvousRound round_;
   bool signed_ = false;           ///< the failure board, in this round
   bool done_elsewhere_ = false;   ///< nodes have come to the exit barrier
-  bool parted_ = false;           ///< from the rendezvous: the workers go on or have ended, without another round
+  bool detached_ = false;         ///< from the rendezvous: the workers go on or have ended, without another round
   bool host_left_ = false;        ///< the store's, as it has said, and the store with it
   bool waits_no_longer_ = false;  ///< stop_waiting() was called
   RoundState state_ = RoundState::goes_on;
   bool watching_ = false;
-  bool asking_ = false;    ///< while watching: the part, not resting or looking into the store
+  bool asking_ = false;    ///< while watching: in the rendezvous, not resting or looking into the store
   bool stopping_ = false;  ///< the watch is to end, also one that has just been told of an event
   bool gone_ = false;      ///< for good: leave() was called
   bool lost_ = false;      ///< the store; it is looked for anew before the next round

@@ -34,12 +34,12 @@ Endpoint WorkerStore::open(const rendezvous::c10d::C10dJob& job, const std::stri
   return own;
 }
 
-asio::awaitable<void> WorkerStore::hold_door(const rendezvous::c10d::C10dJob& job, Endpoint store) {
+asio::awaitable<void> WorkerStore::hold_lease(const rendezvous::c10d::C10dJob& job, Endpoint store) {
   if (!job.guard) { co_return; }
   const rendezvous::access::StoreCredential credential = rendezvous::c10d::credential_of(job);
-  std::unique_ptr<rendezvous::client::HeldDoor> door =
-      co_await rendezvous::client::HeldDoor::open(std::move(store), credential, job.read_timeout);
-  door_ = std::move(door);
+  std::unique_ptr<rendezvous::client::HostLease> lease =
+      co_await rendezvous::client::HostLease::open(std::move(store), credential, job.read_timeout);
+  lease_ = std::move(lease);
 }
 
 asio::awaitable<void> WorkerStore::outlast_clients(loop::Notifier::Clock::time_point deadline) {

@@ -16,7 +16,7 @@
 namespace mdl::launcher::job {
 
 /// The store that the workers of a c10d job meet at, as this node has to do with it: the first node of a round hosts
-/// it, the others may have to hold the door open for their workers (StoreGuard).
+/// it, the others may have to hold a lease there for their workers (StoreGuard).
 class WorkerStore {
  public:
   /// Without `agent_store` the first worker hosts it, at a port that this only finds.
@@ -27,16 +27,16 @@ class WorkerStore {
   /// agents keep the port of the first round). Throws Error when the port cannot be had.
   Endpoint open(const rendezvous::c10d::C10dJob& job, const std::string& addr);
   /// Another node is the first; its store is at `store`. Throws as TcpStoreClient::connect does.
-  asio::awaitable<void> hold_door(const rendezvous::c10d::C10dJob& job, Endpoint store);
+  asio::awaitable<void> hold_lease(const rendezvous::c10d::C10dJob& job, Endpoint store);
   /// Until the next round.
-  void release_door() { door_.reset(); }
+  void release_lease() { lease_.reset(); }
   /// Waits until nobody is connected to the store that this node hosts, if it does, at the longest until `deadline`.
   asio::awaitable<void> outlast_clients(loop::Notifier::Clock::time_point deadline);
 
  private:
   asio::io_context& io_;
   const bool agent_store_;
-  std::unique_ptr<rendezvous::client::HeldDoor> door_;        ///< where another node hosts it and there is a secret
+  std::unique_ptr<rendezvous::client::HostLease> lease_;      ///< where another node hosts it and there is a secret
   std::optional<rendezvous::server::TcpStoreServer> server_;  ///< while this node is or was the first
 };
 

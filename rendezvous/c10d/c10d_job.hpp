@@ -25,7 +25,8 @@ struct C10dJob {
   std::optional<std::string> local_addr{};         ///< --local-addr
   std::optional<bool> is_host{};                   ///< of --rdzv-conf; else whether `endpoint` is this machine
   std::chrono::milliseconds read_timeout{60'000};  ///< of --rdzv-conf: to reach the store, and for its answers
-  RendezvousSettings::Duration cas_backoff{0};     ///< cas_backoff_max_seconds: the longest rest after a lost contest
+  RendezvousSettings::Duration cas_backoff{
+      0};  ///< cas_backoff_max_seconds: the longest back-off after a failed compare_set
   server::ListenScope listen = server::ListenScope::as_given;  ///< of --rdzv-conf: how far the stores are open
   std::int64_t local_id = 0;                                   ///< tells several agents of one process apart
   std::shared_ptr<access::StoreGuard> guard{};                 ///< who may talk to the stores; null: everybody

@@ -39,19 +39,19 @@ server::TcpStoreServerOptions options_of(const C10dJob& job) {
   return options;
 }
 
-/// The store of a rendezvous and, in it, the host's side of the latter.
+/// The store of a rendezvous, and the service that goes with it.
 struct HostedStore {
   HostedStore(asio::io_context& io, const C10dJob& job)
       : where(server::ListenAddress::of_store(job.endpoint.host, job.listen, job.guard != nullptr)),
         server(io, where, job.endpoint.port, options_of(job)),
-        host(io, server, job.run_id) {
+        service(io, server, job.run_id) {
     server.start();
   }
   Endpoint from_here() const { return Endpoint(where.from_here(local_addresses()), server.port()); }
 
   const server::ListenAddress where;
   server::TcpStoreServer server;
-  RendezvousHost host;
+  RendezvousService service;
 };
 
 struct Hosting {
@@ -114,17 +114,17 @@ void warn_of_other_jobs(const C10dJob& job, const std::vector<std::string>& othe
 
 class C10dRendezvous::Impl {
  public:
-  Impl(std::unique_ptr<HostedStore> hosted, Endpoint address, std::unique_ptr<RendezvousPart> part)
-      : hosted_(std::move(hosted)), address_(std::move(address)), part_(std::move(part)) {}
+  Impl(std::unique_ptr<HostedStore> hosted, Endpoint address, std::unique_ptr<RendezvousClient> client)
+      : hosted_(std::move(hosted)), address_(std::move(address)), client_(std::move(client)) {}
 
-  RendezvousPart& part() { return *part_; }
+  RendezvousClient& client() { return *client_; }
   bool hosts_store() const { return hosted_ != nullptr; }
   const Endpoint& address() const { return address_; }
 
  private:
   std::unique_ptr<HostedStore> hosted_;  // where this node hosts the store
   const Endpoint address_;
-  std::unique_ptr<RendezvousPart> part_;
+  std::unique_ptr<RendezvousClient> client_;
 };
 
 C10dRendezvous::C10dRendezvous(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -151,11 +151,11 @@ asio::awaitable<std::unique_ptr<C10dRendezvous>> C10dRendezvous::open(C10dJob jo
         why_unreachable(job, hosting_failure, refused));
   }
   NodeDesc self{node_addr(job, hosted != nullptr, *store), ::getpid(), job.local_id};
-  const std::optional<std::string> announced = co_await store->get_now(std::string(kDeskKey));
-  const std::optional<DeskAnnouncement> desk = announced ? read_desk_announcement(*announced) : std::nullopt;
+  const std::optional<std::string> announced = co_await store->get_now(std::string(kServiceKey));
+  const std::optional<ServiceAnnouncement> service = announced ? read_service_announcement(*announced) : std::nullopt;
   std::vector<std::string> others;
-  if (desk) {
-    if (desk->run_id != job.run_id) { others.push_back(desk->run_id); }
+  if (service) {
+    if (service->run_id != job.run_id) { others.push_back(service->run_id); }
   } else {
     const std::vector<std::string> keys = co_await store->list_keys();
     for (std::string& id : rendezvous_ids(keys)) {
@@ -168,18 +168,18 @@ asio::awaitable<std::unique_ptr<C10dRendezvous>> C10dRendezvous::open(C10dJob jo
     const bool somebody = co_await store->check(std::move(own));
     if (!somebody) { warn_of_other_jobs(job, others); }
   }
-  std::unique_ptr<RendezvousPart> part;
-  if (desk) {
-    part = std::make_unique<CallingPart>(std::move(job), std::move(self), address, std::move(*store), executor);
+  std::unique_ptr<RendezvousClient> client;
+  if (service) {
+    client = std::make_unique<ServiceClient>(std::move(job), std::move(self), address, std::move(*store), executor);
   } else {
-    part = std::make_unique<ContestingPart>(std::move(job), std::move(self), address, std::move(*store), executor);
+    client = std::make_unique<CompareSetClient>(std::move(job), std::move(self), address, std::move(*store), executor);
   }
-  auto impl = std::make_unique<Impl>(std::move(hosted), address, std::move(part));
+  auto impl = std::make_unique<Impl>(std::move(hosted), address, std::move(client));
   co_return std::unique_ptr<C10dRendezvous>(new C10dRendezvous(std::move(impl)));
 }
 
 const NodeDesc& C10dRendezvous::self() const {
-  return impl_->part().self();
+  return impl_->client().self();
 }
 bool C10dRendezvous::hosts_store() const {
   return impl_->hosts_store();
@@ -189,22 +189,22 @@ std::uint16_t C10dRendezvous::port() const {
 }
 
 asio::awaitable<client::TcpStoreClient> C10dRendezvous::connect() {
-  const C10dJob& job = impl_->part().job();
+  const C10dJob& job = impl_->client().job();
   return client::TcpStoreClient::connect(impl_->address(), credential_of(job), job.read_timeout);
 }
 
 asio::awaitable<client::TcpStoreClient::Attempt> C10dRendezvous::try_connect(std::chrono::milliseconds timeout) {
-  return client::TcpStoreClient::try_connect(impl_->address(), credential_of(impl_->part().job()), timeout);
+  return client::TcpStoreClient::try_connect(impl_->address(), credential_of(impl_->client().job()), timeout);
 }
 
 asio::awaitable<RendezvousRound> C10dRendezvous::next_round() {
   std::optional<RendezvousError> failure;
   try {
-    RendezvousRound round = co_await impl_->part().next_round();
+    RendezvousRound round = co_await impl_->client().next_round();
     co_return round;
   } catch (const RendezvousError& error) { failure = error; }
   if (failure->reason() != RendezvousError::Reason::timed_out) { throw *failure; }
-  const C10dJob& job = impl_->part().job();
+  const C10dJob& job = impl_->client().job();
   const access::StoreCredential credential = credential_of(job);
   const std::vector<std::string> others = co_await other_jobs(impl_->address(), credential, job.run_id);
   if (others.empty()) { throw *failure; }
@@ -215,16 +215,16 @@ asio::awaitable<RendezvousRound> C10dRendezvous::next_round() {
                         "All nodes of a job need the same --rdzv-id.");
 }
 asio::awaitable<RoundEvent> C10dRendezvous::watch() {
-  return impl_->part().watch();
+  return impl_->client().watch();
 }
 void C10dRendezvous::stop_watching() {
-  impl_->part().stop_watching();
+  impl_->client().stop_watching();
 }
 asio::awaitable<void> C10dRendezvous::leave() {
-  return impl_->part().leave();
+  return impl_->client().leave();
 }
 asio::awaitable<void> C10dRendezvous::close() {
-  return impl_->part().close();
+  return impl_->client().close();
 }
 
 }  // namespace mdl::rendezvous::c10d

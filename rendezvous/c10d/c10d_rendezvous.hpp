@@ -13,15 +13,15 @@
 
 namespace mdl::rendezvous::c10d {
 
-/// One agent's part in the rendezvous of a job, with torch's agents and ours as the other nodes. Lives in one
+/// The rendezvous of a job as one agent takes part in it, with torch's agents and ours as the other nodes. Lives in one
 /// io_context. One coroutine at a time, except for stop_watching(). Everything may throw StoreConnectionError when the
 /// store is lost: the rendezvous is then of no further use; open a new one.
 class C10dRendezvous {
  public:
-  /// Hosts the store when the endpoint is this machine's (and nobody else here has its port), and connects to it. A
-  /// store that an agent of ours hosts is one at which agents need not contend (see CallingPart).
-  /// Throws StoreConnectionError that names this machine's addresses when nobody can be reached, and Error when the
-  /// port of a host cannot be had.
+  /// Hosts the store when the endpoint is this machine's (and nobody else here has its port), and connects to it. Where
+  /// an agent of ours hosts the store, agents call its RendezvousService (ServiceClient); elsewhere they contend for
+  /// the state (CompareSetClient). Throws StoreConnectionError that names this machine's addresses when nobody can be
+  /// reached, and Error when the port of a host cannot be had.
   static asio::awaitable<std::unique_ptr<C10dRendezvous>> open(C10dJob job);
   ~C10dRendezvous();
   C10dRendezvous(const C10dRendezvous&) = delete;

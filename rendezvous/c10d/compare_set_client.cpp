@@ -13,11 +13,11 @@ namespace {
 using std::chrono::milliseconds;
 using SteadyClock = std::chrono::steady_clock;
 
-// A node that waits for others looks at the state this often: soon for few nodes, and less often the more there are,
-// because all of them look and the state grows with them.
-constexpr milliseconds kLookInterval{50};
-constexpr milliseconds kLookIntervalPerNode{1};
-constexpr milliseconds kLongestLookInterval{1000};
+// A node that waits for others polls the state this often: soon for few nodes, and less often the more there are,
+// because all of them poll and the state grows with them.
+constexpr milliseconds kPollInterval{50};
+constexpr milliseconds kPollIntervalPerNode{1};
+constexpr milliseconds kLongestPollInterval{1000};
 // The same in a complete round.
 constexpr milliseconds kWatchInterval{100};
 constexpr milliseconds kWatchIntervalPerNode{5};
@@ -29,34 +29,34 @@ RendezvousMoment moment() {
   return {std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()), SteadyClock::now()};
 }
 
-milliseconds look_interval(const RendezvousState& state) {
+milliseconds poll_interval(const RendezvousState& state) {
   const auto nodes = static_cast<std::int64_t>(state.participants.size() + state.wait_list.size());
-  return std::min(kLongestLookInterval, kLookInterval + nodes * kLookIntervalPerNode);
+  return std::min(kLongestPollInterval, kPollInterval + nodes * kPollIntervalPerNode);
 }
 
 }  // namespace
 
-ContestingPart::ContestingPart(C10dJob job, NodeDesc self, Endpoint host, client::TcpStoreClient store,
-                               const asio::any_io_executor& executor)
-    : RendezvousPart(std::move(job), std::move(self)),
+CompareSetClient::CompareSetClient(C10dJob job, NodeDesc self, Endpoint host, client::TcpStoreClient store,
+                                   const asio::any_io_executor& executor)
+    : RendezvousClient(std::move(job), std::move(self)),
       host_(std::move(host)),
       shared_(store_, this->job().run_id),
       pause_(executor) {
   adopt(std::move(store));
 }
 
-void ContestingPart::adopt(client::TcpStoreClient store) {
+void CompareSetClient::adopt(client::TcpStoreClient store) {
   store_ = std::move(store);
   // The store answers from memory. A connection that is silent for longer is not worth waiting for: TCP itself finds a
   // link that was cut and has healed only after twice the time.
   store_.set_reply_timeout(std::chrono::ceil<milliseconds>(job().settings.heartbeat_timeout));
 }
 
-/// Looks at the state and changes it until `wish` has come true. Throws RendezvousError when it does not.
-asio::awaitable<void> ContestingPart::run(RendezvousWish wish, Clock::time_point deadline) {
+/// Polls the state and changes it until `intent` is fulfilled. Throws RendezvousError when it cannot be.
+asio::awaitable<void> CompareSetClient::run(RendezvousIntent intent, Clock::time_point deadline) {
   co_await shared_.read();
   while (true) {
-    RendezvousStep step = rendezvous_step(shared_.value(), self(), wish, moment(), deadline, job().settings);
+    RendezvousStep step = rendezvous_step(shared_.value(), self(), intent, moment(), deadline, job().settings);
     if (step.action == RendezvousAction::done) { co_return; }
     if (step.action == RendezvousAction::write) {
       const bool written = co_await shared_.replace(std::move(step.state));
@@ -66,37 +66,37 @@ asio::awaitable<void> ContestingPart::run(RendezvousWish wish, Clock::time_point
       }
       log::debug("rendezvous \"", job().run_id, "\", round ", shared_.value().round, ": ", to_string(self()), " ",
                  step.change);
-      if (wish == RendezvousWish::rejoin) { wish = RendezvousWish::join; }
+      if (intent == RendezvousIntent::rejoin) { intent = RendezvousIntent::join; }
       if (step.renews_deadline) { deadline = Clock::now() + job().settings.join_timeout; }
     } else if (step.action == RendezvousAction::wait) {
       const auto idle =
-          std::chrono::ceil<milliseconds>(next_look(step.state, self(), moment(), deadline, job().settings));
-      const milliseconds limit = look_interval(step.state);
-      co_await rest(std::min(idle, limit));
+          std::chrono::ceil<milliseconds>(next_poll(step.state, self(), moment(), deadline, job().settings));
+      const milliseconds limit = poll_interval(step.state);
+      co_await sleep(std::min(idle, limit));
       co_await shared_.read();
     } else {
-      fail(step.action, wish);
+      fail(step.action, intent);
     }
   }
 }
 
-milliseconds rest_after_lost_contest(RendezvousSettings::Duration most, std::minstd_rand& random) {
+milliseconds compare_set_backoff(RendezvousSettings::Duration most, std::minstd_rand& random) {
   const auto longest = std::chrono::floor<milliseconds>(most);
   if (longest <= milliseconds::zero()) { return milliseconds::zero(); }
   std::uniform_int_distribution<milliseconds::rep> any(0, longest.count());
   return milliseconds(any(random));
 }
 
-asio::awaitable<void> ContestingPart::back_off() {
+asio::awaitable<void> CompareSetClient::back_off() {
   static std::minstd_rand random(std::random_device{}());
-  const milliseconds time = rest_after_lost_contest(job().cas_backoff, random);
-  if (time > milliseconds::zero()) { co_await rest(time); }
+  const milliseconds time = compare_set_backoff(job().cas_backoff, random);
+  if (time > milliseconds::zero()) { co_await sleep(time); }
 }
 
-asio::awaitable<RendezvousRound> ContestingPart::next_round() {
+asio::awaitable<RendezvousRound> CompareSetClient::next_round() {
   stop_ = false;
   const auto deadline = Clock::now() + job().settings.join_timeout;
-  co_await run(RendezvousWish::rejoin, deadline);
+  co_await run(RendezvousIntent::rejoin, deadline);
   const RendezvousState& state = shared_.value();
   members_ = static_cast<std::int64_t>(state.participants.size());
   round_ = state.round;
@@ -111,16 +111,16 @@ asio::awaitable<RendezvousRound> ContestingPart::next_round() {
   co_return round;
 }
 
-milliseconds ContestingPart::watch_interval() const {
+milliseconds CompareSetClient::watch_interval() const {
   const auto often_enough = std::chrono::ceil<milliseconds>(job().settings.keep_alive_interval / 4);
   return std::min(often_enough, std::max(kWatchInterval, kWatchIntervalPerNode * members_));
 }
 
-/// Looks at the state, and lets the others see that this node lives. Empty, or why that could not be.
-asio::awaitable<std::string> ContestingPart::send_heartbeat() {
+/// Polls the state, and lets the others see that this node lives. Empty, or why that could not be.
+asio::awaitable<std::string> CompareSetClient::send_heartbeat() {
   std::string failure;
   try {
-    co_await run(RendezvousWish::keep_alive, Clock::now() + job().settings.keep_alive_interval);
+    co_await run(RendezvousIntent::keep_alive, Clock::now() + job().settings.keep_alive_interval);
   } catch (const RendezvousError&) {
     // As torch's: a heartbeat that cannot be written in time is no reason to end; the next one may be.
   } catch (const client::StoreConnectionError& error) { failure = error.what(); }
@@ -128,7 +128,7 @@ asio::awaitable<std::string> ContestingPart::send_heartbeat() {
 }
 
 /// One attempt. Throws StoreConnectionError when nobody listens there any more.
-asio::awaitable<void> ContestingPart::reconnect() {
+asio::awaitable<void> CompareSetClient::reconnect() {
   const access::StoreCredential credential = credential_of(job());
   auto [client, failure] = co_await client::TcpStoreClient::try_connect(host_, credential, kDialTimeout);
   if (client) {
@@ -139,52 +139,52 @@ asio::awaitable<void> ContestingPart::reconnect() {
   }
 }
 
-asio::awaitable<RoundEvent> ContestingPart::watch() {
-  auto heard = Clock::now();
+asio::awaitable<RoundEvent> CompareSetClient::watch() {
+  auto last_heartbeat = Clock::now();
   while (!std::exchange(stop_, false)) {
     const std::string failure = co_await send_heartbeat();
     if (!failure.empty()) {
       // A connection that breaks, and is there again before the others take this node for dead, is no loss.
-      if (Clock::now() - heard > job().settings.keep_alive()) { throw client::StoreConnectionError(failure); }
+      if (Clock::now() - last_heartbeat > job().settings.keep_alive()) { throw client::StoreConnectionError(failure); }
       co_await reconnect();
-      if (!stop_) { co_await rest(kDialPauseAfterFailure); }
+      if (!stop_) { co_await sleep(kDialPauseAfterFailure); }
       continue;
     }
-    heard = Clock::now();
+    last_heartbeat = Clock::now();
     RendezvousState state = shared_.value();
     drop_dead_nodes(state, moment().utc, job().settings);
     if (const auto event = event_of_round(state, self(), round_, members_, job().settings)) {
       stop_ = false;
       co_return *event;
     }
-    if (!stop_) { co_await rest(watch_interval()); }
+    if (!stop_) { co_await sleep(watch_interval()); }
   }
   co_return RoundEvent::stopped;
 }
 
-void ContestingPart::stop_watching() {
+void CompareSetClient::stop_watching() {
   stop_ = true;
   pause_.cancel();
 }
 
-asio::awaitable<void> ContestingPart::leave() {
-  return run(RendezvousWish::leave, Clock::now() + job().settings.close_timeout);
+asio::awaitable<void> CompareSetClient::leave() {
+  return run(RendezvousIntent::leave, Clock::now() + job().settings.close_timeout);
 }
 
-asio::awaitable<void> ContestingPart::close() {
-  return run(RendezvousWish::close, Clock::now() + job().settings.close_timeout);
+asio::awaitable<void> CompareSetClient::close() {
+  return run(RendezvousIntent::close, Clock::now() + job().settings.close_timeout);
 }
 
-asio::awaitable<void> ContestingPart::rest(milliseconds time) {
+asio::awaitable<void> CompareSetClient::sleep(milliseconds time) {
   boost::system::error_code cancelled;
   pause_.expires_after(time);
   co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
 }
 
-void ContestingPart::fail(RendezvousAction action, RendezvousWish wish) const {
+void CompareSetClient::fail(RendezvousAction action, RendezvousIntent intent) const {
   if (action == RendezvousAction::closed) { fail_closed(); }
   if (action == RendezvousAction::left_out) { fail_left_out(); }
-  if (wish != RendezvousWish::join && wish != RendezvousWish::rejoin) {
+  if (intent != RendezvousIntent::join && intent != RendezvousIntent::rejoin) {
     fail_in_time("the others changed it all the time");
   }
   fail_too_few(shared_.value().participants.size());

@@ -9,17 +9,18 @@
 
 namespace mdl::rendezvous::c10d {
 
-/// How long an agent rests after another one has changed the state before it: any time up to `most`
-/// (cas_backoff_max_seconds), so that those who lost do not meet again at once; nothing where `most` is 0.
-std::chrono::milliseconds rest_after_lost_contest(RendezvousSettings::Duration most, std::minstd_rand& random);
+/// How long an agent backs off after another one has changed the state before it: any time up to `most`
+/// (cas_backoff_max_seconds), so that those whose compare_set failed do not meet again at once; nothing where `most` is
+/// 0.
+std::chrono::milliseconds compare_set_backoff(RendezvousSettings::Duration most, std::minstd_rand& random);
 
-/// The part of an agent whose store is hosted by one of torch's: as they do, it changes the state itself, with
-/// compare_set, and looks at it again and again. All agents contend, so this is for few nodes.
-class ContestingPart final : public RendezvousPart {
+/// The client of an agent whose store is hosted by one of torch's: as they do, it changes the state itself, with
+/// compare_set, and polls it. All agents contend for the state, so this is for few nodes.
+class CompareSetClient final : public RendezvousClient {
  public:
   /// `store` is a connection to the host at `host`.
-  ContestingPart(C10dJob job, NodeDesc self, Endpoint host, client::TcpStoreClient store,
-                 const asio::any_io_executor& executor);
+  CompareSetClient(C10dJob job, NodeDesc self, Endpoint host, client::TcpStoreClient store,
+                   const asio::any_io_executor& executor);
 
   asio::awaitable<RendezvousRound> next_round() override;
   asio::awaitable<RoundEvent> watch() override;
@@ -30,13 +31,13 @@ class ContestingPart final : public RendezvousPart {
  private:
   using Clock = std::chrono::steady_clock;
 
-  asio::awaitable<void> run(RendezvousWish wish, Clock::time_point deadline);
-  asio::awaitable<void> rest(std::chrono::milliseconds time);
+  asio::awaitable<void> run(RendezvousIntent intent, Clock::time_point deadline);
+  asio::awaitable<void> sleep(std::chrono::milliseconds time);
   asio::awaitable<void> back_off();
   asio::awaitable<std::string> send_heartbeat();
   asio::awaitable<void> reconnect();
   void adopt(client::TcpStoreClient store);
-  [[noreturn]] void fail(RendezvousAction action, RendezvousWish wish) const;
+  [[noreturn]] void fail(RendezvousAction action, RendezvousIntent intent) const;
   std::chrono::milliseconds watch_interval() const;
 
   const Endpoint host_;

@@ -20,106 +20,109 @@ std::string nnodes(const RendezvousSettings& settings) {
 
 }  // namespace
 
-RendezvousSettings::Duration RendezvousDesk::rest() const {
+RendezvousSettings::Duration JoinQueue::rest() const {
   return std::min<RendezvousSettings::Duration>(kLongestRest, settings_.keep_alive_interval / 2);
 }
 
-bool RendezvousDesk::is_alone(const NodeDesc& node) const {
-  return guests_.empty() || (guests_.size() == 1 && guests_.contains(node));
+bool JoinQueue::is_alone(const NodeDesc& node) const {
+  return clients_.empty() || (clients_.size() == 1 && clients_.contains(node));
 }
 
 /// Why this agent cannot take part, if so.
-std::optional<std::string> RendezvousDesk::refusal(const DeskRequest& request) const {
+std::optional<std::string> JoinQueue::refusal(const ServiceRequest& request) const {
   const bool same =
       settings_.min_nodes == request.settings.min_nodes && settings_.max_nodes == request.settings.max_nodes;
-  if (request.wish != Wish::join || is_alone(request.node) || same) { return std::nullopt; }
+  if (request.intent != Intent::join || is_alone(request.node) || same) { return std::nullopt; }
   return str_cat("this node was started with --nnodes ", nnodes(request.settings), ", the others with --nnodes ",
                  nnodes(settings_));
 }
 
-RendezvousDesk::Called RendezvousDesk::call(Line line, DeskRequest request, Clock::time_point now) {
-  Called called;
+JoinQueue::CallResult JoinQueue::call(ConnectionId connection, ServiceRequest request, Clock::time_point now) {
+  CallResult result;
   if (std::optional<std::string> why = refusal(request)) {
     last_refusal_ = str_cat(request.node.addr, " was started with --nnodes ", nnodes(request.settings));
-    DeskAnswer answer;
-    answer.number = request.number;
-    answer.kind = Kind::refused;
-    answer.text = std::move(*why);
-    called.answer = Answer{line, std::move(answer)};
-    return called;
+    ServiceReply reply;
+    reply.number = request.number;
+    reply.kind = Kind::refused;
+    reply.text = std::move(*why);
+    result.reply = Reply{connection, std::move(reply)};
+    return result;
   }
-  if (request.wish == Wish::join && is_alone(request.node)) { settings_ = request.settings; }
+  if (request.intent == Intent::join && is_alone(request.node)) { settings_ = request.settings; }
 
   // One connection, one agent.
-  if (const auto known = lines_.find(line); known != lines_.end() && known->second != request.node) { lost(line, now); }
-  Guest& guest = guests_[request.node];
-  if (guest.line != line) {
+  if (const auto known = connections_.find(connection); known != connections_.end() && known->second != request.node) {
+    disconnected(connection, now);
+  }
+  Client& client = clients_[request.node];
+  if (client.connection != connection) {
     // A new connection takes the place of the old one, which may not have noticed yet that it is broken.
-    if (guest.line) { lines_.erase(*guest.line); }
-    guest.pending.reset();
-    guest.line = line;
-    lines_[line] = request.node;
+    if (client.connection) { connections_.erase(*client.connection); }
+    client.pending.reset();
+    client.connection = connection;
+    connections_[connection] = request.node;
   }
-  if (guest.pending) {
-    DeskAnswer nothing;
-    nothing.number = *guest.pending;
-    called.answer = Answer{line, std::move(nothing)};
+  if (client.pending) {
+    ServiceReply nothing;
+    nothing.number = *client.pending;
+    result.reply = Reply{connection, std::move(nothing)};
   }
-  const bool again = guest.pending && guest.told && guest.wish == request.wish && guest.ticket == request.ticket;
-  if (guest.ticket != request.ticket) {
-    guest.round.reset();
-    guest.leaves_first = request.wish == Wish::join;
-    if (request.wish == Wish::join) { guest.ticket = request.ticket; }
+  const bool again =
+      client.pending && client.considered && client.intent == request.intent && client.ticket == request.ticket;
+  if (client.ticket != request.ticket) {
+    client.round.reset();
+    client.leaves_first = request.intent == Intent::join;
+    if (request.intent == Intent::join) { client.ticket = request.ticket; }
   }
-  guest.wish = request.wish;
-  guest.pending = request.number;
-  guest.heard = now;
-  guest.told = again;
+  client.intent = request.intent;
+  client.pending = request.number;
+  client.last_seen = now;
+  client.considered = again;
   heartbeats_due_ = true;
-  called.turn_due = !again;
-  return called;
+  result.turn_due = !again;
+  return result;
 }
 
-void RendezvousDesk::lost(Line line, Clock::time_point now) {
-  const auto node = lines_.find(line);
-  if (node == lines_.end()) { return; }
-  Guest& guest = guests_.at(node->second);
-  guest.line.reset();
-  guest.pending.reset();
-  guest.lost = now;
-  lines_.erase(node);
+void JoinQueue::disconnected(ConnectionId connection, Clock::time_point now) {
+  const auto node = connections_.find(connection);
+  if (node == connections_.end()) { return; }
+  Client& client = clients_.at(node->second);
+  client.connection.reset();
+  client.pending.reset();
+  client.lost_at = now;
+  connections_.erase(node);
 }
 
-RendezvousDesk::Guests::iterator RendezvousDesk::forget(Guests::iterator guest) {
-  if (guest->second.line) { lines_.erase(*guest->second.line); }
-  return guests_.erase(guest);
+JoinQueue::Clients::iterator JoinQueue::forget(Clients::iterator client) {
+  if (client->second.connection) { connections_.erase(*client->second.connection); }
+  return clients_.erase(client);
 }
 
 /// Somebody who could not listen must not take the others for silent.
-void RendezvousDesk::forgive_own_pause(Clock::time_point now) {
+void JoinQueue::forgive_own_pause(Clock::time_point now) {
   if (last_turn_ && now - *last_turn_ > rest() + kPause) {
-    for (auto& [node, guest] : guests_) { guest.heard = now; }
+    for (auto& [node, client] : clients_) { client.last_seen = now; }
     forgiving_until_ = now + settings_.keep_alive_interval;
   }
   last_turn_ = now;
 }
 
-void RendezvousDesk::stamp_heartbeats(RendezvousState& state, const RendezvousMoment& now) const {
-  for (const auto& [node, guest] : guests_) {
+void JoinQueue::stamp_heartbeats(RendezvousState& state, const RendezvousMoment& now) const {
+  for (const auto& [node, client] : clients_) {
     const auto heartbeat = state.last_heartbeats.find(node);
     if (heartbeat == state.last_heartbeats.end()) { continue; }
-    heartbeat->second = now.utc - std::chrono::floor<microseconds>(now.steady - guest.heard);
+    heartbeat->second = now.utc - std::chrono::floor<microseconds>(now.steady - client.last_seen);
   }
 }
 
 /// Takes out the nodes that have fallen silent, and the agents whose connection is gone for good.
-bool RendezvousDesk::drop(RendezvousState& state, const RendezvousMoment& now) {
+bool JoinQueue::drop(RendezvousState& state, const RendezvousMoment& now) {
   bool changed = false;
-  for (auto entry = guests_.begin(); entry != guests_.end();) {
-    const Guest& guest = entry->second;
-    const bool gone = !guest.line && now.steady - guest.lost >= kGrace;
-    const bool silent = now.steady - guest.heard > settings_.keep_alive();
-    if (gone) { changed = apply(state, entry->first, RendezvousWish::leave, now) || changed; }
+  for (auto entry = clients_.begin(); entry != clients_.end();) {
+    const Client& client = entry->second;
+    const bool gone = !client.connection && now.steady - client.lost_at >= kGrace;
+    const bool silent = now.steady - client.last_seen > settings_.keep_alive();
+    if (gone) { changed = apply(state, entry->first, RendezvousIntent::leave, now) || changed; }
     entry = gone || silent ? forget(entry) : std::next(entry);
   }
   if (now.steady >= forgiving_until_) {
@@ -130,65 +133,64 @@ bool RendezvousDesk::drop(RendezvousState& state, const RendezvousMoment& now) {
   return changed;
 }
 
-/// Changes the state until the wish needs no more changes. True when there was one.
-bool RendezvousDesk::apply(RendezvousState& state, const NodeDesc& node, RendezvousWish wish,
-                           const RendezvousMoment& now) const {
+/// Changes the state until the intent needs no more changes. True when there was one.
+bool JoinQueue::apply(RendezvousState& state, const NodeDesc& node, RendezvousIntent intent,
+                      const RendezvousMoment& now) const {
   bool changed = false;
   while (true) {
     // The agents watch their own deadlines.
     RendezvousStep step =
-        rendezvous_rule(std::move(state), node, wish, now, Clock::time_point::max() - kRollbackPeriod, settings_);
+        rendezvous_rule(std::move(state), node, intent, now, Clock::time_point::max() - kRollbackPeriod, settings_);
     state = std::move(step.state);
     if (step.action != RendezvousAction::write) { return changed; }
     changed = true;
-    if (wish == RendezvousWish::rejoin) { wish = RendezvousWish::join; }
+    if (intent == RendezvousIntent::rejoin) { intent = RendezvousIntent::join; }
   }
 }
 
-bool RendezvousDesk::fold(RendezvousState& state, const NodeDesc& node, Guest& guest,
-                          const RendezvousMoment& now) const {
-  switch (guest.wish) {
-    case Wish::join: {
-      const bool again = std::exchange(guest.leaves_first, false);
-      return apply(state, node, again ? RendezvousWish::rejoin : RendezvousWish::join, now);
+bool JoinQueue::fold(RendezvousState& state, const NodeDesc& node, Client& client, const RendezvousMoment& now) const {
+  switch (client.intent) {
+    case Intent::join: {
+      const bool again = std::exchange(client.leaves_first, false);
+      return apply(state, node, again ? RendezvousIntent::rejoin : RendezvousIntent::join, now);
     }
-    case Wish::leave:
-      return apply(state, node, RendezvousWish::leave, now);
-    case Wish::close:
-      return apply(state, node, RendezvousWish::close, now);
-    case Wish::stay:
+    case Intent::leave:
+      return apply(state, node, RendezvousIntent::leave, now);
+    case Intent::close:
+      return apply(state, node, RendezvousIntent::close, now);
+    case Intent::stay:
       break;
   }
   return false;
 }
 
-std::optional<DeskAnswer> RendezvousDesk::answer_to_join(const RendezvousState& state, const NodeDesc& node,
-                                                         Guest& guest) const {
-  DeskAnswer answer;
+std::optional<ServiceReply> JoinQueue::reply_to_join(const RendezvousState& state, const NodeDesc& node,
+                                                     Client& client) const {
+  ServiceReply reply;
   const bool spare = state.redundancy_list.contains(node);
   if (state.closed) {
-    answer.kind = spare ? Kind::left_out : Kind::closed;
-    return answer;
+    reply.kind = spare ? Kind::left_out : Kind::closed;
+    return reply;
   }
   const auto self = state.participants.find(node);
   if (state.complete && self != state.participants.end()) {
-    guest.round = state.round;
-    guest.members = state.participants.size();
-    answer.kind = Kind::round;
-    answer.round = state.round;
-    answer.rank = self->second;
-    answer.nodes = static_cast<std::int64_t>(guest.members);
-    return answer;
+    client.round = state.round;
+    client.members = state.participants.size();
+    reply.kind = Kind::round;
+    reply.round = state.round;
+    reply.rank = self->second;
+    reply.nodes = static_cast<std::int64_t>(client.members);
+    return reply;
   }
-  if (spare == guest.spare) { return std::nullopt; }
-  guest.spare = spare;
-  answer.kind = spare ? Kind::spare : Kind::not_spare;
-  return answer;
+  if (spare == client.spare) { return std::nullopt; }
+  client.spare = spare;
+  reply.kind = spare ? Kind::spare : Kind::not_spare;
+  return reply;
 }
 
-RendezvousDesk::Kind RendezvousDesk::answer_to_stay(const RendezvousState& state, const NodeDesc& node,
-                                                    const Guest& guest) const {
-  const auto event = event_of_round(state, node, guest.round, static_cast<std::int64_t>(guest.members), settings_);
+JoinQueue::Kind JoinQueue::reply_to_stay(const RendezvousState& state, const NodeDesc& node,
+                                         const Client& client) const {
+  const auto event = event_of_round(state, node, client.round, static_cast<std::int64_t>(client.members), settings_);
   if (!event) { return Kind::none; }
   switch (*event) {
     case RoundEvent::nodes_waiting:
@@ -204,19 +206,19 @@ RendezvousDesk::Kind RendezvousDesk::answer_to_stay(const RendezvousState& state
   return Kind::dropped;
 }
 
-/// The answer to the call that is pending, if there is one by now.
-std::optional<DeskAnswer> RendezvousDesk::answer_to(const RendezvousState& state, const NodeDesc& node,
-                                                    Guest& guest) const {
-  guest.told = true;
-  if (guest.wish == Wish::join) { return answer_to_join(state, node, guest); }
-  DeskAnswer answer;
-  answer.kind = guest.wish == Wish::stay ? answer_to_stay(state, node, guest) : Kind::done;
-  if (answer.kind == Kind::none) { return std::nullopt; }
-  if (guest.wish == Wish::leave) { answer.text = last_refusal_; }
-  return answer;
+/// The reply to the call that is pending, if there is one by now.
+std::optional<ServiceReply> JoinQueue::reply_to(const RendezvousState& state, const NodeDesc& node,
+                                                Client& client) const {
+  client.considered = true;
+  if (client.intent == Intent::join) { return reply_to_join(state, node, client); }
+  ServiceReply reply;
+  reply.kind = client.intent == Intent::stay ? reply_to_stay(state, node, client) : Kind::done;
+  if (reply.kind == Kind::none) { return std::nullopt; }
+  if (client.intent == Intent::leave) { reply.text = last_refusal_; }
+  return reply;
 }
 
-RendezvousDesk::Turn RendezvousDesk::turn(RendezvousState& state, const RendezvousMoment& now) {
+JoinQueue::Turn JoinQueue::turn(RendezvousState& state, const RendezvousMoment& now) {
   Turn turn;
   forgive_own_pause(now.steady);
   stamp_heartbeats(state, now);
@@ -226,21 +228,21 @@ RendezvousDesk::Turn RendezvousDesk::turn(RendezvousState& state, const Rendezvo
   // One agent's change may allow that of another which has been looked at before it.
   for (bool again = true; again;) {
     again = false;
-    for (auto& [node, guest] : guests_) { again = (guest.pending && fold(state, node, guest, now)) || again; }
+    for (auto& [node, client] : clients_) { again = (client.pending && fold(state, node, client, now)) || again; }
     turn.changed = turn.changed || again;
   }
 
   const auto first = std::find_if(state.participants.begin(), state.participants.end(),
                                   [](const auto& participant) { return participant.second == 0; });
-  for (auto entry = guests_.begin(); entry != guests_.end();) {
-    auto& [node, guest] = *entry;
-    std::optional<DeskAnswer> answer = guest.pending ? answer_to(state, node, guest) : std::nullopt;
-    const bool leaves = answer && guest.wish == Wish::leave;
-    if (answer) {
-      answer->number = *std::exchange(guest.pending, std::nullopt);
-      if (answer->kind == Kind::round && first != state.participants.end()) { answer->first_addr = first->first.addr; }
-      if (leaves) { answer->nodes = static_cast<std::int64_t>(participants); }
-      turn.answers.push_back({*guest.line, std::move(*answer)});
+  for (auto entry = clients_.begin(); entry != clients_.end();) {
+    auto& [node, client] = *entry;
+    std::optional<ServiceReply> reply = client.pending ? reply_to(state, node, client) : std::nullopt;
+    const bool leaves = reply && client.intent == Intent::leave;
+    if (reply) {
+      reply->number = *std::exchange(client.pending, std::nullopt);
+      if (reply->kind == Kind::round && first != state.participants.end()) { reply->first_addr = first->first.addr; }
+      if (leaves) { reply->nodes = static_cast<std::int64_t>(participants); }
+      turn.replies.push_back({*client.connection, std::move(*reply)});
     }
     entry = leaves ? forget(entry) : std::next(entry);
   }
@@ -251,17 +253,19 @@ RendezvousDesk::Turn RendezvousDesk::turn(RendezvousState& state, const Rendezvo
     heartbeats_due_ = false;
     last_write_ = now.steady;
   }
-  if (guests_.empty()) { last_turn_.reset(); }
+  if (clients_.empty()) { last_turn_.reset(); }
   return turn;
 }
 
-std::optional<microseconds> RendezvousDesk::next_turn(const RendezvousState& state, const RendezvousMoment& now) const {
-  if (guests_.empty()) { return std::nullopt; }
+std::optional<microseconds> JoinQueue::next_turn(const RendezvousState& state, const RendezvousMoment& now) const {
+  if (clients_.empty()) { return std::nullopt; }
   microseconds wait = rest();
   // The comparison in rendezvous_rule() is strict: a turn when the moment is over.
   if (state.deadline) { wait = std::min(wait, *state.deadline - now.utc + microseconds(1)); }
-  for (const auto& [node, guest] : guests_) {
-    if (!guest.line) { wait = std::min(wait, std::chrono::ceil<microseconds>(guest.lost + kGrace - now.steady)); }
+  for (const auto& [node, client] : clients_) {
+    if (!client.connection) {
+      wait = std::min(wait, std::chrono::ceil<microseconds>(client.lost_at + kGrace - now.steady));
+    }
   }
   return std::max(wait, microseconds::zero());
 }

@@ -13,7 +13,7 @@
 
 namespace mdl::rendezvous::c10d {
 
-/// Where the agents of one job hand in what they want of the rendezvous, at a host of ours. Pure: calls, lost
+/// What the agents of one job have asked of the host, one of ours, and is not yet in the state. Pure: calls, lost
 /// connections and the time go in; changes of the shared state and answers come out. The rules are those of
 /// rendezvous_step(), applied to all agents that have called since the last turn at once. Other agents (torch's) may
 /// have changed the state between two turns.
@@ -21,37 +21,38 @@ namespace mdl::rendezvous::c10d {
 /// What the host sees of an agent's connection decides about its life: whoever lets it break and is not back within
 /// kGrace is dropped, whoever is silent for keep_alive_interval × keep_alive_max_attempt is dropped as well, and a
 /// connection that is remade in between changes nothing.
-class RendezvousDesk {
+class JoinQueue {
  public:
   /// One connection of an agent. The caller gives out the numbers.
-  using Line = std::uint64_t;
+  using ConnectionId = std::uint64_t;
   using Clock = std::chrono::steady_clock;
 
   /// How long an agent whose connection has broken may take to be back.
   static constexpr std::chrono::milliseconds kGrace{1000};
   /// Heartbeats alone are written this often at most: the state of many nodes is large.
   static constexpr std::chrono::milliseconds kHeartbeatsApart{1000};
-  /// turn() must come at least this often while anybody is here (or twice in a keep_alive_interval, if that is more).
+  /// turn() must come at least this often while any agent is in touch (or twice in a keep_alive_interval, if that is
+  /// more).
   static constexpr std::chrono::milliseconds kLongestRest{1000};
 
-  struct Answer {
-    Line to;
-    DeskAnswer answer;
+  struct Reply {
+    ConnectionId to;
+    ServiceReply reply;
   };
   struct Turn {
     bool changed = false;  ///< the state must be written before the answers are given
-    std::vector<Answer> answers{};
+    std::vector<Reply> replies{};
   };
   /// What a call leads to at once.
-  struct Called {
-    std::optional<Answer> answer{};  ///< to the call before, or the refusal of this one
-    bool turn_due = false;           ///< the next turn should be soon: this is more than a sign of life
+  struct CallResult {
+    std::optional<Reply> reply{};  ///< to the call before, or the refusal of this one
+    bool turn_due = false;         ///< the next turn should be soon: this is more than a sign of life
   };
 
   /// An agent calls.
-  Called call(Line line, DeskRequest request, Clock::time_point now);
+  CallResult call(ConnectionId connection, ServiceRequest request, Clock::time_point now);
   /// The connection has ended.
-  void lost(Line line, Clock::time_point now);
+  void disconnected(ConnectionId connection, Clock::time_point now);
 
   /// Folds all that has happened into `state`, the one in the store.
   Turn turn(RendezvousState& state, const RendezvousMoment& now);
@@ -59,48 +60,48 @@ class RendezvousDesk {
   /// nothing when that is for ever.
   std::optional<std::chrono::microseconds> next_turn(const RendezvousState& state, const RendezvousMoment& now) const;
 
-  /// Whether no agent is here.
-  bool empty() const { return guests_.empty(); }
-  std::size_t size() const { return guests_.size(); }
+  /// Whether no agent is in touch.
+  bool empty() const { return clients_.empty(); }
+  std::size_t size() const { return clients_.size(); }
 
  private:
-  using Wish = DeskRequest::Wish;
-  using Kind = DeskAnswer::Kind;
+  using Intent = ServiceRequest::Intent;
+  using Kind = ServiceReply::Kind;
 
-  struct Guest {
-    std::optional<Line> line{};              // none while its connection is lost
-    Clock::time_point heard{};               // its last sign of life
-    Clock::time_point lost{};                // when `line` was lost
-    std::optional<std::uint64_t> pending{};  // the number of its call that has no answer yet
-    Wish wish = Wish::join;
+  struct Client {
+    std::optional<ConnectionId> connection{};  // none while its connection is lost
+    Clock::time_point last_seen{};             // its last sign of life
+    Clock::time_point lost_at{};               // when `connection` was lost
+    std::optional<std::uint64_t> pending{};    // the number of its call that has no reply yet
+    Intent intent = Intent::join;
     std::uint64_t ticket = 0;
     bool leaves_first = false;            // the ticket is new: what it was part of is over for it
-    bool told = false;                    // this wish has been looked at in a turn
+    bool considered = false;              // this intent has been looked at in a turn
     bool spare = false;                   // as it was told
     std::optional<std::int64_t> round{};  // that it was told to be in,
     std::size_t members = 0;              // and how many nodes that had
   };
-  using Guests = std::map<NodeDesc, Guest>;
+  using Clients = std::map<NodeDesc, Client>;
 
   bool is_alone(const NodeDesc& node) const;
-  std::optional<std::string> refusal(const DeskRequest& request) const;
+  std::optional<std::string> refusal(const ServiceRequest& request) const;
   void forgive_own_pause(Clock::time_point now);
   void stamp_heartbeats(RendezvousState& state, const RendezvousMoment& now) const;
   bool drop(RendezvousState& state, const RendezvousMoment& now);
-  bool fold(RendezvousState& state, const NodeDesc& node, Guest& guest, const RendezvousMoment& now) const;
-  bool apply(RendezvousState& state, const NodeDesc& node, RendezvousWish wish, const RendezvousMoment& now) const;
-  std::optional<DeskAnswer> answer_to(const RendezvousState& state, const NodeDesc& node, Guest& guest) const;
-  std::optional<DeskAnswer> answer_to_join(const RendezvousState& state, const NodeDesc& node, Guest& guest) const;
-  Kind answer_to_stay(const RendezvousState& state, const NodeDesc& node, const Guest& guest) const;
-  Guests::iterator forget(Guests::iterator guest);
+  bool fold(RendezvousState& state, const NodeDesc& node, Client& client, const RendezvousMoment& now) const;
+  bool apply(RendezvousState& state, const NodeDesc& node, RendezvousIntent intent, const RendezvousMoment& now) const;
+  std::optional<ServiceReply> reply_to(const RendezvousState& state, const NodeDesc& node, Client& client) const;
+  std::optional<ServiceReply> reply_to_join(const RendezvousState& state, const NodeDesc& node, Client& client) const;
+  Kind reply_to_stay(const RendezvousState& state, const NodeDesc& node, const Client& client) const;
+  Clients::iterator forget(Clients::iterator client);
   RendezvousSettings::Duration rest() const;
 
   RendezvousSettings settings_;  // of the first agent; all have the same --nnodes
-  Guests guests_;
-  std::unordered_map<Line, NodeDesc> lines_;
+  Clients clients_;
+  std::unordered_map<ConnectionId, NodeDesc> connections_;
   std::string last_refusal_;
   bool heartbeats_due_ = false;                 ///< some have come that the state does not show yet
-  std::optional<Clock::time_point> last_turn_;  ///< while somebody is here
+  std::optional<Clock::time_point> last_turn_;  // while any agent is in touch
   Clock::time_point last_write_{};
   Clock::time_point forgiving_until_{};
 };

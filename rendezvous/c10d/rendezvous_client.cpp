@@ -4,26 +4,26 @@
 
 namespace mdl::rendezvous::c10d {
 
-std::string RendezvousPart::name() const {
+std::string RendezvousClient::name() const {
   return str_cat("rendezvous \"", job_.run_id, "\" at ", to_string(job_.endpoint), ": ");
 }
 
-void RendezvousPart::fail_closed() const {
+void RendezvousClient::fail_closed() const {
   throw RendezvousError(RendezvousError::Reason::closed, name() + "it is closed: the job has ended",
                         "Start a new job under another --rdzv-id.");
 }
 
-void RendezvousPart::fail_left_out() const {
+void RendezvousClient::fail_left_out() const {
   throw RendezvousError(RendezvousError::Reason::left_out,
                         name() + "the job has ended without need of this spare node");
 }
 
-void RendezvousPart::fail_refused(const std::string& why) const {
+void RendezvousClient::fail_refused(const std::string& why) const {
   throw RendezvousError(RendezvousError::Reason::refused, name() + why,
                         "Start all nodes of a job with the same --nnodes.");
 }
 
-void RendezvousPart::fail_too_few(std::size_t participants, const std::string& remark) const {
+void RendezvousClient::fail_too_few(std::size_t participants, const std::string& remark) const {
   const std::chrono::duration<double> tried = job_.settings.join_timeout;
   throw RendezvousError(
       RendezvousError::Reason::timed_out,
@@ -33,7 +33,7 @@ void RendezvousPart::fail_too_few(std::size_t participants, const std::string& r
       "allow more time with --rdzv-conf join_timeout=SECONDS.");
 }
 
-void RendezvousPart::fail_in_time(const std::string& why) const {
+void RendezvousClient::fail_in_time(const std::string& why) const {
   throw RendezvousError(RendezvousError::Reason::timed_out, name() + why);
 }
 

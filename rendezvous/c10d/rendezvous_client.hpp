@@ -12,13 +12,14 @@
 
 namespace mdl::rendezvous::c10d {
 
-/// One agent's part in the rendezvous of a job: how it joins, stays and leaves. See C10dRendezvous for what each
+/// How one agent joins the rendezvous of a job, stays in it and leaves it: one implementation for each kind of host
+/// (ServiceClient, CompareSetClient). See C10dRendezvous for what each
 /// operation means. Everything throws StoreConnectionError when the store is lost.
-class RendezvousPart {
+class RendezvousClient {
  public:
-  virtual ~RendezvousPart() = default;
-  RendezvousPart(const RendezvousPart&) = delete;
-  RendezvousPart& operator=(const RendezvousPart&) = delete;
+  virtual ~RendezvousClient() = default;
+  RendezvousClient(const RendezvousClient&) = delete;
+  RendezvousClient& operator=(const RendezvousClient&) = delete;
 
   virtual asio::awaitable<RendezvousRound> next_round() = 0;
   virtual asio::awaitable<RoundEvent> watch() = 0;
@@ -30,7 +31,7 @@ class RendezvousPart {
   const NodeDesc& self() const { return self_; }
 
  protected:
-  RendezvousPart(C10dJob job, NodeDesc self) : job_(std::move(job)), self_(std::move(self)) {}
+  RendezvousClient(C10dJob job, NodeDesc self) : job_(std::move(job)), self_(std::move(self)) {}
 
   // The ends that are no success, for people.
   [[noreturn]] void fail_closed() const;

@@ -23,13 +23,13 @@ constexpr int kTurnShare = 8;
 
 }  // namespace
 
-class RendezvousHost::Impl final : public server::StoreExtension, public std::enable_shared_from_this<Impl> {
+class RendezvousService::Impl final : public server::StoreExtension, public std::enable_shared_from_this<Impl> {
  public:
   Impl(asio::io_context& io, server::TcpStoreServer& server) : io_(io), server_(server) {}
 
   void start(std::string run_id) {
-    server_.extend(this, kDeskCallKey, kStateKeyPrefix);
-    server_.set(kDeskKey, to_string(DeskAnnouncement{std::move(run_id)}));
+    server_.extend(this, kServiceCallKey, kStateKeyPrefix);
+    server_.set(kServiceKey, to_string(ServiceAnnouncement{std::move(run_id)}));
   }
   void stop() {
     server_.extend(nullptr);
@@ -37,31 +37,31 @@ class RendezvousHost::Impl final : public server::StoreExtension, public std::en
     jobs_.clear();
   }
 
-  std::string called(std::uint64_t client, const std::string& text) override {
-    std::optional<DeskRequest> request = desk_request_from_json(text);
+  std::string on_call(std::uint64_t client, const std::string& text) override {
+    std::optional<ServiceRequest> request = service_request_from_json(text);
     if (!request) { return "calls the rendezvous with what is no request"; }
     const std::string run_id = request->run_id;
-    const auto line = lines_.find(client);
-    if (line != lines_.end() && line->second != run_id) { return "calls the rendezvous of two jobs"; }
-    lines_.emplace(client, run_id);
+    const auto known = run_ids_.find(client);
+    if (known != run_ids_.end() && known->second != run_id) { return "calls the rendezvous of two jobs"; }
+    run_ids_.emplace(client, run_id);
     const Job job = job_of(run_id);
-    RendezvousDesk::Called called = job->desk.call(client, std::move(*request), Clock::now());
-    if (called.answer) { server_.answer(called.answer->to, to_json(called.answer->answer)); }
-    if (called.turn_due) { schedule(job, microseconds::zero()); }
+    JoinQueue::CallResult result = job->queue.call(client, std::move(*request), Clock::now());
+    if (result.reply) { server_.reply(result.reply->to, to_json(result.reply->reply)); }
+    if (result.turn_due) { schedule(job, microseconds::zero()); }
     return {};
   }
 
-  void left(std::uint64_t client) override {
-    const auto line = lines_.find(client);
-    if (line == lines_.end()) { return; }
-    if (const auto found = jobs_.find(line->second); found != jobs_.end()) {
-      found->second->desk.lost(client, Clock::now());
-      schedule(found->second, RendezvousDesk::kGrace);
+  void on_disconnect(std::uint64_t client) override {
+    const auto known = run_ids_.find(client);
+    if (known == run_ids_.end()) { return; }
+    if (const auto found = jobs_.find(known->second); found != jobs_.end()) {
+      found->second->queue.disconnected(client, Clock::now());
+      schedule(found->second, JoinQueue::kGrace);
     }
-    lines_.erase(line);
+    run_ids_.erase(known);
   }
 
-  void touched(const std::string& key) override {
+  void on_key_change(const std::string& key) override {
     // A key of a round begins like that of the state; the round's are looked up in vain.
     const auto found = jobs_.find(key.substr(kStateKeyPrefix.size()));
     if (found == jobs_.end()) { return; }
@@ -71,7 +71,7 @@ class RendezvousHost::Impl final : public server::StoreExtension, public std::en
 
   std::size_t agents() const {
     std::size_t count = 0;
-    for (const auto& [run_id, job] : jobs_) { count += job->desk.size(); }
+    for (const auto& [run_id, job] : jobs_) { count += job->queue.size(); }
     return count;
   }
 
@@ -79,7 +79,7 @@ class RendezvousHost::Impl final : public server::StoreExtension, public std::en
   struct JobState {
     JobState(asio::io_context& io, std::string id) : run_id(std::move(id)), timer(io) {}
     const std::string run_id;
-    RendezvousDesk desk{};
+    JoinQueue queue{};
     RendezvousState state{};  // what `stored` says, and heartbeats that are not worth writing yet
     std::string stored{};
     bool stale = true;  // somebody else may have written
@@ -112,15 +112,15 @@ class RendezvousHost::Impl final : public server::StoreExtension, public std::en
     const auto began = Clock::now();
     const RendezvousMoment now{std::chrono::floor<microseconds>(std::chrono::system_clock::now()), began};
     if (!refresh(*job)) { return; }
-    RendezvousDesk::Turn turn = job->desk.turn(job->state, now);
+    JoinQueue::Turn turn = job->queue.turn(job->state, now);
     if (turn.changed) {
       job->stored = encode_rendezvous_state(job->state);
       server_.set(state_key(job->run_id), job->stored);
     }
-    for (RendezvousDesk::Answer& answer : turn.answers) { server_.answer(answer.to, to_json(answer.answer)); }
+    for (const JoinQueue::Reply& reply : turn.replies) { server_.reply(reply.to, to_json(reply.reply)); }
     const auto ended = Clock::now();
     job->not_before = ended + (ended - began) * kTurnShare;
-    if (const auto rest = job->desk.next_turn(job->state, now)) {
+    if (const auto rest = job->queue.next_turn(job->state, now)) {
       schedule(job, *rest);
     } else {
       jobs_.erase(job->run_id);
@@ -148,19 +148,19 @@ class RendezvousHost::Impl final : public server::StoreExtension, public std::en
   asio::io_context& io_;
   server::TcpStoreServer& server_;
   std::map<std::string, Job, std::less<>> jobs_;
-  std::unordered_map<std::uint64_t, std::string> lines_;  // which job each calling client is about
+  std::unordered_map<std::uint64_t, std::string> run_ids_;  // which job each calling client is about
 };
 
-RendezvousHost::RendezvousHost(asio::io_context& io, server::TcpStoreServer& server, std::string run_id)
+RendezvousService::RendezvousService(asio::io_context& io, server::TcpStoreServer& server, std::string run_id)
     : impl_(std::make_shared<Impl>(io, server)) {
   impl_->start(std::move(run_id));
 }
 
-RendezvousHost::~RendezvousHost() {
+RendezvousService::~RendezvousService() {
   impl_->stop();
 }
 
-std::size_t RendezvousHost::agents() const {
+std::size_t RendezvousService::agents() const {
   return impl_->agents();
 }
 

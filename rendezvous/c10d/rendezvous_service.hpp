@@ -8,19 +8,19 @@
 
 namespace mdl::rendezvous::c10d {
 
-/// The host's side of every rendezvous in one store: answers the agents of ours that call it (desk_message.hpp) and
-/// keeps the state of each job in the store, where torch's agents read and change it at any time. In the server's
+/// The host's side of every rendezvous in one store: replies to the agents of ours that call it (service_message.hpp)
+/// and keeps the state of each job in the store, where torch's agents read and change it at any time. In the server's
 /// io_context.
 ///
 /// What has come is folded into the state in turns, which are the further apart the longer one takes: a thousand agents
 /// that join at once cost some dozen versions of the state, not a thousand.
-class RendezvousHost {
+class RendezvousService {
  public:
-  /// Begins to answer. `server` must outlive this; `run_id` is the --rdzv-id of the agent whose process this is.
-  RendezvousHost(asio::io_context& io, server::TcpStoreServer& server, std::string run_id);
-  ~RendezvousHost();
-  RendezvousHost(const RendezvousHost&) = delete;
-  RendezvousHost& operator=(const RendezvousHost&) = delete;
+  /// Begins to reply. `server` must outlive this; `run_id` is the --rdzv-id of the agent whose process this is.
+  RendezvousService(asio::io_context& io, server::TcpStoreServer& server, std::string run_id);
+  ~RendezvousService();
+  RendezvousService(const RendezvousService&) = delete;
+  RendezvousService& operator=(const RendezvousService&) = delete;
 
   /// How many agents of ours are in touch, of all jobs.
   std::size_t agents() const;

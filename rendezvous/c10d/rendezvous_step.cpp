@@ -211,33 +211,33 @@ std::optional<RoundEvent> event_of_round(const RendezvousState& state, const Nod
   return std::nullopt;
 }
 
-RendezvousStep rendezvous_step(RendezvousState state, const NodeDesc& self, RendezvousWish wish,
+RendezvousStep rendezvous_step(RendezvousState state, const NodeDesc& self, RendezvousIntent intent,
                                const RendezvousMoment& now, std::chrono::steady_clock::time_point deadline,
                                const RendezvousSettings& settings) {
   drop_dead_nodes(state, now.utc, settings);
-  return rendezvous_rule(std::move(state), self, wish, now, deadline, settings);
+  return rendezvous_rule(std::move(state), self, intent, now, deadline, settings);
 }
 
-RendezvousStep rendezvous_rule(RendezvousState state, const NodeDesc& self, RendezvousWish wish,
+RendezvousStep rendezvous_rule(RendezvousState state, const NodeDesc& self, RendezvousIntent intent,
                                const RendezvousMoment& now, std::chrono::steady_clock::time_point deadline,
                                const RendezvousSettings& settings) {
   Step step(std::move(state), self, now, deadline, settings);
-  switch (wish) {
-    case RendezvousWish::join:
+  switch (intent) {
+    case RendezvousIntent::join:
       return step.join();
-    case RendezvousWish::rejoin:
+    case RendezvousIntent::rejoin:
       return step.rejoin();
-    case RendezvousWish::leave:
+    case RendezvousIntent::leave:
       return step.leave();
-    case RendezvousWish::close:
+    case RendezvousIntent::close:
       return step.close();
-    case RendezvousWish::keep_alive:
+    case RendezvousIntent::keep_alive:
       break;
   }
   return step.keep_alive();
 }
 
-microseconds next_look(const RendezvousState& state, const NodeDesc& self, const RendezvousMoment& now,
+microseconds next_poll(const RendezvousState& state, const NodeDesc& self, const RendezvousMoment& now,
                        std::chrono::steady_clock::time_point deadline, const RendezvousSettings& settings) {
   // The comparisons in rendezvous_step() are strict: look when the moment is over.
   constexpr microseconds kOver{1};

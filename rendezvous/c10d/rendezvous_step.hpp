@@ -28,7 +28,7 @@ struct RendezvousSettings {
 };
 
 /// What a node is about.
-enum class RendezvousWish {
+enum class RendezvousIntent {
   join,        ///< be part of the next complete round
   rejoin,      ///< leave what it is in, and join, in one write; once that is written, `join` is what is left to do
   leave,       ///< be part of none
@@ -39,8 +39,8 @@ enum class RendezvousWish {
 /// What a node does next.
 enum class RendezvousAction {
   write,      ///< put the new state in place of the one that was read, if that is still there; then look again
-  wait,       ///< nothing now; look again later (see next_look)
-  done,       ///< the wish has come true
+  wait,       ///< nothing now; look again later (see next_poll)
+  done,       ///< the intent is fulfilled
   closed,     ///< joining failed: the rendezvous is closed
   timed_out,  ///< the deadline has passed
   left_out,   ///< joining ended well without this node: it was a spare one when the rendezvous was closed
@@ -95,13 +95,13 @@ inline constexpr std::chrono::seconds kRollbackPeriod{5};
 /// - Who sees only after a loss that its round is complete, and finds fewer than min_nodes or no whole ranks there,
 /// joins
 ///   the next one (torch's: begins a round that cannot come about).
-RendezvousStep rendezvous_step(RendezvousState state, const NodeDesc& self, RendezvousWish wish,
+RendezvousStep rendezvous_step(RendezvousState state, const NodeDesc& self, RendezvousIntent intent,
                                const RendezvousMoment& now, std::chrono::steady_clock::time_point deadline,
                                const RendezvousSettings& settings);
 
 /// The same decision about a state from which the dead nodes have been dropped already, by one who decides for many
 /// nodes in a row.
-RendezvousStep rendezvous_rule(RendezvousState state, const NodeDesc& self, RendezvousWish wish,
+RendezvousStep rendezvous_rule(RendezvousState state, const NodeDesc& self, RendezvousIntent intent,
                                const RendezvousMoment& now, std::chrono::steady_clock::time_point deadline,
                                const RendezvousSettings& settings);
 
@@ -119,7 +119,7 @@ bool retire_waiting_nodes(RendezvousState& state, const RendezvousSettings& sett
 
 /// How long a node whose action is `wait` may leave the state alone if nobody else changes it: until the last call is
 /// over, a heartbeat is due, or the deadline has passed. Never negative.
-std::chrono::microseconds next_look(const RendezvousState& state, const NodeDesc& self, const RendezvousMoment& now,
+std::chrono::microseconds next_poll(const RendezvousState& state, const NodeDesc& self, const RendezvousMoment& now,
                                     std::chrono::steady_clock::time_point deadline, const RendezvousSettings& settings);
 
 }  // namespace mdl::rendezvous::c10d

@@ -19,18 +19,18 @@ std::uint64_t new_ticket() {
 
 }  // namespace
 
-CallingPart::CallingPart(C10dJob job, NodeDesc self, Endpoint host, client::TcpStoreClient store,
-                         const asio::any_io_executor& executor)
-    : RendezvousPart(std::move(job), std::move(self)),
-      line_(executor, std::move(host), credential_of(this->job()), this->job().settings, store.release()) {}
+ServiceClient::ServiceClient(C10dJob job, NodeDesc self, Endpoint host, client::TcpStoreClient store,
+                             const asio::any_io_executor& executor)
+    : RendezvousClient(std::move(job), std::move(self)),
+      connection_(executor, std::move(host), credential_of(this->job()), this->job().settings, store.release()) {}
 
-milliseconds CallingPart::patience_in_round() const {
+milliseconds ServiceClient::host_timeout_in_round() const {
   return std::chrono::ceil<milliseconds>(job().settings.keep_alive());
 }
 
-DeskRequest CallingPart::request(DeskRequest::Wish wish) const {
-  DeskRequest request;
-  request.wish = wish;
+ServiceRequest ServiceClient::request(ServiceRequest::Intent intent) const {
+  ServiceRequest request;
+  request.intent = intent;
   request.run_id = job().run_id;
   request.node = self();
   request.ticket = ticket_;
@@ -38,21 +38,21 @@ DeskRequest CallingPart::request(DeskRequest::Wish wish) const {
   return request;
 }
 
-asio::awaitable<RendezvousRound> CallingPart::next_round() {
+asio::awaitable<RendezvousRound> ServiceClient::next_round() {
   ticket_ = new_ticket();
   stop_ = false;
-  const DeskRequest wish = request(DeskRequest::Wish::join);
+  const ServiceRequest join = request(ServiceRequest::Intent::join);
   auto deadline = Clock::now() + job().settings.join_timeout;
   while (true) {
-    const DeskAnswer answer = co_await line_.ask(wish, deadline, patience());
-    switch (answer.kind) {
+    const ServiceReply reply = co_await connection_.call(join, deadline, host_timeout());
+    switch (reply.kind) {
       case Kind::round: {
         RendezvousRound round;
         round.run_id = job().run_id;
-        round.number = answer.round;
-        round.rank = answer.rank;
-        round.nodes = answer.nodes;
-        round.first_addr = answer.first_addr;
+        round.number = reply.round;
+        round.rank = reply.rank;
+        round.nodes = reply.nodes;
+        round.first_addr = reply.first_addr;
         co_return round;
       }
       case Kind::spare:
@@ -66,25 +66,25 @@ asio::awaitable<RendezvousRound> CallingPart::next_round() {
       case Kind::left_out:
         fail_left_out();
       case Kind::refused:
-        fail_refused(answer.text);
+        fail_refused(reply.text);
       default:
         co_await give_up_joining();
     }
   }
 }
 
-asio::awaitable<void> CallingPart::give_up_joining() {
-  const DeskRequest wish = request(DeskRequest::Wish::leave);
-  const DeskAnswer answer = co_await line_.ask(wish, Clock::now() + kRollbackPeriod, patience());
-  fail_too_few(static_cast<std::size_t>(answer.nodes), answer.text);
+asio::awaitable<void> ServiceClient::give_up_joining() {
+  const ServiceRequest leave = request(ServiceRequest::Intent::leave);
+  const ServiceReply reply = co_await connection_.call(leave, Clock::now() + kRollbackPeriod, host_timeout());
+  fail_too_few(static_cast<std::size_t>(reply.nodes), reply.text);
 }
 
-asio::awaitable<RoundEvent> CallingPart::watch() {
+asio::awaitable<RoundEvent> ServiceClient::watch() {
   if (std::exchange(stop_, false)) { co_return RoundEvent::stopped; }
-  const DeskRequest wish = request(DeskRequest::Wish::stay);
-  const DeskAnswer answer = co_await line_.ask(wish, Clock::time_point::max(), patience_in_round());
+  const ServiceRequest stay = request(ServiceRequest::Intent::stay);
+  const ServiceReply reply = co_await connection_.call(stay, Clock::time_point::max(), host_timeout_in_round());
   const bool stopped = std::exchange(stop_, false);
-  switch (answer.kind) {
+  switch (reply.kind) {
     case Kind::nodes_waiting:
       co_return RoundEvent::nodes_waiting;
     case Kind::node_lost:
@@ -98,23 +98,24 @@ asio::awaitable<RoundEvent> CallingPart::watch() {
   }
 }
 
-void CallingPart::stop_watching() {
+void ServiceClient::stop_watching() {
   stop_ = true;
-  line_.interrupt();
+  connection_.interrupt();
 }
 
-asio::awaitable<void> CallingPart::end(DeskRequest::Wish wish) {
-  const DeskRequest wanted = request(wish);
-  const DeskAnswer answer = co_await line_.ask(wanted, Clock::now() + job().settings.close_timeout, patience());
-  if (answer.kind != Kind::done) { fail_in_time("the host has not answered in time"); }
+asio::awaitable<void> ServiceClient::end(ServiceRequest::Intent intent) {
+  const ServiceRequest ending = request(intent);
+  const ServiceReply reply =
+      co_await connection_.call(ending, Clock::now() + job().settings.close_timeout, host_timeout());
+  if (reply.kind != Kind::done) { fail_in_time("the host has not answered in time"); }
 }
 
-asio::awaitable<void> CallingPart::leave() {
-  return end(DeskRequest::Wish::leave);
+asio::awaitable<void> ServiceClient::leave() {
+  return end(ServiceRequest::Intent::leave);
 }
 
-asio::awaitable<void> CallingPart::close() {
-  return end(DeskRequest::Wish::close);
+asio::awaitable<void> ServiceClient::close() {
+  return end(ServiceRequest::Intent::close);
 }
 
 }  // namespace mdl::rendezvous::c10d

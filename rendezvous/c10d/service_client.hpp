@@ -9,12 +9,13 @@
 
 namespace mdl::rendezvous::c10d {
 
-/// The part of an agent whose store is hosted by one of ours: it says what it wants and waits to be told.
-class CallingPart final : public RendezvousPart {
+/// The client of an agent whose store is hosted by one of ours: calls the RendezvousService there, and waits for its
+/// replies.
+class ServiceClient final : public RendezvousClient {
  public:
   /// `store` is a connection to the host at `host`.
-  CallingPart(C10dJob job, NodeDesc self, Endpoint host, client::TcpStoreClient store,
-              const asio::any_io_executor& executor);
+  ServiceClient(C10dJob job, NodeDesc self, Endpoint host, client::TcpStoreClient store,
+                const asio::any_io_executor& executor);
 
   asio::awaitable<RendezvousRound> next_round() override;
   asio::awaitable<RoundEvent> watch() override;
@@ -24,16 +25,16 @@ class CallingPart final : public RendezvousPart {
 
  private:
   using Clock = std::chrono::steady_clock;
-  using Kind = DeskAnswer::Kind;
+  using Kind = ServiceReply::Kind;
 
-  DeskRequest request(DeskRequest::Wish wish) const;
+  ServiceRequest request(ServiceRequest::Intent intent) const;
   asio::awaitable<void> give_up_joining();
-  asio::awaitable<void> end(DeskRequest::Wish wish);
+  asio::awaitable<void> end(ServiceRequest::Intent intent);
   /// How long the host may be silent.
-  std::chrono::milliseconds patience_in_round() const;
-  std::chrono::milliseconds patience() const { return std::max(patience_in_round(), job().read_timeout); }
+  std::chrono::milliseconds host_timeout_in_round() const;
+  std::chrono::milliseconds host_timeout() const { return std::max(host_timeout_in_round(), job().read_timeout); }
 
-  RendezvousLine line_;
+  ServiceConnection connection_;
   std::uint64_t ticket_ = 0;  // of the last join
   bool stop_ = false;
 };

@@ -12,25 +12,25 @@
 namespace mdl::rendezvous::c10d {
 namespace {
 
-using Milliseconds = RendezvousLine::Milliseconds;
+using Milliseconds = ServiceConnection::Milliseconds;
 
 // Between two attempts to connect, and between two looks at whether one has succeeded.
-constexpr Milliseconds kDialPause{100};
+constexpr Milliseconds kRedialPause{100};
 constexpr Milliseconds kShortestHeartbeat{1};
 constexpr std::size_t kLengthBytes = sizeof(std::uint64_t);
 
-std::string call_query(const DeskRequest& request) {
+std::string call_query(const ServiceRequest& request) {
   store::wire::Query query;
   query.type = store::wire::QueryType::compare_set;
-  query.key = store::stored_key(kDeskCallKey);
+  query.key = store::stored_key(kServiceCallKey);
   query.value = to_json(request);
   return store::wire::encode(query);
 }
 
-Milliseconds until(RendezvousLine::Clock::time_point moment) {
-  const auto left = moment - RendezvousLine::Clock::now();
+Milliseconds until(ServiceConnection::Clock::time_point moment) {
+  const auto left = moment - ServiceConnection::Clock::now();
   constexpr std::chrono::hours kLong{24};
-  return std::clamp(std::chrono::ceil<Milliseconds>(std::min<RendezvousLine::Clock::duration>(left, kLong)),
+  return std::clamp(std::chrono::ceil<Milliseconds>(std::min<ServiceConnection::Clock::duration>(left, kLong)),
                     Milliseconds::zero(), Milliseconds(kLong));
 }
 
@@ -49,12 +49,12 @@ class Flag {
 }  // namespace
 
 /// The search for a new connection. Shared with the coroutine that dials, which ends a little after it is given up.
-struct RendezvousLine::Dial {
-  Dial(Endpoint host, access::StoreCredential proof, Milliseconds reply_timeout)
-      : server(std::move(host)), credential(std::move(proof)), answer_within(reply_timeout) {}
+struct ServiceConnection::Dial {
+  Dial(Endpoint host, access::StoreCredential proof, Milliseconds timeout)
+      : server(std::move(host)), credential(std::move(proof)), reply_timeout(timeout) {}
   const Endpoint server;
   const access::StoreCredential credential;
-  const Milliseconds answer_within;
+  const Milliseconds reply_timeout;
   bool given_up = false;
   std::unique_ptr<client::StoreConnection> connected{};
   std::string failure{};      // of the last attempt
@@ -62,39 +62,41 @@ struct RendezvousLine::Dial {
   std::optional<access::StoreAccessError> refused{};
 };
 
-RendezvousLine::RendezvousLine(const asio::any_io_executor& executor, Endpoint host, access::StoreCredential credential,
-                               const RendezvousSettings& settings, std::unique_ptr<client::StoreConnection> connection)
+ServiceConnection::ServiceConnection(const asio::any_io_executor& executor, Endpoint host,
+                                     access::StoreCredential credential, const RendezvousSettings& settings,
+                                     std::unique_ptr<client::StoreConnection> connection)
     : executor_(executor),
       host_(std::move(host)),
       credential_(std::move(credential)),
       heartbeat_(std::max(kShortestHeartbeat, std::chrono::floor<Milliseconds>(settings.keep_alive_interval / 2))),
-      slow_(std::min(std::max(kDialTimeout, heartbeat_), std::chrono::ceil<Milliseconds>(settings.heartbeat_timeout))),
+      reply_timeout_(
+          std::min(std::max(kDialTimeout, heartbeat_), std::chrono::ceil<Milliseconds>(settings.heartbeat_timeout))),
       connection_(std::move(connection)),
       pause_(executor) {}
 
-RendezvousLine::~RendezvousLine() {
+ServiceConnection::~ServiceConnection() {
   stop_dialling();
 }
 
-void RendezvousLine::interrupt() {
+void ServiceConnection::interrupt() {
   interrupted_ = true;
   pause_.cancel();
-  // An answer that has begun to come is taken whole.
-  if (listening_) { connection_->interrupt(); }
+  // A reply that has begun to come is taken whole.
+  if (receiving_) { connection_->interrupt(); }
 }
 
-void RendezvousLine::start_dialling() {
+void ServiceConnection::start_dialling() {
   if (dial_) { return; }
-  dial_ = std::make_shared<Dial>(host_, credential_, slow_);
+  dial_ = std::make_shared<Dial>(host_, credential_, reply_timeout_);
   asio::co_spawn(executor_, dial(dial_), asio::detached);
 }
 
-void RendezvousLine::stop_dialling() {
+void ServiceConnection::stop_dialling() {
   if (dial_) { dial_->given_up = true; }
   dial_.reset();
 }
 
-asio::awaitable<void> RendezvousLine::dial(std::shared_ptr<Dial> dial) {
+asio::awaitable<void> ServiceConnection::dial(std::shared_ptr<Dial> dial) {
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
   asio::steady_timer pause(executor);
   while (!dial->given_up) {
@@ -105,7 +107,7 @@ asio::awaitable<void> RendezvousLine::dial(std::shared_ptr<Dial> dial) {
       dial->nobody_there = dial->failure == "connection refused";
       if (dial->failure.empty()) {
         // Who has been reached but is slow is not dialled again and again.
-        const auto deadline = connection->deadline(dial->answer_within);
+        const auto deadline = connection->deadline(dial->reply_timeout);
         co_await connection->introduce(dial->credential);
       }
       if (dial->failure.empty()) {
@@ -116,99 +118,99 @@ asio::awaitable<void> RendezvousLine::dial(std::shared_ptr<Dial> dial) {
       dial->failure = connection->last_failure();
     } catch (const access::StoreAccessError& error) { dial->refused = error; }
     if (dial->nobody_there || dial->refused) { co_return; }
-    pause.expires_after(kDialPause);
+    pause.expires_after(kRedialPause);
     co_await pause.async_wait(asio::use_awaitable);
   }
 }
 
-asio::awaitable<void> RendezvousLine::rest(Milliseconds time) {
+asio::awaitable<void> ServiceConnection::sleep(Milliseconds time) {
   boost::system::error_code cancelled;
   pause_.expires_after(time);
   co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
 }
 
-/// Calls with the wish of now. What is pending is then to be answered at once.
-asio::awaitable<void> RendezvousLine::say() {
+/// Sends the request of now. A call that is pending must then be replied to at once.
+asio::awaitable<void> ServiceConnection::send() {
   request_.number = next_number_++;
   connection_->begin("the rendezvous");
-  if (unanswered_ && !owed_since_) { owed_since_ = Clock::now(); }
-  unanswered_ = true;
+  if (call_pending_ && !reply_due_since_) { reply_due_since_ = Clock::now(); }
+  call_pending_ = true;
   std::string query = call_query(request_);
-  const auto deadline = connection_->deadline(slow_);
+  const auto deadline = connection_->deadline(reply_timeout_);
   co_await connection_->send(std::move(query));
 }
 
-/// The next answer, if it begins to come within `at_most`.
-asio::awaitable<std::optional<DeskAnswer>> RendezvousLine::hear(Milliseconds at_most) {
-  std::optional<DeskAnswer> answer;
+/// The next reply, if it begins to come within `at_most`.
+asio::awaitable<std::optional<ServiceReply>> ServiceConnection::receive(Milliseconds at_most) {
+  std::optional<ServiceReply> reply;
   {
     const auto deadline = connection_->deadline(at_most);
-    const Flag listening(listening_);
+    const Flag receiving(receiving_);
     const bool there = co_await connection_->wait_for_bytes(kLengthBytes);
-    if (!there) { co_return answer; }
+    if (!there) { co_return reply; }
   }
-  const auto deadline = connection_->deadline(slow_);
+  const auto deadline = connection_->deadline(reply_timeout_);
   const std::string text = co_await connection_->receive_string();
-  answer = desk_answer_from_json(text);
-  if (!answer) { connection_->fail("the host is not one of mdl-launch any more"); }
-  co_return answer;
+  reply = service_reply_from_json(text);
+  if (!reply) { connection_->fail("the host is not one of mdl-launch any more"); }
+  co_return reply;
 }
 
-asio::awaitable<DeskAnswer> RendezvousLine::ask(DeskRequest request, Clock::time_point deadline,
-                                                Milliseconds patience) {
-  if (asking_) { throw std::logic_error("RendezvousLine: two wishes at once"); }
-  const Flag asking(asking_);
+asio::awaitable<ServiceReply> ServiceConnection::call(ServiceRequest request, Clock::time_point deadline,
+                                                      Milliseconds host_timeout) {
+  if (calling_) { throw std::logic_error("ServiceConnection: two calls at once"); }
+  const Flag calling(calling_);
   request_ = std::move(request);
   interrupted_ = false;
   const std::uint64_t first = next_number_;
-  bool say_now = true;
+  bool send_now = true;
   auto next_call = Clock::now();
   std::optional<Clock::time_point> silent_since;
   std::string failure;
-  DeskAnswer nothing;
+  ServiceReply nothing;
   while (!interrupted_ && Clock::now() < deadline) {
     if (!connection_) { start_dialling(); }
     if (dial_ && dial_->connected) {
       connection_ = std::move(dial_->connected);
       stop_dialling();
-      unanswered_ = false;
-      owed_since_.reset();
-      say_now = true;
+      call_pending_ = false;
+      reply_due_since_.reset();
+      send_now = true;
     }
     if (dial_ && dial_->nobody_there) { fail(dial_->failure); }
     if (dial_ && dial_->refused) { throw *dial_->refused; }
     if (dial_ && !dial_->failure.empty()) { failure = dial_->failure; }
 
-    // Silent is a host that owes an answer, or cannot be reached.
-    if (connection_ && !owed_since_) {
+    // Silent is a host whose reply is overdue, or that cannot be reached.
+    if (connection_ && !reply_due_since_) {
       silent_since.reset();
     } else if (!silent_since) {
-      silent_since = owed_since_.value_or(Clock::now());
+      silent_since = reply_due_since_.value_or(Clock::now());
     }
-    if (silent_since && Clock::now() - *silent_since > patience) {
+    if (silent_since && Clock::now() - *silent_since > host_timeout) {
       const std::chrono::duration<double> waited = Clock::now() - *silent_since;
       fail(str_cat("no answer for ", std::chrono::round<std::chrono::seconds>(waited).count(), " s",
                    failure.empty() ? "" : ", ", failure));
     }
     if (!connection_) {
-      co_await rest(std::min(kDialPause, until(deadline)));
+      co_await sleep(std::min(kRedialPause, until(deadline)));
       continue;
     }
     try {
-      if (say_now || Clock::now() >= next_call) {
-        say_now = false;
+      if (send_now || Clock::now() >= next_call) {
+        send_now = false;
         next_call = Clock::now() + heartbeat_;
-        co_await say();
+        co_await send();
       }
-      if (owed_since_ && Clock::now() - *owed_since_ > slow_) { start_dialling(); }
+      if (reply_due_since_ && Clock::now() - *reply_due_since_ > reply_timeout_) { start_dialling(); }
       Milliseconds wait = std::min(until(deadline), until(next_call));
-      if (dial_) { wait = std::min(wait, kDialPause); }
-      const std::optional<DeskAnswer> answer = co_await hear(wait);
-      if (!answer) { continue; }
+      if (dial_) { wait = std::min(wait, kRedialPause); }
+      const std::optional<ServiceReply> reply = co_await receive(wait);
+      if (!reply) { continue; }
       stop_dialling();
-      owed_since_.reset();
-      unanswered_ = answer->number + 1 < next_number_;
-      if (answer->number >= first && answer->kind != DeskAnswer::Kind::none) { co_return *answer; }
+      reply_due_since_.reset();
+      call_pending_ = reply->number + 1 < next_number_;
+      if (reply->number >= first && reply->kind != ServiceReply::Kind::none) { co_return *reply; }
     } catch (const client::StoreConnectionError& error) {
       failure = connection_ ? connection_->last_failure() : std::string(error.what());
       connection_.reset();
@@ -217,7 +219,7 @@ asio::awaitable<DeskAnswer> RendezvousLine::ask(DeskRequest request, Clock::time
   co_return nothing;
 }
 
-void RendezvousLine::fail(const std::string& reason) const {
+void ServiceConnection::fail(const std::string& reason) const {
   throw client::StoreConnectionError(str_cat("lost the host of the rendezvous at ", to_string(host_), ": ", reason),
                                      "Look on that node for why its agent has ended; or the network to it is cut.");
 }

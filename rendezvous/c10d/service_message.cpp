@@ -67,26 +67,26 @@ std::optional<Message> parse(std::string_view text, const Read& read) {
 
 }  // namespace
 
-std::string to_string(const DeskAnnouncement& announcement) {
+std::string to_string(const ServiceAnnouncement& announcement) {
   return std::string(kVersion) + announcement.run_id;
 }
 
-std::optional<DeskAnnouncement> read_desk_announcement(std::string_view text) {
+std::optional<ServiceAnnouncement> read_service_announcement(std::string_view text) {
   if (!text.starts_with(kVersion)) { return std::nullopt; }
-  return DeskAnnouncement{std::string(text.substr(kVersion.size()))};
+  return ServiceAnnouncement{std::string(text.substr(kVersion.size()))};
 }
 
-std::string to_json(const DeskRequest& request) {
+std::string to_json(const ServiceRequest& request) {
   Json json{{"number", request.number},
-            {"wish", static_cast<int>(request.wish)},
+            {"wish", static_cast<int>(request.intent)},
             {"run_id", request.run_id},
             {"node", {request.node.addr, request.node.pid, request.node.local_id}},
             {"ticket", request.ticket}};
-  if (request.wish == DeskRequest::Wish::join) { json["settings"] = settings_to_json(request.settings); }
+  if (request.intent == ServiceRequest::Intent::join) { json["settings"] = settings_to_json(request.settings); }
   return dump(json);
 }
 
-std::string to_json(const DeskAnswer& answer) {
+std::string to_json(const ServiceReply& answer) {
   Json json{{"number", answer.number}, {"kind", static_cast<int>(answer.kind)}};
   if (answer.round != 0) { json["round"] = answer.round; }
   if (answer.rank != 0) { json["rank"] = answer.rank; }
@@ -96,26 +96,26 @@ std::string to_json(const DeskAnswer& answer) {
   return dump(json);
 }
 
-std::optional<DeskRequest> desk_request_from_json(std::string_view text) {
-  return parse<DeskRequest>(text, [](const Json& json) {
-    DeskRequest request;
+std::optional<ServiceRequest> service_request_from_json(std::string_view text) {
+  return parse<ServiceRequest>(text, [](const Json& json) {
+    ServiceRequest request;
     request.number = json.at("number").get<std::uint64_t>();
-    request.wish = code(json, "wish", DeskRequest::Wish::close);
+    request.intent = code(json, "wish", ServiceRequest::Intent::close);
     request.run_id = json.at("run_id").get<std::string>();
     const Json& node = json.at("node");
     if (node.size() != 3) { throw std::invalid_argument("node"); }
     request.node = {node.at(0).get<std::string>(), node.at(1).get<std::int64_t>(), node.at(2).get<std::int64_t>()};
     request.ticket = json.at("ticket").get<std::uint64_t>();
-    if (request.wish == DeskRequest::Wish::join) { request.settings = settings_from_json(json.at("settings")); }
+    if (request.intent == ServiceRequest::Intent::join) { request.settings = settings_from_json(json.at("settings")); }
     return request;
   });
 }
 
-std::optional<DeskAnswer> desk_answer_from_json(std::string_view text) {
-  return parse<DeskAnswer>(text, [](const Json& json) {
-    DeskAnswer answer;
+std::optional<ServiceReply> service_reply_from_json(std::string_view text) {
+  return parse<ServiceReply>(text, [](const Json& json) {
+    ServiceReply answer;
     answer.number = json.at("number").get<std::uint64_t>();
-    answer.kind = code(json, "kind", DeskAnswer::Kind::done);
+    answer.kind = code(json, "kind", ServiceReply::Kind::done);
     answer.round = json.value("round", std::int64_t{0});
     answer.rank = json.value("rank", std::int64_t{0});
     answer.nodes = json.value("nodes", std::int64_t{0});

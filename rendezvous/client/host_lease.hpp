@@ -9,21 +9,21 @@
 
 namespace mdl::rendezvous::client {
 
-/// A proven connection to another node's store that stands for as long as this lives, so that the store lets in the
-/// plain clients of this host (StoreGuard): the workers. Made anew when it breaks.
-class HeldDoor {
+/// The admission of this host to another node's store: a proven connection that stands for as long as this lives, and
+/// for as long the store lets in the plain clients of this host (StoreGuard), the workers. Made anew when it breaks.
+class HostLease {
  public:
   /// Connects. Throws as TcpStoreClient::connect does.
-  static asio::awaitable<std::unique_ptr<HeldDoor>> open(Endpoint store, access::StoreCredential credential,
-                                                         std::chrono::milliseconds timeout);
+  static asio::awaitable<std::unique_ptr<HostLease>> open(Endpoint store, access::StoreCredential credential,
+                                                          std::chrono::milliseconds timeout);
   /// Closes the connection.
-  ~HeldDoor();
-  HeldDoor(const HeldDoor&) = delete;
-  HeldDoor& operator=(const HeldDoor&) = delete;
+  ~HostLease();
+  HostLease(const HostLease&) = delete;
+  HostLease& operator=(const HostLease&) = delete;
 
  private:
   struct State;
-  explicit HeldDoor(std::shared_ptr<State> state);
+  explicit HostLease(std::shared_ptr<State> state);
   static asio::awaitable<void> hold(std::shared_ptr<State> state);
 
   std::shared_ptr<State> state_;

@@ -111,21 +111,21 @@ class TcpStoreClient::Impl {
   };
 
   /// Sends a request that has no answer.
-  asio::awaitable<void> tell(std::string request) {
+  asio::awaitable<void> send(std::string request) {
     const auto deadline = connection_.deadline(reply_timeout);
     co_await connection_.send(std::move(request));
   }
-  asio::awaitable<std::int64_t> ask_number(Query query) {
+  asio::awaitable<std::int64_t> query_number(Query query) {
     const auto deadline = connection_.deadline(reply_timeout);
     co_await connection_.send(store::wire::encode(query));
     co_return static_cast<std::int64_t>(co_await connection_.receive_u64());
   }
-  asio::awaitable<std::string> ask_string(Query query) {
+  asio::awaitable<std::string> query_string(Query query) {
     const auto deadline = connection_.deadline(reply_timeout);
     co_await connection_.send(store::wire::encode(query));
     co_return co_await connection_.receive_string();
   }
-  asio::awaitable<bool> ask_check(std::vector<std::string> keys) {
+  asio::awaitable<bool> query_check(std::vector<std::string> keys) {
     const auto deadline = connection_.deadline(reply_timeout);
     co_await connection_.send(store::wire::encode(keys_query(QueryType::check, std::move(keys))));
     const auto answer = static_cast<store::wire::CheckReply>(co_await connection_.receive_byte());
@@ -134,7 +134,7 @@ class TcpStoreClient::Impl {
 
   /// Sends WAIT or BARRIER and waits for its answer. False when there was none by `timeout`; then the server waits no
   /// more.
-  asio::awaitable<bool> ask_wait(Query query, Milliseconds timeout) {
+  asio::awaitable<bool> query_wait(Query query, Milliseconds timeout) {
     {
       const auto deadline = connection_.deadline(reply_timeout);
       co_await connection_.send(store::wire::encode(query));
@@ -265,73 +265,73 @@ asio::awaitable<void> Client::join_workers() {
   const Impl::Operation operation(*impl_, "joining the workers");
   Query query = number_query(QueryType::add, "", 1);
   query.key = "init/";  // the one key of torch's that has no '/' before it
-  co_await impl_->ask_number(std::move(query));
+  co_await impl_->query_number(std::move(query));
 }
 
 asio::awaitable<void> Client::set(std::string key, std::string value) {
   const Impl::Operation operation(*impl_, str_cat("set of key \"", key, "\""));
-  co_await impl_->tell(store::wire::encode(key_query(QueryType::set, key, std::move(value))));
+  co_await impl_->send(store::wire::encode(key_query(QueryType::set, key, std::move(value))));
 }
 
 asio::awaitable<std::optional<std::string>> Client::get(std::string key, Milliseconds timeout) {
   const Impl::Operation operation(*impl_, str_cat("get of key \"", key, "\""));
   std::vector<std::string> keys{store::stored_key(key)};
-  if (!co_await impl_->ask_wait(keys_query(QueryType::wait, keys), timeout)) { co_return std::nullopt; }
-  co_return co_await impl_->ask_string(key_query(QueryType::get, key));
+  if (!co_await impl_->query_wait(keys_query(QueryType::wait, keys), timeout)) { co_return std::nullopt; }
+  co_return co_await impl_->query_string(key_query(QueryType::get, key));
 }
 
 asio::awaitable<std::optional<std::string>> Client::get_now(std::string key) {
   const Impl::Operation operation(*impl_, str_cat("get of key \"", key, "\""));
   std::vector<std::string> keys{store::stored_key(key)};
-  if (!co_await impl_->ask_check(keys)) { co_return std::nullopt; }
-  co_return co_await impl_->ask_string(key_query(QueryType::get, key));
+  if (!co_await impl_->query_check(keys)) { co_return std::nullopt; }
+  co_return co_await impl_->query_string(key_query(QueryType::get, key));
 }
 
 asio::awaitable<bool> Client::wait(std::vector<std::string> keys, Milliseconds timeout) {
   const Impl::Operation operation(*impl_, str_cat("wait for ", name_keys(keys)));
-  co_return co_await impl_->ask_wait(keys_query(QueryType::wait, stored_keys(std::move(keys))), timeout);
+  co_return co_await impl_->query_wait(keys_query(QueryType::wait, stored_keys(std::move(keys))), timeout);
 }
 
 asio::awaitable<std::int64_t> Client::add(std::string key, std::int64_t delta) {
   const Impl::Operation operation(*impl_, str_cat("add to key \"", key, "\""));
-  co_return co_await impl_->ask_number(number_query(QueryType::add, key, delta));
+  co_return co_await impl_->query_number(number_query(QueryType::add, key, delta));
 }
 
 asio::awaitable<bool> Client::check(std::vector<std::string> keys) {
   const Impl::Operation operation(*impl_, str_cat("check of ", name_keys(keys)));
-  co_return co_await impl_->ask_check(stored_keys(std::move(keys)));
+  co_return co_await impl_->query_check(stored_keys(std::move(keys)));
 }
 
 asio::awaitable<std::string> Client::compare_set(std::string key, std::string expected, std::string desired) {
   const Impl::Operation operation(*impl_, str_cat("compare_set of key \"", key, "\""));
   Query query = key_query(QueryType::compare_set, key, std::move(desired));
   query.expected = std::move(expected);
-  co_return co_await impl_->ask_string(std::move(query));
+  co_return co_await impl_->query_string(std::move(query));
 }
 
 asio::awaitable<bool> Client::delete_key(std::string key) {
   const Impl::Operation operation(*impl_, str_cat("delete of key \"", key, "\""));
-  const std::int64_t deleted = co_await impl_->ask_number(key_query(QueryType::delete_key, key));
+  const std::int64_t deleted = co_await impl_->query_number(key_query(QueryType::delete_key, key));
   co_return deleted == 1;
 }
 
 asio::awaitable<std::int64_t> Client::key_count() {
   const Impl::Operation operation(*impl_, "count of the keys");
-  co_return co_await impl_->ask_number(query_of(QueryType::get_num_keys));
+  co_return co_await impl_->query_number(query_of(QueryType::get_num_keys));
 }
 
 asio::awaitable<void> Client::append(std::string key, std::string value) {
   const Impl::Operation operation(*impl_, str_cat("append to key \"", key, "\""));
-  co_await impl_->tell(store::wire::encode(key_query(QueryType::append, key, std::move(value))));
+  co_await impl_->send(store::wire::encode(key_query(QueryType::append, key, std::move(value))));
 }
 
 asio::awaitable<std::optional<std::vector<std::string>>> Client::multi_get(std::vector<std::string> keys,
                                                                            Milliseconds timeout) {
   const Impl::Operation operation(*impl_, str_cat("get of ", name_keys(keys)));
   keys = stored_keys(std::move(keys));
-  if (!co_await impl_->ask_wait(keys_query(QueryType::wait, keys), timeout)) { co_return std::nullopt; }
+  if (!co_await impl_->query_wait(keys_query(QueryType::wait, keys), timeout)) { co_return std::nullopt; }
   const std::size_t count = keys.size();
-  co_await impl_->tell(store::wire::encode(keys_query(QueryType::multi_get, std::move(keys))));
+  co_await impl_->send(store::wire::encode(keys_query(QueryType::multi_get, std::move(keys))));
   const auto deadline = impl_->connection().deadline(impl_->reply_timeout);
   co_return co_await impl_->receive_strings(count);
 }
@@ -339,12 +339,12 @@ asio::awaitable<std::optional<std::vector<std::string>>> Client::multi_get(std::
 asio::awaitable<void> Client::multi_set(std::vector<std::pair<std::string, std::string>> pairs) {
   const Impl::Operation operation(*impl_, str_cat("set of ", pairs.size(), " keys"));
   for (auto& [key, value] : pairs) { key = store::stored_key(key); }
-  co_await impl_->tell(store::wire::encode_multi_set(pairs));
+  co_await impl_->send(store::wire::encode_multi_set(pairs));
 }
 
 asio::awaitable<void> Client::queue_push(std::string queue, std::string value) {
   const Impl::Operation operation(*impl_, str_cat("push to queue \"", queue, "\""));
-  co_await impl_->tell(store::wire::encode(key_query(QueryType::queue_push, queue, std::move(value))));
+  co_await impl_->send(store::wire::encode(key_query(QueryType::queue_push, queue, std::move(value))));
 }
 
 asio::awaitable<std::optional<std::string>> Client::queue_pop(std::string queue, Milliseconds timeout) {
@@ -355,18 +355,18 @@ asio::awaitable<std::optional<std::string>> Client::queue_pop(std::string queue,
   while (true) {
     std::optional<std::string> item = co_await impl_->pop(queue);
     if (item || Clock::now() >= deadline) { co_return item; }
-    if (!co_await impl_->ask_wait(keys_query(QueryType::wait, keys), remaining(deadline))) { co_return std::nullopt; }
+    if (!co_await impl_->query_wait(keys_query(QueryType::wait, keys), remaining(deadline))) { co_return std::nullopt; }
   }
 }
 
 asio::awaitable<std::int64_t> Client::queue_length(std::string queue) {
   const Impl::Operation operation(*impl_, str_cat("length of queue \"", queue, "\""));
-  co_return co_await impl_->ask_number(key_query(QueryType::queue_len, queue));
+  co_return co_await impl_->query_number(key_query(QueryType::queue_len, queue));
 }
 
 asio::awaitable<std::vector<std::string>> Client::list_keys() {
   const Impl::Operation operation(*impl_, "list of the keys");
-  const std::int64_t count = co_await impl_->ask_number(query_of(QueryType::list_keys));
+  const std::int64_t count = co_await impl_->query_number(query_of(QueryType::list_keys));
   const auto deadline = impl_->connection().deadline(impl_->reply_timeout);
   const std::vector<std::string> stored = co_await impl_->receive_strings(static_cast<std::uint64_t>(count));
   std::vector<std::string> keys;
@@ -377,7 +377,7 @@ asio::awaitable<std::vector<std::string>> Client::list_keys() {
 
 asio::awaitable<bool> Client::barrier(std::string key, std::int64_t world_size, Milliseconds timeout) {
   const Impl::Operation operation(*impl_, str_cat("barrier \"", key, "\""));
-  co_return co_await impl_->ask_wait(number_query(QueryType::barrier, key, world_size), timeout);
+  co_return co_await impl_->query_wait(number_query(QueryType::barrier, key, world_size), timeout);
 }
 
 }  // namespace mdl::rendezvous::client

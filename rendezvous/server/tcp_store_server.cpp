@@ -11,8 +11,8 @@
 #include "common/loop/tcp_socket.hpp"
 #include "common/str_cat.hpp"
 #include "rendezvous/access/store_gate.hpp"
-#include "rendezvous/server/line_limit.hpp"
-#include "rendezvous/server/session_choice.hpp"
+#include "rendezvous/server/log_rate_limit.hpp"
+#include "rendezvous/server/session_eviction.hpp"
 #include "rendezvous/server/tcp_store_listener.hpp"
 #include "rendezvous/server/tcp_store_session.hpp"
 #include "rendezvous/store/store.hpp"
@@ -87,7 +87,8 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
   /// The oldest of the clients that have not introduced themselves since they came give their descriptors. False when
   /// there are none.
   bool make_room() override {
-    const auto strangers = oldest_strangers(sessions_, TcpStoreSession::Clock::now() - kTimeToIntroduce, kRoomAtOnce);
+    const auto strangers =
+        oldest_unintroduced(sessions_, TcpStoreSession::Clock::now() - kTimeToIntroduce, kRoomAtOnce);
     for (const Session& session : strangers) {
       session->close("has not introduced itself, and the process is out of descriptors");
     }
@@ -96,14 +97,14 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
 
   std::string handle(store::ClientId from, store::wire::Query query) override {
     const bool is_call = extension_ && query.type == store::wire::QueryType::compare_set && query.key == call_key_;
-    if (is_call) { return extension_->called(from, query.value); }
+    if (is_call) { return extension_->on_call(from, query.value); }
     const bool touches = extension_ && store::wire::may_change(query.type) && query.key.starts_with(watched_prefix_);
     const std::string key = touches ? query.key : std::string();
     std::vector<store::StoreReply> replies;
     std::string complaint = state_.apply(from, std::move(query), replies);
     deliver(from, replies);
     look_after_memory();
-    if (touches) { extension_->touched(key.substr(store::stored_key({}).size())); }
+    if (touches) { extension_->on_key_change(key.substr(store::stored_key({}).size())); }
     return complaint;
   }
 
@@ -126,14 +127,15 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
     const auto session = sessions_.find(client);
     error_code error;
     const asio::ip::address address = session->second->peer(error);
-    const auto verdict = limit_.ask_once(str_cat(loop::describe(address), " ", complaint), LineLimit::Clock::now());
+    const auto verdict =
+        limit_.allow_once(str_cat(loop::describe(address), " ", complaint), LogRateLimit::Clock::now());
     log_warning(verdict, str_cat("store: refusing ", session->second->describe(), ": it ", complaint));
   }
 
   void complain(store::ClientId client, const std::string& complaint) override {
     const auto session = sessions_.find(client);
     if (session == sessions_.end()) { return; }
-    log_warning(limit_.ask(LineLimit::Clock::now()),
+    log_warning(limit_.allow(LogRateLimit::Clock::now()),
                 str_cat("store: closing the connection of ", session->second->describe(), ": it ", complaint));
   }
 
@@ -144,7 +146,7 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
       options_.guard->member_left(member->second, access::StoreGuard::Clock::now());
       members_.erase(member);
     }
-    if (extension_) { extension_->left(client); }
+    if (extension_) { extension_->on_disconnect(client); }
   }
 
   void extend(StoreExtension* extension, std::string_view key, std::string_view watched_prefix) {
@@ -153,7 +155,7 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
     watched_prefix_ = store::stored_key(watched_prefix);
   }
 
-  void answer(store::ClientId to, std::string text) {
+  void reply(store::ClientId to, std::string text) {
     std::vector<store::StoreReply> replies;
     replies.push_back(store::value_reply(to, std::make_shared<const std::string>(std::move(text))));
     deliver(kNobody, replies);
@@ -307,7 +309,7 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
   store::StoreState state_;
   StoreSessions sessions_;
   std::unordered_map<store::ClientId, asio::ip::address> members_;  // who have proven that they are of the job
-  LineLimit limit_;
+  LogRateLimit limit_;
   std::size_t for_clients_ = 0;  // bytes that sessions keep
   bool relief_due_ = false;
   std::deque<store::ClientId> to_flush_;
@@ -348,8 +350,8 @@ std::size_t TcpStoreServer::client_count() const {
 void TcpStoreServer::extend(StoreExtension* extension, std::string_view key, std::string_view watched_prefix) {
   impl_->extend(extension, key, watched_prefix);
 }
-void TcpStoreServer::answer(std::uint64_t client, std::string answer) {
-  impl_->answer(client, std::move(answer));
+void TcpStoreServer::reply(std::uint64_t client, std::string text) {
+  impl_->reply(client, std::move(text));
 }
 
 void TcpStoreServer::set(std::string_view key, std::string_view value) {

@@ -37,13 +37,13 @@ struct TcpStoreServerOptions {
 class StoreExtension {
  public:
   /// A client has sent COMPARE_SET of the extension's key, with `request` as the desired value. Nothing is stored; the
-  /// client gets, in their order, what TcpStoreServer::answer() is given. Returns why the client must be closed, else
+  /// client gets, in their order, what TcpStoreServer::reply() is given. Returns why the client must be closed, else
   /// nothing.
-  virtual std::string called(std::uint64_t client, const std::string& request) = 0;
+  virtual std::string on_call(std::uint64_t client, const std::string& request) = 0;
   /// A client's connection has ended, whether it has called or not.
-  virtual void left(std::uint64_t client) = 0;
+  virtual void on_disconnect(std::uint64_t client) = 0;
   /// A client may have changed this key, which begins with the watched prefix.
-  virtual void touched(const std::string& key) = 0;
+  virtual void on_key_change(const std::string& key) = 0;
 
  protected:
   ~StoreExtension() = default;
@@ -84,7 +84,7 @@ class TcpStoreServer {
   /// it must outlive the server, or be taken back with null.
   void extend(StoreExtension* extension, std::string_view key = {}, std::string_view watched_prefix = {});
   /// Answers a client that has called; one that has gone meanwhile is left alone.
-  void answer(std::uint64_t client, std::string answer);
+  void reply(std::uint64_t client, std::string text);
 
   // The store without a socket, for the process that hosts it. Keys are spelled as a client's user spells them ("a/b");
   // changes wake the clients that wait, exactly as if they had come from a client.

@@ -53,7 +53,7 @@ asio::awaitable<rendezvous::c10d::AssignedRanks> share(rendezvous::c10d::C10dRen
 void host_rendezvous(std::uint16_t port) {
   asio::io_context io;
   rendezvous::server::TcpStoreServer server(io, rendezvous::server::ListenAddress::loopback(), port);
-  const rendezvous::c10d::RendezvousHost host(io, server, "bench");
+  const rendezvous::c10d::RendezvousService host(io, server, "bench");
   server.start();
   std::puts("ready");
   std::fflush(stdout);

@@ -7,7 +7,7 @@
 #include "rendezvous/c10d/service_connection.hpp"
 #include "rendezvous/client/store_connection.hpp"
 #include "rendezvous/client/tcp_store_client.hpp"
-#include "rendezvous/server/line_limit.hpp"
+#include "rendezvous/server/log_rate_limit.hpp"
 #include "tests/rendezvous/server/server_thread.hpp"
 #include "tests/rendezvous/stderr_capture.hpp"
 
@@ -103,16 +103,18 @@ TEST_CASE("a host is the job's while a member's connection from it stands, and a
 }
 
 TEST_CASE("strangers cannot fill the log") {
-  LineLimit limit;
-  const auto now = LineLimit::Clock::now();
-  CHECK(limit.ask_once("10.0.0.1", now) == LineLimit::Verdict::write);
-  CHECK(limit.ask_once("10.0.0.1", now) == LineLimit::Verdict::drop);
-  for (std::size_t i = 2; i < LineLimit::kMostLines; ++i) { CHECK(limit.ask(now) == LineLimit::Verdict::write); }
-  CHECK(limit.ask(now) == LineLimit::Verdict::write_and_say_last);
-  CHECK(limit.ask(now) == LineLimit::Verdict::drop);
-  CHECK(limit.ask_once("10.0.0.2", now) == LineLimit::Verdict::drop);
-  const auto later = now + LineLimit::kPeriod + 1s;
-  CHECK(limit.ask_once("10.0.0.1", later) == LineLimit::Verdict::write);
+  LogRateLimit limit;
+  const auto now = LogRateLimit::Clock::now();
+  CHECK(limit.allow_once("10.0.0.1", now) == LogRateLimit::Verdict::write);
+  CHECK(limit.allow_once("10.0.0.1", now) == LogRateLimit::Verdict::drop);
+  for (std::size_t i = 2; i < LogRateLimit::kMostLines; ++i) {
+    CHECK(limit.allow(now) == LogRateLimit::Verdict::write);
+  }
+  CHECK(limit.allow(now) == LogRateLimit::Verdict::write_and_say_last);
+  CHECK(limit.allow(now) == LogRateLimit::Verdict::drop);
+  CHECK(limit.allow_once("10.0.0.2", now) == LogRateLimit::Verdict::drop);
+  const auto later = now + LogRateLimit::kPeriod + 1s;
+  CHECK(limit.allow_once("10.0.0.1", later) == LogRateLimit::Verdict::write);
 }
 
 TEST_CASE("both ends with one secret talk as ever") {

@@ -71,7 +71,7 @@ class Agents {
 
   asio::io_context io_;
   TcpStoreServer server_;
-  std::optional<RendezvousHost> host_;
+  std::optional<RendezvousService> host_;
   int running_ = 0;
   std::exception_ptr failure_;
 };
@@ -139,7 +139,7 @@ TEST_CASE("nodes of a job get their ranks, their workers' ranks and the master, 
   CHECK(through == 3);
 }
 
-TEST_CASE("agents that contend for the state rest after each contest they lose, and all get their rank") {
+TEST_CASE("agents that contend for the state back off after each compare_set they lose, and all get their rank") {
   Agents agents(Host::torchs, 6, 6);
   agents.job.cas_backoff = 5ms;
   std::set<std::int64_t> ranks;

@@ -22,7 +22,7 @@ namespace {
 struct MortalHost {
   asio::io_context io;
   std::optional<TcpStoreServer> server;
-  std::optional<RendezvousHost> host;
+  std::optional<RendezvousService> host;
   std::uint16_t port = 0;
 
   MortalHost() { start(); }
@@ -94,7 +94,7 @@ TEST_CASE("a connection that somebody breaks is remade, and the round goes on") 
     asio::steady_timer later(mortal.io);
     asio::post(mortal.io, [&] {
       mortal.server->drop_clients();
-      later.expires_after(RendezvousDesk::kGrace + 200ms);
+      later.expires_after(JoinQueue::kGrace + 200ms);
       later.async_wait([&](const boost::system::error_code&) {
         agents = mortal.host->agents();
         rendezvous.stop_watching();

@@ -10,7 +10,7 @@
 
 // Every state that a job of a few nodes can get into, by whatever order of joining, failing, leaving, dying and
 // looking. The decisions are those of rendezvous_step() and event_of_round(); the rest is the agents that make them.
-// Agents at a host of ours decide by the same rules, several in one turn (RendezvousDesk): a turn is a few looks in a
+// Agents at a host of ours decide by the same rules, several in one turn (JoinQueue): a turn is a few looks in a
 // row.
 
 using namespace mdl;
@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 namespace {
 
 using Action = RendezvousAction;
-using Wish = RendezvousWish;
+using Intent = RendezvousIntent;
 
 const RendezvousTime kNow = std::chrono::sys_days(std::chrono::year(2026) / 11 / 28);
 const RendezvousMoment kMoment{kNow, std::chrono::steady_clock::time_point(1h)};
@@ -160,10 +160,10 @@ class Job {
       node.phase = Phase::rejoins;
       return with(world, state);
     }
-    const Wish wish = node.phase == Phase::runs      ? Wish::keep_alive
-                      : node.phase == Phase::rejoins ? Wish::rejoin
-                                                     : Wish::join;
-    const RendezvousStep step = rendezvous_step(state, name(who), wish, kMoment, kNever, settings_);
+    const Intent intent = node.phase == Phase::runs      ? Intent::keep_alive
+                          : node.phase == Phase::rejoins ? Intent::rejoin
+                                                         : Intent::join;
+    const RendezvousStep step = rendezvous_step(state, name(who), intent, kMoment, kNever, settings_);
     if (step.action == Action::wait || (step.action == Action::done && node.phase == Phase::runs)) {
       return std::nullopt;
     }
@@ -211,7 +211,7 @@ class Job {
       if (node.phase == Phase::runs) { next.push_back(with(as(world, i, Phase::rejoins), state)); }
       const World gone = as(world, i, Phase::away);
       next.push_back(with(gone, state));
-      next.push_back(with(gone, rendezvous_step(state, name(i), Wish::leave, kMoment, kNever, settings_).state));
+      next.push_back(with(gone, rendezvous_step(state, name(i), Intent::leave, kMoment, kNever, settings_).state));
     }
     return next;
   }

@@ -30,10 +30,10 @@ std::unique_ptr<ServerThread> store_with(const std::string& secret, std::uint16_
 const std::string kOne = "the secret of this job";
 const std::string kOther = "the secret of another job";
 
-asio::awaitable<std::unique_ptr<HeldDoor>> open_door(std::uint16_t port, const std::string& secret) {
+asio::awaitable<std::unique_ptr<HostLease>> open_lease(std::uint16_t port, const std::string& secret) {
   const StoreCredential credential(std::make_shared<const StoreSecret>(secret));
   const Endpoint endpoint("127.0.0.1", port);
-  co_return co_await HeldDoor::open(endpoint, credential, 20s);
+  co_return co_await HostLease::open(endpoint, credential, 20s);
 }
 
 /// Until `condition` holds; ctest ends a test for which it never does.
@@ -54,23 +54,23 @@ asio::awaitable<void> until_clients(ServerThread& server, std::size_t count) {
 
 }  // namespace
 
-TEST_CASE("a door stands until it is let go, and its connection ends with it") {
+TEST_CASE("a lease stands until it is released, and its connection ends with it") {
   const auto server = store_with(kOne);
   asio::io_context io;
   const auto body = [&]() -> asio::awaitable<void> {
-    std::unique_ptr<HeldDoor> door = co_await open_door(server->port(), kOne);
+    std::unique_ptr<HostLease> lease = co_await open_lease(server->port(), kOne);
     co_await until_clients(*server, 1);
-    door.reset();
+    lease.reset();
     co_await until_clients(*server, 0);
   };
-  run(io, body());  // returns only when nothing holds the door any more
+  run(io, body());  // returns only when nothing holds the lease any more
 }
 
-TEST_CASE("a door that the store has closed is opened again") {
+TEST_CASE("a lease that the store has closed is opened again") {
   const auto server = store_with(kOne);
   asio::io_context io;
   const auto body = [&]() -> asio::awaitable<void> {
-    const std::unique_ptr<HeldDoor> door = co_await open_door(server->port(), kOne);
+    const std::unique_ptr<HostLease> lease = co_await open_lease(server->port(), kOne);
     for (int i = 0; i < 3; ++i) {
       co_await until_clients(*server, 1);
       const std::size_t left = server->call([](TcpStoreServer& s) {
@@ -84,13 +84,13 @@ TEST_CASE("a door that the store has closed is opened again") {
   run(io, body());
 }
 
-TEST_CASE("a door outlives a store that is away, and one with another secret in its place") {
+TEST_CASE("a lease outlives a store that is away, and one with another secret in its place") {
   const StderrCapture log;
   std::unique_ptr<ServerThread> server = store_with(kOne);
   const std::uint16_t port = server->port();
   asio::io_context io;
   const auto body = [&]() -> asio::awaitable<void> {
-    const std::unique_ptr<HeldDoor> door = co_await open_door(port, kOne);
+    const std::unique_ptr<HostLease> lease = co_await open_lease(port, kOne);
     server.reset();
     server = store_with(kOther, port);
     const std::function<bool()> refused = [&] { return log.text().find("has another secret") != std::string::npos; };
@@ -102,19 +102,19 @@ TEST_CASE("a door outlives a store that is away, and one with another secret in 
   run(io, body());
 }
 
-TEST_CASE("a door that is let go while its store is away is not tried again") {
+TEST_CASE("a lease that is released while its store is away is not tried again") {
   std::unique_ptr<ServerThread> server = store_with(kOne);
   asio::io_context io;
   const auto body = [&]() -> asio::awaitable<void> {
-    std::unique_ptr<HeldDoor> door = co_await open_door(server->port(), kOne);
+    std::unique_ptr<HostLease> lease = co_await open_lease(server->port(), kOne);
     server.reset();
-    door.reset();
+    lease.reset();
   };
-  run(io, body());  // returns only when nothing holds the door any more
+  run(io, body());  // returns only when nothing holds the lease any more
 }
 
-TEST_CASE("a door is not opened with another secret than the store's") {
+TEST_CASE("a lease is not opened with another secret than the store's") {
   const auto server = store_with(kOne);
   asio::io_context io;
-  CHECK_THROWS_AS(run(io, open_door(server->port(), kOther)), StoreAccessError);
+  CHECK_THROWS_AS(run(io, open_lease(server->port(), kOther)), StoreAccessError);
 }

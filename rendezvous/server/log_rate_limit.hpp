@@ -9,7 +9,7 @@ namespace mdl::rendezvous::server {
 
 /// Which of the lines that strangers can cause are worth the log: the first kMostLines in kPeriod, and of those about
 /// the same thing the first one. Pure.
-class LineLimit {
+class LogRateLimit {
  public:
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::minutes kPeriod{10};
@@ -18,9 +18,9 @@ class LineLimit {
   enum class Verdict { write, write_and_say_last, drop };
 
   /// A line that is written as often as the limit allows.
-  Verdict ask(Clock::time_point now);
+  Verdict allow(Clock::time_point now);
   /// A line that is written once in kPeriod for each `subject`.
-  Verdict ask_once(const std::string& subject, Clock::time_point now);
+  Verdict allow_once(const std::string& subject, Clock::time_point now);
 
  private:
   void begin_period(Clock::time_point now);
@@ -32,6 +32,6 @@ class LineLimit {
 };
 
 /// Writes a warning, or does not, and says when it is the last for some time.
-void log_warning(LineLimit::Verdict verdict, const std::string& line);
+void log_warning(LogRateLimit::Verdict verdict, const std::string& line);
 
 }  // namespace mdl::rendezvous::server

@@ -1,4 +1,4 @@
-#include "rendezvous/server/session_choice.hpp"
+#include "rendezvous/server/session_eviction.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -14,9 +14,9 @@ std::shared_ptr<TcpStoreSession> longest_burden(const StoreSessions& sessions, s
   return longest;
 }
 
-std::vector<std::shared_ptr<TcpStoreSession>> oldest_strangers(const StoreSessions& sessions,
-                                                               TcpStoreSession::Clock::time_point moment,
-                                                               std::size_t most) {
+std::vector<std::shared_ptr<TcpStoreSession>> oldest_unintroduced(const StoreSessions& sessions,
+                                                                  TcpStoreSession::Clock::time_point moment,
+                                                                  std::size_t most) {
   std::vector<std::pair<store::ClientId, std::shared_ptr<TcpStoreSession>>> strangers;
   for (const auto& [id, session] : sessions) {
     if (session->unknown() && !session->came_after(moment)) { strangers.emplace_back(id, session); }

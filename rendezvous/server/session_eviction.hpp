@@ -16,8 +16,8 @@ using StoreSessions = std::unordered_map<store::ClientId, std::shared_ptr<TcpSto
 std::shared_ptr<TcpStoreSession> longest_burden(const StoreSessions& sessions, std::size_t share);
 
 /// The `most` oldest of those that came before `moment` and have not introduced themselves since.
-std::vector<std::shared_ptr<TcpStoreSession>> oldest_strangers(const StoreSessions& sessions,
-                                                               TcpStoreSession::Clock::time_point moment,
-                                                               std::size_t most);
+std::vector<std::shared_ptr<TcpStoreSession>> oldest_unintroduced(const StoreSessions& sessions,
+                                                                  TcpStoreSession::Clock::time_point moment,
+                                                                  std::size_t most);
 
 }  // namespace mdl::rendezvous::server
