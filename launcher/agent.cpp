@@ -72,7 +72,7 @@ class Agent {
     process::adopt_orphans();
   }
 
-  // Steps that nobody waited for any longer (unless_signalled, unless_hurried) refer to the members.
+  // Steps that nobody waited for any longer (unless_signalled, until_deadline) refer to the members.
   ~Agent() { io_.end_coroutines(); }
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
@@ -116,7 +116,7 @@ class Agent {
     if (failure && (in_round_ || rounds_.given_up())) {
       // The others could go on without a node that found no round, but not without one that has broken its own.
       const loop::BackgroundTask telling = begin(&Agent::tell_own_failure);
-      co_await unless_hurried(telling, kTellLimit);
+      co_await until_deadline(telling, kTellLimit);
     }
     if (failure) { std::rethrow_exception(failure); }
   }
@@ -177,7 +177,7 @@ class Agent {
   }
 
   /// The same for what must not keep a node for long that is about to end: until `limit`, or a second signal.
-  asio::awaitable<void> unless_hurried(const loop::BackgroundTask& task, std::chrono::milliseconds limit) {
+  asio::awaitable<void> until_deadline(const loop::BackgroundTask& task, std::chrono::milliseconds limit) {
     const auto deadline = loop::Notifier::Clock::now() + limit;
     while (!task.done() && !signals_.hurry() && loop::Notifier::Clock::now() < deadline) {
       co_await changed_.wait_until(deadline);
@@ -189,7 +189,7 @@ class Agent {
   asio::awaitable<void> unless_unread(Step step) {
     const loop::BackgroundTask task = begin(step);
     while (!task.done() && !signals_.last()) { co_await changed_.wait(); }
-    co_await unless_hurried(task, kOutputLimit);
+    co_await until_deadline(task, kOutputLimit);
     if (!task.done()) { output_.give_up(); }
     while (!task.done()) { co_await changed_.wait(); }
     task.rethrow();
@@ -267,13 +267,13 @@ class Agent {
                   ": not waiting for the other nodes any longer");
       }
       rendezvous_->stop_waiting();
-      co_await unless_hurried(waiting, kTellLimit);
+      co_await until_deadline(waiting, kTellLimit);
       co_return;
     }
     if (rendezvous_->root_cause()) {
       report::print_report(report::format_report(describe_failure(), rendezvous_->root_cause()));
       const loop::BackgroundTask agreeing = begin(&Agent::agree_on_root_cause);
-      co_await unless_hurried(agreeing, kTellLimit);
+      co_await until_deadline(agreeing, kTellLimit);
     }
     exit_code_ = 0;  // as torchrun: what this node had to do has been done
   }
@@ -355,10 +355,10 @@ class Agent {
     if (running > 0) { log::warning(what, ": stopping ", failed_here ? "the other " : "all ", running); }
     co_await stop_workers(SIGTERM);
     co_await finish_output();
-    co_await unless_hurried(telling, kTellLimit);
+    co_await until_deadline(telling, kTellLimit);
     if (telling.done()) {  // not at the same time: both use the same connection
       const loop::BackgroundTask agreeing = begin(&Agent::agree_on_root_cause);
-      co_await unless_hurried(agreeing, kTellLimit);
+      co_await until_deadline(agreeing, kTellLimit);
     }
     report_failure(failed_here);
   }
@@ -418,7 +418,7 @@ class Agent {
               plan_.shutdown_timeout, " s to end; a second signal kills them");
     co_await stop_workers(*signals_.last());
     const loop::BackgroundTask leaving = begin(&Agent::leave);
-    co_await unless_hurried(leaving, kTellLimit);
+    co_await until_deadline(leaving, kTellLimit);
     co_await finish_output();
     events_.agent_fails(round_, restart_count());
     log::news("ended by ", name);

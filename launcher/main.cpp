@@ -38,7 +38,7 @@ int count_gpus() {
 int launch(const command_line::LaunchOptions& options) {
   command_line::LaunchPlan plan;
   plan.store = command_line::plan_store(options, command_line::make_uuid());
-  arm(plan.store);
+  load_secret(plan.store);
   process::raise_file_limit();
   plan.command = command_line::make_launch_command(options, variable);
   plan.local_world_size = machine::count_workers(options.nproc_per_node, variable("CUDA_VISIBLE_DEVICES"));

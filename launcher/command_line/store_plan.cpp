@@ -230,7 +230,7 @@ StorePlan plan_store(const LaunchOptions& options, const std::string& fresh_id) 
   return plan;
 }
 
-void arm(StorePlan& plan) {
+void load_secret(StorePlan& plan) {
   if (plan.secret_file.empty()) { return; }
   plan.guard = std::make_shared<rendezvous::access::StoreGuard>(rendezvous::access::read_store_secret(plan.secret_file),
                                                                 plan.plain_clients, local_addresses);

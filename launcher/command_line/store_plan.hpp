@@ -41,7 +41,7 @@ StorePlan plan_store(const LaunchOptions& options, const std::string& fresh_id);
 
 /// Reads the secret file of the plan, if it has one, and sets up the guard of its stores. Throws UsageError
 /// (read_store_secret).
-void arm(StorePlan& plan);
+void load_secret(StorePlan& plan);
 
 /// What --rdzv-conf says of secret_file; empty when it says nothing. Throws as plan_store does.
 std::string secret_file_of(const std::string& rdzv_conf);

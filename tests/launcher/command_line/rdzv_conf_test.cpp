@@ -207,8 +207,8 @@ TEST_CASE("plain_clients that are no addresses, of no use, or would keep the wor
 
 TEST_CASE("the guard of a job's stores is there when it has a secret, and then for all of them") {
   StorePlan open = plan_store(two_nodes(""), "");
-  arm(open);
+  load_secret(open);
   CHECK_FALSE(open.guard);
   StorePlan missing = plan_store(two_nodes("secret_file=/no/such/file"), "");
-  CHECK_THROWS_AS(arm(missing), UsageError);
+  CHECK_THROWS_AS(load_secret(missing), UsageError);
 }
