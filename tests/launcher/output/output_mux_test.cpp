@@ -2,11 +2,8 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <array>
@@ -20,122 +17,14 @@
 #include "common/str_cat.hpp"
 #include "launcher/output/output_destination.hpp"
 #include "launcher/output/output_relay.hpp"
-#include "launcher/output/worker_terminal.hpp"
+#include "tests/launcher/output/mux_bench.hpp"
 #include "tests/launcher/process/process_probe.hpp"
 #include "tests/temp_dir.hpp"
 
 using namespace mdl;
 using namespace mdl::launcher::command_line;
 using namespace mdl::launcher::output;
-
-namespace {
-
-struct Pipe {
-  UniqueFd read_end;
-  UniqueFd write_end;
-  Pipe() {
-    int fds[2];
-    REQUIRE(::pipe2(fds, O_CLOEXEC) == 0);
-    read_end.reset(fds[0]);
-    write_end.reset(fds[1]);
-  }
-};
-
-void put(const UniqueFd& fd, std::string_view text) {
-  REQUIRE(::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
-}
-
-std::string get_available(const UniqueFd& fd) {
-  std::string text;
-  std::array<char, 65536> buffer{};
-  ::fcntl(fd.get(), F_SETFL, O_NONBLOCK);
-  ssize_t n;
-  while ((n = ::read(fd.get(), buffer.data(), buffer.size())) > 0) {
-    text.append(buffer.data(), static_cast<std::size_t>(n));
-  }
-  return text;
-}
-
-std::string get_all(const UniqueFd& fd) {
-  std::string text;
-  std::array<char, 65536> buffer{};
-  ssize_t n;
-  while ((n = ::read(fd.get(), buffer.data(), buffer.size())) > 0) {
-    text.append(buffer.data(), static_cast<std::size_t>(n));
-  }
-  return text;
-}
-
-/// A terminal, and the side of it that shows what is written to `end`.
-struct Terminal {
-  UniqueFd primary{::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)};
-  UniqueFd end;
-  Terminal() {
-    REQUIRE(primary);
-    REQUIRE(::unlockpt(primary.get()) == 0);
-    end.reset(::open(::ptsname(primary.get()), O_RDWR | O_NOCTTY | O_CLOEXEC));
-    REQUIRE(end);
-  }
-  void resize(int rows, int columns) const {
-    winsize size{};
-    size.ws_row = static_cast<unsigned short>(rows);
-    size.ws_col = static_cast<unsigned short>(columns);
-    REQUIRE(::ioctl(end.get(), TIOCSWINSZ, &size) == 0);
-  }
-};
-
-/// Rows and columns of a terminal.
-std::pair<int, int> size_of(const UniqueFd& terminal) {
-  winsize size{};
-  REQUIRE(::ioctl(terminal.get(), TIOCGWINSZ, &size) == 0);
-  return {size.ws_row, size.ws_col};
-}
-
-struct Bench {
-  asio::io_context io;
-  Pipe out;
-  Pipe err;
-  std::optional<OutputMux> mux{std::in_place, io, out.write_end.get(), err.write_end.get()};
-
-  void run_ready() {
-    io.restart();
-    while (io.poll() > 0) {}
-  }
-  /// For more than fits into the pipe at once.
-  std::string written_to_out() {
-    std::string text;
-    for (std::string more; !(more = get_available(out.read_end)).empty(); run_ready()) { text += more; }
-    return text;
-  }
-  template <typename Start>
-  void wait_for(Start start) {
-    bool done = false;
-    asio::co_spawn(io, start, [&](const std::exception_ptr&) { done = true; });
-    io.restart();
-    while (!done) { io.run_one(); }
-  }
-  void finish() {
-    wait_for([&]() -> asio::awaitable<void> { co_await mux->finish(); });
-  }
-  /// As another process gets them.
-  std::vector<LeftStream> hand_over() {
-    std::vector<LeftStream> left;
-    wait_for([&]() -> asio::awaitable<void> { co_await mux->hand_over(left); });
-    int ends[2];
-    REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
-    const UniqueFd sender(ends[0]);
-    const UniqueFd receiver(ends[1]);
-    std::vector<LeftStream> received;
-    for (LeftStream& stream : left) {
-      REQUIRE(send_left_stream(sender.get(), stream) == 0);
-      stream = {};
-      received.push_back(receive_left_stream(receiver.get()));
-    }
-    return received;
-  }
-};
-
-}  // namespace
+using namespace mdl::test;
 
 TEST_CASE("a single worker's output passes byte for byte and at once, unfinished lines included") {
   Bench bench;
@@ -209,7 +98,7 @@ TEST_CASE("what a worker left in its pipe when it died is passed on") {
 }
 
 TEST_CASE("a tee'd stream goes to its file unchanged and to the console line by line with a prefix") {
-  test::TempDir dir;
+  TempDir dir;
   std::filesystem::create_directories(dir.path() / "0");
   std::filesystem::create_directories(dir.path() / "1");
   LogOptions logs;
@@ -236,7 +125,7 @@ TEST_CASE("a tee'd stream goes to its file unchanged and to the console line by 
 }
 
 TEST_CASE("streams that somebody holds open are relayed by another process exactly from where they were") {
-  test::TempDir dir;
+  TempDir dir;
   std::filesystem::create_directories(dir.path() / "0");
   std::filesystem::create_directories(dir.path() / "1");
   LogOptions logs;
@@ -281,7 +170,7 @@ TEST_CASE("what hands over a stream and is something else is an error") {
 }
 
 TEST_CASE("a redirected stream goes to its file only, and its last lines are known all the same") {
-  test::TempDir dir;
+  TempDir dir;
   std::filesystem::create_directories(dir.path() / "0");
   LogOptions logs;
   logs.redirects.for_all = kBothStreams;
@@ -337,54 +226,6 @@ TEST_CASE("when the reader of the output has gone, the worker's writes fail as t
   bench.run_ready();
   CHECK(::write(ends[0].out.get(), "x", 1) == -1);
   CHECK(errno == EPIPE);
-}
-
-TEST_CASE("a worker of a launcher on a terminal sees a terminal of the same size that changes no byte") {
-  const Terminal terminal;
-  terminal.resize(33, 77);
-
-  const WorkerPipe pipe = make_worker_pipe(terminal.end.get());
-  CHECK(::isatty(pipe.write_end.get()));
-  CHECK(size_of(pipe.write_end) == std::pair(33, 77));
-  put(pipe.write_end, "a\nb\r\x03");
-  std::string passed;
-  CHECK(test::becomes_true([&] { return (passed += get_available(pipe.read_end)) == "a\nb\r\x03"; }));
-  CHECK_FALSE(::isatty(make_worker_pipe(::open("/dev/null", O_WRONLY | O_CLOEXEC)).write_end.get()));
-}
-
-TEST_CASE("when the launcher's terminal changes its size, those of the workers that write to it follow") {
-  const Terminal terminal;
-  terminal.resize(33, 77);
-  test::TempDir dir;
-  std::filesystem::create_directories(dir.path() / "1");
-  LogOptions logs;
-  logs.redirects.by_local_rank[1] = kBothStreams;
-  asio::io_context io;
-  Pipe err;
-  OutputMux mux(io, terminal.end.get(), err.write_end.get());
-  const auto ends = mux.open_streams(2, logs, dir.path());
-  // What is written to a terminal is on the other side a little later.
-  std::string shown;
-  const auto shows = [&](const std::string& text) {
-    return test::becomes_true([&] {
-      io.poll();
-      shown += get_available(terminal.primary);
-      return shown == text;
-    });
-  };
-  put(ends[0].out, "10%\r");
-  CHECK(shows("10%\r"));
-  for (const auto& size : {std::pair(40, 120), std::pair(12, 34)}) {
-    terminal.resize(size.first, size.second);
-    ::raise(SIGWINCH);  // as the kernel does for who has the terminal as its own
-    CHECK(test::becomes_true([&] {
-      io.poll();
-      return size_of(ends[0].out) == size;
-    }));
-  }
-  CHECK_FALSE(::isatty(ends[0].err.get()));
-  put(ends[0].out, "20%\r");
-  CHECK(shows("10%\r20%\r"));
 }
 
 TEST_CASE("stdout and stderr of one worker go to one file in whole lines when they are the same file") {
