@@ -46,8 +46,9 @@ class Loop : public asio::io_context {
 
 /// The others wait for a node that pauses, but for no longer than their join_timeout.
 std::chrono::seconds longest_pause(const command_line::StorePlan& store) {
-  if (!store.c10d) { return job::FreeRestarts::kLongestPause; }
-  const auto half = std::chrono::floor<std::chrono::seconds>(store.c10d->settings.join_timeout / 2);
+  const auto* job = std::get_if<command_line::C10dJob>(&store);
+  if (!job) { return job::FreeRestarts::kLongestPause; }
+  const auto half = std::chrono::floor<std::chrono::seconds>(job->settings.join_timeout / 2);
   return std::min(job::FreeRestarts::kLongestPause, half);
 }
 
@@ -56,19 +57,19 @@ class Agent {
   explicit Agent(const command_line::LaunchPlan& plan)
       : plan_(plan),
         changed_(io_),
-        rendezvous_(job::make_rendezvous(io_, plan.store, changed_)),
+        rendezvous_(job::make_rendezvous(io_, plan, changed_)),
         output_(io_),
-        folder_(plan.logs.log_dir, plan.store.run_id),
+        folder_(plan.options.logs.log_dir, command_line::run_id_of(plan.store)),
         timer_(watchdog::serve_timers(
             io_, plan.environment, folder_.path(),
             [this] { return attempt_ ? attempt_->group().root() : std::nullopt; },
             [this](pid_t pid, auto& names) { attempt_->group().note_expired_timers(pid, names); })),
         stuck_watch_(plan.environment),
         events_(plan),
-        restarts_left_(plan.max_restarts),
+        restarts_left_(plan.options.max_restarts),
         rounds_(*rendezvous_, changed_, longest_pause(plan.store)),
         oom_kills_before_(process::oom_kills()),
-        signals_(io_, plan.signals_to_handle, [this] { on_signal(); }) {
+        signals_(io_, plan.options.signals_to_handle, [this] { on_signal(); }) {
     process::adopt_orphans();
   }
 
@@ -97,7 +98,7 @@ class Agent {
       log::warning("OMP_NUM_THREADS is not set: giving each worker 1, so that ", plan_.local_world_size,
                    " workers do not overload this node. Set it to what suits the job");
     }
-    if (command_line::writes_files(plan_.logs, plan_.local_world_size) && plan_.logs.log_dir.empty()) {
+    if (command_line::writes_files(plan_.options.logs, plan_.local_world_size) && plan_.options.logs.log_dir.empty()) {
       log::news("the workers' logs are in ", folder_.path().string(), "; --log-dir chooses another place");
       folder_.keep();
     }
@@ -215,7 +216,7 @@ class Agent {
     attempt_.reset();
     if (cause) {
       report::print_report(report::format_report(
-          {plan_.command.display_name, host_name(), {}, restart_count(), plan_.max_restarts, false}, cause));
+          {plan_.command.display_name, host_name(), {}, restart_count(), plan_.options.max_restarts, false}, cause));
       exit_code_ = cause->exit_code;
     } else {
       log::news(error.what());
@@ -224,7 +225,7 @@ class Agent {
   }
 
   asio::awaitable<void> agree_on_round() {
-    const job::LocalGroup group{plan_.role, plan_.local_world_size};
+    const job::LocalGroup group{plan_.options.role, plan_.local_world_size};
     in_round_ = false;
     const auto began = loop::Notifier::Clock::now();
     co_await rounds_.next(group, round_);
@@ -235,7 +236,7 @@ class Agent {
   asio::awaitable<void> leave() { return rendezvous_->leave(); }
   asio::awaitable<void> wait_for_the_others() { return rendezvous_->wait_for_the_others(); }
 
-  int restart_count() const { return plan_.max_restarts - restarts_left_; }
+  int restart_count() const { return plan_.options.max_restarts - restarts_left_; }
 
   void start_workers() {
     attempt_.reset();  // what is left of the last one ends before the next begins
@@ -247,7 +248,7 @@ class Agent {
   asio::awaitable<void> stop_workers(int signo) {
     signals_.begin_stopping();
     process::WorkerGroup& group = attempt_->group();
-    const auto grace = std::chrono::seconds(plan_.shutdown_timeout);
+    const auto grace = std::chrono::seconds(plan_.options.shutdown_timeout);
     co_await process::end_by_signal(group, output_, changed_, signo, grace, signals_.hurry());
     signals_.end_stopping();
     if (group.failure()) { log::error(group.failure()->what()); }
@@ -295,7 +296,7 @@ class Agent {
       const report::ReportedWorker& worker = workers[*first];
       log::warning("worker rank ", worker.rank, " (pid ", worker.state.pid, ") failed with ",
                    report::describe_end(worker.state), ". Restarting all workers: restart ", restart_count() + 1,
-                   " of ", plan_.max_restarts);
+                   " of ", plan_.options.max_restarts);
     }
     co_await end_round(&Agent::end_failed_round);
     if (signals_.last()) { co_return; }
@@ -336,7 +337,7 @@ class Agent {
 
   report::FailureReport describe_failure() const {
     report::FailureReport report{plan_.command.display_name, host_name(), attempt_->describe_workers(), restart_count(),
-                                 plan_.max_restarts,         false};
+                                 plan_.options.max_restarts, false};
     report.script_hint = plan_.command.hint;
     const auto oom_kills_now = process::oom_kills();
     report.out_of_memory = oom_kills_now && oom_kills_before_ && *oom_kills_now > *oom_kills_before_;
@@ -415,7 +416,7 @@ class Agent {
     const std::string name = command_line::signal_name(*signals_.last());
     const int running = attempt_->group().running();
     log::news("received ", name, ": passing it on to ", running, running == 1 ? " worker" : " workers", ", which have ",
-              plan_.shutdown_timeout, " s to end; a second signal kills them");
+              plan_.options.shutdown_timeout, " s to end; a second signal kills them");
     co_await stop_workers(*signals_.last());
     const loop::BackgroundTask leaving = begin(&Agent::leave);
     co_await until_deadline(leaving, kTellLimit);

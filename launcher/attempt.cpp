@@ -18,7 +18,7 @@ Attempt::Attempt(asio::io_context& io, const command_line::LaunchPlan& plan, con
 std::vector<process::WorkerSpec> Attempt::open(const command_line::LaunchPlan& plan,
                                                const std::filesystem::path& timer_file) {
   const auto attempt_folder = folder_.open_attempt(number_, plan.local_world_size);
-  ends_ = output_.open_streams(plan.local_world_size, plan.logs, attempt_folder, line_prefixes(plan, round_));
+  ends_ = output_.open_streams(plan.local_world_size, plan.options.logs, attempt_folder, line_prefixes(plan, round_));
   std::vector<std::filesystem::path> error_files;
   for (int local_rank = 0; local_rank < plan.local_world_size; ++local_rank) {
     error_files.push_back(error_file(local_rank));

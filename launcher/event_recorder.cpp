@@ -8,10 +8,10 @@ namespace mdl::launcher {
 report::AgentEvent EventRecorder::event(const char* state, const std::optional<job::Round>& round, int restarts) const {
   report::AgentEvent event;
   event.state = state;
-  event.run_id = plan_.store.run_id;
-  event.role = plan_.role;
+  event.run_id = command_line::run_id_of(plan_.store);
+  event.role = plan_.options.role;
   event.hostname = host_name();
-  event.rdzv_backend = plan_.rdzv_backend;
+  event.rdzv_backend = command_line::backend_of(plan_.store);
   event.entry_point = plan_.command.entry_point;
   if (round) {
     event.group_rank = round->group_rank;
@@ -38,7 +38,7 @@ void EventRecorder::print(const report::AgentEvent& event) const {
 
 void EventRecorder::round_begins(const job::Round& round, int restarts,
                                  std::chrono::duration<double, std::milli> took) {
-  if (!plan_.logs_events) { return; }
+  if (!plan_.options.logs_events) { return; }
   report::AgentEvent met =
       event("RENDEZVOUS", restarts > 0 ? std::optional<job::Round>(round) : std::nullopt, restarts);
   met.duration_ms = took.count();
@@ -50,7 +50,7 @@ void EventRecorder::round_begins(const job::Round& round, int restarts,
 }
 
 void EventRecorder::look_at(const std::vector<process::WorkerState>& workers, const job::Round& round, int restarts) {
-  if (!plan_.logs_events) { return; }
+  if (!plan_.options.logs_events) { return; }
   for (std::size_t i = 0; i < workers.size(); ++i) {
     if (workers[i].pid <= 0 || started_[i]) { continue; }
     started_[i] = true;
@@ -62,7 +62,7 @@ void EventRecorder::look_at(const std::vector<process::WorkerState>& workers, co
 
 void EventRecorder::job_ends(const std::vector<report::ReportedWorker>& workers, const job::Round& round,
                              int restarts) {
-  if (!plan_.logs_events) { return; }
+  if (!plan_.options.logs_events) { return; }
   bool any_failed = false;
   for (const report::ReportedWorker& each : workers) { any_failed = any_failed || each.state.failed(); }
   for (const report::ReportedWorker& each : workers) {
@@ -83,7 +83,7 @@ void EventRecorder::job_ends(const std::vector<report::ReportedWorker>& workers,
 }
 
 void EventRecorder::agent_fails(const job::Round& round, int restarts) {
-  if (plan_.logs_events) { print(event("FAILED", round, restarts)); }
+  if (plan_.options.logs_events) { print(event("FAILED", round, restarts)); }
 }
 
 }  // namespace mdl::launcher

@@ -35,26 +35,19 @@ int count_gpus() {
   return machine::visible_gpus(variable("CUDA_VISIBLE_DEVICES"), machine::find_gpus());
 }
 
-int launch(const command_line::LaunchOptions& options) {
+int launch(command_line::LaunchOptions options) {
   command_line::LaunchPlan plan;
-  plan.store = command_line::plan_store(options, command_line::make_uuid());
-  load_secret(plan.store);
+  plan.options = std::move(options);
+  plan.store = command_line::plan_store(plan.options, command_line::make_uuid());
+  load_secret(plan.store, plan.options.rdzv_conf);
   process::raise_file_limit();
-  plan.command = command_line::make_launch_command(options, variable);
-  plan.local_world_size = machine::count_workers(options.nproc_per_node, variable("CUDA_VISIBLE_DEVICES"));
-  if (options.numa_binding) {
+  plan.command = command_line::make_launch_command(plan.options, variable);
+  plan.local_world_size = machine::count_workers(plan.options.nproc_per_node, variable("CUDA_VISIBLE_DEVICES"));
+  if (plan.options.numa_binding) {
     plan.worker_cpus =
-        machine::bind_workers(*options.numa_binding, plan.local_world_size, variable("CUDA_VISIBLE_DEVICES"),
+        machine::bind_workers(*plan.options.numa_binding, plan.local_world_size, variable("CUDA_VISIBLE_DEVICES"),
                               machine::find_gpus(), machine::CpuTopology());
   }
-  plan.max_restarts = options.max_restarts;
-  plan.role = options.role;
-  plan.signals_to_handle = options.signals_to_handle;
-  plan.shutdown_timeout = options.shutdown_timeout;
-  plan.virtual_local_rank = options.virtual_local_rank;
-  plan.logs_events = options.logs_events;
-  plan.rdzv_backend = plan.store.port == 0 ? "c10d" : options.rdzv_backend;
-  plan.logs = options.logs;
   for (char** entry = ::environ; *entry; ++entry) { plan.environment.emplace_back(*entry); }
   return run_agent(plan);
 }

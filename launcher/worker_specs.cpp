@@ -8,8 +8,8 @@ namespace {
 process::GroupIdentity describe_group(const command_line::LaunchPlan& plan, const job::Round& round,
                                       int restart_count) {
   process::GroupIdentity group;
-  group.role = plan.role;
-  group.run_id = plan.store.run_id;
+  group.role = plan.options.role;
+  group.run_id = command_line::run_id_of(plan.store);
   group.group_rank = round.group_rank;
   group.group_world_size = round.group_world_size;
   group.local_world_size = plan.local_world_size;
@@ -19,9 +19,9 @@ process::GroupIdentity describe_group(const command_line::LaunchPlan& plan, cons
   group.master_port = round.master_port;
   group.agent_store = round.agent_store;
   group.restart_count = restart_count;
-  group.max_restarts = plan.max_restarts;
-  group.signals_to_handle = plan.signals_to_handle;
-  group.virtual_local_rank = plan.virtual_local_rank;
+  group.max_restarts = plan.options.max_restarts;
+  group.signals_to_handle = plan.options.signals_to_handle;
+  group.virtual_local_rank = plan.options.virtual_local_rank;
   return group;
 }
 
@@ -36,8 +36,8 @@ std::vector<std::string> line_prefixes(const command_line::LaunchPlan& plan, con
   std::vector<std::string> prefixes;
   prefixes.reserve(static_cast<std::size_t>(plan.local_world_size));
   for (int local_rank = 0; local_rank < plan.local_world_size; ++local_rank) {
-    prefixes.push_back(
-        command_line::line_prefix(plan.logs, plan.role, local_rank, identity_of(round, local_rank).rank, host_name()));
+    prefixes.push_back(command_line::line_prefix(plan.options.logs, plan.options.role, local_rank,
+                                                 identity_of(round, local_rank).rank, host_name()));
   }
   return prefixes;
 }

@@ -55,7 +55,7 @@ NodeRange to_node_range(const OptionValue& value) {
 
 int to_port_number(const OptionValue& value) {
   if (const auto port = int_in(value.text, 0, 65535)) { return *port; }
-  refuse(value, "a port from 1 to 65535", "Leave it out for the default, 29500.");
+  refuse(value, "a port from 1 to 65535", str_cat("Leave it out for the default, ", kStaticPort, "."));
 }
 
 StreamChoice to_stream_choice(const OptionValue& value) {

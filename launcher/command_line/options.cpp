@@ -12,7 +12,6 @@
 #include "launcher/command_line/launch_option_table.hpp"
 #include "launcher/command_line/option_parser.hpp"
 #include "launcher/command_line/option_value.hpp"
-#include "launcher/command_line/signal_names.hpp"
 
 namespace mdl::launcher::command_line {
 namespace {
@@ -128,10 +127,11 @@ void fill_times(LaunchOptions& options, const Values& values, const Environment&
     options.shutdown_timeout = to_int(*grace, 0);
   }
   if (const auto patience = from("", "TORCH_ELASTIC_EXIT_BARRIER_TIMEOUT")) {
-    options.exit_barrier_timeout = to_seconds(*patience);
+    options.exit_barrier_timeout =
+        std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(to_seconds(*patience)));
   }
   if (const auto found = values.find("monitor-interval"); found != values.end()) {
-    options.monitor_interval = to_seconds(found->second);
+    to_seconds(found->second);  // checked, and without effect: an exit is seen at once
   }
 }
 

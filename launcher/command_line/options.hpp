@@ -8,9 +8,13 @@
 #include <vector>
 
 #include "launcher/command_line/log_plan.hpp"
+#include "launcher/command_line/signal_names.hpp"
 #include "launcher/machine/numa_binding.hpp"
 
 namespace mdl::launcher::command_line {
+
+/// torchrun's default of --master-port.
+inline constexpr int kStaticPort = 29500;
 
 /// How many nodes a job needs at least and may have at most (`--nnodes N` or `--nnodes MIN:MAX`).
 struct NodeRange {
@@ -31,15 +35,14 @@ struct LaunchOptions {
   std::string rdzv_conf;  ///< KEY=VALUE,…
   int node_rank = 0;
   std::optional<std::string> local_addr;
-  std::optional<int> master_port;
+  std::optional<int> master_port;  ///< kStaticPort without it, where one counts
   std::string master_addr = "127.0.0.1";
 
   int max_restarts = 0;
-  double monitor_interval = 0.1;  ///< seconds; accepted, and without effect: an exit is seen at once
   std::string role = "default";
-  std::string signals_to_handle = "SIGTERM,SIGINT,SIGHUP,SIGQUIT";
-  int shutdown_timeout = 30;          ///< seconds between the signal that asks workers to end and SIGKILL
-  double exit_barrier_timeout = 300;  ///< seconds for the other nodes to be done after this one
+  std::string signals_to_handle = kDefaultSignals;
+  int shutdown_timeout = 30;  ///< seconds between the signal that asks workers to end and SIGKILL
+  std::chrono::milliseconds exit_barrier_timeout{300'000};  ///< for the other nodes to be done after this one
   bool virtual_local_rank = false;
   std::optional<machine::NumaBinding> numa_binding;
   bool agent_store = true;  ///< false: TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1, the first worker brings the workers' store

@@ -6,6 +6,9 @@
 
 namespace mdl::launcher::command_line {
 
+/// What --signals-to-handle is without the option, as for torchrun.
+inline constexpr const char* kDefaultSignals = "SIGTERM,SIGINT,SIGHUP,SIGQUIT";
+
 /// "SIGTERM" for 15, "signal 64" for one without a name.
 std::string signal_name(int signo);
 

@@ -19,16 +19,6 @@
 namespace mdl::launcher::command_line {
 namespace {
 
-constexpr int kStaticPort = 29500;
-
-std::uint16_t to_port(std::uint16_t port, const std::string& endpoint) {
-  if (port == 0) {
-    throw UsageError(str_cat("--rdzv-endpoint ", endpoint, " has no port between 1 and 65535"),
-                     "Write it as HOST:PORT.");
-  }
-  return port;
-}
-
 /// An IPv6 address as torchrun documents it for --master-addr, [0:0:0:0:0:0:0:1], without them.
 std::string without_brackets(const std::string& host) {
   return host.size() > 2 && host.front() == '[' && host.back() == ']' ? host.substr(1, host.size() - 2) : host;
@@ -41,7 +31,7 @@ std::string in_lower_case(std::string text) {
   return text;
 }
 
-int whole_seconds(const Settings& settings, const std::string& key, int otherwise) {
+int whole_number(const Settings& settings, const std::string& key, int otherwise) {
   const auto given = settings.find(key);
   if (given == settings.end()) { return otherwise; }
   const auto value = parse_whole_number(given->second);
@@ -51,26 +41,10 @@ int whole_seconds(const Settings& settings, const std::string& key, int otherwis
   return static_cast<int>(*value);
 }
 
-std::chrono::seconds static_timeout(const Settings& settings) {
-  return std::chrono::seconds(whole_seconds(settings, "timeout", 900));
-}
-
-StorePlan plan_static_store(const LaunchOptions& options) {
-  StorePlan plan;
-  plan.run_id = options.rdzv_id;
-  plan.master_addr = without_brackets(options.master_addr);
-  const int port = options.master_port.value_or(kStaticPort);
-  if (!options.rdzv_endpoint.empty()) {
-    const Endpoint endpoint = parse_endpoint(options.rdzv_endpoint, 0);
-    plan.master_addr = endpoint.host;
-    plan.port = to_port(endpoint.port, options.rdzv_endpoint);
-  } else if (port == 0) {
-    throw UsageError("--master-port 0: nobody would know which port to meet at",
-                     "Give one from 1 to 65535, or leave it out: it is 29500, or on one node any free port.");
-  } else {
-    plan.port = static_cast<std::uint16_t>(port);
-  }
-  return plan;
+/// Puts it where it is given in place of the default, `time`.
+template <typename Duration>
+void read_seconds(const Settings& settings, const std::string& key, Duration& time) {
+  if (settings.contains(key)) { time = std::chrono::seconds(whole_number(settings, key, 0)); }
 }
 
 /// A time that may be 0 and have a fraction; 0 when it is not given.
@@ -110,8 +84,48 @@ rendezvous::server::ListenScope listen_scope(const Settings& settings, rendezvou
                    advice_for(given->second, {"endpoint", "any"}));
 }
 
+Endpoint static_master(const LaunchOptions& options) {
+  if (!options.rdzv_endpoint.empty()) {
+    Endpoint endpoint = parse_endpoint(options.rdzv_endpoint, 0);
+    if (endpoint.port == 0) {
+      throw UsageError(str_cat("--rdzv-endpoint ", options.rdzv_endpoint, " has no port between 1 and 65535"),
+                       "Write it as HOST:PORT.");
+    }
+    return endpoint;
+  }
+  const int port = options.master_port.value_or(kStaticPort);
+  if (port == 0) {
+    throw UsageError(
+        "--master-port 0: nobody would know which port to meet at",
+        str_cat("Give one from 1 to 65535, or leave it out: it is ", kStaticPort, ", or on one node any free port."));
+  }
+  return {without_brackets(options.master_addr), static_cast<std::uint16_t>(port)};
+}
+
+/// One node alone needs no rendezvous, only the store.
+StorePlan plan_static_store(const LaunchOptions& options, const Settings& settings) {
+  StaticJob job;
+  job.run_id = options.rdzv_id;
+  job.master = static_master(options);
+  read_seconds(settings, "timeout", job.timeout);
+  job.listen = listen_scope(settings, job.listen);
+  job.nodes = options.nnodes.max;
+  job.node_rank = options.node_rank;
+  if (job.node_rank >= job.nodes) {
+    throw UsageError(str_cat("--node-rank ", job.node_rank, " is not below the number of nodes, ", job.nodes),
+                     "The nodes have the ranks 0, 1, …: one each.");
+  }
+  if (job.nodes > 1) { return job; }
+  LocalStore store;
+  store.run_id = job.run_id;
+  store.address = job.master.host;
+  store.port = job.master.port;
+  store.listen = job.listen;
+  return store;
+}
+
 /// --rdzv-conf plain_clients: hosts, or ADDRESS[/BITS]+… beside them. Ours alone. ('+', as ',' divides settings.)
-std::vector<rendezvous::access::AddressRange> plain_clients_of(const Settings& settings) {
+std::vector<rendezvous::access::AddressRange> read_plain_clients(const Settings& settings) {
   const auto given = settings.find("plain_clients");
   std::vector<rendezvous::access::AddressRange> ranges;
   if (given == settings.end()) { return ranges; }
@@ -140,57 +154,43 @@ std::vector<rendezvous::access::AddressRange> plain_clients_of(const Settings& s
   return ranges;
 }
 
-StorePlan plan_c10d_store(const LaunchOptions& options, const Settings& settings) {
+C10dJob plan_c10d_job(const LaunchOptions& options, const Settings& settings) {
   if (const auto type = settings.find("store_type"); type != settings.end() && in_lower_case(type->second) != "tcp") {
     throw UsageError(str_cat("--rdzv-conf store_type=", type->second, " is not supported"), "Leave it out: it is tcp.");
   }
-  rendezvous::c10d::C10dJob job;
+  C10dJob job;
   job.run_id = options.rdzv_id;
   job.endpoint =
       parse_endpoint(options.rdzv_endpoint.empty() ? "localhost" : options.rdzv_endpoint, rendezvous::c10d::kC10dPort);
   job.local_addr = options.local_addr;
   job.is_host = truth(settings, "is_host");
-  job.listen = listen_scope(settings, rendezvous::server::ListenScope::as_given);
-  job.read_timeout = std::chrono::seconds(whole_seconds(settings, "read_timeout", 60));
+  job.listen = listen_scope(settings, job.listen);
+  read_seconds(settings, "read_timeout", job.read_timeout);
   rendezvous::c10d::RendezvousSettings& rules = job.settings;
   rules.min_nodes = options.nnodes.min;
   rules.max_nodes = options.nnodes.max;
-  rules.join_timeout = std::chrono::seconds(whole_seconds(settings, "join_timeout", 600));
-  rules.last_call_timeout = std::chrono::seconds(whole_seconds(settings, "last_call_timeout", 30));
-  rules.close_timeout = std::chrono::seconds(whole_seconds(settings, "close_timeout", 30));
-  rules.keep_alive_interval = std::chrono::seconds(whole_seconds(settings, "keep_alive_interval", 5));
-  rules.keep_alive_max_attempt = whole_seconds(settings, "keep_alive_max_attempt", 3);
-  rules.heartbeat_timeout = std::chrono::seconds(whole_seconds(settings, "heartbeat_timeout", 5));
+  read_seconds(settings, "join_timeout", rules.join_timeout);
+  read_seconds(settings, "last_call_timeout", rules.last_call_timeout);
+  read_seconds(settings, "close_timeout", rules.close_timeout);
+  read_seconds(settings, "keep_alive_interval", rules.keep_alive_interval);
+  rules.keep_alive_max_attempt = whole_number(settings, "keep_alive_max_attempt", rules.keep_alive_max_attempt);
+  read_seconds(settings, "heartbeat_timeout", rules.heartbeat_timeout);
   job.cas_backoff = any_seconds(settings, "cas_backoff_max_seconds");
-  StorePlan plan;
-  plan.run_id = options.rdzv_id;
-  plan.agent_store = options.agent_store;
-  plan.c10d = std::move(job);
-  return plan;
+  return job;
 }
 
 /// Where the store is, and who hosts it.
-StorePlan plan_place(const LaunchOptions& options, const std::string& fresh_id) {
-  StorePlan local;
+StorePlan plan_place(const LaunchOptions& options, const Settings& settings, const std::string& fresh_id) {
+  LocalStore local;
   local.run_id = fresh_id;
   local.agent_store = options.agent_store;
-  if (options.local_addr) { local.master_addr = *options.local_addr; }
+  if (options.local_addr) { local.address = *options.local_addr; }
   if (options.standalone) { return local; }
-  const Settings settings = parse_rdzv_conf(options.rdzv_conf);
   local.listen = listen_scope(settings, local.listen);
   const bool several = options.nnodes.max > 1;
   if (options.rdzv_backend == "static") {
     if (!several && options.rdzv_endpoint.empty() && !options.master_port) { return local; }
-    StorePlan plan = plan_static_store(options);
-    plan.timeout = static_timeout(settings);
-    plan.listen = listen_scope(settings, rendezvous::server::ListenScope::as_given);
-    plan.nodes = options.nnodes.max;
-    plan.node_rank = options.node_rank;
-    if (options.node_rank >= plan.nodes) {
-      throw UsageError(str_cat("--node-rank ", options.node_rank, " is not below the number of nodes, ", plan.nodes),
-                       "The nodes have the ranks 0, 1, …: one each.");
-    }
-    return plan;
+    return plan_static_store(options, settings);
   }
   if (options.rdzv_backend == "c10d") {
     if (options.node_rank != 0) {
@@ -200,8 +200,8 @@ StorePlan plan_place(const LaunchOptions& options, const std::string& fresh_id) 
       log::warning(
           "--master-addr and --master-port are for --rdzv-backend static; with c10d the first node gives them");
     }
-    StorePlan plan = plan_c10d_store(options, settings);  // also to say what is wrong with the options
-    if (several) { return plan; }
+    C10dJob job = plan_c10d_job(options, settings);  // also to say what is wrong with the options
+    if (several) { return job; }
     // One node meets nobody at the endpoint; its workers meet at a store on a port of its own, as torchrun's do.
     local.run_id = options.rdzv_id;
     return local;
@@ -211,30 +211,34 @@ StorePlan plan_place(const LaunchOptions& options, const std::string& fresh_id) 
                            "Use c10d or static. etcd is not needed: c10d brings its own store."));
 }
 
+/// Whether an agent hosts the store that the workers meet at: always so with static.
+bool agent_hosts_store(const StorePlan& plan, const LaunchOptions& options) {
+  if (const auto* local = std::get_if<LocalStore>(&plan)) { return local->agent_store; }
+  return std::holds_alternative<StaticJob>(plan) || options.agent_store;
+}
+
 }  // namespace
 
 StorePlan plan_store(const LaunchOptions& options, const std::string& fresh_id) {
-  StorePlan plan = plan_place(options, fresh_id);
   const Settings settings = parse_rdzv_conf(options.rdzv_conf);
+  StorePlan plan = plan_place(options, settings, fresh_id);
   for (const std::string& warning : warnings_of(settings)) { log::warning(warning); }
-  if (const auto file = settings.find("secret_file"); file != settings.end()) { plan.secret_file = file->second; }
-  plan.plain_clients = plain_clients_of(settings);
-  if (!plan.secret_file.empty() && !plan.agent_store) {
+  read_plain_clients(settings);  // to say what is wrong with them
+  if (settings.contains("secret_file") && !agent_hosts_store(plan, options)) {
     throw UsageError(
         "--rdzv-conf secret_file and TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 do not go together: the first worker would "
         "host PyTorch's own store, which knows no secret",
         "Leave one of them out.");
   }
-  plan.exit_barrier_timeout =
-      std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(options.exit_barrier_timeout));
   return plan;
 }
 
-void load_secret(StorePlan& plan) {
-  if (plan.secret_file.empty()) { return; }
-  plan.guard = std::make_shared<rendezvous::access::StoreGuard>(rendezvous::access::read_store_secret(plan.secret_file),
-                                                                plan.plain_clients, local_addresses);
-  if (plan.c10d) { plan.c10d->guard = plan.guard; }
+void load_secret(StorePlan& plan, const std::string& rdzv_conf) {
+  const std::string secret_file = secret_file_of(rdzv_conf);
+  if (secret_file.empty()) { return; }
+  const auto guard = std::make_shared<rendezvous::access::StoreGuard>(
+      rendezvous::access::read_store_secret(secret_file), plain_clients_of(rdzv_conf), local_addresses);
+  std::visit([&](auto& kind) { kind.guard = guard; }, plan);
 }
 
 std::string secret_file_of(const std::string& rdzv_conf) {
@@ -243,8 +247,25 @@ std::string secret_file_of(const std::string& rdzv_conf) {
   return file == settings.end() ? std::string() : file->second;
 }
 
-rendezvous::server::ListenAddress listen_address(const StorePlan& plan) {
-  return rendezvous::server::ListenAddress::of_store(plan.master_addr, plan.listen, plan.guard != nullptr);
+std::vector<rendezvous::access::AddressRange> plain_clients_of(const std::string& rdzv_conf) {
+  return read_plain_clients(parse_rdzv_conf(rdzv_conf));
+}
+
+const std::string& run_id_of(const StorePlan& plan) {
+  return std::visit([](const auto& kind) -> const std::string& { return kind.run_id; }, plan);
+}
+
+std::string backend_of(const StorePlan& plan) {
+  const auto* local = std::get_if<LocalStore>(&plan);
+  return std::holds_alternative<StaticJob>(plan) || (local && local->port != 0) ? "static" : "c10d";
+}
+
+rendezvous::server::ListenAddress listen_address(const LocalStore& store) {
+  return rendezvous::server::ListenAddress::of_store(store.address, store.listen, store.guard != nullptr);
+}
+
+rendezvous::server::ListenAddress listen_address(const StaticJob& job) {
+  return rendezvous::server::ListenAddress::of_store(job.master.host, job.listen, job.guard != nullptr);
 }
 
 std::string make_uuid() {

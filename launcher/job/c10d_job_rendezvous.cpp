@@ -17,6 +17,7 @@
 #include "launcher/job/round_remains.hpp"
 #include "launcher/job/spare_nodes.hpp"
 #include "launcher/job/worker_store.hpp"
+#include "rendezvous/c10d/c10d_rendezvous.hpp"
 #include "rendezvous/c10d/rendezvous_error.hpp"
 #include "rendezvous/c10d/shared_state.hpp"
 
@@ -39,18 +40,19 @@ constexpr milliseconds kRenewTimeout{1000};
 
 class C10dJobRendezvous : public JobRendezvous {
  public:
-  C10dJobRendezvous(asio::io_context& io, const command_line::StorePlan& plan, loop::Notifier& changed)
+  C10dJobRendezvous(asio::io_context& io, const rendezvous::c10d::C10dJob& job,
+                    const command_line::LaunchOptions& options, loop::Notifier& changed)
       : io_(io),
-        job_(*plan.c10d),
-        agent_store_(plan.agent_store),
-        exit_barrier_timeout_(plan.exit_barrier_timeout),
+        job_(job),
+        agent_store_(options.agent_store),
+        exit_barrier_timeout_(options.exit_barrier_timeout),
         changed_(changed),
         board_(job_.run_id),
         farewell_(board_),
         remains_(board_),
         watch_ended_(io),
         rest_(io),
-        workers_(io, plan.agent_store) {}
+        workers_(io, options.agent_store) {}
 
   asio::awaitable<std::optional<Round>> next_round(const LocalGroup& group) override {
     for (int losses = 0;;) {
@@ -423,7 +425,7 @@ class C10dJobRendezvous : public JobRendezvous {
   }
 
   asio::io_context& io_;
-  const rendezvous::c10d::C10dJob job_;
+  const rendezvous::c10d::C10dJob& job_;
   const bool agent_store_;
   const milliseconds exit_barrier_timeout_;
   loop::Notifier& changed_;
@@ -452,9 +454,10 @@ class C10dJobRendezvous : public JobRendezvous {
 
 }  // namespace
 
-std::unique_ptr<JobRendezvous> make_c10d_rendezvous(asio::io_context& io, const command_line::StorePlan& plan,
+std::unique_ptr<JobRendezvous> make_c10d_rendezvous(asio::io_context& io, const rendezvous::c10d::C10dJob& job,
+                                                    const command_line::LaunchOptions& options,
                                                     loop::Notifier& changed) {
-  return std::make_unique<C10dJobRendezvous>(io, plan, changed);
+  return std::make_unique<C10dJobRendezvous>(io, job, options, changed);
 }
 
 }  // namespace mdl::launcher::job

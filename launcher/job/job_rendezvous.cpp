@@ -12,7 +12,7 @@ namespace {
 /// One node: nobody to agree with, only a store for the workers.
 class LocalRendezvous : public JobRendezvous {
  public:
-  LocalRendezvous(asio::io_context& io, const command_line::StorePlan& plan) : io_(io), plan_(plan) {}
+  LocalRendezvous(asio::io_context& io, const command_line::LocalStore& plan) : io_(io), plan_(plan) {}
 
   asio::awaitable<std::optional<Round>> next_round(const LocalGroup& group) override {
     // An empty store for each attempt: in one that held the keys of the last, a worker could read the address of a peer
@@ -26,7 +26,7 @@ class LocalRendezvous : public JobRendezvous {
     Round round;
     round.agent_store = plan_.agent_store;
     round.ranks.global_world_size = round.ranks.role_world_size = group.local_world_size;
-    round.master_addr = plan_.master_addr;
+    round.master_addr = plan_.address;
     round.master_port = store_->port();
     if (!plan_.agent_store) {
       store_.reset();  // the port is free for the first worker
@@ -42,17 +42,21 @@ class LocalRendezvous : public JobRendezvous {
 
  private:
   asio::io_context& io_;
-  const command_line::StorePlan& plan_;
+  const command_line::LocalStore& plan_;
   std::optional<rendezvous::server::TcpStoreServer> store_;
 };
 
 }  // namespace
 
-std::unique_ptr<JobRendezvous> make_rendezvous(asio::io_context& io, const command_line::StorePlan& plan,
+std::unique_ptr<JobRendezvous> make_rendezvous(asio::io_context& io, const command_line::LaunchPlan& plan,
                                                loop::Notifier& changed) {
-  if (plan.c10d) { return make_c10d_rendezvous(io, plan, changed); }
-  if (plan.nodes > 1) { return make_static_rendezvous(io, plan, changed); }
-  return std::make_unique<LocalRendezvous>(io, plan);
+  if (const auto* job = std::get_if<command_line::C10dJob>(&plan.store)) {
+    return make_c10d_rendezvous(io, *job, plan.options, changed);
+  }
+  if (const auto* job = std::get_if<command_line::StaticJob>(&plan.store)) {
+    return make_static_rendezvous(io, *job, plan.options, changed);
+  }
+  return std::make_unique<LocalRendezvous>(io, std::get<command_line::LocalStore>(plan.store));
 }
 
 }  // namespace mdl::launcher::job

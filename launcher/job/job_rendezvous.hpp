@@ -8,7 +8,7 @@
 
 #include "common/loop/asio.hpp"
 #include "common/loop/notifier.hpp"
-#include "launcher/command_line/store_plan.hpp"
+#include "launcher/command_line/launch_plan.hpp"
 #include "launcher/job/free_restarts.hpp"
 #include "launcher/report/root_cause.hpp"
 #include "rendezvous/c10d/rank_assignment.hpp"
@@ -77,7 +77,7 @@ class JobRendezvous {
 };
 
 /// The rendezvous that `plan` asks for; `changed` is notified when state() becomes another. Both must outlive it.
-std::unique_ptr<JobRendezvous> make_rendezvous(asio::io_context& io, const command_line::StorePlan& plan,
+std::unique_ptr<JobRendezvous> make_rendezvous(asio::io_context& io, const command_line::LaunchPlan& plan,
                                                loop::Notifier& changed);
 
 }  // namespace mdl::launcher::job

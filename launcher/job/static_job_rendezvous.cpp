@@ -36,18 +36,20 @@ Milliseconds time_until(Clock::time_point deadline) {
 
 class StaticRendezvous : public JobRendezvous {
  public:
-  StaticRendezvous(asio::io_context& io, const command_line::StorePlan& plan, loop::Notifier& changed)
+  StaticRendezvous(asio::io_context& io, const command_line::StaticJob& job, const command_line::LaunchOptions& options,
+                   loop::Notifier& changed)
       : io_(io),
-        plan_(plan),
+        job_(job),
+        exit_barrier_timeout_(options.exit_barrier_timeout),
         changed_(changed),
-        board_(plan.run_id),
-        torch_prefix_(plan.run_id + "/torchelastic/"),
-        own_prefix_("mdl-launch/" + plan.run_id + "/static/"),
-        own_rank_(std::to_string(plan.node_rank)),
+        board_(job.run_id),
+        torch_prefix_(job.run_id + "/torchelastic/"),
+        own_prefix_("mdl-launch/" + job.run_id + "/static/"),
+        own_rank_(std::to_string(job.node_rank)),
         identity_(command_line::make_uuid()),
-        credential_(plan.guard ? rendezvous::access::StoreCredential(plan.guard->secret())
-                               : rendezvous::access::StoreCredential()),
-        host_(plan.master_addr) {}
+        credential_(job.guard ? rendezvous::access::StoreCredential(job.guard->secret())
+                              : rendezvous::access::StoreCredential()),
+        host_(job.master.host) {}
 
   asio::awaitable<std::optional<Round>> next_round(const LocalGroup& group) override {
     if (client_) {
@@ -57,22 +59,22 @@ class StaticRendezvous : public JobRendezvous {
       co_await connect();
       co_await find_round();
     }
-    const rendezvous::c10d::RoleInfo own{group.role, plan_.node_rank, group.local_world_size};
+    const rendezvous::c10d::RoleInfo own{group.role, job_.node_rank, group.local_world_size};
     std::string role_info = rendezvous::c10d::to_json(own);
     co_await board_.enrol(*client_, round_);
     co_await client_->set(round_prefix() + "role_info/" + own_rank_, std::move(role_info));
-    const auto deadline = Clock::now() + plan_.timeout;
-    if (plan_.node_rank == 0) { co_await assign(deadline); }
+    const auto deadline = Clock::now() + job_.timeout;
+    if (job_.node_rank == 0) { co_await assign(deadline); }
     std::vector<std::string> keys;
     keys.push_back(round_prefix() + "assigned_ranks/" + own_rank_);
     const std::vector<std::string> assigned = co_await get_all(keys, deadline, "node 0 has not assigned ranks");
     start_watch();
     Round round;
-    round.group_rank = plan_.node_rank;
-    round.group_world_size = plan_.nodes;
+    round.group_rank = job_.node_rank;
+    round.group_world_size = job_.nodes;
     round.ranks = rendezvous::c10d::assigned_ranks_from_json(assigned.front());
-    round.master_addr = plan_.master_addr;
-    round.master_port = plan_.port;
+    round.master_addr = job_.master.host;
+    round.master_port = job_.master.port;
     co_return round;
   }
 
@@ -95,7 +97,7 @@ class StaticRendezvous : public JobRendezvous {
     if (waits_no_longer_ && server_) { server_->set(over_key(), kDone); }
     // A failure is none: node 0 may end, and its store with it, as soon as all have arrived.
     if (barrier.done() && !barrier.failed() && !*all_there) {
-      log::warning("other nodes have not finished ", std::chrono::duration<double>(plan_.exit_barrier_timeout).count(),
+      log::warning("other nodes have not finished ", std::chrono::duration<double>(exit_barrier_timeout_).count(),
                    " s after this one; not waiting any longer");
       if (server_) {
         server_->set(over_key(), kDone);  // so that the others do not take the loss of it for a failure
@@ -112,7 +114,7 @@ class StaticRendezvous : public JobRendezvous {
 
   asio::awaitable<std::optional<std::string>> restart_obstacle() override {
     std::vector<std::string> natives;
-    for (int node = 0; node < plan_.nodes; ++node) { natives.push_back(native_key(std::to_string(node))); }
+    for (int node = 0; node < job_.nodes; ++node) { natives.push_back(native_key(std::to_string(node))); }
     std::optional<std::string> obstacle;
     try {
       const bool all_native = co_await client_->check(natives);
@@ -150,20 +152,20 @@ class StaticRendezvous : public JobRendezvous {
   // --- the store
 
   asio::awaitable<void> connect() {
-    if (plan_.node_rank == 0) {
+    if (job_.node_rank == 0) {
       rendezvous::server::TcpStoreServerOptions options;
-      options.guard = plan_.guard;
-      const rendezvous::server::ListenAddress where = command_line::listen_address(plan_);
-      server_.emplace(io_, where, plan_.port, options);
+      options.guard = job_.guard;
+      const rendezvous::server::ListenAddress where = command_line::listen_address(job_);
+      server_.emplace(io_, where, job_.master.port, options);
       server_->start();
       host_ = where.from_here(local_addresses());
     }
     const Endpoint master = address();
-    client_.emplace(co_await rendezvous::client::TcpStoreClient::connect(master, credential_, plan_.timeout));
+    client_.emplace(co_await rendezvous::client::TcpStoreClient::connect(master, credential_, job_.timeout));
     co_await client_->join_workers();  // a real torchrun that is node 0 waits for this
   }
 
-  Endpoint address() const { return Endpoint(host_, plan_.port); }
+  Endpoint address() const { return Endpoint(host_, job_.master.port); }
 
   std::string round_prefix() const { return round_ == 0 ? torch_prefix_ : str_cat(own_prefix_, round_, "/"); }
   std::string over_key() const { return str_cat(own_prefix_, round_, "/over"); }
@@ -182,7 +184,7 @@ class StaticRendezvous : public JobRendezvous {
     std::optional<std::string> obstacle;
     if (been_here) { obstacle = co_await restart_obstacle(); }
     if (obstacle) {
-      throw Error(str_cat("static rendezvous of job \"", plan_.run_id, "\" at ", to_string(address()), ": a node ",
+      throw Error(str_cat("static rendezvous of job \"", job_.run_id, "\" at ", to_string(address()), ": a node ",
                           own_rank_, " has been in it already, and it cannot start again: ", *obstacle),
                   "Two nodes may have the same --node-rank; if this one was started again, start the whole job again.");
     }
@@ -196,7 +198,7 @@ class StaticRendezvous : public JobRendezvous {
   asio::awaitable<void> check_own_place() {
     const std::optional<std::string> holder = co_await client_->get_now(native_key(own_rank_));
     if (holder == identity_) { co_return; }
-    throw Error(str_cat("static rendezvous of job \"", plan_.run_id, "\" at ", to_string(address()),
+    throw Error(str_cat("static rendezvous of job \"", job_.run_id, "\" at ", to_string(address()),
                         ": another agent has been started as node ", own_rank_, ", and has taken this one's place"),
                 "Give each node a --node-rank of its own.");
   }
@@ -213,7 +215,7 @@ class StaticRendezvous : public JobRendezvous {
 
   asio::awaitable<void> assign(Clock::time_point deadline) {
     std::vector<std::string> keys;
-    for (int node = 0; node < plan_.nodes; ++node) { keys.push_back(str_cat(round_prefix(), "role_info/", node)); }
+    for (int node = 0; node < job_.nodes; ++node) { keys.push_back(str_cat(round_prefix(), "role_info/", node)); }
     const std::vector<std::string> texts = co_await get_all(keys, deadline, "not all nodes have come");
     // All nodes have stopped their workers by now.
     if (round_ > 0) { remove_keys_of_workers(); }
@@ -268,7 +270,7 @@ class StaticRendezvous : public JobRendezvous {
   asio::awaitable<void> watch(std::int64_t round) {
     const Endpoint master = address();
     rendezvous::client::TcpStoreClient store =
-        co_await rendezvous::client::TcpStoreClient::connect(master, credential_, plan_.timeout);
+        co_await rendezvous::client::TcpStoreClient::connect(master, credential_, job_.timeout);
     std::vector<std::string> keys;
     keys.push_back(over_key());
     bool over = false;
@@ -305,21 +307,22 @@ class StaticRendezvous : public JobRendezvous {
     std::vector<std::string> last;
     last.push_back(barrier_prefix() + "last_member");
     const std::int64_t arrived = co_await store.add(barrier_prefix() + "num_members", 1);
-    if (arrived == plan_.nodes) { co_await store.set(last.front(), "<val_ignored>"); }
-    *all_there = co_await store.wait(last, plan_.exit_barrier_timeout);
+    if (arrived == job_.nodes) { co_await store.set(last.front(), "<val_ignored>"); }
+    *all_there = co_await store.wait(last, exit_barrier_timeout_);
   }
 
   [[noreturn]] void throw_missing(const char* what) const {
-    throw Error(str_cat("static rendezvous of job \"", plan_.run_id, "\" at ", plan_.master_addr, ":", plan_.port, ": ",
-                        what, " within ", plan_.timeout.count() / 1000, " s"),
-                str_cat("Start mdl-launch on all ", plan_.nodes,
+    throw Error(str_cat("static rendezvous of job \"", job_.run_id, "\" at ", job_.master.host, ":", job_.master.port,
+                        ": ", what, " within ", job_.timeout.count() / 1000, " s"),
+                str_cat("Start mdl-launch on all ", job_.nodes,
                         " nodes with the same --nnodes, --rdzv-id, --master-addr and "
                         "--master-port, and --node-rank 0 to ",
-                        plan_.nodes - 1, "."));
+                        job_.nodes - 1, "."));
   }
 
   asio::io_context& io_;
-  const command_line::StorePlan& plan_;
+  const command_line::StaticJob& job_;
+  const Milliseconds exit_barrier_timeout_;
   loop::Notifier& changed_;
   const FailureBoard board_;
   const std::string torch_prefix_;
@@ -338,9 +341,10 @@ class StaticRendezvous : public JobRendezvous {
 
 }  // namespace
 
-std::unique_ptr<JobRendezvous> make_static_rendezvous(asio::io_context& io, const command_line::StorePlan& plan,
+std::unique_ptr<JobRendezvous> make_static_rendezvous(asio::io_context& io, const command_line::StaticJob& job,
+                                                      const command_line::LaunchOptions& options,
                                                       loop::Notifier& changed) {
-  return std::make_unique<StaticRendezvous>(io, plan, changed);
+  return std::make_unique<StaticRendezvous>(io, job, options, changed);
 }
 
 }  // namespace mdl::launcher::job

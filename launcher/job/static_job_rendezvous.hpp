@@ -15,8 +15,9 @@ namespace mdl::launcher::job {
 /// all by itself, beside the old workers of the others and with their keys in the store. Agents of ours start again
 /// together, in a further round with keys of their own, when a worker of one has failed or one's agent was started
 /// anew; node 0 removes the workers' keys in between. (With torchrun's agents among them there is no further round:
-/// see restart_obstacle().)
-std::unique_ptr<JobRendezvous> make_static_rendezvous(asio::io_context& io, const command_line::StorePlan& plan,
+/// see restart_obstacle().) All references must live as long.
+std::unique_ptr<JobRendezvous> make_static_rendezvous(asio::io_context& io, const command_line::StaticJob& job,
+                                                      const command_line::LaunchOptions& options,
                                                       loop::Notifier& changed);
 
 }  // namespace mdl::launcher::job

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "launcher/command_line/signal_names.hpp"
+
 namespace mdl::launcher::process {
 
 /// Who a worker is among all workers of the job.
@@ -28,7 +30,7 @@ struct GroupIdentity {
   bool agent_store = true;  ///< whether an agent hosts the store there
   int restart_count = 0;
   int max_restarts = 0;
-  std::string signals_to_handle = "SIGTERM,SIGINT,SIGHUP,SIGQUIT";
+  std::string signals_to_handle = command_line::kDefaultSignals;
   bool virtual_local_rank = false;  ///< every worker sees one GPU, as its device 0
   std::string timer_file{};         ///< the watchdog's FIFO; empty: there is none
 };

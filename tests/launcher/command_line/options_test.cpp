@@ -50,7 +50,6 @@ TEST_CASE("without options torchrun's defaults hold") {
   CHECK(options.nnodes.min == 1);
   CHECK(options.nnodes.max == 1);
   CHECK(options.max_restarts == 0);
-  CHECK(options.monitor_interval == 0.1);
   CHECK(options.role == "default");
   CHECK(options.rdzv_backend == "static");
   CHECK(options.rdzv_id == "none");

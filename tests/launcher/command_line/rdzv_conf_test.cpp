@@ -1,11 +1,15 @@
 // --rdzv-conf: what its keys do to the plan of a rendezvous. The claims are those of PyTorch's dynamic_rendezvous_test,
 // c10d_rendezvous_backend_test and utils_test about the same settings (docs/torchrun.md).
 #include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <memory>
 #include <string>
 
 #include "common/error.hpp"
 #include "launcher/command_line/rdzv_conf.hpp"
 #include "launcher/command_line/store_plan.hpp"
+#include "tests/temp_dir.hpp"
 
 using namespace mdl;
 using namespace mdl::launcher::command_line;
@@ -14,6 +18,10 @@ using namespace std::chrono_literals;
 using Catch::Contains;
 
 namespace {
+
+std::shared_ptr<rendezvous::access::StoreGuard> guard_of(const StorePlan& plan) {
+  return std::visit([](const auto& kind) { return kind.guard; }, plan);
+}
 
 LaunchOptions two_nodes(const std::string& conf) {
   LaunchOptions options;
@@ -26,9 +34,7 @@ LaunchOptions two_nodes(const std::string& conf) {
 }
 
 C10dJob job_of(const std::string& conf) {
-  const StorePlan plan = plan_store(two_nodes(conf), "");
-  REQUIRE(plan.c10d);
-  return *plan.c10d;
+  return std::get<C10dJob>(plan_store(two_nodes(conf), ""));
 }
 
 std::string error_of(const LaunchOptions& options) {
@@ -155,9 +161,9 @@ TEST_CASE("a key that is almost a known one is an error that names it and lists 
 TEST_CASE("a static rendezvous waits 900 s for its nodes, or as long as timeout says") {
   LaunchOptions options;
   options.nnodes = {2, 2};
-  CHECK(plan_store(options, "").timeout == 900s);
+  CHECK(std::get<StaticJob>(plan_store(options, "")).timeout == 900s);
   options.rdzv_conf = "timeout=7";
-  CHECK(plan_store(options, "").timeout == 7s);
+  CHECK(std::get<StaticJob>(plan_store(options, "")).timeout == 7s);
   for (const char* wrong : {"0", "-1", "1.5", "long"}) {
     options.rdzv_conf = std::string("timeout=") + wrong;
     CHECK_THAT(error_of(options), Contains("timeout") && Contains(wrong));
@@ -168,9 +174,7 @@ TEST_CASE("a static rendezvous may be at an IPv6 address, and needs a port and a
   LaunchOptions options;
   options.nnodes = {2, 2};
   options.rdzv_endpoint = "[2001:db8::7]:2345";
-  const StorePlan plan = plan_store(options, "");
-  CHECK(plan.master_addr == "2001:db8::7");
-  CHECK(plan.port == 2345);
+  CHECK(std::get<StaticJob>(plan_store(options, "")).master == mdl::Endpoint("2001:db8::7", 2345));
   for (const char* wrong : {"[2001:db8::7]", "2001:db8::7", "node7", "node7:", "node7:0", "node7:65536", "node7:x"}) {
     options.rdzv_endpoint = wrong;
     CHECK_THAT(error_of(options), Contains(wrong));
@@ -181,17 +185,28 @@ TEST_CASE("a static rendezvous may be at an IPv6 address, and needs a port and a
 }
 
 TEST_CASE("secret_file and plain_clients of --rdzv-conf arrive in every kind of plan") {
-  const StorePlan plan = plan_store(two_nodes("secret_file=/keys/a=b,plain_clients=10.1.0.0/16+fd00:7::5"), "");
-  CHECK(plan.secret_file == "/keys/a=b");
-  CHECK(plan.plain_clients.size() == 2);
-  CHECK(plan_store(two_nodes("secret_file=x,plain_clients=hosts"), "").plain_clients.empty());
-  CHECK(plan_store(two_nodes(""), "").secret_file.empty());
-  LaunchOptions options = two_nodes("secret_file=x");
+  CHECK(secret_file_of("secret_file=/keys/a=b,plain_clients=10.1.0.0/16+fd00:7::5") == "/keys/a=b");
+  CHECK(plain_clients_of("secret_file=/keys/a=b,plain_clients=10.1.0.0/16+fd00:7::5").size() == 2);
+  CHECK(plain_clients_of("secret_file=x,plain_clients=hosts").empty());
+  CHECK(secret_file_of("").empty());
+  const test::TempDir folder;
+  const std::string path = folder.path() / "a=b";
+  std::ofstream(path) << "sixteen bytes!!!";
+  std::filesystem::permissions(path, std::filesystem::perms::owner_read);
+  LaunchOptions options = two_nodes("plain_clients=10.1.0.0/16,secret_file=" + path);
+  const auto guard = [&options] {
+    StorePlan plan = plan_store(options, "");
+    load_secret(plan, options.rdzv_conf);
+    return guard_of(plan);
+  };
+  const auto inside = asio::ip::make_address("10.1.2.3");
+  const auto outside = asio::ip::make_address("10.2.2.3");
+  CHECK((guard()->names(inside) && !guard()->names(outside)));
   options.rdzv_backend = "static";
   options.rdzv_endpoint = "node7:1234";
-  CHECK(plan_store(options, "").secret_file == "x");
+  CHECK((guard()->names(inside) && !guard()->names(outside)));
   options.standalone = true;
-  CHECK(plan_store(options, "").secret_file == "x");
+  CHECK((guard()->names(inside) && !guard()->names(outside)));
 }
 
 TEST_CASE("plain_clients that are no addresses, of no use, or would keep the workers out are errors") {
@@ -207,8 +222,9 @@ TEST_CASE("plain_clients that are no addresses, of no use, or would keep the wor
 
 TEST_CASE("the guard of a job's stores is there when it has a secret, and then for all of them") {
   StorePlan open = plan_store(two_nodes(""), "");
-  load_secret(open);
-  CHECK_FALSE(open.guard);
-  StorePlan missing = plan_store(two_nodes("secret_file=/no/such/file"), "");
-  CHECK_THROWS_AS(load_secret(missing), UsageError);
+  load_secret(open, "");
+  CHECK_FALSE(guard_of(open));
+  const std::string conf = "secret_file=/no/such/file";
+  StorePlan missing = plan_store(two_nodes(conf), "");
+  CHECK_THROWS_AS(load_secret(missing, conf), UsageError);
 }

@@ -16,10 +16,12 @@ TEST_CASE("a standalone job and one node without endpoint meet on a free loopbac
   for (const bool standalone : {true, false}) {
     options.standalone = standalone;
     const StorePlan plan = plan_store(options, "fresh");
-    CHECK(plan.port == 0);
-    CHECK(listen_address(plan).kind() == ListenAddress::Kind::loopback);
-    CHECK(plan.master_addr == "localhost");
-    CHECK(plan.run_id == "fresh");
+    const auto& store = std::get<LocalStore>(plan);
+    CHECK(store.port == 0);
+    CHECK(listen_address(store).kind() == ListenAddress::Kind::loopback);
+    CHECK(store.address == "localhost");
+    CHECK(run_id_of(plan) == "fresh");
+    CHECK(backend_of(plan) == "c10d");
   }
 }
 
@@ -28,22 +30,28 @@ TEST_CASE("a static rendezvous takes its address and port from the command line"
   options.rdzv_id = "mine";
   options.master_port = 1234;
   StorePlan plan = plan_store(options, "fresh");
-  CHECK(plan.port == 1234);
-  CHECK(plan.master_addr == "127.0.0.1");
-  CHECK(plan.run_id == "mine");
-  CHECK(listen_address(plan).kind() == ListenAddress::Kind::loopback);
+  const auto& store = std::get<LocalStore>(plan);  // of one node
+  CHECK(store.port == 1234);
+  CHECK(store.address == "127.0.0.1");
+  CHECK(run_id_of(plan) == "mine");
+  CHECK(backend_of(plan) == "static");
+  CHECK(listen_address(store).kind() == ListenAddress::Kind::loopback);
   options.rdzv_endpoint = "node3:4321";
   plan = plan_store(options, "fresh");
-  CHECK(plan.port == 4321);
-  CHECK(plan.master_addr == "node3");
-  CHECK(plan.listen == ListenScope::as_given);
+  CHECK(store.port == 4321);
+  CHECK(store.address == "node3");
+  CHECK(store.listen == ListenScope::as_given);
   options.rdzv_endpoint = "::1:4321";
   plan = plan_store(options, "fresh");
-  CHECK(plan.port == 4321);
-  CHECK(plan.master_addr == "::1");
+  CHECK(store.port == 4321);
+  CHECK(store.address == "::1");
   options.rdzv_endpoint = "";
+  options.nnodes = {2, 2};
   options.master_addr = "[2001:db8::7]";  // the form of torchrun --help
-  CHECK(plan_store(options, "fresh").master_addr == "2001:db8::7");
+  plan = plan_store(options, "fresh");
+  CHECK(std::get<StaticJob>(plan).master == Endpoint("2001:db8::7", 1234));
+  CHECK(run_id_of(plan) == "mine");
+  CHECK(backend_of(plan) == "static");
   options.master_port = 0;
   CHECK_THROWS_WITH(plan_store(options, "fresh"), Catch::Contains("--master-port 0") && !Catch::Contains("HOST:PORT"));
   options.rdzv_endpoint = "node3";
@@ -55,12 +63,12 @@ TEST_CASE("the address that is given for this node is what its workers are told"
   options.local_addr = "10.1.2.3";
   for (const char* backend : {"static", "c10d"}) {
     options.rdzv_backend = backend;
-    const StorePlan plan = plan_store(options, "fresh");
-    CHECK(plan.master_addr == "10.1.2.3");
-    CHECK(plan.listen == ListenScope::here);
+    const auto store = std::get<LocalStore>(plan_store(options, "fresh"));
+    CHECK(store.address == "10.1.2.3");
+    CHECK(store.listen == ListenScope::here);
   }
   options.nnodes = {2, 2};
-  CHECK(plan_store(options, "fresh").c10d.value().local_addr == "10.1.2.3");
+  CHECK(std::get<C10dJob>(plan_store(options, "fresh")).local_addr == "10.1.2.3");
 }
 
 TEST_CASE("etcd is a clear error") {
@@ -82,7 +90,7 @@ TEST_CASE("the exit barrier's timeout is torchrun's, or TORCH_ELASTIC_EXIT_BARRI
       return name == "TORCH_ELASTIC_EXIT_BARRIER_TIMEOUT" ? variable : std::nullopt;
     };
     const auto parsed = parse_command_line({"--nnodes=2", "--rdzv-backend=c10d", "a.py"}, environment);
-    return plan_store(parsed.options, "fresh").exit_barrier_timeout;
+    return parsed.options.exit_barrier_timeout;
   };
   CHECK(timeout_of(std::nullopt) == std::chrono::seconds(300));
   CHECK(timeout_of("0") == std::chrono::seconds(0));
@@ -91,24 +99,25 @@ TEST_CASE("the exit barrier's timeout is torchrun's, or TORCH_ELASTIC_EXIT_BARRI
 }
 
 TEST_CASE("how far the stores are open is as the endpoint is given, or as listen says, but for standalone") {
-  const auto plan = [](std::string conf, std::string backend) {
+  const auto scope = [](std::string conf, std::string backend) {
     LaunchOptions options;
     options.nnodes = {2, 2};
     options.rdzv_backend = std::move(backend);
     options.rdzv_endpoint = "node1:29400";
     options.rdzv_conf = std::move(conf);
-    return plan_store(options, "fresh");
+    const auto listen = [](const auto& kind) { return kind.listen; };
+    return std::visit(listen, plan_store(options, "fresh"));
   };
-  CHECK(plan("", "c10d").c10d->listen == ListenScope::as_given);
-  CHECK(plan("listen=endpoint", "c10d").c10d->listen == ListenScope::endpoint);
-  CHECK(plan("listen=any", "c10d").c10d->listen == ListenScope::any);
-  CHECK(plan("", "static").listen == ListenScope::as_given);
-  CHECK(plan("listen=endpoint", "static").listen == ListenScope::endpoint);
-  CHECK(plan("listen=any", "static").listen == ListenScope::any);
+  CHECK(scope("", "c10d") == ListenScope::as_given);
+  CHECK(scope("listen=endpoint", "c10d") == ListenScope::endpoint);
+  CHECK(scope("listen=any", "c10d") == ListenScope::any);
+  CHECK(scope("", "static") == ListenScope::as_given);
+  CHECK(scope("listen=endpoint", "static") == ListenScope::endpoint);
+  CHECK(scope("listen=any", "static") == ListenScope::any);
   LaunchOptions alone;
   alone.rdzv_conf = "listen=any";
-  CHECK(plan_store(alone, "fresh").listen == ListenScope::any);
+  CHECK(std::get<LocalStore>(plan_store(alone, "fresh")).listen == ListenScope::any);
   alone.standalone = true;
-  CHECK(plan_store(alone, "fresh").listen == ListenScope::here);
-  CHECK_THROWS_WITH(plan("listen=all", "c10d"), Catch::Contains("endpoint or any"));
+  CHECK(std::get<LocalStore>(plan_store(alone, "fresh")).listen == ListenScope::here);
+  CHECK_THROWS_WITH(scope("listen=all", "c10d"), Catch::Contains("endpoint or any"));
 }
