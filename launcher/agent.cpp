@@ -7,6 +7,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "common/endpoint.hpp"
 #include "common/error.hpp"
@@ -14,14 +15,15 @@
 #include "common/loop/background_task.hpp"
 #include "common/loop/notifier.hpp"
 #include "launcher/attempt.hpp"
+#include "launcher/bounded_wait.hpp"
 #include "launcher/command_line/signal_names.hpp"
 #include "launcher/event_recorder.hpp"
+#include "launcher/failure_reporter.hpp"
 #include "launcher/job/job_rendezvous.hpp"
 #include "launcher/job/round_sequence.hpp"
 #include "launcher/output/output_mux.hpp"
 #include "launcher/output/run_folder.hpp"
 #include "launcher/process/last_words.hpp"
-#include "launcher/process/oom_kills.hpp"
 #include "launcher/process/stop_signals.hpp"
 #include "launcher/process/worker_env.hpp"
 #include "launcher/report/failure_report.hpp"
@@ -35,22 +37,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kTellLimit = 10s;   // for a store that does not answer
-constexpr auto kOutputLimit = 2s;  // after a signal, for a reader of our output that does not read
+constexpr auto kTellLimit = 10s;  // for a store that does not answer
 
 /// An io_context whose coroutines can be ended while what they refer to is still there.
 class Loop : public asio::io_context {
  public:
   void end_coroutines() { shutdown(); }
 };
-
-/// The others wait for a node that pauses, but for no longer than their join_timeout.
-std::chrono::seconds longest_pause(const command_line::StorePlan& store) {
-  const auto* job = std::get_if<command_line::C10dJob>(&store);
-  if (!job) { return job::FreeRestarts::kLongestPause; }
-  const auto half = std::chrono::floor<std::chrono::seconds>(job->settings.join_timeout / 2);
-  return std::min(job::FreeRestarts::kLongestPause, half);
-}
 
 class Agent {
  public:
@@ -66,14 +59,15 @@ class Agent {
             [this](pid_t pid, auto& names) { attempt_->group().note_expired_timers(pid, names); })),
         stuck_watch_(plan.environment),
         events_(plan),
+        reporter_(plan, folder_),
         restarts_left_(plan.options.max_restarts),
-        rounds_(*rendezvous_, changed_, longest_pause(plan.store)),
-        oom_kills_before_(process::oom_kills()),
-        signals_(io_, plan.options.signals_to_handle, [this] { on_signal(); }) {
+        rounds_(*rendezvous_, changed_),
+        signals_(io_, plan.options.signals_to_handle, [this] { on_signal(); }),
+        wait_(changed_, signals_) {
     process::adopt_orphans();
   }
 
-  // Steps that nobody waited for any longer (unless_signalled, until_deadline) refer to the members.
+  // Steps that nobody waited for any longer (wait_) refer to the members.
   ~Agent() { io_.end_coroutines(); }
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
@@ -116,8 +110,8 @@ class Agent {
     }
     if (failure && (in_round_ || rounds_.given_up())) {
       // The others could go on without a node that found no round, but not without one that has broken its own.
-      const loop::BackgroundTask telling = begin(&Agent::tell_own_failure);
-      co_await until_deadline(telling, kTellLimit);
+      const loop::BackgroundTask telling = begin([this] { return tell_own_failure(); });
+      co_await wait_.until_deadline(telling, kTellLimit);
     }
     if (failure) { std::rethrow_exception(failure); }
   }
@@ -163,43 +157,18 @@ class Agent {
     return seen;
   }
 
-  using Step = asio::awaitable<void> (Agent::*)();
-
-  // (A pointer, because GCC 12 destroys an awaitable that is handed to a coroutine twice.)
+  /// `step` returns an awaitable. (A function, because GCC 12 destroys an awaitable that is handed on twice.)
+  template <typename Step>
   loop::BackgroundTask begin(Step step) {
-    return loop::BackgroundTask(io_, [this, step] { return (this->*step)(); }, changed_);
-  }
-
-  /// Takes a step, but waits no longer than until a signal tells the launcher to end (see signals_).
-  asio::awaitable<void> unless_signalled(Step step) {
-    const loop::BackgroundTask task = begin(step);
-    while (!task.done() && !signals_.last()) { co_await changed_.wait(); }
-    if (!signals_.last()) { task.rethrow(); }
-  }
-
-  /// The same for what must not keep a node for long that is about to end: until `limit`, or a second signal.
-  asio::awaitable<void> until_deadline(const loop::BackgroundTask& task, std::chrono::milliseconds limit) {
-    const auto deadline = loop::Notifier::Clock::now() + limit;
-    while (!task.done() && !signals_.hurry() && loop::Notifier::Clock::now() < deadline) {
-      co_await changed_.wait_until(deadline);
-    }
-  }
-
-  /// Takes a step that passes output on: after a signal whoever does not read it is waited for no longer than
-  /// kOutputLimit.
-  asio::awaitable<void> unless_unread(Step step) {
-    const loop::BackgroundTask task = begin(step);
-    while (!task.done() && !signals_.last()) { co_await changed_.wait(); }
-    co_await until_deadline(task, kOutputLimit);
-    if (!task.done()) { output_.give_up(); }
-    while (!task.done()) { co_await changed_.wait(); }
-    task.rethrow();
+    return loop::BackgroundTask(io_, std::move(step), changed_);
   }
 
   asio::awaitable<void> begin_round() {
     std::optional<rendezvous::c10d::RendezvousError> ended;
     try {
-      co_await unless_signalled(&Agent::agree_on_round);
+      const loop::BackgroundTask agreeing = begin([this] { return agree_on_round(); });
+      co_await wait_.until_signal(agreeing);
+      if (!signals_.last()) { agreeing.rethrow(); }
     } catch (const rendezvous::c10d::RendezvousError& error) { ended = error; }
     if (ended) {
       end_without_round(*ended);
@@ -215,9 +184,7 @@ class Agent {
     if (!cause && !spare) { throw error; }
     attempt_.reset();
     if (cause) {
-      report::print_report(report::format_report(
-          {plan_.command.display_name, host_name(), {}, restart_count(), plan_.options.max_restarts, false}, cause));
-      exit_code_ = cause->exit_code;
+      exit_code_ = reporter_.report_elsewhere(reporter_.describe({}, restart_count()), cause);
     } else {
       log::news(error.what());
       exit_code_ = 0;
@@ -232,9 +199,6 @@ class Agent {
     in_round_ = true;
     events_.round_begins(round_, restart_count(), loop::Notifier::Clock::now() - began);
   }
-
-  asio::awaitable<void> leave() { return rendezvous_->leave(); }
-  asio::awaitable<void> wait_for_the_others() { return rendezvous_->wait_for_the_others(); }
 
   int restart_count() const { return plan_.options.max_restarts - restarts_left_; }
 
@@ -254,13 +218,13 @@ class Agent {
     if (group.failure()) { log::error(group.failure()->what()); }
   }
 
-  asio::awaitable<void> end_group_well() { return process::end_well(attempt_->group(), output_, changed_); }
-
   asio::awaitable<void> succeed() {
-    co_await unless_unread(&Agent::end_group_well);
+    const loop::BackgroundTask ending =
+        begin([this] { return process::end_well(attempt_->group(), output_, changed_); });
+    co_await wait_.until_written(ending, output_);
     events_.job_ends(attempt_->describe_workers(), round_, restart_count());
-    const loop::BackgroundTask waiting = begin(&Agent::wait_for_the_others);
-    while (!waiting.done() && !signals_.last()) { co_await changed_.wait(); }
+    const loop::BackgroundTask waiting = begin([this] { return rendezvous_->wait_for_the_others(); });
+    co_await wait_.until_signal(waiting);
     if (signals_.last()) {
       // The others go on without this node, whose store may be theirs.
       if (round_.group_world_size > 1) {
@@ -268,13 +232,13 @@ class Agent {
                   ": not waiting for the other nodes any longer");
       }
       rendezvous_->stop_waiting();
-      co_await until_deadline(waiting, kTellLimit);
+      co_await wait_.until_deadline(waiting, kTellLimit);
       co_return;
     }
     if (rendezvous_->root_cause()) {
-      report::print_report(report::format_report(describe_failure(), rendezvous_->root_cause()));
-      const loop::BackgroundTask agreeing = begin(&Agent::agree_on_root_cause);
-      co_await until_deadline(agreeing, kTellLimit);
+      reporter_.report_elsewhere(describe_failure(), rendezvous_->root_cause());
+      const loop::BackgroundTask agreeing = begin([this] { return rendezvous_->agree_on_root_cause(); });
+      co_await wait_.until_deadline(agreeing, kTellLimit);
     }
     exit_code_ = 0;  // as torchrun: what this node had to do has been done
   }
@@ -298,7 +262,7 @@ class Agent {
                    report::describe_end(worker.state), ". Restarting all workers: restart ", restart_count() + 1,
                    " of ", plan_.options.max_restarts);
     }
-    co_await end_round(&Agent::end_failed_round);
+    co_await end_round(true);
     if (signals_.last()) { co_return; }
     obstacle = co_await rendezvous_->restart_obstacle();  // others may have been done while these were stopped
     if (obstacle) {
@@ -311,23 +275,23 @@ class Agent {
 
   asio::awaitable<void> follow_membership() {
     log::news("the nodes of the job have changed. Restarting all workers");
-    co_await end_round(&Agent::end_changed_round);
+    co_await end_round(false);
     if (signals_.last()) { co_return; }
     co_await begin_round();
   }
 
-  asio::awaitable<void> flush_output() { return output_.finish(); }
-  asio::awaitable<void> finish_output() { return unless_unread(&Agent::flush_output); }
+  asio::awaitable<void> finish_output() {
+    const loop::BackgroundTask flushing = begin([this] { return output_.finish(); });
+    co_await wait_.until_written(flushing, output_);
+  }
 
-  asio::awaitable<void> end_failed_round() { return rendezvous_->end_round(true); }
-  asio::awaitable<void> end_changed_round() { return rendezvous_->end_round(false); }
-
-  asio::awaitable<void> end_round(Step tell) {
+  asio::awaitable<void> end_round(bool worker_failed) {
     const auto lived = loop::Notifier::Clock::now() - workers_began_;
-    const loop::BackgroundTask telling = begin(tell);  // before this node's workers are stopped, which may take long
+    // Before this node's workers are stopped, which may take long.
+    const loop::BackgroundTask telling = begin([this, worker_failed] { return rendezvous_->end_round(worker_failed); });
     co_await stop_workers(SIGTERM);
     co_await finish_output();
-    while (!telling.done() && !signals_.last()) { co_await changed_.wait(); }
+    co_await wait_.until_signal(telling);
     if (!signals_.last()) { rounds_.ended(lived); }
   }
 
@@ -336,12 +300,7 @@ class Agent {
   }
 
   report::FailureReport describe_failure() const {
-    report::FailureReport report{plan_.command.display_name, host_name(), attempt_->describe_workers(), restart_count(),
-                                 plan_.options.max_restarts, false};
-    report.script_hint = plan_.command.hint;
-    const auto oom_kills_now = process::oom_kills();
-    report.out_of_memory = oom_kills_now && oom_kills_before_ && *oom_kills_now > *oom_kills_before_;
-    return report;
+    return reporter_.describe(attempt_->describe_workers(), restart_count());
   }
 
   /// The end of a job that has failed, here or on another node, or on both: stops the workers, and reports which
@@ -350,16 +309,16 @@ class Agent {
     const bool failed_here = attempt_->group().any_failed();
     if (failed_here) { co_await hear_last_words(); }
     // Before this node's workers are stopped, which may take long.
-    const loop::BackgroundTask telling = begin(&Agent::tell_the_others);
+    const loop::BackgroundTask telling = begin([this] { return tell_the_others(); });
     const int running = attempt_->group().healthy();
     const std::string what = failed_here ? "a worker has failed" : "the job has failed on another node";
     if (running > 0) { log::warning(what, ": stopping ", failed_here ? "the other " : "all ", running); }
     co_await stop_workers(SIGTERM);
     co_await finish_output();
-    co_await until_deadline(telling, kTellLimit);
+    co_await wait_.until_deadline(telling, kTellLimit);
     if (telling.done()) {  // not at the same time: both use the same connection
-      const loop::BackgroundTask agreeing = begin(&Agent::agree_on_root_cause);
-      co_await until_deadline(agreeing, kTellLimit);
+      const loop::BackgroundTask agreeing = begin([this] { return rendezvous_->agree_on_root_cause(); });
+      co_await wait_.until_deadline(agreeing, kTellLimit);
     }
     report_failure(failed_here);
   }
@@ -377,38 +336,16 @@ class Agent {
 
   /// What the worker that failed first has left in its pipes.
   asio::awaitable<void> hear_last_words() {
-    first_failed_ = report::root_cause(attempt_->describe_workers());
-    if (first_failed_) {
-      co_await process::hear_worker(output_, static_cast<int>(*first_failed_), changed_, signals_.hurry());
-    }
+    const auto first = report::root_cause(attempt_->describe_workers());
+    if (first) { co_await process::hear_worker(output_, static_cast<int>(*first), changed_, signals_.hurry()); }
   }
 
-  asio::awaitable<void> agree_on_root_cause() { return rendezvous_->agree_on_root_cause(); }
-
   void report_failure(bool failed_here) {
-    const report::FailureReport report = describe_failure();
-    events_.job_ends(report.workers, round_, restart_count());
-    if (!failed_here && !rendezvous_->root_cause()) {
-      log::error("the job has ended on another node, which has not said why here; see its output");
-      return;
-    }
-    report::print_report(report::format_report(report, rendezvous_->root_cause()));
-    if (!failed_here) {
-      exit_code_ = rendezvous_->root_cause()->exit_code;
-      return;
-    }
-    const auto first = report::root_cause(report.workers);
-    if (!first) { return; }
-    const report::ReportedWorker& root = report.workers[*first];
-    exit_code_ = report::job_exit_code(root.state);
-    if (root.error) {
-      folder_.keep();  // the report has named it
-    }
-    const auto own_error_file = process::find_variable(plan_.environment, "TORCHELASTIC_ERROR_FILE");
-    if (root.error && own_error_file && !own_error_file->empty()) {
-      report::pass_on_error_file(attempt_->error_file(root.local_rank), *own_error_file,
-                                 report::python_exit_code(root.state));
-    }
+    const report::FailureReport failure = describe_failure();
+    events_.job_ends(failure.workers, round_, restart_count());
+    const auto& cause = rendezvous_->root_cause();
+    exit_code_ =
+        failed_here ? reporter_.report_own(failure, cause, *attempt_) : reporter_.report_elsewhere(failure, cause);
   }
 
   asio::awaitable<void> obey_signal() {
@@ -418,8 +355,8 @@ class Agent {
     log::news("received ", name, ": passing it on to ", running, running == 1 ? " worker" : " workers", ", which have ",
               plan_.options.shutdown_timeout, " s to end; a second signal kills them");
     co_await stop_workers(*signals_.last());
-    const loop::BackgroundTask leaving = begin(&Agent::leave);
-    co_await until_deadline(leaving, kTellLimit);
+    const loop::BackgroundTask leaving = begin([this] { return rendezvous_->leave(); });
+    co_await wait_.until_deadline(leaving, kTellLimit);
     co_await finish_output();
     events_.agent_fails(round_, restart_count());
     log::news("ended by ", name);
@@ -442,14 +379,14 @@ class Agent {
   std::unique_ptr<watchdog::FileTimer> timer_;  ///< empty unless the user wants it
   watchdog::StuckWatch stuck_watch_;
   EventRecorder events_;
+  const FailureReporter reporter_;
   std::unique_ptr<Attempt> attempt_;
-  std::optional<std::size_t> first_failed_;  ///< local rank of the first here, once the job has failed
   int exit_code_ = kExitFailure;
   int restarts_left_;
   job::RoundSequence rounds_;
   loop::Notifier::Clock::time_point workers_began_{};
-  std::optional<std::int64_t> oom_kills_before_;
-  process::StopSignals signals_;  ///< last, for until the loop runs a signal can only do what it does by itself
+  process::StopSignals signals_;  ///< late, for until the loop runs a signal can only do what it does by itself
+  const BoundedWait wait_;
 };
 
 }  // namespace

@@ -11,24 +11,23 @@
 #include "common/endpoint.hpp"
 #include "common/log.hpp"
 #include "common/loop/background_task.hpp"
-#include "common/str_cat.hpp"
 #include "launcher/job/failure_board.hpp"
 #include "launcher/job/farewell.hpp"
+#include "launcher/job/rendezvous_link.hpp"
 #include "launcher/job/round_remains.hpp"
+#include "launcher/job/round_watch.hpp"
 #include "launcher/job/spare_nodes.hpp"
 #include "launcher/job/worker_store.hpp"
-#include "rendezvous/c10d/c10d_rendezvous.hpp"
 #include "rendezvous/c10d/rendezvous_error.hpp"
-#include "rendezvous/c10d/shared_state.hpp"
 
 namespace mdl::launcher::job {
 namespace {
 
+using rendezvous::c10d::RoundEvent;
 using std::chrono::milliseconds;
 
 // Losses of the store in a row that are taken for restarts of its host.
 constexpr int kMostLosses = 5;
-constexpr milliseconds kRestBetweenWatches{500};
 // After the rendezvous was closed: for this node's own barrier to end as well.
 constexpr milliseconds kCloseGrace{1000};
 // For the other nodes to read why the job has failed: each looks at the state as often as it watches it.
@@ -36,7 +35,6 @@ constexpr milliseconds kReadersTimeout{5000};
 // For them to read that the store goes although they go on.
 constexpr milliseconds kFarewellTimeout{5000};
 constexpr milliseconds kSparesTimeout{2000};
-constexpr milliseconds kRenewTimeout{1000};
 
 class C10dJobRendezvous : public JobRendezvous {
  public:
@@ -50,13 +48,13 @@ class C10dJobRendezvous : public JobRendezvous {
         board_(job_.run_id),
         farewell_(board_),
         remains_(board_),
-        watch_ended_(io),
-        rest_(io),
+        link_(job),
+        watch_(io),
         workers_(io, options.agent_store) {}
 
   asio::awaitable<std::optional<Round>> next_round(const LocalGroup& group) override {
     for (int losses = 0;;) {
-      co_await stop_watch();
+      co_await watch_.stop();
       if (detached_) {
         throw rendezvous::c10d::RendezvousError(
             rendezvous::c10d::RendezvousError::Reason::closed,
@@ -67,19 +65,19 @@ class C10dJobRendezvous : public JobRendezvous {
       std::exception_ptr failure;
       try {
         if (lost_) { forget_store(); }
-        co_await find_store();
+        co_await link_.open(round_.nodes > 0);
         Round round = co_await join(group);
         co_return round;
       } catch (const rendezvous::client::StoreConnectionError& error) {
         // A store that cannot be reached at all is not one that was lost; and before the first round, its host has
         // given up rather than been started again.
-        if (!rendezvous_ || round_.nodes == 0) { throw; }
+        if (!link_.is_open() || round_.nodes == 0) { throw; }
         lost = error;
       } catch (const rendezvous::c10d::RendezvousError& error) { ended = error; } catch (const Error&) {
         failure = std::current_exception();
       }
       if (failure) {
-        co_await stop_watch();  // which refers to this object, and may have begun
+        co_await watch_.stop();  // which refers to this object, and may have begun
         std::rethrow_exception(failure);
       }
       if (ended) {
@@ -90,7 +88,7 @@ class C10dJobRendezvous : public JobRendezvous {
       sharing_ = false;
       const bool round_ended = state_ != RoundState::goes_on && !lost_;  // before all knew their ranks
       if (round_ended) {
-        store_.reset();
+        link_.disconnect();
         co_return std::nullopt;
       }
       if (++losses > kMostLosses) { throw *lost; }
@@ -102,20 +100,18 @@ class C10dJobRendezvous : public JobRendezvous {
   asio::awaitable<void> end_round(bool worker_failed) override {
     last_end_ = worker_failed ? RoundEnd::failure : RoundEnd::membership;
     done_elsewhere_ = false;
-    co_await stop_watch();
-    if (lost_ || !rendezvous_) { co_return; }
+    co_await watch_.stop();
+    if (lost_ || !link_.is_open()) { co_return; }
     try {
-      if (!store_) {
-        store_.emplace(co_await rendezvous_->connect());  // the sharing of ranks was broken off
-      }
+      co_await link_.connect();
       co_await share_end();
     } catch (const std::exception& error) { log::info("the end of the round: ", error.what()); }
     if (!gone_) { start_watch(WatchFor::end_of_job); }
   }
 
   asio::awaitable<void> wait_for_the_others() override {
-    co_await stop_watch();
-    if (!store_) { co_return; }
+    co_await watch_.stop();
+    if (!link_.is_connected()) { co_return; }
     const auto deadline = loop::Notifier::Clock::now() + exit_barrier_timeout_;
     const auto all_there = std::make_shared<bool>(false);
     if (!host_left_) { co_await wait_at_barrier(all_there); }
@@ -130,6 +126,12 @@ class C10dJobRendezvous : public JobRendezvous {
 
   RoundState state() const override { return state_; }
 
+  /// The others wait for a node that pauses, but for no longer than their join_timeout.
+  std::chrono::seconds longest_pause() const override {
+    const auto half = std::chrono::floor<std::chrono::seconds>(job_.settings.join_timeout / 2);
+    return std::min(FreeRestarts::kLongestPause, half);
+  }
+
   asio::awaitable<std::optional<std::string>> restart_obstacle() override {
     std::optional<std::string> obstacle;
     if (detached_) {
@@ -142,53 +144,31 @@ class C10dJobRendezvous : public JobRendezvous {
 
   asio::awaitable<void> leave() override {
     gone_ = true;
-    co_await stop_watch();
-    co_await ignoring_errors([this]() { return rendezvous_->leave(); });
+    co_await watch_.stop();
+    co_await ignoring_errors([this]() { return link_.rendezvous().leave(); });
   }
 
   asio::awaitable<void> fail(report::RootCause cause) override {
     root_cause_ = cause;
-    co_await stop_watch();
+    co_await watch_.stop();
     co_await ignoring_errors([this]() { return post_root_cause(); });
-    co_await ignoring_errors([this]() { return rendezvous_->close(); });
+    co_await ignoring_errors([this]() { return link_.rendezvous().close(); });
   }
 
   asio::awaitable<void> agree_on_root_cause() override {
-    co_await stop_watch();
+    co_await watch_.stop();
     co_await ignoring_errors([this]() { return learn_root_cause(); });
-    if (!rendezvous_ || !rendezvous_->hosts_store()) { co_return; }
+    if (!link_.hosts_store()) { co_return; }
     co_await ignoring_errors([this]() { return wait_for_readers(); });
-    co_await ignoring_errors([this]() { return wait_for_spares(*store_, job_.run_id, kSparesTimeout); });
+    co_await ignoring_errors([this]() { return wait_for_spares(link_.store(), job_.run_id, kSparesTimeout); });
   }
 
  private:
-  asio::awaitable<void> find_store() {
-    if (rendezvous_) { co_return; }
-    std::string failure;
-    try {
-      rendezvous_ = co_await rendezvous::c10d::C10dRendezvous::open(job_);
-    } catch (const rendezvous::client::StoreConnectionError& error) {
-      if (round_.nodes == 0) { throw; }
-      failure = error.problem();
-    }
-    if (rendezvous_) { co_return; }
-    const std::chrono::duration<double> tried = job_.read_timeout;
-    throw rendezvous::client::StoreConnectionError(
-        str_cat("the store of the rendezvous \"", job_.run_id, "\" at ", to_string(job_.endpoint),
-                " was lost and has not come back within ", tried.count(), " s: ", failure),
-        "The agent on that node hosts it and must run for as long as the job. Look there for why it has ended; or the "
-        "network to it is cut.");
-  }
-
   asio::awaitable<Round> join(const LocalGroup& group) {
     state_ = RoundState::goes_on;
     workers_.release_lease();
-    if (store_) {
-      co_await renew_store();
-    } else {
-      store_.emplace(co_await rendezvous_->connect());
-    }
-    round_ = co_await rendezvous_->next_round();
+    co_await link_.connect();
+    round_ = co_await link_.rendezvous().next_round();
     signed_ = false;
     // From here on: a node that waits for the others' answers must be seen to live, and one that dies meanwhile must
     // not be waited for.
@@ -197,20 +177,20 @@ class C10dJobRendezvous : public JobRendezvous {
     std::optional<Endpoint> own;
     if (round_.rank == 0) {
       remains_.published_master(round_.number);
-      own = workers_.open(job_, rendezvous_->self().addr);
+      own = workers_.open(job_, link_.rendezvous().self().addr);
     }
-    co_await board_.enrol(*store_, round_.number);  // before the ranks, so that all have when the workers start
+    co_await board_.enrol(link_.store(), round_.number);  // before the ranks, so that all have when the workers start
     rendezvous::c10d::RoleInfo info{group.role, round_.rank, group.local_world_size};
     Round round;
     // The first node publishes the master before it assigns the ranks, as torchrun's does. So the others need not wait
     // for a master once they have their ranks; and meanwhile torchrun's agents, whose heartbeats stop while they wait
     // for an answer, have all that they need from this node.
     Endpoint master;
-    if (own) { master = co_await rendezvous::c10d::share_master(*store_, round_, own, job_.read_timeout); }
-    round.ranks = co_await rendezvous::c10d::share_ranks(*store_, round_, std::move(info), job_.read_timeout);
-    if (!own) { master = co_await rendezvous::c10d::share_master(*store_, round_, own, job_.read_timeout); }
+    if (own) { master = co_await rendezvous::c10d::share_master(link_.store(), round_, own, job_.read_timeout); }
+    round.ranks = co_await rendezvous::c10d::share_ranks(link_.store(), round_, std::move(info), job_.read_timeout);
+    if (!own) { master = co_await rendezvous::c10d::share_master(link_.store(), round_, own, job_.read_timeout); }
     if (!own) { co_await workers_.hold_lease(job_, master); }
-    co_await remains_.clear_up(*store_, round_);
+    co_await remains_.clear_up(link_.store(), round_);
     round.group_rank = static_cast<int>(round_.rank);
     round.group_world_size = static_cast<int>(round_.nodes);
     round.master_addr = master.host;
@@ -220,27 +200,8 @@ class C10dJobRendezvous : public JobRendezvous {
     co_return round;
   }
 
-  /// The connection for the keys of a round lies idle while the workers run, and may have broken since. One attempt to
-  /// make it anew; if that fails, whoever uses it next is told.
-  asio::awaitable<void> renew_store() {
-    std::vector<std::string> any;
-    any.push_back(rendezvous::c10d::state_key(job_.run_id));
-    bool broken = false;
-    try {
-      co_await store_->check(std::move(any));
-    } catch (const rendezvous::client::StoreConnectionError&) { broken = true; }
-    if (!broken) { co_return; }
-    auto [client, failure] = co_await rendezvous_->try_connect(kRenewTimeout);
-    if (client) {
-      store_ = std::move(*client);
-    } else {
-      log::info("connecting to the rendezvous' store anew: ", failure);
-    }
-  }
-
   void forget_store() {
-    store_.reset();
-    rendezvous_.reset();
+    link_.forget();
     remains_.store_is_gone();
     lost_ = false;
   }
@@ -249,109 +210,88 @@ class C10dJobRendezvous : public JobRendezvous {
 
   void start_watch(WatchFor what = WatchFor::change) {
     state_ = RoundState::goes_on;
-    watching_ = true;
-    asking_ = stopping_ = false;
-    asio::co_spawn(io_, watch(what), [this, what](const std::exception_ptr& error) {
-      watching_ = false;
-      if (error) {
+    RoundWatch::Rules rules;
+    rules.passes_over = [this, what](RoundEvent event) { return passes_over(what, event); };
+    rules.take = [this, what](RoundEvent event) { return take(what, event); };
+    rules.ended = [this, what](bool failed) {
+      if (failed) {
         state_ = RoundState::should_end;
         lost_ = what == WatchFor::change;
       }
       // The ranks of a round that is over are waited for in vain.
-      if (sharing_ && store_ && state_ != RoundState::goes_on) { store_->abort(); }
-      watch_ended_.notify();
+      if (sharing_ && link_.is_connected() && state_ != RoundState::goes_on) { link_.store().abort(); }
       changed_.notify();
-    });
+    };
+    watch_.start(link_.rendezvous(), std::move(rules));
   }
 
-  asio::awaitable<void> watch(WatchFor what) {
-    rendezvous::c10d::RoundEvent event{};
-    while (true) {
-      if (stopping_) { co_return; }
-      asking_ = true;
-      event = co_await rendezvous_->watch();
-      asking_ = false;
-      // Nothing for a node that is done; its heartbeats go on.
-      bool passed_over = what == WatchFor::end_of_job && (event == rendezvous::c10d::RoundEvent::nodes_waiting ||
-                                                          event == rendezvous::c10d::RoundEvent::node_lost);
-      // A node that is done takes part in no further round, so that a newcomer would cost the others their work.
-      // Nor can its loss be made good by one.
-      const bool membership =
-          event == rendezvous::c10d::RoundEvent::nodes_waiting || event == rendezvous::c10d::RoundEvent::node_lost;
-      if (membership && what == WatchFor::change && !sharing_) {
-        co_await renew_store();
-        const std::int64_t done = co_await rendezvous::c10d::arrived_at_exit_barrier(*store_, round_);
-        passed_over = done > 0;
-      }
-      if (!passed_over) { break; }
-      if (!stopping_) { co_await rest(); }
-    }
-    if (event == rendezvous::c10d::RoundEvent::closed && sharing_) {
-      state_ = RoundState::closed;  // the next join says why
-    } else if (event == rendezvous::c10d::RoundEvent::closed) {
-      // At once: the store may be gone with its host by the time that the workers have been stopped.
-      done_elsewhere_ = false;
-      co_await ignoring_errors([this]() { return learn_root_cause(); });
-      // Others that are done and have lost patience close it as well: that is no reason for this node not to finish.
-      if (root_cause_ || !done_elsewhere_) {
-        state_ = RoundState::closed;
-      } else if (what == WatchFor::change) {
-        log::news(host_left_ ? "the node that hosts the rendezvous is done and has ended; going on without it"
-                             : "other nodes are done and have ended; going on without them");
-      }
-    } else if (event != rendezvous::c10d::RoundEvent::stopped) {
+  asio::awaitable<bool> passes_over(WatchFor what, RoundEvent event) {
+    if (event != RoundEvent::nodes_waiting && event != RoundEvent::node_lost) { co_return false; }
+    // Nothing for a node that is done; its heartbeats go on.
+    if (what == WatchFor::end_of_job) { co_return true; }
+    if (sharing_) { co_return false; }
+    // A node that is done takes part in no further round, so that a newcomer would cost the others their work.
+    // Nor can its loss be made good by one.
+    co_await link_.renew();
+    const std::int64_t done = co_await rendezvous::c10d::arrived_at_exit_barrier(link_.store(), round_);
+    co_return done > 0;
+  }
+
+  asio::awaitable<void> take(WatchFor what, RoundEvent event) {
+    if (event != RoundEvent::closed) {
       state_ = RoundState::should_end;
+      co_return;
+    }
+    if (sharing_) {
+      state_ = RoundState::closed;  // the next join says why
+      co_return;
+    }
+    // At once: the store may be gone with its host by the time that the workers have been stopped.
+    done_elsewhere_ = false;
+    co_await ignoring_errors([this]() { return learn_root_cause(); });
+    // Others that are done and have lost patience close it as well: that is no reason for this node not to finish.
+    if (root_cause_ || !done_elsewhere_) {
+      state_ = RoundState::closed;
+    } else if (what == WatchFor::change) {
+      log::news(host_left_ ? "the node that hosts the rendezvous is done and has ended; going on without it"
+                           : "other nodes are done and have ended; going on without them");
     }
   }
 
   asio::awaitable<void> share_end() {
-    co_await renew_store();
     if (last_end_ == RoundEnd::failure) {
       // Who is done takes part in no further round: see restart_obstacle().
-      done_elsewhere_ = co_await rendezvous::c10d::arrived_at_exit_barrier(*store_, round_) > 0;
-      co_await board_.pay_for(*store_, round_.number);
+      done_elsewhere_ = co_await rendezvous::c10d::arrived_at_exit_barrier(link_.store(), round_) > 0;
+      co_await board_.pay_for(link_.store(), round_.number);
     } else {
-      last_end_ = co_await board_.end_of(*store_, round_.number, round_.nodes);
+      last_end_ = co_await board_.end_of(link_.store(), round_.number, round_.nodes);
     }
-  }
-
-  asio::awaitable<void> rest() {
-    boost::system::error_code cancelled;
-    rest_.expires_after(kRestBetweenWatches);
-    co_await rest_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
   }
 
   asio::awaitable<void> post_root_cause() {
-    co_await renew_store();
+    co_await link_.renew();
     report::RootCause cause = *root_cause_;
-    co_await board_.post(*store_, std::move(cause));
+    co_await board_.post(link_.store(), std::move(cause));
   }
 
   asio::awaitable<void> learn_root_cause() {
-    co_await renew_store();
-    auto first = co_await board_.read(*store_);
+    co_await link_.renew();
+    auto first = co_await board_.read(link_.store());
     if (first) { root_cause_ = std::move(first); }
     if (root_cause_ && !signed_ && round_.nodes > 0) {
       signed_ = true;
-      co_await board_.sign(*store_, round_.number);
+      co_await board_.sign(link_.store(), round_.number);
     }
-    done_elsewhere_ = co_await rendezvous::c10d::arrived_at_exit_barrier(*store_, round_) > 0;
+    done_elsewhere_ = co_await rendezvous::c10d::arrived_at_exit_barrier(link_.store(), round_) > 0;
     if (root_cause_ || !done_elsewhere_) { co_return; }
-    const bool host_leaves = co_await farewell_.was_said(*store_, round_.number);
+    const bool host_leaves = co_await farewell_.was_said(link_.store(), round_.number);
     co_await detach();
     host_left_ = host_leaves;  // now that it has been told that this node knows
   }
 
   asio::awaitable<void> wait_for_readers() {
-    const bool all = co_await board_.wait_for_signatures(*store_, round_.number, kReadersTimeout);
+    const bool all = co_await board_.wait_for_signatures(link_.store(), round_.number, kReadersTimeout);
     if (!all) { log::info("some nodes have not taken notice of the job's end; not waiting any longer"); }
-  }
-
-  asio::awaitable<void> stop_watch() {
-    stopping_ = true;
-    if (watching_ && asking_) { rendezvous_->stop_watching(); }
-    rest_.cancel();
-    while (watching_) { co_await watch_ended_.wait(); }
   }
 
   asio::awaitable<void> wait_at_barrier(std::shared_ptr<bool> all_there) {
@@ -384,41 +324,41 @@ class C10dJobRendezvous : public JobRendezvous {
 
   asio::awaitable<void> arrive(std::shared_ptr<bool> all_there) {
     // A connection of its own, as this may go on when nobody waits for it any more.
-    rendezvous::client::TcpStoreClient store = co_await rendezvous_->connect();
+    rendezvous::client::TcpStoreClient store = co_await link_.rendezvous().connect();
     *all_there = co_await rendezvous::c10d::exit_barrier(store, round_, exit_barrier_timeout_);
   }
 
   asio::awaitable<void> close() {
-    co_await stop_watch();
-    co_await ignoring_errors([this]() { return rendezvous_->close(); });
-    if (rendezvous_ && rendezvous_->hosts_store()) {
-      co_await ignoring_errors([this]() { return wait_for_spares(*store_, job_.run_id, kSparesTimeout); });
+    co_await watch_.stop();
+    co_await ignoring_errors([this]() { return link_.rendezvous().close(); });
+    if (link_.hosts_store()) {
+      co_await ignoring_errors([this]() { return wait_for_spares(link_.store(), job_.run_id, kSparesTimeout); });
     }
   }
 
   asio::awaitable<void> say_farewell() {
-    co_await renew_store();
-    if (rendezvous_->hosts_store()) { co_await farewell_.say(*store_, round_.number); }
+    co_await link_.renew();
+    if (link_.rendezvous().hosts_store()) { co_await farewell_.say(link_.store(), round_.number); }
     co_await detach();
   }
 
   /// This node needs the rendezvous no more, whatever becomes of its workers.
   asio::awaitable<void> detach() {
     if (std::exchange(detached_, true)) { co_return; }
-    co_await farewell_.sign(*store_, round_.number);
+    co_await farewell_.sign(link_.store(), round_.number);
   }
 
   /// Before the store ends with this process although others go on: until they know.
   asio::awaitable<void> wait_for_receipts() {
-    if (!rendezvous_->hosts_store()) { co_return; }
-    const bool all = co_await farewell_.wait_for_signatures(*store_, round_.number, kFarewellTimeout);
+    if (!link_.rendezvous().hosts_store()) { co_return; }
+    const bool all = co_await farewell_.wait_for_signatures(link_.store(), round_.number, kFarewellTimeout);
     if (!all) { log::info("some nodes have not taken notice of this one's end; not waiting any longer"); }
   }
 
   /// What is done on the way out must not hide why.
   template <typename Task>
   asio::awaitable<void> ignoring_errors(Task task) {
-    if (!rendezvous_ || !store_ || host_left_) { co_return; }
+    if (!link_.is_connected() || host_left_) { co_return; }
     try {
       co_await task();
     } catch (const std::exception& error) { log::info("leaving the rendezvous: ", error.what()); }
@@ -432,10 +372,8 @@ class C10dJobRendezvous : public JobRendezvous {
   const FailureBoard board_;
   const Farewell farewell_;
   RoundRemains remains_;
-  loop::Notifier watch_ended_;
-  asio::steady_timer rest_;  ///< of the watch, after an event that is none for it
-  std::unique_ptr<rendezvous::c10d::C10dRendezvous> rendezvous_;
-  std::optional<rendezvous::client::TcpStoreClient> store_;  ///< for the keys of a round
+  RendezvousLink link_;
+  RoundWatch watch_;
   WorkerStore workers_;
   rendezvous::c10d::RendezvousRound round_;
   bool signed_ = false;           ///< the failure board, in this round
@@ -444,12 +382,9 @@ class C10dJobRendezvous : public JobRendezvous {
   bool host_left_ = false;        ///< the store's, as it has said, and the store with it
   bool waits_no_longer_ = false;  ///< stop_waiting() was called
   RoundState state_ = RoundState::goes_on;
-  bool watching_ = false;
-  bool asking_ = false;    ///< while watching: in the rendezvous, not resting or looking into the store
-  bool stopping_ = false;  ///< the watch is to end, also one that has just been told of an event
-  bool gone_ = false;      ///< for good: leave() was called
-  bool lost_ = false;      ///< the store; it is looked for anew before the next round
-  bool sharing_ = false;   ///< the ranks of a round are being exchanged over store_
+  bool gone_ = false;     ///< for good: leave() was called
+  bool lost_ = false;     ///< the store; it is looked for anew before the next round
+  bool sharing_ = false;  ///< the ranks of a round are being exchanged
 };
 
 }  // namespace

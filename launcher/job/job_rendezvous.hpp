@@ -45,6 +45,8 @@ class JobRendezvous {
   /// Agrees on the next round; nullopt when it has broken off before its workers could start: end_round() and try
   /// again. Throws Error when that cannot be (a port in use, nobody answers in time).
   virtual asio::awaitable<std::optional<Round>> next_round(const LocalGroup& group) = 0;
+  /// How long this node may pause before next_round(), as far as the others wait for it.
+  virtual std::chrono::seconds longest_pause() const { return FreeRestarts::kLongestPause; }
   /// The round of now is over for this node, which stops its workers, for the failure of one of them or not, and will
   /// call next_round(). Until then it stays in the round: the others must not take it for gone, and its place for free.
   /// Tells the others of a failure, and learns of theirs. Does not throw.

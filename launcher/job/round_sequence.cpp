@@ -29,7 +29,7 @@ asio::awaitable<void> RoundSequence::next(const LocalGroup& group, Round& round)
 void RoundSequence::ended(std::chrono::nanoseconds lived) {
   const auto pause = free_restarts_.round_ended(rendezvous_.last_end(), lived);
   if (pause) {
-    pause_ = std::min(*pause, longest_pause_);
+    pause_ = std::min(*pause, rendezvous_.longest_pause());
     return;
   }
   given_up_ = true;

@@ -14,10 +14,7 @@ namespace mdl::launcher::job {
 class RoundSequence {
  public:
   /// `changed` is what `rendezvous` notifies. Both must outlive this.
-  /// No pause is longer than `longest_pause`.
-  RoundSequence(JobRendezvous& rendezvous, loop::Notifier& changed,
-                std::chrono::seconds longest_pause = FreeRestarts::kLongestPause)
-      : rendezvous_(rendezvous), changed_(changed), longest_pause_(longest_pause) {}
+  RoundSequence(JobRendezvous& rendezvous, loop::Notifier& changed) : rendezvous_(rendezvous), changed_(changed) {}
 
   /// Waits, and agrees with the other nodes on the next round. Throws Error when that cannot be (see
   /// JobRendezvous::next_round()), or when the job has been given up.
@@ -35,7 +32,6 @@ class RoundSequence {
 
   JobRendezvous& rendezvous_;
   loop::Notifier& changed_;
-  const std::chrono::seconds longest_pause_;
   FreeRestarts free_restarts_;
   std::chrono::seconds pause_{0};  ///< before the next round
   bool given_up_ = false;

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "common/loop/asio.hpp"
+#include "rendezvous/c10d/c10d_job.hpp"
+#include "rendezvous/c10d/c10d_rendezvous.hpp"
+#include "rendezvous/client/tcp_store_client.hpp"
+
+namespace mdl::launcher::job {
+
+/// A job's rendezvous, and the connection to its store for the keys of a round, as they come, break and are made anew.
+class RendezvousLink {
+ public:
+  /// `job` must outlive this.
+  explicit RendezvousLink(const rendezvous::c10d::C10dJob& job) : job_(job) {}
+
+  /// Opens the rendezvous unless it is open. Throws as C10dRendezvous::open() does; `again` says that there was one
+  /// before, whose store was lost.
+  asio::awaitable<void> open(bool again);
+  /// Makes the connection for the keys of a round, or looks after it with renew(). Throws StoreConnectionError.
+  asio::awaitable<void> connect();
+  /// The connection lies idle while the workers run, and may have broken since. One attempt to make it anew; if that
+  /// fails, whoever uses it next is told.
+  asio::awaitable<void> renew();
+  void disconnect() { store_.reset(); }
+  /// The store is lost: the next open() looks for it anew.
+  void forget();
+
+  bool is_open() const { return rendezvous_ != nullptr; }
+  bool is_connected() const { return is_open() && store_.has_value(); }
+  bool hosts_store() const { return is_open() && rendezvous_->hosts_store(); }
+  /// Only while open, and while connected.
+  rendezvous::c10d::C10dRendezvous& rendezvous() { return *rendezvous_; }
+  rendezvous::client::TcpStoreClient& store() { return *store_; }
+
+ private:
+  const rendezvous::c10d::C10dJob& job_;
+  std::unique_ptr<rendezvous::c10d::C10dRendezvous> rendezvous_;
+  std::optional<rendezvous::client::TcpStoreClient> store_;
+};
+
+}  // namespace mdl::launcher::job
