@@ -13,10 +13,10 @@ usage: scripts/lint.sh --setup
   --setup   installs the tools: clang-tidy and cppcheck (Debian packages), clang-format and ruff (PyPI, into build/lint-venv)
   --quick   without clang-tidy, which takes many minutes for everything; the others take seconds
   --format  rewrites what is formatted otherwise, all of it
-  FOLDER    default: everything
+  FOLDER    default: everything (common, rendezvous, launcher, worker, tests, scripts)
 
-The rules are in .clang-format, .ruff.toml, scripts/checks/check_co_await.py, .clang-tidy and .cppcheck-suppressions. clang-tidy needs no build,
-only a configuration (build/lint).
+The rules are in .clang-format, .ruff.toml, scripts/checks/check_co_await.py, .clang-tidy and .cppcheck-suppressions. clang-tidy needs no
+build, only a configuration (build/lint); for the worker and its tests this needs what scripts/setup.sh installs.
 TEXT
 }
 
@@ -47,6 +47,7 @@ done
 
 places=("$@")
 [ $# -gt 0 ] || places=(common rendezvous launcher worker tests scripts)
+find "${places[@]}" >/dev/null || exit 2  # it names a place that is not there
 mapfile -t files < <(find "${places[@]}" -name '*.cpp' -o -name '*.hpp' | sort)
 mapfile -t sources < <(printf '%s\n' "${files[@]}" | grep '\.cpp$')
 mapfile -t python < <(find "${places[@]}" -name '*.py' | sort)
@@ -59,21 +60,21 @@ if [ ${#python[@]} -gt 0 ]; then
   ruff format --check -q "${python[@]}" || failed+=("ruff format")
   ruff check -q "${python[@]}" || failed+=("ruff check")
 fi
-[ ${#files[@]} -gt 0 ] || { [ ${#failed[@]} -eq 0 ] || exit 1; say "clean"; exit 0; }
+if [ ${#files[@]} -gt 0 ]; then
+  say "clang-format, ${#files[@]} files"
+  clang-format --dry-run --Werror "${files[@]}" || failed+=(clang-format)
 
-say "clang-format, ${#files[@]} files"
-clang-format --dry-run --Werror "${files[@]}" || failed+=(clang-format)
-
-say "co_await expressions that GCC 12 compiles wrongly, ${#files[@]} files"
-python3 scripts/checks/check_co_await.py "${files[@]}" || failed+=(check_co_await.py)
-
-say "cppcheck, ${#sources[@]} files"
-cppcheck --std=c++20 --language=c++ --enable=warning,performance,portability --suppressions-list=.cppcheck-suppressions --inline-suppr \
-  --error-exitcode=1 --quiet -j "$(nproc)" -I . --template='{file}:{line}: {id}: {message}' "${sources[@]}" || failed+=(cppcheck)
-
-if [ $quick = 0 ]; then
+  say "co_await expressions that GCC 12 compiles wrongly, ${#files[@]} files"
+  python3 scripts/checks/check_co_await.py "${files[@]}" || failed+=(check_co_await.py)
+fi
+if [ ${#sources[@]} -gt 0 ]; then
+  say "cppcheck, ${#sources[@]} files"
+  cppcheck --std=c++20 --language=c++ --enable=warning,performance,portability --suppressions-list=.cppcheck-suppressions --inline-suppr \
+    --error-exitcode=1 --quiet -j "$(nproc)" -I . --template='{file}:{line}: {id}: {message}' "${sources[@]}" || failed+=(cppcheck)
+fi
+if [ $quick = 0 ] && [ ${#sources[@]} -gt 0 ]; then
   worker=OFF
-  case " ${places[*]}" in *" worker"* | *" tests "* | *" tests/worker"* | *" tests/fuzz"*) worker=ON ;; esac
+  ! printf '%s\n' "${sources[@]}" | grep -qE '(^|/)(worker|tests/fuzz)/' || worker=ON
   # Joined files: most of the time goes into the headers that they share.
   cmake -S . -B build/lint -G Ninja -DCMAKE_CXX_COMPILER=clang++-16 -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DMDL_UNITY_BUILD=ON -DMDL_BUILD_WORKER=$worker \
     ${MDL_VENV:+-DMDL_VENV="$(realpath "$MDL_VENV")"} >build/configure-lint.log 2>&1 || { cat build/configure-lint.log >&2; exit 1; }

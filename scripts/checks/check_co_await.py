@@ -49,8 +49,9 @@ def beginning(code, at):
     for i in range(at - 1, -1, -1):
         char = code[i]
         if char in ")]}":
-            # A block that ends before the expression: if (…) { … } co_await …
-            if depth == 0 and char == "}" and re.match(r"\}\s*(?:\w|::)", code[i:]):
+            # A block that ends before the expression: if (…) { … } co_await …, if (…) { …; } *there = co_await …
+            after = r"\}\s*(?:\w|::|\*)" if code[:i].rstrip().endswith(";") else r"\}\s*(?:\w|::)"
+            if depth == 0 and char == "}" and re.match(after, code[i:]):
                 return i + 1, in_braces
             if not depth:
                 closed_at = i
@@ -148,6 +149,7 @@ GOOD = (
     "if (ready(a[0]) && co_await f(b)) { g({1}); }",
     "T t{1, 2}; co_await f(t);",
     "if (x) { g(T{1}); } co_await f(t);",
+    "if (x) { g(T{1}); } *there = co_await f(t);",
     "start(0, [&, id](R& r) -> asio::awaitable<void> { co_await r.next(); g({1}); });",
     "const auto body = [&]() -> asio::awaitable<void> { T t{1}; co_await f(t); };",
     "switch (x ? 1 : 2) { case 1: co_await f(); break; }",
@@ -171,6 +173,7 @@ BAD = (
     "T t{co_await f(), 1};",
     "const std::vector<T> t{co_await f()};",
     "g(T{a}, co_await f());",
+    "x = T{a} * co_await f();",
     "g(co_await f(), {a});",
     "if (co_await f({a})) g();",
     "if (x && co_await f(T{a})) { g(); }",

@@ -9,7 +9,8 @@ namespace mdl::worker::text {
 bool is_utf8(std::string_view text);
 
 /// Unicode Normalization Form C of a well-formed UTF-8 text. Throws Error when `text` is not well-formed.
-/// Hugging Face's tokenizers do the same but for 98 rare characters: see tests/peer/convert/test_worker_convert_text.py.
+/// Hugging Face's tokenizers do the same but for 98 rare characters: see
+/// tests/peer/convert/test_worker_convert_text.py.
 std::string normalize_nfc(std::string_view text);
 
 /// `bytes` as UTF-8: every ill-formed sequence becomes U+FFFD, one for each maximal part of a sequence that begins well
