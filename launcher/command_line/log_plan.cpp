@@ -60,7 +60,7 @@ std::vector<std::string> parse_filters(const std::string& text) {
 
 StreamRoute route_of(const LogOptions& options, int local_rank, Stream stream) {
   StreamRoute route;
-  if (options.log_dir == "/dev/null") { return route; }
+  if (options.log_dir == kNoLogFiles) { return route; }
   const bool tee = options.tee.includes(local_rank, stream);
   const bool hidden = !options.local_ranks_filter.empty() && options.local_ranks_filter.count(local_rank) == 0;
   route.to_file = tee || options.redirects.includes(local_rank, stream);

@@ -30,9 +30,12 @@ std::optional<StreamChoice> parse_stream_choice(const std::string& text);
 /// Splits a comma-separated list; ",," stands for a comma within a word.
 std::vector<std::string> parse_filters(const std::string& text);
 
+/// The --log-dir of who wants no files.
+inline constexpr const char* kNoLogFiles = "/dev/null";
+
 /// What the user asked for about the workers' output.
 struct LogOptions {
-  std::string log_dir;  ///< empty: a temporary folder; "/dev/null": no files, not even error files
+  std::string log_dir;  ///< empty: a temporary folder; kNoLogFiles: no files, not even error files
   StreamChoice redirects;
   StreamChoice tee;
   std::string line_prefix_template;                           ///< empty: "[${role_name}${local_rank}]:"

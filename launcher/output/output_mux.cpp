@@ -69,7 +69,7 @@ class OutputMux::Impl {
     std::array<std::shared_ptr<LineFilter>, 2> filters;
     for (const command_line::Stream stream : {command_line::Stream::out, command_line::Stream::err}) {
       const auto& words = logs.duplicate_filters[index(stream)];
-      if (words.empty() || logs.log_dir == "/dev/null") { continue; }
+      if (words.empty() || logs.log_dir == command_line::kNoLogFiles) { continue; }
       filters[index(stream)] = std::make_shared<LineFilter>(
           LineFilter{words, create_file(folder / command_line::filtered_file_name(stream))});
     }

@@ -10,6 +10,7 @@
 #include "common/error.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
+#include "launcher/command_line/log_plan.hpp"
 
 namespace mdl::launcher::output {
 namespace fs = std::filesystem;
@@ -64,7 +65,7 @@ std::vector<std::pair<std::string, fs::path>> named_temporary_places() {
 }
 
 RunFolder::RunFolder(const std::string& base, const std::string& run_id) {
-  if (base == "/dev/null") { return; }
+  if (base == command_line::kNoLogFiles) { return; }
   std::error_code error;
   fs::path parent = base;
   if (base.empty()) {

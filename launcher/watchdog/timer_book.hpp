@@ -37,7 +37,6 @@ class TimerBook {
   /// Takes out those that have expired by `now`, and with each all other timers of its process.
   std::vector<Expired> take_expired(Time now);
 
-  void clear() { timers_.clear(); }
   std::size_t size() const { return timers_.size(); }
 
  private:
