@@ -110,3 +110,13 @@ def test_an_error_of_an_agent_itself_ends_the_job_on_all_nodes(job, tmp_path):
         agent.wait_for_line("attempt_1", 1)
     job.agents[0].wait_for_line("Root cause: rank 1 .*on node1, could not be started", 1)
     assert len(job.stage.history) <= 3 + 2
+
+
+def test_an_error_in_one_nodes_command_line_is_the_exit_code_of_all(job):
+    devices = {"CUDA_VISIBLE_DEVICES": "0"}
+    job.start(0, "2")
+    # Found when the workers are to start: there is no device for the second one.
+    job.start(1, "2", "--virtual-local-rank", workers=2, environment=devices)
+    assert job.wait(15) == [2, 2]
+    job.agents[0].wait_for_line("Root cause: rank [12] .*on node1, could not be started", 1)
+    job.agents[0].wait_for_line("no device for local rank 1", 1)
