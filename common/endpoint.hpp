@@ -1,13 +1,15 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace mdl {
+
+/// torchrun's default ports of a rendezvous: of --rdzv-backend static, and of c10d.
+inline constexpr std::uint16_t kStaticPort = 29500;
+inline constexpr std::uint16_t kC10dPort = 29400;
 
 /// A host, by name or address, and a port.
 struct Endpoint {
@@ -33,20 +35,5 @@ std::string to_string(const Endpoint& endpoint);
 
 /// Whether `host` is an IPv4 or IPv6 address (the latter with or without a zone, "fe80::1%eth0") rather than a name.
 bool is_address(const std::string& host);
-
-/// The addresses of this machine's interfaces that are up, loopback last, each as text, with the zone for link-local
-/// ones.
-std::vector<std::string> local_addresses();
-
-/// This machine's name, as `hostname` prints it.
-std::string host_name();
-
-/// The addresses that `host` resolves to and that this machine's interfaces have, in the resolver's order; loopback
-/// addresses among them. Asks the resolver, as is_this_machine does.
-std::vector<std::string> own_addresses_of(const std::string& host);
-
-/// Whether `host` is this machine: "localhost", its name, a loopback address, an address of one of its interfaces, or a
-/// name that resolves to one. Asks the resolver, so it can take seconds where DNS does not answer.
-bool is_this_machine(const std::string& host);
 
 }  // namespace mdl

@@ -8,14 +8,14 @@ namespace {
 
 constexpr std::string_view kBeforeAdvice = "\n  ";
 
-std::string joined(const std::string& problem, const std::string& advice) {
+std::string whole_text(const std::string& problem, const std::string& advice) {
   return advice.empty() ? problem : problem + std::string(kBeforeAdvice) + advice;
 }
 
 }  // namespace
 
 Error::Error(const std::string& problem, const std::string& advice, int exit_code)
-    : std::runtime_error(joined(problem, advice)), problem_size_(problem.size()), exit_code_(exit_code) {}
+    : std::runtime_error(whole_text(problem, advice)), problem_size_(problem.size()), exit_code_(exit_code) {}
 
 std::string Error::advice() const {
   const std::string_view rest = std::string_view(what()).substr(problem_size_);

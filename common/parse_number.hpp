@@ -1,8 +1,10 @@
 #pragma once
 
+#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <system_error>
 
 namespace mdl {
 
@@ -14,5 +16,16 @@ std::optional<std::int64_t> parse_whole_number(std::string_view text);
 /// The same for Python's float(), which has a fraction and an exponent besides. nullopt also for infinity and nan, of
 /// which no option makes sense.
 std::optional<double> parse_real_number(std::string_view text);
+
+/// A number as programs write it: digits of `base` and nothing else, not even a sign. nullopt for anything else, and
+/// for what an Integer does not hold.
+template <typename Integer>
+std::optional<Integer> parse_digits(std::string_view text, int base = 10) {
+  Integer number{};
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number, base);
+  if (error != std::errc() || stop != end || text.front() == '-') { return std::nullopt; }
+  return number;
+}
 
 }  // namespace mdl

@@ -1,12 +1,12 @@
 #include "common/port_holder.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <sstream>
 
+#include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 
 namespace mdl {
@@ -29,9 +29,9 @@ void collect_sockets(const char* table, std::uint16_t port, std::set<std::string
     words >> slot >> local >> remote >> state >> queues >> timer >> retransmits >> user >> timeout >> inode;
     const std::size_t colon = local.rfind(':');
     if (state != kListening || colon == std::string::npos) { continue; }
-    unsigned value = 0;
-    std::from_chars(local.data() + colon + 1, local.data() + local.size(), value, 16);
-    if (value == port) { sockets.insert(str_cat("socket:[", inode, "]")); }
+    if (parse_digits<std::uint16_t>(std::string_view(local).substr(colon + 1), 16) == port) {
+      sockets.insert(str_cat("socket:[", inode, "]"));
+    }
   }
 }
 
@@ -55,10 +55,8 @@ std::vector<std::string> port_holders(std::uint16_t port) {
   std::error_code error;
   for (fs::directory_iterator at("/proc", error), end; !error && at != end; at.increment(error)) {
     const std::string name = at->path().filename();
-    int pid = 0;
-    const auto [stop, failure] = std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (failure != std::errc() || stop != name.data() + name.size()) { continue; }
-    if (holds_one_of(at->path(), sockets)) { processes.push_back(pid); }
+    const auto pid = parse_digits<int>(name);
+    if (pid && holds_one_of(at->path(), sockets)) { processes.push_back(*pid); }
   }
   std::sort(processes.begin(), processes.end());
   std::vector<std::string> holders;

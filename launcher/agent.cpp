@@ -9,8 +9,8 @@
 #include <optional>
 #include <utility>
 
-#include "common/endpoint.hpp"
 #include "common/error.hpp"
+#include "common/host.hpp"
 #include "common/log.hpp"
 #include "common/loop/background_task.hpp"
 #include "common/loop/notifier.hpp"

@@ -1,6 +1,6 @@
 #include "launcher/event_recorder.hpp"
 
-#include "common/endpoint.hpp"
+#include "common/host.hpp"
 #include "launcher/worker_specs.hpp"
 
 namespace mdl::launcher {

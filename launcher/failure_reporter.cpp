@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "common/endpoint.hpp"
 #include "common/error.hpp"
+#include "common/host.hpp"
 #include "common/log.hpp"
 #include "launcher/process/oom_kills.hpp"
 #include "launcher/process/worker_env.hpp"

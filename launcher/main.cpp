@@ -11,6 +11,7 @@
 #include "common/exception_text.hpp"
 #include "common/log.hpp"
 #include "common/standard_streams.hpp"
+#include "common/uuid.hpp"
 #include "launcher/accelerate/accelerate_command.hpp"
 #include "launcher/agent.hpp"
 #include "launcher/command_line/launch_command.hpp"
@@ -38,7 +39,7 @@ int count_gpus() {
 int launch(command_line::LaunchOptions options) {
   command_line::LaunchPlan plan;
   plan.options = std::move(options);
-  plan.store = command_line::plan_store(plan.options, command_line::make_uuid());
+  plan.store = command_line::plan_store(plan.options, make_uuid());
   load_secret(plan.store, plan.options.rdzv_conf);
   process::raise_file_limit();
   plan.command = command_line::make_launch_command(plan.options, variable);

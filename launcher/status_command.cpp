@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "common/error.hpp"
+#include "common/join.hpp"
 #include "common/paragraph.hpp"
 #include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
@@ -31,7 +32,8 @@ const command_line::OptionTable& status_option_table() {
       "mdl-launch status",
       {{"Options",
         {{"rdzv-endpoint", "HOST[:PORT]",
-          "Where the job's rendezvous is (port 29400 when left out). PET_RDZV_ENDPOINT gives a default."},
+          str_cat("Where the job's rendezvous is (port ", kC10dPort,
+                  " when left out). PET_RDZV_ENDPOINT gives a default.")},
          {"rdzv-id", "ID", "Which job; needed when there are several (default: PET_RDZV_ID)."},
          {"rdzv-conf", "KEY=VALUE,...",
           "As the job's nodes have it; what counts is secret_file=PATH, which a job that has one wants to see here as "
@@ -96,10 +98,9 @@ JobStatus ask(const Endpoint& endpoint, const rendezvous::access::StoreCredentia
 
 std::string list_of(const std::vector<std::string>& ids) {
   constexpr std::size_t kMost = 20;
-  std::string list;
-  for (std::size_t i = 0; i < std::min(ids.size(), kMost); ++i) {
-    list += str_cat(list.empty() ? "\"" : ", \"", output::printable(ids[i], 256), "\"");
-  }
+  std::vector<std::string> shown;
+  for (std::size_t i = 0; i < std::min(ids.size(), kMost); ++i) { shown.push_back(output::printable(ids[i], 256)); }
+  const std::string list = joined(shown, ", ", "\"", "\"");
   return ids.size() > kMost ? str_cat(list, " and ", ids.size() - kMost, " more") : list;
 }
 
@@ -133,7 +134,7 @@ int run_status_command(const std::vector<std::string>& args, const command_line:
     if (options.endpoint.empty()) {
       throw UsageError("status: --rdzv-endpoint is missing", "Write it as the job's nodes have it: HOST[:PORT].");
     }
-    const Endpoint endpoint = parse_endpoint(options.endpoint, rendezvous::c10d::kC10dPort);
+    const Endpoint endpoint = parse_endpoint(options.endpoint, kC10dPort);
     rendezvous::access::StoreCredential credential;
     if (!options.secret_file.empty()) {
       credential = rendezvous::access::StoreCredential(rendezvous::access::read_store_secret(options.secret_file),

@@ -1,6 +1,6 @@
 #include "launcher/worker_specs.hpp"
 
-#include "common/endpoint.hpp"
+#include "common/host.hpp"
 
 namespace mdl::launcher {
 namespace {

@@ -15,7 +15,6 @@
 namespace mdl::launcher::accelerate {
 namespace {
 
-constexpr std::uint16_t kStaticPort = 29500;
 constexpr int kLongestWait = 86400;  // seconds
 
 /// The doctor's options and those of both launchers; not torchrun's that print something and end.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "common/endpoint.hpp"
 #include "common/error.hpp"
 #include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
@@ -10,7 +11,7 @@
 namespace mdl::launcher::accelerate {
 namespace {
 
-constexpr int kDefaultPort = 29500;  // torch's and accelerate's
+constexpr int kDefaultPort = kStaticPort;  // accelerate's is torch's
 
 /// The first of `names` that holds a number of 0 or more, else `otherwise`. accelerate reads its counts from the
 /// environment so.

@@ -1,5 +1,9 @@
 #include "launcher/command_line/launch_option_table.hpp"
 
+#include "common/endpoint.hpp"
+#include "common/str_cat.hpp"
+#include "launcher/command_line/signal_names.hpp"
+
 namespace mdl::launcher::command_line {
 namespace {
 
@@ -14,7 +18,7 @@ const std::vector<OptionGroup> kGroups = {
          {"monitor-interval", "SECONDS",
           "Accepted for torchrun's sake. The end of a worker is seen at once, so there is nothing to tune."},
          {"signals-to-handle", "SIG,...",
-          "Signals that are passed on to the workers and end the job (default SIGTERM,SIGINT,SIGHUP,SIGQUIT)."},
+          str_cat("Signals that are passed on to the workers and end the job (default ", kDefaultSignals, ").")},
          {"shutdown-timeout", "SECONDS",
           "Time for workers to end before they are killed (default 30, or TORCH_ELASTIC_SHUTDOWN_TIMEOUT)."},
          {"numa-binding", "MODE", "Run each worker on the CPUs near its GPU: node, socket, exclusive or core-complex."},
@@ -39,7 +43,7 @@ const std::vector<OptionGroup> kGroups = {
          {"local-addr", "HOST", "Address of this node for the others."},
          {"node-rank", "N", "Rank of this node for --rdzv-backend static (default 0)."},
          {"master-addr", "HOST", "Address of the store for --rdzv-backend static (default 127.0.0.1)."},
-         {"master-port", "PORT", "Port of the store for --rdzv-backend static (default 29500)."},
+         {"master-port", "PORT", str_cat("Port of the store for --rdzv-backend static (default ", kStaticPort, ").")},
      }},
     {"Output of workers",
      {

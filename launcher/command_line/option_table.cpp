@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/error.hpp"
+#include "common/join.hpp"
 #include "common/nearest_name.hpp"
 #include "common/paragraph.hpp"
 #include "common/str_cat.hpp"
@@ -11,12 +12,6 @@ namespace mdl::launcher::command_line {
 namespace {
 
 constexpr std::size_t kWidestNames = 30;  // longer ones have their text below them
-
-std::string joined(const std::vector<std::string>& words, std::string_view before = {}) {
-  std::string list;
-  for (const std::string& word : words) { list += str_cat(list.empty() ? "" : ", ", before, word); }
-  return list;
-}
 
 /// "num-processes" of "--num_processes=4".
 std::string name_in(std::string_view word) {
@@ -71,7 +66,7 @@ const Option* OptionTable::recognise(std::string_view word) const {
   }
   if (matches.size() > 1) {
     throw UsageError(str_cat("option --", beginning, " is ambiguous"),
-                     str_cat("It may be ", joined(matches, "--"), "."));
+                     str_cat("It may be ", joined(matches, ", ", "--"), "."));
   }
   return match;
 }

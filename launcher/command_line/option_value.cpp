@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "common/endpoint.hpp"
 #include "common/error.hpp"
 #include "common/parse_number.hpp"
 #include "common/str_cat.hpp"

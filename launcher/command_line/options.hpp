@@ -13,9 +13,6 @@
 
 namespace mdl::launcher::command_line {
 
-/// torchrun's default of --master-port.
-inline constexpr int kStaticPort = 29500;
-
 /// How many nodes a job needs at least and may have at most (`--nnodes N` or `--nnodes MIN:MAX`).
 struct NodeRange {
   int min = 1;

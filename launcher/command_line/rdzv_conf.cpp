@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/error.hpp"
+#include "common/join.hpp"
 #include "common/nearest_name.hpp"
 #include "common/str_cat.hpp"
 #include "common/trimmed.hpp"
@@ -35,9 +36,7 @@ bool is_known(const std::string& key) {
 }
 
 std::string list_of_keys() {
-  std::string list;
-  for (const std::string& key : known_keys()) { list += str_cat(list.empty() ? "" : ", ", key); }
-  return str_cat("It may have: ", list, ".");
+  return str_cat("It may have: ", joined(known_keys()), ".");
 }
 
 std::string without_quotes(const std::string& text) {

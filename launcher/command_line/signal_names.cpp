@@ -7,6 +7,7 @@
 #include <cctype>
 
 #include "common/error.hpp"
+#include "common/join.hpp"
 #include "common/nearest_name.hpp"
 #include "common/str_cat.hpp"
 #include "common/trimmed.hpp"
@@ -46,9 +47,9 @@ std::optional<int> signal_number(const std::string& name) {
 }
 
 std::string signal_list(const std::vector<int>& signals) {
-  std::string list;
-  for (const int signo : signals) { list += str_cat(list.empty() ? "" : ",", signal_name(signo)); }
-  return list;
+  std::vector<std::string> names;
+  for (const int signo : signals) { names.push_back(signal_name(signo)); }
+  return joined(names, ",");
 }
 
 std::vector<int> parse_signals(const std::string& list) {

@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdio>
 #include <limits>
-#include <random>
 #include <vector>
 
 #include "common/endpoint.hpp"
 #include "common/error.hpp"
+#include "common/host.hpp"
 #include "common/log.hpp"
 #include "common/nearest_name.hpp"
 #include "common/parse_number.hpp"
@@ -160,8 +159,7 @@ C10dJob plan_c10d_job(const LaunchOptions& options, const Settings& settings) {
   }
   C10dJob job;
   job.run_id = options.rdzv_id;
-  job.endpoint =
-      parse_endpoint(options.rdzv_endpoint.empty() ? "localhost" : options.rdzv_endpoint, rendezvous::c10d::kC10dPort);
+  job.endpoint = parse_endpoint(options.rdzv_endpoint.empty() ? "localhost" : options.rdzv_endpoint, kC10dPort);
   job.local_addr = options.local_addr;
   job.is_host = truth(settings, "is_host");
   job.listen = listen_scope(settings, job.listen);
@@ -266,19 +264,6 @@ rendezvous::server::ListenAddress listen_address(const LocalStore& store) {
 
 rendezvous::server::ListenAddress listen_address(const StaticJob& job) {
   return rendezvous::server::ListenAddress::of_store(job.master.host, job.listen, job.guard != nullptr);
-}
-
-std::string make_uuid() {
-  std::random_device random;
-  const auto word = [&random] { return static_cast<unsigned>(random()); };
-  const unsigned a = word();
-  const unsigned b = word();
-  const unsigned c = word();
-  const unsigned d = word();
-  char text[37];
-  std::snprintf(text, sizeof text, "%08x-%04x-4%03x-%04x-%04x%08x", a, b >> 16, b & 0xfff, (c >> 16 & 0x3fff) | 0x8000,
-                c & 0xffff, d);
-  return text;
 }
 
 }  // namespace mdl::launcher::command_line

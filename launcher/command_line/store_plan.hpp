@@ -68,7 +68,4 @@ std::string backend_of(const StorePlan& plan);
 rendezvous::server::ListenAddress listen_address(const LocalStore& store);
 rendezvous::server::ListenAddress listen_address(const StaticJob& job);
 
-/// A random identifier in the form of a UUID (version 4).
-std::string make_uuid();
-
 }  // namespace mdl::launcher::command_line

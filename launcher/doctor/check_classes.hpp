@@ -53,9 +53,6 @@ class ComparisonChecks {
   std::vector<Finding>& findings_;
 };
 
-/// Words with a comma between them.
-std::string joined(const std::vector<std::string>& words);
-
 /// Whether the workers are meant to use GPUs.
 bool runs_on_gpus(const JobSpec& job);
 

@@ -29,12 +29,6 @@ const InterfaceFacts* nccl_interface(const NodeFacts& node) {
   return best == node.interfaces.end() ? nullptr : &*best;
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) { text += (text.empty() ? "" : ", ") + word; }
-  return text;
-}
-
 bool runs_on_gpus(const JobSpec& job) {
   return job.wants_gpus && !job.use_cpu;
 }

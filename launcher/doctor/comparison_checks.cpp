@@ -4,6 +4,7 @@
 #include <iomanip>
 #include <sstream>
 
+#include "common/join.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/doctor/check_classes.hpp"
 

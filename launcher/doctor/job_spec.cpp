@@ -10,9 +10,6 @@
 namespace mdl::launcher::doctor {
 namespace {
 
-constexpr int kStaticPort = 29500;  // torchrun's defaults
-constexpr int kC10dPort = 29400;
-
 void count_processes(const std::string& text, const machine::MachineFacts& facts, JobSpec& job) {
   const int gpus = facts.gpu_count();
   if (text == "gpu" || (text == "auto" && gpus > 0)) {

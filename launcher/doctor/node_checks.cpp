@@ -2,6 +2,7 @@
 #include <charconv>
 #include <cstdint>
 
+#include "common/join.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/doctor/check_classes.hpp"
 

@@ -1,9 +1,5 @@
 #include "launcher/doctor/probe.hpp"
 
-#include <arpa/inet.h>
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <netdb.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -11,11 +7,10 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <memory>
 #include <regex>
 
-#include "common/endpoint.hpp"
 #include "common/error.hpp"
+#include "common/host.hpp"
 #include "common/version.hpp"
 #include "launcher/machine/cpu_topology.hpp"
 
@@ -29,47 +24,27 @@ std::string variable(const machine::Environment& environment, const std::string&
   return found == environment.end() ? "" : found->second;
 }
 
-std::string text_of_address(const sockaddr* address) {
-  char text[INET6_ADDRSTRLEN] = {};
-  if (address->sa_family == AF_INET) {
-    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(address)->sin_addr, text, sizeof(text));
-  } else {
-    ::inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr, text, sizeof(text));
-  }
-  return text;
-}
-
 std::vector<InterfaceFacts> observe_interfaces() {
   std::vector<InterfaceFacts> interfaces;
-  ifaddrs* first = nullptr;
-  if (::getifaddrs(&first) != 0) { return interfaces; }
-  std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(first, ::freeifaddrs);
-  for (const ifaddrs* entry = first; entry; entry = entry->ifa_next) {
-    if (!entry->ifa_addr || !(entry->ifa_flags & IFF_UP)) { continue; }
-    int family = entry->ifa_addr->sa_family;
-    if (family != AF_INET && family != AF_INET6) { continue; }
-    std::string address = text_of_address(entry->ifa_addr);
+  for (const InterfaceAddress& own : interface_addresses()) {
+    std::string address = own.address.text();
     if (address.starts_with("fe80:")) {
       continue;  // link-local ones mean nothing without the link
     }
-    interfaces.push_back({entry->ifa_name, address, (entry->ifa_flags & IFF_LOOPBACK) != 0});
+    interfaces.push_back({own.interface, address, own.loopback});
   }
   return interfaces;
 }
 
 std::vector<std::string> resolve(const std::string& host, std::string& error) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* first = nullptr;
-  int failure = ::getaddrinfo(host.c_str(), nullptr, &hints, &first);
-  if (failure != 0) {
-    error = ::gai_strerror(failure);
+  const auto resolved = resolve_host(host);
+  if (!resolved) {
+    error = resolved.error();
     return {};
   }
-  std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(first, ::freeaddrinfo);
   std::vector<std::string> addresses;
-  for (const addrinfo* entry = first; entry; entry = entry->ai_next) {
-    std::string address = text_of_address(entry->ai_addr);
+  for (const SocketAddress& each : *resolved) {
+    std::string address = each.text();
     if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) { addresses.push_back(address); }
   }
   return addresses;

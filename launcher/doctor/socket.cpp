@@ -2,15 +2,15 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
 #include <cstring>
-#include <memory>
 
+#include "common/endpoint.hpp"
+#include "common/host.hpp"
 #include "common/json_integers.hpp"
 #include "common/json_nesting.hpp"
 
@@ -41,13 +41,8 @@ bool receive_all(const UniqueFd& socket, char* data, size_t size) {
   return true;
 }
 
-std::string text_of(const sockaddr_storage& address, socklen_t size) {
-  char text[NI_MAXHOST] = {};
-  if (::getnameinfo(reinterpret_cast<const sockaddr*>(&address), size, text, sizeof(text), nullptr, 0,
-                    NI_NUMERICHOST) != 0) {
-    return "";
-  }
-  std::string name = text;
+std::string text_of(const sockaddr_storage& address) {
+  const std::string name = SocketAddress(reinterpret_cast<const sockaddr*>(&address)).text();
   return name.starts_with("::ffff:") ? name.substr(7) : name;  // IPv4 through a dual-stack socket
 }
 
@@ -94,17 +89,13 @@ UniqueFd accept_within(const UniqueFd& listener, std::chrono::milliseconds limit
 
 Connection connect_to(const std::string& address, int port, std::chrono::milliseconds limit) {
   Connection connection;
-  addrinfo hints{};
-  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* first = nullptr;
-  if (::getaddrinfo(address.c_str(), std::to_string(port).c_str(), &hints, &first) != 0) {
-    connection.error = EADDRNOTAVAIL;
-    return connection;
-  }
-  std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(first, ::freeaddrinfo);
-  UniqueFd socket(::socket(first->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  int error = ::connect(socket.get(), first->ai_addr, first->ai_addrlen) == 0 ? 0 : errno;
+  connection.error = EADDRNOTAVAIL;
+  if (!is_address(address)) { return connection; }
+  const auto resolved = resolve_host(address, static_cast<std::uint16_t>(port));
+  if (!resolved) { return connection; }
+  const SocketAddress& peer = resolved->front();
+  UniqueFd socket(::socket(peer.get()->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  int error = ::connect(socket.get(), peer.get(), peer.size()) == 0 ? 0 : errno;
   if (error == EINPROGRESS) {
     pollfd ready{socket.get(), POLLOUT, 0};
     socklen_t size = sizeof(error);
@@ -123,13 +114,13 @@ Connection connect_to(const std::string& address, int port, std::chrono::millise
 std::string peer_address(const UniqueFd& socket) {
   sockaddr_storage address{};
   socklen_t size = sizeof(address);
-  return ::getpeername(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0 ? text_of(address, size) : "";
+  return ::getpeername(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0 ? text_of(address) : "";
 }
 
 std::string own_address(const UniqueFd& socket) {
   sockaddr_storage address{};
   socklen_t size = sizeof(address);
-  return ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0 ? text_of(address, size) : "";
+  return ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0 ? text_of(address) : "";
 }
 
 void set_timeout(const UniqueFd& socket, std::chrono::milliseconds limit) {

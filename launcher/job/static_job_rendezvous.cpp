@@ -1,14 +1,16 @@
 #include "launcher/job/static_job_rendezvous.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 #include <vector>
 
 #include "common/error.hpp"
+#include "common/host.hpp"
 #include "common/log.hpp"
 #include "common/loop/background_task.hpp"
+#include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
+#include "common/uuid.hpp"
 #include "launcher/job/failure_board.hpp"
 #include "rendezvous/c10d/rendezvous_error.hpp"
 #include "rendezvous/client/tcp_store_client.hpp"
@@ -29,6 +31,7 @@ constexpr Milliseconds kStaticReadersTimeout{5000};
 const char* const kFailed = "failed";
 const char* const kAnew = "1";
 const char* const kDone = "done";
+const char* const kArrived = "<val_ignored>";  // torch's, at the exit barrier
 
 Milliseconds time_until(Clock::time_point deadline) {
   return std::max(Milliseconds::zero(), std::chrono::ceil<Milliseconds>(deadline - Clock::now()));
@@ -46,7 +49,7 @@ class StaticRendezvous : public JobRendezvous {
         torch_prefix_(job.run_id + "/torchelastic/"),
         own_prefix_("mdl-launch/" + job.run_id + "/static/"),
         own_rank_(std::to_string(job.node_rank)),
-        identity_(command_line::make_uuid()),
+        identity_(make_uuid()),
         credential_(job.guard ? rendezvous::access::StoreCredential(job.guard->secret())
                               : rendezvous::access::StoreCredential()),
         host_(job.master.host) {}
@@ -177,7 +180,7 @@ class StaticRendezvous : public JobRendezvous {
   /// The one that goes on now; the next one when this node was in it already, in an earlier life.
   asio::awaitable<void> find_round() {
     const std::optional<std::string> number = co_await client_->get_now(own_prefix_ + "round");
-    if (number) { std::from_chars(number->data(), number->data() + number->size(), round_); }
+    if (number) { round_ = parse_digits<std::int64_t>(*number).value_or(0); }
     std::vector<std::string> own;
     own.push_back(round_prefix() + "role_info/" + own_rank_);
     const bool been_here = co_await client_->check(std::move(own));
@@ -307,17 +310,17 @@ class StaticRendezvous : public JobRendezvous {
     std::vector<std::string> last;
     last.push_back(barrier_prefix() + "last_member");
     const std::int64_t arrived = co_await store.add(barrier_prefix() + "num_members", 1);
-    if (arrived == job_.nodes) { co_await store.set(last.front(), "<val_ignored>"); }
+    if (arrived == job_.nodes) { co_await store.set(last.front(), kArrived); }
     *all_there = co_await store.wait(last, exit_barrier_timeout_);
   }
 
   [[noreturn]] void throw_missing(const char* what) const {
-    throw Error(str_cat("static rendezvous of job \"", job_.run_id, "\" at ", job_.master.host, ":", job_.master.port,
-                        ": ", what, " within ", job_.timeout.count() / 1000, " s"),
-                str_cat("Start mdl-launch on all ", job_.nodes,
-                        " nodes with the same --nnodes, --rdzv-id, --master-addr and "
-                        "--master-port, and --node-rank 0 to ",
-                        job_.nodes - 1, "."));
+    throw Error(
+        str_cat("static rendezvous of job \"", job_.run_id, "\" at ", job_.master.host, ":", job_.master.port, ": ",
+                what, " within ", job_.timeout.count() / 1000, " s"),
+        str_cat("Start mdl-launch on all ", job_.nodes,
+                " nodes with the same --nnodes, --rdzv-id, --master-addr and --master-port, and --node-rank 0 to ",
+                job_.nodes - 1, "."));
   }
 
   asio::io_context& io_;

@@ -1,12 +1,12 @@
 #include "launcher/machine/cpu_topology.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <fstream>
 #include <memory>
 
 #include "common/error.hpp"
+#include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 #include "common/trimmed.hpp"
 
@@ -18,12 +18,11 @@ namespace fs = std::filesystem;
 constexpr int kMostCpus = 1 << 16;  // far above what Linux supports (8192); keeps a broken list from filling the memory
 
 int number_in(const std::string& text, const std::string& whole) {
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) {
+  const auto value = parse_digits<int>(text);
+  if (!value) {
     throw Error(str_cat("\"", trimmed(whole), "\" is no number or list of numbers as the kernel writes them"));
   }
-  return value;
+  return *value;
 }
 
 }  // namespace

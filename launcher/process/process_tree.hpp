@@ -2,21 +2,9 @@
 
 #include <sys/types.h>
 
-#include <cstdint>
-#include <optional>
 #include <vector>
 
 namespace mdl::launcher::process {
-
-/// What /proc tells of a process, as the kernel's letters and numbers go.
-struct ProcessStat {
-  char state = 0;  ///< 'R', 'S', 'D' (uninterruptible sleep), 'Z' (has ended), …
-  pid_t parent = 0;
-  std::uint64_t start_time = 0;  ///< in ticks since the boot; a pid that is used again has another one
-};
-
-/// nullopt when there is no such process.
-std::optional<ProcessStat> process_stat(pid_t pid);
 
 /// Whether `pid` is a child of `root`, or a child of one, and so on. What descendants_of() says of orphans holds here,
 /// too.

@@ -10,10 +10,13 @@
 #include <utility>
 
 #include "common/error.hpp"
+#include "common/join.hpp"
 #include "common/log.hpp"
+#include "common/process_stat.hpp"
+#include "common/str_cat.hpp"
 #include "common/unique_fd.hpp"
+#include "common/uuid.hpp"
 #include "launcher/command_line/signal_names.hpp"
-#include "launcher/command_line/store_plan.hpp"
 #include "launcher/output/printable.hpp"
 #include "launcher/output/run_folder.hpp"
 #include "launcher/process/process_tree.hpp"
@@ -66,11 +69,9 @@ int make_fifo(const fs::path& path) {
 }
 
 std::string listed(const std::vector<std::string>& scopes) {
-  std::string text;
-  for (const std::string& scope : scopes) {
-    text += str_cat(text.empty() ? "" : ", ", output::printable(scope, kShownBytes));
-  }
-  return text;
+  std::vector<std::string> shown;
+  for (const std::string& scope : scopes) { shown.push_back(output::printable(scope, kShownBytes)); }
+  return joined(shown);
 }
 
 }  // namespace
@@ -99,7 +100,7 @@ std::unique_ptr<FileTimer> serve_timers(asio::io_context& io, const std::vector<
       log::info(error.what());
     }
   }
-  const std::string name = str_cat("watchdog_timer_", command_line::make_uuid());
+  const std::string name = str_cat("watchdog_timer_", make_uuid());
   for (const auto& [variable, place] : output::named_temporary_places()) {
     try {
       return std::make_unique<FileTimer>(io, place / name, root, on_expired);
@@ -139,7 +140,7 @@ void FileTimer::take(std::string_view line) {
   }
   const auto root = root_();
   const auto pid = static_cast<pid_t>(request->pid);
-  const auto process = process::process_stat(pid);
+  const auto process = process_stat(pid);
   if (!process) {
     return;  // it has ended meanwhile
   }
@@ -177,7 +178,7 @@ void FileTimer::expire() {
   const auto root = root_();
   for (const TimerBook::Expired& expired : book_.take_expired(TimerBook::Time::clock::now())) {
     const auto pid = static_cast<pid_t>(expired.pid);
-    const auto process = process::process_stat(pid);
+    const auto process = process_stat(pid);
     const bool is_ours = root && process && process->start_time == expired.process_start && process->state != 'Z' &&
                          process::descends_from(pid, *root);
     if (!is_ours) {

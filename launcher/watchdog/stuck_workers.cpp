@@ -2,7 +2,7 @@
 
 #include "common/log.hpp"
 #include "common/parse_number.hpp"
-#include "launcher/process/process_tree.hpp"
+#include "common/process_stat.hpp"
 #include "launcher/process/worker_env.hpp"
 
 namespace mdl::launcher::watchdog {
@@ -54,7 +54,7 @@ asio::awaitable<void> StuckWatch::wait(process::WorkerGroup& group, loop::Notifi
   std::map<pid_t, char> states;
   for (const process::WorkerState& worker : group.workers()) {
     if (worker.phase != process::WorkerState::Phase::running) { continue; }
-    if (const auto process = process::process_stat(worker.pid)) { states[worker.pid] = process->state; }
+    if (const auto process = process_stat(worker.pid)) { states[worker.pid] = process->state; }
   }
   times_.look(states, StuckTimes::Clock::now());
   for (std::size_t i = 0; i < group.workers().size(); ++i) {

@@ -14,9 +14,6 @@
 
 namespace mdl::rendezvous::c10d {
 
-/// torchrun's default port of --rdzv-backend c10d.
-inline constexpr std::uint16_t kC10dPort = 29400;
-
 /// A job to take part in.
 struct C10dJob {
   std::string run_id;  ///< --rdzv-id

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "common/host.hpp"
+#include "common/join.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "rendezvous/c10d/compare_set_client.hpp"
@@ -19,12 +21,6 @@ namespace {
 
 // To look, after a failure, whether it has to do with other jobs.
 constexpr std::chrono::milliseconds kLookTimeout{2000};
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) { text += (text.empty() ? "" : ", ") + word; }
-  return text;
-}
 
 /// The host's own address, for the others, is the name by which they reach it.
 std::string node_addr(const C10dJob& job, bool hosts, const client::TcpStoreClient& store) {

@@ -4,6 +4,8 @@
 
 #include "common/endpoint.hpp"
 #include "common/error.hpp"
+#include "common/host.hpp"
+#include "common/join.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "rendezvous/server/public_address.hpp"
@@ -23,9 +25,8 @@ void warn_of_strangers(const ListenAddress& where) {
   const std::vector<std::string> open = public_addresses(where, local_addresses());
   if (open.empty()) { return; }
   warned = true;
-  std::string list;
-  for (const std::string& address : open) { list += (list.empty() ? "" : ", ") + address; }
-  log::warning("the store of this job can be reached at ", list, ", which is public: whoever comes there may stop the ",
+  log::warning("the store of this job can be reached at ", joined(open),
+               ", which is public: whoever comes there may stop the ",
                "job or change what its nodes tell each other. Give all nodes --rdzv-conf secret_file=PATH, or an "
                "endpoint in a private network (an address, or a name with --rdzv-conf listen=endpoint)");
 }

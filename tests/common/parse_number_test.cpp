@@ -32,3 +32,13 @@ TEST_CASE("a real number is read as Python's float() reads it, and is finite") {
     CHECK_FALSE(parse_real_number(wrong));
   }
 }
+
+TEST_CASE("digits alone are a number as programs write it, in the range of its type") {
+  CHECK(mdl::parse_digits<std::uint16_t>("65535") == 65535);
+  CHECK(mdl::parse_digits<int>("007") == 7);
+  CHECK(mdl::parse_digits<unsigned>("7150", 16) == 29008);
+  for (const char* wrong : {"", " 1", "1 ", "+1", "-1", "1_0", "0x1", "1.0", "65536"}) {
+    CHECK_FALSE(mdl::parse_digits<std::uint16_t>(wrong));
+  }
+  CHECK_FALSE(mdl::parse_digits<int>("-1"));
+}

@@ -77,13 +77,6 @@ TEST_CASE("etcd is a clear error") {
   CHECK_THROWS_WITH(plan_store(options, ""), Catch::Contains("etcd-v2") && Catch::Contains("c10d"));
 }
 
-TEST_CASE("run ids are UUIDs, each a new one") {
-  const std::string a = make_uuid();
-  CHECK(a.size() == 36);
-  CHECK(a[14] == '4');
-  CHECK(a != make_uuid());
-}
-
 TEST_CASE("the exit barrier's timeout is torchrun's, or TORCH_ELASTIC_EXIT_BARRIER_TIMEOUT") {
   const auto timeout_of = [](std::optional<std::string> variable) {
     const Environment environment = [&](const std::string& name) {

@@ -4,21 +4,18 @@
 #include <signal.h>
 
 #include <chrono>
-#include <fstream>
 #include <string>
 #include <vector>
 
+#include "common/process_stat.hpp"
 #include "launcher/process/worker_process.hpp"
 
 namespace mdl::test {
 
 /// Whether a process is there and has not ended (a zombie has).
 inline bool is_alive(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string text;
-  if (!std::getline(file, text)) { return false; }
-  const auto after_command = text.rfind(')');
-  return text.size() > after_command + 2 && text[after_command + 2] != 'Z';
+  const auto process = process_stat(pid);
+  return process && process->state != 'Z';
 }
 
 /// Looks again and again until `condition` holds, for things that no descriptor tells of. False after `limit`.

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/host.hpp"
 #include "rendezvous/c10d/rendezvous_service.hpp"
 #include "rendezvous/server/tcp_store_server.hpp"
 #include "tests/rendezvous/relay.hpp"

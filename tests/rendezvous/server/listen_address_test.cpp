@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "common/endpoint.hpp"
+#include "common/host.hpp"
 #include "rendezvous/server/tcp_store_listener.hpp"
 
 using mdl::rendezvous::server::ListenAddress;

@@ -12,6 +12,7 @@
 
 #include "common/endpoint.hpp"
 #include "common/error.hpp"
+#include "common/host.hpp"
 #include "common/loop/tcp_socket.hpp"
 #include "tests/rendezvous/sanitizers.hpp"
 #include "tests/rendezvous/server/server_thread.hpp"
