@@ -1,13 +1,13 @@
 #include "launcher/accelerate/launch_plan.hpp"
 
-#include "common/option_word.hpp"
+#include "launcher/command_line/option_word.hpp"
 
 namespace mdl::launcher::accelerate {
 
 std::vector<std::string> LaunchPlan::launcher_arguments() const {
   std::vector<std::string> arguments{"--nproc-per-node", std::to_string(nproc_per_node)};
   auto add = [&](const std::string& name, const std::string& value) {
-    if (!may_be_option_value(value)) {  // of --role=-x the launcher would take -x for an option
+    if (!command_line::may_be_option_value(value)) {  // of --role=-x the launcher would take -x for an option
       arguments.push_back(name + "=" + value);
       return;
     }

@@ -4,8 +4,8 @@
 
 #include "common/error.hpp"
 #include "common/nearest_name.hpp"
-#include "common/option_word.hpp"
 #include "common/str_cat.hpp"
+#include "launcher/command_line/option_word.hpp"
 
 namespace mdl::launcher::command_line {
 namespace {

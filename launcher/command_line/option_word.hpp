@@ -4,7 +4,7 @@
 
 #include "common/parse_number.hpp"
 
-namespace mdl {
+namespace mdl::launcher::command_line {
 
 /// Whether argparse takes the word behind an option for that option's value: what does not begin with a dash, a
 /// negative number (which then is a wrong value, rather than none at all), or a text with a blank in it.
@@ -13,4 +13,4 @@ inline bool may_be_option_value(const std::string& word) {
   return parse_real_number(word).has_value() || (word[1] != '-' && word.find(' ') != std::string::npos);
 }
 
-}  // namespace mdl
+}  // namespace mdl::launcher::command_line
