@@ -25,6 +25,7 @@
 #include "worker/generation/shared_batches.hpp"
 #include "worker/inference_options.hpp"
 #include "worker/loading_bar.hpp"
+#include "worker/model/decoders.hpp"
 #include "worker/tensors/safetensors.hpp"
 
 namespace mdl::worker {
@@ -63,7 +64,8 @@ at::ScalarType stored_type(const fs::path& folder) {
   std::string name = config.value("dtype", config.value("torch_dtype", ""));
   if (name.empty()) {
     const tensors::SafetensorsFolder files(folder);
-    name = files.entry("decoder.model.embed_tokens.weight").dtype == at::kBFloat16 ? "bfloat16" : "float32";
+    const std::string weight = model::decoder_type(model::load_config(folder).text).names.embed_tokens + ".weight";
+    name = files.entry(weight).dtype == at::kBFloat16 ? "bfloat16" : "float32";
   }
   if (name == "float32") { return at::kFloat; }
   if (name == "bfloat16") { return at::kBFloat16; }

@@ -76,8 +76,8 @@ void check_inputs_stay(const training::TrainOptions& options, const fs::path& mo
 /// What all workers must agree on; see ProcessGroup::require_same.
 std::string facts(const training::TrainOptions& options, int64_t train_rows, int64_t eval_rows, at::ScalarType dtype) {
   return str_cat(
-      "an adapter of ", adapter::describe(options.lora), "\n", adapter::adapter_config_text(options.lora, ""), "--lr ",
-      options.learning_rate, "\n--num-epochs ", options.epochs, "\n--warmup-steps ", options.warmup_steps,
+      "an adapter of ", adapter::describe(options.lora), "\n", adapter::adapter_config_text(options.lora, "", {}),
+      "--lr ", options.learning_rate, "\n--num-epochs ", options.epochs, "\n--warmup-steps ", options.warmup_steps,
       "\n--batch-size ", options.batch_size, "\n--gradient-accumulation-steps ", options.accumulation_steps,
       "\n--seed ", options.seed, "\n--skip-bad-samples ", options.skip_bad_samples, "\n--eval-steps ",
       options.eval_steps.value, "\n--eval-batch-size ", options.eval_batch_size.value_or(options.batch_size),

@@ -6,6 +6,7 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "worker/formats/json_fields.hpp"
+#include "worker/model/decoders.hpp"
 
 namespace mdl::worker::adapter {
 namespace {
@@ -135,32 +136,48 @@ LayerSelection read_selection(const formats::JsonFields& fields) {
   return selection;
 }
 
+/// The target that trains the module of this name whole, in any of the decoders: a configuration does not say which
+/// decoder it is for.
+std::optional<Target> whole_target(const std::string& name) {
+  const auto is_name_of = [&](const std::string& module) { return name == module || name == last_name(module); };
+  for (const model::DecoderType& type : model::decoder_types()) {
+    if (is_name_of(type.names.embed_tokens)) { return Target::embed_tokens; }
+    if (is_name_of(type.names.lm_head)) { return Target::lm_head; }
+  }
+  return std::nullopt;
+}
+
 std::set<Target> read_whole(const formats::JsonFields& fields) {
   std::set<Target> whole;
   for (const std::string& name : as_list(layer_names(fields, "modules_to_save"))) {
-    if (name == "embed_tokens" || name == "decoder.model.embed_tokens") {
-      whole.insert(Target::embed_tokens);
-    } else if (name == "lm_head" || name == "decoder.lm_head") {
-      whole.insert(Target::lm_head);
-    } else {
-      fields.reject("modules_to_save", "only embed_tokens and lm_head can be trained whole");
-    }
+    const auto target = whole_target(name);
+    if (!target) { fields.reject("modules_to_save", "only embed_tokens and lm_head can be trained whole"); }
+    whole.insert(*target);
   }
   return whole;
 }
 
-/// The targets that select the same by the same expression, or nothing.
-std::optional<std::set<Target>> targets_like(const LayerSelection& selection) {
+/// The targets that select the same in such a decoder by the same expression, or nothing.
+std::optional<std::set<Target>> targets_like(const LayerSelection& selection, const model::DecoderNames& decoder) {
   const auto* pattern = std::get_if<std::string>(&selection.wanted);
   const auto* excluded = std::get_if<std::vector<std::string>>(&selection.excluded);
-  const bool excludes_nothing = excluded && (excluded->empty() || *excluded == std::vector<std::string>{"lm_head"});
+  const bool excludes_nothing =
+      excluded && (excluded->empty() || *excluded == std::vector<std::string>{last_name(decoder.lm_head)});
   if (!pattern || !excludes_nothing) { return std::nullopt; }
   for (unsigned subset = 1; subset < 8; ++subset) {
     std::set<Target> targets;
     for (const Target target : {Target::encoder, Target::projector, Target::decoder}) {
       if (subset >> static_cast<unsigned>(target) & 1U) { targets.insert(target); }
     }
-    if (target_modules_pattern(targets) == *pattern) { return targets; }
+    if (target_modules_pattern(targets, decoder) == *pattern) { return targets; }
+  }
+  return std::nullopt;
+}
+
+/// The same in any of the decoders.
+std::optional<std::set<Target>> targets_like(const LayerSelection& selection) {
+  for (const model::DecoderType& type : model::decoder_types()) {
+    if (auto targets = targets_like(selection, type.names)) { return targets; }
   }
   return std::nullopt;
 }
@@ -245,8 +262,9 @@ AdapterConfig parse_adapter_config(const std::string& text, const std::filesyste
   return config;
 }
 
-std::string adapter_config_text(const LoraConfig& config, const std::filesystem::path& base_model) {
-  const LayerSelection layers = selection_of(config);
+std::string adapter_config_text(const LoraConfig& config, const std::filesystem::path& base_model,
+                                const model::DecoderNames& decoder) {
+  const LayerSelection layers = selection_of(config, decoder);
   ordered_json ranks = ordered_json::object(), alphas = ordered_json::object();
   for (const auto& [name, rank] : config.rank_pattern) { ranks[name] = rank; }
   for (const auto& [name, alpha] : config.alpha_pattern) { alphas[name] = plain_number(alpha); }
@@ -262,7 +280,7 @@ std::string adapter_config_text(const LoraConfig& config, const std::filesystem:
       {"layers_to_transform", list_json(layers.indices)},
       {"lora_alpha", plain_number(config.alpha)},
       {"lora_dropout", plain_number(config.dropout)},
-      {"modules_to_save", modules_to_save(config.targets)},
+      {"modules_to_save", modules_to_save(config.targets, decoder)},
       {"peft_type", "LORA"},
       {"r", config.rank},
       {"rank_pattern", ranks},

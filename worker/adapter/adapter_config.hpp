@@ -23,7 +23,8 @@ struct AdapterConfig {
 /// (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA, KaSA): on the checkpoint's own weights it would be another model.
 AdapterConfig parse_adapter_config(const std::string& text, const std::filesystem::path& file, AdapterUse use);
 
-/// The text of adapter_config.json for an adapter of ours.
-std::string adapter_config_text(const LoraConfig& config, const std::filesystem::path& base_model);
+/// The text of adapter_config.json for an adapter of ours on a model with such a decoder.
+std::string adapter_config_text(const LoraConfig& config, const std::filesystem::path& base_model,
+                                const model::DecoderNames& decoder);
 
 }  // namespace mdl::worker::adapter

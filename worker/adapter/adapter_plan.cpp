@@ -91,12 +91,13 @@ bool is_part_of(const std::string& name, const std::string& module) {
 }  // namespace
 
 struct AdapterPlan::Rules {
-  explicit Rules(const LoraConfig& config) : Rules(config, selection_of(config)) {}
-  Rules(const LoraConfig& config, const LayerSelection& selection)
+  Rules(const LoraConfig& config, const model::DecoderNames& decoder)
+      : Rules(config, decoder, selection_of(config, decoder)) {}
+  Rules(const LoraConfig& config, const model::DecoderNames& decoder, const LayerSelection& selection)
       : wanted(selection.wanted),
         excluded(selection.excluded),
         indices(selection),
-        whole(modules_to_save(config.targets)),
+        whole(modules_to_save(config.targets, decoder)),
         ranks(config.rank_pattern, config.rank),
         alphas(config.alpha_pattern, config.alpha),
         rank_stabilized(config.rank_stabilized) {}
@@ -109,9 +110,9 @@ struct AdapterPlan::Rules {
   bool rank_stabilized;
 };
 
-AdapterPlan::AdapterPlan(const LoraConfig& config) {
+AdapterPlan::AdapterPlan(const LoraConfig& config, const model::DecoderNames& decoder) {
   try {
-    rules_ = std::make_unique<const Rules>(config);
+    rules_ = std::make_unique<const Rules>(config, decoder);
   } catch (const Error& error) { throw UsageError(str_cat("the adapter's configuration: ", error.what())); }
 }
 

@@ -12,7 +12,7 @@ namespace mdl::worker::adapter {
 class AdapterPlan {
  public:
   /// Throws UsageError for a regular expression that cannot be read.
-  explicit AdapterPlan(const LoraConfig& config);
+  AdapterPlan(const LoraConfig& config, const model::DecoderNames& decoder);
   ~AdapterPlan();
   AdapterPlan(const AdapterPlan&) = delete;
   AdapterPlan& operator=(const AdapterPlan&) = delete;

@@ -7,22 +7,21 @@
 namespace mdl::worker::adapter {
 namespace {
 
-std::set<std::string> adapted_layers(const LoraConfig& config, const std::vector<std::string>& layer_names) {
-  const AdapterPlan plan(config);
+std::set<std::string> adapted_layers(const LoraConfig& config, const LinearLayerNames& layers) {
+  const AdapterPlan plan(config, layers.decoder);
   std::set<std::string> adapted;
-  for (const std::string& name : layer_names) {
+  for (const std::string& name : layers.all) {
     if (plan.adapts(name)) { adapted.insert(name); }
   }
   return adapted;
 }
 
 /// Whether the targets adapt the same layers and train the same modules whole.
-bool same_targets(const std::set<Target>& targets, const LoraConfig& adapter,
-                  const std::vector<std::string>& layer_names) {
+bool same_targets(const std::set<Target>& targets, const LoraConfig& adapter, const LinearLayerNames& layers) {
   LoraConfig given;
   given.targets = targets;
-  return modules_to_save(targets) == modules_to_save(adapter.targets) &&
-         adapted_layers(given, layer_names) == adapted_layers(adapter, layer_names);
+  return whole_targets(targets) == whole_targets(adapter.targets) &&
+         adapted_layers(given, layers) == adapted_layers(adapter, layers);
 }
 
 }  // namespace
@@ -37,7 +36,7 @@ LoraConfig GivenLora::fresh() const {
 }
 
 LoraConfig adopt_lora(const GivenLora& given, const LoraConfig& adapter, const std::string& file,
-                      const std::vector<std::string>& layer_names) {
+                      const LinearLayerNames& layers) {
   std::string faults;
   const auto compare = [&](const char* option, const auto& wanted, const auto& found) {
     if (wanted && *wanted != found) {
@@ -46,7 +45,7 @@ LoraConfig adopt_lora(const GivenLora& given, const LoraConfig& adapter, const s
   };
   compare("lora-rank", given.rank, adapter.rank);
   compare("lora-alpha", given.alpha, adapter.alpha);
-  if (given.targets && !same_targets(*given.targets, adapter, layer_names)) {
+  if (given.targets && !same_targets(*given.targets, adapter, layers)) {
     faults +=
         str_cat("\n    --train-target ", target_names(*given.targets), ", but there it is ", describe_layers(adapter));
   }
@@ -54,8 +53,8 @@ LoraConfig adopt_lora(const GivenLora& given, const LoraConfig& adapter, const s
     throw UsageError(str_cat("the options contradict the adapter's own settings in ", file, ":", faults),
                      "Leave these options out: what the adapter says is taken.");
   }
-  if (adapted_layers(adapter, layer_names).contains("decoder.lm_head")) {
-    throw UsageError(str_cat(file, ": an adapter on decoder.lm_head cannot be trained"),
+  if (adapted_layers(adapter, layers).contains(layers.decoder.lm_head)) {
+    throw UsageError(str_cat(file, ": an adapter on ", layers.decoder.lm_head, " cannot be trained"),
                      "lm_head can be trained whole instead: --train-target lm_head.");
   }
   LoraConfig adopted = adapter;
@@ -63,13 +62,12 @@ LoraConfig adopt_lora(const GivenLora& given, const LoraConfig& adapter, const s
   return adopted;
 }
 
-LoraConfig resumed_lora(const GivenLora& given, const LoraConfig& adapter,
-                        const std::vector<std::string>& layer_names) {
+LoraConfig resumed_lora(const GivenLora& given, const LoraConfig& adapter, const LinearLayerNames& layers) {
   LoraConfig config = adapter;
   config.rank = given.rank.value_or(config.rank);
   config.alpha = given.alpha.value_or(config.alpha);
   config.dropout = given.dropout.value_or(config.dropout);
-  if (given.targets && !same_targets(*given.targets, adapter, layer_names)) {
+  if (given.targets && !same_targets(*given.targets, adapter, layers)) {
     config.layers.reset();
     config.targets = *given.targets;
   }

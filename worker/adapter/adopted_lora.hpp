@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "worker/adapter/linear_layer_names.hpp"
 #include "worker/adapter/lora_config.hpp"
 
 namespace mdl::worker::adapter {
@@ -21,14 +22,14 @@ struct GivenLora {
 };
 
 /// The settings of a run that starts from an adapter: those of the adapter, whose configuration `file` names. Dropout
-/// is no part of what an adapter computes: it may be given anew. `layer_names` are the model's linear layers: targets
-/// that were given are no contradiction when they select the same of these. Throws UsageError naming every option that
+/// is no part of what an adapter computes: it may be given anew. Targets that were given are no
+/// contradiction when they select the same of the model's `layers`. Throws UsageError naming every option that
 /// was given and contradicts the adapter, with both values; also for an adapter on lm_head, which can be answered with
 /// but not trained.
 LoraConfig adopt_lora(const GivenLora& given, const LoraConfig& adapter, const std::string& file,
-                      const std::vector<std::string>& layer_names);
+                      const LinearLayerNames& layers);
 
 /// What adopt_lora() gives, and where the options contradict the adapter what they ask for: to tell how both differ.
-LoraConfig resumed_lora(const GivenLora& given, const LoraConfig& adapter, const std::vector<std::string>& layer_names);
+LoraConfig resumed_lora(const GivenLora& given, const LoraConfig& adapter, const LinearLayerNames& layers);
 
 }  // namespace mdl::worker::adapter

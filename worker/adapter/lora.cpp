@@ -13,6 +13,7 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "worker/adapter/adapter_plan.hpp"
+#include "worker/model/decoders.hpp"
 
 namespace mdl::worker::adapter {
 namespace {
@@ -55,10 +56,10 @@ layers::LoraAdapter fresh_adapter(const layers::Linear& layer, int64_t rank, dou
 
 }  // namespace
 
-std::vector<std::string> linear_layer_names(const model::ModelConfig& config) {
+LinearLayerNames linear_layer_names(const model::ModelConfig& config) {
   model::MiDashengLM model(config, at::kFloat);  // on the meta device
-  std::vector<std::string> names;
-  for (const auto& [name, layer] : linear_layers(model)) { names.push_back(name); }
+  LinearLayerNames names{.all = {}, .decoder = model::decoder_type(config.text).names};
+  for (const auto& [name, layer] : linear_layers(model)) { names.all.push_back(name); }
   return names;
 }
 
@@ -70,7 +71,7 @@ void attach_lora(model::MiDashengLM& model, const LoraConfig& config, uint64_t s
     throw UsageError(
         str_cat("a LoRA dropout of ", config.dropout, " is impossible; it must be at least 0 and below 1"));
   }
-  const AdapterPlan plan(config);
+  const AdapterPlan plan(config, model::decoder_type(model.config().text).names);
   at::Generator generator = at::detail::createCPUGenerator(seed);
   int64_t attached = 0;
   for (const auto& item : model.named_modules("", /*include_self=*/false)) {
@@ -95,22 +96,20 @@ void attach_lora(model::MiDashengLM& model, const LoraConfig& config, uint64_t s
 
 tensors::NamedTensors lora_parameters(model::MiDashengLM& model) {
   tensors::NamedTensors parameters;
-  const auto add_whole = [&](const char* name, const at::Tensor& weight) {
-    if (weight.requires_grad()) {
-      parameters.emplace_back("base_model.model." + std::string(name) + ".weight", weight);
-    }
+  const auto add = [&](const std::string& name, const at::Tensor& tensor) {
+    parameters.emplace_back("base_model.model." + name + ".weight", tensor);
   };
-  bool embedding_added = false;
-  for (const auto& [name, layer] : linear_layers(model)) {
-    if (!embedding_added && name.rfind("decoder.", 0) == 0) {  // it comes before the decoder's layers
-      add_whole("decoder.model.embed_tokens", model.decoder->embed_tokens->weight);
-      embedding_added = true;
+  for (const auto& item : model.named_modules("", /*include_self=*/false)) {
+    const std::string& name = item.key();
+    if (const auto* embedding = dynamic_cast<const layers::Embedding*>(item.value().get())) {
+      if (embedding->weight.requires_grad()) { add(name, embedding->weight); }
+    } else if (const auto* linear = dynamic_cast<const layers::Linear*>(item.value().get())) {
+      if (linear->weight.requires_grad()) { add(name, linear->weight); }
+      if (!linear->adapter) { continue; }
+      add(name + ".lora_A", linear->adapter->a);
+      add(name + ".lora_B", linear->adapter->b);
     }
-    if (!layer->adapter) { continue; }
-    parameters.emplace_back("base_model.model." + name + ".lora_A.weight", layer->adapter->a);
-    parameters.emplace_back("base_model.model." + name + ".lora_B.weight", layer->adapter->b);
   }
-  add_whole("decoder.lm_head", model.decoder->lm_head->weight);
   return parameters;
 }
 
@@ -148,7 +147,7 @@ void load_lora(model::MiDashengLM& model, const std::filesystem::path& adapter_f
 
 void merge_lora(model::MiDashengLM& model) {
   auto& head = *model.decoder->lm_head;
-  if (head.adapter && head.weight.is_same(model.decoder->embed_tokens->weight)) { head.weight = head.weight.clone(); }
+  if (head.adapter && model.decoder->is_tied()) { head.weight = head.weight.clone(); }
   for (const auto& [name, layer] : linear_layers(model)) { layer->merge(); }
   model.decoder->embed_tokens->weight.set_requires_grad(false);
   model.decoder->lm_head->weight.set_requires_grad(false);

@@ -4,14 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "worker/adapter/linear_layer_names.hpp"
 #include "worker/adapter/lora_config.hpp"
 #include "worker/model/midashenglm.hpp"
 #include "worker/tensors/safetensors.hpp"
 
 namespace mdl::worker::adapter {
-
-/// The names of all layers that can carry an adapter in a model of this configuration.
-std::vector<std::string> linear_layer_names(const model::ModelConfig& config);
 
 /// Puts a fresh adapter on every layer that the configuration selects, on the layer's device: A uniform in
 /// ±sqrt(6 / (6 · in)) (PEFT's Kaiming initialisation with a = sqrt 5), B zero, so that the model computes what it did

@@ -5,14 +5,14 @@
 namespace mdl::worker::adapter {
 namespace {
 
-const char* pattern_of(Target target) {
+std::string pattern_of(Target target, const model::DecoderNames& decoder) {
   switch (target) {
     case Target::encoder:
       return R"(^audio_encoder\.blocks\.\d+\.attn\.(qkv|proj)$)";
     case Target::projector:
       return R"(^audio_projector\.net\.(0|2)$)";
     case Target::decoder:
-      return R"(^decoder\.model\.layers\.\d+\.(self_attn|mlp)\.(up|gate|down)_proj$)";
+      return decoder.target_modules;
     case Target::embed_tokens:
     case Target::lm_head:
       break;
@@ -56,28 +56,40 @@ std::string describe_pattern(const char* what, const auto& pattern) {
 
 }  // namespace
 
-std::string target_modules_pattern(const std::set<Target>& targets) {
+std::string target_modules_pattern(const std::set<Target>& targets, const model::DecoderNames& decoder) {
   std::string pattern;
   for (const Target target : targets) {
-    const std::string part = pattern_of(target);
+    const std::string part = pattern_of(target, decoder);
     if (!part.empty()) { pattern += (pattern.empty() ? "" : "|") + part; }
   }
   return pattern;
 }
 
-LayerSelection selection_of(const LoraConfig& config) {
+LayerSelection selection_of(const LoraConfig& config, const model::DecoderNames& decoder) {
   if (config.layers) { return *config.layers; }
-  return {.wanted = target_modules_pattern(config.targets),
-          .excluded = std::vector<std::string>{"lm_head"},
+  return {.wanted = target_modules_pattern(config.targets, decoder),
+          .excluded = std::vector<std::string>{last_name(decoder.lm_head)},
           .indices = {},
           .index_after = {}};
 }
 
-std::vector<std::string> modules_to_save(const std::set<Target>& targets) {
+std::vector<std::string> modules_to_save(const std::set<Target>& targets, const model::DecoderNames& decoder) {
   std::vector<std::string> names;
-  if (targets.count(Target::embed_tokens)) { names.emplace_back("embed_tokens"); }
-  if (targets.count(Target::lm_head)) { names.emplace_back("lm_head"); }
+  if (targets.count(Target::embed_tokens)) { names.push_back(last_name(decoder.embed_tokens)); }
+  if (targets.count(Target::lm_head)) { names.push_back(last_name(decoder.lm_head)); }
   return names;
+}
+
+std::set<Target> whole_targets(const std::set<Target>& targets) {
+  std::set<Target> whole;
+  for (const Target target : {Target::embed_tokens, Target::lm_head}) {
+    if (targets.contains(target)) { whole.insert(target); }
+  }
+  return whole;
+}
+
+std::string last_name(const std::string& module) {
+  return module.substr(module.rfind('.') + 1);
 }
 
 std::string target_names(const std::set<Target>& targets) {

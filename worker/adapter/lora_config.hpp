@@ -8,15 +8,15 @@
 #include <variant>
 #include <vector>
 
+#include "worker/model/decoder_names.hpp"
+
 namespace mdl::worker::adapter {
 
 /// A part of the model that `--train-target` names. The first three get adapters on the layers of these names:
 ///   encoder    audio_encoder.blocks.N.attn.{qkv,proj}
 ///   projector  audio_projector.net.{0,2}
-///   decoder    decoder.model.layers.N.mlp.{gate,up,down}_proj
-/// The other two are trained whole, in the base's type (PEFT's modules_to_save):
-///   embed_tokens  decoder.model.embed_tokens
-///   lm_head       decoder.lm_head
+///   decoder    the decoder's DecoderNames::target_modules: the linear layers of its MLPs
+/// The other two are trained whole, in the base's type (PEFT's modules_to_save): its embed_tokens and lm_head.
 /// Tied ones come apart by that, as in PEFT: training one leaves the other as it was, and the merged model is not tied.
 enum class Target { encoder, projector, decoder, embed_tokens, lm_head };
 
@@ -51,13 +51,19 @@ struct LoraConfig {
 };
 
 /// The regular expression over layer names that selects the layers to adapt, as mdl-toolkit gives it to PEFT.
-std::string target_modules_pattern(const std::set<Target>& targets);
+std::string target_modules_pattern(const std::set<Target>& targets, const model::DecoderNames& decoder);
 
 /// What `config` selects: its own selection, or that of its targets.
-LayerSelection selection_of(const LoraConfig& config);
+LayerSelection selection_of(const LoraConfig& config, const model::DecoderNames& decoder);
 
-/// The names of the modules trained whole, as adapter_config.json lists them.
-std::vector<std::string> modules_to_save(const std::set<Target>& targets);
+/// The names of the modules trained whole, as adapter_config.json lists them: without what they are part of.
+std::vector<std::string> modules_to_save(const std::set<Target>& targets, const model::DecoderNames& decoder);
+
+/// Those of the targets that are trained whole.
+std::set<Target> whole_targets(const std::set<Target>& targets);
+
+/// What a module is called within the one that it is part of: "lm_head" of "decoder.lm_head".
+std::string last_name(const std::string& module);
 
 /// The targets' names with commas, as `--train-target` takes them.
 std::string target_names(const std::set<Target>& targets);

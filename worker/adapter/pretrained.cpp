@@ -9,6 +9,7 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "worker/adapter/adapter_config.hpp"
+#include "worker/model/decoders.hpp"
 
 namespace mdl::worker::adapter {
 namespace {
@@ -50,14 +51,10 @@ void copy_companions(const fs::path& source, const fs::path& target) {
   }
 }
 
-bool is_tied(const model::MiDashengLM& model) {
-  return model.decoder->lm_head->weight.is_same(model.decoder->embed_tokens->weight);
-}
-
 void write_config(const fs::path& source, const fs::path& target, const model::MiDashengLM& model) {
   auto config = ordered_json::parse(read_text(source / "config.json"));
   const char* name = model.dtype() == at::kBFloat16 ? "bfloat16" : "float32";
-  if (model.config().text.tie_word_embeddings && !is_tied(model)) {
+  if (model.config().text.tie_word_embeddings && !model.decoder->is_tied()) {
     config["tie_word_embeddings"] = false;
     config["text_config"]["tie_word_embeddings"] = false;
   }
@@ -73,7 +70,7 @@ void write_config(const fs::path& source, const fs::path& target, const model::M
 tensors::NamedTensors checkpoint_tensors(model::MiDashengLM& model) {
   tensors::NamedTensors tensors;
   for (const auto& [layer, slot, name] : layers::tensor_slots(model)) {
-    if (is_tied(model) && name == "decoder.lm_head.weight") { continue; }
+    if (model.decoder->is_tied() && layer == model.decoder->lm_head.get()) { continue; }
     tensors.emplace_back(name, *slot.tensor);
   }
   return tensors;
@@ -126,7 +123,8 @@ void write_weights(const tensors::NamedTensors& tensors, const fs::path& folder,
 void save_adapter(model::MiDashengLM& model, const LoraConfig& config, const fs::path& base_model,
                   const fs::path& folder) {
   make_folder(folder);
-  write_text_atomically(folder / "adapter_config.json", adapter_config_text(config, base_model));
+  write_text_atomically(folder / "adapter_config.json",
+                        adapter_config_text(config, base_model, model::decoder_type(model.config().text).names));
   tensors::save_safetensors(folder / "adapter_model.safetensors", lora_parameters(model));
 }
 

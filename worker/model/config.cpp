@@ -6,16 +6,10 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "worker/formats/json_fields.hpp"
+#include "worker/model/decoders.hpp"
 
 namespace mdl::worker::model {
 namespace {
-
-/// Refuses a feature of the Python model that would change the numbers if it were ignored.
-void require_zero(const formats::JsonFields& fields, const char* key) {
-  if (fields.number(key, 0.0) != 0.0) {
-    fields.reject(key, "this program has no dropout in the base model; it must be 0");
-  }
-}
 
 /// patch_size and patch_stride are [bins, frames], a patch spanning all mel bins; returns the frames.
 int64_t patch_frames(const formats::JsonFields& fields, const char* key, int64_t n_mels) {
@@ -45,7 +39,7 @@ AudioEncoderConfig read_encoder(const formats::JsonFields& fields) {
   c.qkv_bias = fields.boolean("qkv_bias", c.qkv_bias);
   if (fields.has("init_values")) { fields.reject("init_values", "LayerScale is not supported"); }
   if (fields.integer("input_channels", 1) != 1) { fields.reject("input_channels", "only one channel is supported"); }
-  for (const char* key : {"drop_rate", "attn_drop_rate", "drop_path_rate"}) { require_zero(fields, key); }
+  for (const char* key : {"drop_rate", "attn_drop_rate", "drop_path_rate"}) { require_no_dropout(fields, key); }
 
   c.n_mels = fields.integer("n_mels", c.n_mels);
   c.patch_frames = patch_frames(fields, "patch_size", c.n_mels);
@@ -67,77 +61,6 @@ AudioEncoderConfig read_encoder(const formats::JsonFields& fields) {
   }
   c.center = fields.boolean("center", c.center);
   if (!c.center) { fields.reject("center", "only centred frames are supported"); }
-  return c;
-}
-
-TextConfig::Family read_family(const formats::JsonFields& fields) {
-  const std::string type = fields.text("model_type");
-  if (type == "qwen3") { return TextConfig::Family::qwen3; }
-  // Qwen2.5 keeps Qwen2's name; Qwen2.5-Omni's text model is the same network with a rope that is ordinary on plain
-  // text.
-  for (const char* name : {"qwen2", "qwen2_5_omni_text", "qwen2_5_omni_thinker_text", "qwen2_5_omni"}) {
-    if (type == name) { return TextConfig::Family::qwen2; }
-  }
-  fields.reject("model_type", "the supported decoders are qwen2, qwen2_5_omni_text and qwen3");
-}
-
-/// Both spellings: rope_parameters (transformers 5) holds theta as well, rope_scaling stands beside rope_theta.
-double read_rope(const formats::JsonFields& fields) {
-  double theta = fields.number("rope_theta", 10000.0);
-  for (const char* key : {"rope_parameters", "rope_scaling"}) {
-    const auto rope = fields.optional_object(key);
-    if (!rope) { continue; }
-    for (const char* name : {"rope_type", "type"}) {
-      const std::string type = rope->text(name, "default");
-      // "mrope" gives text, image and video tokens positions of their own; for text alone all three are the same.
-      if (type != "default" && type != "mrope") {
-        rope->reject(name, "only the unscaled rope (\"default\") is supported");
-      }
-    }
-    if (rope->number("partial_rotary_factor", 1.0) != 1.0) {
-      rope->reject("partial_rotary_factor", "only a rope over the whole head is supported");
-    }
-    theta = rope->number("rope_theta", theta);
-  }
-  if (!(theta > 0)) { fields.reject("rope_theta", "it must be above 0"); }
-  return theta;
-}
-
-TextConfig read_text(const formats::JsonFields& fields) {
-  TextConfig c;
-  c.family = read_family(fields);
-  const bool qwen3 = c.family == TextConfig::Family::qwen3;
-  c.hidden_size = fields.integer("hidden_size");
-  c.num_layers = fields.integer("num_hidden_layers");
-  c.intermediate_size = fields.integer("intermediate_size");
-  c.num_heads = fields.integer("num_attention_heads");
-  c.num_kv_heads = fields.integer("num_key_value_heads");
-  if (c.num_heads % c.num_kv_heads != 0) {
-    fields.reject("num_key_value_heads", str_cat("it must divide num_attention_heads = ", c.num_heads));
-  }
-  if (!qwen3 && !fields.has("head_dim") && c.hidden_size % c.num_heads != 0) {
-    fields.reject("num_attention_heads", str_cat("it must divide hidden_size = ", c.hidden_size));
-  }
-  c.head_dim = fields.integer("head_dim", qwen3 ? 128 : c.hidden_size / c.num_heads);
-  if (c.head_dim % 2 != 0) { fields.reject("head_dim", "rope needs an even size"); }
-  c.vocab_size = fields.integer("vocab_size");
-  c.rms_norm_eps = fields.number("rms_norm_eps", c.rms_norm_eps);
-  c.rope_theta = read_rope(fields);
-  c.tie_word_embeddings = fields.boolean("tie_word_embeddings", false);
-  c.qkv_bias = qwen3 ? fields.boolean("attention_bias", false) : true;
-  c.o_bias = qwen3 && c.qkv_bias;
-  if (fields.has("pad_token_id")) { c.pad_token_id = fields.integer("pad_token_id", std::nullopt, 0); }
-
-  if (fields.text("hidden_act", "silu") != "silu") { fields.reject("hidden_act", "only \"silu\" is supported"); }
-  require_zero(fields, "attention_dropout");
-  if (fields.boolean("use_sliding_window", false)) {
-    fields.reject("use_sliding_window", "attention with a sliding window is not supported");
-  }
-  if (const auto* types = fields.find("layer_types")) {
-    const bool full = types->is_array() && std::all_of(types->begin(), types->end(),
-                                                       [](const auto& type) { return type == "full_attention"; });
-    if (!full) { fields.reject("layer_types", "only \"full_attention\" layers are supported"); }
-  }
   return c;
 }
 
@@ -169,7 +92,7 @@ ModelConfig load_config(const std::filesystem::path& folder) {
     fields.reject("quantization_config", "give the checkpoint that is not quantized");
   }
   ModelConfig c;
-  c.text = read_text(fields.object("text_config"));
+  c.text = read_text_config(fields.object("text_config"));
   const auto encoder = fields.optional_object("audio_encoder_config");
   if (encoder) { c.audio = read_encoder(*encoder); }
   c.subsample_factor = fields.integer("subsample_factor", c.subsample_factor);

@@ -2,7 +2,8 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
+
+#include "worker/model/text_config.hpp"
 
 namespace mdl::worker::model {
 
@@ -27,26 +28,6 @@ struct AudioEncoderConfig {
 
   int64_t piece_patches() const { return target_length / patch_frames; }
   int64_t mlp_dim() const { return static_cast<int64_t>(static_cast<double>(embed_dim) * mlp_ratio); }
-};
-
-/// Sizes of the Qwen decoder: `text_config` of config.json.
-struct TextConfig {
-  enum class Family { qwen2, qwen3 };  ///< Qwen3 normalises each query and key head and has no biases by default
-
-  Family family = Family::qwen2;
-  int64_t hidden_size = 0;
-  int64_t num_layers = 0;
-  int64_t intermediate_size = 0;
-  int64_t num_heads = 0;
-  int64_t num_kv_heads = 0;
-  int64_t head_dim = 0;
-  int64_t vocab_size = 0;
-  double rms_norm_eps = 1e-6;
-  double rope_theta = 10000.0;
-  bool tie_word_embeddings = false;  ///< lm_head.weight is embed_tokens.weight
-  bool qkv_bias = true;
-  bool o_bias = false;
-  std::optional<int64_t> pad_token_id;  ///< the embedding row that never gets a gradient
 };
 
 /// What config.json of a MiDashengLM checkpoint says.

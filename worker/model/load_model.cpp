@@ -4,14 +4,13 @@
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/model/decoders.hpp"
 #include "worker/model/midashenglm.hpp"
 #include "worker/tensors/safetensors.hpp"
 
 namespace mdl::worker::model {
 namespace {
 
-constexpr const char* kHead = "decoder.lm_head.weight";
-constexpr const char* kEmbedding = "decoder.model.embed_tokens.weight";
 constexpr size_t kMostListed = 20;  ///< of each kind; a wrong checkpoint can differ in all of its 700 tensors
 
 /// Collects the faults of a checkpoint, to be told at once.
@@ -40,16 +39,15 @@ bool is_derived(const std::string& name) {
   return name.size() >= suffix.size() && name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0;
 }
 
-void check(const std::vector<layers::OwnedSlot>& slots, const tensors::SafetensorsFolder& files, bool tied,
-           const std::filesystem::path& folder) {
+/// `may_lack` is a tensor that need not be there.
+void check(const std::vector<layers::OwnedSlot>& slots, const tensors::SafetensorsFolder& files,
+           const std::string& may_lack, const std::filesystem::path& folder) {
   Faults faults;
   std::set<std::string> known;
   for (const auto& [layer, slot, name] : slots) {
     known.insert(name);
     if (!files.contains(name)) {
-      if (slot.required && !(tied && name == kHead)) {
-        faults.add("missing", str_cat(name, " ", slot.tensor->sizes()));
-      }
+      if (slot.required && name != may_lack) { faults.add("missing", str_cat(name, " ", slot.tensor->sizes())); }
       continue;
     }
     const auto& entry = files.entry(name);
@@ -100,19 +98,21 @@ std::shared_ptr<MiDashengLM> load_model(const std::filesystem::path& folder, at:
   const tensors::SafetensorsFolder files(folder);
   auto model = std::make_shared<MiDashengLM>(config, dtype);
   const auto slots = layers::tensor_slots(*model);
-  check(slots, files, config.text.tie_word_embeddings, folder);
+  const DecoderNames& names = decoder_type(config.text).names;
+  const std::string head = names.lm_head + ".weight", embedding = names.embed_tokens + ".weight";
+  check(slots, files, config.text.tie_word_embeddings ? head : "", folder);
   // As in transformers, a model that config.json ties is not when its file holds two weights that differ.
   const bool tied = config.text.tie_word_embeddings &&
-                    (!files.contains(kHead) || at::equal(files.tensor(kHead), files.tensor(kEmbedding)));
+                    (!files.contains(head) || at::equal(files.tensor(head), files.tensor(embedding)));
   Loaded loaded(slots, files, progress);
   for (const auto& [layer, slot, name] : slots) {
-    if (tied && name == kHead) {
+    if (tied && name == head) {
       loaded.add(name);
       continue;
     }
     const at::Tensor value = files.contains(name) ? files.tensor(name) : *slot.tensor;
     auto* linear = dynamic_cast<layers::Linear*>(layer);
-    if (quantize && linear && slot.name == "weight" && name != kHead) {
+    if (quantize && linear && slot.name == "weight" && name != head) {
       linear->quantize(quantize(value.to(slot.tensor->scalar_type()), device));
     } else {
       layer->set_tensor(slot.name, value.to(device, slot.tensor->scalar_type()));

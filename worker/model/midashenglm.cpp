@@ -8,6 +8,7 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "worker/layers/token_loss.hpp"
+#include "worker/model/decoders.hpp"
 #include "worker/tensors/index_tensor.hpp"
 
 namespace mdl::worker::model {
@@ -27,7 +28,7 @@ MiDashengLM::MiDashengLM(const ModelConfig& config, at::ScalarType dtype) : conf
   audio_projector = register_module("audio_projector",
                                     std::make_shared<AudioProjector>(config.audio.embed_dim, config.text.hidden_size,
                                                                      config.subsample_factor, dtype));
-  decoder = register_module("decoder", std::make_shared<QwenDecoder>(config.text, dtype));
+  decoder = register_module("decoder", decoder_type(config.text).make(config.text, dtype));
   eval();
 }
 
@@ -101,7 +102,7 @@ at::Tensor MiDashengLM::embeddings(const at::Tensor& features, const BatchLayout
 at::Tensor MiDashengLM::hidden_states(const batch::Batch& batch, const BatchLayout& plan, const at::Tensor& rows) {
   const at::Tensor h = embeddings(plan.clips.empty() ? at::Tensor() : features(batch), plan);
   const auto groups = layers::group_sequences(plan.row_lengths, plan.row_lengths);
-  return decoder->forward(h, tensors::index_tensor(plan.positions, device()), groups, rows);
+  return decoder->forward(h, tensors::index_tensor(plan.positions, device()), groups, rows, nullptr);
 }
 
 MiDashengLM::Prefill MiDashengLM::read_prompts(const batch::Batch& batch) {
@@ -111,21 +112,21 @@ MiDashengLM::Prefill MiDashengLM::read_prompts(const batch::Batch& batch) {
     for (int64_t t = 0; t < length; ++t) { positions.push_back(t); }
     last.push_back(std::ssize(positions) - 1);
   }
-  KvCache cache(decoder->layer_count(), plan.row_lengths, device());
+  KvCache cache(config_.text.num_layers, plan.row_lengths, device());
   const at::Tensor h = embeddings(plan.clips.empty() ? at::Tensor() : lone_features(batch), plan);
   const auto groups = layers::group_sequences(plan.row_lengths, plan.row_lengths);
   const at::Tensor hidden = decoder->forward(h, tensors::index_tensor(positions, device()), groups,
                                              tensors::index_tensor(last, device()), &cache);
-  return {decoder->lm_head->forward(hidden).to(at::kFloat), std::move(cache)};
+  return {decoder->logits(hidden).to(at::kFloat), std::move(cache)};
 }
 
 at::Tensor MiDashengLM::next_logits(const at::Tensor& tokens, KvCache& cache) {
-  return decoder->lm_head->forward(decoder->step(decoder->embed(tokens), cache)).to(at::kFloat);
+  return decoder->logits(decoder->step(decoder->embed(tokens), cache)).to(at::kFloat);
 }
 
 at::Tensor MiDashengLM::logits(const batch::Batch& batch) {
   const BatchLayout plan = layout(batch);
-  const at::Tensor packed = decoder->lm_head->forward(hidden_states(batch, plan));
+  const at::Tensor packed = decoder->logits(hidden_states(batch, plan));
   const at::Tensor padded = at::zeros({batch.input_ids.numel(), packed.size(1)}, packed.options());
   return padded.index_copy(0, tensors::index_tensor(plan.token_index, device()), packed)
       .view({batch.input_ids.size(0), batch.input_ids.size(1), -1});

@@ -8,11 +8,11 @@
 #include "worker/model/batch_layout.hpp"
 #include "worker/model/config.hpp"
 #include "worker/model/dasheng_encoder.hpp"
-#include "worker/model/qwen_decoder.hpp"
+#include "worker/model/decoder.hpp"
 
 namespace mdl::worker::model {
 
-/// The whole model: audio encoder, projector, Qwen decoder.
+/// The whole model: audio encoder, projector, text decoder.
 ///
 /// Padding costs nothing here: a batch is planned on the host (batch_layout.hpp), and then only its real tokens and
 /// real audio patches go through the layers, as rows of one matrix. The results for them are those of the padded
@@ -77,7 +77,7 @@ class MiDashengLM : public layers::Layer {
 
   std::shared_ptr<DashengEncoder> audio_encoder;
   std::shared_ptr<AudioProjector> audio_projector;
-  std::shared_ptr<QwenDecoder> decoder;
+  std::shared_ptr<Decoder> decoder;
 
  private:
   /// Samples that give one audio token: what a lone short clip is filled up to.

@@ -1,21 +1,13 @@
 #include "worker/model/qwen_decoder.hpp"
 
-#include <ATen/ops/embedding.h>
 #include <ATen/ops/silu.h>
 
+#include "worker/formats/json_fields.hpp"
 #include "worker/layers/checkpoint_layer.hpp"
 
 namespace mdl::worker::model {
 
-Embedding::Embedding(int64_t rows, int64_t dim, at::ScalarType dtype) {
-  declare_parameter(weight, "weight", {rows, dim}, dtype);
-}
-
-at::Tensor Embedding::forward(const at::Tensor& ids) const {
-  return at::embedding(weight, ids, untrained_row.value_or(-1));
-}
-
-DecoderLayer::DecoderLayer(const TextConfig& config, at::ScalarType dtype) : config_(config) {
+QwenDecoderLayer::QwenDecoderLayer(const TextConfig& config, at::ScalarType dtype) : config_(config) {
   const auto linear = [dtype](int64_t in, int64_t out, bool bias) {
     return std::make_shared<layers::Linear>(in, out, bias, dtype);
   };
@@ -29,7 +21,7 @@ DecoderLayer::DecoderLayer(const TextConfig& config, at::ScalarType dtype) : con
   k_ = attn->register_module("k_proj", linear(hidden, key_dim, config.qkv_bias));
   v_ = attn->register_module("v_proj", linear(hidden, key_dim, config.qkv_bias));
   o_ = attn->register_module("o_proj", linear(query_dim, hidden, config.o_bias));
-  if (config.family == TextConfig::Family::qwen3) {
+  if (config.qk_norm) {
     q_norm_ = attn->register_module("q_norm", norm(config.head_dim));
     k_norm_ = attn->register_module("k_norm", norm(config.head_dim));
   }
@@ -41,33 +33,33 @@ DecoderLayer::DecoderLayer(const TextConfig& config, at::ScalarType dtype) : con
   post_norm_ = register_module("post_attention_layernorm", norm(hidden));
 }
 
-at::Tensor DecoderLayer::forward(const at::Tensor& x, const layers::RopeAngles& rope,
-                                 const std::vector<layers::SequenceGroup>& groups, const at::Tensor& rows,
-                                 LayerCache* cache) const {
+at::Tensor QwenDecoderLayer::forward(const at::Tensor& x, const layers::RopeAngles& rope,
+                                     const std::vector<layers::SequenceGroup>& groups, const at::Tensor& rows,
+                                     LayerCache* cache) const {
   const auto kept = [&](const at::Tensor& all) { return rows.defined() ? all.index_select(0, rows) : all; };
   const auto [query, key, value] = heads(input_norm_->forward(x), rope);
   if (cache) { cache->fill(key, value); }
   return finish(kept(x), kept(layers::packed_attention(query, key, value, groups, /*causal=*/true)));
 }
 
-at::Tensor DecoderLayer::step(const at::Tensor& x, const layers::RopeAngles& rope, LayerCache& cache) const {
+at::Tensor QwenDecoderLayer::step(const at::Tensor& x, const layers::RopeAngles& rope, LayerCache& cache) const {
   const auto [query, key, value] = heads(input_norm_->forward(x), rope);
   return finish(x, cache.attend(query, key, value));
 }
 
-at::Tensor DecoderLayer::finish(const at::Tensor& x, const at::Tensor& attended) const {
+at::Tensor QwenDecoderLayer::finish(const at::Tensor& x, const at::Tensor& attended) const {
   const at::Tensor h = x + o_->forward(attended);
   const at::Tensor n = post_norm_->forward(h);
   return h + down_->forward(at::silu(gate_->forward(n)) * up_->forward(n));
 }
 
-std::vector<at::Tensor> DecoderLayer::trained() const {
+std::vector<at::Tensor> QwenDecoderLayer::trained() const {
   std::vector<at::Tensor> tensors;
   for (const auto& layer : {q_, k_, v_, o_, gate_, up_, down_}) { layer->collect_trained(tensors); }
   return tensors;
 }
 
-DecoderLayer::Heads DecoderLayer::heads(const at::Tensor& x, const layers::RopeAngles& rope) const {
+QwenDecoderLayer::Heads QwenDecoderLayer::heads(const at::Tensor& x, const layers::RopeAngles& rope) const {
   at::Tensor query = q_->forward(x).unflatten(1, {config_.num_heads, config_.head_dim});
   at::Tensor key = k_->forward(x).unflatten(1, {config_.num_kv_heads, config_.head_dim});
   const at::Tensor value = v_->forward(x).unflatten(1, {config_.num_kv_heads, config_.head_dim});
@@ -80,12 +72,12 @@ DecoderLayer::Heads DecoderLayer::heads(const at::Tensor& x, const layers::RopeA
 
 QwenDecoder::QwenDecoder(const TextConfig& config, at::ScalarType dtype) : config_(config) {
   auto model = register_module("model", std::make_shared<layers::Layer>());
-  embed_tokens =
-      model->register_module("embed_tokens", std::make_shared<Embedding>(config.vocab_size, config.hidden_size, dtype));
-  embed_tokens->untrained_row = config.pad_token_id;
+  embed_tokens = model->register_module(
+      "embed_tokens", std::make_shared<layers::Embedding>(config.vocab_size, config.hidden_size, dtype));
+  embed_tokens->padding_idx = config.pad_token_id;
   auto layers = model->register_module("layers", std::make_shared<layers::Layer>());
   for (int64_t i = 0; i < config.num_layers; ++i) {
-    layers_.push_back(layers->register_module(std::to_string(i), std::make_shared<DecoderLayer>(config, dtype)));
+    layers_.push_back(layers->register_module(std::to_string(i), std::make_shared<QwenDecoderLayer>(config, dtype)));
   }
   norm_ =
       model->register_module("norm", std::make_shared<layers::RmsNorm>(config.hidden_size, config.rms_norm_eps, dtype));
@@ -117,6 +109,19 @@ at::Tensor QwenDecoder::step(const at::Tensor& embeddings, KvCache& cache) const
   for (size_t i = 0; i < layers_.size(); ++i) { h = layers_[i]->step(h, rope, cache.layer(i)); }
   cache.advance();
   return norm_->forward(h);
+}
+
+TextConfig read_qwen2_config(const formats::JsonFields& fields) {
+  TextConfig config = read_common_text_config(fields);
+  config.qkv_bias = true;
+  return config;
+}
+
+TextConfig read_qwen3_config(const formats::JsonFields& fields) {
+  TextConfig config = read_common_text_config(fields, /*default_head_dim=*/128);
+  config.qkv_bias = config.o_bias = fields.boolean("attention_bias", false);
+  config.qk_norm = true;
+  return config;
 }
 
 }  // namespace mdl::worker::model

@@ -1,30 +1,19 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <vector>
 
-#include "worker/layers/attention.hpp"
-#include "worker/layers/linear.hpp"
 #include "worker/layers/norm.hpp"
 #include "worker/layers/rope.hpp"
-#include "worker/model/config.hpp"
-#include "worker/model/kv_cache.hpp"
+#include "worker/model/decoder.hpp"
+#include "worker/model/text_config.hpp"
 
 namespace mdl::worker::model {
 
-class Embedding : public layers::Layer {
+/// A layer of Qwen2.5 or Qwen3: x += attention(norm(x)); x += down(silu(gate(n)) · up(n)) with n = norm(x).
+class QwenDecoderLayer : public layers::Layer {
  public:
-  Embedding(int64_t rows, int64_t dim, at::ScalarType dtype);
-  at::Tensor forward(const at::Tensor& ids) const;  ///< [n] -> [n, dim]
-  at::Tensor weight;
-  std::optional<int64_t> untrained_row;  ///< gets no gradient when the rest is trained: the padding token's
-};
-
-/// A Qwen2.5 or Qwen3 layer: x += attention(norm(x)); x += down(silu(gate(n)) · up(n)) with n = norm(x).
-class DecoderLayer : public layers::Layer {
- public:
-  DecoderLayer(const TextConfig& config, at::ScalarType dtype);
+  QwenDecoderLayer(const TextConfig& config, at::ScalarType dtype);
 
   /// x [tokens, hidden], packed causal sequences. With `rows`, only these tokens are computed past the attention and
   /// returned, in this order: [rows, hidden]. With `cache`, it keeps the keys and values.
@@ -51,35 +40,26 @@ class DecoderLayer : public layers::Layer {
   TextConfig config_;
   std::shared_ptr<layers::RmsNorm> input_norm_, post_norm_;
   std::shared_ptr<layers::Linear> q_, k_, v_, o_, gate_, up_, down_;
-  std::shared_ptr<layers::RmsNorm> q_norm_, k_norm_;  ///< Qwen3 only
+  std::shared_ptr<layers::RmsNorm> q_norm_, k_norm_;  ///< with qk_norm only
 };
 
-/// `decoder`: Qwen2ForCausalLM or Qwen3ForCausalLM without its loss.
-class QwenDecoder : public layers::Layer {
+/// Qwen2ForCausalLM or Qwen3ForCausalLM, which differ in biases and in the norms of queries and keys.
+class QwenDecoder : public Decoder {
  public:
   QwenDecoder(const TextConfig& config, at::ScalarType dtype);
 
-  at::Tensor embed(const at::Tensor& ids) const { return embed_tokens->forward(ids); }
-
-  /// Embeddings [tokens, hidden] of packed rows with their rope positions [tokens] -> normalised final states. With
-  /// `rows` only those of these tokens: the last layer does no work for the others. `cache` keeps keys and values.
   at::Tensor forward(const at::Tensor& embeddings, const at::Tensor& positions,
-                     const std::vector<layers::SequenceGroup>& groups, const at::Tensor& rows = {},
-                     KvCache* cache = nullptr) const;
-
-  /// Embeddings [rows, hidden] of one further token of each cached sequence -> normalised final states [rows, hidden].
-  at::Tensor step(const at::Tensor& embeddings, KvCache& cache) const;
-
-  int64_t layer_count() const { return static_cast<int64_t>(layers_.size()); }
-
-  bool gradient_checkpointing = false;  ///< recompute each layer in the backward pass
-  std::shared_ptr<Embedding> embed_tokens;
-  std::shared_ptr<layers::Linear> lm_head;  ///< [vocab, hidden], no bias; shares embed_tokens's weight when tied
+                     const std::vector<layers::SequenceGroup>& groups, const at::Tensor& rows,
+                     KvCache* cache) const override;
+  at::Tensor step(const at::Tensor& embeddings, KvCache& cache) const override;
 
  private:
   TextConfig config_;
-  std::vector<std::shared_ptr<DecoderLayer>> layers_;
+  std::vector<std::shared_ptr<QwenDecoderLayer>> layers_;
   std::shared_ptr<layers::RmsNorm> norm_;
 };
+
+TextConfig read_qwen2_config(const formats::JsonFields& fields);
+TextConfig read_qwen3_config(const formats::JsonFields& fields);
 
 }  // namespace mdl::worker::model

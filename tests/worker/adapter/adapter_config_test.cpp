@@ -34,7 +34,7 @@ TEST_CASE("what an adapter's configuration leaves out is PEFT's default") {
 TEST_CASE("an adapter on what --train-target names is known by these names") {
   const std::set<Target> targets{Target::encoder, Target::decoder, Target::lm_head};
   const LoraConfig lora =
-      parse({{"target_modules", target_modules_pattern(targets)}, {"modules_to_save", {"lm_head"}}}).lora;
+      parse({{"target_modules", target_modules_pattern(targets, {})}, {"modules_to_save", {"lm_head"}}}).lora;
   CHECK((lora.targets == targets));
   CHECK_FALSE(lora.layers.has_value());
 }
@@ -54,11 +54,26 @@ TEST_CASE("what is written of an adapter is read as the same") {
                                .index_after = {"layers"}};
   const LoraConfig fresh;
   for (const LoraConfig& config : {lora, fresh}) {
-    const std::string text = adapter_config_text(config, "base");
+    const std::string text = adapter_config_text(config, "base", {});
     const AdapterConfig again = parse_adapter_config(text, "adapter_config.json", AdapterUse::training);
     CHECK((again.lora == config));
     CHECK(again.base_model == "base");
   }
+}
+
+TEST_CASE("modules are called in adapter_config.json what they are called in the model's decoder") {
+  const worker::model::DecoderNames decoder{.embed_tokens = "decoder.transformer.wte",
+                                            .lm_head = "decoder.head",
+                                            .target_modules = R"(^decoder\.transformer\.h\.\d+\.mlp$)"};
+  LoraConfig lora;
+  lora.targets = {Target::decoder, Target::embed_tokens, Target::lm_head};
+  const json written = json::parse(adapter_config_text(lora, "base", decoder));
+  CHECK(written["target_modules"] == decoder.target_modules);
+  CHECK(written["exclude_modules"] == json({"head"}));
+  CHECK(written["modules_to_save"] == json({"wte", "head"}));
+  const AdapterPlan plan(lora, decoder);
+  CHECK(plan.adapts("decoder.transformer.h.0.mlp"));
+  CHECK_FALSE(plan.adapts("decoder.model.layers.0.mlp.up_proj"));
 }
 
 TEST_CASE("of several patterns that fit a layer the first counts, and it fits the end of the name") {
@@ -67,18 +82,18 @@ TEST_CASE("of several patterns that fit a layer the first counts, and it fits th
   lora.alpha = 16;
   lora.rank_pattern = {{R"(layers\.1\.mlp\.(up|gate)_proj)", 2}, {"up_proj", 4}, {"^decoder.model", 1}};
   lora.alpha_pattern = {{"mlp.up_proj", 3}};
-  const AdapterPlan plan(lora);
+  const AdapterPlan plan(lora, {});
   CHECK(plan.rank("decoder.model.layers.1.mlp.up_proj") == 2);
   CHECK(plan.rank("decoder.model.layers.11.mlp.up_proj") == 4);
   CHECK(plan.rank("decoder.model.layers.1.mlp.big_up_proj") == 8);
   CHECK(plan.scaling("decoder.model.layers.1.mlp.up_proj") == 1.5);
   CHECK(plan.scaling("decoder.model.layers.1.mlp.gate_proj") == 8);
   lora.rank_stabilized = true;
-  CHECK(AdapterPlan(lora).scaling("decoder.model.layers.2.mlp.up_proj") == 1.5);  // 3 / sqrt(4)
+  CHECK(AdapterPlan(lora, {}).scaling("decoder.model.layers.2.mlp.up_proj") == 1.5);  // 3 / sqrt(4)
 }
 
 TEST_CASE("layers are chosen by name, index and exception") {
-  const auto adapts = [](const LoraConfig& lora, const char* name) { return AdapterPlan(lora).adapts(name); };
+  const auto adapts = [](const LoraConfig& lora, const char* name) { return AdapterPlan(lora, {}).adapts(name); };
   LoraConfig lora = parse({{"target_modules", {"qkv", "net.0"}}, {"exclude_modules", {"blocks.1.attn.qkv"}}}).lora;
   CHECK(adapts(lora, "audio_encoder.blocks.0.attn.qkv"));
   CHECK_FALSE(adapts(lora, "audio_encoder.blocks.1.attn.qkv"));
@@ -152,7 +167,7 @@ TEST_CASE("settings of a newer PEFT that ask for something are told, others are 
 TEST_CASE("a regular expression that would mean something else here than in Python is refused") {
   const char* pattern = GENERATE("(", "a{,3}", "[[:alpha:]]");
   LoraConfig lora = parse({{"target_modules", pattern}}).lora;
-  CHECK_THROWS_WITH(AdapterPlan(lora), Contains(pattern));
+  CHECK_THROWS_WITH(AdapterPlan(lora, {}), Contains(pattern));
   lora = parse({{"rank_pattern", {{pattern, 2}}}}).lora;
-  CHECK_THROWS_AS(AdapterPlan(lora), UsageError);
+  CHECK_THROWS_AS(AdapterPlan(lora, {}), UsageError);
 }

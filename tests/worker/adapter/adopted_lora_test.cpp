@@ -9,9 +9,10 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-const std::vector<std::string> kLayers = {"audio_encoder.blocks.0.attn.qkv", "audio_projector.net.0",
-                                          "decoder.model.layers.0.mlp.up_proj", "decoder.model.layers.0.mlp.down_proj",
-                                          "decoder.lm_head"};
+const LinearLayerNames kLayers = {
+    .all = {"audio_encoder.blocks.0.attn.qkv", "audio_projector.net.0", "decoder.model.layers.0.mlp.up_proj",
+            "decoder.model.layers.0.mlp.down_proj", "decoder.lm_head"},
+    .decoder = {}};
 
 LoraConfig on_names(std::vector<std::string> names) {
   LoraConfig adapter;

@@ -40,9 +40,9 @@ std::vector<int64_t> recomputed(MiDashengLM& model, Batch row, int64_t tokens) {
 
 TEST_CASE("answers of a batch with the cache are those of each row alone without it") {
   const at::NoGradGuard no_grad;
-  const std::string family = GENERATE("qwen2", "qwen3");
+  const std::string decoder = GENERATE(from_range(test::all_decoders()));
   const test::TempDir folder;
-  test::write_checkpoint(folder.path(), test::tiny_config_json(family));
+  test::write_checkpoint(folder.path(), test::tiny_config_json(decoder));
   const auto model = load_model(folder.path(), at::kFloat, at::kCPU);
   const Batch batch = test::tiny_batch(model->config());
   // Over 64 tokens, so that the cache grows.

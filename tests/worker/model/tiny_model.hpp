@@ -11,18 +11,19 @@
 #include <nlohmann/json.hpp>
 
 #include "common/atomic_file.hpp"
+#include "worker/model/decoders.hpp"
 #include "worker/model/midashenglm.hpp"
 #include "worker/tensors/safetensors.hpp"
 
 namespace mdl::test {
 
 /// config.json of a model of a few thousand parameters; `target_length` 40 makes pieces of 10 patches, 0.4 s.
-inline nlohmann::json tiny_config_json(const std::string& family = "qwen2", bool tied = false) {
+inline nlohmann::json tiny_config_json(const std::string& decoder = "qwen2", bool tied = false) {
   return {{"model_type", "midashenglm"},
           {"audio_encoder_config",
            {{"embed_dim", 8}, {"depth", 2}, {"num_heads", 2}, {"mlp_ratio", 2.0}, {"target_length", 40}}},
           {"text_config",
-           {{"model_type", family},
+           {{"model_type", decoder},
             {"hidden_size", 16},
             {"num_hidden_layers", 2},
             {"num_attention_heads", 4},
@@ -43,6 +44,15 @@ inline worker::model::ModelConfig write_config_and_load(const std::filesystem::p
   return worker::model::load_config(folder);
 }
 
+/// The model_type of every decoder, once.
+inline std::vector<std::string> all_decoders() {
+  std::vector<std::string> names;
+  for (const worker::model::DecoderType& type : worker::model::decoder_types()) {
+    names.push_back(type.model_types.front());
+  }
+  return names;
+}
+
 /// Random values for every tensor of the model, under its checkpoint name.
 inline worker::tensors::NamedTensors random_weights(const worker::model::ModelConfig& config,
                                                     at::ScalarType dtype = at::kFloat) {
@@ -50,7 +60,7 @@ inline worker::tensors::NamedTensors random_weights(const worker::model::ModelCo
   at::Generator generator = at::detail::createCPUGenerator(7);
   worker::tensors::NamedTensors tensors;
   for (const auto& [layer, slot, name] : worker::layers::tensor_slots(model)) {
-    if (config.text.tie_word_embeddings && name == "decoder.lm_head.weight") { continue; }
+    if (config.text.tie_word_embeddings && layer == model.decoder->lm_head.get()) { continue; }
     if (!slot.required) { continue; }
     const bool variance = name.find("running_var") != std::string::npos;
     const at::Tensor value = at::randn(slot.tensor->sizes(), generator, at::kFloat) * 0.3;

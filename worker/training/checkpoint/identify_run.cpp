@@ -39,6 +39,14 @@ std::int64_t milliseconds_now() {
       .count();
 }
 
+std::vector<std::string> names_of_whole_targets(const adapter::LoraConfig& lora) {
+  std::vector<std::string> names;
+  for (const adapter::Target target : adapter::whole_targets(lora.targets)) {
+    names.push_back(adapter::target_names({target}));
+  }
+  return names;
+}
+
 AdapterIdentity adapter_of(const adapter::LoraConfig& lora) {
   return {.rank = lora.rank,
           .alpha = lora.alpha,
@@ -47,7 +55,7 @@ AdapterIdentity adapter_of(const adapter::LoraConfig& lora) {
           .rank_pattern = {lora.rank_pattern.begin(), lora.rank_pattern.end()},
           .alpha_pattern = {lora.alpha_pattern.begin(), lora.alpha_pattern.end()},
           .targets = adapter::describe_layers(lora),
-          .whole = adapter::modules_to_save(lora.targets)};
+          .whole = names_of_whole_targets(lora)};
 }
 
 Settings changeable_settings(const TrainOptions& options, at::ScalarType dtype, std::int64_t world_size) {

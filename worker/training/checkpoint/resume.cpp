@@ -35,7 +35,7 @@ bool ends_like_a_zip_file(const fs::path& file) {
 /// `now`, if it goes on from this checkpoint, whose own identity is `then`: with its adapters and learning rate, but
 /// for what was given.
 RunIdentity going_on(RunIdentity now, const RunIdentity& then, const TrainOptions& options, const fs::path& folder,
-                     const std::vector<std::string>& layers) {
+                     const adapter::LinearLayerNames& layers) {
   if (!options.learning_rate_given) { take_learning_rate(now, then); }
   const fs::path file = folder / "adapter_config.json";
   try {
@@ -96,7 +96,7 @@ StartWish look_around(const TrainOptions& options, const RunIdentity& now, const
                       const fs::path& model_folder, const std::vector<std::string>& agents) {
   const auto of_job = find_checkpoint_of_job(options.output, agents);
   const bool goes_on = options.resume_from_checkpoint != "false" || of_job;
-  const auto layers = goes_on ? adapter::linear_layer_names(model) : std::vector<std::string>();
+  const auto layers = goes_on ? adapter::linear_layer_names(model) : adapter::LinearLayerNames();
   const auto look_at = [&](const fs::path& folder) {
     FoundCheckpoint found{.folder = folder, .step = step_of(folder).value_or(0), .fault = checkpoint_fault(folder)};
     RunIdentity& then = found.identity;

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "worker/model/config.hpp"
+#include "worker/model/decoder_names.hpp"
+
+namespace mdl::worker::adapter {
+
+/// What can carry an adapter in a model.
+struct LinearLayerNames {
+  std::vector<std::string> all;  ///< of every linear layer, in the order of the model
+  model::DecoderNames decoder;   ///< which of them the targets mean
+};
+
+LinearLayerNames linear_layer_names(const model::ModelConfig& config);
+
+}  // namespace mdl::worker::adapter
