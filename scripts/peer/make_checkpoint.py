@@ -13,6 +13,12 @@ import shutil
 import sys
 from pathlib import Path
 
+# What a decoder's text_config holds besides the sizes, by its model_type. tests/peer/test_worker_model.py runs with each of them.
+DECODERS = {
+    "qwen2": lambda args: {},
+    # As in Qwen3-0.6B, heads are wider than hidden / heads.
+    "qwen3": lambda args: {"tie_word_embeddings": True, "head_dim": 2 * args.hidden // args.heads},
+}
 REMOTE_CODE = Path(__file__).resolve().parent / "midashenglm"
 SPECIAL_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>"]
 SMALL_VOCABULARY = 2000
@@ -122,7 +128,7 @@ def options():
         "seed": 0,
     }.items():
         parser.add_argument(f"--{name}", type=int, default=value)
-    parser.add_argument("--decoder", choices=["qwen2", "qwen3"], default="qwen2")
+    parser.add_argument("--decoder", choices=DECODERS, default="qwen2")
     parser.add_argument("--full-vocab", action="store_true")
     return parser.parse_args()
 
@@ -158,10 +164,9 @@ def main():
         "rms_norm_eps": 1e-6,
         "rope_theta": 1e6,
         "max_position_embeddings": 32768,
-        "tie_word_embeddings": args.decoder == "qwen3",
+        "tie_word_embeddings": False,
+        **DECODERS[args.decoder](args),
     }
-    if args.decoder == "qwen3":  # as in Qwen3-0.6B, heads are wider than hidden / heads
-        text["head_dim"] = 2 * args.hidden // args.heads
     torch.manual_seed(args.seed)
     model = MiDashengLMModel(
         MiDashengLMConfig(

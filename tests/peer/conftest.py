@@ -11,6 +11,7 @@ from programs import run
 
 PEER = Path(__file__).resolve().parent
 REPOSITORY = PEER.parents[1]
+sys.path.append(str(REPOSITORY / "scripts/peer"))  # make_checkpoint.py knows the decoders
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 

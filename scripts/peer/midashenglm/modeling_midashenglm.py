@@ -11,10 +11,8 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.generation import GenerationMixin
-from transformers.models.qwen2 import Qwen2Config, Qwen2ForCausalLM
-from transformers.models.qwen3 import Qwen3Config, Qwen3ForCausalLM
-
-DECODERS = {"qwen2": (Qwen2Config, Qwen2ForCausalLM), "qwen3": (Qwen3Config, Qwen3ForCausalLM)}
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 # The published 7B encoder; a checkpoint's config.json overrides single values.
 ENCODER_DEFAULTS = {
@@ -47,8 +45,7 @@ class MiDashengLMConfig(PreTrainedConfig):
         self.audio_encoder_config = {**ENCODER_DEFAULTS, **(audio_encoder_config or {})}
         if text_config is None or isinstance(text_config, dict):
             fields = dict(text_config or {})
-            config_class, _ = DECODERS[fields.pop("model_type", "qwen2")]
-            text_config = config_class(**fields)
+            text_config = CONFIG_MAPPING[fields.pop("model_type", "qwen2")](**fields)
         self.text_config = text_config
         self.subsample_factor = subsample_factor
         self.audio_token_id = audio_token_id
@@ -226,8 +223,7 @@ class MiDashengLMModel(PreTrainedModel, GenerationMixin):
         hidden = config.text_config.hidden_size
         self.audio_encoder = DashengEncoder(config.audio_encoder_config)
         self.audio_projector = AudioProjector(config.audio_encoder_config["embed_dim"], hidden, config.subsample_factor)
-        _, decoder_class = DECODERS[config.text_config.model_type]
-        self.decoder = decoder_class(config.text_config)
+        self.decoder = MODEL_FOR_CAUSAL_LM_MAPPING[type(config.text_config)](config.text_config)
         self.post_init()
 
     def _init_weights(self, module):

@@ -10,6 +10,7 @@ import safetensors
 import safetensors.torch
 import soundfile
 import torch
+from make_checkpoint import DECODERS
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoProcessor, AutoTokenizer
 
@@ -136,7 +137,7 @@ class Case:
         return self.batch["attention_mask"].bool()
 
 
-@pytest.fixture(scope="module", params=["qwen2", "qwen3"])
+@pytest.fixture(scope="module", params=DECODERS)
 def case(request, checkpoint, tmp_path_factory):
     return Case(checkpoint(request.param), tmp_path_factory.mktemp(request.param))
 
@@ -178,7 +179,7 @@ def test_a_step_with_checkpointing_equals_pythons_too(case, bin_dir):
     assert_step_equals_pythons(case, bin_dir, "--checkpointing")
 
 
-@pytest.mark.parametrize("decoder", ["qwen2", "qwen3"])  # the latter's embeddings are tied
+@pytest.mark.parametrize("decoder", DECODERS)  # qwen3's embeddings are tied
 def test_embeddings_and_head_trained_whole_equal_pefts(decoder, checkpoint, bin_dir, tmp_path):
     case = Case(checkpoint(decoder), tmp_path, whole=("embed_tokens", "lm_head"))
     assert len(trained_names(case)) == 2 * (2 * 2 + 2 + 2 * 3) + 2
