@@ -17,12 +17,14 @@ namespace fs = std::filesystem;
 
 constexpr int kMostCpus = 1 << 16;  // far above what Linux supports (8192); keeps a broken list from filling the memory
 
+/// One number of `whole`; the NUMA node of a device that has none is -1.
 int number_in(const std::string& text, const std::string& whole) {
-  const auto value = parse_digits<int>(text);
+  const bool negative = text.starts_with('-');
+  const auto value = parse_digits<int>(std::string_view(text).substr(negative ? 1 : 0));
   if (!value) {
     throw Error(str_cat("\"", trimmed(whole), "\" is no number or list of numbers as the kernel writes them"));
   }
-  return *value;
+  return negative ? -*value : *value;
 }
 
 }  // namespace

@@ -46,6 +46,19 @@ TEST_CASE("lists of CPUs are read as the kernel writes them") {
   }
 }
 
+TEST_CASE("a device has a NUMA node, or -1 on a machine that has none") {
+  Machine machine;
+  const auto device = [&](const char* node) {
+    const fs::path folder = machine.folder.path() / "bus/pci/devices/0000:00:00.0";
+    fs::create_directories(folder);
+    std::ofstream(folder / "numa_node") << node << "\n";
+    return CpuTopology(machine.folder.path()).node_of_device("0000:00:00.0");
+  };
+  CHECK(device("3") == 3);
+  CHECK(device("-1") == device("0"));  // Linux has one node then
+  CHECK_THROWS_AS(device("--1"), Error);
+}
+
 TEST_CASE("threads of one core count as one core, wherever the kernel writes them") {
   Machine machine;
   for (const int cpu : {0, 2}) { machine.add_cpu(cpu, "core_cpus_list", "0,2"); }
