@@ -13,7 +13,7 @@ import shutil
 import sys
 from pathlib import Path
 
-# What a decoder's text_config holds besides the sizes, by its model_type. tests/peer/test_worker_model.py runs with each of them.
+# What a decoder's text_config holds besides the sizes, by its model_type. tests/peer/model/test_worker_model.py runs with each of them.
 DECODERS = {
     "qwen2": lambda args: {},
     # As in Qwen3-0.6B, heads are wider than hidden / heads.
