@@ -87,6 +87,7 @@ void WorkerGroup::apply(State& state, const GuardianEvent& event) {
     case GuardianEvent::Kind::started:
       worker.phase = WorkerState::Phase::running;
       worker.pid = event.pid;
+      if (const auto early = state.expired_early.extract(event.pid)) { worker.expired_timers = early.mapped(); }
       log::debug("worker ", event.local_rank, " started as pid ", event.pid);
       return;
     case GuardianEvent::Kind::start_failed:
@@ -153,8 +154,14 @@ void WorkerGroup::give_up(int local_rank, std::chrono::duration<double> stuck) {
 
 void WorkerGroup::note_expired_timers(pid_t pid, const std::string& names) {
   for (WorkerState& worker : state_->workers) {
-    if (worker.phase == WorkerState::Phase::running && worker.pid == pid) { worker.expired_timers = names; }
+    if (worker.phase != WorkerState::Phase::running || worker.pid != pid) { continue; }
+    worker.expired_timers = names;
+    return;
   }
+  const bool some_start_unread = std::any_of(state_->workers.begin(), state_->workers.end(), [](const WorkerState& worker) {
+    return worker.phase == WorkerState::Phase::not_started;
+  });
+  if (some_start_unread) { state_->expired_early.insert_or_assign(pid, names); }
 }
 
 void WorkerGroup::let_go(const std::vector<output::LeftStream>& streams) {

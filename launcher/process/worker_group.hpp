@@ -3,6 +3,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -94,6 +95,7 @@ class WorkerGroup {
     bool all_gone = false;
     std::optional<Error> failure{};
     int ended = 0;
+    std::map<pid_t, std::string> expired_early{};  ///< timers of workers whose start has not been read yet
   };
   static void apply(State& state, const GuardianEvent& event);
   /// All events that are there.
