@@ -138,13 +138,12 @@ asio::awaitable<std::unique_ptr<C10dRendezvous>> C10dRendezvous::open(C10dJob jo
   try {
     store = co_await client::TcpStoreClient::connect(address, credential, job.read_timeout);
   } catch (const client::StoreConnectionRefused& error) {
-    failure = error.what();
+    failure = error.problem();
     refused = true;
-  } catch (const client::StoreConnectionError& error) { failure = error.what(); }
+  } catch (const client::StoreConnectionError& error) { failure = error.problem(); }
   if (!store) {
-    throw client::StoreConnectionError(
-        str_cat("rendezvous \"", job.run_id, "\": ", failure.substr(0, failure.find('\n'))),
-        why_unreachable(job, hosting_failure, refused));
+    throw client::StoreConnectionError(str_cat("rendezvous \"", job.run_id, "\": ", failure),
+                                       why_unreachable(job, hosting_failure, refused));
   }
   NodeDesc self{node_addr(job, hosted != nullptr, *store), ::getpid(), job.local_id};
   const std::optional<std::string> announced = co_await store->get_now(std::string(kServiceKey));
@@ -204,11 +203,10 @@ asio::awaitable<RendezvousRound> C10dRendezvous::next_round() {
   const access::StoreCredential credential = credential_of(job);
   const std::vector<std::string> others = co_await other_jobs(impl_->address(), credential, job.run_id);
   if (others.empty()) { throw *failure; }
-  const std::string text = failure->what();
-  throw RendezvousError(RendezvousError::Reason::timed_out,
-                        str_cat(text.substr(0, text.find('\n')), "; nodes with --rdzv-id ", joined(others),
-                                " have been at the same endpoint"),
-                        "All nodes of a job need the same --rdzv-id.");
+  throw RendezvousError(
+      RendezvousError::Reason::timed_out,
+      str_cat(failure->problem(), "; nodes with --rdzv-id ", joined(others), " have been at the same endpoint"),
+      "All nodes of a job need the same --rdzv-id.");
 }
 asio::awaitable<RoundEvent> C10dRendezvous::watch() {
   return impl_->client().watch();
