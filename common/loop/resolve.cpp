@@ -22,14 +22,14 @@ struct Lookup {
 
 }  // namespace
 
-asio::awaitable<std::pair<std::vector<tcp::endpoint>, std::string>> resolve(Endpoint endpoint,
-                                                                            std::chrono::milliseconds timeout) {
-  std::pair<std::vector<tcp::endpoint>, std::string> result;
+asio::awaitable<Expected<std::vector<tcp::endpoint>, std::string>> resolve(Endpoint endpoint,
+                                                                           std::chrono::milliseconds timeout) {
   error_code error;
   const asio::ip::address address = asio::ip::make_address(endpoint.host, error);
   if (!error) {
-    result.first.emplace_back(address, endpoint.port);
-    co_return result;
+    std::vector<tcp::endpoint> itself;
+    itself.emplace_back(address, endpoint.port);
+    co_return itself;
   }
   const auto lookup = std::make_shared<Lookup>(co_await asio::this_coro::executor);
   lookup->done.expires_after(timeout);
@@ -42,13 +42,12 @@ asio::awaitable<std::pair<std::vector<tcp::endpoint>, std::string>> resolve(Endp
                                  });
   co_await lookup->done.async_wait(asio::redirect_error(asio::use_awaitable, error));
   if (!lookup->answered) {
-    result.second = str_cat("no answer about the name \"", endpoint.host, "\" from the resolver");
-  } else if (lookup->error || lookup->addresses.empty()) {
-    result.second = str_cat("the name \"", endpoint.host, "\" does not resolve: ", lookup->error.message());
-  } else {
-    result.first = std::move(lookup->addresses);
+    co_return Unexpected{str_cat("no answer about the name \"", endpoint.host, "\" from the resolver")};
   }
-  co_return result;
+  if (lookup->error || lookup->addresses.empty()) {
+    co_return Unexpected{str_cat("the name \"", endpoint.host, "\" does not resolve: ", lookup->error.message())};
+  }
+  co_return std::move(lookup->addresses);
 }
 
 }  // namespace mdl::loop

@@ -50,11 +50,11 @@ asio::awaitable<void> RendezvousLink::renew() {
     co_await store_->check(std::move(any));
   } catch (const rendezvous::client::StoreConnectionError&) { broken = true; }
   if (!broken) { co_return; }
-  auto [client, failure] = co_await rendezvous_->try_connect(kRenewTimeout);
-  if (client) {
-    store_ = std::move(*client);
+  auto attempt = co_await rendezvous_->try_connect(kRenewTimeout);
+  if (attempt) {
+    store_ = std::move(*attempt);
   } else {
-    log::info("connecting to the rendezvous' store anew: ", failure);
+    log::info("connecting to the rendezvous' store anew: ", attempt.error().reason);
   }
 }
 

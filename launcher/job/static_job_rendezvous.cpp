@@ -305,8 +305,8 @@ class StaticRendezvous : public JobRendezvous {
     // it was done.
     const Endpoint master = address();
     auto attempt = co_await rendezvous::client::TcpStoreClient::try_connect(master, credential_, kConnectTimeout);
-    if (!attempt.first) { throw rendezvous::client::StoreConnectionError(attempt.second); }
-    rendezvous::client::TcpStoreClient store = std::move(*attempt.first);
+    if (!attempt) { throw rendezvous::client::StoreConnectionError(attempt.error().reason); }
+    rendezvous::client::TcpStoreClient store = std::move(*attempt);
     std::vector<std::string> last;
     last.push_back(barrier_prefix() + "last_member");
     const std::int64_t arrived = co_await store.add(barrier_prefix() + "num_members", 1);

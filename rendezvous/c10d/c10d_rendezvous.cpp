@@ -52,7 +52,7 @@ struct HostedStore {
 
 struct Hosting {
   std::unique_ptr<HostedStore> store;
-  std::string failure;  // of this machine's try to host it
+  std::optional<std::string> failure{};  // of this machine's try to host it
 };
 
 Hosting host_store(const C10dJob& job, asio::io_context& io) {
@@ -69,10 +69,10 @@ Hosting host_store(const C10dJob& job, asio::io_context& io) {
   return hosting;
 }
 
-std::string why_unreachable(const C10dJob& job, const std::string& hosting_failure, bool refused) {
-  if (!hosting_failure.empty()) {
+std::string why_unreachable(const C10dJob& job, const std::optional<std::string>& hosting_failure, bool refused) {
+  if (hosting_failure) {
     return str_cat("Nothing there answers as a store of PyTorch's, and this machine could not host one: ",
-                   hosting_failure);
+                   *hosting_failure);
   }
   if (refused) {
     return str_cat("A machine answers there, but no store at port ", job.endpoint.port,
@@ -106,6 +106,40 @@ void warn_of_other_jobs(const C10dJob& job, const std::vector<std::string>& othe
                "\" has been there yet. If this node belongs to that job, give it the same --rdzv-id");
 }
 
+/// Says so when only other jobs' nodes have been at the store. Where one of ours hosts it, `service` names a job of it.
+asio::awaitable<void> look_for_other_jobs(client::TcpStoreClient& store, const C10dJob& job,
+                                          const std::optional<ServiceAnnouncement>& service) {
+  std::vector<std::string> ids;
+  if (service) {
+    ids.push_back(service->run_id);
+  } else {
+    const std::vector<std::string> keys = co_await store.list_keys();
+    ids = rendezvous_ids(keys);
+  }
+  std::erase(ids, job.run_id);
+  if (ids.empty()) { co_return; }
+  std::vector<std::string> own;
+  own.push_back(state_key(job.run_id));
+  const bool somebody = co_await store.check(std::move(own));
+  if (!somebody) { warn_of_other_jobs(job, ids); }
+}
+
+/// Throws StoreConnectionError that says what to look for, given why this machine did not host the store, if it tried.
+asio::awaitable<client::TcpStoreClient> connect_store(const C10dJob& job, const Endpoint& address,
+                                                      const std::optional<std::string>& hosting_failure) {
+  const auto unreachable = [&](const Error& error, bool refused) {
+    return client::StoreConnectionError(str_cat("rendezvous \"", job.run_id, "\": ", error.problem()),
+                                        why_unreachable(job, hosting_failure, refused));
+  };
+  const access::StoreCredential credential = credential_of(job);
+  try {
+    client::TcpStoreClient store = co_await client::TcpStoreClient::connect(address, credential, job.read_timeout);
+    co_return store;
+  } catch (const client::StoreConnectionRefused& error) {
+    throw unreachable(error, true);
+  } catch (const client::StoreConnectionError& error) { throw unreachable(error, false); }
+}
+
 }  // namespace
 
 class C10dRendezvous::Impl {
@@ -131,43 +165,16 @@ asio::awaitable<std::unique_ptr<C10dRendezvous>> C10dRendezvous::open(C10dJob jo
   auto& io = static_cast<asio::io_context&>(executor.context());
   auto [hosted, hosting_failure] = host_store(job, io);
   const Endpoint address = hosted ? hosted->from_here() : job.endpoint;
-  const access::StoreCredential credential = credential_of(job);
-  std::string failure;
-  bool refused = false;
-  std::optional<client::TcpStoreClient> store;
-  try {
-    store = co_await client::TcpStoreClient::connect(address, credential, job.read_timeout);
-  } catch (const client::StoreConnectionRefused& error) {
-    failure = error.problem();
-    refused = true;
-  } catch (const client::StoreConnectionError& error) { failure = error.problem(); }
-  if (!store) {
-    throw client::StoreConnectionError(str_cat("rendezvous \"", job.run_id, "\": ", failure),
-                                       why_unreachable(job, hosting_failure, refused));
-  }
-  NodeDesc self{node_addr(job, hosted != nullptr, *store), ::getpid(), job.local_id};
-  const std::optional<std::string> announced = co_await store->get_now(std::string(kServiceKey));
+  client::TcpStoreClient store = co_await connect_store(job, address, hosting_failure);
+  NodeDesc self{node_addr(job, hosted != nullptr, store), ::getpid(), job.local_id};
+  const std::optional<std::string> announced = co_await store.get_now(std::string(kServiceKey));
   const std::optional<ServiceAnnouncement> service = announced ? read_service_announcement(*announced) : std::nullopt;
-  std::vector<std::string> others;
-  if (service) {
-    if (service->run_id != job.run_id) { others.push_back(service->run_id); }
-  } else {
-    const std::vector<std::string> keys = co_await store->list_keys();
-    for (std::string& id : rendezvous_ids(keys)) {
-      if (id != job.run_id) { others.push_back(std::move(id)); }
-    }
-  }
-  if (!others.empty()) {
-    std::vector<std::string> own;
-    own.push_back(state_key(job.run_id));
-    const bool somebody = co_await store->check(std::move(own));
-    if (!somebody) { warn_of_other_jobs(job, others); }
-  }
+  co_await look_for_other_jobs(store, job, service);
   std::unique_ptr<RendezvousClient> client;
   if (service) {
-    client = std::make_unique<ServiceClient>(std::move(job), std::move(self), address, std::move(*store), executor);
+    client = std::make_unique<ServiceClient>(std::move(job), std::move(self), address, std::move(store), executor);
   } else {
-    client = std::make_unique<CompareSetClient>(std::move(job), std::move(self), address, std::move(*store), executor);
+    client = std::make_unique<CompareSetClient>(std::move(job), std::move(self), address, std::move(store), executor);
   }
   auto impl = std::make_unique<Impl>(std::move(hosted), address, std::move(client));
   co_return std::unique_ptr<C10dRendezvous>(new C10dRendezvous(std::move(impl)));

@@ -116,36 +116,36 @@ milliseconds CompareSetClient::watch_interval() const {
   return std::min(often_enough, std::max(kWatchInterval, kWatchIntervalPerNode * members_));
 }
 
-/// Polls the state, and lets the others see that this node lives. Empty, or why that could not be.
-asio::awaitable<std::string> CompareSetClient::send_heartbeat() {
-  std::string failure;
+/// Polls the state, and lets the others see that this node lives. Nothing, or the loss of the connection.
+asio::awaitable<std::optional<client::StoreConnectionError>> CompareSetClient::send_heartbeat() {
+  std::optional<client::StoreConnectionError> loss;
   try {
     co_await run(RendezvousIntent::keep_alive, Clock::now() + job().settings.keep_alive_interval);
   } catch (const RendezvousError&) {
     // As torch's: a heartbeat that cannot be written in time is no reason to end; the next one may be.
-  } catch (const client::StoreConnectionError& error) { failure = error.what(); }
-  co_return failure;
+  } catch (const client::StoreConnectionError& error) { loss = error; }
+  co_return loss;
 }
 
 /// One attempt. Throws StoreConnectionError when nobody listens there any more.
 asio::awaitable<void> CompareSetClient::reconnect() {
   const access::StoreCredential credential = credential_of(job());
-  auto [client, failure] = co_await client::TcpStoreClient::try_connect(host_, credential, kDialTimeout);
-  if (client) {
-    adopt(std::move(*client));
-  } else if (failure == "connection refused") {
+  auto attempt = co_await client::TcpStoreClient::try_connect(host_, credential, kDialTimeout);
+  if (attempt) {
+    adopt(std::move(*attempt));
+  } else if (attempt.error().kind == client::ConnectFailure::Kind::refused) {
     throw client::StoreConnectionError(
-        str_cat("lost the store of the rendezvous at ", to_string(host_), ": ", failure));
+        str_cat("lost the store of the rendezvous at ", to_string(host_), ": ", attempt.error().reason));
   }
 }
 
 asio::awaitable<RoundEvent> CompareSetClient::watch() {
   auto last_heartbeat = Clock::now();
   while (!std::exchange(stop_, false)) {
-    const std::string failure = co_await send_heartbeat();
-    if (!failure.empty()) {
+    const std::optional<client::StoreConnectionError> loss = co_await send_heartbeat();
+    if (loss) {
       // A connection that breaks, and is there again before the others take this node for dead, is no loss.
-      if (Clock::now() - last_heartbeat > job().settings.keep_alive()) { throw client::StoreConnectionError(failure); }
+      if (Clock::now() - last_heartbeat > job().settings.keep_alive()) { throw *loss; }
       co_await reconnect();
       if (!stop_) { co_await sleep(kDialPauseAfterFailure); }
       continue;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <random>
 
 #include "rendezvous/c10d/rendezvous_client.hpp"
@@ -34,7 +35,7 @@ class CompareSetClient final : public RendezvousClient {
   asio::awaitable<void> run(RendezvousIntent intent, Clock::time_point deadline);
   asio::awaitable<void> sleep(std::chrono::milliseconds time);
   asio::awaitable<void> back_off();
-  asio::awaitable<std::string> send_heartbeat();
+  asio::awaitable<std::optional<client::StoreConnectionError>> send_heartbeat();
   asio::awaitable<void> reconnect();
   void adopt(client::TcpStoreClient store);
   [[noreturn]] void fail(RendezvousAction action, RendezvousIntent intent) const;

@@ -14,8 +14,6 @@ namespace {
 
 using Milliseconds = ServiceConnection::Milliseconds;
 
-// Between two attempts to connect, and between two looks at whether one has succeeded.
-constexpr Milliseconds kRedialPause{100};
 constexpr Milliseconds kShortestHeartbeat{1};
 constexpr std::size_t kLengthBytes = sizeof(std::uint64_t);
 
@@ -48,79 +46,22 @@ class Flag {
 
 }  // namespace
 
-/// The search for a new connection. Shared with the coroutine that dials, which ends a little after it is given up.
-struct ServiceConnection::Dial {
-  Dial(Endpoint host, access::StoreCredential proof, Milliseconds timeout)
-      : server(std::move(host)), credential(std::move(proof)), reply_timeout(timeout) {}
-  const Endpoint server;
-  const access::StoreCredential credential;
-  const Milliseconds reply_timeout;
-  bool given_up = false;
-  std::unique_ptr<client::StoreConnection> connected{};
-  std::string failure{};      // of the last attempt
-  bool nobody_there = false;  // the address is there, and no process listens at the port
-  std::optional<access::StoreAccessError> refused{};
-};
-
 ServiceConnection::ServiceConnection(const asio::any_io_executor& executor, Endpoint host,
                                      access::StoreCredential credential, const RendezvousSettings& settings,
                                      std::unique_ptr<client::StoreConnection> connection)
-    : executor_(executor),
-      host_(std::move(host)),
-      credential_(std::move(credential)),
+    : host_(std::move(host)),
       heartbeat_(std::max(kShortestHeartbeat, std::chrono::floor<Milliseconds>(settings.keep_alive_interval / 2))),
-      reply_timeout_(
-          std::min(std::max(kDialTimeout, heartbeat_), std::chrono::ceil<Milliseconds>(settings.heartbeat_timeout))),
+      reply_timeout_(std::min(std::max(ServiceDialer::kAttemptTimeout, heartbeat_),
+                              std::chrono::ceil<Milliseconds>(settings.heartbeat_timeout))),
+      dialer_(executor, host_, std::move(credential), reply_timeout_),
       connection_(std::move(connection)),
       pause_(executor) {}
-
-ServiceConnection::~ServiceConnection() {
-  stop_dialling();
-}
 
 void ServiceConnection::interrupt() {
   interrupted_ = true;
   pause_.cancel();
   // A reply that has begun to come is taken whole.
   if (receiving_) { connection_->interrupt(); }
-}
-
-void ServiceConnection::start_dialling() {
-  if (dial_) { return; }
-  dial_ = std::make_shared<Dial>(host_, credential_, reply_timeout_);
-  asio::co_spawn(executor_, dial(dial_), asio::detached);
-}
-
-void ServiceConnection::stop_dialling() {
-  if (dial_) { dial_->given_up = true; }
-  dial_.reset();
-}
-
-asio::awaitable<void> ServiceConnection::dial(std::shared_ptr<Dial> dial) {
-  const asio::any_io_executor executor = co_await asio::this_coro::executor;
-  asio::steady_timer pause(executor);
-  while (!dial->given_up) {
-    auto connection = std::make_unique<client::StoreConnection>(executor, dial->server);
-    try {
-      connection->begin("connecting anew");
-      dial->failure = co_await connection->open(kDialTimeout);
-      dial->nobody_there = dial->failure == "connection refused";
-      if (dial->failure.empty()) {
-        // Who has been reached but is slow is not dialled again and again.
-        const auto deadline = connection->deadline(dial->reply_timeout);
-        co_await connection->introduce(dial->credential);
-      }
-      if (dial->failure.empty()) {
-        dial->connected = std::move(connection);
-        co_return;
-      }
-    } catch (const client::StoreConnectionError&) {
-      dial->failure = connection->last_failure();
-    } catch (const access::StoreAccessError& error) { dial->refused = error; }
-    if (dial->nobody_there || dial->refused) { co_return; }
-    pause.expires_after(kRedialPause);
-    co_await pause.async_wait(asio::use_awaitable);
-  }
 }
 
 asio::awaitable<void> ServiceConnection::sleep(Milliseconds time) {
@@ -156,66 +97,89 @@ asio::awaitable<std::optional<ServiceReply>> ServiceConnection::receive(Millisec
   co_return reply;
 }
 
+/// The host has replied. Whether that is to the call that goes on, and says something.
+bool ServiceConnection::note_reply(const ServiceReply& reply) {
+  dialer_.stop();
+  reply_due_since_.reset();
+  call_pending_ = reply.number + 1 < next_number_;
+  return reply.number >= first_number_ && reply.kind != ServiceReply::Kind::none;
+}
+
+void ServiceConnection::begin_call(ServiceRequest request) {
+  request_ = std::move(request);
+  interrupted_ = false;
+  first_number_ = next_number_;
+  next_send_.reset();
+  silent_since_.reset();
+  failure_.reset();
+}
+
+/// Where the connection is lost, or the dialling has found another one.
+void ServiceConnection::take_new_connection() {
+  if (!connection_) { dialer_.start(); }
+  if (auto found = dialer_.take()) {
+    connection_ = std::move(found);
+    call_pending_ = false;
+    reply_due_since_.reset();
+    next_send_.reset();
+  }
+}
+
+/// Throws when dialling has shown that the host is gone, and when it has been silent for too long: its reply is
+/// overdue, or it cannot be reached.
+void ServiceConnection::check_host(Milliseconds host_timeout) {
+  if (const auto failure = dialer_.failure()) {
+    if (failure->kind == client::ConnectFailure::Kind::refused) { fail(failure->reason); }
+    failure_ = failure->reason;
+  }
+  dialer_.rethrow_access_error();
+  if (connection_ && !reply_due_since_) {
+    silent_since_.reset();
+  } else if (!silent_since_) {
+    silent_since_ = reply_due_since_.value_or(Clock::now());
+  }
+  if (silent_since_ && Clock::now() - *silent_since_ > host_timeout) {
+    const std::chrono::duration<double> waited = Clock::now() - *silent_since_;
+    fail(str_cat("no answer for ", std::chrono::round<std::chrono::seconds>(waited).count(), " s", failure_ ? ", " : "",
+                 failure_.value_or("")));
+  }
+}
+
+/// Sends the request where that is due, and waits for a reply for as long as nothing else is to be done.
+asio::awaitable<std::optional<ServiceReply>> ServiceConnection::exchange(Clock::time_point deadline) {
+  std::optional<ServiceReply> reply;
+  try {
+    if (!next_send_ || Clock::now() >= *next_send_) {
+      next_send_ = Clock::now() + heartbeat_;
+      co_await send();
+    }
+    if (reply_due_since_ && Clock::now() - *reply_due_since_ > reply_timeout_) { dialer_.start(); }
+    Milliseconds wait = std::min(until(deadline), until(*next_send_));
+    if (dialer_.dialling()) { wait = std::min(wait, ServiceDialer::kPause); }
+    reply = co_await receive(wait);
+  } catch (const client::StoreConnectionError&) {
+    failure_ = connection_->last_failure();
+    connection_.reset();
+  }
+  co_return reply;
+}
+
 asio::awaitable<ServiceReply> ServiceConnection::call(ServiceRequest request, Clock::time_point deadline,
                                                       Milliseconds host_timeout) {
   if (calling_) { throw std::logic_error("ServiceConnection: two calls at once"); }
   const Flag calling(calling_);
-  request_ = std::move(request);
-  interrupted_ = false;
-  const std::uint64_t first = next_number_;
-  bool send_now = true;
-  auto next_call = Clock::now();
-  std::optional<Clock::time_point> silent_since;
-  std::string failure;
-  ServiceReply nothing;
+  begin_call(std::move(request));
   while (!interrupted_ && Clock::now() < deadline) {
-    if (!connection_) { start_dialling(); }
-    if (dial_ && dial_->connected) {
-      connection_ = std::move(dial_->connected);
-      stop_dialling();
-      call_pending_ = false;
-      reply_due_since_.reset();
-      send_now = true;
-    }
-    if (dial_ && dial_->nobody_there) { fail(dial_->failure); }
-    if (dial_ && dial_->refused) { throw *dial_->refused; }
-    if (dial_ && !dial_->failure.empty()) { failure = dial_->failure; }
-
-    // Silent is a host whose reply is overdue, or that cannot be reached.
-    if (connection_ && !reply_due_since_) {
-      silent_since.reset();
-    } else if (!silent_since) {
-      silent_since = reply_due_since_.value_or(Clock::now());
-    }
-    if (silent_since && Clock::now() - *silent_since > host_timeout) {
-      const std::chrono::duration<double> waited = Clock::now() - *silent_since;
-      fail(str_cat("no answer for ", std::chrono::round<std::chrono::seconds>(waited).count(), " s",
-                   failure.empty() ? "" : ", ", failure));
-    }
-    if (!connection_) {
-      co_await sleep(std::min(kRedialPause, until(deadline)));
-      continue;
-    }
-    try {
-      if (send_now || Clock::now() >= next_call) {
-        send_now = false;
-        next_call = Clock::now() + heartbeat_;
-        co_await send();
-      }
-      if (reply_due_since_ && Clock::now() - *reply_due_since_ > reply_timeout_) { start_dialling(); }
-      Milliseconds wait = std::min(until(deadline), until(next_call));
-      if (dial_) { wait = std::min(wait, kRedialPause); }
-      const std::optional<ServiceReply> reply = co_await receive(wait);
-      if (!reply) { continue; }
-      stop_dialling();
-      reply_due_since_.reset();
-      call_pending_ = reply->number + 1 < next_number_;
-      if (reply->number >= first && reply->kind != ServiceReply::Kind::none) { co_return *reply; }
-    } catch (const client::StoreConnectionError& error) {
-      failure = connection_ ? connection_->last_failure() : std::string(error.what());
-      connection_.reset();
+    take_new_connection();
+    check_host(host_timeout);
+    if (connection_) {
+      const std::optional<ServiceReply> reply = co_await exchange(deadline);
+      if (reply && note_reply(*reply)) { co_return *reply; }
+    } else {
+      co_await sleep(std::min(ServiceDialer::kPause, until(deadline)));
     }
   }
+  ServiceReply nothing;
   co_return nothing;
 }
 

@@ -8,6 +8,7 @@
 
 #include "common/endpoint.hpp"
 #include "common/loop/asio.hpp"
+#include "rendezvous/c10d/service_dialer.hpp"
 #include "rendezvous/c10d/service_message.hpp"
 #include "rendezvous/client/store_connection.hpp"
 
@@ -21,16 +22,10 @@ class ServiceConnection {
   using Clock = std::chrono::steady_clock;
   using Milliseconds = std::chrono::milliseconds;
 
-  /// How long an attempt to connect may take while the host does not reply; a link that heals is found within this.
-  static constexpr Milliseconds kDialTimeout{1000};
-
   /// `settings` as in the requests: they say how often to give signs of life. `connection` is one to `host` that has
   /// been introduced, or null.
   ServiceConnection(const asio::any_io_executor& executor, Endpoint host, access::StoreCredential credential,
                     const RendezvousSettings& settings, std::unique_ptr<client::StoreConnection> connection);
-  ~ServiceConnection();
-  ServiceConnection(const ServiceConnection&) = delete;
-  ServiceConnection& operator=(const ServiceConnection&) = delete;
 
   /// The first reply to the request that says something; Kind::none when there is none by `deadline` or interrupt() was
   /// called. The number in `request` is set here. Throws StoreConnectionError, naming the host, as soon as nobody
@@ -41,31 +36,35 @@ class ServiceConnection {
   void interrupt();
 
  private:
-  struct Dial;
-
+  void begin_call(ServiceRequest request);
+  void take_new_connection();
+  void check_host(Milliseconds host_timeout);
+  asio::awaitable<std::optional<ServiceReply>> exchange(Clock::time_point deadline);
   asio::awaitable<void> send();
   asio::awaitable<std::optional<ServiceReply>> receive(Milliseconds at_most);
+  bool note_reply(const ServiceReply& reply);
   asio::awaitable<void> sleep(Milliseconds time);
-  void start_dialling();
-  void stop_dialling();
-  static asio::awaitable<void> dial(std::shared_ptr<Dial> dial);
   [[noreturn]] void fail(const std::string& reason) const;
 
-  const asio::any_io_executor executor_;
   const Endpoint host_;
-  const access::StoreCredential credential_;
-  const Milliseconds heartbeat_;      // how often to call
-  const Milliseconds reply_timeout_;  // an answer that takes longer makes it dial
+  const Milliseconds heartbeat_;      // how often to send
+  const Milliseconds reply_timeout_;  // a reply that takes longer makes it dial
+  ServiceDialer dialer_;
   std::unique_ptr<client::StoreConnection> connection_;
-  std::shared_ptr<Dial> dial_;
   asio::steady_timer pause_;
-  ServiceRequest request_;
   std::uint64_t next_number_ = 1;
-  bool call_pending_ = false;                           // a call is pending on connection_
+  bool call_pending_ = false;                           // on connection_, of which the host owes no reply yet
   std::optional<Clock::time_point> reply_due_since_{};  // when the host was asked for what it has to answer at once
-  bool calling_ = false;
-  bool receiving_ = false;  // waits for an answer to begin
+  bool receiving_ = false;                              // waits for a reply to begin
   bool interrupted_ = false;
+
+  // The call that goes on:
+  bool calling_ = false;
+  ServiceRequest request_;
+  std::uint64_t first_number_ = 0;                   // of its requests
+  std::optional<Clock::time_point> next_send_{};     // nothing: at once
+  std::optional<Clock::time_point> silent_since_{};  // the host
+  std::optional<std::string> failure_{};             // of the connection or of dialling, the last one; for people
 };
 
 }  // namespace mdl::rendezvous::c10d

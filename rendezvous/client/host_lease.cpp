@@ -62,8 +62,8 @@ asio::awaitable<void> HostLease::hold(std::shared_ptr<State> state) {
     try {
       TcpStoreClient::Attempt attempt =
           co_await TcpStoreClient::try_connect(state->store, state->credential, kDialTimeout);
-      if (attempt.first && !state->released) {
-        state->connection = attempt.first->release();
+      if (attempt && !state->released) {
+        state->connection = attempt->release();
         continue;
       }
     } catch (const access::StoreAccessError& error) {

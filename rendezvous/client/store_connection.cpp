@@ -30,6 +30,15 @@ std::string reason(const error_code& error) {
   return text;
 }
 
+ConnectFailure failure_of(const error_code& error) {
+  const bool refused = error == asio::error::connection_refused;
+  return {refused ? ConnectFailure::Kind::refused : ConnectFailure::Kind::other, reason(error)};
+}
+
+ConnectFailure other_failure(std::string reason) {
+  return {ConnectFailure::Kind::other, std::move(reason)};
+}
+
 }  // namespace
 
 StoreConnection::StoreConnection(const asio::any_io_executor& executor, Endpoint server)
@@ -58,29 +67,30 @@ StoreConnection::Deadline::~Deadline() {
   connection_.timer_.cancel();
 }
 
-asio::awaitable<std::string> StoreConnection::connect_one(tcp::endpoint address) {
+asio::awaitable<std::optional<ConnectFailure>> StoreConnection::connect_one(tcp::endpoint address) {
   error_code error;
   socket_.close(error);
-  if (socket_.open(address.protocol(), error)) { co_return reason(error); }
+  if (socket_.open(address.protocol(), error)) { co_return failure_of(error); }
   loop::close_on_exec(socket_.native_handle());
   co_await socket_.async_connect(address, asio::redirect_error(asio::use_awaitable, error));
-  if (interrupt_->passed) { co_return "no answer"; }
-  if (error) { co_return reason(error); }
+  if (interrupt_->passed) { co_return other_failure("no answer"); }
+  if (error) { co_return failure_of(error); }
   loop::configure_connection(socket_);
-  co_return "";
+  co_return std::nullopt;
 }
 
-asio::awaitable<std::string> StoreConnection::open(Milliseconds timeout) {
+asio::awaitable<std::optional<ConnectFailure>> StoreConnection::open(Milliseconds timeout) {
   const auto until = std::chrono::steady_clock::now() + timeout;
-  const auto [addresses, failure] = co_await loop::resolve(server_, timeout);
-  std::string last = failure;
-  for (std::size_t i = 0; i < addresses.size(); ++i) {
+  auto addresses = co_await loop::resolve(server_, timeout);
+  if (!addresses) { co_return other_failure(std::move(addresses.error())); }
+  std::optional<ConnectFailure> last;
+  for (std::size_t i = 0; i < addresses->size(); ++i) {
     // An address that swallows connections must leave time for the others.
     const auto left = std::chrono::ceil<Milliseconds>(until - std::chrono::steady_clock::now());
-    const auto share = std::max(Milliseconds::zero(), left) / static_cast<int>(addresses.size() - i);
+    const auto share = std::max(Milliseconds::zero(), left) / static_cast<int>(addresses->size() - i);
     const Deadline deadline(*this, share);
-    last = co_await connect_one(addresses[i]);
-    if (last.empty()) { break; }
+    last = co_await connect_one((*addresses)[i]);
+    if (!last) { break; }
   }
   co_return last;
 }

@@ -4,11 +4,13 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/endpoint.hpp"
 #include "common/loop/asio.hpp"
 #include "rendezvous/access/store_handshake.hpp"
+#include "rendezvous/client/connect_failure.hpp"
 
 namespace mdl::rendezvous::client {
 
@@ -39,8 +41,8 @@ class StoreConnection {
   };
   Deadline deadline(Milliseconds timeout) { return Deadline(*this, timeout); }
 
-  /// Connects to the first address of the server that accepts. Empty, or why none did.
-  asio::awaitable<std::string> open(Milliseconds timeout);
+  /// Connects to the first address of the server that accepts. Nothing, or why none did: that of the last address.
+  asio::awaitable<std::optional<ConnectFailure>> open(Milliseconds timeout);
 
   /// Says, as a TCPStore client does first, who it is, and makes sure that a TCPStore server answers; with a secret,
   /// after both ends have proven that they know it. Throws StoreAccessError when one of them does not.
@@ -80,7 +82,7 @@ class StoreConnection {
   asio::awaitable<std::string_view> take(std::size_t count);
   asio::awaitable<void> prove(const access::StoreSecret& secret, access::StoreRole role);
   [[noreturn]] void fail_access(const std::string& problem, const std::string& advice);
-  asio::awaitable<std::string> connect_one(asio::ip::tcp::endpoint address);
+  asio::awaitable<std::optional<ConnectFailure>> connect_one(asio::ip::tcp::endpoint address);
 
   Endpoint server_;
   asio::ip::tcp::socket socket_;

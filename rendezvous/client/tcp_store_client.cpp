@@ -58,8 +58,6 @@ Query keys_query(QueryType type, std::vector<std::string> keys) {
   return query;
 }
 
-/// How StoreConnection::open() calls it.
-constexpr const char* kRefused = "connection refused";
 // For the resolver, which has answered before.
 constexpr Milliseconds kNamingTimeout{1000};
 
@@ -67,8 +65,9 @@ constexpr Milliseconds kNamingTimeout{1000};
 asio::awaitable<std::string> meaning_of(Endpoint server) {
   std::string list;
   if (is_address(server.host)) { co_return list; }
-  const auto [addresses, failure] = co_await loop::resolve(std::move(server), kNamingTimeout);
-  for (const auto& one : addresses) { list += str_cat(list.empty() ? " (" : ", ", loop::describe(one.address())); }
+  const auto addresses = co_await loop::resolve(std::move(server), kNamingTimeout);
+  if (!addresses) { co_return list; }
+  for (const auto& one : *addresses) { list += str_cat(list.empty() ? " (" : ", ", loop::describe(one.address())); }
   if (!list.empty()) { list += ")"; }
   co_return list;
 }
@@ -189,30 +188,21 @@ Client::TcpStoreClient(TcpStoreClient&&) noexcept = default;
 Client& Client::operator=(TcpStoreClient&&) noexcept = default;
 Client::~TcpStoreClient() = default;
 
-asio::awaitable<Client::Attempt> Client::try_connect(Endpoint server, Milliseconds timeout) {
-  return try_connect(std::move(server), access::StoreCredential(), timeout);
-}
-
-asio::awaitable<Client> Client::connect(Endpoint server, Milliseconds timeout) {
-  return connect(std::move(server), access::StoreCredential(), timeout);
-}
-
 asio::awaitable<Client::Attempt> Client::try_connect(Endpoint server, access::StoreCredential credential,
                                                      Milliseconds timeout) {
   const auto executor = co_await asio::this_coro::executor;
   const auto impl = std::make_shared<Impl>(executor, std::move(server));
-  Attempt result;
+  ConnectFailure lost{ConnectFailure::Kind::other, {}};
   try {
     impl->connection().begin("connecting");
     const auto until = Clock::now() + timeout;
-    result.second = co_await impl->connection().open(timeout);
-    if (result.second.empty()) {
-      const auto deadline = impl->connection().deadline(remaining(until));
-      co_await impl->connection().introduce(std::move(credential));
-      result.first = Client(impl);
-    }
-  } catch (const StoreConnectionError& error) { result.second = impl->connection().last_failure(); }
-  co_return result;
+    std::optional<ConnectFailure> failure = co_await impl->connection().open(timeout);
+    if (failure) { co_return Unexpected{std::move(*failure)}; }
+    const auto deadline = impl->connection().deadline(remaining(until));
+    co_await impl->connection().introduce(std::move(credential));
+    co_return Client(impl);
+  } catch (const StoreConnectionError&) { lost.reason = impl->connection().last_failure(); }
+  co_return Unexpected{std::move(lost)};
 }
 
 asio::awaitable<Client> Client::connect(Endpoint server, access::StoreCredential credential, Milliseconds timeout) {
@@ -220,20 +210,20 @@ asio::awaitable<Client> Client::connect(Endpoint server, access::StoreCredential
   const auto began = Clock::now();
   const auto deadline = began + timeout;
   asio::steady_timer pause(executor);
-  std::string reason;
+  std::optional<ConnectFailure> failure;
   do {
-    auto [client, failure] = co_await try_connect(server, credential, remaining(deadline));
-    if (client) { co_return std::move(*client); }
+    Attempt attempt = co_await try_connect(server, credential, remaining(deadline));
+    if (attempt) { co_return std::move(*attempt); }
     // A deadline that cuts an attempt short says less than what the attempt before found.
-    if (reason.empty() || Clock::now() < deadline) { reason = std::move(failure); }
+    if (!failure || Clock::now() < deadline) { failure = std::move(attempt.error()); }
     pause.expires_after(std::min(kRetryDelay, remaining(deadline)));
     co_await pause.async_wait(asio::use_awaitable);
   } while (Clock::now() < deadline);
   const std::chrono::duration<double> tried = timeout;
   const std::string meaning = co_await meaning_of(server);
-  const std::string problem =
-      str_cat("cannot reach the store at ", to_string(server), meaning, " after ", tried.count(), " s (", reason, ")");
-  if (reason != kRefused) {
+  const std::string problem = str_cat("cannot reach the store at ", to_string(server), meaning, " after ",
+                                      tried.count(), " s (", failure->reason, ")");
+  if (failure->kind != ConnectFailure::Kind::refused) {
     throw StoreConnectionError(problem,
                                "Check that the address is right, that the process which hosts the store runs there, "
                                "and that no firewall is between.");

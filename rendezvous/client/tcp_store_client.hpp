@@ -10,8 +10,10 @@
 
 #include "common/endpoint.hpp"
 #include "common/error.hpp"
+#include "common/expected.hpp"
 #include "common/loop/asio.hpp"
 #include "rendezvous/access/store_handshake.hpp"
+#include "rendezvous/client/connect_failure.hpp"
 
 namespace mdl::rendezvous::client {
 
@@ -54,12 +56,10 @@ class TcpStoreClient {
   /// secret.
   static asio::awaitable<TcpStoreClient> connect(Endpoint server, access::StoreCredential credential,
                                                  Milliseconds timeout);
-  static asio::awaitable<TcpStoreClient> connect(Endpoint server, Milliseconds timeout);
-  /// One attempt at each address of the host. The error of the last one instead of a client when none answers.
-  using Attempt = std::pair<std::optional<TcpStoreClient>, std::string>;
+  /// One attempt at each address of the host. The failure of the last one instead of a client when none answers.
+  using Attempt = Expected<TcpStoreClient, ConnectFailure>;
   static asio::awaitable<Attempt> try_connect(Endpoint server, access::StoreCredential credential,
                                               Milliseconds timeout);
-  static asio::awaitable<Attempt> try_connect(Endpoint server, Milliseconds timeout);
 
   /// Connected to nothing; only to be assigned to. (asio::co_spawn needs it.)
   TcpStoreClient();

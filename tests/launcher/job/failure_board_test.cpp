@@ -8,6 +8,7 @@
 using namespace mdl;
 using namespace mdl::launcher::job;
 using namespace mdl::launcher::report;
+using namespace mdl::rendezvous::access;
 using namespace mdl::rendezvous::client;
 using namespace mdl::rendezvous::server;
 using namespace std::chrono_literals;
@@ -35,7 +36,7 @@ struct Store {
         io,
         [&]() -> asio::awaitable<void> {
           Endpoint address("127.0.0.1", server.port());
-          TcpStoreClient client = co_await TcpStoreClient::connect(address, 5s);
+          TcpStoreClient client = co_await TcpStoreClient::connect(address, StoreCredential(), 5s);
           co_await body(client);
         },
         [&](std::exception_ptr error) {

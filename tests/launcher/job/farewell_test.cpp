@@ -6,6 +6,7 @@
 
 using namespace mdl;
 using namespace mdl::launcher::job;
+using namespace mdl::rendezvous::access;
 using namespace mdl::rendezvous::client;
 using namespace mdl::rendezvous::server;
 using namespace std::chrono_literals;
@@ -18,7 +19,7 @@ TEST_CASE("the host may go when all agents of the round have signed, and says so
   const Farewell farewell(board);
   const auto part = [&]() -> asio::awaitable<void> {
     Endpoint address("127.0.0.1", server.port());
-    TcpStoreClient client = co_await TcpStoreClient::connect(address, 5s);
+    TcpStoreClient client = co_await TcpStoreClient::connect(address, StoreCredential(), 5s);
     for (int agent = 0; agent < 2; ++agent) { co_await board.enrol(client, 7); }
     co_await farewell.sign(client, 7);
     co_await farewell.say(client, 7);

@@ -16,6 +16,7 @@
 
 using namespace mdl;
 using namespace mdl::rendezvous::c10d;
+using namespace mdl::rendezvous::access;
 using namespace mdl::rendezvous::client;
 using namespace mdl::rendezvous::server;
 using namespace mdl::test;
@@ -438,7 +439,7 @@ TEST_CASE("a first node that publishes its master only once is found by its earl
     s.set("torch.rendezvous.job.1/MASTER_PORT", "4711");
   });
   asio::io_context io;
-  TcpStoreClient store = run(io, TcpStoreClient::connect({"127.0.0.1", server.port()}, 20s));
+  TcpStoreClient store = run(io, TcpStoreClient::connect({"127.0.0.1", server.port()}, StoreCredential(), 20s));
   RendezvousRound round;
   round.run_id = "job";
   round.number = 3;

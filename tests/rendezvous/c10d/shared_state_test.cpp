@@ -6,6 +6,7 @@
 
 using namespace mdl;
 using namespace mdl::rendezvous::c10d;
+using namespace mdl::rendezvous::access;
 using namespace mdl::rendezvous::client;
 using namespace mdl::rendezvous::server;
 using namespace mdl::test;
@@ -13,8 +14,8 @@ using namespace mdl::test;
 TEST_CASE("of two writers one wins, and a store that began anew is noticed") {
   ServerThread server;
   asio::io_context io;
-  TcpStoreClient one = run(io, TcpStoreClient::connect({"127.0.0.1", server.port()}, 20s));
-  TcpStoreClient two = run(io, TcpStoreClient::connect({"127.0.0.1", server.port()}, 20s));
+  TcpStoreClient one = run(io, TcpStoreClient::connect({"127.0.0.1", server.port()}, StoreCredential(), 20s));
+  TcpStoreClient two = run(io, TcpStoreClient::connect({"127.0.0.1", server.port()}, StoreCredential(), 20s));
   SharedRendezvousState first(one, "job");
   SharedRendezvousState second(two, "job");
   run(io, first.read());

@@ -15,6 +15,7 @@
 namespace {
 
 using namespace mdl;
+using namespace mdl::rendezvous::access;
 using namespace mdl::rendezvous::client;
 using namespace std::chrono_literals;
 
@@ -86,7 +87,7 @@ asio::awaitable<void> barriers(TcpStoreClient& store, std::uint16_t port, int& p
   claim(co_await store.barrier("alone", 2, 5s), "a barrier where the second comes");
   const auto executor = co_await asio::this_coro::executor;
   const auto other = [](std::uint16_t at, int& count) -> asio::awaitable<void> {
-    TcpStoreClient client = co_await TcpStoreClient::connect(Endpoint("127.0.0.1", at), 5s);
+    TcpStoreClient client = co_await TcpStoreClient::connect(Endpoint("127.0.0.1", at), StoreCredential(), 5s);
     const bool met = co_await client.barrier("b", 3, 5s);
     count += met ? 1 : 0;
   };
@@ -96,7 +97,7 @@ asio::awaitable<void> barriers(TcpStoreClient& store, std::uint16_t port, int& p
 }
 
 asio::awaitable<void> everything(std::uint16_t port, bool with_queues, int& passed) {
-  TcpStoreClient store = co_await TcpStoreClient::connect(Endpoint("127.0.0.1", port), 10s);
+  TcpStoreClient store = co_await TcpStoreClient::connect(Endpoint("127.0.0.1", port), StoreCredential(), 10s);
   co_await plain_keys(store);
   co_await many_keys(store);
   if (with_queues) { co_await queues(store); }

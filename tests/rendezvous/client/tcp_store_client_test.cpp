@@ -8,6 +8,7 @@
 #include "tests/rendezvous/server/server_thread.hpp"
 
 using namespace mdl;
+using namespace mdl::rendezvous::access;
 using namespace mdl::rendezvous::client;
 using namespace mdl::rendezvous::server;
 using namespace mdl::test;
@@ -20,7 +21,7 @@ constexpr std::chrono::milliseconds kLong{20'000};
 /// A client and the loop it runs in, in the test's thread.
 struct Connected {
   explicit Connected(std::uint16_t port) {
-    client.emplace(run(io, TcpStoreClient::connect(Endpoint("127.0.0.1", port), kLong)));
+    client.emplace(run(io, TcpStoreClient::connect(Endpoint("127.0.0.1", port), StoreCredential(), kLong)));
   }
   template <typename T>
   T wait_for(asio::awaitable<T> operation) {
@@ -131,7 +132,7 @@ TEST_CASE("many clients in one loop meet at a barrier") {
   constexpr int kClients = 200;
   int passed = 0;
   const auto one = [](std::uint16_t port, int& count) -> asio::awaitable<void> {
-    TcpStoreClient client = co_await TcpStoreClient::connect(Endpoint("127.0.0.1", port), kLong);
+    TcpStoreClient client = co_await TcpStoreClient::connect(Endpoint("127.0.0.1", port), StoreCredential(), kLong);
     const bool met = co_await client.barrier("all", kClients, kLong);
     count += met ? 1 : 0;
   };
@@ -145,12 +146,12 @@ TEST_CASE("an item in a queue is for one of those who wait for it") {
   asio::io_context io;
   std::vector<std::string> taken;
   const auto consumer = [](std::uint16_t port, std::vector<std::string>& items) -> asio::awaitable<void> {
-    TcpStoreClient client = co_await TcpStoreClient::connect(Endpoint("127.0.0.1", port), kLong);
+    TcpStoreClient client = co_await TcpStoreClient::connect(Endpoint("127.0.0.1", port), StoreCredential(), kLong);
     const auto item = co_await client.queue_pop("q", kLong);
     items.push_back(item.value_or("nothing"));
   };
   const auto producer = [](std::uint16_t port) -> asio::awaitable<void> {
-    TcpStoreClient client = co_await TcpStoreClient::connect(Endpoint("127.0.0.1", port), kLong);
+    TcpStoreClient client = co_await TcpStoreClient::connect(Endpoint("127.0.0.1", port), StoreCredential(), kLong);
     for (const char* item : {"a", "b", "c"}) { co_await client.queue_push("q", item); }
     // So that the last push has been carried out before this connection ends.
     co_await client.queue_length("q");
@@ -162,6 +163,17 @@ TEST_CASE("an item in a queue is for one of those who wait for it") {
   CHECK(taken == std::vector<std::string>{"a", "b", "c"});
 }
 
+namespace {
+
+/// Why one attempt to connect has failed; nothing where it has not.
+asio::awaitable<std::optional<ConnectFailure>> failure_to_connect(Endpoint server) {
+  auto attempt = co_await TcpStoreClient::try_connect(std::move(server), StoreCredential(), kLong);
+  if (attempt) { co_return std::nullopt; }
+  co_return std::move(attempt.error());
+}
+
+}  // namespace
+
 TEST_CASE("connecting waits for a server that has not started") {
   std::uint16_t port = 0;
   {
@@ -169,11 +181,13 @@ TEST_CASE("connecting waits for a server that has not started") {
     port = probe.port();
   }
   asio::io_context io;
-  auto client = asio::co_spawn(io, TcpStoreClient::connect({"localhost", port}, kLong), asio::use_future);
+  auto client =
+      asio::co_spawn(io, TcpStoreClient::connect({"localhost", port}, StoreCredential(), kLong), asio::use_future);
   std::thread loop([&] { io.run(); });
-  const auto refused =
-      run(*std::make_unique<asio::io_context>(), TcpStoreClient::try_connect({"localhost", port}, kLong));
-  CHECK(refused.second == "connection refused");
+  const auto refused = run(*std::make_unique<asio::io_context>(), failure_to_connect({"localhost", port}));
+  REQUIRE(refused);
+  CHECK(refused->kind == ConnectFailure::Kind::refused);
+  CHECK(refused->reason == "connection refused");
   ServerThread server(ListenAddress::loopback(), {}, port);
   CHECK_NOTHROW(client.get());
   loop.join();
@@ -186,20 +200,21 @@ TEST_CASE("connecting in vain names the address, the time and the reason") {
     port = gone.port();
   }
   asio::io_context io;
-  CHECK_THROWS_WITH(run(io, TcpStoreClient::connect({"127.0.0.1", port}, 50ms)),
+  CHECK_THROWS_WITH(run(io, TcpStoreClient::connect({"127.0.0.1", port}, StoreCredential(), 50ms)),
                     Contains("cannot reach the store at 127.0.0.1:" + std::to_string(port)) &&
                         Contains("after 0.05 s (connection refused)"));
-  CHECK_THROWS_WITH(run(io, TcpStoreClient::connect({"no-such-host.invalid", port}, 50ms)),
+  CHECK_THROWS_WITH(run(io, TcpStoreClient::connect({"no-such-host.invalid", port}, StoreCredential(), 50ms)),
                     Contains("no-such-host.invalid:"));
 }
 
 TEST_CASE("a server that is no TCPStore is not taken for one") {
   FakeServer wrong(GENERATE("HTTP/1.1 400 Bad Request\r\n", ""));
   asio::io_context io;
-  const auto [client, reason] = run(io, TcpStoreClient::try_connect({"127.0.0.1", wrong.port()}, kLong));
-  CHECK_FALSE(client.has_value());
-  CHECK_THAT(reason, Contains("does not answer as a TCPStore server") || Contains("closed the connection") ||
-                         Contains("reset by peer"));
+  const auto failure = run(io, failure_to_connect({"127.0.0.1", wrong.port()}));
+  REQUIRE(failure);
+  CHECK(failure->kind == ConnectFailure::Kind::other);
+  CHECK_THAT(failure->reason, Contains("does not answer as a TCPStore server") || Contains("closed the connection") ||
+                                  Contains("reset by peer"));
 }
 
 TEST_CASE("an absurd answer ends the connection instead of filling the memory") {
