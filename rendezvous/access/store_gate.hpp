@@ -38,7 +38,6 @@ class StoreGate {
  private:
   enum class Stage { introduction, answer };
 
-  std::string decide();
   std::string on_introduction();
   std::string on_answer();
   std::string refuse(std::string complaint, std::string reply = {});
