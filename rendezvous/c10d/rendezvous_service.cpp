@@ -37,7 +37,7 @@ class RendezvousService::Impl final : public server::StoreExtension, public std:
     jobs_.clear();
   }
 
-  std::string on_call(std::uint64_t client, const std::string& text) override {
+  store::Complaint on_call(std::uint64_t client, const std::string& text) override {
     std::optional<ServiceRequest> request = service_request_from_json(text);
     if (!request) { return "calls the rendezvous with what is no request"; }
     const std::string run_id = request->run_id;
@@ -48,7 +48,7 @@ class RendezvousService::Impl final : public server::StoreExtension, public std:
     JoinQueue::CallResult result = job->queue.call(client, std::move(*request), Clock::now());
     if (result.reply) { server_.reply(result.reply->to, to_json(result.reply->reply)); }
     if (result.turn_due) { schedule(job, microseconds::zero()); }
-    return {};
+    return std::nullopt;
   }
 
   void on_disconnect(std::uint64_t client) override {

@@ -95,13 +95,13 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
     return !strangers.empty();
   }
 
-  std::string handle(store::ClientId from, store::wire::Query query) override {
+  store::Complaint handle(store::ClientId from, store::wire::Query query) override {
     const bool is_call = extension_ && query.type == store::wire::QueryType::compare_set && query.key == call_key_;
     if (is_call) { return extension_->on_call(from, query.value); }
     const bool touches = extension_ && store::wire::may_change(query.type) && query.key.starts_with(watched_prefix_);
     const std::string key = touches ? query.key : std::string();
     std::vector<store::StoreReply> replies;
-    std::string complaint = state_.apply(from, std::move(query), replies);
+    store::Complaint complaint = state_.apply(from, std::move(query), replies);
     deliver(from, replies);
     look_after_memory();
     if (touches) { extension_->on_key_change(key.substr(store::stored_key({}).size())); }
@@ -166,8 +166,8 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
   /// Carries out a query of the process itself; the bytes of its own answer.
   std::string handle_own(store::wire::Query query) {
     std::vector<store::StoreReply> replies;
-    const std::string complaint = state_.apply(kNobody, std::move(query), replies);
-    if (!complaint.empty()) { throw Error(str_cat("the store's own process ", complaint)); }
+    const store::Complaint complaint = state_.apply(kNobody, std::move(query), replies);
+    if (complaint) { throw Error(str_cat("the store's own process ", *complaint)); }
     std::string answer;
     for (const store::StoreReply& reply : replies) {
       if (reply.to == kNobody) { answer.append(reply.head).append(reply.value ? *reply.value : std::string()); }

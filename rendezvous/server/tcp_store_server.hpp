@@ -12,6 +12,7 @@
 #include "common/loop/asio.hpp"
 #include "rendezvous/access/store_guard.hpp"
 #include "rendezvous/server/listen_address.hpp"
+#include "rendezvous/store/store.hpp"
 
 namespace mdl::rendezvous::server {
 
@@ -39,7 +40,7 @@ class StoreExtension {
   /// A client has sent COMPARE_SET of the extension's key, with `request` as the desired value. Nothing is stored; the
   /// client gets, in their order, what TcpStoreServer::reply() is given. Returns why the client must be closed, else
   /// nothing.
-  virtual std::string on_call(std::uint64_t client, const std::string& request) = 0;
+  virtual store::Complaint on_call(std::uint64_t client, const std::string& request) = 0;
   /// A client's connection has ended, whether it has called or not.
   virtual void on_disconnect(std::uint64_t client) = 0;
   /// A client may have changed this key, which begins with the watched prefix.

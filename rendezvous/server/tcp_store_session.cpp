@@ -63,7 +63,7 @@ bool TcpStoreSession::receive() {
   if (error == asio::error::would_block) { return false; }
   if (error) {
     const bool half = error == asio::error::eof && decoder_.in_message();
-    close(half ? "ended the connection within a message" : "");
+    close(half ? store::Complaint("ended the connection within a message") : std::nullopt);
     return false;
   }
   last_received_ = Clock::now();
@@ -107,11 +107,10 @@ bool TcpStoreSession::handle_queries() {
     std::optional<store::wire::Query> query = decoder_.next();
     if (!query) { break; }
     ++handled;
-    const std::string complaint = owner_->handle(id_, std::move(*query));
-    if (!complaint.empty()) { close(complaint); }
+    if (const store::Complaint complaint = owner_->handle(id_, std::move(*query))) { close(complaint); }
     if (open_ && output_full()) { flush(); }
   }
-  if (open_ && !decoder_.error().empty()) { close(decoder_.error()); }
+  if (open_ && decoder_.error()) { close(decoder_.error()); }
   if (open_) { flush(); }
   if (!decoder_.in_message()) {
     message_since_.reset();
@@ -156,10 +155,10 @@ void TcpStoreSession::send_now() {
   report_memory();
 }
 
-void TcpStoreSession::close(const std::string& complaint) {
+void TcpStoreSession::close(const store::Complaint& complaint) {
   if (!open_) { return; }
   open_ = false;
-  if (!complaint.empty()) { owner_->complain(id_, complaint); }
+  if (complaint) { owner_->complain(id_, *complaint); }
   boost::system::error_code ignored;
   socket_.close(ignored);
   report_memory();
@@ -175,7 +174,7 @@ std::string TcpStoreSession::describe() const {
   return loop::describe_peer(socket_);
 }
 
-std::optional<std::string> TcpStoreSession::stalled(Clock::time_point now, Clock::duration timeout) const {
+store::Complaint TcpStoreSession::stalled(Clock::time_point now, Clock::duration timeout) const {
   const auto seconds = std::chrono::duration<double>(timeout).count();
   if (!output_.empty()) {
     if (now - last_sent_ <= timeout) { return std::nullopt; }

@@ -25,7 +25,7 @@ class TcpStoreSession : public std::enable_shared_from_this<TcpStoreSession> {
    public:
     /// Carries out a query and sends what follows from it, to this client and to others. Returns why the client must be
     /// closed, else nothing.
-    virtual std::string handle(store::ClientId from, store::wire::Query query) = 0;
+    virtual store::Complaint handle(store::ClientId from, store::wire::Query query) = 0;
     /// The session keeps so many bytes for its client more than before, or fewer.
     virtual void memory_changed(std::ptrdiff_t bytes) = 0;
     /// The client has proven that it knows the secret.
@@ -66,8 +66,8 @@ class TcpStoreSession : public std::enable_shared_from_this<TcpStoreSession> {
   /// The other end's address and port, for people.
   std::string describe() const;
   asio::ip::address peer(boost::system::error_code& error) const { return socket_.remote_endpoint(error).address(); }
-  /// Ends the connection. `complaint` goes to the owner first, unless it is empty.
-  void close(const std::string& complaint = {});
+  /// Ends the connection. `complaint` goes to the owner first, if there is one.
+  void close(const store::Complaint& complaint = {});
   /// Since when this client has kept the server from giving memory back: with a message that is not complete, or with
   /// replies that it does not read. Nothing when it has not.
   std::optional<Clock::time_point> burden_since() const;
@@ -76,7 +76,7 @@ class TcpStoreSession : public std::enable_shared_from_this<TcpStoreSession> {
   /// Whether it has introduced itself by then.
   bool came_after(Clock::time_point moment) const { return came_ > moment; }
   /// What this client has kept the server waiting with since before `now - timeout`; nothing when it has not.
-  std::optional<std::string> stalled(Clock::time_point now, Clock::duration timeout) const;
+  store::Complaint stalled(Clock::time_point now, Clock::duration timeout) const;
 
  private:
   using Self = std::shared_ptr<TcpStoreSession>;

@@ -73,7 +73,7 @@ std::string stored_key(std::string_view user_key) {
   return str_cat("/", user_key);
 }
 
-std::string StoreState::apply(ClientId from, Query query, Replies& replies) {
+Complaint StoreState::apply(ClientId from, Query query, Replies& replies) {
   switch (query.type) {
     case QueryType::ping: {
       std::string nonce;
@@ -135,7 +135,7 @@ std::string StoreState::apply(ClientId from, Query query, Replies& replies) {
     case QueryType::multi_set:
       return "sends a query that the decoder should have resolved";
   }
-  return {};
+  return std::nullopt;
 }
 
 void StoreState::forget(ClientId client) {
@@ -221,23 +221,23 @@ void StoreState::put(std::string key, Stored value, Replies& replies) {
   wake_all(store(std::move(key), std::move(value)), replies);
 }
 
-std::string StoreState::do_set(ClientId from, Query& query, Replies& replies) {
+Complaint StoreState::do_set(ClientId from, Query& query, Replies& replies) {
   const StoreValue old = find(query.key);
   const std::size_t before = old ? old->size() + query.key.size() + kEntryBytes : 0;
   const std::size_t after = query.value.size() + query.key.size() + kEntryBytes;
   if (after > before && !fits(from, after - before)) { return too_full(query.key); }
   put(std::move(query.key), make_value(std::move(query.value)), replies);
-  return {};
+  return std::nullopt;
 }
 
-std::string StoreState::do_queue_push(ClientId from, Query& query, Replies& replies) {
+Complaint StoreState::do_queue_push(ClientId from, Query& query, Replies& replies) {
   const std::size_t cost = query.value.size() + query.key.size() + kEntryBytes;
   if (!fits(from, cost)) { return too_full(query.key); }
   held_ += cost;
   stored_values_ += query.value.size();
   queues_[query.key].push_back(make_value(std::move(query.value)));
   wake_one(query.key, replies);
-  return {};
+  return std::nullopt;
 }
 
 /// Everyone who waits at `key`, for the key itself or at a barrier.
@@ -300,7 +300,7 @@ void StoreState::wait_for(ClientId client, std::vector<std::string> keys, bool a
   waits_.emplace(client, Wait{std::move(keys), missing});
 }
 
-std::string StoreState::do_append(ClientId from, Query& query, Replies& replies) {
+Complaint StoreState::do_append(ClientId from, Query& query, Replies& replies) {
   const auto found = values_.find(query.key);
   if (found == values_.end()) { return do_set(from, query, replies); }
   if (!fits(from, query.value.size())) { return too_full(query.key); }
@@ -311,29 +311,28 @@ std::string StoreState::do_append(ClientId from, Query& query, Replies& replies)
   stored_values_ += query.value.size();
   held_ += query.value.size();
   wake_all(found->first, replies);
-  return {};
+  return std::nullopt;
 }
 
-std::string StoreState::do_compare_set(ClientId from, Query& query, Replies& replies) {
+Complaint StoreState::do_compare_set(ClientId from, Query& query, Replies& replies) {
   const auto found = values_.find(query.key);
   if (found == values_.end() && !query.expected.empty()) {
     replies.push_back(value_reply(from, make_value(std::move(query.expected))));
-    return {};
+    return std::nullopt;
   }
   if (found != values_.end() && *found->second != query.expected) {
     replies.push_back(value_reply(from, found->second));
-    return {};
+    return std::nullopt;
   }
   std::string key = query.key;
   Replies woken;
-  std::string complaint = do_set(from, query, woken);
-  if (!complaint.empty()) { return complaint; }
+  if (Complaint complaint = do_set(from, query, woken)) { return complaint; }
   replies.push_back(value_reply(from, find(key)));
   replies.insert(replies.end(), std::make_move_iterator(woken.begin()), std::make_move_iterator(woken.end()));
-  return {};
+  return std::nullopt;
 }
 
-std::string StoreState::do_add(ClientId from, Query& query, Replies& replies) {
+Complaint StoreState::do_add(ClientId from, Query& query, Replies& replies) {
   const StoreValue value = find(query.key);
   const std::optional<std::int64_t> number = leading_number(value);
   if (!number) { return not_a_number("ADD", query.key); }
@@ -341,10 +340,10 @@ std::string StoreState::do_add(ClientId from, Query& query, Replies& replies) {
   const std::int64_t sum = wrapping_sum(*number, query.number);
   replies.push_back({from, number_bytes(sum)});
   put(std::move(query.key), make_value(std::to_string(sum)), replies);
-  return {};
+  return std::nullopt;
 }
 
-std::string StoreState::do_barrier(ClientId from, Query& query, Replies& replies) {
+Complaint StoreState::do_barrier(ClientId from, Query& query, Replies& replies) {
   const StoreValue value = find(query.key);
   const std::optional<std::int64_t> number = leading_number(value);
   if (!number) { return not_a_number("BARRIER", query.key); }
@@ -360,10 +359,10 @@ std::string StoreState::do_barrier(ClientId from, Query& query, Replies& replies
     keys.push_back(std::move(query.key));
     wait_for(from, std::move(keys), true);
   }
-  return {};
+  return std::nullopt;
 }
 
-std::string StoreState::do_wait(ClientId from, Query& query, Replies& replies) {
+Complaint StoreState::do_wait(ClientId from, Query& query, Replies& replies) {
   std::vector<std::string> missing;
   for (std::string& key : query.keys) {
     if (!contains(key)) { missing.push_back(std::move(key)); }
@@ -373,12 +372,12 @@ std::string StoreState::do_wait(ClientId from, Query& query, Replies& replies) {
   missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
   if (missing.empty()) {
     replies.push_back({from, byte(wire::WaitReply::stop_waiting)});
-    return {};
+    return std::nullopt;
   }
   forget(from);
   if (!fits(from, cost_of_wait(missing))) { return too_full(missing.front()); }
   wait_for(from, std::move(missing), false);
-  return {};
+  return std::nullopt;
 }
 
 void StoreState::do_queue_pop(ClientId from, const Query& query, Replies& replies) {

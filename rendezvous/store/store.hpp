@@ -32,6 +32,9 @@ struct StoreReply {
 /// A value as the answer to a client: its length and its bytes; of null, the length 0.
 StoreReply value_reply(ClientId to, StoreValue value);
 
+/// Why a client must be closed, to follow "the client": "sends …"; nothing while it behaves.
+using Complaint = std::optional<std::string>;
+
 /// Joins what torch's clients do to keys: a user's key "a" is stored, and waited for, as "/a".
 std::string stored_key(std::string_view user_key);
 
@@ -62,8 +65,8 @@ class StoreState {
 
   /// Carries out one query of client `from` and appends what must be sent, in order, to `replies`. A client waits for
   /// one thing at a time: a second WAIT or BARRIER takes the place of the first. Returns why the client must be closed,
-  /// empty when all is well.
-  std::string apply(ClientId from, wire::Query query, std::vector<StoreReply>& replies);
+  /// nothing when all is well.
+  Complaint apply(ClientId from, wire::Query query, std::vector<StoreReply>& replies);
 
   /// The client has gone: it waits for nothing any more.
   void forget(ClientId client);
@@ -104,8 +107,8 @@ class StoreState {
   Stored make_value(std::string bytes) const;
   bool fits(ClientId from, std::size_t more) const;
   std::string too_full(const std::string& key) const;
-  std::string do_set(ClientId from, wire::Query& query, Replies& replies);
-  std::string do_queue_push(ClientId from, wire::Query& query, Replies& replies);
+  Complaint do_set(ClientId from, wire::Query& query, Replies& replies);
+  Complaint do_queue_push(ClientId from, wire::Query& query, Replies& replies);
   StoreValue list_keys();
   void erase(Map<Stored>::iterator entry);
 
@@ -117,11 +120,11 @@ class StoreState {
   bool satisfied(ClientId client, Replies& replies);
   void wait_for(ClientId client, std::vector<std::string> keys, bool at_barrier);
 
-  std::string do_append(ClientId from, wire::Query& query, Replies& replies);
-  std::string do_compare_set(ClientId from, wire::Query& query, Replies& replies);
-  std::string do_add(ClientId from, wire::Query& query, Replies& replies);
-  std::string do_barrier(ClientId from, wire::Query& query, Replies& replies);
-  std::string do_wait(ClientId from, wire::Query& query, Replies& replies);
+  Complaint do_append(ClientId from, wire::Query& query, Replies& replies);
+  Complaint do_compare_set(ClientId from, wire::Query& query, Replies& replies);
+  Complaint do_add(ClientId from, wire::Query& query, Replies& replies);
+  Complaint do_barrier(ClientId from, wire::Query& query, Replies& replies);
+  Complaint do_wait(ClientId from, wire::Query& query, Replies& replies);
   void do_queue_pop(ClientId from, const wire::Query& query, Replies& replies);
 
   const std::size_t most_bytes_;

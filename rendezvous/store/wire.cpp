@@ -112,7 +112,7 @@ std::string encode_handshake(std::uint32_t nonce) {
 struct QueryDecoder::Cursor {
   std::string_view rest;
   bool complete = true;
-  std::string error{};
+  std::optional<std::string> error{};
 
   std::string_view take(std::size_t n) {
     if (!complete || rest.size() < n) {
@@ -144,7 +144,7 @@ struct QueryDecoder::Cursor {
 };
 
 void QueryDecoder::feed(std::string_view bytes) {
-  if (!error_.empty()) { return; }
+  if (error_) { return; }
   if (offset_ > 0) {
     buffer_.erase(0, offset_);
     offset_ = 0;
@@ -154,7 +154,7 @@ void QueryDecoder::feed(std::string_view bytes) {
 }
 
 std::optional<Query> QueryDecoder::next() {
-  while (error_.empty()) {
+  while (!error_) {
     const std::size_t before = offset_;
     std::optional<Query> query = list_remaining_ > 0 ? next_list_element() : begin_message();
     // No query although bytes were used: the introduction, or the head or a key of a list. Go on with what follows.
@@ -246,7 +246,7 @@ std::optional<Query> QueryDecoder::begin_message() {
     if (count == 0 && answers_once) { return std::exchange(list_, {}); }
     return std::nullopt;
   }
-  if (!cursor.error.empty()) { fail(str_cat("sends ", cursor.error)); }
+  if (cursor.error) { fail(str_cat("sends ", *cursor.error)); }
   if (!cursor.complete) { return std::nullopt; }
   offset_ = buffer_.size() - cursor.rest.size();
   return query;
@@ -256,7 +256,7 @@ std::optional<Query> QueryDecoder::next_list_element() {
   Cursor cursor{std::string_view(buffer_).substr(offset_)};
   std::string key = cursor.key();
   std::string value = list_.type == QueryType::multi_set ? cursor.value() : std::string();
-  if (!cursor.error.empty()) { fail(str_cat("sends ", cursor.error)); }
+  if (cursor.error) { fail(str_cat("sends ", *cursor.error)); }
   if (!cursor.complete) { return std::nullopt; }
   offset_ = buffer_.size() - cursor.rest.size();
   --list_remaining_;

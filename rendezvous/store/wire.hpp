@@ -114,8 +114,8 @@ class QueryDecoder {
   /// The next complete query (never validate: the decoder checks the introduction itself). nullopt when more bytes are
   /// needed, and for ever after an error.
   std::optional<Query> next();
-  /// What the client did wrong; empty while it behaves.
-  const std::string& error() const { return error_; }
+  /// What the client did wrong; nothing while it behaves.
+  const std::optional<std::string>& error() const { return error_; }
   /// Whether the client has introduced itself with the magic number.
   bool introduced() const { return introduced_; }
   /// About how many bytes it keeps.
@@ -131,7 +131,7 @@ class QueryDecoder {
 
   std::string buffer_;
   std::size_t offset_ = 0;  // bytes of buffer_ already turned into queries
-  std::string error_;
+  std::optional<std::string> error_{};
   bool introduced_ = false;
   // A message with a list (CHECK, WAIT, MULTI_GET, MULTI_SET) in progress:
   Query list_;

@@ -36,11 +36,11 @@ class Server {
       claim(decoder.introduced(), "nothing comes from a client that has not introduced itself");
       check_encoding(*query);
       std::vector<StoreReply> replies;
-      const std::string why = state_.apply(client, std::move(*query), replies);
+      const Complaint why = state_.apply(client, std::move(*query), replies);
       for (const StoreReply& reply : replies) { claim(reply.to < kClients, "replies go to clients that are there"); }
-      if (!why.empty()) { return reconnect(client); }
+      if (why) { return reconnect(client); }
     }
-    if (!decoder.error().empty()) { reconnect(client); }
+    if (decoder.error()) { reconnect(client); }
   }
 
   ~Server() {

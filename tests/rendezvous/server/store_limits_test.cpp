@@ -30,7 +30,7 @@ bool pings(RawClient& client) {
   return client.receive(4) == std::string("\1\0\0\0", 4);
 }
 
-std::string apply(StoreState& state, Query query, ClientId from = 1) {
+Complaint apply(StoreState& state, Query query, ClientId from = 1) {
   std::vector<StoreReply> replies;
   return state.apply(from, std::move(query), replies);
 }
@@ -97,28 +97,30 @@ TEST_CASE("what every query adds to the store is counted, and what it takes away
 
 TEST_CASE("a query that would exceed the limit changes nothing, says why, and others go on") {
   StoreState state(10'000);
-  CHECK(apply(state, query(QueryType::set, "/a", std::string(5000, 'a'))).empty());
+  CHECK_FALSE(apply(state, query(QueryType::set, "/a", std::string(5000, 'a'))));
   const std::size_t held = state.held_bytes();
-  CHECK_THAT(apply(state, query(QueryType::set, "/b", std::string(5000, 'b'))),
+  CHECK_THAT(apply(state, query(QueryType::set, "/b", std::string(5000, 'b'))).value_or(""),
              Contains("more than 10000 bytes") && Contains("\"/b\""));
-  CHECK_THAT(apply(state, query(QueryType::append, "/a", std::string(5000, 'b'))), Contains("more than"));
-  CHECK_THAT(apply(state, query(QueryType::compare_set, "/b", std::string(5000, 'b'))), Contains("more than"));
-  CHECK_THAT(apply(state, query(QueryType::queue_push, "/b", std::string(5000, 'b'))), Contains("more than"));
-  CHECK_THAT(apply(state, wait_query({std::string(4000, 'k')})), Contains("more than"));
+  CHECK_THAT(apply(state, query(QueryType::append, "/a", std::string(5000, 'b'))).value_or(""), Contains("more than"));
+  CHECK_THAT(apply(state, query(QueryType::compare_set, "/b", std::string(5000, 'b'))).value_or(""),
+             Contains("more than"));
+  CHECK_THAT(apply(state, query(QueryType::queue_push, "/b", std::string(5000, 'b'))).value_or(""),
+             Contains("more than"));
+  CHECK_THAT(apply(state, wait_query({std::string(4000, 'k')})).value_or(""), Contains("more than"));
   CHECK(state.held_bytes() == held);
   CHECK(state.key_count() == 1);
   CHECK(state.waiting_count() == 0);
   // A change that makes it no larger is none of these; nor is one by the process itself.
-  CHECK(apply(state, query(QueryType::set, "/a", std::string(5000, 'c'))).empty());
-  CHECK(apply(state, query(QueryType::set, "/own", std::string(9000, 'c')), kOwnClient).empty());
-  CHECK_FALSE(apply(state, query(QueryType::add, "/n")).empty());
-  CHECK_FALSE(apply(state, query(QueryType::barrier, "/n")).empty());
+  CHECK_FALSE(apply(state, query(QueryType::set, "/a", std::string(5000, 'c'))));
+  CHECK_FALSE(apply(state, query(QueryType::set, "/own", std::string(9000, 'c')), kOwnClient));
+  CHECK(apply(state, query(QueryType::add, "/n")));
+  CHECK(apply(state, query(QueryType::barrier, "/n")));
 }
 
 TEST_CASE("the key space ends where the store's limit is, for keys without values too") {
   StoreState state(1'000'000);
   std::size_t keys = 0;
-  while (apply(state, query(QueryType::set, "/" + std::to_string(keys))).empty()) { ++keys; }
+  while (!apply(state, query(QueryType::set, "/" + std::to_string(keys)))) { ++keys; }
   CHECK(keys < 1'000'000 / StoreState::kEntryBytes);
   CHECK(keys > 1'000'000 / (2 * StoreState::kEntryBytes));
   CHECK(state.key_count() == keys);

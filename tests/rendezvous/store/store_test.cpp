@@ -35,7 +35,7 @@ struct Store {
   StoreState state;
   std::vector<StoreReply> replies;
 
-  std::string apply(ClientId from, Query query) {
+  Complaint apply(ClientId from, Query query) {
     replies.clear();
     return state.apply(from, std::move(query), replies);
   }
@@ -49,8 +49,7 @@ struct Store {
   }
   /// Carries out a query that must not fail; the bytes that come back to `from`.
   std::string ask(ClientId from, Query query) {
-    const std::string error = apply(from, std::move(query));
-    CHECK(error == "");
+    CHECK(apply(from, std::move(query)) == std::nullopt);
     return sent_to(from);
   }
   void set(const std::string& key, const std::string& value, ClientId from = kAnn) {
@@ -148,9 +147,10 @@ TEST_CASE("add and barrier on what is no number are errors and change nothing") 
   const std::string text = GENERATE("apples", "", "99999999999999999999");
   store.set("/n", text);
   store.set("/b", text);
-  CHECK_THAT(store.apply(kBob, {.type = QueryType::add, .key = "/n", .number = 1}), Contains("ADD for key \"/n\""));
+  CHECK_THAT(store.apply(kBob, {.type = QueryType::add, .key = "/n", .number = 1}).value_or(""),
+             Contains("ADD for key \"/n\""));
   CHECK(store.replies.empty());
-  CHECK_THAT(store.apply(kBob, {.type = QueryType::barrier, .key = "/b", .number = 2}),
+  CHECK_THAT(store.apply(kBob, {.type = QueryType::barrier, .key = "/b", .number = 2}).value_or(""),
              Contains("BARRIER for key \"/b\""));
   CHECK(store.replies.empty());
   CHECK(store.state.waiting_count() == 0);
