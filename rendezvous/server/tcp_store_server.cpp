@@ -26,8 +26,6 @@ using std::chrono::milliseconds;
 
 // Stalled clients are looked for this often within one stall timeout.
 constexpr int kSweepsPerTimeout = 4;
-// Longer waits would overflow the clock; this is as good as for ever.
-constexpr std::chrono::hours kLongestWait{24 * 365 * 10};
 
 /// The query of the process itself, which no client ever sends.
 constexpr store::ClientId kNobody = store::kOwnClient;
@@ -67,7 +65,6 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
     error_code ignored;
     for (tcp::acceptor& acceptor : acceptors_) { acceptor.close(ignored); }
     sweep_timer_.cancel();
-    for (auto& [id, wait] : local_waits_) { wait->timer.cancel(); }
     drop_clients();
   }
 
@@ -176,37 +173,12 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
     return answer;
   }
 
-  static asio::awaitable<bool> wait(Self self, std::vector<std::string> keys, std::chrono::milliseconds timeout) {
-    if (self->stopped_) { co_return false; }
-    const store::ClientId id = self->next_id_++;
-    const auto wait = std::make_shared<LocalWait>(self->io_);
-    self->local_waits_.emplace(id, wait);
-    store::wire::Query query;
-    query.type = store::wire::QueryType::wait;
-    query.keys = std::move(keys);
-    self->handle(id, std::move(query));
-    if (!wait->done) {
-      wait->timer.expires_after(std::min<std::chrono::milliseconds>(timeout, kLongestWait));
-      error_code ignored;
-      co_await wait->timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-    }
-    self->local_waits_.erase(id);
-    self->state_.forget(id);
-    co_return wait->done;
-  }
-
   const store::StoreState& state() const { return state_; }
   std::uint16_t port() const { return port_; }
   std::size_t client_count() const { return sessions_.size(); }
 
  private:
   using Session = std::shared_ptr<TcpStoreSession>;
-
-  struct LocalWait {
-    explicit LocalWait(asio::io_context& io) : timer(io) {}
-    asio::steady_timer timer;
-    bool done = false;
-  };
 
   /// Gives the replies to those they are for. The client whose query it was sends its own when it has carried out all
   /// it has received.
@@ -223,9 +195,6 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
         } else {
           to_flush_.push_back(to);
         }
-      } else if (const auto wait = local_waits_.find(to); wait != local_waits_.end()) {
-        wait->second->done = true;
-        wait->second->timer.cancel();
       }
     }
     if (!to_flush_.empty() && !std::exchange(flushing_, true)) {
@@ -314,7 +283,6 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
   bool relief_due_ = false;
   std::deque<store::ClientId> to_flush_;
   bool flushing_ = false;  // flush_some() is due
-  std::unordered_map<store::ClientId, std::shared_ptr<LocalWait>> local_waits_;
   store::ClientId next_id_ = kNobody + 1;
   StoreExtension* extension_ = nullptr;
   std::string call_key_;
@@ -363,26 +331,6 @@ std::optional<std::string> TcpStoreServer::get(std::string_view key) const {
   return value ? std::optional(*value) : std::nullopt;
 }
 
-std::int64_t TcpStoreServer::add(std::string_view key, std::int64_t delta) {
-  const std::string sum =
-      impl_->handle_own({.type = store::wire::QueryType::add, .key = store::stored_key(key), .number = delta});
-  return static_cast<std::int64_t>(store::wire::read_u64(sum));
-}
-
-std::string TcpStoreServer::compare_set(std::string_view key, std::string_view expected, std::string_view desired) {
-  return impl_
-      ->handle_own({.type = store::wire::QueryType::compare_set,
-                    .key = store::stored_key(key),
-                    .value = std::string(desired),
-                    .expected = std::string(expected)})
-      .substr(sizeof(std::uint64_t));
-}
-
-bool TcpStoreServer::check(const std::vector<std::string>& keys) const {
-  return std::all_of(keys.begin(), keys.end(),
-                     [&](const std::string& key) { return impl_->state().contains(store::stored_key(key)); });
-}
-
 bool TcpStoreServer::erase(std::string_view key) {
   return store::wire::read_u64(
              impl_->handle_own({.type = store::wire::QueryType::delete_key, .key = store::stored_key(key)})) == 1;
@@ -394,11 +342,6 @@ std::vector<std::string> TcpStoreServer::list_keys() const {
     if (key.starts_with('/')) { keys.push_back(key.substr(1)); }
   }
   return keys;
-}
-
-asio::awaitable<bool> TcpStoreServer::wait(std::vector<std::string> keys, std::chrono::milliseconds timeout) {
-  for (std::string& key : keys) { key = store::stored_key(key); }
-  return Impl::wait(impl_, std::move(keys), timeout);
 }
 
 }  // namespace mdl::rendezvous::server

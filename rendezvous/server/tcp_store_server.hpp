@@ -74,7 +74,7 @@ class TcpStoreServer {
   std::uint16_t port() const;
   /// Begins to accept clients. Once only.
   void start();
-  /// Stops listening, closes every client and ends every wait() below with false. May be called twice.
+  /// Stops listening, and closes every client. May be called twice.
   void stop();
   /// Closes every client's connection; they may come again.
   void drop_clients();
@@ -94,20 +94,10 @@ class TcpStoreServer {
   void set(std::string_view key, std::string_view value);
   /// The value of `key`, nullopt when it is not there. Does not wait.
   std::optional<std::string> get(std::string_view key) const;
-  /// Adds to the decimal number at `key` (0 when it is not there) and returns the sum. Throws Error when the value
-  /// there is not a number.
-  std::int64_t add(std::string_view key, std::int64_t delta);
-  /// Sets `key` to `desired` if its value is `expected`, or if it is not there and `expected` is empty. Returns the
-  /// value that `key` then has (`expected` when it is not there).
-  std::string compare_set(std::string_view key, std::string_view expected, std::string_view desired);
-  /// Whether every key is there.
-  bool check(const std::vector<std::string>& keys) const;
   /// Removes `key`; false when it was not there.
   bool erase(std::string_view key);
   /// All keys, sorted.
   std::vector<std::string> list_keys() const;
-  /// Waits until every key is there. False when `timeout` passes first or the server stops.
-  asio::awaitable<bool> wait(std::vector<std::string> keys, std::chrono::milliseconds timeout);
 
  private:
   class Impl;

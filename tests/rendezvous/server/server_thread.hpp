@@ -67,11 +67,6 @@ class ServerThread {
   void post(Function function) {
     asio::post(io_, std::move(function));
   }
-  /// Starts a coroutine in the server's thread.
-  template <typename T>
-  std::future<T> spawn(asio::awaitable<T> coroutine) {
-    return asio::co_spawn(io_, std::move(coroutine), asio::use_future);
-  }
 
  private:
   asio::io_context io_;

@@ -135,7 +135,7 @@ TEST_CASE("a client that leaves within a message is logged, one that leaves betw
   CHECK(rude.is_closed());
   CHECK(log.lines() == 1);
   CHECK_THAT(log.text(), Contains("within a message"));
-  CHECK_FALSE(server.call([](TcpStoreServer& s) { return s.check({"half"}); }));
+  CHECK_FALSE(server.call([](TcpStoreServer& s) { return s.get("half").has_value(); }));
 }
 
 TEST_CASE("a client that stops within a message, or never says a word, is closed in the end") {
@@ -216,14 +216,8 @@ TEST_CASE("the process that hosts the store uses it without a socket") {
     s.set("a/b", "value");
     CHECK(s.get("a/b") == "value");
     CHECK_FALSE(s.get("nothing").has_value());
-    CHECK(s.add("n", 4) == 4);
-    CHECK(s.add("n", -1) == 3);
-    CHECK_THROWS_AS(s.add("a/b", 1), Error);
-    CHECK(s.compare_set("c", "", "first") == "first");
-    CHECK(s.compare_set("c", "wrong", "second") == "first");
-    CHECK(s.check({"a/b", "n", "c"}));
-    CHECK_FALSE(s.check({"a/b", "d"}));
-    CHECK(s.list_keys() == std::vector<std::string>{"a/b", "c", "n"});
+    s.set("c", "first");
+    CHECK(s.list_keys() == std::vector<std::string>{"a/b", "c"});
     CHECK(s.erase("c"));
     CHECK_FALSE(s.erase("c"));
   });
@@ -232,21 +226,12 @@ TEST_CASE("the process that hosts the store uses it without a socket") {
   CHECK(client.receive(13) == number(5) + "value");
 }
 
-TEST_CASE("the process that hosts the store can wait for its clients") {
+TEST_CASE("a server that stops closes the clients that wait") {
   ServerThread server;
   RawClient client = RawClient::introduced(server.port());
-  auto missing = server.spawn(server.call([](TcpStoreServer& s) { return s.wait({"a", "b"}, 1ms); }));
-  CHECK_FALSE(missing.get());
-  auto waiting = server.spawn(server.call([](TcpStoreServer& s) { return s.wait({"a", "b"}, std::chrono::hours(1)); }));
-  client.send({.type = QueryType::set, .key = "/a", .value = ""});
-  client.send({.type = QueryType::set, .key = "/b", .value = ""});
-  CHECK(waiting.get());
-  auto present = server.spawn(server.call([](TcpStoreServer& s) { return s.wait({"a"}, 0ms); }));
-  CHECK(present.get());
-  auto stopped =
-      server.spawn(server.call([](TcpStoreServer& s) { return s.wait({"c"}, std::chrono::milliseconds::max()); }));
+  client.send({.type = QueryType::wait, .keys = {"/a", "/b"}});
+  REQUIRE(answers(client));
   server.call([](TcpStoreServer& s) { s.stop(); });
-  CHECK_FALSE(stopped.get());
   CHECK(client.is_closed());
 }
 
@@ -348,13 +333,13 @@ TEST_CASE("when the process is out of descriptors, clients wait and the server g
   CHECK_THAT(log.text(), Contains("cannot accept more clients: Too many open files"));
 }
 
-TEST_CASE("a server goes away in peace with clients connected and coroutines waiting") {
+TEST_CASE("a server goes away in peace with clients connected and waiting") {
   asio::io_context io;
   auto server = std::make_unique<TcpStoreServer>(io, ListenAddress::loopback(), 0);
   server->start();
   RawClient client(server->port());
   client.send(encode_handshake(1));
-  asio::co_spawn(io, server->wait({"never"}, std::chrono::hours(1)), asio::detached);
+  client.send({.type = QueryType::wait, .keys = {"/never"}});
   while (server->client_count() == 0) { io.poll(); }
   io.poll();
   SECTION("and the loop runs on") {
