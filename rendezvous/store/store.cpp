@@ -94,13 +94,9 @@ Complaint StoreState::apply(ClientId from, Query query, Replies& replies) {
       return do_add(from, query, replies);
     case QueryType::barrier:
       return do_barrier(from, query, replies);
-    case QueryType::check: {
-      const bool all =
-          std::all_of(query.keys.begin(), query.keys.end(), [&](const auto& key) { return contains(key); });
-      const auto answer = all ? wire::CheckReply::ready : wire::CheckReply::not_ready;
-      replies.push_back({from, std::string(1, static_cast<char>(answer))});
+    case QueryType::check:
+      do_check(from, query, replies);
       break;
-    }
     case QueryType::wait:
       return do_wait(from, query, replies);
     case QueryType::cancel_wait:
@@ -110,23 +106,17 @@ Complaint StoreState::apply(ClientId from, Query query, Replies& replies) {
     case QueryType::get_num_keys:
       replies.push_back({from, number_bytes(static_cast<std::int64_t>(values_.size()))});
       break;
-    case QueryType::delete_key: {
-      const auto found = values_.find(query.key);
-      replies.push_back({from, number_bytes(found == values_.end() ? 0 : 1)});
-      if (found != values_.end()) { erase(found); }
+    case QueryType::delete_key:
+      do_delete_key(from, query, replies);
       break;
-    }
     case QueryType::queue_push:
       return do_queue_push(from, query, replies);
     case QueryType::queue_pop:
       do_queue_pop(from, query, replies);
       break;
-    case QueryType::queue_len: {
-      const auto queue = queues_.find(query.key);
-      const std::size_t length = queue == queues_.end() ? 0 : queue->second.size();
-      replies.push_back({from, number_bytes(static_cast<std::int64_t>(length))});
+    case QueryType::queue_len:
+      do_queue_len(from, query, replies);
       break;
-    }
     case QueryType::list_keys:
       replies.push_back({from, number_bytes(static_cast<std::int64_t>(values_.size())), list_keys()});
       break;
@@ -378,6 +368,24 @@ Complaint StoreState::do_wait(ClientId from, Query& query, Replies& replies) {
   if (!fits(from, cost_of_wait(missing))) { return too_full(missing.front()); }
   wait_for(from, std::move(missing), false);
   return std::nullopt;
+}
+
+void StoreState::do_check(ClientId from, const Query& query, Replies& replies) const {
+  const bool all = std::all_of(query.keys.begin(), query.keys.end(), [&](const auto& key) { return contains(key); });
+  const auto answer = all ? wire::CheckReply::ready : wire::CheckReply::not_ready;
+  replies.push_back({from, std::string(1, static_cast<char>(answer))});
+}
+
+void StoreState::do_delete_key(ClientId from, const Query& query, Replies& replies) {
+  const auto found = values_.find(query.key);
+  replies.push_back({from, number_bytes(found == values_.end() ? 0 : 1)});
+  if (found != values_.end()) { erase(found); }
+}
+
+void StoreState::do_queue_len(ClientId from, const Query& query, Replies& replies) const {
+  const auto queue = queues_.find(query.key);
+  const std::size_t length = queue == queues_.end() ? 0 : queue->second.size();
+  replies.push_back({from, number_bytes(static_cast<std::int64_t>(length))});
 }
 
 void StoreState::do_queue_pop(ClientId from, const Query& query, Replies& replies) {

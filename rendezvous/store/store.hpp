@@ -125,6 +125,9 @@ class StoreState {
   Complaint do_add(ClientId from, wire::Query& query, Replies& replies);
   Complaint do_barrier(ClientId from, wire::Query& query, Replies& replies);
   Complaint do_wait(ClientId from, wire::Query& query, Replies& replies);
+  void do_check(ClientId from, const wire::Query& query, Replies& replies) const;
+  void do_delete_key(ClientId from, const wire::Query& query, Replies& replies);
+  void do_queue_len(ClientId from, const wire::Query& query, Replies& replies) const;
   void do_queue_pop(ClientId from, const wire::Query& query, Replies& replies);
 
   const std::size_t most_bytes_;

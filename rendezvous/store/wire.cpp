@@ -25,6 +25,42 @@ Number read_number(std::string_view bytes) {
 // Enough to keep for the next message; more, left by a large value, is given back.
 constexpr std::size_t kKeptBufferBytes = 64 * 1024;
 
+/// What follows the QueryType of a message.
+enum class Arguments { none, nonce, key, key_and_number, key_and_value, key_and_two_values, list, unknown };
+
+Arguments arguments_of(QueryType type) {
+  switch (type) {
+    case QueryType::ping:
+      return Arguments::nonce;
+    case QueryType::set:
+    case QueryType::append:
+    case QueryType::queue_push:
+      return Arguments::key_and_value;
+    case QueryType::compare_set:
+      return Arguments::key_and_two_values;
+    case QueryType::get:
+    case QueryType::delete_key:
+    case QueryType::queue_pop:
+    case QueryType::queue_len:
+      return Arguments::key;
+    case QueryType::add:
+    case QueryType::barrier:
+      return Arguments::key_and_number;
+    case QueryType::check:
+    case QueryType::wait:
+    case QueryType::multi_get:
+    case QueryType::multi_set:
+      return Arguments::list;
+    case QueryType::get_num_keys:
+    case QueryType::cancel_wait:
+    case QueryType::list_keys:
+      return Arguments::none;
+    case QueryType::validate:  // which is no query
+      break;
+  }
+  return Arguments::unknown;
+}
+
 }  // namespace
 
 void append_u32(std::string& out, std::uint32_t value) {
@@ -170,86 +206,72 @@ std::optional<Query> QueryDecoder::begin_message() {
   const auto code = static_cast<std::uint8_t>(first.front());
   Query query{.type = static_cast<QueryType>(code)};
 
-  if (!introduced_ && query.type != QueryType::validate) {
+  if (query.type == QueryType::validate) {
+    take_introduction(cursor);
+    return std::nullopt;
+  }
+  if (!introduced_) {
     fail(str_cat("does not introduce itself as a TCPStore client (first byte ", static_cast<int>(code), ")"));
     return std::nullopt;
   }
-  bool is_list = false;
-  switch (query.type) {
-    case QueryType::validate: {
-      if (introduced_) {
-        fail("introduces itself twice");
-        return std::nullopt;
-      }
-      const std::uint32_t magic = cursor.u32();
-      if (cursor.complete && magic != kMagic) {
-        fail(str_cat("introduces itself with a wrong magic number (", magic, ")"));
-        return std::nullopt;
-      }
-      if (cursor.complete) {
-        introduced_ = true;
-        offset_ = buffer_.size() - cursor.rest.size();
-      }
-      return std::nullopt;
-    }
-    case QueryType::ping:
+  switch (arguments_of(query.type)) {
+    case Arguments::none:
+      break;
+    case Arguments::nonce:
       query.number = cursor.u32();
       break;
-    case QueryType::set:
-    case QueryType::append:
-    case QueryType::queue_push:
+    case Arguments::key:
+      query.key = cursor.key();
+      break;
+    case Arguments::key_and_number:
+      query.key = cursor.key();
+      query.number = static_cast<std::int64_t>(cursor.u64());
+      break;
+    case Arguments::key_and_value:
       query.key = cursor.key();
       query.value = cursor.value();
       break;
-    case QueryType::compare_set:
+    case Arguments::key_and_two_values:
       query.key = cursor.key();
       query.expected = cursor.value();
       query.value = cursor.value();
       break;
-    case QueryType::get:
-    case QueryType::delete_key:
-    case QueryType::queue_pop:
-    case QueryType::queue_len:
-      query.key = cursor.key();
-      break;
-    case QueryType::add:
-    case QueryType::barrier:
-      query.key = cursor.key();
-      query.number = static_cast<std::int64_t>(cursor.u64());
-      break;
-    case QueryType::check:
-    case QueryType::wait:
-    case QueryType::multi_get:
-    case QueryType::multi_set:
-      is_list = true;
-      break;
-    case QueryType::get_num_keys:
-    case QueryType::cancel_wait:
-    case QueryType::list_keys:
-      break;
-    default:
+    case Arguments::list:
+      return begin_list(cursor, std::move(query));
+    case Arguments::unknown:
       fail(str_cat("sends a query of unknown type ", static_cast<int>(code)));
       return std::nullopt;
-  }
-  if (is_list) {
-    const std::uint64_t count = cursor.u64();
-    if (cursor.complete && count > kMaxKeysPerMessage) {
-      fail(str_cat("sends a list of ", count, " keys (at most ", kMaxKeysPerMessage, ")"));
-      return std::nullopt;
-    }
-    if (!cursor.complete) { return std::nullopt; }
-    offset_ = buffer_.size() - cursor.rest.size();
-    list_ = std::move(query);
-    list_remaining_ = static_cast<std::size_t>(count);
-    list_bytes_ = 0;
-    const bool answers_once = list_.type == QueryType::check || list_.type == QueryType::wait;
-    if (count == 0 && answers_once) { return std::exchange(list_, {}); }
-    return std::nullopt;
   }
   if (cursor.error) { fail(str_cat("sends ", *cursor.error)); }
   if (!cursor.complete) { return std::nullopt; }
   offset_ = buffer_.size() - cursor.rest.size();
   return query;
+}
+
+void QueryDecoder::take_introduction(Cursor& cursor) {
+  if (introduced_) { return fail("introduces itself twice"); }
+  const std::uint32_t magic = cursor.u32();
+  if (!cursor.complete) { return; }
+  if (magic != kMagic) { return fail(str_cat("introduces itself with a wrong magic number (", magic, ")")); }
+  introduced_ = true;
+  offset_ = buffer_.size() - cursor.rest.size();
+}
+
+/// A list without elements is complete.
+std::optional<Query> QueryDecoder::begin_list(Cursor& cursor, Query query) {
+  const std::uint64_t count = cursor.u64();
+  if (!cursor.complete) { return std::nullopt; }
+  if (count > kMaxKeysPerMessage) {
+    fail(str_cat("sends a list of ", count, " keys (at most ", kMaxKeysPerMessage, ")"));
+    return std::nullopt;
+  }
+  offset_ = buffer_.size() - cursor.rest.size();
+  list_ = std::move(query);
+  list_remaining_ = static_cast<std::size_t>(count);
+  list_bytes_ = 0;
+  const bool answers_once = list_.type == QueryType::check || list_.type == QueryType::wait;
+  if (count == 0 && answers_once) { return std::exchange(list_, {}); }
+  return std::nullopt;
 }
 
 std::optional<Query> QueryDecoder::next_list_element() {

@@ -126,6 +126,8 @@ class QueryDecoder {
  private:
   struct Cursor;
   std::optional<Query> begin_message();
+  void take_introduction(Cursor& cursor);
+  std::optional<Query> begin_list(Cursor& cursor, Query query);
   std::optional<Query> next_list_element();
   void fail(std::string why);
 
