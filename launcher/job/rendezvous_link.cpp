@@ -18,20 +18,17 @@ constexpr std::chrono::milliseconds kRenewTimeout{1000};
 
 asio::awaitable<void> RendezvousLink::open(bool again) {
   if (rendezvous_) { co_return; }
-  std::string failure;
   try {
     rendezvous_ = co_await rendezvous::c10d::C10dRendezvous::open(job_);
   } catch (const rendezvous::client::StoreConnectionError& error) {
     if (!again) { throw; }
-    failure = error.problem();
+    const std::chrono::duration<double> tried = job_.read_timeout;
+    throw rendezvous::client::StoreConnectionError(
+        str_cat("the store of the rendezvous \"", job_.run_id, "\" at ", to_string(job_.endpoint),
+                " was lost and has not come back within ", tried.count(), " s: ", error.problem()),
+        "The agent on that node hosts it and must run for as long as the job. Look there for why it has ended; or the "
+        "network to it is cut.");
   }
-  if (rendezvous_) { co_return; }
-  const std::chrono::duration<double> tried = job_.read_timeout;
-  throw rendezvous::client::StoreConnectionError(
-      str_cat("the store of the rendezvous \"", job_.run_id, "\" at ", to_string(job_.endpoint),
-              " was lost and has not come back within ", tried.count(), " s: ", failure),
-      "The agent on that node hosts it and must run for as long as the job. Look there for why it has ended; or the "
-      "network to it is cut.");
 }
 
 asio::awaitable<void> RendezvousLink::connect() {

@@ -69,12 +69,13 @@ Hosting host_store(const C10dJob& job, asio::io_context& io) {
   return hosting;
 }
 
-std::string why_unreachable(const C10dJob& job, const std::optional<std::string>& hosting_failure, bool refused) {
+std::string why_unreachable(const C10dJob& job, const std::optional<std::string>& hosting_failure,
+                            client::ConnectFailure::Kind kind) {
   if (hosting_failure) {
     return str_cat("Nothing there answers as a store of PyTorch's, and this machine could not host one: ",
                    *hosting_failure);
   }
-  if (refused) {
+  if (kind == client::ConnectFailure::Kind::refused) {
     return str_cat("A machine answers there, but no store at port ", job.endpoint.port,
                    ": start a node of the job on it; if one runs, it may listen on other addresses of that machine "
                    "only: give that node --rdzv-conf listen=any. The addresses of this machine are ",
@@ -124,20 +125,17 @@ asio::awaitable<void> look_for_other_jobs(client::TcpStoreClient& store, const C
   if (!somebody) { warn_of_other_jobs(job, ids); }
 }
 
-/// Throws StoreConnectionError that says what to look for, given why this machine did not host the store, if it tried.
+/// Throws StoreUnreachableError that says what to look for, given why this machine did not host the store, if it tried.
 asio::awaitable<client::TcpStoreClient> connect_store(const C10dJob& job, const Endpoint& address,
                                                       const std::optional<std::string>& hosting_failure) {
-  const auto unreachable = [&](const Error& error, bool refused) {
-    return client::StoreConnectionError(str_cat("rendezvous \"", job.run_id, "\": ", error.problem()),
-                                        why_unreachable(job, hosting_failure, refused));
-  };
   const access::StoreCredential credential = credential_of(job);
   try {
     client::TcpStoreClient store = co_await client::TcpStoreClient::connect(address, credential, job.read_timeout);
     co_return store;
-  } catch (const client::StoreConnectionRefused& error) {
-    throw unreachable(error, true);
-  } catch (const client::StoreConnectionError& error) { throw unreachable(error, false); }
+  } catch (const client::StoreUnreachableError& error) {
+    throw client::StoreUnreachableError(str_cat("rendezvous \"", job.run_id, "\": ", error.problem()),
+                                        why_unreachable(job, hosting_failure, error.kind()), error.kind());
+  }
 }
 
 }  // namespace

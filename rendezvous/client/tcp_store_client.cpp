@@ -72,6 +72,16 @@ asio::awaitable<std::string> meaning_of(Endpoint server) {
   co_return list;
 }
 
+/// What to do about a server that cannot be reached.
+const char* advice_on(ConnectFailure::Kind kind) {
+  if (kind == ConnectFailure::Kind::refused) {
+    return "Check that the address is right, and that the process which hosts the store runs there. If it does, it may "
+           "listen on other addresses of that machine only: then give that node --rdzv-conf listen=any.";
+  }
+  return "Check that the address is right, that the process which hosts the store runs there, and that no firewall is "
+         "between.";
+}
+
 /// "key "a"", "keys "a" and 3 more": for messages.
 std::string name_keys(const std::vector<std::string>& keys) {
   if (keys.empty()) { return "no keys"; }
@@ -192,7 +202,6 @@ asio::awaitable<Client::Attempt> Client::try_connect(Endpoint server, access::St
                                                      Milliseconds timeout) {
   const auto executor = co_await asio::this_coro::executor;
   const auto impl = std::make_shared<Impl>(executor, std::move(server));
-  ConnectFailure lost{ConnectFailure::Kind::other, {}};
   try {
     impl->connection().begin("connecting");
     const auto until = Clock::now() + timeout;
@@ -201,8 +210,9 @@ asio::awaitable<Client::Attempt> Client::try_connect(Endpoint server, access::St
     const auto deadline = impl->connection().deadline(remaining(until));
     co_await impl->connection().introduce(std::move(credential));
     co_return Client(impl);
-  } catch (const StoreConnectionError&) { lost.reason = impl->connection().last_failure(); }
-  co_return Unexpected{std::move(lost)};
+  } catch (const StoreConnectionError&) {
+    co_return Unexpected{ConnectFailure{ConnectFailure::Kind::other, impl->connection().last_failure()}};
+  }
 }
 
 asio::awaitable<Client> Client::connect(Endpoint server, access::StoreCredential credential, Milliseconds timeout) {
@@ -223,15 +233,7 @@ asio::awaitable<Client> Client::connect(Endpoint server, access::StoreCredential
   const std::string meaning = co_await meaning_of(server);
   const std::string problem = str_cat("cannot reach the store at ", to_string(server), meaning, " after ",
                                       tried.count(), " s (", failure->reason, ")");
-  if (failure->kind != ConnectFailure::Kind::refused) {
-    throw StoreConnectionError(problem,
-                               "Check that the address is right, that the process which hosts the store runs there, "
-                               "and that no firewall is between.");
-  }
-  throw StoreConnectionRefused(
-      problem,
-      "Check that the address is right, and that the process which hosts the store runs there. If it does, it may "
-      "listen on other addresses of that machine only: then give that node --rdzv-conf listen=any.");
+  throw StoreUnreachableError(problem, advice_on(failure->kind), failure->kind);
 }
 
 std::unique_ptr<StoreConnection> Client::release() {

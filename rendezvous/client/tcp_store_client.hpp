@@ -26,10 +26,16 @@ class StoreConnectionError : public Error {
   using Error::Error;
 };
 
-/// The same before there was a connection: a machine answers, and nobody listens at that port of that address.
-class StoreConnectionRefused : public StoreConnectionError {
+/// The same before there was a connection: attempt after attempt to connect has failed.
+class StoreUnreachableError : public StoreConnectionError {
  public:
-  using StoreConnectionError::StoreConnectionError;
+  StoreUnreachableError(const std::string& problem, const std::string& advice, ConnectFailure::Kind kind)
+      : StoreConnectionError(problem, advice), kind_(kind) {}
+  /// How the last attempt has failed.
+  ConnectFailure::Kind kind() const noexcept { return kind_; }
+
+ private:
+  ConnectFailure::Kind kind_;
 };
 
 /// A connection to a TCPStore server, ours or torch's, for one coroutine at a time: an operation that begins while
@@ -51,9 +57,8 @@ class TcpStoreClient {
   static constexpr Milliseconds kRetryDelay{100};
 
   /// Connects and introduces itself. Tries every address of the host, again and again until `timeout` has passed: the
-  /// server may not have started. Throws StoreConnectionError (StoreConnectionRefused) saying how long it tried, what a
-  /// name stands for here and what happened last, and StoreAccessError at once when the two ends do not have the same
-  /// secret.
+  /// server may not have started. Throws StoreUnreachableError, which says how long it tried, what a name stands for
+  /// here and what happened last, and StoreAccessError at once when the two ends do not have the same secret.
   static asio::awaitable<TcpStoreClient> connect(Endpoint server, access::StoreCredential credential,
                                                  Milliseconds timeout);
   /// One attempt at each address of the host. The failure of the last one instead of a client when none answers.
