@@ -141,7 +141,7 @@ class TcpStoreClient::Impl {
     co_return answer == store::wire::CheckReply::ready;
   }
 
-  /// Sends WAIT or BARRIER and waits for its answer. False when there was none by `timeout`; then the server waits no
+  /// Sends WAIT and waits for its answer. False when there was none by `timeout`; then the server waits no
   /// more.
   asio::awaitable<bool> query_wait(Query query, Milliseconds timeout) {
     {
@@ -160,14 +160,6 @@ class TcpStoreClient::Impl {
     // The keys came while the cancellation was on its way; its answer follows.
     wait_reply(answer, store::wire::WaitReply::stop_waiting);
     co_return wait_reply(co_await connection_.receive_byte(), store::wire::WaitReply::wait_canceled);
-  }
-
-  asio::awaitable<std::optional<std::string>> pop(std::string queue) {
-    const auto deadline = connection_.deadline(reply_timeout);
-    co_await connection_.send(store::wire::encode(key_query(QueryType::queue_pop, queue)));
-    const std::uint64_t length = co_await connection_.receive_u64();
-    if (length == 0) { co_return std::nullopt; }
-    co_return co_await connection_.receive_string();
   }
 
   asio::awaitable<std::vector<std::string>> receive_strings(std::uint64_t count) {
@@ -307,16 +299,6 @@ asio::awaitable<bool> Client::delete_key(std::string key) {
   co_return deleted == 1;
 }
 
-asio::awaitable<std::int64_t> Client::key_count() {
-  const Impl::Operation operation(*impl_, "count of the keys");
-  co_return co_await impl_->query_number(query_of(QueryType::get_num_keys));
-}
-
-asio::awaitable<void> Client::append(std::string key, std::string value) {
-  const Impl::Operation operation(*impl_, str_cat("append to key \"", key, "\""));
-  co_await impl_->send(store::wire::encode(key_query(QueryType::append, key, std::move(value))));
-}
-
 asio::awaitable<std::optional<std::vector<std::string>>> Client::multi_get(std::vector<std::string> keys,
                                                                            Milliseconds timeout) {
   const Impl::Operation operation(*impl_, str_cat("get of ", name_keys(keys)));
@@ -334,28 +316,6 @@ asio::awaitable<void> Client::multi_set(std::vector<std::pair<std::string, std::
   co_await impl_->send(store::wire::encode_multi_set(pairs));
 }
 
-asio::awaitable<void> Client::queue_push(std::string queue, std::string value) {
-  const Impl::Operation operation(*impl_, str_cat("push to queue \"", queue, "\""));
-  co_await impl_->send(store::wire::encode(key_query(QueryType::queue_push, queue, std::move(value))));
-}
-
-asio::awaitable<std::optional<std::string>> Client::queue_pop(std::string queue, Milliseconds timeout) {
-  const Impl::Operation operation(*impl_, str_cat("pop from queue \"", queue, "\""));
-  const std::vector<std::string> keys{store::stored_key(queue)};
-  const auto deadline = Clock::now() + timeout;
-  // Between the end of a wait and the pop another client may take the item.
-  while (true) {
-    std::optional<std::string> item = co_await impl_->pop(queue);
-    if (item || Clock::now() >= deadline) { co_return item; }
-    if (!co_await impl_->query_wait(keys_query(QueryType::wait, keys), remaining(deadline))) { co_return std::nullopt; }
-  }
-}
-
-asio::awaitable<std::int64_t> Client::queue_length(std::string queue) {
-  const Impl::Operation operation(*impl_, str_cat("length of queue \"", queue, "\""));
-  co_return co_await impl_->query_number(key_query(QueryType::queue_len, queue));
-}
-
 asio::awaitable<std::vector<std::string>> Client::list_keys() {
   const Impl::Operation operation(*impl_, "list of the keys");
   const std::int64_t count = co_await impl_->query_number(query_of(QueryType::list_keys));
@@ -365,11 +325,6 @@ asio::awaitable<std::vector<std::string>> Client::list_keys() {
   for (const std::string& key : stored) { keys.push_back(key.starts_with('/') ? key.substr(1) : key); }
   std::sort(keys.begin(), keys.end());
   co_return keys;
-}
-
-asio::awaitable<bool> Client::barrier(std::string key, std::int64_t world_size, Milliseconds timeout) {
-  const Impl::Operation operation(*impl_, str_cat("barrier \"", key, "\""));
-  co_return co_await impl_->query_wait(number_query(QueryType::barrier, key, world_size), timeout);
 }
 
 }  // namespace mdl::rendezvous::client

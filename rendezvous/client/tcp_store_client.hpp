@@ -102,21 +102,12 @@ class TcpStoreClient {
   asio::awaitable<std::string> compare_set(std::string key, std::string expected, std::string desired);
   /// False when `key` was not there.
   asio::awaitable<bool> delete_key(std::string key);
-  asio::awaitable<std::int64_t> key_count();
-  asio::awaitable<void> append(std::string key, std::string value);
   /// The values of all keys, once they are there; nullopt when they are not by `timeout`.
   asio::awaitable<std::optional<std::vector<std::string>>> multi_get(std::vector<std::string> keys,
                                                                      Milliseconds timeout);
   asio::awaitable<void> multi_set(std::vector<std::pair<std::string, std::string>> pairs);
-  asio::awaitable<void> queue_push(std::string queue, std::string value);
-  /// The oldest item; nullopt when the queue is still empty after `timeout` (0: now).
-  asio::awaitable<std::optional<std::string>> queue_pop(std::string queue, Milliseconds timeout);
-  asio::awaitable<std::int64_t> queue_length(std::string queue);
   /// All keys, sorted.
   asio::awaitable<std::vector<std::string>> list_keys();
-  /// Waits until `world_size` clients have called this with `key` since the store began; false when they have not by
-  /// `timeout`. A key is good for one barrier.
-  asio::awaitable<bool> barrier(std::string key, std::int64_t world_size, Milliseconds timeout);
 
  private:
   class Impl;

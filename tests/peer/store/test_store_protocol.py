@@ -154,9 +154,7 @@ def test_torchs_client_reaches_our_server_on_any_address(bin_dir):
 @pytest.mark.parametrize("use_libuv", [True, False])
 def test_our_client_does_every_operation_against_torchs_server(bin_dir, use_libuv):
     server = dist.TCPStore("127.0.0.1", 0, None, is_master=True, wait_for_workers=False, use_libuv=use_libuv)
-    # Without libuv torch's server has no queues.
-    arguments = [] if use_libuv else ["no-queues"]
-    done = subprocess.run([bin_dir / "store_client_probe", str(server.port), *arguments], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([bin_dir / "store_client_probe", str(server.port)], capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.returncode) == ("", 0), done.stderr
     assert server.get("probe") == b"done"
 

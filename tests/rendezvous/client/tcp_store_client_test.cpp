@@ -83,21 +83,13 @@ TEST_CASE("a client does every operation") {
   CHECK(c.wait_for(c->compare_set("c", "", "one")) == "one");
   CHECK(c.wait_for(c->compare_set("c", "two", "three")) == "one");
   CHECK(c.wait_for(c->compare_set("c", "one", "two")) == "two");
-  c.wait_for(c->append("k", std::string("\0w", 2)));
+  c.wait_for(c->set("k", std::string("v\0w", 3)));
   CHECK(c.wait_for(c->get("k", kLong)) == std::string("v\0w", 3));
   c.wait_for(c->multi_set({{"m1", "a"}, {"m2", ""}}));
   CHECK(c.wait_for(c->multi_get({"m1", "m2", "c"}, kLong)) == std::vector<std::string>{"a", "", "two"});
-  CHECK(c.wait_for(c->key_count()) == 5);
   CHECK(c.wait_for(c->list_keys()) == std::vector<std::string>{"c", "k", "m1", "m2", "n"});
   CHECK(c.wait_for(c->delete_key("c")));
   CHECK_FALSE(c.wait_for(c->delete_key("c")));
-  c.wait_for(c->queue_push("q", "first"));
-  c.wait_for(c->queue_push("q", "second"));
-  CHECK(c.wait_for(c->queue_length("q")) == 2);
-  CHECK(c.wait_for(c->queue_pop("q", 0ms)) == "first");
-  CHECK(c.wait_for(c->queue_pop("q", kLong)) == "second");
-  CHECK_FALSE(c.wait_for(c->queue_pop("q", 0ms)).has_value());
-  CHECK(c.wait_for(c->barrier("b", 1, kLong)));
   CHECK(c->local_address() == "127.0.0.1");
 }
 
@@ -107,8 +99,6 @@ TEST_CASE("waits that come to nothing end by their deadline and leave the client
   CHECK_FALSE(c.wait_for(c->wait({"missing"}, 1ms)));
   CHECK_FALSE(c.wait_for(c->get("missing", 1ms)).has_value());
   CHECK_FALSE(c.wait_for(c->multi_get({"missing"}, 1ms)).has_value());
-  CHECK_FALSE(c.wait_for(c->queue_pop("missing", 1ms)).has_value());
-  CHECK_FALSE(c.wait_for(c->barrier("b", 2, 1ms)));
   CHECK(c.wait_for(c->add("n", 1)) == 1);
 }
 
@@ -126,41 +116,22 @@ TEST_CASE("a wait ends well when the key comes from elsewhere") {
   loop.join();
 }
 
-TEST_CASE("many clients in one loop meet at a barrier") {
+TEST_CASE("many clients in one loop meet at a key that the last of them sets") {
   ServerThread server;
   asio::io_context io;
   constexpr int kClients = 200;
   int passed = 0;
   const auto one = [](std::uint16_t port, int& count) -> asio::awaitable<void> {
     TcpStoreClient client = co_await TcpStoreClient::connect(Endpoint("127.0.0.1", port), StoreCredential(), kLong);
-    const bool met = co_await client.barrier("all", kClients, kLong);
+    if (co_await client.add("came", 1) == kClients) { co_await client.set("all", "here"); }
+    std::vector<std::string> all;
+    all.push_back("all");
+    const bool met = co_await client.wait(std::move(all), kLong);
     count += met ? 1 : 0;
   };
   for (int i = 0; i < kClients; ++i) { asio::co_spawn(io, one(server.port(), passed), asio::detached); }
   io.run();
   CHECK(passed == kClients);
-}
-
-TEST_CASE("an item in a queue is for one of those who wait for it") {
-  ServerThread server;
-  asio::io_context io;
-  std::vector<std::string> taken;
-  const auto consumer = [](std::uint16_t port, std::vector<std::string>& items) -> asio::awaitable<void> {
-    TcpStoreClient client = co_await TcpStoreClient::connect(Endpoint("127.0.0.1", port), StoreCredential(), kLong);
-    const auto item = co_await client.queue_pop("q", kLong);
-    items.push_back(item.value_or("nothing"));
-  };
-  const auto producer = [](std::uint16_t port) -> asio::awaitable<void> {
-    TcpStoreClient client = co_await TcpStoreClient::connect(Endpoint("127.0.0.1", port), StoreCredential(), kLong);
-    for (const char* item : {"a", "b", "c"}) { co_await client.queue_push("q", item); }
-    // So that the last push has been carried out before this connection ends.
-    co_await client.queue_length("q");
-  };
-  for (int i = 0; i < 3; ++i) { asio::co_spawn(io, consumer(server.port(), taken), asio::detached); }
-  asio::co_spawn(io, producer(server.port()), asio::detached);
-  io.run();
-  std::sort(taken.begin(), taken.end());
-  CHECK(taken == std::vector<std::string>{"a", "b", "c"});
 }
 
 namespace {

@@ -77,6 +77,29 @@ TEST_CASE("one client's set wakes another's wait") {
   CHECK(waiting.receive(1) == std::string(1, '\0'));
 }
 
+TEST_CASE("an item in a queue is for one of those who wait for it") {
+  ServerThread server;
+  std::vector<RawClient> consumers;
+  for (int i = 0; i < 3; ++i) {
+    consumers.push_back(RawClient::introduced(server.port()));
+    consumers.back().send({.type = QueryType::wait, .keys = {"/q"}});
+    REQUIRE(answers(consumers.back()));
+  }
+  RawClient producer = RawClient::introduced(server.port());
+  for (const char* item : {"a", "b", "c"}) {
+    producer.send({.type = QueryType::queue_push, .key = "/q", .value = item});
+  }
+  std::string taken;
+  for (RawClient& consumer : consumers) {
+    CHECK(consumer.receive(1) == std::string(1, '\0'));
+    consumer.send({.type = QueryType::queue_pop, .key = "/q"});
+    consumer.receive(8);  // how many items there were
+    CHECK(consumer.receive(8) == number(1));
+    taken += consumer.receive(1);
+  }
+  CHECK(taken == "abc");
+}
+
 TEST_CASE("the largest value arrives whole at several clients") {
   ServerThread server;
   RawClient writer = RawClient::introduced(server.port());
