@@ -1,24 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
-#include <string>
 
-#include "worker/convert/dataset_writer.hpp"
-#include "worker/convert/row_options.hpp"
+#include "worker/convert/convert_options.hpp"
 
 namespace mdl::worker::convert {
-
-struct ConvertOptions : RowOptions {
-  std::filesystem::path input;         ///< CSV file
-  std::filesystem::path output;        ///< dataset folder
-  std::filesystem::path model_folder;  ///< checkpoint whose tokenizer, chat template and audio settings are used
-  std::size_t group_size = 8;          ///< rows that are padded together (--tokenizing-batch-size)
-  AudioEncoding encoding = AudioEncoding::float32;
-  std::int64_t max_shard_bytes = 500'000'000;
-  bool keep_same = false;  ///< a dataset of the same input, options and checkpoint in place of `output` stays as it is
-  bool skip_bad_rows = false;  ///< bad rows are left out, with a warning each, instead of ending the conversion
-};
 
 struct ConvertSummary {
   std::int64_t rows = 0;

@@ -33,6 +33,8 @@ class RowReader {
             std::int64_t most_tokens = std::numeric_limits<std::int64_t>::max())
       : processor_(processor), options_(options), purpose_(purpose), most_tokens_(most_tokens) {}
 
+  const processor::Processor& processor() const { return processor_; }
+
   /// The conversation of a row, as it is tokenized.
   std::vector<processor::Message> conversation(const Row& row) const;
 
