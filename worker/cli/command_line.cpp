@@ -1,5 +1,6 @@
 #include "worker/cli/command_line.hpp"
 
+#include <algorithm>
 #include <boost/program_options.hpp>
 
 #include "common/error.hpp"
@@ -26,6 +27,10 @@ po::options_description describe_options(std::span<const OptionText> options) {
     all.add_options()(option.name, po::value<std::vector<std::string>>()->value_name("VALUE"), option.help);
   }
   return all;
+}
+
+bool asks_for_help(const std::vector<std::string>& arguments) {
+  return std::any_of(arguments.begin(), arguments.end(), [](const auto& a) { return a == "--help" || a == "-h"; });
 }
 
 po::variables_map parse_command_line(const std::string& command, std::span<const OptionText> options,

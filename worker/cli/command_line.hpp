@@ -18,6 +18,9 @@ struct OptionText {
 /// makes sense of it.
 boost::program_options::options_description describe_options(std::span<const OptionText> options);
 
+/// Whether --help or -h is among the arguments: then nothing else counts.
+bool asks_for_help(const std::vector<std::string>& arguments);
+
 /// Parses `mdl-toolkit COMMAND arguments…`. What stands alone is kept under "standing". Throws UsageError: an unknown
 /// option (with the nearest known name), an option without its value.
 boost::program_options::variables_map parse_command_line(const std::string& command,

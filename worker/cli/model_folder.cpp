@@ -6,6 +6,7 @@
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/cli/option_values.hpp"
 
 namespace mdl::worker::cli {
 namespace {
@@ -44,8 +45,15 @@ fs::path find_model_folder(const std::string& name) {
   if (const auto snapshot = cached_snapshot(name)) { return *snapshot; }
   throw UsageError(
       str_cat("no model folder ", name, fs::exists(name) ? " (it is a file)" : ""),
-      "Give --model-name the folder of a MiDashengLM checkpoint, or put the model into Hugging Face's cache first: "
-      "hf download mispeech/midashenglm-7b. This program downloads nothing.");
+      str_cat("Give --model-name the folder of a MiDashengLM checkpoint, or put the model into Hugging Face's cache "
+              "first: hf download ",
+              kDefaultModel, ". This program downloads nothing."));
+}
+
+void refuse_download(const OptionValues& values) {
+  if (!values.boolean("from-modelscope").value_or(false)) { return; }
+  throw UsageError("--from-modelscope true is not supported: this program downloads no models",
+                   "Download the model and give its folder as --model-name.");
 }
 
 }  // namespace mdl::worker::cli

@@ -61,7 +61,7 @@ ConvertOptions read_options(const po::variables_map& given) {
     options.encoding = *encoding == "pcm16" ? AudioEncoding::pcm16 : AudioEncoding::float32;
   }
   values.bytes("max-shard-size", options.max_shard_bytes);
-  options.model_folder = cli::find_model_folder(values.text("model-name").value_or("mispeech/midashenglm-7b"));
+  options.model_folder = cli::find_model_folder(values.text("model-name").value_or(cli::kDefaultModel));
   return options;
 }
 

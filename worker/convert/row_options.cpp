@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <thread>
 
-#include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/cli/model_folder.hpp"
 
 namespace mdl::worker::convert {
 namespace {
@@ -27,20 +27,26 @@ std::span<const cli::OptionText> row_option_texts() {
   return kRowOptions;
 }
 
+ConversationDefaults read_conversation_defaults(const cli::OptionValues& values) {
+  return {.system_prompt = values.text_or_none("system-prompt"),
+          .user_prompt = values.text_or_none("user-prompt"),
+          .base_dir = values.text("base-dir").value_or("")};
+}
+
+std::size_t read_num_workers(const cli::OptionValues& values) {
+  std::size_t workers = std::max(1U, std::thread::hardware_concurrency());
+  values.integer("num-workers", 1, workers);
+  if (workers > kMostThreads) {
+    cli::reject_value("num-workers", str_cat(workers), str_cat("at most ", kMostThreads, " threads"));
+  }
+  return workers;
+}
+
 RowOptions read_row_options(const cli::OptionValues& values) {
   RowOptions options;
-  if (values.boolean("from-modelscope").value_or(false)) {
-    throw UsageError("--from-modelscope true is not supported: this program downloads no models",
-                     "Download the model and give its folder as --model-name.");
-  }
-  options.defaults.system_prompt = values.text_or_none("system-prompt");
-  options.defaults.user_prompt = values.text_or_none("user-prompt");
-  options.defaults.base_dir = values.text("base-dir").value_or("");
-  options.workers = std::max(1U, std::thread::hardware_concurrency());
-  values.integer("num-workers", 1, options.workers);
-  if (options.workers > kMostThreads) {
-    cli::reject_value("num-workers", str_cat(options.workers), str_cat("at most ", kMostThreads, " threads"));
-  }
+  cli::refuse_download(values);
+  options.defaults = read_conversation_defaults(values);
+  options.workers = read_num_workers(values);
   values.bytes("max-download-size", options.downloads.max_bytes);
   values.integer("download-attempts", 1, options.downloads.attempts);
   return options;

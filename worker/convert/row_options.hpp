@@ -20,7 +20,14 @@ struct RowOptions {
 /// --from-modelscope.
 std::span<const cli::OptionText> row_option_texts();
 
-/// Their values. Throws UsageError as OptionValues does, and for --from-modelscope true: nothing is downloaded here.
+/// --system-prompt, --user-prompt and --base-dir. An empty prompt is none.
+ConversationDefaults read_conversation_defaults(const cli::OptionValues& values);
+
+/// --num-workers: one for each core where it was not given. Throws UsageError for more threads than make sense.
+std::size_t read_num_workers(const cli::OptionValues& values);
+
+/// The values of all of them. Throws UsageError as OptionValues does, and for --from-modelscope true: nothing is
+/// downloaded here.
 RowOptions read_row_options(const cli::OptionValues& values);
 
 }  // namespace mdl::worker::convert

@@ -5,13 +5,14 @@
 #include <limits>
 #include <map>
 #include <sstream>
-#include <thread>
 
 #include "common/error.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/cli/command_line.hpp"
+#include "worker/cli/model_folder.hpp"
 #include "worker/cli/option_values.hpp"
+#include "worker/convert/row_options.hpp"
 #include "worker/dataset/csv.hpp"
 
 namespace mdl::worker::training {
@@ -146,18 +147,9 @@ std::set<reports::ReportKind> parse_reports(const std::vector<std::string>& name
 }
 
 void read_csv_options(const cli::OptionValues& values, TrainOptions& options) {
-  const auto not_empty = [](std::optional<std::string> text) {
-    return text && text->empty() ? std::nullopt : std::move(text);
-  };
-  options.csv.defaults.system_prompt = not_empty(values.text("system-prompt"));
-  options.csv.defaults.user_prompt = not_empty(values.text("user-prompt"));
-  options.csv.defaults.base_dir = values.text("base-dir").value_or("");
-  options.csv.workers = std::max(1U, std::thread::hardware_concurrency());
+  options.csv.defaults = convert::read_conversation_defaults(values);
+  options.csv.workers = convert::read_num_workers(values);
   values.integer("tokenizing-batch-size", 1, options.csv.group_size);
-  values.integer("num-workers", 1, options.csv.workers);
-  if (options.csv.workers > 1024) {
-    cli::reject_value("num-workers", str_cat(options.csv.workers), "at most 1024 threads");
-  }
   if (dataset::is_csv(options.train_dataset) || (options.eval_dataset && dataset::is_csv(*options.eval_dataset))) {
     return;
   }
@@ -176,6 +168,70 @@ po::variables_map parse(const std::vector<std::string>& arguments) {
   return given;
 }
 
+void read_places(const cli::OptionValues& values, TrainOptions& options) {
+  options.train_dataset = values.required_path("train-dataset");
+  options.output = values.required_path("output");
+  if (const auto name = values.text("model-name")) { options.model_name = *name; }
+  if (values.text("eval-dataset")) { options.eval_dataset = values.required_path("eval-dataset"); }
+  if (values.text("initial-adapter")) { options.initial_adapter = values.required_path("initial-adapter"); }
+}
+
+void read_adapter_options(const cli::OptionValues& values, TrainOptions& options) {
+  options.given_lora = read_lora_options(values);
+  options.lora = options.given_lora.fresh();
+  options.overwrite_output = values.boolean("overwrite-output").value_or(false);
+  if (const auto merge = values.boolean("merge-lora")) { options.merge_lora = *merge; }
+  if (const auto text = values.text("batch-norm")) {
+    if (*text != "batch" && *text != "frozen") { cli::reject_value("batch-norm", *text, "batch or frozen"); }
+    options.batch_norm = *text == "batch" ? BatchNorm::batch : BatchNorm::frozen;
+  }
+}
+
+/// What a step is.
+void read_step_options(const cli::OptionValues& values, TrainOptions& options) {
+  values.number_from("lr", 0, options.learning_rate);
+  options.learning_rate_given = values.text("lr").has_value();
+  values.number("num-epochs", 0, options.epochs);
+  values.integer("warmup-steps", 0, options.warmup_steps);
+  values.integer("batch-size", 1, options.batch_size);
+  values.integer("gradient-accumulation-steps", 1, options.accumulation_steps);
+}
+
+/// How it is computed.
+void read_device_options(const cli::OptionValues& values, TrainOptions& options) {
+  if (const auto recompute = values.boolean("gradient-checkpointing")) { options.gradient_checkpointing = *recompute; }
+  if (values.text("bf16") != "auto") { options.bf16 = values.boolean("bf16"); }
+  options.quantization = quantization::parse_quantization(values.text("quantization"), values.text("quantization-type"),
+                                                          values.boolean("double-quantization"));
+  int64_t ddp_timeout = options.ddp_timeout.count();
+  values.integer("ddp-timeout", 1, ddp_timeout);
+  if (ddp_timeout > kLongestTimeout) { cli::reject_value("ddp-timeout", str_cat(ddp_timeout), "at most a year"); }
+  options.ddp_timeout = std::chrono::seconds(ddp_timeout);
+  values.integer("seed", 0, options.seed);
+  if (const auto skip = values.boolean("skip-bad-samples")) { options.skip_bad_samples = *skip; }
+}
+
+/// What happens every so many steps.
+void read_intervals(const cli::OptionValues& values, TrainOptions& options) {
+  values.interval("eval-steps", false, options.eval_steps);
+  values.integer("eval-batch-size", 0, options.eval_batch_size);
+  if (options.eval_batch_size == 0) {
+    options.eval_batch_size.reset();  // as the Python tool takes it
+  }
+  values.integer("eval-accumulation-steps", 1, options.eval_accumulation_steps);
+  if (const auto names = values.list("report-to")) { options.report_to = parse_reports(*names); }
+  values.interval("save-steps", true, options.save_steps);
+  values.integer("save-total-limit", 0, options.save_total_limit);
+  if (options.save_total_limit == 0) { options.save_total_limit.reset(); }
+}
+
+void read_resume(const cli::OptionValues& values, TrainOptions& options) {
+  const auto text = values.text("resume-from-checkpoint");
+  if (!text) { return; }
+  const auto flag = cli::read_boolean(*text);
+  options.resume_from_checkpoint = !flag ? *text : *flag ? "true" : "false";
+}
+
 }  // namespace
 
 std::string train_help() {
@@ -191,58 +247,14 @@ std::string train_help() {
 TrainOptions parse_train_options(const std::vector<std::string>& arguments) {
   const po::variables_map given = parse(arguments);
   const cli::OptionValues values(given);
-
   TrainOptions options;
-  options.train_dataset = values.required_path("train-dataset");
-  options.output = values.required_path("output");
-  if (const auto name = values.text("model-name")) { options.model_name = *name; }
-  if (values.text("eval-dataset")) { options.eval_dataset = values.required_path("eval-dataset"); }
-  if (values.text("initial-adapter")) { options.initial_adapter = values.required_path("initial-adapter"); }
-
-  options.given_lora = read_lora_options(values);
-  options.lora = options.given_lora.fresh();
-  options.overwrite_output = values.boolean("overwrite-output").value_or(false);
-  if (const auto merge = values.boolean("merge-lora")) { options.merge_lora = *merge; }
-  if (const auto text = values.text("batch-norm")) {
-    if (*text != "batch" && *text != "frozen") { cli::reject_value("batch-norm", *text, "batch or frozen"); }
-    options.batch_norm = *text == "batch" ? BatchNorm::batch : BatchNorm::frozen;
-  }
-
-  values.number_from("lr", 0, options.learning_rate);
-  options.learning_rate_given = values.text("lr").has_value();
-  values.number("num-epochs", 0, options.epochs);
-  values.integer("warmup-steps", 0, options.warmup_steps);
-  values.integer("batch-size", 1, options.batch_size);
-  values.integer("gradient-accumulation-steps", 1, options.accumulation_steps);
-  if (const auto recompute = values.boolean("gradient-checkpointing")) { options.gradient_checkpointing = *recompute; }
-  if (values.text("bf16") != "auto") { options.bf16 = values.boolean("bf16"); }
-  options.quantization = quantization::parse_quantization(values.text("quantization"), values.text("quantization-type"),
-                                                          values.boolean("double-quantization"));
-  int64_t ddp_timeout = options.ddp_timeout.count();
-  values.integer("ddp-timeout", 1, ddp_timeout);
-  if (ddp_timeout > kLongestTimeout) { cli::reject_value("ddp-timeout", str_cat(ddp_timeout), "at most a year"); }
-  options.ddp_timeout = std::chrono::seconds(ddp_timeout);
-  values.integer("seed", 0, options.seed);
-  if (const auto skip = values.boolean("skip-bad-samples")) { options.skip_bad_samples = *skip; }
-
-  values.interval("eval-steps", false, options.eval_steps);
-  values.integer("eval-batch-size", 0, options.eval_batch_size);
-  if (options.eval_batch_size == 0) {
-    options.eval_batch_size.reset();  // as the Python tool takes it
-  }
-  values.integer("eval-accumulation-steps", 1, options.eval_accumulation_steps);
-  if (const auto names = values.list("report-to")) { options.report_to = parse_reports(*names); }
-  values.interval("save-steps", true, options.save_steps);
-  values.integer("save-total-limit", 0, options.save_total_limit);
-  if (options.save_total_limit == 0) { options.save_total_limit.reset(); }
-  if (const auto text = values.text("resume-from-checkpoint")) {
-    const auto flag = cli::read_boolean(*text);
-    options.resume_from_checkpoint = !flag ? *text : *flag ? "true" : "false";
-  }
-  if (values.boolean("from-modelscope").value_or(false)) {
-    throw UsageError("--from-modelscope true is not supported: this program downloads no models",
-                     "Download the model and give its folder as --model-name.");
-  }
+  read_places(values, options);
+  read_adapter_options(values, options);
+  read_step_options(values, options);
+  read_device_options(values, options);
+  read_intervals(values, options);
+  read_resume(values, options);
+  cli::refuse_download(values);
   read_csv_options(values, options);
   return options;
 }

@@ -10,7 +10,9 @@
 
 #include "worker/adapter/adopted_lora.hpp"
 #include "worker/adapter/lora.hpp"
+#include "worker/cli/model_folder.hpp"
 #include "worker/cli/step_interval.hpp"
+#include "worker/convert/convert_options.hpp"
 #include "worker/convert/row.hpp"
 #include "worker/quantization/quantization.hpp"
 #include "worker/reports/reports.hpp"
@@ -27,14 +29,14 @@ enum class BatchNorm {
 /// How a CSV file given in place of a dataset folder is converted; as the options of convert-dataset.
 struct CsvOptions {
   convert::ConversationDefaults defaults;
-  std::size_t group_size = 8;
+  std::size_t group_size = convert::kDefaultGroupSize;
   std::size_t workers = 1;
 };
 
 /// The command line of `mdl-toolkit train`. Names and defaults are those of the Python tool.
 struct TrainOptions {
-  std::string model_name = "mispeech/midashenglm-7b";  ///< see find_model_folder()
-  std::filesystem::path train_dataset;                 ///< a dataset folder, or a CSV file (see csv_dataset.hpp)
+  std::string model_name = cli::kDefaultModel;  ///< see find_model_folder()
+  std::filesystem::path train_dataset;          ///< a dataset folder, or a CSV file (see csv_dataset.hpp)
   std::optional<std::filesystem::path> eval_dataset;
   std::filesystem::path output;
   bool overwrite_output = false;  ///< see plan_start(); not in the Python tool
