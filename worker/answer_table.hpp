@@ -1,0 +1,39 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "worker/cli/progress_bar.hpp"
+#include "worker/convert/row.hpp"
+#include "worker/generation/answer_journal.hpp"
+#include "worker/generation/batch_answers.hpp"
+#include "worker/inference_options.hpp"
+
+namespace mdl::worker {
+
+/// Rank 0's part of a run: the journal, the progress, the CSV file at the end. Refers to its arguments.
+class AnswerTable {
+ public:
+  /// `fingerprint`: of what the answers depend on; answers of an earlier run with the same one are taken over.
+  AnswerTable(const InferenceOptions& options, const convert::RowFile& file, const std::string& fingerprint);
+
+  /// Places in file.rows of those that are not answered.
+  std::vector<std::size_t> rows_left() const;
+
+  void take(const generation::BatchAnswers& batch);
+
+  /// Writes the output. Throws Error that lists the rows that could not be answered, if there are any.
+  void finish(int64_t processes);
+
+ private:
+  const InferenceOptions& options_;
+  const convert::RowFile& file_;
+  generation::AnswerJournal journal_;
+  std::vector<convert::RowProblem> problems_;
+  std::optional<cli::ProgressBar> progress_;
+  std::chrono::steady_clock::time_point begin_;
+};
+
+}  // namespace mdl::worker

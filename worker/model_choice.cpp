@@ -1,0 +1,63 @@
+#include "worker/model_choice.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "common/atomic_file.hpp"
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "worker/adapter/lora.hpp"
+#include "worker/adapter/running_statistics.hpp"
+#include "worker/cli/model_folder.hpp"
+#include "worker/model/decoders.hpp"
+#include "worker/tensors/safetensors.hpp"
+
+namespace mdl::worker {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+ModelChoice choose_model(const InferenceOptions& options) {
+  const fs::path named = cli::find_model_folder(options.model_name);
+  ModelChoice choice{named, std::nullopt};
+  if (!fs::exists(named / "config.json") && fs::exists(named / "adapter_config.json")) {
+    if (options.adapter) { throw UsageError(str_cat("--model-name ", named.string(), " is an adapter already")); }
+    choice.adapter = adapter::AdapterFolder::load(named, adapter::AdapterUse::answering);
+    choice.folder = cli::find_model_folder(choice.adapter->config.base_model);
+  }
+  if (options.adapter) {
+    choice.adapter = adapter::AdapterFolder::load(*options.adapter, adapter::AdapterUse::answering);
+  }
+  if (options.merge_adapter && !choice.adapter) {
+    throw UsageError("--merge-adapter true, but there is no adapter", "Name it with --adapter.");
+  }
+  return choice;
+}
+
+at::ScalarType stored_type(const fs::path& folder) {
+  const json config = json::parse(read_text(folder / "config.json"));
+  std::string name = config.value("dtype", config.value("torch_dtype", ""));
+  if (name.empty()) {
+    const tensors::SafetensorsFolder files(folder);
+    const std::string weight = model::decoder_type(model::load_config(folder).text).names.embed_tokens + ".weight";
+    name = files.entry(weight).dtype == at::kBFloat16 ? "bfloat16" : "float32";
+  }
+  if (name == "float32") { return at::kFloat; }
+  if (name == "bfloat16") { return at::kBFloat16; }
+  throw UsageError(str_cat((folder / "config.json").string(), ": the weights are ", name),
+                   "Say --bf16 true or --bf16 false: this program computes in bfloat16 or float32.");
+}
+
+std::shared_ptr<model::MiDashengLM> load_chosen_model(const ModelChoice& choice, bool merge, at::ScalarType dtype,
+                                                      at::Device device, const layers::Quantize& quantize,
+                                                      const model::LoadProgress& progress) {
+  auto model = model::load_model(choice.folder, dtype, device, quantize, progress);
+  if (choice.adapter) {
+    adapter::apply_adapter(*model, *choice.adapter);
+    adapter::load_running_statistics(*model, choice.adapter->folder);
+  }
+  if (merge) { adapter::merge_lora(*model); }
+  model->eval();
+  return model;
+}
+
+}  // namespace mdl::worker

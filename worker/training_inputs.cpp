@@ -1,0 +1,88 @@
+#include "worker/training_inputs.hpp"
+
+#include "common/str_cat.hpp"
+#include "worker/adapter/adapter_folder.hpp"
+#include "worker/cli/model_folder.hpp"
+#include "worker/dataset/csv.hpp"
+#include "worker/processor/pad_token.hpp"
+#include "worker/training/checkpoint/job_identity.hpp"
+#include "worker/training/checkpoint/resume.hpp"
+#include "worker/training/data/csv_dataset.hpp"
+#include "worker/training/precision.hpp"
+#include "worker/training_output.hpp"
+
+namespace mdl::worker {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The run's adapters become what --initial-adapter is.
+void adopt_initial_adapter(training::TrainOptions& options, const model::ModelConfig& model) {
+  const auto adapter = adapter::AdapterFolder::load(*options.initial_adapter, adapter::AdapterUse::training);
+  adapter::check_adapter(model, adapter);
+  options.lora = adapter::adopt_lora(options.given_lora, adapter.config.lora, adapter.config_file().string(),
+                                     adapter::linear_layer_names(model));
+}
+
+std::optional<dataset::DatasetFolder> open_dataset(const std::optional<fs::path>& path) {
+  if (!path || dataset::is_csv(*path)) { return std::nullopt; }
+  return dataset::DatasetFolder(*path);
+}
+
+}  // namespace
+
+TrainingInputs read_training_inputs(const training::TrainOptions& options) {
+  const auto environment = process::read_worker_environment();
+  const at::Device device = distributed::choose_device(environment);
+  const at::ScalarType dtype = training::choose_dtype(
+      options.bf16, process::lookup_environment("ACCELERATE_MIXED_PRECISION"), distributed::prefers_bf16(device));
+  layers::Quantize quantize =
+      options.quantization ? quantization::make_quantizer(*options.quantization, device) : layers::Quantize();
+  const fs::path model_folder = cli::find_model_folder(options.model_name);
+  TrainingInputs inputs{
+      .options = options,
+      .environment = environment,
+      .device = device,
+      .dtype = dtype,
+      .quantize = std::move(quantize),
+      .model_folder = model_folder,
+      .config = model::load_config(model_folder),
+      .pad_token_id = processor::read_pad_token_id(model_folder),
+      .train_data = open_dataset(options.train_dataset),
+      .eval_data = open_dataset(options.eval_dataset),
+  };
+  if (options.initial_adapter) { adopt_initial_adapter(inputs.options, inputs.config); }
+  check_training_output(options, model_folder);
+  // Under a launcher it may have started this job again, whose own checkpoint counts then: see begin_run().
+  if (inputs.reads_checkpoint() && training::checkpoint::launcher_agent().empty()) {
+    training::checkpoint::check_resume_option(options.resume_from_checkpoint, options.output);
+  }
+  return inputs;
+}
+
+void convert_csv_files(TrainingInputs& inputs, distributed::ProcessGroup& group) {
+  const bool first_of_host = !inputs.environment || inputs.environment->local_rank == 0;
+  const auto convert = [&](const fs::path& csv, const char* name) {
+    return dataset::DatasetFolder(
+        training::data::convert_csv(csv, name, inputs.options, inputs.model_folder, group, first_of_host));
+  };
+  const auto& options = inputs.options;
+  if (!inputs.train_data) { inputs.train_data.emplace(convert(options.train_dataset, "train")); }
+  if (options.eval_dataset && !inputs.eval_data) { inputs.eval_data.emplace(convert(*options.eval_dataset, "eval")); }
+}
+
+std::string training_facts(const TrainingInputs& inputs) {
+  const training::TrainOptions& options = inputs.options;
+  return str_cat(
+      "an adapter of ", adapter::describe(options.lora), "\n", adapter::adapter_config_text(options.lora, "", {}),
+      "--lr ", options.learning_rate, "\n--num-epochs ", options.epochs, "\n--warmup-steps ", options.warmup_steps,
+      "\n--batch-size ", options.batch_size, "\n--gradient-accumulation-steps ", options.accumulation_steps,
+      "\n--seed ", options.seed, "\n--skip-bad-samples ", options.skip_bad_samples, "\n--eval-steps ",
+      options.eval_steps.value, "\n--eval-batch-size ", options.eval_batch_size.value_or(options.batch_size),
+      "\n--eval-accumulation-steps ", options.eval_accumulation_steps.value_or(0), "\n--bf16 ",
+      inputs.dtype == at::kBFloat16, "\n--quantization ", options.quantization ? options.quantization->name() : "none",
+      "\n--batch-norm ", static_cast<int>(options.batch_norm), "\na training dataset of ", inputs.train_data->size(),
+      " rows\nan evaluation dataset of ", inputs.eval_data ? inputs.eval_data->size() : 0, " rows\n");
+}
+
+}  // namespace mdl::worker

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "worker/dataset/dataset_folder.hpp"
+#include "worker/distributed/process_group.hpp"
+#include "worker/layers/linear.hpp"
+#include "worker/model/config.hpp"
+#include "worker/process/worker_environment.hpp"
+#include "worker/training/train_options.hpp"
+
+namespace mdl::worker {
+
+/// What `train` is to work on, read and checked, but for the weights.
+struct TrainingInputs {
+  training::TrainOptions options;
+  std::optional<process::WorkerEnvironment> environment;
+  at::Device device;
+  at::ScalarType dtype;       ///< of the base model
+  layers::Quantize quantize;  ///< of its frozen linear layers; empty: they stay as they are
+  std::filesystem::path model_folder;
+  model::ModelConfig config;
+  int64_t pad_token_id;
+  std::optional<dataset::DatasetFolder> train_data, eval_data;  ///< nothing for a CSV file that is not converted yet
+
+  /// Only rank 0 reads the checkpoint, which need not lie on a disk that the others see.
+  bool reads_checkpoint() const { return !environment || environment->rank == 0; }
+};
+
+/// Reads and checks all that needs neither the other ranks nor the weights. Throws UsageError, Error.
+TrainingInputs read_training_inputs(const training::TrainOptions& options);
+
+/// Converts the datasets that are CSV files; every rank calls it.
+void convert_csv_files(TrainingInputs& inputs, distributed::ProcessGroup& group);
+
+/// What all workers must agree on; see ProcessGroup::require_same. All datasets are there.
+std::string training_facts(const TrainingInputs& inputs);
+
+}  // namespace mdl::worker
