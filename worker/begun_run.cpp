@@ -30,7 +30,7 @@ void decide_start(const TrainingInputs& inputs, const distributed::ProcessGroup&
                   const std::vector<std::string>& agents, BegunRun& run) {
   const training::TrainOptions& options = inputs.options;
   if (!training::checkpoint::find_checkpoint_of_job(options.output, agents)) {
-    training::checkpoint::check_resume_option(options.resume_from_checkpoint, options.output);
+    training::checkpoint::check_resume_option(options.resume_from, options.output);
   }
   run.identity = training::checkpoint::identify_run(options, inputs.model_folder, *inputs.train_data, inputs.dtype,
                                                     group.world_size());

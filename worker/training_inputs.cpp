@@ -55,7 +55,7 @@ TrainingInputs read_training_inputs(const training::TrainOptions& options) {
   check_training_output(options, model_folder);
   // Under a launcher it may have started this job again, whose own checkpoint counts then: see begin_run().
   if (inputs.reads_checkpoint() && training::checkpoint::launcher_agent().empty()) {
-    training::checkpoint::check_resume_option(options.resume_from_checkpoint, options.output);
+    training::checkpoint::check_resume_option(options.resume_from, options.output);
   }
   return inputs;
 }

@@ -225,11 +225,12 @@ void read_intervals(const cli::OptionValues& values, TrainOptions& options) {
   if (options.save_total_limit == 0) { options.save_total_limit.reset(); }
 }
 
-void read_resume(const cli::OptionValues& values, TrainOptions& options) {
+ResumeFrom read_resume(const cli::OptionValues& values) {
   const auto text = values.text("resume-from-checkpoint");
-  if (!text) { return; }
+  if (!text) { return ResumeNever{}; }
   const auto flag = cli::read_boolean(*text);
-  options.resume_from_checkpoint = !flag ? *text : *flag ? "true" : "false";
+  if (!flag) { return ResumePath{*text}; }
+  return *flag ? ResumeFrom(ResumeNewest{}) : ResumeNever{};
 }
 
 }  // namespace
@@ -253,7 +254,7 @@ TrainOptions parse_train_options(const std::vector<std::string>& arguments) {
   read_step_options(values, options);
   read_device_options(values, options);
   read_intervals(values, options);
-  read_resume(values, options);
+  options.resume_from = read_resume(values);
   cli::refuse_download(values);
   read_csv_options(values, options);
   return options;

@@ -16,6 +16,7 @@
 #include "worker/convert/row.hpp"
 #include "worker/quantization/quantization.hpp"
 #include "worker/reports/reports.hpp"
+#include "worker/training/resume_from.hpp"
 #include "worker/training/schedule.hpp"
 
 namespace mdl::worker::training {
@@ -68,7 +69,7 @@ struct TrainOptions {
   std::set<reports::ReportKind> report_to;
   cli::StepInterval save_steps{500};
   std::optional<int64_t> save_total_limit;
-  std::string resume_from_checkpoint = "false";  ///< or "true", or a folder: see plan_start()
+  ResumeFrom resume_from;  ///< --resume-from-checkpoint: see plan_start()
 };
 
 /// The text of `mdl-toolkit train --help`.

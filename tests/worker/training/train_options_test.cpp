@@ -64,9 +64,10 @@ TEST_CASE("embeddings and head can be trained whole beside adapters") {
 }
 
 TEST_CASE("a checkpoint to resume from is a folder, or true for the newest") {
-  CHECK(parse({}).resume_from_checkpoint == "false");
-  CHECK(parse({"--resume-from-checkpoint", "True"}).resume_from_checkpoint == "true");
-  CHECK(parse({"--resume-from-checkpoint", "out/checkpoint-7"}).resume_from_checkpoint == "out/checkpoint-7");
+  CHECK(parse({}).resume_from == ResumeFrom(ResumeNever{}));
+  CHECK(parse({"--resume-from-checkpoint", "True"}).resume_from == ResumeFrom(ResumeNewest{}));
+  CHECK(parse({"--resume-from-checkpoint", "out/checkpoint-7"}).resume_from ==
+        ResumeFrom(ResumePath{"out/checkpoint-7"}));
 }
 
 TEST_CASE("the time that ranks wait for each other is torch's, or as long as asked") {
@@ -149,7 +150,7 @@ TEST_CASE("null is nothing, where the Python tool takes it") {
   CHECK_FALSE(parse({"--bf16", "null"}).bf16.has_value());
   CHECK_FALSE(parse({"--eval-dataset", "null"}).eval_dataset.has_value());
   CHECK_FALSE(parse({"--save-total-limit", "null"}).save_total_limit.has_value());
-  CHECK(parse({"--resume-from-checkpoint", "null"}).resume_from_checkpoint == "false");
+  CHECK(parse({"--resume-from-checkpoint", "null"}).resume_from == ResumeFrom(ResumeNever{}));
   CHECK_THROWS_AS(parse({"--lora-rank", "null"}), UsageError);
 }
 

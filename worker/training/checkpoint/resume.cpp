@@ -80,13 +80,14 @@ std::string checkpoint_fault(const fs::path& folder) {
   return {};
 }
 
-void check_resume_option(const std::string& option, const fs::path& output) {
-  if (option == "false") { return; }
-  if (option != "true") {
-    const std::string fault = fs::is_directory(option) ? checkpoint_fault(option) : "there is no such folder";
-    if (!fault.empty()) { throw UsageError(str_cat("cannot resume from ", option, ": ", fault)); }
+void check_resume_option(const ResumeFrom& resume_from, const fs::path& output) {
+  if (const auto* path = std::get_if<ResumePath>(&resume_from)) {
+    const fs::path& folder = path->folder;
+    const std::string fault = fs::is_directory(folder) ? checkpoint_fault(folder) : "there is no such folder";
+    if (!fault.empty()) { throw UsageError(str_cat("cannot resume from ", folder.string(), ": ", fault)); }
     return;
   }
+  if (std::holds_alternative<ResumeNever>(resume_from)) { return; }
   if (fs::is_directory(output) && !list_checkpoints(output).empty()) { return; }
   throw UsageError(str_cat("--resume-from-checkpoint true: no checkpoint in ", output.string()),
                    "Leave the option out to start anew.");
@@ -95,7 +96,7 @@ void check_resume_option(const std::string& option, const fs::path& output) {
 StartWish look_around(const TrainOptions& options, const RunIdentity& now, const model::ModelConfig& model,
                       const fs::path& model_folder, const std::vector<std::string>& agents) {
   const auto of_job = find_checkpoint_of_job(options.output, agents);
-  const bool goes_on = options.resume_from_checkpoint != "false" || of_job;
+  const bool goes_on = !std::holds_alternative<ResumeNever>(options.resume_from) || of_job;
   const auto layers = goes_on ? adapter::linear_layer_names(model) : adapter::LinearLayerNames();
   const auto look_at = [&](const fs::path& folder) {
     FoundCheckpoint found{.folder = folder, .step = step_of(folder).value_or(0), .fault = checkpoint_fault(folder)};
@@ -108,19 +109,19 @@ StartWish look_around(const TrainOptions& options, const RunIdentity& now, const
     found.compared = compare_runs(then, goes_on ? going_on(now, then, options, folder, layers) : now);
     return found;
   };
-  StartWish wish{
-      .resume = options.resume_from_checkpoint, .overwrite = options.overwrite_output, .output = options.output};
+  StartWish wish{.resume_from = options.resume_from, .overwrite = options.overwrite_output, .output = options.output};
   if (fs::is_directory(options.output)) {
     for (const fs::path& folder : list_checkpoints(options.output)) { wish.there.push_back(look_at(folder)); }
   }
-  if (wish.resume != "true" && wish.resume != "false") {
-    wish.named = look_at(wish.resume);
+  if (const auto* path = std::get_if<ResumePath>(&options.resume_from)) {
+    const fs::path& named = path->folder;
+    wish.named = look_at(named);
     // The others are beside a run that has taken over this one's adapters and learning rate, whatever was given.
-    RunIdentity will_be = going_on(now, wish.named->identity, options, wish.resume, layers);
+    RunIdentity will_be = going_on(now, wish.named->identity, options, named, layers);
     take_learning_rate(will_be, wish.named->identity);
     for (FoundCheckpoint& found : wish.there) {
       found.compared = compare_runs(found.identity, will_be);
-      if (!is_same_file(found.folder, wish.resume)) { continue; }
+      if (!is_same_file(found.folder, named)) { continue; }
       wish.named_lies_there = true;
       wish.named->folder = found.folder;
     }

@@ -11,10 +11,10 @@
 
 namespace mdl::worker::training::checkpoint {
 
-/// Looks, before any rank waits for another, whether there is what `--resume-from-checkpoint` asks for: nothing for
-/// "false", a checkpoint-STEP in `output` for "true", else the folder itself. Throws UsageError when there is none, or
-/// the folder given is not whole, saying what it lacks.
-void check_resume_option(const std::string& option, const std::filesystem::path& output);
+/// Looks, before any rank waits for another, whether there is what `--resume-from-checkpoint` asks for: a
+/// checkpoint-STEP in `output` for the newest one, else the folder itself. Throws UsageError when there is none, or the
+/// folder given is not whole, saying what it lacks.
+void check_resume_option(const ResumeFrom& resume_from, const std::filesystem::path& output);
 
 /// What plan_start() wants to know: the checkpoints in OUTPUT and the one that is named, beside the run `now`, and this
 /// job's own (see find_checkpoint_of_job()). A run that goes on takes over what a checkpoint says of the adapters, but

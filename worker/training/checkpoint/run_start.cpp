@@ -143,7 +143,7 @@ RunStart plan_start(const StartWish& wish) {
     start.restarted = true;
     tell_faults(wish, wish.of_job->step, start);
     supersede_older(wish, start);
-  } else if (wish.resume == "true") {
+  } else if (std::holds_alternative<ResumeNewest>(wish.resume_from)) {
     take_newest(wish, start);
   } else if (wish.named) {
     if (!wish.named_lies_there) { clear_output(wish, start); }

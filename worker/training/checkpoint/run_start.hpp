@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "worker/training/checkpoint/run_identity.hpp"
+#include "worker/training/resume_from.hpp"
 
 namespace mdl::worker::training::checkpoint {
 
@@ -21,11 +22,11 @@ struct FoundCheckpoint {
 
 /// What the command line says, and what lies there.
 struct StartWish {
-  std::string resume = "false";  ///< --resume-from-checkpoint: "false", "true", or a folder
-  bool overwrite = false;        ///< --overwrite-output
+  ResumeFrom resume_from{};
+  bool overwrite = false;  ///< --overwrite-output
   std::filesystem::path output{};
   std::vector<FoundCheckpoint> there{};     ///< the checkpoint-STEP of OUTPUT
-  std::optional<FoundCheckpoint> named{};   ///< the one that `resume` names
+  std::optional<FoundCheckpoint> named{};   ///< the one that `resume_from` names
   bool named_lies_there = false;            ///< the one named is one of OUTPUT's, whose `folder` it has then
   std::optional<FoundCheckpoint> of_job{};  ///< this very job's newest: its launcher has restarted it
 };
@@ -42,8 +43,8 @@ struct RunStart {
 };
 
 /// Decides. A job's restart is never refused. Else checkpoints of another identity in OUTPUT are an error that lists
-/// what differs, or removed with `overwrite`; such as could not be compared fully, likewise. "true" takes the newest
-/// whole checkpoint of this identity, and a folder that is named is taken whatever differs.
+/// what differs, or removed with `overwrite`; such as could not be compared fully, likewise. ResumeNewest takes the
+/// newest whole checkpoint of this identity, and a folder that is named is taken whatever differs.
 RunStart plan_start(const StartWish& wish);
 
 }  // namespace mdl::worker::training::checkpoint

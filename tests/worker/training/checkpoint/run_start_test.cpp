@@ -4,6 +4,7 @@
 #include "worker/training/checkpoint/run_start.hpp"
 
 using namespace mdl;
+using namespace mdl::worker;
 using namespace mdl::worker::training::checkpoint;
 using Catch::Matchers::Contains;
 namespace fs = std::filesystem;
@@ -120,7 +121,7 @@ TEST_CASE("checkpoints that do not tell enough are not removed unasked") {
   const FoundCheckpoint older = found(7, {.fixed = {{"--lora-rank", "8"}}, .changeable = {}}, "", 0);
   CHECK_THAT(plan_start({.output = "out", .there = {older}}).error,
              Contains("may be another run's") && Contains("training data"));
-  const RunStart resumed = plan_start({.resume = "true", .output = "out", .there = {older}});
+  const RunStart resumed = plan_start({.resume_from = training::ResumeNewest{}, .output = "out", .there = {older}});
   REQUIRE(resumed.checkpoint);
   CHECK(resumed.checkpoint->step == 7);
   REQUIRE(resumed.warnings.size() == 1);
@@ -130,34 +131,35 @@ TEST_CASE("checkpoints that do not tell enough are not removed unasked") {
 TEST_CASE("true takes the newest whole checkpoint of this run alone") {
   FoundCheckpoint cut = same(9);
   cut.fault = "optimizer.pt is cut off";
-  const RunStart start = plan_start({.resume = "true", .output = "out", .there = {same(3), same(6), cut}});
+  const RunStart start =
+      plan_start({.resume_from = training::ResumeNewest{}, .output = "out", .there = {same(3), same(6), cut}});
   REQUIRE(start.checkpoint);
   CHECK(start.checkpoint->step == 6);
   REQUIRE(start.warnings.size() == 1);
   CHECK_THAT(start.warnings[0], Contains("checkpoint-9") && Contains("cut off"));
   // Another run's would be written over, or removed for --save-total-limit.
-  StartWish mixed{.resume = "true", .output = "out", .there = {same(6), other(30)}};
+  StartWish mixed{.resume_from = training::ResumeNewest{}, .output = "out", .there = {same(6), other(30)}};
   CHECK_THAT(plan_start(mixed).error, Contains("checkpoint-30") && Contains("--lr is 0.2") && Contains("--overwrite"));
   mixed.overwrite = true;
   CHECK(plan_start(mixed).error.empty());
   CHECK(plan_start(mixed).checkpoint->step == 6);
   CHECK(plan_start(mixed).remove == folders({30}));
-  CHECK_THAT(plan_start({.resume = "true", .output = "out", .there = {other(30)}}).error,
+  CHECK_THAT(plan_start({.resume_from = training::ResumeNewest{}, .output = "out", .there = {other(30)}}).error,
              Contains("of this run") && Contains("--lr is 0.2"));
-  CHECK_THAT(plan_start({.resume = "true", .output = "out", .there = {cut}}).error,
+  CHECK_THAT(plan_start({.resume_from = training::ResumeNewest{}, .output = "out", .there = {cut}}).error,
              Contains("no whole checkpoint in out"));
 }
 
 TEST_CASE("true takes the later of two runs of one identity, whose folder a kill left both in") {
-  const RunStart start =
-      plan_start({.resume = "true", .output = "out", .there = {same(2, "new", 5), same(20, "old", 1)}});
+  const RunStart start = plan_start(
+      {.resume_from = training::ResumeNewest{}, .output = "out", .there = {same(2, "new", 5), same(20, "old", 1)}});
   REQUIRE(start.checkpoint);
   CHECK(start.checkpoint->step == 2);
   CHECK(start.superseded == folders({20}));
 }
 
 TEST_CASE("a folder that is named is taken whatever differs, and the differences are told") {
-  const RunStart start = plan_start({.resume = "out/checkpoint-10",
+  const RunStart start = plan_start({.resume_from = training::ResumePath{"out/checkpoint-10"},
                                      .output = "out",
                                      .there = {other(10)},
                                      .named = other(10),
@@ -168,12 +170,15 @@ TEST_CASE("a folder that is named is taken whatever differs, and the differences
   REQUIRE(start.warnings.size() == 1);
   CHECK_THAT(start.warnings[0], Contains("--lr is 0.2 there and 0.1 here"));
   // From elsewhere, OUTPUT is as for a run that begins.
-  CHECK_THAT(plan_start({.resume = "x", .output = "out", .there = {other(10)}, .named = same(4)}).error,
-             Contains("checkpoint-10"));
+  CHECK_THAT(
+      plan_start({.resume_from = training::ResumePath{"x"}, .output = "out", .there = {other(10)}, .named = same(4)})
+          .error,
+      Contains("checkpoint-10"));
 }
 
 TEST_CASE("options that changed are told in a line") {
-  const RunStart start = plan_start({.resume = "true", .output = "out", .there = {found(5, run_with("0.1", "3"))}});
+  const RunStart start =
+      plan_start({.resume_from = training::ResumeNewest{}, .output = "out", .there = {found(5, run_with("0.1", "3"))}});
   CHECK(start.warnings.empty());
   CHECK(start.news == std::vector<std::string>{"changed since out/checkpoint-5: --num-epochs 1 (was 3)"});
 }
@@ -193,7 +198,7 @@ TEST_CASE("a restart by the launcher is never refused") {
 }
 
 TEST_CASE("a run that goes on from an earlier checkpoint of its own is another one from there") {
-  StartWish wish{.resume = "out/checkpoint-5",
+  StartWish wish{.resume_from = training::ResumePath{"out/checkpoint-5"},
                  .output = "out",
                  .there = {same(5), same(10)},
                  .named = same(5),
@@ -204,7 +209,7 @@ TEST_CASE("a run that goes on from an earlier checkpoint of its own is another o
 }
 
 TEST_CASE("another run's checkpoints beside the one that is named may be removed, too") {
-  StartWish wish{.resume = "out/checkpoint-5",
+  StartWish wish{.resume_from = training::ResumePath{"out/checkpoint-5"},
                  .overwrite = true,
                  .output = "out",
                  .there = {other(5), other(10), same(20)},
@@ -224,7 +229,8 @@ TEST_CASE("older runs give way only to one of their own identity") {
   // Beside each of them a run that goes on would have its adapters: no difference to either.
   FoundCheckpoint older = found(20, rank4, "old", 1), newer = found(5, rank8, "new", 2);
   newer.compared = {};
-  const RunStart start = plan_start({.resume = "true", .output = "out", .there = {older, newer}});
+  const RunStart start =
+      plan_start({.resume_from = training::ResumeNewest{}, .output = "out", .there = {older, newer}});
   REQUIRE(start.checkpoint);
   CHECK(start.checkpoint->step == 5);
   CHECK(start.superseded.empty());
