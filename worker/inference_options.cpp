@@ -67,7 +67,7 @@ InferenceOptions parse_inference_options(const std::vector<std::string>& argumen
   options.rows = convert::read_row_options(values);
   if (values.text("adapter")) { options.adapter = values.required_path("adapter"); }
   options.merge_adapter = values.boolean("merge-adapter").value_or(false);
-  if (values.text("bf16") != "auto") { options.bf16 = values.boolean("bf16"); }
+  options.bf16 = values.boolean_or_auto("bf16");
   options.quantization = quantization::parse_quantization(values.text("quantization"), values.text("quantization-type"),
                                                           values.boolean("double-quantization"));
   if (options.quantization && options.merge_adapter) {

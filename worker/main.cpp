@@ -4,11 +4,12 @@
 
 #include "common/error.hpp"
 #include "common/exception_text.hpp"
+#include "common/join.hpp"
 #include "common/log.hpp"
+#include "common/nearest_name.hpp"
 #include "common/standard_streams.hpp"
 #include "common/str_cat.hpp"
 #include "common/version.hpp"
-#include "worker/cli/nearest_name.hpp"
 #include "worker/convert/convert_command.hpp"
 #include "worker/info/info_command.hpp"
 #include "worker/model_program.hpp"
@@ -33,6 +34,7 @@ Options:
 )";
 
 const std::vector<std::string> kCommands = {"train", "convert-dataset", "inference", "info"};
+const std::vector<std::string> kOptions = {"--help", "--version"};
 
 int run(const std::vector<std::string>& arguments, char** argv) {
   if (arguments.empty()) { throw mdl::UsageError("no command given", "Try: mdl-toolkit --help"); }
@@ -49,10 +51,12 @@ int run(const std::vector<std::string>& arguments, char** argv) {
   if (command == "train" || command == "inference") { mdl::worker::become_model_program(argv); }
   if (command == "convert-dataset") { return mdl::worker::convert::convert_command(rest); }
   if (command == "info") { return mdl::worker::info::info_command(rest); }
-  const std::string nearest = mdl::worker::cli::nearest_name(command, kCommands);
+  if (command.starts_with('-')) {
+    throw mdl::UsageError(mdl::str_cat("unknown option ", command),
+                          mdl::did_you_mean(command, kOptions) + "Try: mdl-toolkit --help");
+  }
   throw mdl::UsageError(mdl::str_cat("unknown command \"", command, "\""),
-                        nearest.empty() ? "The commands are: train, convert-dataset, inference, info."
-                                        : mdl::str_cat("Did you mean ", nearest, "?"));
+                        mdl::did_you_mean(command, kCommands) + "The commands are: " + mdl::joined(kCommands) + ".");
 }
 
 }  // namespace

@@ -4,8 +4,8 @@
 #include <boost/program_options.hpp>
 
 #include "common/error.hpp"
+#include "common/nearest_name.hpp"
 #include "common/str_cat.hpp"
-#include "worker/cli/nearest_name.hpp"
 
 namespace mdl::worker::cli {
 namespace {
@@ -16,6 +16,15 @@ constexpr const char* kStanding = "standing";
 
 std::string advice(const std::string& command) {
   return str_cat("Try: mdl-toolkit ", command, " --help");
+}
+
+[[noreturn]] void refuse_option(const std::string& command, const std::string& typed,
+                                std::span<const OptionText> options) {
+  std::vector<std::string> names = {"help"};
+  for (const OptionText& option : options) { names.emplace_back(option.name); }
+  const std::string option = typed.substr(0, typed.find('='));
+  const std::string name = option.substr(std::min(option.find_first_not_of('-'), option.size()));
+  throw UsageError(str_cat("unknown option ", option), did_you_mean(name, names, "--") + advice(command));
 }
 
 }  // namespace
@@ -50,13 +59,7 @@ po::variables_map parse_command_line(const std::string& command, std::span<const
                   .run(),
               given);
   } catch (const po::unknown_option& error) {
-    std::vector<std::string> names;
-    for (const OptionText& option : options) { names.emplace_back(option.name); }
-    std::string typed = error.get_option_name();
-    typed.erase(0, typed.find_first_not_of('-'));
-    const std::string nearest = nearest_name(typed, names);
-    throw UsageError(str_cat("unknown option --", typed),
-                     nearest.empty() ? advice(command) : str_cat("Did you mean --", nearest, "?"));
+    refuse_option(command, error.get_option_name(), options);
   } catch (const po::error& error) { throw UsageError(error.what(), advice(command)); }
   return given;
 }

@@ -4,9 +4,12 @@
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <sstream>
 
 #include "common/error.hpp"
+#include "common/join.hpp"
+#include "common/nearest_name.hpp"
 #include "common/str_cat.hpp"
 
 namespace mdl::worker::cli {
@@ -27,6 +30,14 @@ void reject_value(const std::string& option, const std::string& value, const std
   throw UsageError(str_cat("--", option, " ", value.empty() ? "\"\"" : value, ": expected ", expected));
 }
 
+void reject_choice(const std::string& option, const std::string& value, const std::vector<std::string>& choices) {
+  const std::string others = joined(std::span(choices).first(choices.size() - 1));
+  const auto nearest = nearest_name(value, choices);
+  throw UsageError(
+      str_cat("--", option, " ", value.empty() ? "\"\"" : value, ": expected ", others, " or ", choices.back()),
+      nearest ? str_cat("Did you mean ", *nearest, "?") : "");
+}
+
 std::optional<std::string> OptionValues::text(const std::string& name) const {
   if (!given_.count(name)) { return std::nullopt; }
   return given_[name].as<std::vector<std::string>>().back();
@@ -35,6 +46,13 @@ std::optional<std::string> OptionValues::text(const std::string& name) const {
 std::optional<std::string> OptionValues::text_or_none(const std::string& name) const {
   const auto value = text(name);
   return value && value->empty() ? std::nullopt : value;
+}
+
+std::optional<std::string> OptionValues::choice(const std::string& name,
+                                                const std::vector<std::string>& choices) const {
+  auto value = text(name);
+  if (value && std::ranges::find(choices, *value) == choices.end()) { reject_choice(name, *value, choices); }
+  return value;
 }
 
 std::optional<std::vector<std::string>> OptionValues::list(const std::string& name) const {
@@ -132,7 +150,15 @@ std::optional<bool> OptionValues::boolean(const std::string& name) const {
   const auto value = text(name);
   if (!value) { return std::nullopt; }
   const auto flag = read_boolean(*value);
-  if (!flag) { reject_value(name, *value, "true or false"); }
+  if (!flag) { reject_choice(name, *value, {"true", "false"}); }
+  return flag;
+}
+
+std::optional<bool> OptionValues::boolean_or_auto(const std::string& name) const {
+  const auto value = text(name);
+  if (!value || *value == "auto") { return std::nullopt; }
+  const auto flag = read_boolean(*value);
+  if (!flag) { reject_choice(name, *value, {"true", "false", "auto"}); }
   return flag;
 }
 

@@ -14,6 +14,10 @@ namespace mdl::worker::cli {
 /// Throws UsageError: "--option value: expected …".
 [[noreturn]] void reject_value(const std::string& option, const std::string& value, const std::string& expected);
 
+/// The same for an option that takes one of `choices`: "expected a, b or c", and the one that was probably meant.
+[[noreturn]] void reject_choice(const std::string& option, const std::string& value,
+                                const std::vector<std::string>& choices);
+
 /// true/false, 1/0, yes/no, on/off, t/f, y/n in any case; nothing for another text.
 std::optional<bool> read_boolean(const std::string& text);
 
@@ -30,6 +34,9 @@ class OptionValues {
 
   /// The same, but an empty text is none.
   std::optional<std::string> text_or_none(const std::string& name) const;
+
+  /// One of `choices`, as it is written there.
+  std::optional<std::string> choice(const std::string& name, const std::vector<std::string>& choices) const;
 
   /// Repeated options, values separated by commas, and JSON lists, joined.
   std::optional<std::vector<std::string>> list(const std::string& name) const;
@@ -55,6 +62,9 @@ class OptionValues {
 
   /// See read_boolean().
   std::optional<bool> boolean(const std::string& name) const;
+
+  /// The same; "auto" is as if the option were not given.
+  std::optional<bool> boolean_or_auto(const std::string& name) const;
 
  private:
   std::optional<int64_t> read_integer(const std::string& name, int64_t least) const;

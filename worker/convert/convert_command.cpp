@@ -54,10 +54,7 @@ ConvertOptions read_options(const po::variables_map& given) {
   options.output = values.required_path("output");
   static_cast<RowOptions&>(options) = read_row_options(values);
   values.integer("tokenizing-batch-size", 1, options.group_size);
-  if (const auto encoding = values.text("audio-encoding")) {
-    if (*encoding != "float32" && *encoding != "pcm16") {
-      cli::reject_value("audio-encoding", *encoding, "float32 or pcm16");
-    }
+  if (const auto encoding = values.choice("audio-encoding", {"float32", "pcm16"})) {
     options.encoding = *encoding == "pcm16" ? AudioEncoding::pcm16 : AudioEncoding::float32;
   }
   values.bytes("max-shard-size", options.max_shard_bytes);

@@ -2,6 +2,7 @@
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/cli/option_values.hpp"
 #include "worker/quantization/bitsandbytes.hpp"
 #include "worker/quantization/four_bit_weight.hpp"
 #include "worker/quantization/int8_weight.hpp"
@@ -16,17 +17,13 @@ std::string Quantization::name() const {
 std::optional<Quantization> parse_quantization(const std::optional<std::string>& bits,
                                                const std::optional<std::string>& type,
                                                const std::optional<bool>& double_quantization) {
-  if (bits && *bits != "8bit" && *bits != "4bit") {
-    throw UsageError(str_cat("--quantization ", *bits, ": expected 8bit or 4bit"));
-  }
+  if (bits && *bits != "8bit" && *bits != "4bit") { cli::reject_choice("quantization", *bits, {"8bit", "4bit"}); }
   if (bits != "4bit" && (type || double_quantization)) {
     throw UsageError(str_cat(type ? "--quantization-type" : "--double-quantization", " needs --quantization 4bit"));
   }
   if (!bits) { return std::nullopt; }
   if (bits == "8bit") { return Quantization{Quantization::Kind::int8, false}; }
-  if (type && *type != "fp4" && *type != "nf4") {
-    throw UsageError(str_cat("--quantization-type ", *type, ": expected fp4 or nf4"));
-  }
+  if (type && *type != "fp4" && *type != "nf4") { cli::reject_choice("quantization-type", *type, {"fp4", "nf4"}); }
   return Quantization{type == "nf4" ? Quantization::Kind::nf4 : Quantization::Kind::fp4,
                       double_quantization.value_or(false)};
 }

@@ -8,6 +8,7 @@
 
 #include "common/error.hpp"
 #include "common/log.hpp"
+#include "common/nearest_name.hpp"
 #include "common/str_cat.hpp"
 #include "worker/cli/command_line.hpp"
 #include "worker/cli/model_folder.hpp"
@@ -108,7 +109,7 @@ std::set<adapter::Target> parse_targets(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     const auto found = known.find(name);
     if (found == known.end()) {
-      cli::reject_value("train-target", name, "encoder, projector, decoder, embed_tokens or lm_head");
+      cli::reject_choice("train-target", name, {"encoder", "projector", "decoder", "embed_tokens", "lm_head"});
     }
     targets.insert(found->second);
   }
@@ -131,6 +132,7 @@ adapter::GivenLora read_lora_options(const cli::OptionValues& values) {
 }
 
 std::set<reports::ReportKind> parse_reports(const std::vector<std::string>& names) {
+  static const std::vector<std::string> kKinds = {"tensorboard", "json", "none", "all"};
   std::set<reports::ReportKind> kinds;
   if (names == std::vector<std::string>{"none"}) { return kinds; }
   if (names == std::vector<std::string>{"all"}) {
@@ -139,7 +141,8 @@ std::set<reports::ReportKind> parse_reports(const std::vector<std::string>& name
   for (const std::string& name : names) {
     if (name != "tensorboard" && name != "json") {
       throw UsageError(str_cat("--report-to ", name, " is not supported: this program reports to tensorboard and json"),
-                       "The log lines on stdout are the Trainer's; a program of your own can read them.");
+                       did_you_mean(name, kKinds) +
+                           "The log lines on stdout are the Trainer's; a program of your own can read them.");
     }
     kinds.insert(name == "json" ? reports::ReportKind::json : reports::ReportKind::tensorboard);
   }
@@ -181,8 +184,7 @@ void read_adapter_options(const cli::OptionValues& values, TrainOptions& options
   options.lora = options.given_lora.fresh();
   options.overwrite_output = values.boolean("overwrite-output").value_or(false);
   if (const auto merge = values.boolean("merge-lora")) { options.merge_lora = *merge; }
-  if (const auto text = values.text("batch-norm")) {
-    if (*text != "batch" && *text != "frozen") { cli::reject_value("batch-norm", *text, "batch or frozen"); }
+  if (const auto text = values.choice("batch-norm", {"batch", "frozen"})) {
     options.batch_norm = *text == "batch" ? BatchNorm::batch : BatchNorm::frozen;
   }
 }
@@ -200,7 +202,7 @@ void read_step_options(const cli::OptionValues& values, TrainOptions& options) {
 /// How it is computed.
 void read_device_options(const cli::OptionValues& values, TrainOptions& options) {
   if (const auto recompute = values.boolean("gradient-checkpointing")) { options.gradient_checkpointing = *recompute; }
-  if (values.text("bf16") != "auto") { options.bf16 = values.boolean("bf16"); }
+  options.bf16 = values.boolean_or_auto("bf16");
   options.quantization = quantization::parse_quantization(values.text("quantization"), values.text("quantization-type"),
                                                           values.boolean("double-quantization"));
   int64_t ddp_timeout = options.ddp_timeout.count();

@@ -1,0 +1,61 @@
+"""Typing errors in every command of mdl-toolkit: commands, options and values. Each is answered with what was meant, by one rule."""
+
+import subprocess
+
+import pytest
+
+# The command line, and what was meant. All are wrong command lines: exit code 2.
+CASES = [
+    ("trian", "train"),
+    ("Train --output x", "train"),
+    ("convert-datset", "convert-dataset"),
+    ("convert_dataset", "convert-dataset"),
+    ("infrence", "inference"),
+    ("ifno .", "info"),
+    ("--hlep", "--help"),
+    ("--versoin", "--version"),
+    ("generate", None),
+    ("info --rwo 1 .", "--row"),
+    ("info -row 1 .", "--row"),
+    ("info --model_name m .", "--model-name"),
+    ("info --hepl", "--help"),
+    ("info --xyzzy 1 .", None),
+    ("convert-dataset --audio-encodign=pcm16 x.csv", "--audio-encoding"),
+    ("convert-dataset --output o --audio-encoding pmc16 x.csv", "pcm16"),
+    ("convert-dataset --output o --audio-encoding mp3 x.csv", None),
+    ("convert-dataset --output o --from-modelscope flase x.csv", "false"),
+    ("train --lora-rnak=16", "--lora-rank"),
+    ("train --gradient_acumulation_steps 2", "--gradient-accumulation-steps"),
+    ("train --wramup-steps 2", "--warmup-steps"),
+    ("train --train-target enocder", "encoder"),
+    ("train --train-target decoder,lm-head", "lm_head"),
+    ("train --batch-norm forzen", "frozen"),
+    ("train --quantization 4bti", "4bit"),
+    ("train --quantization 4bit --quantization-type n4f", "nf4"),
+    ("train --bf16 atuo", "auto"),
+    ("train --merge-lora ture", "true"),
+    ("train --report-to tensorbaord", "tensorboard"),
+    ("train --report-to json,wandb", None),
+    ("train --lr fast", None),
+    ("inference --max-new-tokesn 3 x.csv", "--max-new-tokens"),
+    ("inference --adpater a x.csv", "--adapter"),
+    ("inference --model-name m --output o --bf16 treu x.csv", "true"),
+    ("inference --model-name m --output o --quantization 8bt x.csv", "8bit"),
+]
+
+
+@pytest.fixture
+def mdl_toolkit(bin_dir, tmp_path):
+    def run(*words):
+        return subprocess.run([bin_dir / "mdl-toolkit", *words], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+
+    return run
+
+
+@pytest.mark.parametrize("line, meant", CASES, ids=[case[0] for case in CASES])
+def test_a_typing_error_is_answered_with_what_was_meant(line, meant, mdl_toolkit):
+    words = line.split()
+    needed = ["--train-dataset", "t", "--output", "o"] if words[0] == "train" else []
+    done = mdl_toolkit(*words, *needed)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert f"Did you mean {meant}?" in done.stderr if meant else "Did you mean" not in done.stderr
