@@ -1,13 +1,14 @@
 """Fixtures that the tests against the real Python programs share."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
-from made_inputs import made_once, remote_code
-from programs import run
+from made_inputs import adapter_code, made_once, remote_code
+from programs import run, run_python_tool
 
 PEER = Path(__file__).resolve().parent
 REPOSITORY = PEER.parents[1]
@@ -64,18 +65,8 @@ def dataset(data_dir, venv_bin, checkpoint):
             if folder:
                 run([sys.executable, REPOSITORY / "scripts/peer/make_dataset.py", "--out", folder])
                 for part in ("train", "test"):
-                    run(
-                        [
-                            venv_bin / "mdl-toolkit",
-                            "convert-dataset",
-                            folder / f"{part}.csv",
-                            "--model-name",
-                            model,
-                            "--output",
-                            folder / part,
-                        ],
-                        input="y\n",
-                    )
+                    options = ["--model-name", model, "--output", folder / part]
+                    run_python_tool(venv_bin, "convert-dataset", folder / f"{part}.csv", *options, answers="y\n")
         return target / "train", target / "test"
 
     return make
@@ -94,11 +85,23 @@ def data(checkpoint, dataset):
 
 
 @pytest.fixture(scope="session")
-def adapter(data, tmp_path_factory):
-    """A PEFT adapter whose B is not zero, so that every gradient matters from the first step."""
-    folder = tmp_path_factory.mktemp("adapter")
-    run(
-        [sys.executable, PEER / "make_adapter.py", "--model", data[0], "--output", folder],
-        env={**os.environ, "ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": "1"},
-    )
-    return folder
+def made_adapter(data_dir, tmp_path_factory):
+    """made_adapter(checkpoint_folder, *options of make_adapter.py) -> folder of a PEFT adapter, the test program's own.
+
+    Its B is not zero, so that every gradient matters from the first step.
+    """
+
+    def make(model, *options):
+        target = data_dir / "-".join(["adapter", adapter_code(), model.name, *[o.strip("-") for o in options]])
+        with made_once(target) as folder:
+            if folder:
+                env = {**os.environ, "ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": "1"}
+                run([sys.executable, PEER / "make_adapter.py", "--model", model, "--output", folder, *options], env=env)
+        return shutil.copytree(target, tmp_path_factory.mktemp("adapter") / "adapter")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def adapter(data, made_adapter):
+    return made_adapter(data[0])

@@ -11,6 +11,8 @@ import time
 import uuid
 from pathlib import Path
 
+import preloaded
+
 VENV_BIN = Path(sys.executable).parent
 TORCHRUN = VENV_BIN / "torchrun"
 MDL_LAUNCH = Path(os.environ.get("MDL_BIN_DIR", Path(__file__).resolve().parents[2] / "build" / "release" / "bin")) / "mdl-launch"
@@ -23,15 +25,18 @@ def environment(**extra):
     return {**kept, "PATH": f"{VENV_BIN}:{os.environ['PATH']}", **{name: str(value) for name, value in extra.items()}}
 
 
+def read_by_imports(env):
+    """The variables that modules of torch may read while they are imported."""
+    return {name: value for name, value in env.items() if name.startswith(("CUDA_", "LD_", "LOGLEVEL", "PYTHON", "TORCH"))}
+
+
 def launch(*arguments, launcher=None, env=None, timeout=120, **options):
-    """Runs a launcher to its end; stdout and stderr are separate texts."""
+    """Runs a launcher to its end; stdout and stderr are separate texts. torchrun has imported torch already, if it may."""
+    env = env or environment()
+    if launcher == TORCHRUN and not options and read_by_imports(env) == read_by_imports(environment()):
+        return preloaded.run([launcher, *arguments], preloaded.TORCHRUN, env=env, timeout=timeout)
     return subprocess.run(
-        [str(launcher or MDL_LAUNCH), *map(str, arguments)],
-        env=env or environment(),
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        **options,
+        [str(launcher or MDL_LAUNCH), *map(str, arguments)], env=env, capture_output=True, text=True, timeout=timeout, **options
     )
 
 

@@ -11,11 +11,19 @@ import filelock
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
+def short_hash(*files):
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:8]
+
+
 @functools.cache
 def remote_code():
     """A short name of the peer model's code, which is part of every checkpoint: one that was made with older code is not taken."""
-    code = b"".join(path.read_bytes() for path in sorted((REPOSITORY / "scripts/peer/midashenglm").glob("*.py")))
-    return hashlib.sha256(code).hexdigest()[:8]
+    return short_hash(*sorted((REPOSITORY / "scripts/peer/midashenglm").glob("*.py")))
+
+
+@functools.cache
+def adapter_code():
+    return short_hash(REPOSITORY / "tests/peer/make_adapter.py")
 
 
 @contextlib.contextmanager

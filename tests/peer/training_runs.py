@@ -4,19 +4,25 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file, save_file
 
+import preloaded
+
 PEER = Path(__file__).resolve().parent
 COMMON = ["--lora-rank", "8", "--lora-alpha", "16"]
 
 
-def python(script, *arguments, launcher=(), env=None):
-    command = [*launcher, sys.executable, script, *arguments]
-    return run(command, env={"ACCELERATE_USE_CPU": "1", **(env or {})})
+def python(script, *arguments, launcher=()):
+    """A script, or "-c" and code, with the Python stack on the CPU, alone or as each worker of a launcher."""
+    env = {**os.environ, "ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": "1"}
+    if launcher:
+        return run([*launcher, *preloaded.stand_in(preloaded.TRAINER, env), script, *arguments], env=env)
+    done = preloaded.run([script, *arguments], preloaded.TRAINER, env=env)
+    assert done.returncode == 0, f"{script} {arguments} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+    return done
 
 
 def run(command, env=None, check=True, **options):

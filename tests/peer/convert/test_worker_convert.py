@@ -18,7 +18,7 @@ from datasets import load_from_disk
 from transformers import AutoProcessor
 
 from made_inputs import made_once
-from programs import run
+from programs import run, run_python_tool
 
 TEXTS = [
     "a bell",
@@ -89,7 +89,7 @@ def fails(bin_dir, *arguments):
 
 
 def theirs(venv_bin, *arguments):
-    run([venv_bin / "mdl-toolkit", "convert-dataset", *arguments], input="y\n")
+    run_python_tool(venv_bin, "convert-dataset", *arguments, answers="y\n")
 
 
 def assert_equal(ours, theirs, tolerance):

@@ -31,7 +31,7 @@ from transformers.generation.logits_process import (
 
 from launching import free_port
 from made_inputs import made_once
-from programs import run
+from programs import run, run_python_tool
 from training_runs import train_command
 
 NEW_TOKENS = 16
@@ -304,7 +304,7 @@ def test_the_python_tool_writes_the_same_rows(checkpoint, prompts, bin_dir, venv
         "--num-workers",
         "1",
     ]
-    run([venv_bin / "mdl-toolkit", "inference", *options, "--output", tmp_path / "theirs.csv"], input="y\ny\ny\n")
+    run_python_tool(venv_bin, "inference", *options, "--output", tmp_path / "theirs.csv", answers="y\ny\ny\n")
     infer(bin_dir, *options, "--output", tmp_path / "ours.csv")
     header = [(tmp_path / name).read_bytes().split(b"\r\n")[0] for name in ("ours.csv", "theirs.csv")]
     assert header[0] == header[1]

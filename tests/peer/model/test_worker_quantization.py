@@ -117,12 +117,10 @@ def test_the_evaluation_is_pythons(case, kind, bin_dir):
 
 
 @pytest.fixture(scope="module")
-def quantized_data(checkpoint, dataset, tmp_path_factory):
+def quantized_data(checkpoint, dataset, made_adapter):
     """A checkpoint whose rows are whole blocks, its datasets, and an adapter."""
     model = checkpoint("qwen2", "--embed-dim", "64", "--intermediate", "192")
-    adapter = tmp_path_factory.mktemp("adapter")
-    python(PEER / "make_adapter.py", "--model", model, "--output", adapter)
-    return (model, *dataset(model)), adapter
+    return (model, *dataset(model)), made_adapter(model)
 
 
 @pytest.mark.parametrize("bits", ["4bit", "8bit"])

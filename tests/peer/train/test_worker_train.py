@@ -6,13 +6,12 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 
 import pytest
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from training_runs import COMMON, assert_same, assert_same_adapter, history, reference, run, train_command, two, with_settings
+from training_runs import COMMON, assert_same, assert_same_adapter, history, python, reference, run, train_command, two, with_settings
 
 
 @pytest.mark.parametrize(
@@ -226,7 +225,7 @@ def test_a_truncated_model_is_refused(toolkit, data, tmp_path):
 def rewrite(source, target, change):
     """A copy of a dataset folder with one change, written by the real datasets package."""
     script = f"import sys, datasets; d = datasets.load_from_disk(sys.argv[1]).select(range(8)); d = {change}; d.save_to_disk(sys.argv[2])"
-    run([sys.executable, "-c", script, source, target])
+    python("-c", script, source, target)
 
 
 def test_a_dataset_without_a_column_is_refused(toolkit, data, tmp_path):

@@ -9,7 +9,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import pytest
 import torch
 
 from launching import free_port
-from training_runs import assert_same, history, reference, run, train_command, two
+from training_runs import assert_same, history, python, reference, run, train_command, two
 
 DEBUG = {"LOGLEVEL": "DEBUG", "OMP_NUM_THREADS": "1"}
 DONE = re.compile(r"step (\d+) is done; rank (\d+): rows ([\d, ]+) of")
@@ -36,7 +35,7 @@ def even(data, tmp_path_factory):
     """32 clips: they divide evenly by one and two ranks, so that no batch is filled up with rows that come twice."""
     folder = tmp_path_factory.mktemp("even") / "train"
     script = "import sys, datasets; datasets.load_from_disk(sys.argv[1]).select(range(32)).save_to_disk(sys.argv[2])"
-    run([sys.executable, "-c", script, data[1], folder])
+    python("-c", script, data[1], folder)
     return data[0], folder, data[2]
 
 

@@ -6,14 +6,13 @@ import os
 import re
 import resource
 import subprocess
-import sys
 
 import numpy
 import pytest
 import soundfile
 
 from launching import free_port
-from training_runs import history, run, train_command, two
+from training_runs import history, python, run, train_command, two
 
 
 def rewrite(source, target, change):
@@ -22,7 +21,7 @@ def rewrite(source, target, change):
         "import sys, datasets; d = datasets.load_from_disk(sys.argv[1]).select(range(12)); "
         f"d.map(lambda row, i: {change}, with_indices=True, features=d.features).save_to_disk(sys.argv[2])"
     )
-    run([sys.executable, "-c", script, source, target])
+    python("-c", script, source, target)
 
 
 NAN = "{'input_values': [float('nan')] + row['input_values'][1:]} if i == 5 else row"

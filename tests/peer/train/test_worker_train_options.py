@@ -6,17 +6,15 @@ import torch
 from datasets import Dataset, Features, LargeList, List, Value, load_from_disk
 from safetensors.torch import load_file
 
-from training_runs import PEER, assert_same, assert_same_adapter, history, python, reference, run, train_command
+from training_runs import assert_same, assert_same_adapter, history, python, reference, run, train_command
 
 
 @pytest.fixture(scope="module", params=["untied", "tied"])
-def whole(request, checkpoint, dataset, tmp_path_factory):
+def whole(request, checkpoint, dataset, made_adapter):
     """A model (Qwen3's is tied), its data and a PEFT adapter that trains embed_tokens and lm_head whole."""
     model = checkpoint("qwen3" if request.param == "tied" else "qwen2")
     train, test = dataset(model)
-    folder = tmp_path_factory.mktemp(f"whole-{request.param}")
-    python(PEER / "make_adapter.py", "--model", model, "--output", folder, "--modules-to-save", "embed_tokens,lm_head")
-    return (model, train, test), folder
+    return (model, train, test), made_adapter(model, "--modules-to-save", "embed_tokens,lm_head")
 
 
 def test_embeddings_and_head_trained_whole_are_as_pefts(toolkit, whole, tmp_path):

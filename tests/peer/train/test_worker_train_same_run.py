@@ -1,8 +1,6 @@
 """The same run as Hugging Face's Trainer over 54 steps, with one and with two ranks."""
 
-import sys
-
-from training_runs import assert_same, assert_same_adapter, history, reference, run, train_command, two
+from training_runs import assert_same, assert_same_adapter, history, python, reference, run, train_command, two
 
 
 def test_54_steps_are_the_same_run(toolkit, data, adapter, tmp_path):
@@ -25,7 +23,7 @@ def test_54_steps_of_two_ranks_are_the_same_run(toolkit, bin_dir, venv_bin, data
     launcher = two("torchrun", bin_dir, venv_bin)
     # With 8 test clips every batch of the two ranks is full; the Trainer's eval_loss for an uneven end counts other clips.
     script = "import sys, datasets; datasets.load_from_disk(sys.argv[1]).select(range(8)).save_to_disk(sys.argv[2])"
-    run([sys.executable, "-c", script, data[2], tmp_path / "test"])
+    python("-c", script, data[2], tmp_path / "test")
     even = (data[0], data[1], tmp_path / "test")
     options = ["--batch-size", "2", "--lr", "3e-4", "--eval-steps", "20"]
     reference(even, adapter, tmp_path / "theirs", *options, "--epochs", 6, launcher=launcher)
