@@ -7,16 +7,15 @@ Files named seed-* are this script's; the others are inputs that fuzzing found, 
 
 import io
 import json
-import multiprocessing
 import pickle
-import socket
 import struct
 import subprocess
 import sys
 import tempfile
-import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from recorder import Recorder
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
@@ -26,35 +25,6 @@ def write(target, name, data):
     folder = HERE / "corpus" / target
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"seed-{name}").write_bytes(data.encode() if isinstance(data, str) else data)
-
-
-class Recorder:
-    """A proxy to a TCP port that remembers what came from the client. A process, as torch's queue_pop() keeps Python's lock."""
-
-    def __init__(self, port):
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.port = self._server.getsockname()[1]
-        self._file = tempfile.NamedTemporaryFile()
-        self._process = multiprocessing.get_context("fork").Process(target=self._serve, args=[port], daemon=True)
-        self._process.start()
-
-    @property
-    def bytes(self):
-        return Path(self._file.name).read_bytes()
-
-    def _serve(self, port):
-        client, _ = self._server.accept()
-        server = socket.create_connection(("127.0.0.1", port))
-        threading.Thread(target=self._copy, args=[server, client, None], daemon=True).start()
-        with open(self._file.name, "ab", buffering=0) as file:
-            self._copy(client, server, file)
-
-    @staticmethod
-    def _copy(source, target, file):
-        while data := source.recv(65536):
-            if file:
-                file.write(data)
-            target.sendall(data)
 
 
 def packets(client, data):

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 import uuid
 from pathlib import Path
@@ -38,6 +39,11 @@ def launch(*arguments, launcher=None, env=None, timeout=120, **options):
     return subprocess.run(
         [str(launcher or MDL_LAUNCH), *map(str, arguments)], env=env, capture_output=True, text=True, timeout=timeout, **options
     )
+
+
+def shell(script, *arguments):
+    """A worker that runs a shell script. '$' is doubled because launchers replace macros in arguments."""
+    return ["--no-python", "/bin/sh", "-c", textwrap.dedent(script).replace("$", "$$"), "sh", *arguments]
 
 
 def free_port():

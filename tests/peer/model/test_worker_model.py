@@ -10,10 +10,10 @@ import safetensors
 import safetensors.torch
 import soundfile
 import torch
-from make_checkpoint import DECODERS
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoProcessor, AutoTokenizer
 
+from make_checkpoint import DECODERS
 from programs import run
 
 RANK, ALPHA = 8, 16
