@@ -41,6 +41,26 @@ bool parse_integer(const std::string& text, long long& value) {
   return true;
 }
 
+void require_plain_key(const YAML::Node& key, const std::filesystem::path& file) {
+  if (key.IsScalar()) { return; }
+  throw UsageError(str_cat(file.string(), ":", key.Mark().line + 1, ": a key that is not plain text"),
+                   "Keys are words such as num_processes.");
+}
+
+/// The last item of a key that is written more than once stays.
+void add_entry(YamlValue& section, const YAML::Node& key, YamlValue item) {
+  item.key_line = key.Mark().line + 1;
+  if (item.type == YamlValue::Type::null) { item.line = item.key_line; }  // an absent value has no place of its own
+  const auto same = std::find_if(section.entries.begin(), section.entries.end(),
+                                 [&](const auto& other) { return other.first == key.Scalar(); });
+  if (same == section.entries.end()) {
+    section.entries.push_back({key.Scalar(), std::move(item)});
+  } else {
+    section.repeated_keys.push_back(key.Scalar());
+    same->second = std::move(item);
+  }
+}
+
 YamlValue convert(const YAML::Node& node, int depth, const std::filesystem::path& file) {
   YamlValue value;
   value.line = node.Mark().line + 1;
@@ -72,24 +92,8 @@ YamlValue convert(const YAML::Node& node, int depth, const std::filesystem::path
     case YAML::NodeType::Map:
       value.type = YamlValue::Type::map;
       for (const auto& pair : node) {  // no structured binding: the iterator's value is a Node, too
-        const YAML::Node &key = pair.first, &item = pair.second;
-        if (!key.IsScalar()) {
-          throw UsageError(str_cat(file.string(), ":", key.Mark().line + 1, ": a key that is not plain text"),
-                           "Keys are words such as num_processes.");
-        }
-        YamlValue entry = convert(item, depth + 1, file);
-        entry.key_line = key.Mark().line + 1;
-        if (entry.type == YamlValue::Type::null) {
-          entry.line = entry.key_line;  // an absent value has no place of its own
-        }
-        auto same = std::find_if(value.entries.begin(), value.entries.end(),
-                                 [&](const auto& other) { return other.first == key.Scalar(); });
-        if (same == value.entries.end()) {
-          value.entries.push_back({key.Scalar(), std::move(entry)});
-        } else {
-          value.repeated_keys.push_back(key.Scalar());
-          same->second = std::move(entry);
-        }
+        require_plain_key(pair.first, file);
+        add_entry(value, pair.first, convert(pair.second, depth + 1, file));
       }
       break;
   }
