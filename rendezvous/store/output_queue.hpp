@@ -6,7 +6,7 @@
 #include <deque>
 #include <string>
 
-#include "rendezvous/store/store.hpp"
+#include "rendezvous/store/store_reply.hpp"
 
 namespace mdl::rendezvous::store {
 

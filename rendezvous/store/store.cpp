@@ -14,16 +14,6 @@ namespace {
 using wire::Query;
 using wire::QueryType;
 
-std::string number_bytes(std::int64_t number) {
-  std::string bytes;
-  wire::append_u64(bytes, static_cast<std::uint64_t>(number));
-  return bytes;
-}
-
-std::string byte(wire::WaitReply reply) {
-  return std::string(1, static_cast<char>(reply));
-}
-
 /// A value that is counted for as long as anybody holds it.
 struct Counted {
   Counted(std::string bytes, std::shared_ptr<std::size_t> count) : text(std::move(bytes)), alive(std::move(count)) {
@@ -64,47 +54,35 @@ std::string not_a_number(const char* operation, const std::string& key) {
 
 }  // namespace
 
-StoreReply value_reply(ClientId to, StoreValue value) {
-  std::string length = number_bytes(value ? static_cast<std::int64_t>(value->size()) : 0);
-  return {to, std::move(length), std::move(value)};
-}
-
 std::string stored_key(std::string_view user_key) {
   return str_cat("/", user_key);
 }
 
 Complaint StoreState::apply(ClientId from, Query query, Replies& replies) {
   switch (query.type) {
-    case QueryType::ping: {
-      std::string nonce;
-      wire::append_u32(nonce, static_cast<std::uint32_t>(query.number));
-      replies.push_back({from, std::move(nonce)});
+    case QueryType::ping:
+    case QueryType::get:
+    case QueryType::check:
+    case QueryType::get_num_keys:
+    case QueryType::queue_len:
+    case QueryType::list_keys:
+      replies.push_back(answer(from, query));
       break;
-    }
     case QueryType::set:
       return do_set(from, query, replies);
     case QueryType::append:
       return do_append(from, query, replies);
-    case QueryType::get:
-      replies.push_back(value_reply(from, find(query.key)));
-      break;
     case QueryType::compare_set:
       return do_compare_set(from, query, replies);
     case QueryType::add:
       return do_add(from, query, replies);
     case QueryType::barrier:
       return do_barrier(from, query, replies);
-    case QueryType::check:
-      do_check(from, query, replies);
-      break;
     case QueryType::wait:
       return do_wait(from, query, replies);
     case QueryType::cancel_wait:
       forget(from);
-      replies.push_back({from, byte(wire::WaitReply::wait_canceled)});
-      break;
-    case QueryType::get_num_keys:
-      replies.push_back({from, number_bytes(static_cast<std::int64_t>(values_.size()))});
+      replies.push_back(wait_reply(from, wire::WaitReply::wait_canceled));
       break;
     case QueryType::delete_key:
       do_delete_key(from, query, replies);
@@ -114,18 +92,33 @@ Complaint StoreState::apply(ClientId from, Query query, Replies& replies) {
     case QueryType::queue_pop:
       do_queue_pop(from, query, replies);
       break;
-    case QueryType::queue_len:
-      do_queue_len(from, query, replies);
-      break;
-    case QueryType::list_keys:
-      replies.push_back({from, number_bytes(static_cast<std::int64_t>(values_.size())), list_keys()});
-      break;
     case QueryType::validate:
     case QueryType::multi_get:
     case QueryType::multi_set:
       return "sends a query that the decoder should have resolved";
   }
   return std::nullopt;
+}
+
+/// To a query that changes nothing and waits for nothing.
+StoreReply StoreState::answer(ClientId from, const Query& query) {
+  if (query.type == QueryType::get) { return value_reply(from, find(query.key)); }
+  if (query.type == QueryType::check) {
+    const bool all = std::all_of(query.keys.begin(), query.keys.end(), [&](const auto& key) { return contains(key); });
+    return check_reply(from, all ? wire::CheckReply::ready : wire::CheckReply::not_ready);
+  }
+  if (query.type == QueryType::ping) {
+    StoreReply nonce{from, {}};
+    wire::append_u32(nonce.head, static_cast<std::uint32_t>(query.number));
+    return nonce;
+  }
+  if (query.type == QueryType::queue_len) {
+    const auto queue = queues_.find(query.key);
+    return number_reply(from, queue == queues_.end() ? 0 : static_cast<std::int64_t>(queue->second.size()));
+  }
+  StoreReply count = number_reply(from, static_cast<std::int64_t>(values_.size()));
+  if (query.type == QueryType::list_keys) { count.value = list_keys(); }
+  return count;
 }
 
 void StoreState::forget(ClientId client) {
@@ -278,7 +271,7 @@ bool StoreState::satisfied(ClientId client, Replies& replies) {
   if (wait == waits_.end() || --wait->second.missing > 0) { return false; }
   held_ -= cost_of_wait(wait->second.keys);
   waits_.erase(wait);
-  replies.push_back({client, byte(wire::WaitReply::stop_waiting)});
+  replies.push_back(wait_reply(client, wire::WaitReply::stop_waiting));
   return true;
 }
 
@@ -328,7 +321,7 @@ Complaint StoreState::do_add(ClientId from, Query& query, Replies& replies) {
   if (!number) { return not_a_number("ADD", query.key); }
   if (!value && !fits(from, query.key.size() + kEntryBytes)) { return too_full(query.key); }
   const std::int64_t sum = wrapping_sum(*number, query.number);
-  replies.push_back({from, number_bytes(sum)});
+  replies.push_back(number_reply(from, sum));
   put(std::move(query.key), make_value(std::to_string(sum)), replies);
   return std::nullopt;
 }
@@ -341,7 +334,7 @@ Complaint StoreState::do_barrier(ClientId from, Query& query, Replies& replies) 
   const std::int64_t count = wrapping_sum(*number, 1);
   store(query.key, make_value(std::to_string(count)));
   if (count >= query.number) {
-    replies.push_back({from, byte(wire::WaitReply::stop_waiting)});
+    replies.push_back(wait_reply(from, wire::WaitReply::stop_waiting));
     wake_all(query.key, replies);
   } else {
     wake_waits(query.key, replies);
@@ -361,7 +354,7 @@ Complaint StoreState::do_wait(ClientId from, Query& query, Replies& replies) {
   std::sort(missing.begin(), missing.end());
   missing.erase(std::unique(missing.begin(), missing.end()), missing.end());
   if (missing.empty()) {
-    replies.push_back({from, byte(wire::WaitReply::stop_waiting)});
+    replies.push_back(wait_reply(from, wire::WaitReply::stop_waiting));
     return std::nullopt;
   }
   forget(from);
@@ -370,28 +363,16 @@ Complaint StoreState::do_wait(ClientId from, Query& query, Replies& replies) {
   return std::nullopt;
 }
 
-void StoreState::do_check(ClientId from, const Query& query, Replies& replies) const {
-  const bool all = std::all_of(query.keys.begin(), query.keys.end(), [&](const auto& key) { return contains(key); });
-  const auto answer = all ? wire::CheckReply::ready : wire::CheckReply::not_ready;
-  replies.push_back({from, std::string(1, static_cast<char>(answer))});
-}
-
 void StoreState::do_delete_key(ClientId from, const Query& query, Replies& replies) {
   const auto found = values_.find(query.key);
-  replies.push_back({from, number_bytes(found == values_.end() ? 0 : 1)});
+  replies.push_back(number_reply(from, found == values_.end() ? 0 : 1));
   if (found != values_.end()) { erase(found); }
-}
-
-void StoreState::do_queue_len(ClientId from, const Query& query, Replies& replies) const {
-  const auto queue = queues_.find(query.key);
-  const std::size_t length = queue == queues_.end() ? 0 : queue->second.size();
-  replies.push_back({from, number_bytes(static_cast<std::int64_t>(length))});
 }
 
 void StoreState::do_queue_pop(ClientId from, const Query& query, Replies& replies) {
   const auto found = queues_.find(query.key);
   const std::size_t length = found == queues_.end() ? 0 : found->second.size();
-  replies.push_back({from, number_bytes(static_cast<std::int64_t>(length))});
+  replies.push_back(number_reply(from, static_cast<std::int64_t>(length)));
   if (length == 0) { return; }
   stored_values_ -= found->second.front()->size();
   held_ -= found->second.front()->size() + found->first.size() + kEntryBytes;

@@ -12,25 +12,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "rendezvous/store/store_reply.hpp"
 #include "rendezvous/store/wire.hpp"
 
 namespace mdl::rendezvous::store {
-
-/// Names one client of a StoreState for as long as it is connected. The caller gives out the numbers.
-using ClientId = std::uint64_t;
-
-/// A stored value. Shared, so that sending one large value to many clients copies nothing.
-using StoreValue = std::shared_ptr<const std::string>;
-
-/// Bytes for one client: `head`, then the bytes of `value` unless it is null.
-struct StoreReply {
-  ClientId to;
-  std::string head;
-  StoreValue value{};
-};
-
-/// A value as the answer to a client: its length and its bytes; of null, the length 0.
-StoreReply value_reply(ClientId to, StoreValue value);
 
 /// Why a client must be closed, to follow "the client": "sends …"; nothing while it behaves.
 using Complaint = std::optional<std::string>;
@@ -77,7 +62,6 @@ class StoreState {
   bool contains(std::string_view key) const;
   /// All plain keys, sorted.
   std::vector<std::string> keys() const;
-  std::size_t key_count() const { return values_.size(); }
   /// What counts against the limit.
   std::size_t held_bytes() const { return held_; }
   /// The bytes of values that are no longer in the store, or never were, and live on in replies.
@@ -109,6 +93,7 @@ class StoreState {
   std::string too_full(const std::string& key) const;
   Complaint do_set(ClientId from, wire::Query& query, Replies& replies);
   Complaint do_queue_push(ClientId from, wire::Query& query, Replies& replies);
+  StoreReply answer(ClientId from, const wire::Query& query);
   StoreValue list_keys();
   void erase(Map<Stored>::iterator entry);
 
@@ -125,9 +110,7 @@ class StoreState {
   Complaint do_add(ClientId from, wire::Query& query, Replies& replies);
   Complaint do_barrier(ClientId from, wire::Query& query, Replies& replies);
   Complaint do_wait(ClientId from, wire::Query& query, Replies& replies);
-  void do_check(ClientId from, const wire::Query& query, Replies& replies) const;
   void do_delete_key(ClientId from, const wire::Query& query, Replies& replies);
-  void do_queue_len(ClientId from, const wire::Query& query, Replies& replies) const;
   void do_queue_pop(ClientId from, const wire::Query& query, Replies& replies);
 
   const std::size_t most_bytes_;

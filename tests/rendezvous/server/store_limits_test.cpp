@@ -108,7 +108,7 @@ TEST_CASE("a query that would exceed the limit changes nothing, says why, and ot
              Contains("more than"));
   CHECK_THAT(apply(state, wait_query({std::string(4000, 'k')})).value_or(""), Contains("more than"));
   CHECK(state.held_bytes() == held);
-  CHECK(state.key_count() == 1);
+  CHECK(state.keys().size() == 1);
   CHECK(state.waiting_count() == 0);
   // A change that makes it no larger is none of these; nor is one by the process itself.
   CHECK_FALSE(apply(state, query(QueryType::set, "/a", std::string(5000, 'c'))));
@@ -123,7 +123,7 @@ TEST_CASE("the key space ends where the store's limit is, for keys without value
   while (!apply(state, query(QueryType::set, "/" + std::to_string(keys)))) { ++keys; }
   CHECK(keys < 1'000'000 / StoreState::kEntryBytes);
   CHECK(keys > 1'000'000 / (2 * StoreState::kEntryBytes));
-  CHECK(state.key_count() == keys);
+  CHECK(state.keys().size() == keys);
 }
 
 TEST_CASE("the list of all keys is one for all who are being sent it") {
