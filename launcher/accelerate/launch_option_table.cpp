@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/endpoint.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/accelerate/cluster_config.hpp"
@@ -26,7 +27,7 @@ const std::vector<LaunchOption> kPlan{
     {{"main-process-ip", "HOST", "address of the machine of rank 0"},
      TextField{&Options::main_process_ip},
      "main_process_ip"},
-    {{"main-process-port", "PORT", "its port (default: 29500; 0 on one machine: any free one)"},
+    {{"main-process-port", "PORT", str_cat("its port (default: ", kStaticPort, "; 0 on one machine: any free one)")},
      NumberField{&Options::main_process_port, 0, 65535},
      "main_process_port"},
     {{"multi-gpu", "", "GPUs of this machine (in the file: distributed_type: MULTI_GPU)"},

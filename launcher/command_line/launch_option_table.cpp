@@ -2,25 +2,33 @@
 
 #include "common/endpoint.hpp"
 #include "common/str_cat.hpp"
-#include "launcher/command_line/signal_names.hpp"
+#include "launcher/command_line/options.hpp"
 
 namespace mdl::launcher::command_line {
 namespace {
+
+// As they are where nothing is given.
+const LaunchOptions kDefaults;
 
 const std::vector<OptionGroup> kGroups = {
     {"Workers",
      {
          {"nproc-per-node", "N|gpu|cpu|auto",
-          "Workers on this node (default 1): a number; gpu: one for each visible GPU; cpu: one for each CPU; auto: "
-          "gpu if there is one, else cpu."},
-         {"role", "NAME", "Name of the workers' role, given to them as ROLE_NAME (default: default)."},
-         {"max-restarts", "N", "How often all workers are started again after one failed (default 0)."},
+          str_cat("Workers on this node (default ", kDefaults.nproc_per_node,
+                  "): a number; gpu: one for each visible GPU; cpu: one for each CPU; auto: gpu if there is one, else "
+                  "cpu.")},
+         {"role", "NAME",
+          str_cat("Name of the workers' role, given to them as ROLE_NAME (default: ", kDefaults.role, ").")},
+         {"max-restarts", "N",
+          str_cat("How often all workers are started again after one failed (default ", kDefaults.max_restarts, ").")},
          {"monitor-interval", "SECONDS",
           "Accepted for torchrun's sake. The end of a worker is seen at once, so there is nothing to tune."},
          {"signals-to-handle", "SIG,...",
-          str_cat("Signals that are passed on to the workers and end the job (default ", kDefaultSignals, ").")},
+          str_cat("Signals that are passed on to the workers and end the job (default ", kDefaults.signals_to_handle,
+                  ").")},
          {"shutdown-timeout", "SECONDS",
-          "Time for workers to end before they are killed (default 30, or TORCH_ELASTIC_SHUTDOWN_TIMEOUT)."},
+          str_cat("Time for workers to end before they are killed (default ", kDefaults.shutdown_timeout,
+                  ", or TORCH_ELASTIC_SHUTDOWN_TIMEOUT).")},
          {"numa-binding", "MODE", "Run each worker on the CPUs near its GPU: node, socket, exclusive or core-complex."},
          {"virtual-local-rank", "", "Give every worker LOCAL_RANK 0 and CUDA_VISIBLE_DEVICES with its own GPU only."},
      }},
@@ -35,14 +43,17 @@ const std::vector<OptionGroup> kGroups = {
      {
          {"standalone", "",
           "One node. Starts a store on a free port of this host's loopback interface; --rdzv-* are ignored."},
-         {"nnodes", "N|MIN:MAX", "Number of nodes (default 1)."},
-         {"rdzv-backend", "static|c10d", "Rendezvous backend (default static)."},
+         {"nnodes", "N|MIN:MAX", str_cat("Number of nodes (default ", kDefaults.nnodes.min, ").")},
+         {"rdzv-backend", "static|c10d", str_cat("Rendezvous backend (default ", kDefaults.rdzv_backend, ").")},
          {"rdzv-endpoint", "HOST[:PORT]", "Where the rendezvous store is."},
-         {"rdzv-id", "ID", "Identity of the job, given to workers as TORCHELASTIC_RUN_ID (default none)."},
+         {"rdzv-id", "ID",
+          str_cat("Identity of the job, given to workers as TORCHELASTIC_RUN_ID (default ", kDefaults.rdzv_id, ").")},
          {"rdzv-conf", "KEY=VALUE,...", "Further settings of the rendezvous."},
          {"local-addr", "HOST", "Address of this node for the others."},
-         {"node-rank", "N", "Rank of this node for --rdzv-backend static (default 0)."},
-         {"master-addr", "HOST", "Address of the store for --rdzv-backend static (default 127.0.0.1)."},
+         {"node-rank", "N",
+          str_cat("Rank of this node for --rdzv-backend static (default ", kDefaults.node_rank, ").")},
+         {"master-addr", "HOST",
+          str_cat("Address of the store for --rdzv-backend static (default ", kDefaults.master_addr, ").")},
          {"master-port", "PORT", str_cat("Port of the store for --rdzv-backend static (default ", kStaticPort, ").")},
      }},
     {"Output of workers",

@@ -5,8 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "launcher/command_line/signal_names.hpp"
-
 namespace mdl::launcher::process {
 
 /// Who a worker is among all workers of the job.
@@ -18,7 +16,7 @@ struct WorkerIdentity {
 
 /// What all workers of this node have in common in one attempt.
 struct GroupIdentity {
-  std::string role = "default";
+  std::string role;
   std::string run_id;
   int group_rank = 0;  ///< of this node among the nodes
   int group_world_size = 1;
@@ -30,7 +28,7 @@ struct GroupIdentity {
   bool agent_store = true;  ///< whether an agent hosts the store there
   int restart_count = 0;
   int max_restarts = 0;
-  std::string signals_to_handle = command_line::kDefaultSignals;
+  std::string signals_to_handle;
   bool virtual_local_rank = false;  ///< every worker sees one GPU, as its device 0
   std::string timer_file{};         ///< the watchdog's FIFO; empty: there is none
 };

@@ -12,6 +12,8 @@ namespace {
 Words environment_of(const Words& inherited, int local_world_size = 2) {
   GroupIdentity group;
   group.run_id = "job";
+  group.role = "trainer";
+  group.signals_to_handle = "SIGTERM,SIGINT";
   group.group_rank = 1;
   group.group_world_size = 3;
   group.local_world_size = local_world_size;
@@ -29,10 +31,10 @@ TEST_CASE("a worker learns who it is and where the others are") {
   const Words environment = environment_of({"HOME=/root"});
   for (const char* entry :
        {"HOME=/root", "LOCAL_RANK=1", "RANK=3", "ROLE_RANK=5", "GROUP_RANK=1", "GROUP_WORLD_SIZE=3",
-        "LOCAL_WORLD_SIZE=2", "WORLD_SIZE=6", "ROLE_WORLD_SIZE=6", "ROLE_NAME=default", "MASTER_ADDR=node0",
+        "LOCAL_WORLD_SIZE=2", "WORLD_SIZE=6", "ROLE_WORLD_SIZE=6", "ROLE_NAME=trainer", "MASTER_ADDR=node0",
         "MASTER_PORT=29500", "TORCHELASTIC_RUN_ID=job", "TORCHELASTIC_RESTART_COUNT=2", "TORCHELASTIC_MAX_RESTARTS=4",
         "TORCHELASTIC_USE_AGENT_STORE=True", "TORCHELASTIC_ERROR_FILE=/tmp/error.json",
-        "TORCHELASTIC_SIGNALS_TO_HANDLE=SIGTERM,SIGINT,SIGHUP,SIGQUIT", "TORCH_NCCL_ASYNC_ERROR_HANDLING=1"}) {
+        "TORCHELASTIC_SIGNALS_TO_HANDLE=SIGTERM,SIGINT", "TORCH_NCCL_ASYNC_ERROR_HANDLING=1"}) {
     CHECK(std::count(environment.begin(), environment.end(), entry) == 1);
   }
 }
