@@ -173,7 +173,7 @@ TEST_CASE("a redirected stream goes to its file only, and its last lines are kno
   TempDir dir;
   std::filesystem::create_directories(dir.path() / "0");
   LogOptions logs;
-  logs.redirects.for_all = kBothStreams;
+  logs.redirects.for_all = 3;
   Bench bench;
   const auto ends = bench.mux->open_streams(1, logs, dir.path());
   put(ends[0].err, "Traceback\nboom\n");

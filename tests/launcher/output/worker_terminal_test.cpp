@@ -35,7 +35,7 @@ TEST_CASE("when the launcher's terminal changes its size, those of the workers t
   TempDir dir;
   std::filesystem::create_directories(dir.path() / "1");
   LogOptions logs;
-  logs.redirects.by_local_rank[1] = kBothStreams;
+  logs.redirects.by_local_rank[1] = 3;
   asio::io_context io;
   Pipe err;
   OutputMux mux(io, terminal.end.get(), err.write_end.get());

@@ -2,15 +2,12 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <functional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "common/host.hpp"
-#include "rendezvous/c10d/rendezvous_service.hpp"
 #include "rendezvous/server/tcp_store_server.hpp"
-#include "tests/rendezvous/relay.hpp"
+#include "tests/rendezvous/c10d/agents.hpp"
 #include "tests/rendezvous/server/server_thread.hpp"
 #include "tests/rendezvous/stderr_capture.hpp"
 
@@ -25,68 +22,12 @@ using Reason = RendezvousError::Reason;
 
 namespace {
 
-/// What hosts the store: one of torch's agents, where all contend for the state, or one of ours, that is called.
-enum class Host { torchs, ours };
 #define FOR_EITHER_HOST GENERATE(Host::torchs, Host::ours)
 
-/// A store and the agents of a job, all in the test's one loop. Agents are coroutines; the test is over when all have
-/// ended.
-class Agents {
- public:
-  Agents(Host host, std::int64_t min_nodes, std::int64_t max_nodes) : server_(io_, ListenAddress::loopback(), 0) {
-    if (host == Host::ours) { host_.emplace(io_, server_, "job"); }
-    server_.start();
-    job.run_id = "job";
-    job.endpoint = Endpoint("127.0.0.1", server_.port());
-    job.is_host = false;
-    job.settings.min_nodes = min_nodes;
-    job.settings.max_nodes = max_nodes;
-    job.settings.last_call_timeout = 200ms;
-  }
-
-  using Body = std::function<asio::awaitable<void>(C10dRendezvous&)>;
-
-  /// Opens the rendezvous as node `id` of `job` as it is now, and runs `body`.
-  void start(std::int64_t id, Body body) {
-    ++running_;
-    C10dJob own = job;
-    own.local_id = id;
-    asio::co_spawn(io_, run(std::move(own), std::move(body)), [this](const std::exception_ptr& error) {
-      if (error && !failure_) { failure_ = error; }
-      if (--running_ == 0 || failure_) { io_.stop(); }
-    });
-  }
-  void finish() {
-    io_.run();
-    if (failure_) { std::rethrow_exception(failure_); }
-  }
-
-  asio::io_context& io() { return io_; }
-
-  C10dJob job;
-
- private:
-  static asio::awaitable<void> run(C10dJob own, Body body) {
-    const auto rendezvous = co_await C10dRendezvous::open(own);
-    co_await body(*rendezvous);
-  }
-
-  asio::io_context io_;
-  TcpStoreServer server_;
-  std::optional<RendezvousService> host_;
-  int running_ = 0;
-  std::exception_ptr failure_;
-};
-
-/// Others of the same loop get their turn.
-asio::awaitable<void> a_moment() {
-  asio::steady_timer timer(co_await asio::this_coro::executor, 1ms);
-  co_await timer.async_wait(asio::use_awaitable);
-}
-
-/// Until another agent of the same loop has set `flag`.
-asio::awaitable<void> until(const bool& flag) {
-  while (!flag) { co_await a_moment(); }
+/// One at which nobody listens.
+std::uint16_t free_port() {
+  const ServerThread gone;
+  return gone.port();
 }
 
 asio::awaitable<Reason> failed_join(C10dRendezvous& rendezvous, std::string& message) {
@@ -139,20 +80,6 @@ TEST_CASE("nodes of a job get their ranks, their workers' ranks and the master, 
   for (const AssignedRanks& each : assigned) { CHECK(each.global_world_size == 6); }
   CHECK(masters == std::vector<Endpoint>(3, Endpoint("first", 1234)));
   CHECK(through == 3);
-}
-
-TEST_CASE("agents that contend for the state back off after each compare_set they lose, and all get their rank") {
-  Agents agents(Host::torchs, 6, 6);
-  agents.job.cas_backoff = 5ms;
-  std::set<std::int64_t> ranks;
-  for (int id = 0; id < 6; ++id) {
-    agents.start(id, [&](C10dRendezvous& rendezvous) -> asio::awaitable<void> {
-      const RendezvousRound round = co_await rendezvous.next_round();
-      ranks.insert(round.rank);
-    });
-  }
-  agents.finish();
-  CHECK(ranks == std::set<std::int64_t>{0, 1, 2, 3, 4, 5});
 }
 
 TEST_CASE("a node that joins later makes the others begin a round with it") {
@@ -257,46 +184,6 @@ TEST_CASE("watching can be stopped") {
   CHECK(event == RoundEvent::stopped);
 }
 
-TEST_CASE("a connection to torch's store that breaks and is there again costs a node nothing") {
-  Agents agents(Host::torchs, 2, 2);
-  Relay relay(agents.io(), agents.job.endpoint.port);
-  bool joined = false;
-  RoundEvent event{};
-  agents.start(0, [&](C10dRendezvous& rendezvous) -> asio::awaitable<void> {
-    co_await rendezvous.next_round();
-    co_await until(joined);
-    const int before = relay.accepted();
-    relay.break_connections();
-    while (relay.accepted() == before) { co_await a_moment(); }
-    co_await rendezvous.close();
-  });
-  agents.job.endpoint.port = relay.port();
-  agents.start(1, [&](C10dRendezvous& rendezvous) -> asio::awaitable<void> {
-    co_await rendezvous.next_round();
-    joined = true;
-    event = co_await rendezvous.watch();
-  });
-  agents.finish();
-  CHECK(event == RoundEvent::closed);
-}
-
-TEST_CASE("torch's store is lost when its address is there and nobody listens any more") {
-  Agents agents(Host::torchs, 1, 1);
-  Relay relay(agents.io(), agents.job.endpoint.port);
-  agents.job.endpoint.port = relay.port();
-  std::string message;
-  agents.start(0, [&](C10dRendezvous& rendezvous) -> asio::awaitable<void> {
-    co_await rendezvous.next_round();
-    relay.stop();
-    try {
-      co_await rendezvous.watch();
-    } catch (const StoreConnectionError& error) { message = error.what(); }
-  });
-  agents.finish();
-  CHECK_THAT(message, Contains("lost the store of the rendezvous at 127.0.0.1:" + std::to_string(relay.port())) &&
-                          Contains("connection refused"));
-}
-
 TEST_CASE("too few nodes are an error that says how many there were") {
   Agents agents(FOR_EITHER_HOST, 3, 3);
   agents.job.settings.join_timeout = 300ms;
@@ -382,11 +269,7 @@ TEST_CASE("a node with another job's name is told so as long as nobody of its ow
 }
 
 TEST_CASE("when nobody hosts the store, the error names the endpoint and this machine's addresses") {
-  std::uint16_t port = 0;
-  {
-    ServerThread gone;
-    port = gone.port();
-  }
+  const std::uint16_t port = free_port();
   C10dJob job;
   job.run_id = "job";
   job.endpoint = Endpoint("127.0.0.1", port);
@@ -409,10 +292,9 @@ TEST_CASE("the node that owns the endpoint hosts the store, and a second agent t
   const auto body = [&]() -> asio::awaitable<void> {
     C10dJob job;
     job.run_id = "job";
-    job.endpoint = Endpoint("127.0.0.1", 0);
+    job.endpoint = Endpoint("127.0.0.1", free_port());
     const auto first = co_await C10dRendezvous::open(job);
     CHECK(first->hosts_store());
-    job.endpoint.port = first->port();
     const auto second = co_await C10dRendezvous::open(job);
     CHECK_FALSE(second->hosts_store());
     job.is_host = true;
@@ -428,25 +310,4 @@ TEST_CASE("the node that owns the endpoint hosts the store, and a second agent t
   io.run();
   CHECK_FALSE(failure);
   CHECK_THAT(refusal, Contains("Address already in use"));
-}
-
-TEST_CASE("a first node that publishes its master only once is found by its earlier round") {
-  ServerThread server;
-  server.call([](TcpStoreServer& s) {
-    s.set("torch.rendezvous.job.0/MASTER_ADDR", "elsewhere");
-    s.set("torch.rendezvous.job.0/MASTER_PORT", "1");
-    s.set("torch.rendezvous.job.1/MASTER_ADDR", "node1");
-    s.set("torch.rendezvous.job.1/MASTER_PORT", "4711");
-  });
-  asio::io_context io;
-  TcpStoreClient store = run(io, TcpStoreClient::connect({"127.0.0.1", server.port()}, StoreCredential(), 20s));
-  RendezvousRound round;
-  round.run_id = "job";
-  round.number = 3;
-  round.rank = 1;
-  round.nodes = 2;
-  round.first_addr = "node1";
-  CHECK(run(io, share_master(store, round, {}, 20s)) == Endpoint("node1", 4711));
-  round.first_addr = "node2";
-  CHECK_THROWS_WITH(run(io, share_master(store, round, {}, 1ms)), Contains("round 3") && Contains("node2"));
 }

@@ -7,64 +7,13 @@
 #include <string>
 #include <vector>
 
-using namespace mdl;
+#include "tests/rendezvous/c10d/step_job.hpp"
+
 using namespace mdl::rendezvous::c10d;
-using namespace std::chrono_literals;
-using Action = RendezvousAction;
-using Intent = RendezvousIntent;
-
-namespace {
-
-const RendezvousTime kStart = std::chrono::sys_days(std::chrono::year(2026) / 11 / 24);
-const std::chrono::steady_clock::time_point kSteadyStart{};
-
-NodeDesc node(int i) {
-  return {"node" + std::to_string(i), 1, 0};
-}
-
-RendezvousMoment at(std::chrono::microseconds since_start) {
-  return {kStart + since_start, kSteadyStart + since_start};
-}
-
-/// A job of `min` to `max` nodes, whose state the test changes step by step. The deadline of every intent is 600 s.
-struct Job {
-  RendezvousSettings settings;
-  RendezvousState state;
-  std::chrono::microseconds now{0};
-
-  Job(std::int64_t min, std::int64_t max) {
-    settings.min_nodes = min;
-    settings.max_nodes = max;
-  }
-  RendezvousStep look(int who, Intent intent, std::chrono::microseconds deadline = 600s) const {
-    return rendezvous_step(state, node(who), intent, at(now), kSteadyStart + deadline, settings);
-  }
-  /// Looks, writes what is to be written, and looks again, until nothing is written any more. The last action.
-  Action run(int who, Intent intent, std::chrono::microseconds deadline = 600s) {
-    for (int steps = 0; steps < 10; ++steps) {
-      RendezvousStep step = look(who, intent, deadline);
-      if (step.action != Action::write) { return step.action; }
-      state = std::move(step.state);
-      if (intent == Intent::rejoin) { intent = Intent::join; }
-    }
-    FAIL("a node writes for ever");
-    return Action::timed_out;
-  }
-  /// `nodes` nodes in a complete round.
-  static Job complete(std::int64_t min, std::int64_t max, int nodes) {
-    Job job(min, max);
-    for (int i = 0; i < nodes; ++i) { job.run(i, Intent::join); }
-    job.now = job.settings.last_call_timeout + 1us;
-    for (auto& [who, time] : job.state.last_heartbeats) { time = kStart + job.now; }
-    for (int i = 0; i < nodes; ++i) { REQUIRE(job.run(i, Intent::join) == Action::done); }
-    return job;
-  }
-};
-
-}  // namespace
+using namespace mdl::test;
 
 TEST_CASE("one node of one has its round at once") {
-  Job job(1, 1);
+  StepJob job(1, 1);
   CHECK(job.run(0, Intent::join) == Action::done);
   CHECK(job.state.complete);
   CHECK(job.state.participants.at(node(0)) == 0);
@@ -72,7 +21,7 @@ TEST_CASE("one node of one has its round at once") {
 }
 
 TEST_CASE("the last of max_nodes completes the round, and ranks follow the nodes' order, not that of joining") {
-  Job job(3, 3);
+  StepJob job(3, 3);
   CHECK(job.run(2, Intent::join) == Action::wait);
   CHECK(job.run(0, Intent::join) == Action::wait);
   CHECK(job.run(1, Intent::join) == Action::done);
@@ -82,7 +31,7 @@ TEST_CASE("the last of max_nodes completes the round, and ranks follow the nodes
 }
 
 TEST_CASE("with min_nodes the last call begins, and when it is over the round is complete without the others") {
-  Job job(2, 4);
+  StepJob job(2, 4);
   CHECK(job.run(0, Intent::join) == Action::wait);
   CHECK_FALSE(job.state.deadline);
   job.now = 10s;
@@ -101,7 +50,7 @@ TEST_CASE("with min_nodes the last call begins, and when it is over the round is
 }
 
 TEST_CASE("a node that comes late waits for the next round, and the others see it wait") {
-  Job job = Job::complete(1, 3, 2);
+  StepJob job = StepJob::complete(1, 3, 2);
   CHECK(job.run(5, Intent::join) == Action::wait);
   CHECK(job.state.wait_list == std::set<NodeDesc>{node(5)});
   CHECK(job.state.complete);
@@ -120,125 +69,29 @@ TEST_CASE("a node that comes late waits for the next round, and the others see i
   CHECK(job.state.round == 1);
 }
 
-TEST_CASE("beyond max_nodes a node is a spare one, that disturbs nobody and steps in when a place is free") {
-  Job job = Job::complete(2, 2, 2);
-  CHECK(job.run(7, Intent::join) == Action::wait);
-  CHECK(job.state.redundancy_list == std::set<NodeDesc>{node(7)});
-  CHECK(job.state.wait_list.empty());
-
-  // It stands by beyond its deadline.
-  job.now = 700s;
-  for (auto& [who, time] : job.state.last_heartbeats) { time = kStart + 700s; }
-  CHECK(job.run(7, Intent::join) == Action::wait);
-
-  job.run(1, Intent::leave, 1300s);
-  const RendezvousStep step = job.look(7, Intent::join);
-  CHECK(step.action == Action::write);
-  CHECK(step.renews_deadline);
-  CHECK(step.state.redundancy_list.empty());
-  job.state = step.state;
-  CHECK(job.run(7, Intent::join, 1300s) == Action::wait);
-  CHECK(job.state.wait_list == std::set<NodeDesc>{node(7)});
-}
-
-TEST_CASE("a participant that starts again has its place at once, and no spare node takes it") {
-  Job job = Job::complete(2, 2, 2);
-  job.run(7, Intent::join);
-  const RendezvousStep step = job.look(1, Intent::rejoin);
-  CHECK(step.action == Action::write);
-  CHECK(step.state.participants == std::map<NodeDesc, std::int64_t>{{node(0), 0}});
-  CHECK(step.state.wait_list == std::set<NodeDesc>{node(1)});
-  job.state = step.state;
-  CHECK(job.run(7, Intent::join) == Action::wait);
-  CHECK(job.run(9, Intent::join) == Action::wait);
-  CHECK(job.state.redundancy_list == std::set<NodeDesc>{node(7), node(9)});
-  job.run(0, Intent::rejoin);
-  CHECK(job.run(7, Intent::join) == Action::wait);
-  CHECK(job.run(1, Intent::join) == Action::done);
-  CHECK(job.state.participants == std::map<NodeDesc, std::int64_t>{{node(0), 0}, {node(1), 1}});
-  CHECK(job.state.wait_list.empty());
-}
-
-TEST_CASE("a participant that starts again has its place also where torch's agents wait for more than there are") {
-  Job job = Job::complete(2, 2, 2);
-  job.run(1, Intent::leave);
-  for (const int theirs : {1, 7}) {
-    job.state.wait_list.insert(node(theirs));
-    job.state.last_heartbeats[node(theirs)] = kStart + job.now;
-  }
-  CHECK(job.run(0, Intent::rejoin) == Action::wait);
-  CHECK(job.state.participants.contains(node(0)));
-  CHECK(job.run(7, Intent::join) == Action::done);
-  CHECK(job.state.redundancy_list == std::set<NodeDesc>{node(1)});
-}
-
-TEST_CASE("a spare node takes the place of one that waits only when that is gone") {
-  Job job = Job::complete(2, 2, 2);
-  job.run(7, Intent::join);
-  job.run(1, Intent::rejoin);
-  REQUIRE(job.state.wait_list.contains(node(1)));
-  SECTION("it has left") {
-    job.run(1, Intent::leave);
-  }
-  SECTION("its heartbeats are missed") {
-    job.now += 15s + 1us;
-    job.state.last_heartbeats[node(0)] = job.state.last_heartbeats[node(7)] = kStart + job.now;
-  }
-  CHECK(job.run(7, Intent::join) == Action::wait);
-  CHECK(job.state.wait_list == std::set<NodeDesc>{node(7)});
-}
-
-TEST_CASE("who waits in vain when a round is complete and full becomes a spare node, and nobody starts again for it") {
-  Job job(2, 2);
-  job.run(0, Intent::join);
-  job.state.wait_list.insert(node(5));
-  job.state.last_heartbeats[node(5)] = kStart;
-  SECTION("in the write of ours that completes it") {
-    job.state.participants = {{node(1), 0}};
-    job.state.wait_list.insert(node(0));  // as torch's agents wait: more of them than there are places
-    job.state.last_heartbeats[node(1)] = kStart;
-    CHECK(job.run(0, Intent::join) == Action::done);
-  }
-  SECTION("in the next one of any of ours, when torch's agent has completed it") {
-    job.state.participants[node(1)] = 1;
-    job.state.last_heartbeats[node(1)] = kStart;
-    job.state.complete = true;
-    CHECK_FALSE(event_of_round(job.state, node(0), 0, 2, job.settings));
-    SECTION("of a participant") {
-      CHECK(job.run(0, Intent::keep_alive) == Action::done);
-    }
-    SECTION("of the one that waits") {
-      CHECK(job.run(5, Intent::join) == Action::wait);
-    }
-  }
-  CHECK(job.state.complete);
-  CHECK(job.state.wait_list.empty());
-  CHECK(job.state.redundancy_list == std::set<NodeDesc>{node(5)});
-}
-
 TEST_CASE("a round that is seen to be complete only after the loss of others is not begun where it cannot come about") {
   SECTION("with too few nodes") {
-    Job job = Job::complete(2, 2, 2);
+    StepJob job = StepJob::complete(2, 2, 2);
     job.run(1, Intent::leave);
     CHECK(job.run(0, Intent::join) == Action::wait);
     CHECK_FALSE(job.state.complete);
     CHECK(job.state.round == 1);
   }
   SECTION("without a rank 0") {
-    Job job = Job::complete(1, 3, 3);
+    StepJob job = StepJob::complete(1, 3, 3);
     job.run(0, Intent::leave);
     CHECK(job.run(1, Intent::join) == Action::wait);
     CHECK(job.state.wait_list == std::set<NodeDesc>{node(1)});
   }
   SECTION("but where only the last ranks are lost it is") {
-    Job job = Job::complete(1, 3, 3);
+    StepJob job = StepJob::complete(1, 3, 3);
     job.run(2, Intent::leave);
     CHECK(job.run(1, Intent::join) == Action::done);
   }
 }
 
 TEST_CASE("a participant is told what has become of its round") {
-  Job job = Job::complete(1, 3, 2);
+  StepJob job = StepJob::complete(1, 3, 2);
   const auto event = [&](std::int64_t round, std::int64_t members) {
     return event_of_round(job.state, node(0), round, members, job.settings);
   };
@@ -252,17 +105,8 @@ TEST_CASE("a participant is told what has become of its round") {
   CHECK(event(0, 2) == RoundEvent::closed);
 }
 
-TEST_CASE("a spare node sends heartbeats") {
-  Job job = Job::complete(1, 1, 1);
-  job.run(7, Intent::join);
-  const auto before = job.state.last_heartbeats.at(node(7));
-  job.now += 5s;
-  CHECK(job.run(7, Intent::join) == Action::wait);
-  CHECK(job.state.last_heartbeats.at(node(7)) == before + 5s);
-}
-
 TEST_CASE("a closed rendezvous takes nobody, and ends well for spare nodes") {
-  Job job = Job::complete(1, 1, 1);
+  StepJob job = StepJob::complete(1, 1, 1);
   job.run(7, Intent::join);
   CHECK(job.run(0, Intent::close) == Action::done);
   CHECK(job.state.closed);
@@ -273,7 +117,7 @@ TEST_CASE("a closed rendezvous takes nobody, and ends well for spare nodes") {
 }
 
 TEST_CASE("a node that cannot find enough others takes itself out and has timed out") {
-  Job job(2, 2);
+  StepJob job(2, 2);
   CHECK(job.run(0, Intent::join) == Action::wait);
   job.now = 600s;
   job.state.last_heartbeats[node(0)] = kStart + job.now;
@@ -284,7 +128,7 @@ TEST_CASE("a node that cannot find enough others takes itself out and has timed 
 }
 
 TEST_CASE("so does one in the wait list") {
-  Job job = Job::complete(1, 2, 1);
+  StepJob job = StepJob::complete(1, 2, 1);
   job.run(4, Intent::join);
   job.now = 601s;
   for (auto& [who, time] : job.state.last_heartbeats) { time = kStart + job.now; }
@@ -294,7 +138,7 @@ TEST_CASE("so does one in the wait list") {
 }
 
 TEST_CASE("long after its deadline a node only reports that it has timed out") {
-  Job job(2, 2);
+  StepJob job(2, 2);
   job.run(0, Intent::join);
   job.now = 606s;
   job.state.last_heartbeats[node(0)] = kStart + job.now;
@@ -303,14 +147,14 @@ TEST_CASE("long after its deadline a node only reports that it has timed out") {
 }
 
 TEST_CASE("a deadline that passes in the moment the round is complete does no harm") {
-  Job job = Job::complete(2, 2, 2);
+  StepJob job = StepJob::complete(2, 2, 2);
   job.now = 700s;
   for (auto& [who, time] : job.state.last_heartbeats) { time = kStart + job.now; }
   CHECK(job.run(0, Intent::join) == Action::done);
 }
 
 TEST_CASE("heartbeats are sent when they are due, and only by those who are in") {
-  Job job = Job::complete(1, 2, 2);
+  StepJob job = StepJob::complete(1, 2, 2);
   const auto last = job.state.last_heartbeats.at(node(0));
   job.now = last - kStart + 5s - 1us;
   CHECK(job.look(0, Intent::keep_alive).action == Action::done);
@@ -323,7 +167,7 @@ TEST_CASE("heartbeats are sent when they are due, and only by those who are in")
 }
 
 TEST_CASE("a node without heartbeats is dropped from wherever it is") {
-  Job job = Job::complete(2, 2, 2);
+  StepJob job = StepJob::complete(2, 2, 2);
   job.run(8, Intent::join);  // spare
   const auto last = job.now;
   job.now = last + 15s;
@@ -341,7 +185,7 @@ TEST_CASE("a node without heartbeats is dropped from wherever it is") {
 }
 
 TEST_CASE("a complete round that loses its last participant is over") {
-  Job job = Job::complete(1, 1, 1);
+  StepJob job = StepJob::complete(1, 1, 1);
   job.now += 16s;
   CHECK(job.run(5, Intent::join) == Action::done);
   CHECK(job.state.round == 1);
@@ -349,7 +193,7 @@ TEST_CASE("a complete round that loses its last participant is over") {
 }
 
 TEST_CASE("an incomplete round that falls below min_nodes has no last call any more") {
-  Job job(2, 3);
+  StepJob job(2, 3);
   job.run(0, Intent::join);
   job.run(1, Intent::join);
   REQUIRE(job.state.deadline);
@@ -368,7 +212,7 @@ TEST_CASE("an incomplete round that falls below min_nodes has no last call any m
 }
 
 TEST_CASE("one more than min_nodes may leave and the last call goes on") {
-  Job job(1, 3);
+  StepJob job(1, 3);
   job.run(0, Intent::join);
   job.run(1, Intent::join);
   job.run(1, Intent::leave);
@@ -376,7 +220,7 @@ TEST_CASE("one more than min_nodes may leave and the last call goes on") {
 }
 
 TEST_CASE("a node leaves whatever list it is in") {
-  Job job = Job::complete(1, 2, 1);
+  StepJob job = StepJob::complete(1, 2, 1);
   job.run(3, Intent::join);
   REQUIRE(job.state.wait_list.contains(node(3)));
   CHECK(job.run(3, Intent::leave) == Action::done);
@@ -391,13 +235,13 @@ TEST_CASE("a node leaves whatever list it is in") {
 }
 
 TEST_CASE("leaving and closing end by their deadline") {
-  Job job = Job::complete(1, 1, 1);
+  StepJob job = StepJob::complete(1, 1, 1);
   CHECK(job.look(0, Intent::leave, 1s).action == Action::timed_out);
   CHECK(job.look(0, Intent::close, 1s).action == Action::timed_out);
 }
 
 TEST_CASE("a node that waits knows when to look again") {
-  Job job(2, 3);
+  StepJob job(2, 3);
   job.run(0, Intent::join);
   const auto look = [&](std::chrono::microseconds deadline) {
     return next_poll(job.state, node(0), at(job.now), kSteadyStart + deadline, job.settings);
