@@ -24,7 +24,6 @@ class Attempt {
           const std::filesystem::path& timer_file);
 
   process::WorkerGroup& group() { return group_; }
-  const process::WorkerGroup& group() const { return group_; }
 
   /// Each worker as it stands now, by local rank, with its error file and last words as far as they are there.
   std::vector<report::ReportedWorker> describe_workers() const;

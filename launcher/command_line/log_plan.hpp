@@ -14,7 +14,6 @@ enum class Stream { out = 0, err = 1 };
 
 /// torchrun's choice of streams: bit 1 is stdout, bit 2 stderr.
 inline constexpr int kNoStream = 0;
-inline constexpr int kBothStreams = 3;
 
 /// For which local ranks which streams: one choice for all, or one for each named rank (others: none).
 struct StreamChoice {

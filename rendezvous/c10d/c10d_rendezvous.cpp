@@ -184,9 +184,6 @@ const NodeDesc& C10dRendezvous::self() const {
 bool C10dRendezvous::hosts_store() const {
   return impl_->hosts_store();
 }
-std::uint16_t C10dRendezvous::port() const {
-  return impl_->address().port;
-}
 
 asio::awaitable<client::TcpStoreClient> C10dRendezvous::connect() {
   const C10dJob& job = impl_->client().job();

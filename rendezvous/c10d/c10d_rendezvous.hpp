@@ -29,8 +29,6 @@ class C10dRendezvous {
 
   const NodeDesc& self() const;
   bool hosts_store() const;
-  /// The port of the store.
-  std::uint16_t port() const;
   /// A further connection to the store, for the keys of a round (round_keys.hpp).
   asio::awaitable<client::TcpStoreClient> connect();
   /// The same with one attempt only.

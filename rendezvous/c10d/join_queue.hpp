@@ -57,12 +57,8 @@ class JoinQueue {
   /// Folds all that has happened into `state`, the one in the store.
   Turn turn(RendezvousState& state, const RendezvousMoment& now);
   /// How long turn() may be left alone after a turn at `now` in which it left `state` behind, if nothing happens;
-  /// nothing when that is for ever.
+  /// nothing when that is for ever, as where no agent is in touch.
   std::optional<std::chrono::microseconds> next_turn(const RendezvousState& state, const RendezvousMoment& now) const;
-
-  /// Whether no agent is in touch.
-  bool empty() const { return clients_.empty(); }
-  std::size_t size() const { return clients_.size(); }
 
  private:
   using Intent = ServiceRequest::Intent;

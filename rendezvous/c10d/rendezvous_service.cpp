@@ -69,12 +69,6 @@ class RendezvousService::Impl final : public server::StoreExtension, public std:
     schedule(found->second, microseconds::zero());
   }
 
-  std::size_t agents() const {
-    std::size_t count = 0;
-    for (const auto& [run_id, job] : jobs_) { count += job->queue.size(); }
-    return count;
-  }
-
  private:
   struct JobState {
     JobState(asio::io_context& io, std::string id) : run_id(std::move(id)), timer(io) {}
@@ -158,10 +152,6 @@ RendezvousService::RendezvousService(asio::io_context& io, server::TcpStoreServe
 
 RendezvousService::~RendezvousService() {
   impl_->stop();
-}
-
-std::size_t RendezvousService::agents() const {
-  return impl_->agents();
 }
 
 }  // namespace mdl::rendezvous::c10d

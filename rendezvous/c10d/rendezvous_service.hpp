@@ -22,9 +22,6 @@ class RendezvousService {
   RendezvousService(const RendezvousService&) = delete;
   RendezvousService& operator=(const RendezvousService&) = delete;
 
-  /// How many agents of ours are in touch, of all jobs.
-  std::size_t agents() const;
-
  private:
   class Impl;
   std::shared_ptr<Impl> impl_;

@@ -65,10 +65,6 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
     error_code ignored;
     for (tcp::acceptor& acceptor : acceptors_) { acceptor.close(ignored); }
     sweep_timer_.cancel();
-    drop_clients();
-  }
-
-  void drop_clients() {
     // close() removes the session from the map.
     while (!sessions_.empty()) { Session(sessions_.begin()->second)->close(); }
   }
@@ -307,9 +303,6 @@ void TcpStoreServer::start() {
 }
 void TcpStoreServer::stop() {
   impl_->stop();
-}
-void TcpStoreServer::drop_clients() {
-  impl_->drop_clients();
 }
 std::size_t TcpStoreServer::client_count() const {
   return impl_->client_count();

@@ -76,8 +76,6 @@ class TcpStoreServer {
   void start();
   /// Stops listening, and closes every client. May be called twice.
   void stop();
-  /// Closes every client's connection; they may come again.
-  void drop_clients();
   /// How many clients are connected now.
   std::size_t client_count() const;
 
