@@ -17,7 +17,7 @@ constexpr int kMost = std::numeric_limits<int>::max();
 const std::vector<std::string> kMachineTypes{"multi-CPU", "multi-XPU",  "multi-HPU",  "multi-GPU",    "multi-NPU",
                                              "multi-MLU", "multi-SDAA", "multi-MUSA", "multi-NEURON", "TPU"};
 const std::set<std::string> kUnofferedBackends{"no", "hpu_backend", "neuron"};
-constexpr size_t kInductor = 2;
+constexpr std::size_t kInductor = 2;
 
 /// dynamo_backend_names() that accelerate's own menu has.
 std::vector<std::string> offered_backends() {
@@ -40,7 +40,7 @@ class Wizard {
     choose_supported(Text::environment, {say(Text::this_machine), say(Text::sagemaker)}, {0});
     std::vector<std::string> types{say(Text::no_distribution)};
     types.insert(types.end(), kMachineTypes.begin(), kMachineTypes.end());
-    size_t type = choose_supported(Text::machine_type, types, {0, 1, 4});
+    std::size_t type = choose_supported(Text::machine_type, types, {0, 1, 4});
     type_ = type == 0 ? DistributedType::no : type == 1 ? DistributedType::multi_cpu : DistributedType::multi_gpu;
     content_.values["distributed_type"] = std::string(name_of(type_));
     ask_machines();
@@ -58,7 +58,7 @@ class Wizard {
     if (gpu) { content_.values["gpu_ids"] = text(Text::gpu_ids, "all"); }
     content_.values["enable_cpu_affinity"] = gpu && yes(Text::numa, false);
     const std::vector<std::string>& precisions = mixed_precision_names();
-    size_t precision = choose_supported(Text::mixed_precision, precisions, {0, 1, 2});
+    std::size_t precision = choose_supported(Text::mixed_precision, precisions, {0, 1, 2});
     content_.values["mixed_precision"] = precisions[precision];
     if (dynamo && precision == 0 && !use_cpu) { prompter_.tell(say(Text::tf32_note)); }
     return std::move(content_);
@@ -82,10 +82,10 @@ class Wizard {
     content_.with_tpu_env = true;
   }
 
-  size_t choose_supported(Text question, const std::vector<std::string>& options,
-                          std::initializer_list<size_t> supported) {
+  std::size_t choose_supported(Text question, const std::vector<std::string>& options,
+                               std::initializer_list<std::size_t> supported) {
     while (true) {
-      size_t choice = prompter_.choose(say(question), options, 0);
+      std::size_t choice = prompter_.choose(say(question), options, 0);
       if (std::find(supported.begin(), supported.end(), choice) != supported.end()) { return choice; }
       prompter_.tell(say(Text::not_supported) + options[choice]);
     }

@@ -32,7 +32,7 @@ std::optional<FoundRank> find_machine_rank(const machine::Environment& environme
   for (const char* name : {"POD_NAME", "HOSTNAME"}) {
     auto variable = environment.find(name);
     if (variable == environment.end()) { continue; }
-    size_t dash = variable->second.rfind('-');
+    std::size_t dash = variable->second.rfind('-');
     if (dash == std::string::npos) { continue; }
     if (auto rank = whole_number(variable->second.substr(dash + 1))) {
       return FoundRank{*rank, variable->first + "=" + variable->second};

@@ -14,8 +14,8 @@
 namespace mdl::launcher::accelerate {
 namespace {
 
-constexpr int kExitInterrupted = 130;  // as a shell reports SIGINT
-constexpr size_t kTallestMenu = 16;    // a taller one would scroll, and could not be redrawn in place
+constexpr int kExitInterrupted = 130;     // as a shell reports SIGINT
+constexpr std::size_t kTallestMenu = 16;  // a taller one would scroll, and could not be redrawn in place
 
 /// Single keys without echo, until the end of the scope. What was typed ahead is kept.
 class RawMode {
@@ -39,8 +39,8 @@ class RawMode {
   bool active_;
 };
 
-std::optional<size_t> number_in(const std::string& text) {
-  size_t value = 0;
+std::optional<std::size_t> number_in(const std::string& text) {
+  std::size_t value = 0;
   auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || failure != std::errc() || end != text.data() + text.size()) { return std::nullopt; }
   return value;
@@ -51,7 +51,8 @@ class FdPrompter : public Prompter {
   FdPrompter(int input, std::ostream& output, bool menus, PrompterTexts texts)
       : input_(input), output_(output), menus_(menus), texts_(std::move(texts)) {}
 
-  size_t choose(const std::string& question, const std::vector<std::string>& options, size_t preset) override {
+  std::size_t choose(const std::string& question, const std::vector<std::string>& options,
+                     std::size_t preset) override {
     return menus_ && options.size() <= kTallestMenu ? menu(question, options, preset)
                                                     : plain_choice(question, options, preset);
   }
@@ -79,31 +80,31 @@ class FdPrompter : public Prompter {
     return trimmed(line);
   }
 
-  size_t plain_choice(const std::string& question, const std::vector<std::string>& options, size_t preset) {
+  std::size_t plain_choice(const std::string& question, const std::vector<std::string>& options, std::size_t preset) {
     while (true) {
       output_ << question << "\n";
-      for (size_t i = 0; i < options.size(); ++i) { output_ << "  " << i << "  " << options[i] << "\n"; }
+      for (std::size_t i = 0; i < options.size(); ++i) { output_ << "  " << i << "  " << options[i] << "\n"; }
       std::string answer = read_line("[" + std::to_string(preset) + "]:", question);
       if (answer.empty()) { return preset; }
       // The words come first: a choice may itself be a number.
       auto same = std::find(options.begin(), options.end(), answer);
-      if (same != options.end()) { return static_cast<size_t>(same - options.begin()); }
+      if (same != options.end()) { return static_cast<std::size_t>(same - options.begin()); }
       if (auto index = number_in(answer); index && *index < options.size()) { return *index; }
       tell(texts_.bad_choice + answer);
     }
   }
 
-  void draw(const std::vector<std::string>& options, size_t position) {
-    for (size_t i = 0; i < options.size(); ++i) {
+  void draw(const std::vector<std::string>& options, std::size_t position) {
+    for (std::size_t i = 0; i < options.size(); ++i) {
       output_ << "\r\x1b[K" << (i == position ? " \x1b[32m> " + options[i] + "\x1b[0m" : "   " + options[i]) << "\n";
     }
     output_ << std::flush;
   }
 
-  size_t menu(const std::string& question, const std::vector<std::string>& options, size_t preset) {
+  std::size_t menu(const std::string& question, const std::vector<std::string>& options, std::size_t preset) {
     RawMode raw(input_);
     output_ << "\n" << question << "\n" << texts_.menu_hint << "\n";
-    size_t position = preset;
+    std::size_t position = preset;
     std::string digits;
     draw(options, position);
     while (true) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <iosfwd>
 #include <memory>
@@ -15,7 +16,8 @@ class Prompter {
   virtual ~Prompter() = default;
 
   /// Lets the user choose one of `options`; returns its index. Enter alone takes `preset`.
-  virtual size_t choose(const std::string& question, const std::vector<std::string>& options, size_t preset) = 0;
+  virtual std::size_t choose(const std::string& question, const std::vector<std::string>& options,
+                             std::size_t preset) = 0;
 
   /// Asks for one line; returns it without the newline and without blanks around it. Empty when Enter alone was
   /// pressed.

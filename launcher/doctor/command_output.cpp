@@ -14,7 +14,7 @@
 namespace mdl::launcher::doctor {
 namespace {
 
-constexpr size_t kMaximalOutput = 1 << 20;
+constexpr std::size_t kMaximalOutput = 1 << 20;
 
 /// Kills and reaps the child unless it was waited for.
 class Child {
@@ -81,7 +81,7 @@ std::optional<std::string> output_of(const std::vector<std::string>& command, st
     ssize_t got = ::read(reading.get(), buffer, sizeof(buffer));
     if (got < 0) { return std::nullopt; }
     if (got == 0) { break; }
-    text.append(buffer, static_cast<size_t>(got));
+    text.append(buffer, static_cast<std::size_t>(got));
   }
   if (!child.succeeded()) { return std::nullopt; }
   return text;

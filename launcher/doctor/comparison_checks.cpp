@@ -94,7 +94,7 @@ void ComparisonChecks::same(const std::string& check, bool required, const std::
     return;
   }
   std::vector<std::string> parts;
-  for (size_t i = 0; i < nodes_.size(); ++i) {
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
     parts.push_back(nodes_[i].host + ": " + (values[i].empty() ? "none" : values[i]));
   }
   add(required ? Level::fail : Level::warning, check, "", "differs between the nodes: " + joined(parts), advice);

@@ -73,9 +73,9 @@ std::optional<Client> accept_client(UniqueFd socket) {
 }
 
 /// All clients but clients[except] (none: clients.size()).
-json targets_for(const std::vector<Client>& clients, size_t except) {
+json targets_for(const std::vector<Client>& clients, std::size_t except) {
   json targets = json::array();
-  for (size_t i = 0; i < clients.size(); ++i) {
+  for (std::size_t i = 0; i < clients.size(); ++i) {
     if (i != except) {
       targets.push_back({{"name", clients[i].facts.host}, {"address", clients[i].address}, {"port", clients[i].port}});
     }
@@ -109,7 +109,7 @@ std::vector<NodeFacts> serve(const JobSpec& job, NodeFacts self, const Listener&
   self.unreachable = try_connections(targets_for(clients, clients.size()));
   // That the clients reach the endpoint's port says nothing of the ports that workers will choose.
   Listener back = listen_on(0);
-  for (size_t i = 0; i < clients.size(); ++i) {
+  for (std::size_t i = 0; i < clients.size(); ++i) {
     Client& client = clients[i];
     json targets = targets_for(clients, i);
     targets.push_back({{"name", self.host}, {"address", own_address(client.socket)}, {"port", back.port}});

@@ -47,7 +47,7 @@ struct PathFacts {
   bool for_writing = false;
   bool usable = false;
   std::string error;  ///< why not
-  uint64_t free_bytes = 0;
+  std::uint64_t free_bytes = 0;
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(PathFacts, option, path, for_writing, usable, error, free_bytes)
 
@@ -61,9 +61,9 @@ struct NodeFacts {
   std::string driver_version;
   std::string cuda_visible_devices;  ///< "unset" when it is not set
   int cores = 1;                     ///< CPUs that this process may use
-  uint64_t shared_memory_bytes = 0;
-  uint64_t open_files = 0;  ///< soft limit
-  std::string omp_threads;  ///< OMP_NUM_THREADS
+  std::uint64_t shared_memory_bytes = 0;
+  std::uint64_t open_files = 0;  ///< soft limit
+  std::string omp_threads;       ///< OMP_NUM_THREADS
   std::vector<InterfaceFacts> interfaces;
   std::string nccl_interfaces;  ///< NCCL_SOCKET_IFNAME
   std::string gloo_interfaces;  ///< GLOO_SOCKET_IFNAME

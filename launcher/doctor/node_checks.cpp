@@ -12,12 +12,12 @@ namespace {
 using Level = Finding::Level;
 
 // NCCL's buffers between GPUs of a node; Docker's default is 64 MiB in all.
-constexpr uint64_t kSharedMemoryPerGpu = 256ull << 20;
-constexpr uint64_t kFilesPerProcess = 64;  // pipes, sockets to every peer, mapped files
-constexpr uint64_t kComfortableFiles = 4096;
-constexpr uint64_t kLittleSpace = 1ull << 30;
+constexpr std::uint64_t kSharedMemoryPerGpu = 256ull << 20;
+constexpr std::uint64_t kFilesPerProcess = 64;  // pipes, sockets to every peer, mapped files
+constexpr std::uint64_t kComfortableFiles = 4096;
+constexpr std::uint64_t kLittleSpace = 1ull << 30;
 
-std::string mebibytes(uint64_t bytes) {
+std::string mebibytes(std::uint64_t bytes) {
   return str_cat(bytes >> 20, " MiB");
 }
 
@@ -99,7 +99,7 @@ void NodeChecks::gpus(const NodeFacts& node) {
     add(Level::warning, "idle GPUs", node,
         str_cat(node.gpus - job_.processes_here, " of ", node.gpus, " GPUs would stay idle: ", job_.processes_here,
                 " processes start here"),
-        str_cat("num_processes is the total over all machines: ", int64_t{node.gpus} * job_.nodes,
+        str_cat("num_processes is the total over all machines: ", std::int64_t{node.gpus} * job_.nodes,
                 " would use them all; or --nproc-per-node gpu."));
   } else {
     add(Level::ok, "GPUs", node,
@@ -142,7 +142,7 @@ void NodeChecks::gloo_interface(const NodeFacts& node) {
 }
 
 void NodeChecks::limits(const NodeFacts& node) {
-  auto processes = static_cast<uint64_t>(std::max(job_.processes_here, 1));
+  auto processes = static_cast<std::uint64_t>(std::max(job_.processes_here, 1));
   if (runs_on_gpus(job_) && processes > 1 && node.shared_memory_bytes < processes * kSharedMemoryPerGpu) {
     add(Level::warning, "shared memory", node,
         str_cat("/dev/shm has ", mebibytes(node.shared_memory_bytes), " for ", processes, " GPU processes"),
@@ -210,7 +210,7 @@ void NodeChecks::threads(const NodeFacts& node) {
       add(Level::ok, "threads", node,
           job_.processes_here > 1 ? "OMP_NUM_THREADS is not set: 1 thread a process" : "OMP_NUM_THREADS is not set");
     }
-  } else if (int64_t{threads} * job_.processes_here > node.cores) {
+  } else if (std::int64_t{threads} * job_.processes_here > node.cores) {
     add(Level::warning, "threads", node,
         str_cat("OMP_NUM_THREADS=", threads, " in ", job_.processes_here, " processes is more than the ", node.cores,
                 " CPUs"),

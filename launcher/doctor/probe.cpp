@@ -73,7 +73,7 @@ void observe_gpus(const machine::MachineFacts& machine, NodeFacts& node) {
     std::ifstream file(gpu.path() / "information");
     for (std::string line; std::getline(file, line);) {
       if (!line.starts_with("Model:")) { continue; }
-      size_t name = line.find_first_not_of(" \t", 6);
+      std::size_t name = line.find_first_not_of(" \t", 6);
       if (name != std::string::npos) { node.gpu_names.push_back(line.substr(name)); }
     }
   }
@@ -110,7 +110,7 @@ PathFacts observe_path(const std::string& option, const std::string& path, bool 
   facts.usable = !objection;
   struct statvfs space{};
   if (facts.usable && ::statvfs(existing.c_str(), &space) == 0) {
-    facts.free_bytes = static_cast<uint64_t>(space.f_bavail) * space.f_frsize;
+    facts.free_bytes = static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize;
   }
   return facts;
 }
@@ -119,9 +119,9 @@ PathFacts observe_path(const std::string& option, const std::string& path, bool 
 
 std::vector<PathFacts> observe_paths(const std::vector<std::string>& program) {
   std::vector<PathFacts> paths;
-  for (size_t at = 1; at < program.size(); ++at) {
+  for (std::size_t at = 1; at < program.size(); ++at) {
     if (!program[at].starts_with("--")) { continue; }
-    size_t equals = program[at].find('=');
+    std::size_t equals = program[at].find('=');
     std::string option = program[at].substr(0, equals);
     std::replace(option.begin(), option.end(), '_', '-');
     if (equals == std::string::npos && at + 1 >= program.size()) { break; }
@@ -160,7 +160,7 @@ NodeFacts observe_node(const JobSpec& job, const machine::MachineFacts& machine)
   node.cores = static_cast<int>(machine::usable_cpus().size());
   struct statvfs memory{};
   if (::statvfs("/dev/shm", &memory) == 0) {
-    node.shared_memory_bytes = static_cast<uint64_t>(memory.f_blocks) * memory.f_frsize;
+    node.shared_memory_bytes = static_cast<std::uint64_t>(memory.f_blocks) * memory.f_frsize;
   }
   rlimit files{};
   if (::getrlimit(RLIMIT_NOFILE, &files) == 0) { node.open_files = files.rlim_cur; }

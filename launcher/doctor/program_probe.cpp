@@ -78,13 +78,13 @@ std::string nccl_version(const fs::path& library) {
   std::string window;
   std::vector<char> chunk(1 << 20);
   while (file.read(chunk.data(), static_cast<std::streamsize>(chunk.size())) || file.gcount() > 0) {
-    window.append(chunk.data(), static_cast<size_t>(file.gcount()));
-    for (size_t at = window.find(words); at != std::string::npos; at = window.find(words, at + 1)) {
-      size_t begin = at + words.size();
-      size_t end = window.find_first_not_of("0123456789.", begin);
+    window.append(chunk.data(), static_cast<std::size_t>(file.gcount()));
+    for (std::size_t at = window.find(words); at != std::string::npos; at = window.find(words, at + 1)) {
+      std::size_t begin = at + words.size();
+      std::size_t end = window.find_first_not_of("0123456789.", begin);
       if (end != std::string::npos && end > begin) { return window.substr(begin, end - begin); }
     }
-    window.erase(0, window.size() - std::min<size_t>(window.size(), 64));  // the words may lie across two chunks
+    window.erase(0, window.size() - std::min<std::size_t>(window.size(), 64));  // the words may lie across two chunks
   }
   return "";
 }
@@ -141,8 +141,8 @@ std::vector<NeededLibrary> parse_library_list(const std::string& listing) {
   std::vector<NeededLibrary> libraries;
   std::istringstream lines(listing);
   for (std::string line; std::getline(lines, line);) {
-    size_t arrow = line.find(" => ");
-    size_t name = line.find_first_not_of(" \t");
+    std::size_t arrow = line.find(" => ");
+    std::size_t name = line.find_first_not_of(" \t");
     if (arrow == std::string::npos || name >= arrow) { continue; }
     std::optional<std::string> path;
     if (const std::string found = line.substr(arrow + 4); !found.starts_with("not found")) {

@@ -27,7 +27,7 @@ std::string printable(std::string text) {
 
 }  // namespace
 
-void print_table(std::ostream& output, const std::vector<Finding>& findings, size_t nodes, bool colours) {
+void print_table(std::ostream& output, const std::vector<Finding>& findings, std::size_t nodes, bool colours) {
   constexpr int kLevelWidth = 8;
   int check_width = 6, node_width = 0;
   for (const Finding& finding : findings) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <iosfwd>
 #include <vector>
 
@@ -9,7 +10,7 @@ namespace mdl::launcher::doctor {
 
 /// One line a finding, the advice below it; failures and warnings in colour when `colours`. Ends with a line that says
 /// whether the job would fail.
-void print_table(std::ostream& output, const std::vector<Finding>& findings, size_t nodes, bool colours);
+void print_table(std::ostream& output, const std::vector<Finding>& findings, std::size_t nodes, bool colours);
 
 /// {"would_fail": …, "job": {…}, "findings": [{"level", "check", "node", "text", "advice"}], "nodes": [facts]}
 nlohmann::ordered_json report_json(const JobSpec& job, const std::vector<Finding>& findings,

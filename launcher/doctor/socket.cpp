@@ -18,25 +18,25 @@ namespace mdl::launcher::doctor {
 namespace {
 
 constexpr char kGreeting[] = "MDL-DOCTOR 1\n";
-constexpr size_t kGreetingSize = sizeof(kGreeting) - 1;
-constexpr uint32_t kMaximalMessage = 1 << 20;
+constexpr std::size_t kGreetingSize = sizeof(kGreeting) - 1;
+constexpr std::uint32_t kMaximalMessage = 1 << 20;
 
-bool send_all(const UniqueFd& socket, const char* data, size_t size) {
+bool send_all(const UniqueFd& socket, const char* data, std::size_t size) {
   while (size > 0) {
     ssize_t sent = ::send(socket.get(), data, size, MSG_NOSIGNAL);
     if (sent <= 0) { return false; }
     data += sent;
-    size -= static_cast<size_t>(sent);
+    size -= static_cast<std::size_t>(sent);
   }
   return true;
 }
 
-bool receive_all(const UniqueFd& socket, char* data, size_t size) {
+bool receive_all(const UniqueFd& socket, char* data, std::size_t size) {
   while (size > 0) {
     ssize_t got = ::recv(socket.get(), data, size, 0);
     if (got <= 0) { return false; }
     data += got;
-    size -= static_cast<size_t>(got);
+    size -= static_cast<std::size_t>(got);
   }
   return true;
 }
@@ -58,13 +58,13 @@ Listener listen_on(int port) {
     ::setsockopt(listener.socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof(no));
     auto* address = reinterpret_cast<sockaddr_in6*>(&storage);
     address->sin6_family = AF_INET6;
-    address->sin6_port = htons(static_cast<uint16_t>(port));
+    address->sin6_port = htons(static_cast<std::uint16_t>(port));
     size = sizeof(*address);
   } else {
     listener.socket.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     auto* address = reinterpret_cast<sockaddr_in*>(&storage);
     address->sin_family = AF_INET;
-    address->sin_port = htons(static_cast<uint16_t>(port));
+    address->sin_port = htons(static_cast<std::uint16_t>(port));
     size = sizeof(*address);
   }
   // The job itself may have used the port a moment ago.
@@ -154,13 +154,13 @@ std::optional<nlohmann::json> parse_message(const std::string& text) {
 
 bool send_message(const UniqueFd& socket, const nlohmann::json& message) {
   std::string text = message.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  uint32_t size = htonl(static_cast<uint32_t>(text.size()));
+  std::uint32_t size = htonl(static_cast<std::uint32_t>(text.size()));
   return send_all(socket, reinterpret_cast<const char*>(&size), sizeof(size)) &&
          send_all(socket, text.data(), text.size());
 }
 
 std::optional<nlohmann::json> receive_message(const UniqueFd& socket) {
-  uint32_t size = 0;
+  std::uint32_t size = 0;
   if (!receive_all(socket, reinterpret_cast<char*>(&size), sizeof(size))) { return std::nullopt; }
   size = ntohl(size);
   if (size > kMaximalMessage) { return std::nullopt; }

@@ -22,7 +22,7 @@ int count_physical_cores() {
 sockaddr_in loopback(int port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(port));
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   return address;
 }
@@ -55,7 +55,7 @@ MachineFacts probe_machine(std::function<int()> gpu_count) {
   MachineFacts facts;
   for (char** entry = environ; *entry; ++entry) {
     std::string line = *entry;
-    size_t equals = line.find('=');
+    std::size_t equals = line.find('=');
     if (equals != std::string::npos) { facts.environment[line.substr(0, equals)] = line.substr(equals + 1); }
   }
   facts.gpu_count = std::move(gpu_count);
