@@ -15,21 +15,20 @@ int64_t label_tokens(const Sample& sample) {
   return count;
 }
 
-std::string sound_fault(const Sample& sample) {
+std::optional<std::string> sound_fault(const Sample& sample) {
   return std::visit(
-      [](const auto& values) {
+      [](const auto& values) -> std::optional<std::string> {
         const auto broken = std::find_if(values.begin(), values.end(),
                                          [](auto value) { return !std::isfinite(static_cast<double>(value)); });
-        return broken == values.end()
-                   ? std::string()
-                   : str_cat("sound sample ", broken - values.begin(), " is ", static_cast<double>(*broken));
+        if (broken == values.end()) { return std::nullopt; }
+        return str_cat("sound sample ", broken - values.begin(), " is ", static_cast<double>(*broken));
       },
       sample.waveform);
 }
 
-std::string sample_fault(const Sample& sample) {
-  std::string fault = sound_fault(sample);
-  return fault.empty() && label_tokens(sample) == 0 ? "no token is labelled" : fault;
+std::optional<std::string> sample_fault(const Sample& sample) {
+  if (auto fault = sound_fault(sample)) { return fault; }
+  return label_tokens(sample) == 0 ? std::optional<std::string>("no token is labelled") : std::nullopt;
 }
 
 }  // namespace mdl::worker::dataset

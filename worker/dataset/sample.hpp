@@ -2,11 +2,14 @@
 
 #include <bit>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <type_traits>
 #include <variant>
 #include <vector>
+
+#include "worker/dataset/label.hpp"
 
 namespace mdl::worker::dataset {
 
@@ -46,21 +49,19 @@ inline int64_t sample_count(const Waveform& waveform) {
 struct Sample {
   std::vector<int64_t> input_ids;
   std::vector<int64_t> attention_mask;  ///< as long as input_ids; 1 for a real token
-  std::vector<int64_t> labels;          ///< as long as input_ids; -100 where no loss is taken
+  std::vector<int64_t> labels;          ///< as long as input_ids; kIgnoredLabel where no loss is taken
   Waveform waveform;                    ///< may carry padding behind audio_length
   int64_t audio_length = 0;             ///< samples of the clip itself
 };
 
-inline constexpr int64_t kIgnoredLabel = -100;
-
 /// Tokens of the sample that the loss counts: labelled ones with a real token before them to predict them from.
 int64_t label_tokens(const Sample& sample);
 
-/// What makes the sample useless in training, or an empty text: a value of the sound that is no finite number (it would
-/// make every weight NaN).
-std::string sound_fault(const Sample& sample);
+/// What makes the sample useless in training, if anything: a value of the sound that is no finite number (it would make
+/// every weight NaN).
+std::optional<std::string> sound_fault(const Sample& sample);
 
 /// sound_fault(), or that no token is labelled, so that there is nothing to learn.
-std::string sample_fault(const Sample& sample);
+std::optional<std::string> sample_fault(const Sample& sample);
 
 }  // namespace mdl::worker::dataset

@@ -43,14 +43,14 @@ StepData read_step(const dataset::DatasetFolder& dataset, const EpochOrder& orde
       for (const int64_t row : order.rows(peer, index)) {
         dataset::Sample sample = dataset.sample(row);
         if (options.skip_bad_samples) {  // of all ranks: what they leave out changes the number of label tokens
-          const std::string fault = dataset::sample_fault(sample);
-          if (!fault.empty()) {
-            step.left_out.push_back(str_cat(dataset.describe(row), ": ", fault));
+          if (const auto fault = dataset::sample_fault(sample)) {
+            step.left_out.push_back(str_cat(dataset.describe(row), ": ", *fault));
             continue;
           }
         } else if (peer == rank) {
-          const std::string fault = dataset::sound_fault(sample);
-          if (!fault.empty()) { throw Error(str_cat(dataset.describe(row), ": ", fault), kSkipAdvice); }
+          if (const auto fault = dataset::sound_fault(sample)) {
+            throw Error(str_cat(dataset.describe(row), ": ", *fault), kSkipAdvice);
+          }
         }
         const int64_t tokens = dataset::label_tokens(sample);
         if (tokens == 0) { step.unlabelled.push_back(row); }

@@ -23,11 +23,11 @@ Part read_part(const dataset::DatasetFolder& dataset, const batch::BatchOptions&
   Part part;
   for (int64_t row = first; row < end; ++row) {
     dataset::Sample sample = dataset.sample(row);
-    const std::string fault = dataset::sound_fault(sample);
-    if (fault.empty()) {
+    const auto fault = dataset::sound_fault(sample);
+    if (!fault) {
       part.samples.push_back(std::move(sample));
     } else if (!options.skip_bad_samples) {
-      throw Error(str_cat("evaluation: ", dataset.describe(row), ": ", fault));
+      throw Error(str_cat("evaluation: ", dataset.describe(row), ": ", *fault));
     }
   }
   if (!part.samples.empty()) { part.batch = batch::collate(part.samples, options.pad_token_id, options.audio_dtype); }
