@@ -47,7 +47,7 @@ class Renderer {
       try {
         if (const Flow flow = run_one(*statement, out); flow != Flow::on) { return flow; }
       } catch (const LineError&) { throw; } catch (const Error& error) {
-        throw LineError(str_cat("line ", statement->line, ": ", error.what()));
+        throw LineError(str_cat("line ", statement->line, ": ", error.problem()));
       } catch (const Value::exception& error) {
         throw LineError(str_cat("line ", statement->line, ": ", error.what()));
       }

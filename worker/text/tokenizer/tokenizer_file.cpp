@@ -260,7 +260,7 @@ std::string read_tokenizer_file(const std::filesystem::path& path) {
     return read_text(path);
   } catch (const Error& error) {
     throw UsageError(
-        error.what(),
+        error.problem(),
         "A checkpoint folder holds tokenizer.json and tokenizer_config.json beside config.json; where they are "
         "missing, AutoTokenizer.from_pretrained(…).save_pretrained(FOLDER) of transformers writes them.");
   }
