@@ -16,7 +16,7 @@
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
-#include "worker/processor/label_mask.hpp"
+#include "worker/dataset/label.hpp"
 
 namespace mdl::worker::convert {
 namespace fs = std::filesystem;
@@ -114,7 +114,7 @@ std::shared_ptr<arrow::RecordBatch> make_record_batch(const std::vector<Converte
     const std::size_t padding = tokens - row.input_ids.size();
     std::copy(row.input_ids.begin(), row.input_ids.end(), std::fill_n(ids.add(tokens), padding, pad_token));
     std::fill_n(std::fill_n(mask.add(tokens), padding, std::int8_t{0}), row.input_ids.size(), std::int8_t{1});
-    std::copy(row.labels.begin(), row.labels.end(), std::fill_n(labels.add(tokens), padding, processor::kNoLabel));
+    std::copy(row.labels.begin(), row.labels.end(), std::fill_n(labels.add(tokens), padding, dataset::kIgnoredLabel));
     if (pcm16) {
       std::transform(row.waveform.begin(), row.waveform.end(), shorts.add(row.waveform.size()), to_pcm16);
     } else {

@@ -4,10 +4,10 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "worker/formats/json_fields.hpp"
+#include "worker/formats/json_file.hpp"
 
 namespace mdl::worker::generation {
 namespace {
@@ -129,14 +129,6 @@ double read_between(const formats::JsonFields& fields, const char* key, double o
   return value;
 }
 
-json parse_file(const fs::path& path) {
-  try {
-    return json::parse(read_text(path));
-  } catch (const json::exception& error) {
-    throw UsageError(str_cat(path.string(), " is not valid JSON: ", error.what()));
-  }
-}
-
 }  // namespace
 
 GenerationConfig load_generation_config(const fs::path& model_folder) {
@@ -144,14 +136,14 @@ GenerationConfig load_generation_config(const fs::path& model_folder) {
   const fs::path path = model_folder / "generation_config.json";
   if (!fs::exists(path)) {
     const fs::path model = model_folder / "config.json";
-    const json document = parse_file(model);
+    const json document = formats::read_json(model);
     const formats::JsonFields fields(document, model.string(), "");
     config.eos_token_ids = read_ids(fields, "eos_token_id");
     const auto text = fields.optional_object("text_config");
     if (config.eos_token_ids.empty() && text) { config.eos_token_ids = read_ids(*text, "eos_token_id"); }
     return config;
   }
-  const json document = parse_file(path);
+  const json document = formats::read_json(path);
   const formats::JsonFields fields(document, path.string(), "");
   refuse_unsupported(fields);
   config.do_sample = fields.boolean("do_sample", false);

@@ -5,9 +5,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "common/atomic_file.hpp"
-#include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/formats/json_file.hpp"
 #include "worker/info/tensor_files.hpp"
 #include "worker/processor/processor.hpp"
 
@@ -16,12 +15,6 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 namespace {
-
-json read_json(const fs::path& path) {
-  try {
-    return json::parse(read_text(path));
-  } catch (const json::exception& error) { throw Error(str_cat(path.string(), " is not valid JSON: ", error.what())); }
-}
 
 /// "embed_dim 48, depth 2": the keys that are there, each as the file has it.
 std::string values_of(const json& object, std::initializer_list<const char*> keys) {
@@ -73,7 +66,7 @@ std::string describe_text_side(const fs::path& folder) {
   std::string text = line("tokenizer", str_cat(with_commas(static_cast<std::int64_t>(processor.tokenizer().size())),
                                                " tokens, pads with id ", processor.pad_token()));
   text += line("sounds", str_cat(audio.sample_rate, " Hz, a token \"", audio.audio_token, "\" for each ",
-                                 160 * 4 * audio.subsampling, " samples"));
+                                 audio.tokens().samples_each(), " samples"));
   const std::vector<processor::Message> example = {{"user", {{"audio", "sound.wav"}, {"text", "What is it?"}}},
                                                    {"assistant", {{"text", "A bell."}}}};
   const auto encoded = processor.encode(example, {audio.sample_rate}, false);
@@ -87,7 +80,7 @@ std::string describe_text_side(const fs::path& folder) {
 
 std::string describe_training(const fs::path& folder) {
   if (!fs::exists(folder / "trainer_state.json")) { return {}; }
-  const json state = read_json(folder / "trainer_state.json");
+  const json state = formats::read_json(folder / "trainer_state.json");
   std::string text =
       line("training", values_of(state, {"global_step", "max_steps", "epoch", "num_train_epochs", "best_metric"}));
   for (const char* key : {"loss", "eval_loss"}) {
@@ -108,7 +101,7 @@ std::string describe_training(const fs::path& folder) {
 }  // namespace
 
 std::string describe_checkpoint(const fs::path& folder) {
-  const json config = read_json(folder / "config.json");
+  const json config = formats::read_json(folder / "config.json");
   std::string text = str_cat(folder.string(), ": a model\n", line("type", config.value("model_type", "not said")));
   if (config.contains("audio_encoder_config")) {
     text += line("audio encoder",
@@ -130,7 +123,7 @@ std::string describe_checkpoint(const fs::path& folder) {
 }
 
 std::string describe_adapter(const fs::path& folder) {
-  const json config = read_json(folder / "adapter_config.json");
+  const json config = formats::read_json(folder / "adapter_config.json");
   std::string text = str_cat(folder.string(), ": a LoRA adapter\n");
   text +=
       line("base model",

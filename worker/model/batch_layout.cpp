@@ -4,6 +4,7 @@
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/dataset/label.hpp"
 
 namespace mdl::worker::model {
 namespace {
@@ -40,7 +41,7 @@ void plan_text(const batch::Batch& batch, const TextConfig& text, BatchLayout& l
       const int64_t at = row * columns + column;
       if (real[at] == 0) { continue; }
       check_id(id[at], row, "token id");
-      if (label && column + 1 < columns && label[at + 1] != -100) {
+      if (label && column + 1 < columns && label[at + 1] != dataset::kIgnoredLabel) {
         check_id(label[at + 1], row, "label");
         layout.predicting_rows.push_back(layout.tokens());
         layout.targets.push_back(label[at + 1]);

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 
-#include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/dataset/audio_tokens.hpp"
 #include "worker/formats/json_fields.hpp"
+#include "worker/formats/json_file.hpp"
 #include "worker/model/decoders.hpp"
 
 namespace mdl::worker::model {
@@ -79,11 +80,7 @@ ModelConfig load_config(const std::filesystem::path& folder) {
                          : "Is it the folder of a MiDashengLM checkpoint?");
   }
   const std::string file = path.string();
-  nlohmann::json json;
-  try {
-    json = nlohmann::json::parse(mdl::read_text(path));
-  } catch (const nlohmann::json::exception& e) { throw UsageError(str_cat(file, " is not valid JSON: ", e.what())); }
-
+  const nlohmann::json json = formats::read_json(path);
   const formats::JsonFields fields(json, file, "");
   if (fields.text("model_type", "midashenglm") != "midashenglm") {
     fields.reject("model_type", "this program trains MiDashengLM models (\"midashenglm\")");
@@ -104,8 +101,10 @@ ModelConfig load_config(const std::filesystem::path& folder) {
 }
 
 int64_t audio_token_count(int64_t samples, const ModelConfig& config) {
-  const int64_t frames = 1 + samples / config.audio.hop_length;
-  return std::max<int64_t>(1, frames / config.audio.patch_frames / config.subsample_factor);
+  const dataset::AudioTokens tokens{.hop_length = config.audio.hop_length,
+                                    .patch_frames = config.audio.patch_frames,
+                                    .subsampling = config.subsample_factor};
+  return tokens.count(samples);
 }
 
 }  // namespace mdl::worker::model

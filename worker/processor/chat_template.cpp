@@ -1,10 +1,12 @@
 #include "worker/processor/chat_template.hpp"
 
+#include <optional>
 #include <utility>
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/formats/json_file.hpp"
 #include "worker/processor/special_tokens.hpp"
 
 namespace mdl::worker::processor {
@@ -15,22 +17,23 @@ constexpr const char* kAdvice =
     "Templates of the Qwen family work. Put another one that says the same into chat_template.jinja in the "
     "checkpoint's folder.";
 
-/// "default" of a list of named templates, or the text itself.
-std::string pick(const nlohmann::json& value) {
-  if (value.is_string()) { return value.get<std::string>(); }
+/// Under "chat_template": the text itself, or "default" of a list of named templates.
+std::optional<std::string> pick(const nlohmann::json& document) {
+  const nlohmann::json value = document.value("chat_template", nlohmann::json());
+  if (value.is_string() && !value.get<std::string>().empty()) { return value.get<std::string>(); }
   if (value.is_array()) {
     for (const auto& named : value) {
       if (named.value("name", "") == "default") { return named.at("template").get<std::string>(); }
     }
   }
-  return {};
+  return std::nullopt;
 }
 
 text::jinja::Template compile(const std::string& origin, const std::string& source) {
   try {
     return text::jinja::Template(source);
   } catch (const Error& error) {
-    throw Error(str_cat("cannot use the chat template of ", origin, ": ", error.what()), kAdvice);
+    throw Error(str_cat("cannot use the chat template of ", origin, ": ", error.problem()), kAdvice);
   }
 }
 
@@ -51,11 +54,9 @@ ChatTemplate ChatTemplate::load(const fs::path& folder) {
   for (const char* name : {"chat_template.json", "tokenizer_config.json"}) {
     const fs::path path = folder / name;
     if (!fs::exists(path)) { continue; }
+    const nlohmann::json document = formats::read_json(path);
     try {
-      const auto document = nlohmann::json::parse(read_text(path));
-      if (std::string source = pick(document.value("chat_template", nlohmann::json())); !source.empty()) {
-        return {path.string(), std::move(source), std::move(variables)};
-      }
+      if (auto source = pick(document)) { return {path.string(), std::move(*source), std::move(variables)}; }
     } catch (const nlohmann::json::exception& error) { throw Error(str_cat(path.string(), ": ", error.what())); }
   }
   throw Error(str_cat(folder.string(), " has no chat template"),
@@ -83,7 +84,7 @@ std::string ChatTemplate::apply(const text::jinja::Value& variables) const {
   try {
     return template_.render(all);
   } catch (const Error& error) {
-    throw Error(str_cat("the chat template of ", origin_, " failed, ", error.what()), kAdvice);
+    throw Error(str_cat("the chat template of ", origin_, " failed, ", error.problem()), kAdvice);
   }
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "worker/dataset/label.hpp"
+
 namespace mdl::worker::processor {
 namespace {
 
@@ -20,7 +22,7 @@ std::vector<std::size_t> places_of(std::span<const text::tokenizer::TokenId> par
 std::vector<std::int64_t> label_mask(std::span<const text::tokenizer::TokenId> ids,
                                      std::span<const text::tokenizer::TokenId> user_start,
                                      std::span<const text::tokenizer::TokenId> assistant_start) {
-  std::vector<std::int64_t> labels(ids.size(), kNoLabel);
+  std::vector<std::int64_t> labels(ids.size(), dataset::kIgnoredLabel);
   const auto users = places_of(user_start, ids);
   auto user = users.begin();
   for (const std::size_t begin : places_of(assistant_start, ids)) {

@@ -8,11 +8,8 @@
 
 namespace mdl::worker::processor {
 
-/// The label of a token that takes no loss.
-inline constexpr std::int64_t kNoLabel = -100;
-
 /// The labels of a conversation: each assistant turn keeps its ids, from its header (`assistant_start`, the ids of
-/// "<|im_start|>assistant\n") up to the next user header (`user_start`) or the end; all else is kNoLabel.
+/// "<|im_start|>assistant\n") up to the next user header (`user_start`) or the end; all else is dataset::kIgnoredLabel.
 /// As the Python tool does, a user header ends one turn only: of two assistant turns before the same user header, the
 /// second goes on to the user header after it.
 std::vector<std::int64_t> label_mask(std::span<const text::tokenizer::TokenId> ids,

@@ -1,13 +1,12 @@
 #include "worker/processor/processor.hpp"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/formats/json_file.hpp"
 #include "worker/processor/label_mask.hpp"
-#include "worker/processor/special_tokens.hpp"
+#include "worker/processor/pad_token.hpp"
 
 namespace mdl::worker::processor {
 namespace fs = std::filesystem;
@@ -15,37 +14,20 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::int64_t kHop = 160;           // samples of a mel frame
-constexpr std::int64_t kFramesPerPatch = 4;  // mel frames of an encoder token
-
-json read_json(const fs::path& path) {
-  if (!fs::exists(path)) { return json::object(); }
-  try {
-    return json::parse(read_text(path));
-  } catch (const json::exception& error) { throw Error(str_cat(path.string(), " is not valid JSON: ", error.what())); }
-}
-
-text::tokenizer::TokenId find_pad_token(const fs::path& folder, const text::tokenizer::Tokenizer& tokenizer) {
-  const auto tokens = load_special_tokens(folder);
-  for (const char* role : {"pad_token", "eos_token"}) {
-    const auto token = tokens.find(role);
-    if (token == tokens.end()) { continue; }
-    if (const auto id = tokenizer.find(token->second)) { return *id; }
-    throw Error(str_cat((folder / "tokenizer_config.json").string(), " names the ", role, " \"", token->second,
-                        "\", which tokenizer.json does not have"));
-  }
-  throw Error(str_cat((folder / "tokenizer_config.json").string(), " names neither a pad_token nor an eos_token"));
+/// Of a file that a checkpoint may do without.
+json read_json_if_there(const fs::path& path) {
+  return fs::exists(path) ? formats::read_json(path) : json::object();
 }
 
 }  // namespace
 
 AudioSettings AudioSettings::load(const fs::path& folder) {
   AudioSettings settings;
-  const json processor = read_json(folder / "processor_config.json");
+  const json processor = read_json_if_there(folder / "processor_config.json");
   const bool nested = processor.contains("feature_extractor");
   const fs::path origin = folder / (nested ? "processor_config.json" : "preprocessor_config.json");
-  const json extractor = nested ? processor.at("feature_extractor") : read_json(origin);
-  const json config = read_json(folder / "config.json");
+  const json extractor = nested ? processor.at("feature_extractor") : read_json_if_there(origin);
+  const json config = read_json_if_there(folder / "config.json");
   try {
     // Wav2Vec2FeatureExtractor normalises unless it is told not to.
     if (extractor.value("do_normalize", extractor.value("feature_extractor_type", "") == "Wav2Vec2FeatureExtractor")) {
@@ -66,10 +48,6 @@ AudioSettings AudioSettings::load(const fs::path& folder) {
   return settings;
 }
 
-std::int64_t audio_tokens(std::int64_t samples, int subsampling) {
-  return std::max<std::int64_t>(1, (samples / kHop + 1) / kFramesPerPatch / subsampling);
-}
-
 std::string expand_audio_tokens(std::string_view text, const std::vector<std::int64_t>& lengths,
                                 const AudioSettings& settings) {
   std::string expanded;
@@ -87,9 +65,7 @@ std::string expand_audio_tokens(std::string_view text, const std::vector<std::in
     const bool marked = before.ends_with(settings.audio_bos_token) || text.starts_with(settings.audio_eos_token);
     expanded += before;
     if (!marked) { expanded += settings.audio_bos_token; }
-    for (auto left = audio_tokens(lengths[clip], settings.subsampling); left > 0; --left) {
-      expanded += settings.audio_token;
-    }
+    for (auto left = settings.tokens().count(lengths[clip]); left > 0; --left) { expanded += settings.audio_token; }
     if (!marked) { expanded += settings.audio_eos_token; }
     ++clip;
   }
@@ -117,8 +93,9 @@ Processor Processor::load(const fs::path& folder) {
     throw Error(str_cat((folder / "tokenizer.json").string(), " has no token \"", audio.audio_token, "\""),
                 "Is this the folder of a MiDashengLM checkpoint?");
   }
-  const text::tokenizer::TokenId pad = find_pad_token(folder, tokenizer);
-  return {std::move(tokenizer), ChatTemplate::load(folder), std::move(audio), pad};
+  const auto pad = find_pad_token(folder, [&](const std::string& token) { return tokenizer.find(token); });
+  return {std::move(tokenizer), ChatTemplate::load(folder), std::move(audio),
+          static_cast<text::tokenizer::TokenId>(pad)};
 }
 
 Processor::Encoded Processor::encode(const std::vector<Message>& conversation, const std::vector<std::int64_t>& lengths,

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "worker/dataset/audio_tokens.hpp"
 #include "worker/processor/chat_template.hpp"
 #include "worker/text/tokenizer/tokenizer.hpp"
 
@@ -20,13 +21,12 @@ struct AudioSettings {
   std::string audio_bos_token = "<|audio_bos|>";
   std::string audio_eos_token = "<|audio_eos|>";
 
-  /// Throws Error naming the file when it is damaged or asks for normalised waveforms, which MiDashengLM does not use.
+  dataset::AudioTokens tokens() const { return {.subsampling = subsampling}; }
+
+  /// Throws UsageError naming the file when it is damaged, and Error when it asks for normalised waveforms, which
+  /// MiDashengLM does not use.
   static AudioSettings load(const std::filesystem::path& model_folder);
 };
-
-/// Audio tokens of a clip of `samples` samples at 16 kHz: mel frames of 160 samples, four of them to an encoder token,
-/// `subsampling` of those to one; at least one.
-std::int64_t audio_tokens(std::int64_t samples, int subsampling);
 
 /// `text` with each audio token repeated as often as its clip needs, and with audio_bos and audio_eos around it where
 /// neither is there. `lengths`: samples of the clips in order. Throws Error when there are more or fewer audio tokens
@@ -42,7 +42,7 @@ class Processor {
 
   struct Encoded {
     std::vector<text::tokenizer::TokenId> ids;
-    std::vector<std::int64_t> labels;  ///< as long as ids, kNoLabel outside the assistant's turns
+    std::vector<std::int64_t> labels;  ///< as long as ids, dataset::kIgnoredLabel outside the assistant's turns
   };
   /// `lengths`: samples of the conversation's clips, in order. `generate` opens the assistant's turn at the end.
   Encoded encode(const std::vector<Message>& conversation, const std::vector<std::int64_t>& lengths,

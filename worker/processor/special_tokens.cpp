@@ -2,9 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/formats/json_file.hpp"
 
 namespace mdl::worker::processor {
 
@@ -15,22 +15,16 @@ std::map<std::string, std::string> load_special_tokens(const std::filesystem::pa
     const auto path = folder / name;
     if (!std::filesystem::exists(path)) { continue; }
     found = true;
-    try {
-      const auto document = nlohmann::json::parse(read_text(path));
-      for (const auto& [role, value] : document.items()) {
-        if (!role.ends_with("_token")) { continue; }
-        if (value.is_string()) { tokens.emplace(role, value.get<std::string>()); }
-        if (value.is_object() && value.contains("content")) {
-          tokens.emplace(role, value.at("content").get<std::string>());
-        }
-      }
-    } catch (const nlohmann::json::exception& error) {
-      throw Error(str_cat(path.string(), " is not valid JSON: ", error.what()));
+    const nlohmann::json document = formats::read_json(path);
+    for (const auto& [role, value] : document.items()) {
+      if (!role.ends_with("_token")) { continue; }
+      const nlohmann::json& token = value.is_object() ? value.value("content", nlohmann::json()) : value;
+      if (token.is_string()) { tokens.emplace(role, token.get<std::string>()); }
     }
   }
   if (!found) {
-    throw Error(str_cat(folder.string(), " has no tokenizer_config.json"),
-                "Give the folder of a checkpoint with its tokenizer.");
+    throw UsageError(str_cat(folder.string(), " has no tokenizer_config.json"),
+                     "Give the folder of a checkpoint with its tokenizer.");
   }
   return tokens;
 }

@@ -6,17 +6,8 @@
 #include "common/error.hpp"
 #include "tests/temp_dir.hpp"
 
-using mdl::worker::processor::audio_tokens;
 using mdl::worker::processor::AudioSettings;
 using mdl::worker::processor::expand_audio_tokens;
-
-TEST_CASE("a clip has a token for each 0.2 s, and one at least") {
-  CHECK(audio_tokens(1, 5) == 1);
-  CHECK(audio_tokens(3200, 5) == 1);
-  CHECK(audio_tokens(16000, 5) == 5);
-  CHECK(audio_tokens(6239, 5) == 1);
-  CHECK(audio_tokens(6240, 5) == 2);  // 40 mel frames
-}
 
 TEST_CASE("each audio token is repeated for its own clip") {
   AudioSettings settings;

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace mdl::worker::formats {
+
+/// `text` as JSON. Throws UsageError naming `path`, where it stood, when it is none.
+nlohmann::json parse_json(const std::string& text, const std::filesystem::path& path);
+
+/// The JSON in a checkpoint's file. Throws UsageError naming the file when it is no JSON, and Error when it cannot be
+/// read.
+nlohmann::json read_json(const std::filesystem::path& path);
+
+}  // namespace mdl::worker::formats
