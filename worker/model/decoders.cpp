@@ -8,6 +8,9 @@
 namespace mdl::worker::model {
 namespace {
 
+/// What the Python model's config class makes of a text_config that does not say.
+constexpr const char* kOwnModelType = "qwen2_5_omni_text";
+
 template <typename Class>
 std::shared_ptr<Decoder> make(const TextConfig& config, at::ScalarType dtype) {
   return std::make_shared<Class>(config, dtype);
@@ -18,7 +21,10 @@ std::shared_ptr<Decoder> make(const TextConfig& config, at::ScalarType dtype) {
 const std::vector<DecoderType>& table() {
   static const std::vector<DecoderType> types = {
       {{"qwen2"}, read_qwen2_config, make<QwenDecoder>, {}},
-      {{"qwen2_5_omni_text", "qwen2_5_omni_thinker_text", "qwen2_5_omni"}, read_qwen2_config, make<QwenDecoder>, {}},
+      {{"qwen2_5_omni_text", "qwen2_5_omni_thinker_text", "qwen2_5_omni"},
+       read_qwen2_5_omni_config,
+       make<QwenDecoder>,
+       {}},
       {{"qwen3"}, read_qwen3_config, make<QwenDecoder>, {}},
   };
   return types;
@@ -54,7 +60,7 @@ const DecoderType& decoder_type(const TextConfig& config) {
 }
 
 TextConfig read_text_config(const formats::JsonFields& fields) {
-  const std::string model_type = fields.text("model_type");
+  const std::string model_type = fields.text("model_type", kOwnModelType);
   if (const DecoderType* type = find_type(model_type)) {
     TextConfig config = type->read_config(fields);
     config.model_type = model_type;

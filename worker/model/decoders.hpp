@@ -26,7 +26,8 @@ std::span<const DecoderType> decoder_types();
 /// That of a configuration.
 const DecoderType& decoder_type(const TextConfig& config);
 
-/// Reads `text_config`. Throws UsageError naming the key: also for a model_type that is none of these.
+/// Reads `text_config`; one without a model_type is Qwen2.5-Omni's text model, as in the Python model. Throws
+/// UsageError naming the key: also for a model_type that is none of these.
 TextConfig read_text_config(const formats::JsonFields& fields);
 
 }  // namespace mdl::worker::model

@@ -117,8 +117,14 @@ TextConfig read_qwen2_config(const formats::JsonFields& fields) {
   return config;
 }
 
+TextConfig read_qwen2_5_omni_config(const formats::JsonFields& fields) {
+  TextConfig config = read_common_text_config(fields, {.rope_theta = 1e6});
+  config.qkv_bias = true;
+  return config;
+}
+
 TextConfig read_qwen3_config(const formats::JsonFields& fields) {
-  TextConfig config = read_common_text_config(fields, /*default_head_dim=*/128);
+  TextConfig config = read_common_text_config(fields, {.head_dim = 128});
   config.qkv_bias = config.o_bias = fields.boolean("attention_bias", false);
   config.qk_norm = true;
   return config;

@@ -60,6 +60,7 @@ class QwenDecoder : public Decoder {
 };
 
 TextConfig read_qwen2_config(const formats::JsonFields& fields);
+TextConfig read_qwen2_5_omni_config(const formats::JsonFields& fields);
 TextConfig read_qwen3_config(const formats::JsonFields& fields);
 
 }  // namespace mdl::worker::model

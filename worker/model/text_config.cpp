@@ -9,8 +9,8 @@ namespace mdl::worker::model {
 namespace {
 
 /// Both spellings: rope_parameters (transformers 5) holds theta as well, rope_scaling stands beside rope_theta.
-double read_rope(const formats::JsonFields& fields) {
-  double theta = fields.number("rope_theta", 10000.0);
+double read_rope(const formats::JsonFields& fields, double default_theta) {
+  double theta = fields.number("rope_theta", default_theta);
   for (const char* key : {"rope_parameters", "rope_scaling"}) {
     const auto rope = fields.optional_object(key);
     if (!rope) { continue; }
@@ -38,7 +38,7 @@ void require_no_dropout(const formats::JsonFields& fields, const char* key) {
   }
 }
 
-TextConfig read_common_text_config(const formats::JsonFields& fields, std::optional<int64_t> default_head_dim) {
+TextConfig read_common_text_config(const formats::JsonFields& fields, const TextDefaults& defaults) {
   TextConfig c;
   c.hidden_size = fields.integer("hidden_size");
   c.num_layers = fields.integer("num_hidden_layers");
@@ -48,14 +48,14 @@ TextConfig read_common_text_config(const formats::JsonFields& fields, std::optio
   if (c.num_heads % c.num_kv_heads != 0) {
     fields.reject("num_key_value_heads", str_cat("it must divide num_attention_heads = ", c.num_heads));
   }
-  if (!default_head_dim && !fields.has("head_dim") && c.hidden_size % c.num_heads != 0) {
+  if (!defaults.head_dim && !fields.has("head_dim") && c.hidden_size % c.num_heads != 0) {
     fields.reject("num_attention_heads", str_cat("it must divide hidden_size = ", c.hidden_size));
   }
-  c.head_dim = fields.integer("head_dim", default_head_dim.value_or(c.hidden_size / c.num_heads));
+  c.head_dim = fields.integer("head_dim", defaults.head_dim.value_or(c.hidden_size / c.num_heads));
   if (c.head_dim % 2 != 0) { fields.reject("head_dim", "rope needs an even size"); }
   c.vocab_size = fields.integer("vocab_size");
   c.rms_norm_eps = fields.number("rms_norm_eps", c.rms_norm_eps);
-  c.rope_theta = read_rope(fields);
+  c.rope_theta = read_rope(fields, defaults.rope_theta);
   c.tie_word_embeddings = fields.boolean("tie_word_embeddings", false);
   if (fields.has("pad_token_id")) { c.pad_token_id = fields.integer("pad_token_id", std::nullopt, 0); }
 

@@ -29,11 +29,15 @@ struct TextConfig {
   std::optional<int64_t> pad_token_id;  ///< the embedding row that never gets a gradient
 };
 
-/// Reads what all decoders have in common, and refuses what none has (sliding windows, scaled ropes, dropout). A config
-/// without `head_dim` has `default_head_dim`, or hidden_size / num_attention_heads when that is not given either.
-/// Throws UsageError naming the key.
-TextConfig read_common_text_config(const formats::JsonFields& fields,
-                                   std::optional<int64_t> default_head_dim = std::nullopt);
+/// What a decoder family has where its config does not say.
+struct TextDefaults {
+  std::optional<int64_t> head_dim{};  ///< unset: hidden_size / num_attention_heads
+  double rope_theta = 10000.0;
+};
+
+/// Reads what all decoders have in common, and refuses what none has (sliding windows, scaled ropes, dropout). Throws
+/// UsageError naming the key.
+TextConfig read_common_text_config(const formats::JsonFields& fields, const TextDefaults& defaults = {});
 
 /// Refuses a dropout of the base model that is not 0: ignored, it would change the numbers.
 void require_no_dropout(const formats::JsonFields& fields, const char* key);

@@ -40,6 +40,18 @@ TEST_CASE("the decoder families and ropes that are the same on text are accepted
   CHECK(write_config_and_load(dir.path(), tiny).text.rope_theta == 1e6);
 }
 
+TEST_CASE("a text_config without a model_type is Qwen2.5-Omni's text model, as in the Python model") {
+  const TempDir dir;
+  auto tiny = tiny_config_json();
+  tiny["text_config"].erase("model_type");
+  tiny["text_config"].erase("rope_theta");
+  const auto config = write_config_and_load(dir.path(), tiny);
+  CHECK(config.text.model_type == "qwen2_5_omni_text");
+  CHECK(config.text.qkv_bias);
+  CHECK_FALSE(config.text.qk_norm);
+  CHECK(config.text.rope_theta == 1e6);
+}
+
 TEST_CASE("what config.json gets wrong is said with the key and the reason") {
   const TempDir dir;
   const auto error_of = [&](const std::string& pointer, const Json& value) -> std::string {
