@@ -35,19 +35,25 @@ inline void parallel_for(std::size_t count, std::size_t threads, const std::func
   if (failure) { std::rethrow_exception(failure); }
 }
 
-/// Makes the items of `indices` on several threads and hands them out in that order. At most `threads + ahead` items
-/// are in the making or waiting, however slow the taker is, so memory stays bounded. An exception in `make` comes out
-/// of take() in its place.
+/// Makes items on other threads and hands them out in their order, so that the next one is ready when the taker is. At
+/// most `threads + ahead` items are in the making or waiting, however slow the taker is, so memory stays bounded. An
+/// exception in `make` comes out of take() in its place. One thread takes. The destructor waits for what is being made.
 template <typename Item>
 class OrderedPipeline {
  public:
-  OrderedPipeline(std::vector<std::size_t> indices, std::size_t threads, std::size_t ahead,
-                  std::function<Item(std::size_t)> make)
-      : indices_(std::move(indices)), limit_(threads + ahead), make_(std::move(make)) {
-    for (std::size_t i = 0; i < threads; ++i) {
+  /// Items make(0), make(1), … make(count - 1).
+  OrderedPipeline(std::size_t count, std::size_t threads, std::size_t ahead, std::function<Item(std::size_t)> make)
+      : count_(count), limit_(threads + ahead), make_(std::move(make)) {
+    for (std::size_t i = 0; i < std::min(threads, count); ++i) {
       pool_.emplace_back([this] { run(); });
     }
   }
+
+  /// Items make(i) for each i of `indices`.
+  OrderedPipeline(const std::vector<std::size_t>& indices, std::size_t threads, std::size_t ahead,
+                  const std::function<Item(std::size_t)>& make)
+      : OrderedPipeline(indices.size(), threads, ahead,
+                        [indices, make](std::size_t place) { return make(indices[place]); }) {}
 
   ~OrderedPipeline() {
     {
@@ -59,7 +65,7 @@ class OrderedPipeline {
   OrderedPipeline(const OrderedPipeline&) = delete;
   OrderedPipeline& operator=(const OrderedPipeline&) = delete;
 
-  /// The next item. Call it no more often than there are indices.
+  /// The next item. Call it no more often than there are items.
   Item take() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return made_.contains(taken_); });
@@ -82,13 +88,13 @@ class OrderedPipeline {
       std::size_t place = 0;
       {
         std::unique_lock lock(mutex_);
-        changed_.wait(lock, [&] { return stopping_ || begun_ == indices_.size() || begun_ < taken_ + limit_; });
-        if (stopping_ || begun_ == indices_.size()) { return; }
+        changed_.wait(lock, [&] { return stopping_ || begun_ == count_ || begun_ < taken_ + limit_; });
+        if (stopping_ || begun_ == count_) { return; }
         place = begun_++;
       }
       Made made;
       try {
-        made.item = make_(indices_[place]);
+        made.item = make_(place);
       } catch (...) { made.failure = std::current_exception(); }
       {
         const std::lock_guard lock(mutex_);
@@ -98,7 +104,7 @@ class OrderedPipeline {
     }
   }
 
-  const std::vector<std::size_t> indices_;
+  const std::size_t count_;
   const std::size_t limit_;
   const std::function<Item(std::size_t)> make_;
   std::mutex mutex_;

@@ -8,7 +8,6 @@
 #include "worker/batch/batch_options.hpp"
 #include "worker/dataset/dataset_folder.hpp"
 #include "worker/training/data/data_plan.hpp"
-#include "worker/training/data/prefetcher.hpp"
 
 namespace mdl::worker::training::data {
 

@@ -8,7 +8,7 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "worker/batch/collate.hpp"
-#include "worker/training/data/prefetcher.hpp"
+#include "worker/dataset/parallel.hpp"
 
 namespace mdl::worker::training::loop {
 namespace {
@@ -73,12 +73,12 @@ EvaluationResult evaluate(model::MiDashengLM& model, const dataset::DatasetFolde
     }
     totals.zero_();
   };
-  data::Prefetcher<Part> parts(batches, [&](int64_t index) {
-    const int64_t first = index * stride + group.rank() * options.batch_size;
+  dataset::OrderedPipeline<Part> parts(static_cast<std::size_t>(batches), 1, 0, [&](std::size_t index) {
+    const int64_t first = static_cast<int64_t>(index) * stride + group.rank() * options.batch_size;
     return read_part(dataset, options, first, std::min(first + options.batch_size, rows));
   });
   for (int64_t index = 0; index < batches; ++index) {
-    Part part = *parts.next();
+    Part part = parts.take();
     int64_t tokens = 0;
     for (const dataset::Sample& sample : part.samples) { tokens += dataset::label_tokens(sample); }
     const int64_t at = index % stretch;

@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
@@ -10,6 +11,7 @@
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/adapter/running_statistics.hpp"
+#include "worker/dataset/parallel.hpp"
 #include "worker/training/checkpoint/run_checkpoint.hpp"
 #include "worker/training/checkpoint/training_args.hpp"
 #include "worker/training/loop/step_faults.hpp"
@@ -174,9 +176,9 @@ void Trainer::train_epoch() {
     }
     return data;
   };
-  data::Prefetcher<data::StepData> source(end, read);
+  dataset::OrderedPipeline<data::StepData> source(static_cast<std::size_t>(std::max<int64_t>(0, end)), 1, 0, read);
   for (int64_t step = 0; step < end; ++step) {
-    data::StepData data = *source.next();
+    data::StepData data = source.take();
     const int64_t batches_done = step * accumulation + static_cast<int64_t>(data.batches.size());
     const double part = static_cast<double>(batches_done) / static_cast<double>(rest.batches);
     const double epoch_then = batches_done == rest.batches ? epoch + 1 : epoch + done_before + (1 - done_before) * part;
