@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <iomanip>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -43,10 +44,8 @@ struct Spread {
     sum += value;
   }
   std::string show(std::int64_t rows, double unit, const char* name) const {
-    std::array<char, 128> text{};
-    std::snprintf(text.data(), text.size(), "%.4g to %.4g%s, %.4g on average", static_cast<double>(least) / unit,
-                  static_cast<double>(most) / unit, name, static_cast<double>(sum) / unit / static_cast<double>(rows));
-    return text.data();
+    return str_cat(std::setprecision(4), static_cast<double>(least) / unit, " to ", static_cast<double>(most) / unit,
+                   name, ", ", static_cast<double>(sum) / unit / static_cast<double>(rows), " on average");
   }
 };
 

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <array>
 #include <bit>
 #include <boost/crc.hpp>
 #include <cerrno>
@@ -11,6 +10,7 @@
 #include <ctime>
 
 #include "common/error.hpp"
+#include "common/host.hpp"
 #include "common/str_cat.hpp"
 
 namespace mdl::worker::reports {
@@ -58,11 +58,6 @@ double now() {
 }
 
 }  // namespace
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 && name[0] ? name.data() : "localhost";
-}
 
 uint32_t masked_crc32c(std::string_view bytes) {
   constexpr uint32_t kMaskDelta = 0xa282ead8;

@@ -9,9 +9,6 @@
 
 namespace mdl::worker::reports {
 
-/// The name of this host; "localhost" when it has none.
-std::string host_name();
-
 /// A file of TensorBoard: FOLDER/events.out.tfevents.SECONDS.HOST.PID.0.
 ///
 /// It is a row of TensorFlow records: length (8 bytes, little-endian), masked CRC-32C of the length, the data, masked

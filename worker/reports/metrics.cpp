@@ -1,16 +1,13 @@
 #include "worker/reports/metrics.hpp"
 
-#include <array>
-#include <cstdio>
+#include <iomanip>
 
 #include "common/str_cat.hpp"
 
 namespace mdl::worker::reports {
 
 std::string four_digits(double value) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.4g", value);
-  return text.data();
+  return str_cat(std::setprecision(4), value);
 }
 
 std::string format_metrics(const Metrics& metrics) {

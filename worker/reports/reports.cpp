@@ -9,6 +9,7 @@
 #include <ctime>
 
 #include "common/error.hpp"
+#include "common/host.hpp"
 #include "common/str_cat.hpp"
 #include "worker/reports/event_file.hpp"
 

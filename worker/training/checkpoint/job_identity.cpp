@@ -3,34 +3,20 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <sstream>
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
+#include "common/host.hpp"
+#include "common/process_stat.hpp"
 #include "common/str_cat.hpp"
 #include "worker/process/worker_environment.hpp"
-#include "worker/reports/event_file.hpp"
 
 namespace mdl::worker::training::checkpoint {
 namespace {
 
-/// What /proc says about a process.
-struct Process {
-  pid_t parent = 0;
-  std::string start_time;    ///< in clock ticks since the machine started
-  std::string command_line;  ///< arguments, each ended by a zero
-};
-
-Process read_process(pid_t pid) {
-  // In `stat` the name, field 2, is in parentheses and may hold anything; the parent is field 4, the start field 22.
-  const std::string stat = read_text(str_cat("/proc/", pid, "/stat"));
-  std::istringstream fields(stat.substr(stat.rfind(')') + 1));
-  Process process;
-  std::string skipped;
-  fields >> skipped >> process.parent;
-  for (int field = 5; field <= 22; ++field) { fields >> process.start_time; }
-  process.command_line = read_text(str_cat("/proc/", pid, "/cmdline"));
-  return process;
+/// A process's arguments, each ended by a zero.
+std::string command_line_of(pid_t pid) {
+  return read_text(str_cat("/proc/", pid, "/cmdline"));
 }
 
 }  // namespace
@@ -39,15 +25,13 @@ std::string launcher_agent() {
   if (!process::lookup_environment("TORCHELASTIC_RUN_ID")) { return {}; }
   try {
     pid_t pid = ::getppid();
-    Process agent = read_process(pid);
+    auto agent = process_stat(pid);
     // mdl-launch starts workers through a copy of itself, one for each round.
-    while (agent.parent > 1) {
-      Process parent = read_process(agent.parent);
-      if (parent.command_line != agent.command_line) { break; }
-      pid = agent.parent;
-      agent = std::move(parent);
+    while (agent && agent->parent > 1 && command_line_of(agent->parent) == command_line_of(pid)) {
+      pid = agent->parent;
+      agent = process_stat(pid);
     }
-    return str_cat(reports::host_name(), "/", pid, "/", agent.start_time);
+    return agent ? str_cat(host_name(), "/", pid, "/", agent->start_time) : std::string();
   } catch (const Error&) {
     return {};  // the launcher has just died
   }

@@ -2,16 +2,11 @@
 
 #include <algorithm>
 
+#include "common/join.hpp"
 #include "common/str_cat.hpp"
 
 namespace mdl::worker::training::checkpoint {
 namespace {
-
-std::string joined(const std::vector<std::string>& items, const char* between) {
-  std::string text;
-  for (const std::string& item : items) { text += (text.empty() ? "" : between) + item; }
-  return text;
-}
 
 /// What keeps a checkpoint from being this run's, a line each.
 std::string describe_differences(const FoundCheckpoint& found) {
@@ -19,8 +14,7 @@ std::string describe_differences(const FoundCheckpoint& found) {
   if (!found.fault.empty()) { text += "\n    it is not whole: " + found.fault; }
   for (const std::string& difference : found.compared.differences) { text += "\n    " + difference; }
   if (!found.compared.unknown.empty()) {
-    text +=
-        "\n    it does not say (an earlier version's or the Python tool's): " + joined(found.compared.unknown, ", ");
+    text += "\n    it does not say (an earlier version's or the Python tool's): " + joined(found.compared.unknown);
   }
   return text;
 }
@@ -42,10 +36,10 @@ void go_on(const FoundCheckpoint& found, RunStart& start) {
   }
   if (!found.compared.unknown.empty()) {
     start.warnings.push_back(
-        str_cat(name, " does not say, so that it could not be compared: ", joined(found.compared.unknown, ", ")));
+        str_cat(name, " does not say, so that it could not be compared: ", joined(found.compared.unknown)));
   }
   if (!found.compared.changes.empty()) {
-    start.news.push_back(str_cat("changed since ", name, ": ", joined(found.compared.changes, ", ")));
+    start.news.push_back(str_cat("changed since ", name, ": ", joined(found.compared.changes)));
   }
 }
 
