@@ -1,10 +1,10 @@
 #include "worker/adapter/adapter_plan.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "common/error.hpp"
+#include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 #include "worker/adapter/name_pattern.hpp"
 
@@ -71,9 +71,8 @@ class IndexRule {
     for (const NamePattern& pattern : patterns_) {
       const auto digits = pattern.group(name, "index");
       if (!digits) { continue; }
-      int64_t index = 0;
-      const auto [end, error] = std::from_chars(digits->data(), digits->data() + digits->size(), index);
-      return error == std::errc() && std::find(wanted_.begin(), wanted_.end(), index) != wanted_.end();
+      const auto index = parse_digits<int64_t>(*digits);
+      return index && std::find(wanted_.begin(), wanted_.end(), *index) != wanted_.end();
     }
     return false;
   }
@@ -113,7 +112,7 @@ struct AdapterPlan::Rules {
 AdapterPlan::AdapterPlan(const LoraConfig& config, const model::DecoderNames& decoder) {
   try {
     rules_ = std::make_unique<const Rules>(config, decoder);
-  } catch (const Error& error) { throw UsageError(str_cat("the adapter's configuration: ", error.what())); }
+  } catch (const Error& error) { throw UsageError(str_cat("the adapter's configuration: ", error.problem())); }
 }
 
 AdapterPlan::~AdapterPlan() = default;

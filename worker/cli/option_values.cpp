@@ -1,7 +1,6 @@
 #include "worker/cli/option_values.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -10,18 +9,16 @@
 #include "common/error.hpp"
 #include "common/join.hpp"
 #include "common/nearest_name.hpp"
+#include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 
 namespace mdl::worker::cli {
 namespace {
 
-double parse_number(const std::string& name, const std::string& value) {
-  double number = 0;
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-  if (error != std::errc() || end != value.data() + value.size() || !std::isfinite(number)) {
-    reject_value(name, value, "a number");
-  }
-  return number;
+double read_number(const std::string& name, const std::string& value) {
+  const auto number = parse_real_number(value);
+  if (!number) { reject_value(name, value, "a number"); }
+  return *number;
 }
 
 }  // namespace
@@ -85,49 +82,46 @@ std::filesystem::path OptionValues::required_path(const std::string& name) const
 std::optional<int64_t> OptionValues::read_integer(const std::string& name, int64_t least) const {
   const auto value = text(name);
   if (!value) { return std::nullopt; }
-  int64_t number = 0;
-  const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), number);
-  if (error != std::errc() || end != value->data() + value->size() || number < least) {
-    reject_value(name, *value, str_cat("a whole number from ", least));
-  }
+  const auto number = parse_whole_number(*value);
+  if (!number || *number < least) { reject_value(name, *value, str_cat("a whole number from ", least)); }
   return number;
 }
 
 void OptionValues::number(const std::string& name, double above, double& target) const {
   const auto value = text(name);
   if (!value) { return; }
-  target = parse_number(name, *value);
+  target = read_number(name, *value);
   if (target <= above) { reject_value(name, *value, str_cat("a number above ", above)); }
 }
 
 void OptionValues::number_from(const std::string& name, double least, double& target) const {
   const auto value = text(name);
   if (!value) { return; }
-  target = parse_number(name, *value);
+  target = read_number(name, *value);
   if (target < least) { reject_value(name, *value, str_cat("a number from ", least)); }
 }
 
 void OptionValues::bytes(const std::string& name, std::int64_t& target) const {
   const auto value = text(name);
   if (!value) { return; }
-  std::size_t digits = 0;
-  while (digits < value->size() && (*value)[digits] >= '0' && (*value)[digits] <= '9') { ++digits; }
+  const std::size_t digits = std::min(value->find_first_not_of("0123456789"), value->size());
   const std::string unit = value->substr(digits);
   const std::int64_t factor = unit.empty()   ? 1
                               : unit == "KB" ? 1'000
                               : unit == "MB" ? 1'000'000
                               : unit == "GB" ? 1'000'000'000
                                              : 0;
-  if (digits == 0 || digits > 9 || factor == 0 || std::stoll(*value) == 0) {
+  const auto number = parse_digits<std::int64_t>(value->substr(0, digits));
+  if (!number || *number == 0 || *number >= 1'000'000'000 || factor == 0) {
     reject_value(name, *value, "a size, for example 500MB");
   }
-  target = std::stoll(*value) * factor;
+  target = *number * factor;
 }
 
 void OptionValues::interval(const std::string& name, bool may_be_zero, StepInterval& target) const {
   const auto value = text(name);
   if (!value) { return; }
-  target.value = parse_number(name, *value);
+  target.value = read_number(name, *value);
   const bool whole = target.value == std::floor(target.value);
   if (target.value < 0 || (target.value == 0 && !may_be_zero) || (target.value >= 1 && !whole)) {
     reject_value(name, *value, "a whole number of steps, or a fraction of all steps below 1");

@@ -1,9 +1,9 @@
 #include "worker/process/worker_environment.hpp"
 
-#include <charconv>
 #include <cstdlib>
 
 #include "common/error.hpp"
+#include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 
 namespace mdl::worker::process {
@@ -12,15 +12,14 @@ namespace {
 constexpr const char* kAdvice =
     "Start the workers with mdl-launch, torchrun or accelerate, or unset RANK and WORLD_SIZE to train in one process.";
 
-/// A number of the environment in [least, most].
+/// A number of the environment in [least, most], as torch reads it.
 int read_number(const char* name, const std::string& text, int least, int most) {
-  int number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || number < least || number > most) {
+  const auto number = parse_whole_number(text);
+  if (!number || *number < least || *number > most) {
     throw UsageError(
         str_cat("environment variable ", name, "=", text, ": expected a number from ", least, " to ", most), kAdvice);
   }
-  return number;
+  return static_cast<int>(*number);
 }
 
 }  // namespace

@@ -3,11 +3,11 @@
 #include <ATen/Context.h>
 #include <dlfcn.h>
 
-#include <charconv>
 #include <cstdlib>
 #include <map>
 
 #include "common/error.hpp"
+#include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 
 #ifdef MDL_WITH_CUDA
@@ -76,10 +76,9 @@ std::string choose_cuda_library(const fs::path& package, int runtime_version) {
   for (const auto& entry : fs::directory_iterator(package)) {
     const std::string name = entry.path().filename().string();
     if (!name.starts_with(begin) || !name.ends_with(end)) { continue; }
-    int version = 0;
-    const char* const last = name.data() + name.size() - end.size();
-    const auto [stop, error] = std::from_chars(name.data() + begin.size(), last, version);
-    if (error == std::errc() && stop == last && version / 10 == runtime_version / 10) { same_major[version] = name; }
+    const auto version =
+        parse_digits<int>(std::string_view(name).substr(begin.size(), name.size() - begin.size() - end.size()));
+    if (version && *version / 10 == runtime_version / 10) { same_major[*version] = name; }
   }
   if (same_major.empty()) { return {}; }
   const auto newer = same_major.upper_bound(runtime_version);

@@ -48,6 +48,16 @@ TEST_CASE("torchrun's variables are understood") {
   CHECK(environment->launcher_has_store);
 }
 
+TEST_CASE("numbers of the environment are read as Python reads them") {
+  Variables variables = kTorchrun;
+  variables["RANK"] = " +3\n";
+  variables["MASTER_PORT"] = "29_400";
+  CHECK(read(variables)->rank == 3);
+  CHECK(read(variables)->master_port == 29400);
+  variables["RANK"] = "3.0";
+  CHECK_THROWS_WITH(read(variables), Contains("RANK=3.0"));
+}
+
 TEST_CASE("workers of one launcher keep restarts apart, those of several do not go by a number that may differ") {
   Variables variables = kTorchrun;
   CHECK(read(variables)->store_prefix.empty());

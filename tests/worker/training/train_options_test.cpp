@@ -42,6 +42,11 @@ TEST_CASE("values may follow an equals sign or a space") {
   CHECK(parse({"--lora-rank", "16"}).lora.rank == 16);
 }
 
+TEST_CASE("numbers are read as Python reads them") {
+  CHECK(parse({"--batch-size", " +1_6 "}).batch_size == 16);
+  CHECK(parse({"--lr", " +1e-4 "}).learning_rate == 1e-4);
+}
+
 TEST_CASE("what is said of the adapters is told apart from defaults") {
   CHECK_FALSE(parse({}).given_lora.rank.has_value());
   const GivenLora given = parse({"--lora-rank", "32", "--lora-alpha", "8", "--train-target", "decoder"}).given_lora;

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "common/error.hpp"
+#include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 
 namespace mdl::worker::text::jinja {
@@ -270,10 +271,14 @@ ExpressionPtr ExpressionParser::primary() {
     }
     return literal(std::move(text));
   }
-  try {
-    if (peek().kind == TokenKind::integer) { return literal(static_cast<std::int64_t>(std::stoll(next().text))); }
-    if (peek().kind == TokenKind::real) { return literal(std::stod(next().text)); }
-  } catch (const std::out_of_range&) { fail("a number that is too large"); }
+  if (peek().kind == TokenKind::integer) {
+    if (const auto number = parse_digits<std::int64_t>(next().text)) { return literal(*number); }
+    fail("a number that is too large");
+  }
+  if (peek().kind == TokenKind::real) {
+    if (const auto number = parse_real_number(next().text)) { return literal(*number); }
+    fail("a number that is too large");
+  }
   if (peek().kind == TokenKind::name) {
     if (is_name("true") || is_name("True")) { return next(), literal(true); }
     if (is_name("false") || is_name("False")) { return next(), literal(false); }

@@ -1,12 +1,12 @@
 #include "worker/training/checkpoint/checkpoint.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include "common/atomic_file.hpp"
 #include "common/atomic_folder.hpp"
 #include "common/error.hpp"
 #include "common/log.hpp"
+#include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 #include "worker/adapter/adapter_readme.hpp"
 #include "worker/adapter/pretrained.hpp"
@@ -36,11 +36,8 @@ constexpr int64_t kShardBytes = 5'000'000'000;
 std::optional<int64_t> step_of(const fs::path& folder) {
   constexpr std::string_view kPrefix = "checkpoint-";
   const std::string name = folder.filename().string();
-  if (name.compare(0, kPrefix.size(), kPrefix) != 0) { return std::nullopt; }
-  int64_t step = 0;
-  const char* const last = name.data() + name.size();
-  const auto [end, error] = std::from_chars(name.data() + kPrefix.size(), last, step);
-  return error == std::errc() && end == last ? std::optional(step) : std::nullopt;
+  if (!name.starts_with(kPrefix)) { return std::nullopt; }
+  return parse_digits<int64_t>(std::string_view(name).substr(kPrefix.size()));
 }
 
 void finish_removals(const fs::path& output) {
