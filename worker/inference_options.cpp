@@ -1,10 +1,10 @@
 #include "worker/inference_options.hpp"
 
 #include <boost/program_options.hpp>
-#include <sstream>
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/cli/help_text.hpp"
 
 namespace mdl::worker {
 namespace {
@@ -41,17 +41,15 @@ std::vector<cli::OptionText> all_inference_options() {
 }  // namespace
 
 std::string inference_help() {
-  std::ostringstream out;
-  out << "usage: mdl-toolkit inference INPUT.csv --model-name DIR --output OUT.csv [options]\n\n"
-         "Answers each row of a CSV file, whose columns are audio (a path, or an http or https address) and, if you "
-         "like, system_prompt and\n"
-         "user_prompt, and writes the answers into the column prediction, alone or as one of the workers of mdl-launch "
-         "or torchrun. How an\n"
-         "answer is chosen says the checkpoint's generation_config.json. All rows are checked before the model is "
-         "loaded. A run that was cut\n"
-         "off goes on where it was when it is started again. Defaults in parentheses.\n\n"
-      << cli::describe_options(all_inference_options());
-  return std::move(out).str();
+  return cli::command_help(
+      "inference INPUT.csv --model-name DIR --output OUT.csv [options]",
+      "Answers each row of a CSV file, whose columns are audio (a path, or an http or https address) and, if you like, "
+      "system_prompt and user_prompt, and writes the answers into the column prediction, "
+      "alone or as one of the workers of mdl-launch or torchrun. "
+      "How an answer is chosen says the checkpoint's generation_config.json. "
+      "All rows are checked before the model is loaded. "
+      "A run that was cut off goes on where it was when it is started again. Defaults in parentheses.",
+      all_inference_options());
 }
 
 InferenceOptions parse_inference_options(const std::vector<std::string>& arguments) {

@@ -7,9 +7,11 @@
 #include "common/join.hpp"
 #include "common/log.hpp"
 #include "common/nearest_name.hpp"
+#include "common/paragraph.hpp"
 #include "common/standard_streams.hpp"
 #include "common/str_cat.hpp"
 #include "common/version.hpp"
+#include "worker/cli/help_text.hpp"
 #include "worker/convert/convert_command.hpp"
 #include "worker/info/info_command.hpp"
 #include "worker/model_program.hpp"
@@ -17,21 +19,22 @@
 
 namespace {
 
-constexpr const char* kHelp =
-    R"(usage: mdl-toolkit COMMAND [options]
-
-LoRA fine-tuning of MiDashengLM audio-language models.
-
-Commands:
-  train             train a LoRA adapter, alone or as one of the workers of mdl-launch or torchrun
-  convert-dataset   turn a CSV file of sounds and texts into a dataset folder
-  info              tell what a model's, adapter's or dataset's folder holds
-  inference         answer the rows of a CSV file of sounds
-
-Options:
-  --help, -h        this text; `mdl-toolkit COMMAND --help` for a command's options
-  --version         the version
-)";
+std::string help() {
+  const std::vector<mdl::worker::cli::HelpRow> commands = {
+      {"train", "train a LoRA adapter, alone or as one of the workers of mdl-launch or torchrun"},
+      {"convert-dataset", "turn a CSV file of sounds and texts into a dataset folder"},
+      {"info", "tell what a model's, adapter's or dataset's folder holds"},
+      {"inference", "answer the rows of a CSV file of sounds"},
+  };
+  const std::vector<mdl::worker::cli::HelpRow> options = {
+      {"--help, -h", "this text; `mdl-toolkit COMMAND --help` for a command's options"},
+      {"--version", "the version"},
+  };
+  const std::size_t width = mdl::output_width();
+  return mdl::str_cat("usage: mdl-toolkit COMMAND [options]\n\n",
+                      "LoRA fine-tuning of MiDashengLM audio-language models.\n\n", "Commands:\n",
+                      help_rows(commands, width), "\nOptions:\n", help_rows(options, width));
+}
 
 const std::vector<std::string> kCommands = {"train", "convert-dataset", "inference", "info"};
 const std::vector<std::string> kOptions = {"--help", "--version"};
@@ -41,7 +44,7 @@ int run(const std::vector<std::string>& arguments, char** argv) {
   const std::string& command = arguments.front();
   const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
   if (command == "--help" || command == "-h") {
-    std::cout << kHelp;
+    std::cout << help();
     return 0;
   }
   if (command == "--version") {

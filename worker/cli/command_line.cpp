@@ -29,23 +29,17 @@ std::string advice(const std::string& command) {
 
 }  // namespace
 
-po::options_description describe_options(std::span<const OptionText> options) {
-  po::options_description all("Options", 110, 80);
-  all.add_options()("help,h", "this text");
-  for (const OptionText& option : options) {
-    all.add_options()(option.name, po::value<std::vector<std::string>>()->value_name("VALUE"), option.help);
-  }
-  return all;
-}
-
 bool asks_for_help(const std::vector<std::string>& arguments) {
   return std::any_of(arguments.begin(), arguments.end(), [](const auto& a) { return a == "--help" || a == "-h"; });
 }
 
 po::variables_map parse_command_line(const std::string& command, std::span<const OptionText> options,
                                      const std::vector<std::string>& arguments) {
-  po::options_description all = describe_options(options);
-  all.add_options()(kStanding, po::value<std::vector<std::string>>());
+  po::options_description all;
+  all.add_options()("help,h", "")(kStanding, po::value<std::vector<std::string>>());
+  for (const OptionText& option : options) {
+    all.add_options()(option.name, po::value<std::vector<std::string>>(), option.help);
+  }
   po::positional_options_description positional;
   positional.add(kStanding, -1);
   po::variables_map given;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <boost/program_options/options_description.hpp>
 #include <boost/program_options/variables_map.hpp>
 #include <span>
 #include <string>
@@ -14,14 +13,11 @@ struct OptionText {
   const char* help;
 };
 
-/// The options as --help lists them, with --help itself. Every option takes a text, any number of times; OptionValues
-/// makes sense of it.
-boost::program_options::options_description describe_options(std::span<const OptionText> options);
-
 /// Whether --help or -h is among the arguments: then nothing else counts.
 bool asks_for_help(const std::vector<std::string>& arguments);
 
-/// Parses `mdl-toolkit COMMAND arguments…`. What stands alone is kept under "standing". Throws UsageError: an unknown
+/// Parses `mdl-toolkit COMMAND arguments…`. Every option takes a text, any number of times; OptionValues makes sense of
+/// it. "help" is there too, and takes none. What stands alone is kept under "standing". Throws UsageError: an unknown
 /// option (with the nearest known name), an option without its value.
 boost::program_options::variables_map parse_command_line(const std::string& command,
                                                          std::span<const OptionText> options,

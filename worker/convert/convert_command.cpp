@@ -7,6 +7,7 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "worker/cli/command_line.hpp"
+#include "worker/cli/help_text.hpp"
 #include "worker/cli/model_folder.hpp"
 #include "worker/cli/option_values.hpp"
 #include "worker/convert/converter.hpp"
@@ -36,15 +37,14 @@ std::vector<cli::OptionText> all_options() {
 }
 
 void print_help() {
-  std::cout << "usage: mdl-toolkit convert-dataset INPUT.csv --output DIR [options]\n\n"
-               "Turns a CSV file into a dataset folder for `mdl-toolkit train`, in Hugging Face's format.\n"
-               "The file's columns are audio (a path, or an http or https address of a wav, flac, ogg or mp3 file "
-               "of 4 hours at most),\n"
-               "prediction (what the model is to answer) and, if you like, system_prompt and user_prompt. All rows are "
-               "checked before anything is\n"
-               "written. A run that was cut off goes on where it was when it is started again. Defaults in "
-               "parentheses.\n\n"
-            << cli::describe_options(all_options());
+  std::cout << cli::command_help(
+      "convert-dataset INPUT.csv --output DIR [options]",
+      "Turns a CSV file into a dataset folder for `mdl-toolkit train`, in Hugging Face's format. "
+      "The file's columns are audio (a path, or an http or https address of a wav, flac, ogg or mp3 file of 4 hours at "
+      "most), prediction (what the model is to answer) and, if you like, system_prompt and user_prompt. "
+      "All rows are checked before anything is written. "
+      "A run that was cut off goes on where it was when it is started again. Defaults in parentheses.",
+      all_options());
 }
 
 ConvertOptions read_options(const po::variables_map& given) {

@@ -6,6 +6,7 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "worker/cli/command_line.hpp"
+#include "worker/cli/help_text.hpp"
 #include "worker/cli/model_folder.hpp"
 #include "worker/cli/option_values.hpp"
 #include "worker/info/describe_dataset.hpp"
@@ -26,9 +27,9 @@ constexpr cli::OptionText kOptions[] = {
 int info_command(const std::vector<std::string>& arguments) {
   const auto given = cli::parse_command_line("info", kOptions, arguments);
   if (given.count("help")) {
-    std::cout << "usage: mdl-toolkit info DIR [options]\n\nTells what a model's, adapter's, training checkpoint's or "
-                 "dataset's folder holds.\n\n"
-              << cli::describe_options(kOptions);
+    std::cout << cli::command_help("info DIR [options]",
+                                   "Tells what a model's, adapter's, training checkpoint's or dataset's folder holds.",
+                                   kOptions);
     return 0;
   }
   const std::string name = cli::standing_argument(given, "info", "folder");

@@ -4,13 +4,13 @@
 #include <boost/program_options.hpp>
 #include <limits>
 #include <map>
-#include <sstream>
 
 #include "common/error.hpp"
 #include "common/log.hpp"
 #include "common/nearest_name.hpp"
 #include "common/str_cat.hpp"
 #include "worker/cli/command_line.hpp"
+#include "worker/cli/help_text.hpp"
 #include "worker/cli/model_folder.hpp"
 #include "worker/cli/option_values.hpp"
 #include "worker/convert/row_options.hpp"
@@ -22,18 +22,10 @@ namespace {
 namespace po = boost::program_options;
 
 /// Options that may be nothing; "null" is how the Python tool's command line says so.
-constexpr const char* kMayBeNothing[] = {"bf16",
-                                         "quantization",
-                                         "quantization-type",
-                                         "double-quantization",
-                                         "eval-batch-size",
-                                         "eval-accumulation-steps",
-                                         "save-total-limit",
-                                         "eval-dataset",
-                                         "resume-from-checkpoint",
-                                         "system-prompt",
-                                         "user-prompt",
-                                         "base-dir"};
+constexpr const char* kMayBeNothing[] = {
+    "bf16",         "quantization",           "quantization-type", "double-quantization",
+    "eval-dataset", "eval-batch-size",        "system-prompt",     "eval-accumulation-steps",
+    "user-prompt",  "resume-from-checkpoint", "base-dir",          "save-total-limit"};
 
 /// Options that matter only where a dataset is a CSV file.
 constexpr const char* kForCsv[] = {"system-prompt", "user-prompt", "base-dir", "tokenizing-batch-size", "num-workers"};
@@ -65,8 +57,8 @@ constexpr cli::OptionText kOptions[] = {
     {"gradient-accumulation-steps", "batches before the weights change (1)"},
     {"gradient-checkpointing", "true: less memory, a third more work (true)"},
     {"bf16",
-     "true, false or auto: base model in bfloat16 (auto: what ACCELERATE_MIXED_PRECISION says, else where the GPU has "
-     "it)"},
+     "true, false or auto: base model in bfloat16 "
+     "(auto: what ACCELERATE_MIXED_PRECISION says, else where the GPU has it)"},
     {"quantization",
      "8bit or 4bit: keep the frozen linear layers' weights so, with the package bitsandbytes; final/ is merged into "
      "the checkpoint's own weights (none)"},
@@ -87,9 +79,8 @@ constexpr cli::OptionText kOptions[] = {
     {"save-steps", "steps between checkpoints; below 1 a fraction of all steps, 0 only the last (500)"},
     {"save-total-limit", "checkpoints to keep, oldest removed first; 0: all (all)"},
     {"resume-from-checkpoint",
-     "checkpoint folder to go on from; true: this run's newest one in output; workers that a launcher restarts go on "
-     "by "
-     "themselves (false)"},
+     "checkpoint folder to go on from; true: this run's newest one in output; "
+     "workers that a launcher restarts go on by themselves (false)"},
     {"merge-lora", "true: final/ is a whole model; false: final/ is the adapter (true)"},
     {"system-prompt", "for CSV files: system prompt of rows that have none (none)"},
     {"user-prompt", "for CSV files: user prompt of rows that have none (none)"},
@@ -238,13 +229,11 @@ ResumeFrom read_resume(const cli::OptionValues& values) {
 }  // namespace
 
 std::string train_help() {
-  std::ostringstream out;
-  out << "usage: mdl-toolkit train --train-dataset DIR --output DIR [options]\n\n"
-         "Trains a LoRA adapter of a MiDashengLM model, alone or as one of the workers of mdl-launch, torchrun or "
-         "accelerate.\n"
-         "Defaults in parentheses.\n\n"
-      << cli::describe_options(kOptions);
-  return std::move(out).str();
+  return cli::command_help(
+      "train --train-dataset DIR --output DIR [options]",
+      "Trains a LoRA adapter of a MiDashengLM model, alone or as one of the workers of mdl-launch, torchrun or "
+      "accelerate. Defaults in parentheses.",
+      kOptions);
 }
 
 TrainOptions parse_train_options(const std::vector<std::string>& arguments) {

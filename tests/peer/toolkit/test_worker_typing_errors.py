@@ -1,8 +1,15 @@
 """Typing errors in every command of mdl-toolkit: commands, options and values. Each is answered with what was meant, by one rule."""
 
+import fcntl
+import os
+import pty
+import struct
 import subprocess
+import termios
 
 import pytest
+
+COMMANDS = ["", "train", "convert-dataset", "inference", "info"]
 
 # The command line, and what was meant. All are wrong command lines: exit code 2.
 CASES = [
@@ -59,3 +66,29 @@ def test_a_typing_error_is_answered_with_what_was_meant(line, meant, mdl_toolkit
     done = mdl_toolkit(*words, *needed)
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     assert f"Did you mean {meant}?" in done.stderr if meant else "Did you mean" not in done.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fits_into_80_columns_through_a_pipe(command, mdl_toolkit):
+    done = mdl_toolkit(*command.split(), "--help")
+    assert done.returncode == 0 and done.stdout.startswith("usage: mdl-toolkit")
+    assert [line for line in done.stdout.splitlines() if len(line) > 80] == []
+    assert [line for line in done.stdout.splitlines() if line != line.rstrip()] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_takes_the_width_of_a_terminal(command, bin_dir):
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    with subprocess.Popen([bin_dir / "mdl-toolkit", *command.split(), "--help"], stdout=theirs) as process:
+        os.close(theirs)
+        text = b""
+        try:
+            while part := os.read(ours, 4096):
+                text += part
+        except OSError:  # the other side is closed
+            pass
+    os.close(ours)
+    assert process.returncode == 0
+    longest = max(len(line) for line in text.decode().splitlines())
+    assert longest <= 100 and (longest > 80 or command == "info")
