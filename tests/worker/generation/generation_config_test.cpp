@@ -11,7 +11,7 @@ using mdl::worker::generation::load_generation_config;
 
 namespace {
 
-mdl::worker::generation::GenerationConfig load(const std::string& json) {
+mdl::worker::generation::GenerationConfig config_of(const std::string& json) {
   const mdl::test::TempDir folder;
   mdl::write_text_atomically(folder.path() / "generation_config.json", json);
   return load_generation_config(folder.path());
@@ -21,7 +21,7 @@ mdl::worker::generation::GenerationConfig load(const std::string& json) {
 
 TEST_CASE("sampling settings and ends are read, with transformers' defaults for the rest") {
   const auto config =
-      load(R"({"do_sample": true, "temperature": 0.7, "top_p": 0.8, "eos_token_id": [5, 6], "pad_token_id": 1})");
+      config_of(R"({"do_sample": true, "temperature": 0.7, "top_p": 0.8, "eos_token_id": [5, 6], "pad_token_id": 1})");
   CHECK(config.do_sample);
   CHECK(config.temperature == 0.7);
   CHECK(config.top_k == 50);
@@ -34,23 +34,23 @@ TEST_CASE("sampling settings and ends are read, with transformers' defaults for 
 
 TEST_CASE(
     "what transformers would do and this program does not is refused by name, but for values that ask for nothing") {
-  CHECK_THROWS_WITH(load(R"({"num_beams": 4})"), Contains("num_beams") && Contains("4"));
-  CHECK_THROWS_WITH(load(R"({"stop_strings": ["x"]})"), Contains("stop_strings"));
-  CHECK_THROWS_WITH(load(R"({"no_repeat_ngram_size": 3})"), Contains("no_repeat_ngram_size"));
-  CHECK_THROWS_WITH(load(R"({"typical_p": 0.9})"), Contains("typical_p"));
-  CHECK_NOTHROW(load(R"({"num_beams": 1, "stop_strings": null, "no_repeat_ngram_size": 0, "typical_p": 1.0})"));
+  CHECK_THROWS_WITH(config_of(R"({"num_beams": 4})"), Contains("num_beams") && Contains("4"));
+  CHECK_THROWS_WITH(config_of(R"({"stop_strings": ["x"]})"), Contains("stop_strings"));
+  CHECK_THROWS_WITH(config_of(R"({"no_repeat_ngram_size": 3})"), Contains("no_repeat_ngram_size"));
+  CHECK_THROWS_WITH(config_of(R"({"typical_p": 0.9})"), Contains("typical_p"));
+  CHECK_NOTHROW(config_of(R"({"num_beams": 1, "stop_strings": null, "no_repeat_ngram_size": 0, "typical_p": 1.0})"));
 }
 
 TEST_CASE("values that make no sense are refused") {
-  CHECK_THROWS_WITH(load(R"({"do_sample": true, "temperature": 0.0})"), Contains("temperature"));
-  CHECK_THROWS_WITH(load(R"({"top_p": 1.5})"), Contains("top_p"));
-  CHECK_THROWS_WITH(load(R"({"eos_token_id": "end"})"), Contains("eos_token_id"));
-  CHECK_THROWS_WITH(load(R"({"repetition_penalty": 0})"), Contains("repetition_penalty"));
-  CHECK_THROWS_WITH(load("{"), Contains("not valid JSON"));
+  CHECK_THROWS_WITH(config_of(R"({"do_sample": true, "temperature": 0.0})"), Contains("temperature"));
+  CHECK_THROWS_WITH(config_of(R"({"top_p": 1.5})"), Contains("top_p"));
+  CHECK_THROWS_WITH(config_of(R"({"eos_token_id": "end"})"), Contains("eos_token_id"));
+  CHECK_THROWS_WITH(config_of(R"({"repetition_penalty": 0})"), Contains("repetition_penalty"));
+  CHECK_THROWS_WITH(config_of("{"), Contains("not valid JSON"));
 }
 
 TEST_CASE("settings without effect are told") {
-  const auto config = load(R"({"temperature": 0.7, "chat_format": "chatml"})");
+  const auto config = config_of(R"({"temperature": 0.7, "chat_format": "chatml"})");
   REQUIRE(config.notes.size() == 2);
   CHECK_THAT(config.notes[0], Contains("temperature") && Contains("do_sample"));
   CHECK_THAT(config.notes[1], Contains("chat_format"));
