@@ -130,7 +130,7 @@ void PartialFolder::publish() {
     publish_folder(folder_, target_, {.last = kState, .never = kPublishedPlan});
     fs::remove(target_ / kPublishedPlan);
   } catch (const fs::filesystem_error& error) { fail(error.code().message()); } catch (const Error& error) {
-    fail(error.what());
+    fail(error.problem());
   }
 }
 

@@ -19,7 +19,7 @@ std::vector<dataset::CsvRecord> read_records(const std::filesystem::path& path) 
   if (!text::is_utf8(text)) { throw UsageError(str_cat(path.string(), " is not UTF-8"), "Save it as UTF-8."); }
   try {
     return dataset::parse_csv(text);
-  } catch (const UsageError& error) { throw UsageError(str_cat(path.string(), ": ", error.what())); }
+  } catch (const UsageError& error) { throw UsageError(str_cat(path.string(), ": ", error.problem()), error.advice()); }
 }
 
 UsageError missing_column(const std::vector<std::optional<std::string>>& header, const std::filesystem::path& path,

@@ -22,10 +22,9 @@ constexpr std::int64_t kAssumedSeconds = 10;
 }  // namespace
 
 std::string problem_of(const Row& row, const std::exception& error) {
-  const std::string text = describe_exception(error);
-  const std::string line = text.substr(0, text.find('\n'));
-  if (text == error.what()) { return line; }
-  throw Error(str_cat("row ", row.number, " (line ", row.line, "), ", row.audio.value_or("no sound"), ": ", line),
+  const std::string problem = as_error(error).problem();
+  if (!is_out_of_memory(error)) { return problem; }
+  throw Error(str_cat("row ", row.number, " (line ", row.line, "), ", row.audio.value_or("no sound"), ": ", problem),
               "A lower --num-workers has fewer sounds in memory at once.");
 }
 

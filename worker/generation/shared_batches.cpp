@@ -56,6 +56,11 @@ class Outstanding {
   std::set<std::size_t> batches_;
 };
 
+Error rank_lost(const std::string& reason) {
+  return Error(str_cat("another rank ended before all answers were there: ", reason),
+               "What was answered is kept; start the command again to go on.");
+}
+
 }  // namespace
 
 void answer_batches(distributed::ProcessGroup& group, std::size_t batches,
@@ -94,10 +99,10 @@ void answer_batches(distributed::ProcessGroup& group, std::size_t batches,
       if (!outstanding.empty()) { std::this_thread::sleep_for(kLook); }
     }
     meeting.wait();
-  } catch (const Error&) { throw; } catch (const std::exception& error) {  // Gloo's, of a lost connection
-    const std::string reason = error.what();
-    throw Error(str_cat("another rank ended before all answers were there: ", reason.substr(0, reason.find('\n'))),
-                "What was answered is kept; start the command again to go on.");
+  } catch (const Error&) { throw; } catch (const c10::Error& error) {  // the store's, whose connection is lost
+    throw rank_lost(error.what_without_backtrace());
+  } catch (const std::exception& error) {  // Gloo's, likewise
+    throw rank_lost(error.what());
   }
 }
 

@@ -37,7 +37,7 @@ void explain_failures(int64_t step, const std::string& rows, const std::function
   try {
     work();
   } catch (const Error& error) {
-    throw Error(str_cat("step ", step, ", ", rows, ": ", error.what()));
+    throw Error(str_cat("step ", step, ", ", rows, ": ", error.problem()), error.advice());
   } catch (const std::bad_alloc&) {
     throw Error(str_cat("step ", step, ", ", rows, ": out of memory"), kMemoryAdvice);
   } catch (const c10::Error& error) {

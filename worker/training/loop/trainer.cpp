@@ -346,7 +346,7 @@ void Trainer::save_alone() noexcept {
     write(std::vector<std::string>(run_.options.lora.dropout > 0 ? 1 : ranks, rng_));
     log::news("checkpoint-", last_saved_, " holds the steps that were done");
   } catch (const std::exception& error) {
-    log::error("the steps since checkpoint-", last_saved_, " are lost: ", describe_exception(error));
+    log::error("the steps since checkpoint-", last_saved_, " are lost: ", as_error(error).problem());
   }
 }
 
