@@ -1,12 +1,13 @@
 #include "worker/begun_run.hpp"
 
 #include <iostream>
+#include <nlohmann/json.hpp>
 
 #include "common/atomic_file.hpp"
-#include "common/error.hpp"
-#include "common/exception_text.hpp"
+#include "common/base64.hpp"
 #include "common/log.hpp"
 #include "worker/adapter/adapter_config.hpp"
+#include "worker/distributed/shared_work.hpp"
 #include "worker/training/checkpoint/identify_run.hpp"
 #include "worker/training/checkpoint/resume.hpp"
 
@@ -14,6 +15,7 @@ namespace mdl::worker {
 namespace {
 
 namespace fs = std::filesystem;
+using nlohmann::json;
 
 /// The run's adapters become what those of a checkpoint are, which only rank 0 needs to reach: `text` is its
 /// configuration.
@@ -25,9 +27,28 @@ void adopt_checkpoint(training::TrainOptions& options, const model::ModelConfig&
       adapter::adopt_lora(options.given_lora, adapter.lora, file.string(), adapter::linear_layer_names(model));
 }
 
-/// Rank 0 decides; an Error says why the run may not begin.
-void decide_start(const TrainingInputs& inputs, const distributed::ProcessGroup& group,
-                  const std::vector<std::string>& agents, BegunRun& run) {
+/// Where a run goes on from, as rank 0 tells the others.
+struct ResumePoint {
+  fs::path checkpoint;
+  std::string adapter_config;  ///< the text of its adapter_config.json
+};
+
+/// Texts in base64: a path need not be UTF-8.
+std::string to_json(const std::optional<ResumePoint>& point) {
+  if (!point) { return json(nullptr).dump(); }
+  return json::array({base64_encode(point->checkpoint.string()), base64_encode(point->adapter_config)}).dump();
+}
+
+std::optional<ResumePoint> resume_point_from_json(const std::string& text) {
+  const json parts = json::parse(text);
+  if (parts.is_null()) { return std::nullopt; }
+  const auto text_at = [&](std::size_t i) { return base64_decode(parts.at(i).get<std::string>()).value(); };
+  return ResumePoint{.checkpoint = text_at(0), .adapter_config = text_at(1)};
+}
+
+/// Rank 0's part. Throws where the run may not begin.
+std::optional<ResumePoint> decide_start(const TrainingInputs& inputs, const distributed::ProcessGroup& group,
+                                        const std::vector<std::string>& agents, BegunRun& run) {
   const training::TrainOptions& options = inputs.options;
   if (!training::checkpoint::find_checkpoint_of_job(options.output, agents)) {
     training::checkpoint::check_resume_option(options.resume_from, options.output);
@@ -35,7 +56,10 @@ void decide_start(const TrainingInputs& inputs, const distributed::ProcessGroup&
   run.identity = training::checkpoint::identify_run(options, inputs.model_folder, *inputs.train_data, inputs.dtype,
                                                     group.world_size());
   run.start = training::checkpoint::plan_start(
-      training::checkpoint::look_around(options, run.identity, inputs.config, inputs.model_folder, agents));
+      training::checkpoint::read_start_conditions(options, run.identity, inputs.config, inputs.model_folder, agents));
+  if (!run.start.checkpoint) { return std::nullopt; }
+  const fs::path& folder = run.start.checkpoint->folder;
+  return ResumePoint{.checkpoint = folder, .adapter_config = read_text(folder / "adapter_config.json")};
 }
 
 void tell_start(const TrainingInputs& inputs, const BegunRun& run) {
@@ -57,24 +81,14 @@ void tell_start(const TrainingInputs& inputs, const BegunRun& run) {
 
 BegunRun begin_run(TrainingInputs& inputs, distributed::ProcessGroup& group, const std::vector<std::string>& agents) {
   BegunRun run;
-  std::string problem, adapter;
-  if (group.is_first()) {
-    try {
-      decide_start(inputs, group, agents, run);
-      problem = run.start.error;
-      const auto& found = run.start.checkpoint;
-      if (problem.empty() && found) { adapter = read_text(found->folder / "adapter_config.json"); }
-    } catch (const std::exception& error) { problem = describe_exception(error); }
-  }
-  problem = group.share("start", problem);
-  if (!problem.empty()) { throw UsageError(problem); }
-  const auto& found = run.start.checkpoint;
-  const std::string where = group.share("checkpoint", found ? found->folder.string() : std::string());
-  if (!where.empty()) {
-    run.checkpoint = where;
-    adopt_checkpoint(inputs.options, inputs.config, *run.checkpoint, group.share("adapter_config", adapter));
+  const std::string told =
+      distributed::share_work(group, "start", [&] { return to_json(decide_start(inputs, group, agents, run)); });
+  if (const auto point = resume_point_from_json(told)) {
+    run.checkpoint = point->checkpoint;
+    adopt_checkpoint(inputs.options, inputs.config, *run.checkpoint, point->adapter_config);
     training::checkpoint::set_adapter(run.identity, inputs.options.lora);
   }
+  const auto& found = run.start.checkpoint;
   if (found && !found->identity.run.empty() && !run.start.branches) {
     run.identity.run = found->identity.run;
     run.identity.begun = found->identity.begun;

@@ -2,9 +2,12 @@
 
 import csv
 import os
+import resource
+import subprocess
 
 import pytest
 
+from launching import free_port
 from training_runs import COMMON, assert_same, history, run, train_command, two
 
 
@@ -86,6 +89,35 @@ def test_bad_rows_of_a_csv_file_are_listed_on_one_rank_and_end_all(toolkit, bin_
     assert done.returncode != 0
     assert "row 3" in done.stderr and "row 5" in done.stderr and "missing.wav" in done.stderr
     assert not (tmp_path / "out" / "dataset-train").exists()
+
+
+def start_rank(command, rank, port, **options):
+    """One of two ranks without a launcher, whose exit code would be the only one to be seen."""
+    env = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": "2",
+        "LOCAL_WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
+    return subprocess.Popen(
+        [str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=env, **options
+    )
+
+
+@pytest.mark.parametrize(("fault", "code", "words"), [("full disk", 1, "cannot write"), ("bad rows", 2, "missing.wav")])
+def test_what_ends_the_conversion_ends_each_rank_with_its_exit_code(toolkit, data, sounds, tmp_path, fault, code, words):
+    """Rank 0 alone converts; where its disk is "full", it may write no file of more than 20 kB."""
+    table = broken(sounds, tmp_path) if fault == "bad rows" else sounds[0]
+    limited = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))) if fault == "full disk" else None
+    train, port = command(toolkit, data[0], table, tmp_path / "out"), free_port()
+    ranks = [start_rank(train, 0, port, preexec_fn=limited), start_rank(train, 1, port)]
+    errors = [rank.communicate(timeout=120)[1] for rank in ranks]
+    assert [rank.returncode for rank in ranks] == [code, code], errors
+    assert all(words in error for error in errors), errors
 
 
 def test_bad_rows_of_a_csv_file_can_be_left_out(toolkit, data, sounds, tmp_path):

@@ -2,15 +2,10 @@
 
 #include <catch2/catch.hpp>
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <chrono>
-#include <functional>
-#include <future>
 
 #include "common/error.hpp"
+#include "tests/worker/distributed/two_ranks.hpp"
 #include "worker/distributed/data_parallel.hpp"
 #include "worker/training/adamw.hpp"
 #include "worker/training/loop/evaluation.hpp"
@@ -21,43 +16,6 @@ using namespace mdl::worker::process;
 using namespace mdl::worker::training;
 using namespace mdl::worker::training::loop;
 using Catch::Matchers::Contains;
-
-namespace {
-
-/// A port that nobody listens on.
-uint16_t free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  REQUIRE(::bind(socket, reinterpret_cast<sockaddr*>(&address), length) == 0);
-  ::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &length);
-  ::close(socket);
-  return ntohs(address.sin_port);
-}
-
-/// Runs `rank` in a thread for each of two ranks that are joined by Gloo, and rethrows what one throws.
-void on_two_ranks(const std::function<void(ProcessGroup&)>& work) {
-  WorkerEnvironment environment;
-  environment.world_size = 2;
-  environment.local_world_size = 2;
-  environment.master_addr = "127.0.0.1";
-  environment.master_port = free_port();
-  std::vector<std::future<void>> ranks;
-  for (int rank = 0; rank < 2; ++rank) {
-    environment.rank = environment.local_rank = rank;
-    ranks.push_back(std::async(std::launch::async, [&work, environment] {
-      ProcessGroup group(environment, at::kCPU);
-      work(group);
-      at::Tensor done = torch::zeros({1});
-      group.sum(done);  // rank 0 serves the store: it must not leave first
-    }));
-  }
-  for (auto& rank : ranks) { rank.get(); }
-}
-
-}  // namespace
 
 TEST_CASE("a store that nobody serves is an error with its address, after the time that ranks wait for each other") {
   WorkerEnvironment environment;

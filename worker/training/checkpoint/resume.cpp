@@ -56,13 +56,13 @@ std::optional<fs::path> find_checkpoint_of_job(const fs::path& output, const std
   const auto checkpoints = list_checkpoints(output);
   for (auto newest = checkpoints.rbegin(); newest != checkpoints.rend(); ++newest) {
     const fs::path file = *newest / data::kDataProgressFile;
-    if (!checkpoint_fault(*newest).empty() || !fs::exists(file)) { continue; }
+    if (checkpoint_fault(*newest) || !fs::exists(file)) { continue; }
     if (same_job(data::parse_data_progress(read_text(file)).agents, agents)) { return *newest; }
   }
   return std::nullopt;
 }
 
-std::string checkpoint_fault(const fs::path& folder) {
+std::optional<std::string> checkpoint_fault(const fs::path& folder) {
   for (const char* name :
        {"adapter_config.json", "adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "trainer_state.json"}) {
     if (!fs::exists(folder / name)) { return str_cat("it has no ", name); }
@@ -73,18 +73,18 @@ std::string checkpoint_fault(const fs::path& folder) {
       data::parse_data_progress(read_text(folder / data::kDataProgressFile));
     }
     static_cast<void>(nlohmann::json::parse(read_text(folder / "trainer_state.json")).at("global_step").get<int64_t>());
-  } catch (const std::exception& error) { return describe_exception(error); }
+  } catch (const std::exception& error) { return as_error(error).problem(); }
   for (const char* name : {"optimizer.pt", "scheduler.pt"}) {
     if (!ends_like_a_zip_file(folder / name)) { return str_cat(name, " is cut off"); }
   }
-  return {};
+  return std::nullopt;
 }
 
 void check_resume_option(const ResumeFrom& resume_from, const fs::path& output) {
   if (const auto* path = std::get_if<ResumePath>(&resume_from)) {
     const fs::path& folder = path->folder;
-    const std::string fault = fs::is_directory(folder) ? checkpoint_fault(folder) : "there is no such folder";
-    if (!fault.empty()) { throw UsageError(str_cat("cannot resume from ", folder.string(), ": ", fault)); }
+    const auto fault = fs::is_directory(folder) ? checkpoint_fault(folder) : "there is no such folder";
+    if (fault) { throw UsageError(str_cat("cannot resume from ", folder.string(), ": ", *fault)); }
     return;
   }
   if (std::holds_alternative<ResumeNever>(resume_from)) { return; }
@@ -93,8 +93,9 @@ void check_resume_option(const ResumeFrom& resume_from, const fs::path& output) 
                    "Leave the option out to start anew.");
 }
 
-StartWish look_around(const TrainOptions& options, const RunIdentity& now, const model::ModelConfig& model,
-                      const fs::path& model_folder, const std::vector<std::string>& agents) {
+StartConditions read_start_conditions(const TrainOptions& options, const RunIdentity& now,
+                                      const model::ModelConfig& model, const fs::path& model_folder,
+                                      const std::vector<std::string>& agents) {
   const auto of_job = find_checkpoint_of_job(options.output, agents);
   const bool goes_on = !std::holds_alternative<ResumeNever>(options.resume_from) || of_job;
   const auto layers = goes_on ? adapter::linear_layer_names(model) : adapter::LinearLayerNames();
@@ -104,30 +105,31 @@ StartWish look_around(const TrainOptions& options, const RunIdentity& now, const
     try {
       then = identify_checkpoint(folder, now, model_folder);
     } catch (const std::exception& error) {
-      if (found.fault.empty()) { found.fault = describe_exception(error); }
+      if (!found.fault) { found.fault = as_error(error).problem(); }
     }
     found.compared = compare_runs(then, goes_on ? going_on(now, then, options, folder, layers) : now);
     return found;
   };
-  StartWish wish{.resume_from = options.resume_from, .overwrite = options.overwrite_output, .output = options.output};
+  StartConditions conditions{
+      .resume_from = options.resume_from, .overwrite = options.overwrite_output, .output = options.output};
   if (fs::is_directory(options.output)) {
-    for (const fs::path& folder : list_checkpoints(options.output)) { wish.there.push_back(look_at(folder)); }
+    for (const fs::path& folder : list_checkpoints(options.output)) { conditions.there.push_back(look_at(folder)); }
   }
   if (const auto* path = std::get_if<ResumePath>(&options.resume_from)) {
     const fs::path& named = path->folder;
-    wish.named = look_at(named);
+    conditions.named = look_at(named);
     // The others are beside a run that has taken over this one's adapters and learning rate, whatever was given.
-    RunIdentity will_be = going_on(now, wish.named->identity, options, named, layers);
-    take_learning_rate(will_be, wish.named->identity);
-    for (FoundCheckpoint& found : wish.there) {
+    RunIdentity will_be = going_on(now, conditions.named->identity, options, named, layers);
+    take_learning_rate(will_be, conditions.named->identity);
+    for (FoundCheckpoint& found : conditions.there) {
       found.compared = compare_runs(found.identity, will_be);
       if (!is_same_file(found.folder, named)) { continue; }
-      wish.named_lies_there = true;
-      wish.named->folder = found.folder;
+      conditions.named_lies_there = true;
+      conditions.named->folder = found.folder;
     }
   }
-  if (of_job) { wish.of_job = look_at(*of_job); }
-  return wish;
+  if (of_job) { conditions.of_job = look_at(*of_job); }
+  return conditions;
 }
 
 }  // namespace mdl::worker::training::checkpoint

@@ -15,13 +15,13 @@ namespace mdl::worker::training::checkpoint {
 struct FoundCheckpoint {
   std::filesystem::path folder;
   std::int64_t step = 0;
-  std::string fault{};       ///< what keeps it from being whole (see checkpoint_fault()), or empty
-  RunIdentity identity{};    ///< as it says
-  RunComparison compared{};  ///< with the run that is to begin, or to go on from it
+  std::optional<std::string> fault{};  ///< what keeps it from being whole, see checkpoint_fault()
+  RunIdentity identity{};              ///< as it says
+  RunComparison compared{};            ///< with the run that is to begin, or to go on from it
 };
 
 /// What the command line says, and what lies there.
-struct StartWish {
+struct StartConditions {
   ResumeFrom resume_from{};
   bool overwrite = false;  ///< --overwrite-output
   std::filesystem::path output{};
@@ -39,12 +39,11 @@ struct RunStart {
   std::vector<std::filesystem::path> remove{};      ///< before anything is written
   std::vector<std::filesystem::path> superseded{};  ///< to be removed once the first new checkpoint is whole
   std::vector<std::string> news{}, warnings{};      ///< for the user
-  std::string error{};                              ///< the run may not begin; the rest counts for nothing then
 };
 
-/// Decides. A job's restart is never refused. Else checkpoints of another identity in OUTPUT are an error that lists
-/// what differs, or removed with `overwrite`; such as could not be compared fully, likewise. ResumeNewest takes the
-/// newest whole checkpoint of this identity, and a folder that is named is taken whatever differs.
-RunStart plan_start(const StartWish& wish);
+/// Decides. A job's restart is never refused. Else checkpoints of another identity in OUTPUT are a UsageError that
+/// lists what differs, or removed with `overwrite`; such as could not be compared fully, likewise. ResumeNewest takes
+/// the newest whole checkpoint of this identity, and a folder that is named is taken whatever differs.
+RunStart plan_start(const StartConditions& conditions);
 
 }  // namespace mdl::worker::training::checkpoint

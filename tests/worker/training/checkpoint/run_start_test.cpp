@@ -46,6 +46,15 @@ std::vector<fs::path> folders(std::initializer_list<int> steps) {
   return list;
 }
 
+/// What is said where the run may not begin.
+std::string refusal(const StartConditions& conditions) {
+  try {
+    plan_start(conditions);
+  } catch (const UsageError& error) { return error.what(); }
+  FAIL("the run may begin");
+  return {};
+}
+
 }  // namespace
 
 TEST_CASE("two runs are the same when data, model, adapters, seed, optimizer and schedule are") {
@@ -96,14 +105,13 @@ TEST_CASE("numbers are told as they were given") {
 }
 
 TEST_CASE("another run's checkpoints are an error that lists what differs, unless they may be removed") {
-  const StartWish wish{.output = "out", .there = {same(5), other(10), other(20)}};
-  const RunStart refused = plan_start(wish);
-  CHECK_THAT(refused.error, Contains("checkpoint-20 (and 1 more)") && Contains("--lr is 0.2 there and 0.1 here") &&
-                                Contains("--overwrite-output true"));
-  StartWish overwriting = wish;
+  const StartConditions conditions{.output = "out", .there = {same(5), other(10), other(20)}};
+  CHECK_THAT(refusal(conditions), Contains("checkpoint-20 (and 1 more)") &&
+                                      Contains("--lr is 0.2 there and 0.1 here") &&
+                                      Contains("--overwrite-output true"));
+  StartConditions overwriting = conditions;
   overwriting.overwrite = true;
   const RunStart start = plan_start(overwriting);
-  CHECK(start.error.empty());
   CHECK(start.remove == folders({10, 20}));
   CHECK(start.superseded == folders({5}));
   CHECK_FALSE(start.checkpoint);
@@ -111,7 +119,6 @@ TEST_CASE("another run's checkpoints are an error that lists what differs, unles
 
 TEST_CASE("the same run begins anew, and its checkpoints go once there is a new one") {
   const RunStart start = plan_start({.output = "out", .there = {same(5), same(10)}});
-  CHECK(start.error.empty());
   CHECK_FALSE(start.checkpoint);
   CHECK(start.remove.empty());
   CHECK(start.superseded == folders({5, 10}));
@@ -119,7 +126,7 @@ TEST_CASE("the same run begins anew, and its checkpoints go once there is a new 
 
 TEST_CASE("checkpoints that do not tell enough are not removed unasked") {
   const FoundCheckpoint older = found(7, {.fixed = {{"--lora-rank", "8"}}, .changeable = {}}, "", 0);
-  CHECK_THAT(plan_start({.output = "out", .there = {older}}).error,
+  CHECK_THAT(refusal({.output = "out", .there = {older}}),
              Contains("may be another run's") && Contains("training data"));
   const RunStart resumed = plan_start({.resume_from = training::ResumeNewest{}, .output = "out", .there = {older}});
   REQUIRE(resumed.checkpoint);
@@ -138,15 +145,14 @@ TEST_CASE("true takes the newest whole checkpoint of this run alone") {
   REQUIRE(start.warnings.size() == 1);
   CHECK_THAT(start.warnings[0], Contains("checkpoint-9") && Contains("cut off"));
   // Another run's would be written over, or removed for --save-total-limit.
-  StartWish mixed{.resume_from = training::ResumeNewest{}, .output = "out", .there = {same(6), other(30)}};
-  CHECK_THAT(plan_start(mixed).error, Contains("checkpoint-30") && Contains("--lr is 0.2") && Contains("--overwrite"));
+  StartConditions mixed{.resume_from = training::ResumeNewest{}, .output = "out", .there = {same(6), other(30)}};
+  CHECK_THAT(refusal(mixed), Contains("checkpoint-30") && Contains("--lr is 0.2") && Contains("--overwrite"));
   mixed.overwrite = true;
-  CHECK(plan_start(mixed).error.empty());
   CHECK(plan_start(mixed).checkpoint->step == 6);
   CHECK(plan_start(mixed).remove == folders({30}));
-  CHECK_THAT(plan_start({.resume_from = training::ResumeNewest{}, .output = "out", .there = {other(30)}}).error,
+  CHECK_THAT(refusal({.resume_from = training::ResumeNewest{}, .output = "out", .there = {other(30)}}),
              Contains("of this run") && Contains("--lr is 0.2"));
-  CHECK_THAT(plan_start({.resume_from = training::ResumeNewest{}, .output = "out", .there = {cut}}).error,
+  CHECK_THAT(refusal({.resume_from = training::ResumeNewest{}, .output = "out", .there = {cut}}),
              Contains("no whole checkpoint in out"));
 }
 
@@ -164,15 +170,13 @@ TEST_CASE("a folder that is named is taken whatever differs, and the differences
                                      .there = {other(10)},
                                      .named = other(10),
                                      .named_lies_there = true});
-  CHECK(start.error.empty());
   REQUIRE(start.checkpoint);
   CHECK(start.remove.empty());
   REQUIRE(start.warnings.size() == 1);
   CHECK_THAT(start.warnings[0], Contains("--lr is 0.2 there and 0.1 here"));
   // From elsewhere, OUTPUT is as for a run that begins.
   CHECK_THAT(
-      plan_start({.resume_from = training::ResumePath{"x"}, .output = "out", .there = {other(10)}, .named = same(4)})
-          .error,
+      refusal({.resume_from = training::ResumePath{"x"}, .output = "out", .there = {other(10)}, .named = same(4)}),
       Contains("checkpoint-10"));
 }
 
@@ -188,7 +192,6 @@ TEST_CASE("a restart by the launcher is never refused") {
   cut.fault = "optimizer.pt is cut off";
   const RunStart start =
       plan_start({.output = "out", .there = {same(2), other(10), other(20), cut}, .of_job = other(20)});
-  CHECK(start.error.empty());
   CHECK(start.restarted);
   REQUIRE(start.checkpoint);
   CHECK(start.checkpoint->step == 20);
@@ -198,26 +201,26 @@ TEST_CASE("a restart by the launcher is never refused") {
 }
 
 TEST_CASE("a run that goes on from an earlier checkpoint of its own is another one from there") {
-  StartWish wish{.resume_from = training::ResumePath{"out/checkpoint-5"},
-                 .output = "out",
-                 .there = {same(5), same(10)},
-                 .named = same(5),
-                 .named_lies_there = true};
-  CHECK(plan_start(wish).branches);
-  wish.named = same(10);
-  CHECK_FALSE(plan_start(wish).branches);
+  StartConditions conditions{.resume_from = training::ResumePath{"out/checkpoint-5"},
+                             .output = "out",
+                             .there = {same(5), same(10)},
+                             .named = same(5),
+                             .named_lies_there = true};
+  CHECK(plan_start(conditions).branches);
+  conditions.named = same(10);
+  CHECK_FALSE(plan_start(conditions).branches);
 }
 
 TEST_CASE("another run's checkpoints beside the one that is named may be removed, too") {
-  StartWish wish{.resume_from = training::ResumePath{"out/checkpoint-5"},
-                 .overwrite = true,
-                 .output = "out",
-                 .there = {other(5), other(10), same(20)},
-                 .named = other(5),
-                 .named_lies_there = true};
-  CHECK(plan_start(wish).remove == folders({10}));
-  wish.overwrite = false;
-  CHECK(plan_start(wish).remove.empty());
+  StartConditions conditions{.resume_from = training::ResumePath{"out/checkpoint-5"},
+                             .overwrite = true,
+                             .output = "out",
+                             .there = {other(5), other(10), same(20)},
+                             .named = other(5),
+                             .named_lies_there = true};
+  CHECK(plan_start(conditions).remove == folders({10}));
+  conditions.overwrite = false;
+  CHECK(plan_start(conditions).remove.empty());
 }
 
 TEST_CASE("older runs give way only to one of their own identity") {
@@ -239,14 +242,13 @@ TEST_CASE("older runs give way only to one of their own identity") {
 TEST_CASE("advice to go on from a checkpoint is given where that can be") {
   FoundCheckpoint cut = other(10);
   cut.fault = "it has no optimizer.pt";
-  const std::string refused = plan_start({.output = "out", .there = {cut}}).error;
+  const std::string refused = refusal({.output = "out", .there = {cut}});
   CHECK_THAT(refused, Contains("it has no optimizer.pt") && !Contains("--resume-from-checkpoint"));
-  CHECK_THAT(plan_start({.output = "out", .there = {other(10)}}).error,
+  CHECK_THAT(refusal({.output = "out", .there = {other(10)}}),
              Contains("out/checkpoint-10 to go on") && !Contains("options of the adapters"));
   RunIdentity rank = run_with("0.1");
   for (auto& [name, value] : rank.fixed) {
     if (name == "--lora-rank") { value = "4"; }
   }
-  CHECK_THAT(plan_start({.output = "out", .there = {found(10, rank)}}).error,
-             Contains("without options of the adapters"));
+  CHECK_THAT(refusal({.output = "out", .there = {found(10, rank)}}), Contains("without options of the adapters"));
 }
