@@ -111,7 +111,7 @@ void OptionValues::bytes(const std::string& name, std::int64_t& target) const {
                               : unit == "MB" ? 1'000'000
                               : unit == "GB" ? 1'000'000'000
                                              : 0;
-  const auto number = parse_digits<std::int64_t>(value->substr(0, digits));
+  const auto number = parse_digits<std::int64_t>(std::string_view(*value).substr(0, digits));
   if (!number || *number == 0 || *number >= 1'000'000'000 || factor == 0) {
     reject_value(name, *value, "a size, for example 500MB");
   }

@@ -272,11 +272,13 @@ ExpressionPtr ExpressionParser::primary() {
     return literal(std::move(text));
   }
   if (peek().kind == TokenKind::integer) {
-    if (const auto number = parse_digits<std::int64_t>(next().text)) { return literal(*number); }
+    const Token token = next();
+    if (const auto number = parse_digits<std::int64_t>(token.text)) { return literal(*number); }
     fail("a number that is too large");
   }
   if (peek().kind == TokenKind::real) {
-    if (const auto number = parse_real_number(next().text)) { return literal(*number); }
+    const Token token = next();
+    if (const auto number = parse_real_number(token.text)) { return literal(*number); }
     fail("a number that is too large");
   }
   if (peek().kind == TokenKind::name) {
