@@ -158,9 +158,9 @@ void WorkerGroup::note_expired_timers(pid_t pid, const std::string& names) {
     worker.expired_timers = names;
     return;
   }
-  const bool some_start_unread = std::any_of(state_->workers.begin(), state_->workers.end(), [](const WorkerState& worker) {
-    return worker.phase == WorkerState::Phase::not_started;
-  });
+  const bool some_start_unread =
+      std::any_of(state_->workers.begin(), state_->workers.end(),
+                  [](const WorkerState& worker) { return worker.phase == WorkerState::Phase::not_started; });
   if (some_start_unread) { state_->expired_early.insert_or_assign(pid, names); }
 }
 
