@@ -28,6 +28,21 @@ check_options() {
   esac
 }
 
+# count_claims FOLDER: says how many cases ran in the tests of ctest's last run in this build folder: a test may have many.
+count_claims() {
+  local log=$1/Testing/Temporary/LastTest.log
+  [ -e "$log" ] || return 0
+  awk '
+    / test cases?\)$/ { cpp += $(NF - 2) }              # All tests passed (12 assertions in 3 test cases)
+    /^test cases: / { cpp += $3 }                       # test cases: 3 | 2 passed | 1 failed
+    / in [0-9.]+s( \(.*\))?$/ {                         # 1 failed, 11 passed, 2 skipped in 3.21s
+      for (i = 2; i <= NF; ++i) { word = $i; sub(",", "", word); python[word] += $(i - 1) }
+    }
+    END {
+      printf "cases that ran: %d in C++, %d in Python (and %d skipped)\n", cpp, python["passed"] + python["failed"], python["skipped"]
+    }' "$log"
+}
+
 # Where ctest writes what failed, in a build folder: a line NUMBER:NAME each.
 failed_tests=Testing/Temporary/LastTestsFailed.log
 

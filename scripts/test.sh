@@ -21,4 +21,7 @@ say "testing"
 # No model is ever fetched from a hub, and one thread a process keeps two cores fair to tests that start several. Three at a time: many
 # wait more than they compute.
 export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
-ctest --test-dir "build/$preset" --output-on-failure --parallel 3 "$@"
+failed=0
+ctest --test-dir "build/$preset" --output-on-failure --parallel 3 "$@" || failed=$?
+count_claims "build/$preset"
+exit $failed
