@@ -11,6 +11,8 @@
 
 using namespace mdl::rendezvous::c10d;
 using namespace mdl::test;
+using Action = RendezvousAction;
+using Intent = RendezvousIntent;
 
 TEST_CASE("one node of one has its round at once") {
   StepJob job(1, 1);

@@ -6,8 +6,6 @@
 using namespace mdl;
 using namespace mdl::rendezvous::c10d;
 using namespace std::chrono_literals;
-using Kind = ServiceReply::Kind;
-using Intent = ServiceRequest::Intent;
 
 TEST_CASE("requests and replies come back from their text, and nothing else does") {
   ServiceRequest request;
@@ -19,20 +17,20 @@ TEST_CASE("requests and replies come back from their text, and nothing else does
   request.settings.max_nodes = 5;
   request.settings.keep_alive_interval = 1500ms;
   CHECK(service_request_from_json(to_json(request)) == request);
-  request.intent = Intent::leave;
+  request.intent = ServiceRequest::Intent::leave;
   request.settings = {};
   CHECK(service_request_from_json(to_json(request)) == request);
 
   ServiceReply reply;
   reply.number = 9;
-  reply.kind = Kind::round;
+  reply.kind = ServiceReply::Kind::round;
   reply.round = 3;
   reply.rank = 1;
   reply.nodes = 4;
   reply.first_addr = "fd77::1";
   CHECK(service_reply_from_json(to_json(reply)) == reply);
   reply = {};
-  reply.kind = Kind::refused;
+  reply.kind = ServiceReply::Kind::refused;
   reply.text = "because\n";
   CHECK(service_reply_from_json(to_json(reply)) == reply);
 
@@ -58,12 +56,12 @@ TEST_CASE("requests and replies are the bytes that every version of these messag
   CHECK(to_json(request) ==
         R"({"number":7,"wish":0,"run_id":"job","node":["node0",4711,2],"ticket":5,"settings":{"min":1,"max":1,)"
         R"("last_call":30000000,"interval":5000000,"attempts":3}})");
-  request.intent = Intent::close;
+  request.intent = ServiceRequest::Intent::close;
   CHECK(to_json(request) == R"({"number":7,"wish":3,"run_id":"job","node":["node0",4711,2],"ticket":5})");
   ServiceReply reply;
   reply.number = 9;
   CHECK(to_json(reply) == R"({"number":9,"kind":0})");
-  reply = {9, Kind::round, 3, 1, 4, "fd77::1", "text"};
+  reply = {9, ServiceReply::Kind::round, 3, 1, 4, "fd77::1", "text"};
   CHECK(to_json(reply) == R"({"number":9,"kind":1,"round":3,"rank":1,"nodes":4,"first_addr":"fd77::1","text":"text"})");
   CHECK(kServiceKey == "mdl.rendezvous");
   CHECK(kServiceCallKey == "mdl.rendezvous/call");

@@ -12,8 +12,6 @@ namespace mdl::test {
 
 using namespace rendezvous::c10d;
 using namespace std::chrono_literals;
-using Action = RendezvousAction;
-using Intent = RendezvousIntent;
 
 inline const RendezvousTime kStart = std::chrono::sys_days(std::chrono::year(2026) / 11 / 24);
 inline constexpr std::chrono::steady_clock::time_point kSteadyStart{};
@@ -36,27 +34,27 @@ struct StepJob {
     settings.min_nodes = min;
     settings.max_nodes = max;
   }
-  RendezvousStep look(int who, Intent intent, std::chrono::microseconds deadline = 600s) const {
+  RendezvousStep look(int who, RendezvousIntent intent, std::chrono::microseconds deadline = 600s) const {
     return rendezvous_step(state, node(who), intent, at(now), kSteadyStart + deadline, settings);
   }
   /// Looks, writes what is to be written, and looks again, until nothing is written any more. The last action.
-  Action run(int who, Intent intent, std::chrono::microseconds deadline = 600s) {
+  RendezvousAction run(int who, RendezvousIntent intent, std::chrono::microseconds deadline = 600s) {
     for (int steps = 0; steps < 10; ++steps) {
       RendezvousStep step = look(who, intent, deadline);
-      if (step.action != Action::write) { return step.action; }
+      if (step.action != RendezvousAction::write) { return step.action; }
       state = std::move(step.state);
-      if (intent == Intent::rejoin) { intent = Intent::join; }
+      if (intent == RendezvousIntent::rejoin) { intent = RendezvousIntent::join; }
     }
     FAIL("a node writes for ever");
-    return Action::timed_out;
+    return RendezvousAction::timed_out;
   }
   /// `nodes` nodes in a complete round.
   static StepJob complete(std::int64_t min, std::int64_t max, int nodes) {
     StepJob job(min, max);
-    for (int i = 0; i < nodes; ++i) { job.run(i, Intent::join); }
+    for (int i = 0; i < nodes; ++i) { job.run(i, RendezvousIntent::join); }
     job.now = job.settings.last_call_timeout + 1us;
     for (auto& [who, time] : job.state.last_heartbeats) { time = kStart + job.now; }
-    for (int i = 0; i < nodes; ++i) { REQUIRE(job.run(i, Intent::join) == Action::done); }
+    for (int i = 0; i < nodes; ++i) { REQUIRE(job.run(i, RendezvousIntent::join) == RendezvousAction::done); }
     return job;
   }
 };
