@@ -78,6 +78,59 @@ std::string show_ids(const std::vector<std::int64_t>& ids, const text::tokenizer
   return text;
 }
 
+/// What all rows together tell.
+struct Totals {
+  Spread lengths, tokens, labels, stored;
+  std::int64_t padding = 0;
+  std::int64_t bytes = 0, files = 0;
+};
+
+Totals count(const dataset::DatasetFolder& dataset, const fs::path& folder) {
+  Totals totals;
+  for (std::int64_t i = 0; i < dataset.size(); ++i) {
+    const dataset::Sample sample = dataset.sample(i);
+    totals.lengths.add(sample.audio_length);
+    totals.stored.add(dataset::sample_count(sample.waveform));
+    const auto real = std::count(sample.attention_mask.begin(), sample.attention_mask.end(), 1);
+    totals.tokens.add(real);
+    totals.padding += std::ssize(sample.attention_mask) - real;
+    totals.labels.add(std::ssize(sample.labels) -
+                      std::count(sample.labels.begin(), sample.labels.end(), dataset::kIgnoredLabel));
+  }
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() != ".arrow") { continue; }
+    ++totals.files;
+    totals.bytes += static_cast<std::int64_t>(entry.file_size());
+  }
+  return totals;
+}
+
+std::string describe_padding(const Totals& totals) {
+  std::array<char, 64> share{};
+  const std::int64_t silence = totals.stored.sum - totals.lengths.sum;
+  std::snprintf(share.data(), share.size(), "%.0f %% of the samples, %.0f %% of the tokens",
+                100.0 * static_cast<double>(silence) / static_cast<double>(totals.stored.sum),
+                100.0 * static_cast<double>(totals.padding) / static_cast<double>(totals.tokens.sum + totals.padding));
+  return share.data();
+}
+
+std::string two_decimals(double value) {
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "%.2f", value);
+  return text.data();
+}
+
+std::string describe_row(const dataset::Sample& sample, const text::tokenizer::Tokenizer* tokenizer) {
+  std::vector<std::int64_t> ids, labelled;
+  for (std::size_t i = 0; i < sample.input_ids.size(); ++i) {
+    if (sample.attention_mask[i]) { ids.push_back(sample.input_ids[i]); }
+    if (sample.labels[i] != dataset::kIgnoredLabel) { labelled.push_back(sample.labels[i]); }
+  }
+  return str_cat(two_decimals(static_cast<double>(sample.audio_length) / kSampleRate), " s of sound):\n",
+                 show_ids(ids, tokenizer), "\n  its labels:\n", show_ids(labelled, tokenizer),
+                 tokenizer ? "\n" : "\n  (give --model-name to see these ids as text)\n");
+}
+
 }  // namespace
 
 std::string describe_dataset(const fs::path& folder, std::int64_t row, const std::optional<fs::path>& model_folder) {
@@ -85,51 +138,19 @@ std::string describe_dataset(const fs::path& folder, std::int64_t row, const std
   if (row < 0 || row >= dataset.size()) {
     throw UsageError(str_cat("--row ", row, ": the dataset has the rows 0 to ", dataset.size() - 1));
   }
-  Spread lengths, tokens, labels, stored;
-  std::int64_t padding = 0;
-  for (std::int64_t i = 0; i < dataset.size(); ++i) {
-    const dataset::Sample sample = dataset.sample(i);
-    lengths.add(sample.audio_length);
-    stored.add(dataset::sample_count(sample.waveform));
-    const auto real = std::count(sample.attention_mask.begin(), sample.attention_mask.end(), 1);
-    tokens.add(real);
-    padding += std::ssize(sample.attention_mask) - real;
-    labels.add(std::ssize(sample.labels) -
-               std::count(sample.labels.begin(), sample.labels.end(), dataset::kIgnoredLabel));
-  }
-  std::int64_t bytes = 0, files = 0;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() != ".arrow") { continue; }
-    ++files;
-    bytes += static_cast<std::int64_t>(entry.file_size());
-  }
-  std::array<char, 64> hours{};
-  std::snprintf(hours.data(), hours.size(), "%.2f h, ", static_cast<double>(lengths.sum) / kSampleRate / 3600);
-  std::array<char, 64> share{};
-  std::snprintf(share.data(), share.size(), "%.0f %% of the samples, %.0f %% of the tokens",
-                100.0 * static_cast<double>(stored.sum - lengths.sum) / static_cast<double>(stored.sum),
-                100.0 * static_cast<double>(padding) / static_cast<double>(tokens.sum + padding));
-
+  const Totals totals = count(dataset, folder);
   std::optional<text::tokenizer::Tokenizer> tokenizer;
   if (model_folder) { tokenizer = text::tokenizer::Tokenizer::load(*model_folder); }
-  const dataset::Sample sample = dataset.sample(row);
-  std::vector<std::int64_t> ids, labelled;
-  for (std::size_t i = 0; i < sample.input_ids.size(); ++i) {
-    if (sample.attention_mask[i]) { ids.push_back(sample.input_ids[i]); }
-    if (sample.labels[i] != dataset::kIgnoredLabel) { labelled.push_back(sample.labels[i]); }
-  }
-  const text::tokenizer::Tokenizer* shown_by = tokenizer ? &*tokenizer : nullptr;
-  std::array<char, 64> seconds{};
-  std::snprintf(seconds.data(), seconds.size(), "%.2f s of sound",
-                static_cast<double>(sample.audio_length) / kSampleRate);
-  return str_cat(folder.string(), ": a dataset\n  rows:               ", with_commas(dataset.size()),
-                 "\n  files:              ", files, ", ", as_size(bytes),
-                 "\n  columns:            ", columns_of(folder), "\n  sound:              ", hours.data(),
-                 lengths.show(dataset.size(), kSampleRate, " s"), "\n  tokens:             ", with_commas(tokens.sum),
-                 ", ", tokens.show(dataset.size(), 1, ""), "\n  labels:             ", with_commas(labels.sum), ", ",
-                 labels.show(dataset.size(), 1, ""), "\n  padding:            ", share.data(), "\n  row ", row, " (",
-                 seconds.data(), "):\n", show_ids(ids, shown_by), "\n  its labels:\n", show_ids(labelled, shown_by),
-                 tokenizer ? "\n" : "\n  (give --model-name to see these ids as text)\n");
+  const std::int64_t rows = dataset.size();
+  return str_cat(folder.string(), ": a dataset\n  rows:               ", with_commas(rows),
+                 "\n  files:              ", totals.files, ", ", as_size(totals.bytes),
+                 "\n  columns:            ", columns_of(folder),
+                 "\n  sound:              ", two_decimals(static_cast<double>(totals.lengths.sum) / kSampleRate / 3600),
+                 " h, ", totals.lengths.show(rows, kSampleRate, " s"),
+                 "\n  tokens:             ", with_commas(totals.tokens.sum), ", ", totals.tokens.show(rows, 1, ""),
+                 "\n  labels:             ", with_commas(totals.labels.sum), ", ", totals.labels.show(rows, 1, ""),
+                 "\n  padding:            ", describe_padding(totals), "\n  row ", row, " (",
+                 describe_row(dataset.sample(row), tokenizer ? &*tokenizer : nullptr));
 }
 
 }  // namespace mdl::worker::info

@@ -287,41 +287,47 @@ ExpressionPtr ExpressionParser::primary() {
     if (is_name("none") || is_name("None")) { return next(), literal(nullptr); }
     return make(ExpressionKind::variable, next().text);
   }
-  if (take_symbol("(")) {
-    bool list = false;
-    Arguments parts;
-    while (!is_symbol(")")) {
-      parts.push_back(expression());
-      if (!is_symbol(")")) {
-        expect_symbol(",");
-        list = true;
-      }
-    }
-    next();
-    if (parts.size() == 1 && !list) { return std::move(parts.front()); }
-    auto made = make(ExpressionKind::list);
-    made->operands = std::move(parts);
-    return made;
-  }
-  if (take_symbol("[")) {
-    auto made = make(ExpressionKind::list);
-    while (!take_symbol("]")) {
-      made->operands.push_back(expression());
-      if (!is_symbol("]")) { expect_symbol(","); }
-    }
-    return made;
-  }
-  if (take_symbol("{")) {
-    auto made = make(ExpressionKind::mapping);
-    while (!take_symbol("}")) {
-      made->operands.push_back(expression());
-      expect_symbol(":");
-      made->operands.push_back(expression());
-      if (!is_symbol("}")) { expect_symbol(","); }
-    }
-    return made;
-  }
+  if (take_symbol("(")) { return parenthesized(); }
+  if (take_symbol("[")) { return list(); }
+  if (take_symbol("{")) { return mapping(); }
   fail("expected a value");
+}
+
+ExpressionPtr ExpressionParser::parenthesized() {
+  bool tuple = false;
+  Arguments parts;
+  while (!is_symbol(")")) {
+    parts.push_back(expression());
+    if (!is_symbol(")")) {
+      expect_symbol(",");
+      tuple = true;
+    }
+  }
+  next();
+  if (parts.size() == 1 && !tuple) { return std::move(parts.front()); }
+  auto made = make(ExpressionKind::list);
+  made->operands = std::move(parts);
+  return made;
+}
+
+ExpressionPtr ExpressionParser::list() {
+  auto made = make(ExpressionKind::list);
+  while (!take_symbol("]")) {
+    made->operands.push_back(expression());
+    if (!is_symbol("]")) { expect_symbol(","); }
+  }
+  return made;
+}
+
+ExpressionPtr ExpressionParser::mapping() {
+  auto made = make(ExpressionKind::mapping);
+  while (!take_symbol("}")) {
+    made->operands.push_back(expression());
+    expect_symbol(":");
+    made->operands.push_back(expression());
+    if (!is_symbol("}")) { expect_symbol(","); }
+  }
+  return made;
 }
 
 }  // namespace mdl::worker::text::jinja

@@ -46,6 +46,9 @@ class ExpressionParser {
   ExpressionPtr filters_and_tests(ExpressionPtr operand);
   ExpressionPtr subscript(ExpressionPtr operand);
   ExpressionPtr primary();
+  ExpressionPtr parenthesized();  ///< a tuple, which is taken for a list, or one expression
+  ExpressionPtr list();
+  ExpressionPtr mapping();
   void arguments(Expression& call);
 
   std::vector<Token> tokens_;

@@ -160,53 +160,34 @@ class Lexer {
       }
       if (++i >= rest().size()) { fail("a string is not closed"); }
       c = rest()[i];
-      switch (c) {
-        case 'n':
-          value += '\n';
-          break;
-        case 't':
-          value += '\t';
-          break;
-        case 'r':
-          value += '\r';
-          break;
-        case 'b':
-          value += '\b';
-          break;
-        case 'f':
-          value += '\f';
-          break;
-        case 'v':
-          value += '\v';
-          break;
-        case 'a':
-          value += '\a';
-          break;
-        case '0':
-          value += '\0';
-          break;
-        case '\n':
-          break;  // a line that goes on
-        case '\\':
-        case '\'':
-        case '"':
-          value += c;
-          break;
-        case 'x':
-          i += code_point(i, 2, value);
-          break;
-        case 'u':
-          i += code_point(i, 4, value);
-          break;
-        case 'U':
-          i += code_point(i, 8, value);
-          break;
-        default:
-          value += {'\\', c};
-      }
+      i += escape(i, value);
     }
     add(TokenKind::string, std::move(value));
     advance(i + 1);
+  }
+
+  /// Adds what the escape stands for whose letter is at `at`; returns how many characters behind it belong to it.
+  std::size_t escape(std::size_t at, std::string& value) const {
+    static constexpr std::string_view kLetters = "ntrbfva0\\'\"";
+    static constexpr std::string_view kMeanings("\n\t\r\b\f\v\a\0\\'\"", kLetters.size());
+    const char letter = rest()[at];
+    if (const auto known = kLetters.find(letter); known != std::string_view::npos) {
+      value += kMeanings[known];
+      return 0;
+    }
+    switch (letter) {
+      case '\n':
+        return 0;  // a line that goes on
+      case 'x':
+        return code_point(at, 2, value);
+      case 'u':
+        return code_point(at, 4, value);
+      case 'U':
+        return code_point(at, 8, value);
+      default:
+        value += {'\\', letter};
+        return 0;
+    }
   }
 
   std::size_t code_point(std::size_t at, std::size_t digits, std::string& value) const {
