@@ -26,7 +26,7 @@ class ProcessGroup {
   /// the address when the store cannot be reached within `timeout`, or five minutes where that is shorter. An operation
   /// that others do not take part in for `timeout` throws.
   ProcessGroup(const process::WorkerEnvironment& environment, at::Device device,
-               std::chrono::milliseconds timeout = std::chrono::minutes(30));
+               std::chrono::milliseconds timeout = process::kDefaultDdpTimeout);
 
   /// Frees the connections; pending operations of other ranks fail.
   ~ProcessGroup();

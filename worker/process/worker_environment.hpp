@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -21,6 +22,9 @@ struct WorkerEnvironment {
 
   bool several_hosts() const { return local_world_size < world_size; }
 };
+
+/// How long a rank waits for the others in one operation, unless it is told otherwise: as torch's process groups do.
+inline constexpr std::chrono::minutes kDefaultDdpTimeout{30};
 
 /// The value of an environment variable, or nothing when it is unset or empty.
 using Lookup = std::function<std::optional<std::string>(const char* name)>;

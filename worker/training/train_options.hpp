@@ -14,6 +14,7 @@
 #include "worker/cli/step_interval.hpp"
 #include "worker/convert/convert_options.hpp"
 #include "worker/convert/row.hpp"
+#include "worker/process/worker_environment.hpp"
 #include "worker/quantization/quantization.hpp"
 #include "worker/reports/reports.hpp"
 #include "worker/training/resume_from.hpp"
@@ -57,8 +58,9 @@ struct TrainOptions {
   int64_t batch_size = 8;  ///< clips per process and forward pass
   int64_t accumulation_steps = 1;
   bool gradient_checkpointing = true;
-  std::optional<bool> bf16;                ///< unset: when the GPU has it
-  std::chrono::seconds ddp_timeout{1800};  ///< for each operation of all ranks; a rank that hangs ends the others
+  std::optional<bool> bf16;  ///< unset: when the GPU has it
+  /// For each operation of all ranks; a rank that hangs ends the others.
+  std::chrono::seconds ddp_timeout = process::kDefaultDdpTimeout;
   std::optional<quantization::Quantization> quantization;  ///< of the frozen linear layers
   uint64_t seed = 42;
   bool skip_bad_samples = false;  ///< not in the Python tool
