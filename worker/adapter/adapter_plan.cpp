@@ -112,7 +112,9 @@ struct AdapterPlan::Rules {
 AdapterPlan::AdapterPlan(const LoraConfig& config, const model::DecoderNames& decoder) {
   try {
     rules_ = std::make_unique<const Rules>(config, decoder);
-  } catch (const Error& error) { throw UsageError(str_cat("the adapter's configuration: ", error.problem())); }
+  } catch (const Error& error) {
+    throw UsageError(str_cat("the adapter's configuration: ", error.problem()), error.advice());
+  }
 }
 
 AdapterPlan::~AdapterPlan() = default;
