@@ -22,7 +22,7 @@ constexpr std::int64_t kAssumedSeconds = 10;
 }  // namespace
 
 std::string problem_of(const Row& row, const std::exception& error) {
-  const std::string problem = as_error(error).problem();
+  std::string problem = as_error(error).problem();
   if (!is_out_of_memory(error)) { return problem; }
   throw Error(str_cat("row ", row.number, " (line ", row.line, "), ", row.audio.value_or("no sound"), ": ", problem),
               "A lower --num-workers has fewer sounds in memory at once.");
