@@ -22,6 +22,7 @@ def run(args, nodes):
     peer = nodes.start(FAILURES)
     for number in itertools.count():
         peer.wait_for_line("settled", 60)
+        nodes.wait_for_host(60)
         if nodes.rounds() >= len(samples) * args.rounds / (args.samples - 1):
             samples.append((nodes.rounds(), measure(nodes.host.process.pid, nodes.port, nodes.temporary)))
             if args.results:

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests/hosts/harness"))
@@ -88,6 +89,16 @@ class Nodes:
     def rounds(self):
         """Rounds that the host has been in after its first."""
         return sum("Restarting all workers" in line for line in list(self.host.lines))
+
+    def wait_for_host(self, seconds):
+        """Until the host's worker has started in the round that the host is in: before, that round's keys are still there."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            last = next((line for line in reversed(list(self.host.lines)) if "settled" in line or "Restarting all workers" in line), "")
+            if "settled" in last:
+                return
+            time.sleep(0.01)
+        raise TimeoutError(f"the host has no worker after {seconds} s:\n" + "\n".join(list(self.host.lines)[-20:]))
 
     def end(self, peer, way):
         """By SIGKILL, or by SIGTERM as an operator would."""
