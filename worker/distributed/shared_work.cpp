@@ -66,7 +66,9 @@ void wait_until_all_know(ProcessGroup& group, const std::string& name) {
 
 std::string text_or_throw(ProcessGroup& group, const std::string& name, const Outcome& outcome) {
   if (outcome) { return *outcome; }
-  wait_until_all_know(group, name);
+  try {
+    wait_until_all_know(group, name);
+  } catch (const std::exception&) {}  // a store that is gone by now must not hide why the run ends
   const Error& error = outcome.error();
   if (error.exit_code() == kExitUsage) { throw UsageError(error.problem(), error.advice()); }
   throw error;
