@@ -1,13 +1,11 @@
 """Typing errors in every command of mdl-launch: options, commands and values. Each is answered with what was meant, by one rule."""
 
-import fcntl
 import os
-import pty
-import struct
 import subprocess
-import termios
 
 import pytest
+
+from programs import run_on_terminal
 
 COMMANDS = ["", "launch", "config", "env", "doctor", "status"]
 
@@ -133,17 +131,7 @@ def test_help_fits_into_80_columns_through_a_pipe(command, mdl_launch):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_takes_the_width_of_a_terminal(command, bin_dir):
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-    with subprocess.Popen([bin_dir / "mdl-launch", *command.split(), "--help"], stdout=theirs) as process:
-        os.close(theirs)
-        text = b""
-        try:
-            while part := os.read(ours, 4096):
-                text += part
-        except OSError:  # the other side is closed
-            pass
-    os.close(ours)
-    assert process.returncode == 0
-    longest = max(len(line) for line in text.decode().splitlines())
+    code, text = run_on_terminal([bin_dir / "mdl-launch", *command.split(), "--help"], columns=100)
+    assert code == 0
+    longest = max(len(line) for line in text.splitlines())
     assert longest <= 100 and (longest > 80 or command == "env")
