@@ -141,8 +141,7 @@ class TcpStoreClient::Impl {
     co_return answer == store::wire::CheckReply::ready;
   }
 
-  /// Sends WAIT and waits for its answer. False when there was none by `timeout`; then the server waits no
-  /// more.
+  /// Sends WAIT and waits for its answer. False when there was none by `timeout`; then the server waits no more.
   asio::awaitable<bool> query_wait(Query query, Milliseconds timeout) {
     {
       const auto deadline = connection_.deadline(reply_timeout);

@@ -22,9 +22,9 @@ namespace mdl::worker::cli {
 std::optional<bool> read_boolean(const std::string& text);
 
 /// The values of a parsed command line, read with their types as pydantic reads them for the Python tool: numbers as
-/// Python does (see parse_whole_number()). Every option
-/// was declared as a list of texts; of a single-valued option the last one counts. A value that cannot be read is a
-/// UsageError naming option and value. The readers that take a target leave it alone when the option was not given.
+/// Python does (see parse_whole_number()). Every option was declared as a list of texts; of a single-valued option the
+/// last one counts. A value that cannot be read is a UsageError naming option and value. The readers that take a target
+/// leave it alone when the option was not given.
 class OptionValues {
  public:
   /// `command`: the subcommand whose help a message points to.
