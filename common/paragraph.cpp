@@ -5,12 +5,16 @@
 
 #include <algorithm>
 
+#include "common/str_cat.hpp"
+
 namespace mdl {
 namespace {
 
 constexpr std::size_t kPiped = 80;
 constexpr std::size_t kNarrowest = 40;
 constexpr std::size_t kWidest = 120;  // longer lines are hard to read
+constexpr std::size_t kLastTextColumn = 30;
+constexpr std::size_t kGap = 2;  // before a name, and between it and its text
 
 /// Letters, not bytes: what UTF-8 continues does not count.
 std::size_t letters_in(std::string_view text) {
@@ -65,6 +69,29 @@ std::string wrapped(std::string_view text, std::size_t width, std::size_t indent
     begin = end + 1;
   }
   return result;
+}
+
+std::size_t text_column(std::span<const HelpRow> rows) {
+  std::size_t column = 0;
+  for (const HelpRow& row : rows) {
+    const std::size_t behind = kGap + row.name.size() + kGap;
+    if (behind <= kLastTextColumn) { column = std::max(column, behind); }
+  }
+  return column;
+}
+
+std::string help_rows(std::span<const HelpRow> rows, std::size_t column, std::size_t width) {
+  std::string lines;
+  for (const HelpRow& row : rows) {
+    std::string name = std::string(kGap, ' ') + row.name;
+    if (name.size() + kGap > column) {
+      lines += name + "\n";
+      name.clear();
+    }
+    name.resize(column, ' ');
+    lines += str_cat(name, wrapped(row.text, width, column), "\n");
+  }
+  return lines;
 }
 
 }  // namespace mdl

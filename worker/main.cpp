@@ -11,7 +11,6 @@
 #include "common/standard_streams.hpp"
 #include "common/str_cat.hpp"
 #include "common/version.hpp"
-#include "worker/cli/help_text.hpp"
 #include "worker/convert/convert_command.hpp"
 #include "worker/info/info_command.hpp"
 #include "worker/model_program.hpp"
@@ -20,20 +19,21 @@
 namespace {
 
 std::string help() {
-  const std::vector<mdl::worker::cli::HelpRow> commands = {
+  const std::vector<mdl::HelpRow> commands = {
       {"train", "train a LoRA adapter, alone or as one of the workers of mdl-launch or torchrun"},
       {"convert-dataset", "turn a CSV file of sounds and texts into a dataset folder"},
       {"info", "tell what a model's, adapter's or dataset's folder holds"},
       {"inference", "answer the rows of a CSV file of sounds"},
   };
-  const std::vector<mdl::worker::cli::HelpRow> options = {
+  const std::vector<mdl::HelpRow> options = {
       {"--help, -h", "this text; `mdl-toolkit COMMAND --help` for a command's options"},
       {"--version", "the version"},
   };
   const std::size_t width = mdl::output_width();
   return mdl::str_cat("usage: mdl-toolkit COMMAND [options]\n\n",
                       "LoRA fine-tuning of MiDashengLM audio-language models.\n\n", "Commands:\n",
-                      help_rows(commands, width), "\nOptions:\n", help_rows(options, width));
+                      help_rows(commands, text_column(commands), width), "\nOptions:\n",
+                      help_rows(options, text_column(options), width));
 }
 
 const std::vector<std::string> kCommands = {"train", "convert-dataset", "inference", "info"};

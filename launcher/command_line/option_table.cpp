@@ -11,8 +11,6 @@
 namespace mdl::launcher::command_line {
 namespace {
 
-constexpr std::size_t kWidestNames = 30;  // longer ones have their text below them
-
 /// "num-processes" of "--num_processes=4".
 std::string name_in(std::string_view word) {
   std::string name(word.substr(std::min(word.find_first_not_of('-'), word.size())));
@@ -21,10 +19,18 @@ std::string name_in(std::string_view word) {
   return name;
 }
 
-std::string names_column(const Option& option) {
-  std::string names = option.letter ? str_cat("  -", option.letter, ", --", option.name) : str_cat("  --", option.name);
+std::string names_of(const Option& option) {
+  std::string names = option.letter ? str_cat("-", option.letter, ", --", option.name) : str_cat("--", option.name);
   if (option.takes_value()) { names += " " + option.value; }
   return names;
+}
+
+std::vector<HelpRow> rows_of(const OptionGroup& group) {
+  std::vector<HelpRow> rows;
+  for (const Option& option : group.options) {
+    if (!option.hidden) { rows.push_back({names_of(option), option.help}); }
+  }
+  return rows;
 }
 
 }  // namespace
@@ -86,25 +92,10 @@ void OptionTable::refuse(std::string_view word) const {
 
 std::string OptionTable::help(std::size_t width) const {
   std::size_t column = 0;
-  for (const OptionGroup& group : groups_) {
-    for (const Option& option : group.options) {
-      const std::size_t names = names_column(option).size() + 2;
-      if (!option.hidden && names <= kWidestNames) { column = std::max(column, names); }
-    }
-  }
+  for (const OptionGroup& group : groups_) { column = std::max(column, text_column(rows_of(group))); }
   std::string text;
   for (const OptionGroup& group : groups_) {
-    std::string rows;
-    for (const Option& option : group.options) {
-      if (option.hidden) { continue; }
-      std::string names = names_column(option);
-      if (names.size() + 2 > column) {
-        rows += names + "\n";
-        names.clear();
-      }
-      names.resize(column, ' ');
-      rows += str_cat(names, wrapped(option.help, width, column), "\n");
-    }
+    const std::string rows = help_rows(rows_of(group), column, width);
     if (!rows.empty()) { text += str_cat(text.empty() ? "" : "\n", group.title, ":\n", rows); }
   }
   return text;

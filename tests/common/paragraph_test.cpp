@@ -19,3 +19,14 @@ TEST_CASE("line ends stay, and so does a line that begins with a blank") {
 TEST_CASE("letters are counted, not bytes") {
   CHECK(wrapped("äöü äöü", 7) == "äöü äöü");
 }
+
+TEST_CASE("the texts of rows stand in a column, and below a name that is too long for it") {
+  const std::vector<HelpRow> rows = {
+      {"-h, --help", "this text"}, {"--a-name-that-is-much-too-long-for-a-column N", "one two"}, {"", "a b"}};
+  const std::size_t column = text_column(rows);
+  CHECK(column == 14);
+  CHECK(help_rows(rows, column, 20) ==
+        "  -h, --help  this\n              text\n"
+        "  --a-name-that-is-much-too-long-for-a-column N\n              one\n              two\n"
+        "              a b\n");
+}
