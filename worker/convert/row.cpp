@@ -14,8 +14,15 @@ namespace {
 
 constexpr std::size_t kListedProblems = 50;
 
+/// The file is one that the command line names.
+std::string read_named_file(const std::filesystem::path& path) {
+  try {
+    return read_text(path);
+  } catch (const Error& error) { throw UsageError(error.problem(), error.advice()); }
+}
+
 std::vector<dataset::CsvRecord> read_records(const std::filesystem::path& path) {
-  const std::string text = read_text(path);
+  const std::string text = read_named_file(path);
   if (!text::is_utf8(text)) { throw UsageError(str_cat(path.string(), " is not UTF-8"), "Save it as UTF-8."); }
   try {
     return dataset::parse_csv(text);

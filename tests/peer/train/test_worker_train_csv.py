@@ -108,10 +108,12 @@ def start_rank(command, rank, port, **options):
     )
 
 
-@pytest.mark.parametrize(("fault", "code", "words"), [("full disk", 1, "cannot write"), ("bad rows", 2, "missing.wav")])
+@pytest.mark.parametrize(
+    ("fault", "code", "words"), [("full disk", 1, "cannot write"), ("bad rows", 2, "missing.wav"), ("no file", 2, "cannot read")]
+)
 def test_what_ends_the_conversion_ends_each_rank_with_its_exit_code(toolkit, data, sounds, tmp_path, fault, code, words):
     """Rank 0 alone converts; where its disk is "full", it may write no file of more than 20 kB."""
-    table = broken(sounds, tmp_path) if fault == "bad rows" else sounds[0]
+    table = {"bad rows": broken(sounds, tmp_path), "no file": tmp_path / "nowhere.csv"}.get(fault, sounds[0])
     limited = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))) if fault == "full disk" else None
     train, port = command(toolkit, data[0], table, tmp_path / "out"), free_port()
     ranks = [start_rank(train, 0, port, preexec_fn=limited), start_rank(train, 1, port)]

@@ -108,3 +108,9 @@ TEST_CASE("a long list of problems is cut, in the order of rows") {
   CHECK_THAT(text, Catch::StartsWith("70 problems in the rows of in.csv:\n  row 1 (line 2): bad"));
   CHECK_THAT(text, Catch::EndsWith("and 20 more"));
 }
+
+TEST_CASE("a file that cannot be read is a mistake of the command line, which names it") {
+  const mdl::test::TempDir folder;
+  CHECK_THROWS_AS(mdl::worker::convert::read_rows(folder.path() / "nowhere.csv"), mdl::UsageError);
+  CHECK_THROWS_AS(mdl::worker::convert::read_rows(folder.path()), mdl::UsageError);
+}
