@@ -5,19 +5,22 @@ cd "$(dirname "$0")/.."
 
 usage() {
   cat <<'TEXT'
-usage: scripts/setup.sh [--peers] [--launcher-only]
+usage: scripts/setup.sh [--peers] [--reference] [--launcher-only]
 
   --peers          also the real torchrun's friends that tests and the demo use: transformers, peft, accelerate, datasets,
                    the Python mdl-toolkit, and Debian's sounds
+  --reference      also build/venv-4.57, for scripts/parity.sh: the Python stack that MiDashengLM's published remote code is made for
+                   (6 GB, three minutes)
   --launcher-only  only what mdl-launch needs: no LibTorch, no Python
   MDL_VENV         environment variable: another place for the virtual environment (default: build/venv)
 TEXT
 }
 
-peers=0 launcher_only=0
+peers=0 reference=0 launcher_only=0
 for arg in "$@"; do
   case "$arg" in
     --peers) peers=1 ;;
+    --reference) peers=1 reference=1 ;;
     --launcher-only) launcher_only=1 ;;
     -h | --help) usage; exit 0 ;;
     *) echo "setup.sh: unknown option $arg" >&2; usage >&2; exit 2 ;;
@@ -65,19 +68,30 @@ for candidate in python3 /usr/bin/python3; do
 done
 [ -n "$python" ] || die "no Python 3.10 or newer with the modules venv and ensurepip was found"
 
-mkdir -p "$(dirname "$venv")"
-if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
-  say "making a virtual environment in $venv"
-  rm -rf "$venv"
-  "$python" -m venv "$venv"
-fi
-for list in "${lists[@]}"; do
-  stamp=$venv/.installed-$(basename "$list")
-  if cmp -s "$list" "$stamp"; then
-    say "wheels of $list: all there"
-  else
-    say "installing the wheels of $list (the first time, LibTorch and its CUDA are about 3 GB)"
-    "$venv/bin/python" -m pip install -q --disable-pip-version-check -r "$list"
-    cp "$list" "$stamp"
+# make_environment VENV LIST…: a virtual environment with the wheels of these lists. What is there already is left as it is.
+make_environment() {
+  local venv=$1 list stamp
+  shift
+  mkdir -p "$(dirname "$venv")"
+  if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
+    say "making a virtual environment in $venv"
+    rm -rf "$venv"
+    "$python" -m venv "$venv"
   fi
-done
+  for list in "$@"; do
+    stamp=$venv/.installed-$(basename "$list")
+    if cmp -s "$list" "$stamp"; then
+      say "wheels of $list: all there"
+    else
+      say "installing the wheels of $list (the first time, torch and its CUDA are about 3 GB)"
+      "$venv/bin/python" -m pip install -q --disable-pip-version-check -r "$list"
+      cp "$list" "$stamp"
+    fi
+  done
+}
+
+make_environment "$venv" "${lists[@]}"
+if [ "$reference" = 1 ]; then
+  make_environment build/venv-4.57 scripts/requirements-reference.txt
+  build/venv-4.57/bin/python -m pip install -q --disable-pip-version-check --no-deps "$(grep '^mdl-toolkit==' scripts/requirements-peers.txt)"
+fi

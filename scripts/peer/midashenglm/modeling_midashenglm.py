@@ -9,7 +9,7 @@ import math
 import torch
 from torch import nn
 from torch.nn import functional as F
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 from transformers.generation import GenerationMixin
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
@@ -37,7 +37,7 @@ ENCODER_DEFAULTS = {
 }
 
 
-class MiDashengLMConfig(PreTrainedConfig):
+class MiDashengLMConfig(PretrainedConfig):
     model_type = "midashenglm"
     keys_to_ignore_at_inference = ["past_key_values"]
 

@@ -9,6 +9,11 @@ HOP = 160
 
 
 class MiDashengLMProcessor(ProcessorMixin):
+    # transformers 4 asks for these; transformers 5 takes them from the signature below.
+    attributes = ["feature_extractor", "tokenizer"]
+    feature_extractor_class = "Wav2Vec2FeatureExtractor"
+    tokenizer_class = "AutoTokenizer"
+
     def __init__(
         self,
         feature_extractor,
