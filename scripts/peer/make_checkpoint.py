@@ -112,6 +112,27 @@ def write_json(path, value):
     path.write_text(json.dumps(value, indent=2) + "\n")
 
 
+def write_remote_code(folder):
+    for source in sorted(REMOTE_CODE.glob("*.py")):
+        shutil.copy(source, folder)
+
+
+def write_preprocessor(folder):
+    write_json(
+        folder / "preprocessor_config.json",
+        {
+            "feature_extractor_type": "Wav2Vec2FeatureExtractor",
+            "feature_size": 1,
+            "sampling_rate": 16000,
+            "padding_value": 0.0,
+            "do_normalize": False,
+            "return_attention_mask": True,
+            "processor_class": "MiDashengLMProcessor",
+            "auto_map": {"AutoProcessor": "processing_midashenglm.MiDashengLMProcessor"},
+        },
+    )
+
+
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
@@ -185,8 +206,7 @@ def main():
     randomise(model, torch)
     model.save_pretrained(args.out)
 
-    for source in sorted(REMOTE_CODE.glob("*.py")):
-        shutil.copy(source, args.out)
+    write_remote_code(args.out)
     config = json.loads((args.out / "config.json").read_text())
     config["architectures"] = ["MiDashengLMModel"]
     config["auto_map"] = {
@@ -194,19 +214,7 @@ def main():
         "AutoModelForCausalLM": "modeling_midashenglm.MiDashengLMModel",
     }
     write_json(args.out / "config.json", config)
-    write_json(
-        args.out / "preprocessor_config.json",
-        {
-            "feature_extractor_type": "Wav2Vec2FeatureExtractor",
-            "feature_size": 1,
-            "sampling_rate": 16000,
-            "padding_value": 0.0,
-            "do_normalize": False,
-            "return_attention_mask": True,
-            "processor_class": "MiDashengLMProcessor",
-            "auto_map": {"AutoProcessor": "processing_midashenglm.MiDashengLMProcessor"},
-        },
-    )
+    write_preprocessor(args.out)
     print(f"{args.out}: {sum(p.numel() for p in model.parameters()):,} parameters, vocabulary {text['vocab_size']:,}")
 
 
