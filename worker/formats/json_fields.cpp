@@ -28,14 +28,14 @@ const nlohmann::json& JsonFields::require(const std::string& key) const {
                    "Is this the folder of a MiDashengLM checkpoint, complete and not an adapter's?");
 }
 
-void JsonFields::reject(const std::string& key, const std::string& why) const {
+void JsonFields::reject(const std::string& key, const std::string& why, const std::string& advice) const {
   const auto* value = find(key);
   std::string shown = value ? value->dump() : "missing";
   if (shown.size() > 80) {
     shown.resize(80);
     shown += "…";
   }
-  throw UsageError(str_cat(file_, ": \"", full(key), "\" is ", shown, ": ", why));
+  throw UsageError(str_cat(file_, ": \"", full(key), "\" is ", shown, ": ", why), advice);
 }
 
 JsonFields JsonFields::object(const std::string& key) const {

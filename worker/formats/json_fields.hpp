@@ -27,7 +27,7 @@ class JsonFields {
   const nlohmann::json* find(const std::string& key) const;  ///< null when missing
 
   /// Throws the error `key` "has value" … `why`.
-  [[noreturn]] void reject(const std::string& key, const std::string& why) const;
+  [[noreturn]] void reject(const std::string& key, const std::string& why, const std::string& advice = {}) const;
 
  private:
   const nlohmann::json& require(const std::string& key) const;

@@ -17,21 +17,25 @@ using nlohmann::json;
 
 /// Bytes of one element of each type that the format knows.
 std::optional<std::size_t> element_size(std::string_view dtype) {
-  static constexpr std::array<std::pair<std::string_view, std::size_t>, 15> kSizes{{{"BOOL", 1},
-                                                                                    {"U8", 1},
-                                                                                    {"I8", 1},
-                                                                                    {"F8_E4M3", 1},
-                                                                                    {"F8_E5M2", 1},
-                                                                                    {"I16", 2},
-                                                                                    {"U16", 2},
-                                                                                    {"F16", 2},
-                                                                                    {"BF16", 2},
-                                                                                    {"I32", 4},
-                                                                                    {"U32", 4},
-                                                                                    {"F32", 4},
-                                                                                    {"I64", 8},
-                                                                                    {"U64", 8},
-                                                                                    {"F64", 8}}};
+  static constexpr auto kSizes = std::to_array<std::pair<std::string_view, std::size_t>>({{"BOOL", 1},
+                                                                                          {"U8", 1},
+                                                                                          {"I8", 1},
+                                                                                          {"F8_E4M3", 1},
+                                                                                          {"F8_E5M2", 1},
+                                                                                          {"F8_E8M0", 1},
+                                                                                          {"F8_E4M3FNUZ", 1},
+                                                                                          {"F8_E5M2FNUZ", 1},
+                                                                                          {"I16", 2},
+                                                                                          {"U16", 2},
+                                                                                          {"F16", 2},
+                                                                                          {"BF16", 2},
+                                                                                          {"I32", 4},
+                                                                                          {"U32", 4},
+                                                                                          {"F32", 4},
+                                                                                          {"I64", 8},
+                                                                                          {"U64", 8},
+                                                                                          {"F64", 8},
+                                                                                          {"C64", 8}});
   for (const auto& [name, size] : kSizes) {
     if (name == dtype) { return size; }
   }

@@ -6,33 +6,10 @@
 #include "common/str_cat.hpp"
 #include "worker/formats/json_file.hpp"
 #include "worker/processor/special_tokens.hpp"
+#include "worker/processor/token_id.hpp"
 #include "worker/text/tokenizer/tokenizer.hpp"
 
 namespace mdl::worker::processor {
-namespace {
-
-using nlohmann::json;
-
-std::optional<std::int64_t> token_id(const json& tokenizer, const std::string& text) {
-  if (const auto added = tokenizer.find("added_tokens"); added != tokenizer.end()) {
-    for (const json& token : *added) {
-      if (token.value("content", std::string()) == text && token.at("id").is_number_integer()) {
-        return token.at("id").get<std::int64_t>();
-      }
-    }
-  }
-  const json::json_pointer vocabulary("/model/vocab");
-  if (tokenizer.contains(vocabulary)) {
-    const json& ids = tokenizer.at(vocabulary);
-    if (const auto found = ids.find(text); ids.is_object() && found != ids.end() && found->is_number_integer()) {
-      return found->get<std::int64_t>();
-    }
-  }
-  return std::nullopt;
-}
-
-}  // namespace
-
 std::int64_t find_pad_token(const std::filesystem::path& model_folder,
                             const std::function<std::optional<std::int64_t>(const std::string& token)>& id_of) {
   const auto tokens = load_special_tokens(model_folder);
@@ -49,8 +26,8 @@ std::int64_t find_pad_token(const std::filesystem::path& model_folder,
 
 std::int64_t read_pad_token_id(const std::filesystem::path& model_folder) {
   const auto file = model_folder / "tokenizer.json";
-  const json tokenizer = formats::parse_json(text::tokenizer::read_tokenizer_file(file), file);
-  return find_pad_token(model_folder, [&](const std::string& token) { return token_id(tokenizer, token); });
+  const nlohmann::json tokenizer = formats::parse_json(text::tokenizer::read_tokenizer_file(file), file);
+  return find_pad_token(model_folder, [&](const std::string& token) { return find_token_id(tokenizer, token); });
 }
 
 }  // namespace mdl::worker::processor

@@ -36,6 +36,10 @@ SafetensorsFolder::SafetensorsFolder(const fs::path& folder) {
   }
 }
 
+bool SafetensorsFolder::is_at(const fs::path& folder) {
+  return fs::exists(folder / "model.safetensors") || fs::exists(folder / "model.safetensors.index.json");
+}
+
 std::vector<std::string> SafetensorsFolder::names() const {
   std::vector<std::string> names;
   for (const auto& [name, file] : files_) { names.push_back(name); }

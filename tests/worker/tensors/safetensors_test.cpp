@@ -133,7 +133,8 @@ TEST_CASE("a failed write leaves the old file and no other") {
   const TempDir dir;
   const fs::path path = dir.path() / "x.safetensors";
   mdl::worker::tensors::save_safetensors(path, {{"x", at::zeros({4})}});
-  CHECK_THROWS_AS(mdl::worker::tensors::save_safetensors(path, {{"x", at::zeros({4}, at::kComplexFloat)}}), mdl::Error);
+  CHECK_THROWS_AS(mdl::worker::tensors::save_safetensors(path, {{"x", at::zeros({4}, at::kComplexDouble)}}),
+                  mdl::Error);
   CHECK_THROWS_AS(mdl::worker::tensors::save_safetensors(path, {{"x", at::zeros({4})}, {"x", at::zeros({4})}}),
                   mdl::Error);
   CHECK(mdl::worker::tensors::SafetensorsFile(path).entries().size() == 1);
