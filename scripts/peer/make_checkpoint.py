@@ -163,6 +163,9 @@ def randomise(model, torch):
                 parameter.normal_(std=0.5 / fan_in**0.5)
         model.audio_encoder.init_bn.running_mean.normal_(mean=-30.0, std=3.0)
         model.audio_encoder.init_bn.running_var.uniform_(200.0, 400.0)
+        # As the checkpoints hold them that have them.
+        for constant in model.audio_encoder.front_end.buffers():
+            constant.copy_(constant.to(torch.bfloat16))
 
 
 def main():

@@ -9,23 +9,23 @@ import math
 import torch
 from torch import nn
 from torch.nn import functional as F
-from transformers import PretrainedConfig, PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel, Qwen2ForCausalLM
 from transformers.generation import GenerationMixin
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
-# The published 7B encoder; a checkpoint's config.json overrides single values.
+# The published configuration class's, but for its patches of 16 by 16, which no published model has: a checkpoint states its sizes.
 ENCODER_DEFAULTS = {
-    "embed_dim": 1280,
-    "depth": 32,
-    "num_heads": 16,
+    "embed_dim": 768,
+    "depth": 12,
+    "num_heads": 12,
     "mlp_ratio": 4.0,
     "qkv_bias": True,
     "init_values": None,
     "input_channels": 1,
     "patch_size": [64, 4],
     "patch_stride": [64, 4],
-    "target_length": 1008,
+    "target_length": 1012,
     "n_mels": 64,
     "n_fft": 512,
     "win_length": 512,
@@ -45,7 +45,7 @@ class MiDashengLMConfig(PretrainedConfig):
         self.audio_encoder_config = {**ENCODER_DEFAULTS, **(audio_encoder_config or {})}
         if text_config is None or isinstance(text_config, dict):
             fields = dict(text_config or {})
-            text_config = CONFIG_MAPPING[fields.pop("model_type", "qwen2")](**fields)
+            text_config = CONFIG_MAPPING[fields.pop("model_type", "qwen2_5_omni_text")](**fields)
         self.text_config = text_config
         self.subsample_factor = subsample_factor
         self.audio_token_id = audio_token_id
@@ -60,39 +60,41 @@ class MiDashengLMConfig(PretrainedConfig):
         return max(1, frames // 4 // self.subsample_factor)
 
 
-def rounded_to_bf16(x):
-    return x.to(torch.bfloat16).to(torch.float32)
-
-
 def htk_triangles(c):
     """The HTK mel filters [n_fft / 2 + 1, n_mels]: each rises from its left neighbour's centre and falls to the right one's."""
 
     def to_mel(hertz):
         return 2595.0 * math.log10(1.0 + hertz / 700.0)
 
-    edges = torch.linspace(to_mel(c["f_min"]), to_mel(c["f_max"]), c["n_mels"] + 2)
+    exact = {"dtype": torch.float32}
+    edges = torch.linspace(to_mel(c["f_min"]), to_mel(c["f_max"]), c["n_mels"] + 2, **exact)
     edges = (torch.pow(10.0, edges / 2595.0) - 1.0) * 700.0
-    bins = torch.linspace(0, c["sample_rate"] // 2, c["n_fft"] // 2 + 1)[:, None]
+    bins = torch.linspace(0, c["sample_rate"] // 2, c["n_fft"] // 2 + 1, **exact)[:, None]
     left, centre, right = edges[:-2], edges[1:-1], edges[2:]
     return torch.minimum((bins - left) / (centre - left), (right - bins) / (right - centre)).clamp_min(0.0)
 
 
-class Buffers(nn.Module):
+class Constant(nn.Module):
     """A named place for one constant, so that state_dict keys come out as torchaudio's."""
 
-    def __init__(self, name, value):
+    def __init__(self, name, make):
         super().__init__()
-        self.register_buffer(name, value)
+        self.name, self.make = name, make
+        self.register_buffer(name, make())
+
+    def restore(self):
+        """For a checkpoint that lacks it: what was made on the meta device is lost."""
+        setattr(self, self.name, self.make().to(getattr(self, self.name).device))
 
 
 class LogMel(nn.Module):
-    """Waveforms [B, samples] to mel power [B, n_mels, frames], always in float32."""
+    """Waveforms [B, samples] to mel power [B, n_mels, frames], always in float32. Window and filters that no checkpoint gives are exact."""
 
     def __init__(self, c):
         super().__init__()
         self.n_fft, self.hop, self.win, self.center = c["n_fft"], c["hop_length"], c["win_length"], c["center"]
-        self.spectrogram = Buffers("window", rounded_to_bf16(torch.hann_window(c["win_length"])))
-        self.mel_scale = Buffers("fb", rounded_to_bf16(htk_triangles(c)))
+        self.spectrogram = Constant("window", lambda: torch.hann_window(c["win_length"], dtype=torch.float32))
+        self.mel_scale = Constant("fb", lambda: htk_triangles(c))
 
     def forward(self, waves):
         spectrum = torch.stft(
@@ -223,11 +225,15 @@ class MiDashengLMModel(PreTrainedModel, GenerationMixin):
         hidden = config.text_config.hidden_size
         self.audio_encoder = DashengEncoder(config.audio_encoder_config)
         self.audio_projector = AudioProjector(config.audio_encoder_config["embed_dim"], hidden, config.subsample_factor)
-        self.decoder = MODEL_FOR_CAUSAL_LM_MAPPING[type(config.text_config)](config.text_config)
+        # Qwen2.5-Omni's text model is Qwen2's network; transformers has no class of it with a head.
+        decoder = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config.text_config), Qwen2ForCausalLM)
+        self.decoder = decoder(config.text_config)
         self.post_init()
 
     def _init_weights(self, module):
-        """Weights come from the checkpoint."""
+        """Weights come from the checkpoint, which may lack the front end's constants."""
+        if isinstance(module, Constant):
+            module.restore()
 
     def get_input_embeddings(self):
         return self.decoder.get_input_embeddings()
