@@ -104,6 +104,8 @@ void answer(const InferenceRun& run, const convert::RowReader& reader, const Bat
   if (!batches.empty()) {
     model = load_chosen_model(run.choice, run.options.merge_adapter, run.dtype, run.device, run.quantize,
                               group.is_first() ? loading_bar(stderr) : model::LoadProgress());
+    const auto unused = model->names.tell_unused();
+    if (unused && group.is_first()) { log::warning(*unused); }
   }
   generation::answer_batches(
       group, batches.size(),

@@ -33,13 +33,27 @@ ModelChoice choose_model(const InferenceOptions& options) {
   return choice;
 }
 
+namespace {
+
+/// The type that config.json names, or its text_config; "auto" says nothing.
+std::string named_type(const json& config) {
+  for (const json& part : {config, config.value("text_config", json::object())}) {
+    for (const char* key : {"dtype", "torch_dtype"}) {
+      const auto found = part.find(key);
+      if (found != part.end() && found->is_string() && *found != "auto") { return found->get<std::string>(); }
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
 at::ScalarType stored_type(const fs::path& folder) {
-  const json config = json::parse(read_text(folder / "config.json"));
-  std::string name = config.value("dtype", config.value("torch_dtype", ""));
+  std::string name = named_type(json::parse(read_text(folder / "config.json")));
   if (name.empty()) {
     const tensors::SafetensorsFolder files(folder);
     const std::string weight = model::decoder_type(model::load_config(folder).text).names.embed_tokens + ".weight";
-    name = files.entry(weight).dtype == at::kBFloat16 ? "bfloat16" : "float32";
+    name = files.contains(weight) && files.entry(weight).dtype == at::kBFloat16 ? "bfloat16" : "float32";
   }
   if (name == "float32") { return at::kFloat; }
   if (name == "bfloat16") { return at::kBFloat16; }

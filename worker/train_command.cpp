@@ -49,6 +49,10 @@ void print_parameter_counts(model::MiDashengLM& model) {
   std::fflush(stdout);
 }
 
+void warn_of_unused_tensors(const model::MiDashengLM& model) {
+  if (const auto unused = model.names.tell_unused()) { log::warning(*unused, ". final/ takes them over as they are"); }
+}
+
 /// The base model with its adapters, which are fresh, the initial ones, or on rank 0 the checkpoint's.
 std::shared_ptr<model::MiDashengLM> load_trained_model(const TrainingInputs& inputs, const BegunRun& run,
                                                        const distributed::ProcessGroup& group) {
@@ -63,7 +67,10 @@ std::shared_ptr<model::MiDashengLM> load_trained_model(const TrainingInputs& inp
     adapter::load_lora(*model, *options.initial_adapter / kAdapterWeights);
     adapter::load_running_statistics(*model, *options.initial_adapter);
   }
-  if (group.is_first()) { print_parameter_counts(*model); }
+  if (group.is_first()) {
+    warn_of_unused_tensors(*model);
+    print_parameter_counts(*model);
+  }
   return model;
 }
 

@@ -7,6 +7,7 @@
 #include "common/atomic_file.hpp"
 #include "common/atomic_folder.hpp"
 #include "common/error.hpp"
+#include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/adapter/adapter_config.hpp"
 #include "worker/model/decoders.hpp"
@@ -59,21 +60,39 @@ void write_config(const fs::path& source, const fs::path& target, const model::M
     config["text_config"]["tie_word_embeddings"] = false;
   }
   config["dtype"] = name;
-  for (auto* part : {&config, &config["text_config"]}) {  // transformers 4 reads torch_dtype
-    for (const char* key : {"dtype", "torch_dtype"}) {
-      if (part->contains(key)) { (*part)[key] = name; }
+  const auto say_type = [&](ordered_json& part) {
+    for (const char* key : {"dtype", "torch_dtype"}) {  // transformers 4 reads torch_dtype
+      if (part.contains(key)) { part[key] = name; }
     }
+  };
+  say_type(config);
+  for (const char* part : {"text_config", "audio_encoder_config"}) {
+    if (config.contains(part)) { say_type(config[part]); }
   }
   write_text_atomically(target / "config.json", config.dump(2) + "\n");
 }
 
-tensors::NamedTensors checkpoint_tensors(model::MiDashengLM& model) {
+/// The model's tensors and what else the source holds, under the source's names.
+tensors::NamedTensors checkpoint_tensors(model::MiDashengLM& model, const fs::path& source) {
   tensors::NamedTensors tensors;
-  for (const auto& [layer, slot, name] : layers::tensor_slots(model)) {
-    if (model.decoder->is_tied() && layer == model.decoder->lm_head.get()) { continue; }
-    tensors.emplace_back(name, *slot.tensor);
+  for (const auto& [layer, slot, own_name] : layers::tensor_slots(model)) {
+    const auto name = model.names.find(own_name);
+    const bool shared = model.decoder->is_tied() && layer == model.decoder->lm_head.get();
+    if (!name && (shared || !slot.required)) { continue; }
+    tensors.emplace_back(name.value_or(own_name), *slot.tensor);
   }
+  if (model.names.unused().empty()) { return tensors; }
+  const tensors::SafetensorsFolder files(source);
+  for (const std::string& name : model.names.unused()) { tensors.emplace_back(name, files.tensor(name)); }
   return tensors;
+}
+
+/// Where an lm_head of its own comes into a checkpoint that has none.
+void warn_of_new_head(const model::MiDashengLM& model) {
+  const std::string head = model::decoder_type(model.config().text).names.lm_head + ".weight";
+  if (model.decoder->is_tied() || model.names.find(head)) { return; }
+  log::warning("the merged model has a ", head, " of its own, which the model that was trained shares with its ",
+               "embeddings: the two were trained apart. transformers loads it; vLLM may refuse it");
 }
 
 /// Cuts a list of tensors into files of at most `most` bytes, a tensor never divided.
@@ -131,10 +150,11 @@ void save_adapter(model::MiDashengLM& model, const LoraConfig& config, const fs:
 void save_merged(model::MiDashengLM& model, const fs::path& source_folder, const fs::path& folder, int64_t shard_bytes,
                  const std::function<void(const fs::path& unfinished)>& finish) {
   if (!lora_parameters(model).empty()) { throw Error("the adapters must be merged before the whole model is saved"); }
+  warn_of_new_head(model);
   write_folder_atomically(folder, [&](const fs::path& unfinished) {
     copy_companions(source_folder, unfinished);
     write_config(source_folder, unfinished, model);
-    write_weights(checkpoint_tensors(model), unfinished, static_cast<size_t>(shard_bytes));
+    write_weights(checkpoint_tensors(model, source_folder), unfinished, static_cast<size_t>(shard_bytes));
     if (finish) { finish(unfinished); }
   });
 }

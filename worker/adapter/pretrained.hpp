@@ -15,9 +15,12 @@ void save_adapter(model::MiDashengLM& model, const LoraConfig& config, const std
 
 /// Writes a whole checkpoint: the model's tensors (model.safetensors, or shards with an index when they exceed
 /// `shard_bytes`) and every other file of `source_folder` (configuration, tokenizer, processor, chat template, remote
-/// code), with the weights' type noted in config.json. transformers' from_pretrained loads it. Merge the adapters
-/// before. The folder appears under its name when it is complete, and when `finish` has added to it what else is to be
-/// there; an older one of that name is replaced. Throws Error when adapters are still attached, or on a failed write.
+/// code), with the weights' type noted in config.json. `source_folder` is where the model was loaded from: the tensors
+/// have its names and shapes, and those of it that the model does not use are copied, as vLLM loads no other names.
+/// Only an lm_head that was trained apart from the embeddings it was tied to comes in addition, with a warning.
+/// transformers' from_pretrained loads the folder. Merge the adapters before. The folder appears under its name when it
+/// is complete, and when `finish` has added to it what else is to be there; an older one of that name is replaced.
+/// Throws Error when adapters are still attached, or on a failed write.
 void save_merged(model::MiDashengLM& model, const std::filesystem::path& source_folder,
                  const std::filesystem::path& folder, int64_t shard_bytes = 5'000'000'000,
                  const std::function<void(const std::filesystem::path& unfinished)>& finish = {});

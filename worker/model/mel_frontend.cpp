@@ -22,10 +22,6 @@ double hertz_to_mel(double hertz) {
   return 2595.0 * std::log10(1.0 + hertz / 700.0);
 }
 
-at::Tensor rounded_to_bfloat16(const at::Tensor& x) {
-  return x.to(at::kBFloat16).to(at::kFloat);
-}
-
 }  // namespace
 
 at::Tensor mel_filter_bank(const AudioEncoderConfig& config) {
@@ -43,8 +39,8 @@ at::Tensor mel_filter_bank(const AudioEncoderConfig& config) {
 }
 
 MelFrontend::MelFrontend(const AudioEncoderConfig& config) : config_(config) {
-  filters_ = rounded_to_bfloat16(mel_filter_bank(config));
-  window_ = rounded_to_bfloat16(at::hann_window(config.win_length));
+  filters_ = mel_filter_bank(config);
+  window_ = at::hann_window(config.win_length);
   declare_buffer(window_, "0.spectrogram.window", window_.sizes(), at::kFloat);
   declare_buffer(filters_, "0.mel_scale.fb", filters_.sizes(), at::kFloat);
 }

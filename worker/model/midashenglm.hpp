@@ -6,6 +6,7 @@
 #include "worker/batch/batch.hpp"
 #include "worker/model/audio_projector.hpp"
 #include "worker/model/batch_layout.hpp"
+#include "worker/model/checkpoint_names.hpp"
 #include "worker/model/config.hpp"
 #include "worker/model/dasheng_encoder.hpp"
 #include "worker/model/decoder.hpp"
@@ -79,6 +80,8 @@ class MiDashengLM : public layers::Layer {
   std::shared_ptr<AudioProjector> audio_projector;
   std::shared_ptr<Decoder> decoder;
 
+  CheckpointNames names;  ///< of the files that it was loaded from; none for a model that was not
+
  private:
   /// Samples that give one audio token: what a lone short clip is filled up to.
   int64_t least_samples() const;
@@ -104,7 +107,8 @@ using LoadProgress = std::function<void(int64_t loaded, int64_t total)>;
 
 /// Loads a checkpoint folder (config.json, model.safetensors or its shards). On the CPU, tensors that already have
 /// `dtype` stay in the mapped file, so no second copy exists and ranks share the memory; others are converted one at a
-/// time. Missing, extra and wrongly shaped tensors are ONE Error that lists them all. The model comes in eval mode.
+/// time. Throws as open_checkpoint() does. Tensors that the model has no place for are left out: see
+/// MiDashengLM::names. The model comes in eval mode.
 /// With `quantize`, the weights of all linear layers but lm_head are quantized one by one as they are loaded, so that
 /// the device never holds them whole.
 std::shared_ptr<MiDashengLM> load_model(const std::filesystem::path& folder, at::ScalarType dtype, at::Device device,

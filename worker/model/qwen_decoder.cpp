@@ -118,7 +118,14 @@ TextConfig read_qwen2_config(const formats::JsonFields& fields) {
 }
 
 TextConfig read_qwen2_5_omni_config(const formats::JsonFields& fields) {
-  TextConfig config = read_common_text_config(fields, {.rope_theta = 1e6});
+  // transformers writes only what differs from its class, whose sizes these are: the 7B's.
+  TextConfig config = read_common_text_config(fields, {.hidden_size = 3584,
+                                                       .num_layers = 28,
+                                                       .intermediate_size = 18944,
+                                                       .num_heads = 28,
+                                                       .num_kv_heads = 4,
+                                                       .vocab_size = 152064,
+                                                       .rope_theta = 1e6});
   config.qkv_bias = true;
   return config;
 }

@@ -40,11 +40,11 @@ void require_no_dropout(const formats::JsonFields& fields, const char* key) {
 
 TextConfig read_common_text_config(const formats::JsonFields& fields, const TextDefaults& defaults) {
   TextConfig c;
-  c.hidden_size = fields.integer("hidden_size");
-  c.num_layers = fields.integer("num_hidden_layers");
-  c.intermediate_size = fields.integer("intermediate_size");
-  c.num_heads = fields.integer("num_attention_heads");
-  c.num_kv_heads = fields.integer("num_key_value_heads");
+  c.hidden_size = fields.integer("hidden_size", defaults.hidden_size);
+  c.num_layers = fields.integer("num_hidden_layers", defaults.num_layers);
+  c.intermediate_size = fields.integer("intermediate_size", defaults.intermediate_size);
+  c.num_heads = fields.integer("num_attention_heads", defaults.num_heads);
+  c.num_kv_heads = fields.integer("num_key_value_heads", defaults.num_kv_heads);
   if (c.num_heads % c.num_kv_heads != 0) {
     fields.reject("num_key_value_heads", str_cat("it must divide num_attention_heads = ", c.num_heads));
   }
@@ -53,7 +53,7 @@ TextConfig read_common_text_config(const formats::JsonFields& fields, const Text
   }
   c.head_dim = fields.integer("head_dim", defaults.head_dim.value_or(c.hidden_size / c.num_heads));
   if (c.head_dim % 2 != 0) { fields.reject("head_dim", "rope needs an even size"); }
-  c.vocab_size = fields.integer("vocab_size");
+  c.vocab_size = fields.integer("vocab_size", defaults.vocab_size);
   c.rms_norm_eps = fields.number("rms_norm_eps", c.rms_norm_eps);
   c.rope_theta = read_rope(fields, defaults.rope_theta);
   c.tie_word_embeddings = fields.boolean("tie_word_embeddings", false);

@@ -29,8 +29,9 @@ struct TextConfig {
   std::optional<int64_t> pad_token_id;  ///< the embedding row that never gets a gradient
 };
 
-/// What a decoder family has where its config does not say.
+/// What a decoder family has where its config does not say. A size that is unset must be there.
 struct TextDefaults {
+  std::optional<int64_t> hidden_size{}, num_layers{}, intermediate_size{}, num_heads{}, num_kv_heads{}, vocab_size{};
   std::optional<int64_t> head_dim{};  ///< unset: hidden_size / num_attention_heads
   double rope_theta = 10000.0;
 };

@@ -10,17 +10,68 @@ using mdl::test::tiny_config_json;
 using mdl::test::write_config_and_load;
 using Json = nlohmann::json;
 
-TEST_CASE("config.json gives the sizes, and the encoder's missing keys are the 7B model's") {
+TEST_CASE("config.json gives the sizes, and the encoder's missing keys are those of the published class") {
   const TempDir dir;
   auto tiny = tiny_config_json();
-  tiny["audio_encoder_config"] = {{"embed_dim", 32}};
+  tiny["audio_encoder_config"] = {{"embed_dim", 36}, {"patch_size", {64, 4}}};
   const auto config = write_config_and_load(dir.path(), tiny);
-  CHECK(config.audio.embed_dim == 32);
-  CHECK(config.audio.depth == 32);
-  CHECK(config.audio.piece_patches() == 252);
+  CHECK(config.audio.embed_dim == 36);
+  CHECK(config.audio.depth == 12);
+  CHECK(config.audio.num_heads == 12);
+  CHECK(config.audio.piece_patches() == 253);
   CHECK(config.text.head_dim == 4);
   CHECK(config.text.qkv_bias);
   CHECK(config.audio_token_id == 49);
+}
+
+TEST_CASE("what the configuration does not say of the encoder's patches and positions, the weights' shapes do") {
+  const TempDir dir;
+  mdl::test::write_checkpoint(dir.path(), tiny_config_json());
+  auto tiny = tiny_config_json();
+  tiny["audio_encoder_config"].erase("target_length");
+  tiny["audio_encoder_config"].erase("patch_size");
+  const auto config = write_config_and_load(dir.path(), tiny);
+  CHECK(config.audio.patch_frames == 4);
+  CHECK(config.audio.target_length == 40);
+  // Without weights the published class is asked, whose patches are square.
+  std::filesystem::remove(dir.path() / "model.safetensors");
+  CHECK_THROWS_WITH(mdl::worker::model::load_config(dir.path()),
+                    Contains("\"audio_encoder_config.patch_size\" is missing") && Contains("16"));
+  tiny["audio_encoder_config"]["patch_size"] = {64, 4};
+  CHECK(write_config_and_load(dir.path(), tiny).audio.target_length == 1012);
+}
+
+TEST_CASE("an audio_token_id that is missing is the id of the processor's audio token") {
+  const TempDir dir;
+  auto tiny = tiny_config_json();
+  tiny.erase("audio_token_id");
+  const auto put = [&](const char* name, const Json& content) {
+    mdl::write_text_atomically(dir.path() / name, content.dump());
+  };
+  put("tokenizer.json",
+      {{"added_tokens", {{{"id", 7}, {"content", "<|AUDIO|>"}}}}, {"model", {{"vocab", {{"a", 3}}}}}});
+  CHECK(write_config_and_load(dir.path(), tiny).audio_token_id == 7);
+  put("tokenizer_config.json", {{"added_tokens_decoder", {{"9", {{"content", "<|AUDIO|>"}}}}}});
+  CHECK(write_config_and_load(dir.path(), tiny).audio_token_id == 9);
+  put("processor_config.json", {{"audio_token", "a"}});
+  CHECK(write_config_and_load(dir.path(), tiny).audio_token_id == 3);
+  put("processor_config.json", {{"audio_token", "b"}});
+  CHECK_THROWS_WITH(mdl::worker::model::load_config(dir.path()), Contains("audio_token_id") && Contains("\"b\""));
+}
+
+TEST_CASE("a text_config of Qwen2.5-Omni says only what differs from its class, the 7B's") {
+  const TempDir dir;
+  auto tiny = tiny_config_json();
+  tiny["text_config"] = {{"num_hidden_layers", 3}};
+  const auto text = write_config_and_load(dir.path(), tiny).text;
+  CHECK(text.num_layers == 3);
+  CHECK(text.hidden_size == 3584);
+  CHECK(text.intermediate_size == 18944);
+  CHECK(text.num_heads == 28);
+  CHECK(text.num_kv_heads == 4);
+  CHECK(text.head_dim == 128);
+  CHECK(text.vocab_size == 152064);
+  CHECK(text.rope_theta == 1e6);
 }
 
 TEST_CASE("the decoder families and ropes that are the same on text are accepted") {
@@ -90,13 +141,18 @@ TEST_CASE("what config.json gets wrong is said with the key and the reason") {
   CHECK_THAT(error_of("/text_config/tie_word_embeddings", "yes"), Contains("true or false"));
   CHECK_THAT(error_of("/audio_encoder_config/num_heads", 3), Contains("must divide embed_dim"));
   CHECK_THAT(error_of("/audio_encoder_config/patch_size", {16, 16}), Contains("n_mels = 64"));
+  CHECK_THAT(error_of("/audio_encoder_config/patch_size", 16),
+             Contains("\"audio_encoder_config.patch_size\" is 16:") && Contains("n_mels = 64"));
+  CHECK_THAT(error_of("/audio_encoder_config/patch_size", "ERASE"), Contains("patch_size\" is missing"));
+  CHECK_THAT(error_of("/audio_encoder_config/patch_size", {64, 0}), Contains("1 to 4096 frames"));
   CHECK_THAT(error_of("/audio_encoder_config/patch_stride", {64, 2}), Contains("overlapping"));
-  CHECK_THAT(error_of("/audio_encoder_config/init_values", 1e-5), Contains("LayerScale"));
+  CHECK_THAT(error_of("/audio_encoder_config/init_values", 1e-5), Contains("1e-05") && Contains("LayerScale"));
   CHECK_THAT(error_of("/audio_encoder_config", 7), Contains("must be a JSON object"));
-  CHECK_THAT(error_of("/audio_token_id", "ERASE"), Contains("\"audio_token_id\" is missing"));
   CHECK_THAT(error_of("/audio_token_id", 50), Contains("below vocab_size"));
   CHECK_THAT(error_of("/model_type", "whisper"), Contains("MiDashengLM"));
-  CHECK_THAT(error_of("/quantization_config", {{"bits", 4}}), Contains("not quantized"));
+  for (const char* key : {"/quantization_config", "/text_config/quantization_config", "/compression_config"}) {
+    CHECK_THAT(error_of(key, {{"quant_method", "gptq"}}), Contains("gptq") && Contains("midashenglm-7b-1021-bf16"));
+  }
 }
 
 TEST_CASE("a folder that is no checkpoint is named") {

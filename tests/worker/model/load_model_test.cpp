@@ -1,5 +1,6 @@
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/hann_window.h>
 
 #include <catch2/catch.hpp>
 
@@ -15,7 +16,7 @@ using mdl::test::tiny_config_json;
 using mdl::test::write_checkpoint;
 using mdl::test::write_config_and_load;
 
-TEST_CASE("missing, extra and wrongly shaped tensors are one error that lists them all") {
+TEST_CASE("missing and wrongly shaped tensors are one error that lists them all") {
   const TempDir dir;
   const auto config = write_config_and_load(dir.path(), tiny_config_json());
   auto tensors = random_weights(config);
@@ -30,8 +31,6 @@ TEST_CASE("missing, extra and wrongly shaped tensors are one error that lists th
       broken.emplace_back(name, tensor);
     }
   }
-  broken.emplace_back("decoder.surplus", at::zeros({1}));
-  broken.emplace_back("decoder.model.rotary_emb.inv_freq", at::zeros({1}));  // derived: old files hold it
   mdl::worker::tensors::save_safetensors(dir.path() / "model.safetensors", broken);
   try {
     mdl::worker::model::load_model(dir.path(), at::kFloat, at::kCPU);
@@ -40,10 +39,74 @@ TEST_CASE("missing, extra and wrongly shaped tensors are one error that lists th
     CHECK_THAT(error.what(), Contains("audio_encoder.norm.weight [8]"));
     CHECK_THAT(error.what(), Contains("decoder.model.norm.weight is [17], must be [16]"));
     CHECK_THAT(error.what(), Contains("decoder.model.layers.0.mlp.up_proj.weight is Long, must be Float"));
-    CHECK_THAT(error.what(), Contains("decoder.surplus"));
-    CHECK_THAT(error.what(), !Contains("inv_freq"));
     CHECK(error.exit_code() == mdl::kExitUsage);
   }
+}
+
+TEST_CASE("tensors that the model has no place for are told of, at most 20 by name, but no inv_freq") {
+  const TempDir dir;
+  auto tensors = random_weights(write_config_and_load(dir.path(), tiny_config_json()));
+  const auto told = [&] {
+    mdl::worker::tensors::save_safetensors(dir.path() / "model.safetensors", tensors);
+    return mdl::worker::model::load_model(dir.path(), at::kFloat, at::kCPU)->names.tell_unused().value_or("none");
+  };
+  CHECK(told() == "none");
+  tensors.emplace_back("decoder.model.rotary_emb.inv_freq", at::zeros({1}));  // derived: old files hold it
+  CHECK(told() == "none");
+  tensors.emplace_back("decoder.surplus", at::zeros({1}));
+  CHECK_THAT(told(), Contains("1 tensor ") && Contains("decoder.surplus") && !Contains("inv_freq"));
+  for (int i = 10; i < 40; ++i) { tensors.emplace_back("decoder.more." + std::to_string(i), at::zeros({1})); }
+  CHECK_THAT(told(), Contains("31 tensors") && Contains("decoder.more.29") && !Contains("decoder.more.30") &&
+                         Contains("and 11 more"));
+}
+
+TEST_CASE("the front end is the file's, under the names of all published models, and else exact in float32") {
+  const TempDir dir;
+  const auto config = write_config_and_load(dir.path(), tiny_config_json());
+  const auto plain = random_weights(config);
+  const auto batch = tiny_batch(config);
+  const auto features = [&](const std::string& window, const std::string& filters, const at::Tensor& hann) {
+    auto tensors = plain;
+    if (!window.empty()) {
+      tensors.emplace_back("audio_encoder." + window, hann);
+      tensors.emplace_back("audio_encoder." + filters, mdl::worker::model::mel_filter_bank(config.audio));
+    }
+    mdl::worker::tensors::save_safetensors(dir.path() / "model.safetensors", tensors);
+    const auto model = mdl::worker::model::load_model(dir.path(), at::kFloat, at::kCPU);
+    CHECK(model->names.unused().empty());
+    return model->features(batch);
+  };
+  const at::Tensor hann = at::hann_window(512);
+  const at::Tensor rounded = hann.to(at::kBFloat16).to(at::kFloat);
+  const at::Tensor own = features("", "", hann);
+  const at::Tensor old = features("front_end.0.spectrogram.window", "front_end.0.mel_scale.fb", rounded);
+  CHECK_FALSE(at::allclose(own, old, 0, 0.1));
+  for (const std::string level : {"", "0."}) {
+    const std::string window = "front_end." + level + "spectrogram_window";
+    const std::string filters = "front_end." + level + "melscale_fbanks";
+    CHECK(at::equal(features(window, filters, hann), own));
+    CHECK(at::equal(features(window, filters, rounded), old));
+  }
+}
+
+TEST_CASE("quantized weights are refused with the variant that is not, before any tensor is compared") {
+  const TempDir dir;
+  const std::string layer = "decoder.model.layers.0.mlp.up_proj.";
+  const auto error_of = [&](const std::string& decoder, const std::string& name, const at::Tensor& tensor) {
+    auto tensors = random_weights(write_config_and_load(dir.path(), tiny_config_json(decoder)));
+    std::erase_if(tensors, [&](const auto& named) { return named.first == layer + "weight"; });
+    tensors.emplace_back(layer + name, tensor);
+    mdl::worker::tensors::save_safetensors(dir.path() / "model.safetensors", tensors);
+    try {
+      mdl::worker::model::load_model(dir.path(), at::kFloat, at::kCPU);
+    } catch (const mdl::UsageError& error) { return std::string(error.what()); }
+    return std::string("no error");
+  };
+  CHECK_THAT(error_of("qwen2", "weight", at::zeros({24, 16}, at::kFloat8_e4m3fn)),
+             Contains(layer + "weight is F8_E4M3") && Contains("midashenglm-7b-1021-bf16") && !Contains("missing"));
+  CHECK_THAT(error_of("qwen3", "qweight", at::zeros({2, 24}, at::kInt)), Contains("GPTQ") && Contains("0.6b-fp32"));
+  CHECK_THAT(error_of("qwen2", "weight_packed", at::zeros({24, 2}, at::kInt)), Contains("compressed-tensors"));
+  CHECK_THAT(error_of("qwen2", "weight.absmax", at::zeros({6})), Contains("bitsandbytes"));
 }
 
 TEST_CASE("tied embeddings need no lm_head in the file and are one tensor") {

@@ -5,7 +5,11 @@
 namespace {
 
 mdl::worker::model::ModelConfig published_7b() {
-  mdl::worker::model::ModelConfig config;  // the encoder's defaults are the published sizes
+  mdl::worker::model::ModelConfig config;
+  config.audio.embed_dim = 1280;
+  config.audio.depth = 32;
+  config.audio.num_heads = 16;
+  config.audio.target_length = 1008;
   config.text.hidden_size = 3584;
   config.text.num_layers = 28;
   config.text.intermediate_size = 18944;

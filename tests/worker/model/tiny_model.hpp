@@ -21,7 +21,12 @@ namespace mdl::test {
 inline nlohmann::json tiny_config_json(const std::string& decoder = "qwen2", bool tied = false) {
   return {{"model_type", "midashenglm"},
           {"audio_encoder_config",
-           {{"embed_dim", 8}, {"depth", 2}, {"num_heads", 2}, {"mlp_ratio", 2.0}, {"target_length", 40}}},
+           {{"embed_dim", 8},
+            {"depth", 2},
+            {"num_heads", 2},
+            {"mlp_ratio", 2.0},
+            {"patch_size", {64, 4}},
+            {"target_length", 40}}},
           {"text_config",
            {{"model_type", decoder},
             {"hidden_size", 16},

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+
+namespace mdl::worker::formats {
+class JsonFields;
+}
+
+namespace mdl::worker::model {
+
+class EncoderShapes;
+
+/// Sizes of the audio encoder and of its mel frontend: `audio_encoder_config` of config.json. The values here are those
+/// of the published configuration class, which hold for keys that are missing there.
+struct AudioEncoderConfig {
+  int64_t embed_dim = 768;
+  int64_t depth = 12;  ///< transformer blocks
+  int64_t num_heads = 12;
+  double mlp_ratio = 4.0;
+  bool qkv_bias = true;
+  int64_t patch_frames = 4;  ///< mel frames in a patch; a patch spans all mel bins. (The class: 16 × 16, see below.)
+  int64_t target_length = 1012;  ///< mel frames that are encoded together; a longer clip is encoded piece by piece
+  int64_t n_mels = 64;
+  int64_t n_fft = 512;
+  int64_t win_length = 512;
+  int64_t hop_length = 160;  ///< samples
+  int64_t sample_rate = 16000;
+  double f_min = 0.0;  ///< Hz
+  double f_max = 8000.0;
+  bool center = true;
+
+  int64_t piece_patches() const { return target_length / patch_frames; }
+  int64_t mlp_dim() const { return static_cast<int64_t>(static_cast<double>(embed_dim) * mlp_ratio); }
+};
+
+/// Reads `audio_encoder_config`. Where target_length or patch_size is missing, the weights say it by their shapes;
+/// where these are not here, the class does: a patch_size of 16, which is refused. Throws UsageError naming the key and
+/// its value: also for one that this program cannot honour (LayerScale, square patches, more than one channel,
+/// dropout).
+AudioEncoderConfig read_encoder_config(const formats::JsonFields& fields, const EncoderShapes& shapes);
+
+}  // namespace mdl::worker::model
