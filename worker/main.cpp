@@ -53,7 +53,13 @@ int run(const std::vector<std::string>& arguments, char** argv) {
   }
   if (command == "train" || command == "inference") { mdl::worker::become_model_program(argv); }
   if (command == "convert-dataset") { return mdl::worker::convert::convert_command(rest); }
-  if (command == "info") { return mdl::worker::info::info_command(rest); }
+  if (command == "info") {
+    return mdl::worker::info::info_command(rest, [&](const std::filesystem::path& folder) -> int {
+      std::string name = mdl::worker::kTellTrainable, path = folder.string();
+      std::vector<char*> command_line = {argv[0], name.data(), path.data(), nullptr};
+      mdl::worker::become_model_program(command_line.data());
+    });
+  }
   if (command.starts_with('-')) {
     throw mdl::UsageError(mdl::str_cat("unknown option ", command),
                           mdl::did_you_mean(command, kOptions) + "Try: mdl-toolkit --help");

@@ -11,9 +11,11 @@
 #include "common/standard_streams.hpp"
 #include "common/str_cat.hpp"
 #include "worker/inference_command.hpp"
+#include "worker/model_program.hpp"
 #include "worker/process/failure_report.hpp"
 #include "worker/process/stop_signal.hpp"
 #include "worker/train_command.hpp"
+#include "worker/trained_checkpoint.hpp"
 
 namespace {
 
@@ -22,6 +24,10 @@ int run(const std::vector<std::string>& arguments) {
     const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
     if (arguments.front() == "train") { return mdl::worker::run_train(rest); }
     if (arguments.front() == "inference") { return mdl::worker::run_inference(rest); }
+    if (arguments.front() == mdl::worker::kTellTrainable && rest.size() == 1) {
+      std::cout << mdl::worker::tell_trainable(rest.front()) << '\n';
+      return 0;
+    }
   }
   throw mdl::UsageError("this program is a part of mdl-toolkit", "Start mdl-toolkit instead.");
 }

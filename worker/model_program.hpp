@@ -12,4 +12,8 @@ namespace mdl::worker {
 /// none.
 [[noreturn]] void become_model_program(char** argv);
 
+/// The subcommand of mdl-toolkit-model by which `info` ends: what decides is what `train` does with a checkpoint before
+/// it reads the weights. Its argument is the checkpoint's folder.
+inline constexpr const char* kTellTrainable = "tell-trainable";
+
 }  // namespace mdl::worker

@@ -4,7 +4,7 @@
 #include "worker/adapter/adapter_folder.hpp"
 #include "worker/cli/model_folder.hpp"
 #include "worker/dataset/csv.hpp"
-#include "worker/processor/pad_token.hpp"
+#include "worker/trained_checkpoint.hpp"
 #include "worker/training/checkpoint/job_identity.hpp"
 #include "worker/training/checkpoint/resume.hpp"
 #include "worker/training/data/csv_dataset.hpp"
@@ -39,6 +39,7 @@ TrainingInputs read_training_inputs(const training::TrainOptions& options) {
   layers::Quantize quantize =
       options.quantization ? quantization::make_quantizer(*options.quantization, device) : layers::Quantize();
   const fs::path model_folder = cli::find_model_folder(options.model_name);
+  const TrainedCheckpoint checkpoint = read_trained_checkpoint(model_folder);
   TrainingInputs inputs{
       .options = options,
       .environment = environment,
@@ -46,8 +47,8 @@ TrainingInputs read_training_inputs(const training::TrainOptions& options) {
       .dtype = dtype,
       .quantize = std::move(quantize),
       .model_folder = model_folder,
-      .config = model::load_config(model_folder),
-      .pad_token_id = processor::read_pad_token_id(model_folder),
+      .config = checkpoint.config,
+      .pad_token_id = checkpoint.pad_token_id,
       .train_data = open_dataset(options.train_dataset),
       .eval_data = open_dataset(options.eval_dataset),
   };

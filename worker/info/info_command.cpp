@@ -24,7 +24,8 @@ constexpr cli::OptionText kOptions[] = {
 
 }  // namespace
 
-int info_command(const std::vector<std::string>& arguments) {
+int info_command(const std::vector<std::string>& arguments,
+                 const std::function<int(const fs::path& model_folder)>& tell_trainable) {
   const auto given = cli::parse_command_line("info", kOptions, arguments);
   if (given.count("help")) {
     std::cout << cli::command_help("info DIR [options]",
@@ -44,7 +45,8 @@ int info_command(const std::vector<std::string>& arguments) {
   } else if (fs::exists(folder / "adapter_config.json")) {
     std::cout << describe_adapter(folder);
   } else if (fs::exists(folder / "config.json")) {
-    std::cout << describe_checkpoint(folder);
+    std::cout << describe_checkpoint(folder) << std::flush;
+    return tell_trainable(folder);
   } else {
     throw UsageError(str_cat(folder.string(), " is none of the folders that this program knows"),
                      "A dataset has a state.json, an adapter an adapter_config.json, a model a config.json.");
