@@ -7,8 +7,9 @@
 //
 // FILE holds a batch under the names of worker/batch/batch.hpp. Written are: loss (the sum), features, encoded (patches
 // laid out as [clip, patch, dim], zero where not computed), logits, running_mean and running_var after the one training
-// step, and grad.NAME for each trained tensor; the metadata "parameters" hold their names in order. With --save-merged
-// the model is merged first and everything is computed afterwards.
+// step, the front end's window and filters under their full names, and grad.NAME for each trained tensor; the metadata
+// "parameters" hold their names in order. With --save-merged the model is merged first and everything is computed
+// afterwards.
 
 #include <ATen/ops/zeros.h>
 
@@ -103,6 +104,7 @@ int run(const po::variables_map& options) {
   out.emplace_back("loss", loss.detach());
   for (const auto& [layer, slot, name] : mdl::worker::layers::tensor_slots(*model)) {
     if (name.find("running_") != std::string::npos) { out.emplace_back(slot.name, slot.tensor->clone()); }
+    if (name.find("front_end") != std::string::npos) { out.emplace_back(name, slot.tensor->clone()); }
     if (slot.tensor->requires_grad() && !options.count("whole")) {
       throw mdl::Error("the frozen tensor " + name + " requires a gradient");
     }
