@@ -1,0 +1,26 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "worker/hub/model_name.hpp"
+#include "worker/hub/wanted_files.hpp"
+
+namespace mdl::worker::hub {
+
+/// What --model-name is where train and convert-dataset do without it; at ModelScope midasheng/midashenglm-7b.
+inline constexpr const char* kDefaultModel = "mispeech/midashenglm-7b";
+inline constexpr const char* kDefaultModelscopeModel = "midasheng/midashenglm-7b";
+
+/// The folder that `name` means, with all that `parts` asks for: a folder of that name; else the model of that name in
+/// the hub's cache, without any request; else the model is downloaded into that cache. Of several processes of this
+/// node (same user) that want the same, one downloads and the others wait for it.
+///
+/// Throws UsageError where there is neither a folder nor a model of that name, or requests are forbidden; Error when
+/// the download fails.
+std::filesystem::path find_model_folder(const std::string& name, Parts parts, bool from_modelscope = false);
+
+/// --model-name, or the default one of the hub.
+std::string model_name_or_default(const std::optional<std::string>& given, bool from_modelscope);
+
+}  // namespace mdl::worker::hub
