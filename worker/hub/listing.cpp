@@ -14,7 +14,7 @@ constexpr std::size_t kLongestPath = 1024;
 constexpr const char* kAdvice = "Nothing was written. Such a repository is broken or hostile: use another one.";
 
 /// What may stand in a message of a text that a stranger wrote.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string shown;
   for (const char letter : text.substr(0, 100)) {
     shown += static_cast<unsigned char>(letter) < ' ' || letter == 127 ? '?' : letter;
@@ -70,20 +70,22 @@ void check_listed(const Listing& listing, const std::string& repository) {
   const auto refuse = [&](const auto&... why) {
     throw Error(str_cat("the listing of ", repository, " is refused: ", why...), kAdvice);
   };
-  if (!is_commit_word(listing.commit)) { refuse("its commit is ", quoted(listing.commit)); }
+  if (!is_commit_word(listing.commit)) { refuse("its commit is ", in_quotes(listing.commit)); }
   if (listing.files.size() > kMaxFiles) { refuse("it has more than ", kMaxFiles, " files"); }
   std::set<std::string_view> paths;
   for (const ListedFile& file : listing.files) {
-    if (!is_safe_path(file.path)) { refuse("a file has the name ", quoted(file.path)); }
-    if (!paths.insert(file.path).second) { refuse("it has ", quoted(file.path), " twice"); }
-    if (file.size < 0) { refuse(quoted(file.path), " has ", file.size, " bytes"); }
+    if (!is_safe_path(file.path)) { refuse("a file has the name ", in_quotes(file.path)); }
+    if (!paths.insert(file.path).second) { refuse("it has ", in_quotes(file.path), " twice"); }
+    if (file.size < 0) { refuse(in_quotes(file.path), " has ", file.size, " bytes"); }
     if (!is_digest(file.digest.kind, file.digest.hex)) {
-      refuse(quoted(file.path), " has the hash ", quoted(file.digest.hex));
+      refuse(in_quotes(file.path), " has the hash ", in_quotes(file.digest.hex));
     }
   }
   for (const std::string_view path : paths) {
     for (auto slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
-      if (paths.contains(path.substr(0, slash))) { refuse(quoted(path.substr(0, slash)), " is a file and a folder"); }
+      if (paths.contains(path.substr(0, slash))) {
+        refuse(in_quotes(path.substr(0, slash)), " is a file and a folder");
+      }
     }
   }
 }
