@@ -12,6 +12,7 @@
 #include "common/str_cat.hpp"
 #include "common/version.hpp"
 #include "worker/convert/convert_command.hpp"
+#include "worker/hub/download_command.hpp"
 #include "worker/info/info_command.hpp"
 #include "worker/model_program.hpp"
 #include "worker/process/failure_report.hpp"
@@ -24,6 +25,7 @@ std::string help() {
       {"convert-dataset", "turn a CSV file of sounds and texts into a dataset folder"},
       {"info", "tell what a model's, adapter's or dataset's folder holds"},
       {"inference", "answer the rows of a CSV file of sounds"},
+      {"download", "bring a model from Hugging Face or ModelScope into the local cache"},
   };
   const std::vector<mdl::HelpRow> options = {
       {"--help, -h", "this text; `mdl-toolkit COMMAND --help` for a command's options"},
@@ -36,7 +38,7 @@ std::string help() {
                       help_rows(options, text_column(options), width));
 }
 
-const std::vector<std::string> kCommands = {"train", "convert-dataset", "inference", "info"};
+const std::vector<std::string> kCommands = {"train", "convert-dataset", "inference", "info", "download"};
 const std::vector<std::string> kOptions = {"--help", "--version"};
 
 int run(const std::vector<std::string>& arguments, char** argv) {
@@ -60,6 +62,7 @@ int run(const std::vector<std::string>& arguments, char** argv) {
       mdl::worker::become_model_program(command_line.data());
     });
   }
+  if (command == "download") { return mdl::worker::hub::download_command(rest); }
   if (command.starts_with('-')) {
     throw mdl::UsageError(mdl::str_cat("unknown option ", command),
                           mdl::did_you_mean(command, kOptions) + "Try: mdl-toolkit --help");

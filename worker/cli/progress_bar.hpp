@@ -28,6 +28,9 @@ class ProgressBar {
   /// Further `count` are done; `details` are shown behind the rate.
   void add(std::int64_t count, const std::string& details = {});
 
+  /// Whether there is a terminal to draw on.
+  bool is_drawn() const { return terminal_; }
+
   /// Ends the line, so that other text can follow; the next add() begins a new one.
   void end_line();
 

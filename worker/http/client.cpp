@@ -89,6 +89,16 @@ std::size_t receive_body(char* data, std::size_t one, std::size_t count, void* u
   return guarded(data, one * count, user, add_body);
 }
 
+int ask_whether_to_go_on(void* user, curl_off_t /*total*/, curl_off_t /*now*/, curl_off_t /*up*/,
+                         curl_off_t /*up_now*/) {
+  return guarded("", 0, user,
+                 [](Exchange& exchange, std::string_view) {
+                   exchange.refused = exchange.refused || !exchange.receiver.goes_on();
+                 }) == 0
+             ? 0
+             : 1;
+}
+
 Failure::Kind kind_of(CURLcode code) {
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
@@ -168,6 +178,9 @@ void Client::Handle::set_up(const Request& request, const Url& url, const Header
   set(CURLOPT_HEADERDATA, &exchange);
   set(CURLOPT_WRITEFUNCTION, &receive_body);
   set(CURLOPT_WRITEDATA, &exchange);
+  set(CURLOPT_NOPROGRESS, 0L);
+  set(CURLOPT_XFERINFOFUNCTION, &ask_whether_to_go_on);
+  set(CURLOPT_XFERINFODATA, &exchange);
 }
 
 /// One answer, which may be a redirect.

@@ -53,9 +53,8 @@ std::optional<Response::Content> Response::content_range() const {
 
 std::optional<std::chrono::seconds> asked_delay(const Response& response, std::chrono::system_clock::time_point now) {
   if (const std::string* const text = response.header("retry-after")) {
-    if (const auto seconds = length(trimmed(*text)); seconds && *seconds < INT32_MAX) {
-      return std::chrono::seconds(*seconds);
-    }
+    const std::string digits = trimmed(*text);
+    if (const auto seconds = length(digits); seconds && *seconds < INT32_MAX) { return std::chrono::seconds(*seconds); }
     const std::time_t then = curl_getdate(text->c_str(), nullptr);
     if (then != -1) {
       return std::max(std::chrono::seconds(0), std::chrono::seconds(then - std::chrono::system_clock::to_time_t(now)));

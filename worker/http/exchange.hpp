@@ -72,11 +72,13 @@ struct Failure {
   std::optional<std::chrono::seconds> retry_after{};
 };
 
-/// Takes an answer in. Both are called on the thread of the request; `begin` once, with the head of a 200 or 206, then
-/// `bytes` for every piece of the body. False ends the request with Kind::refused.
+/// Takes an answer in. All are called on the thread of the request; `begin` once, with the head of a 200 or 206, then
+/// `bytes` for every piece of the body, and `goes_on` about once a second, also while nothing comes. False ends the
+/// request with Kind::refused.
 struct Receiver {
   std::function<bool(const Response&)> begin = [](const Response&) { return true; };
   std::function<bool(std::string_view)> bytes;
+  std::function<bool()> goes_on = [] { return true; };
 };
 
 /// Seconds of a Retry-After header ("120", or a date after `now`), else those of Hugging Face's `ratelimit` header

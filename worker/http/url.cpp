@@ -33,7 +33,8 @@ std::optional<Url> parts_of(const Handle& handle) {
   if (!user.empty() || !password.empty()) { url.user_info = password.empty() ? user : user + ":" + password; }
   url.host = part_of(handle, CURLUPART_HOST);
   std::ranges::transform(url.host, url.host.begin(), [](unsigned char letter) { return std::tolower(letter); });
-  const auto port = parse_digits<std::uint16_t>(part_of(handle, CURLUPART_PORT, CURLU_DEFAULT_PORT));
+  const std::string port_text = part_of(handle, CURLUPART_PORT, CURLU_DEFAULT_PORT);
+  const auto port = parse_digits<std::uint16_t>(port_text);
   if (url.host.empty() || !port) { return std::nullopt; }
   url.port = *port;
   url.path = part_of(handle, CURLUPART_PATH);

@@ -23,8 +23,7 @@ class Hub {
  public:
   virtual ~Hub() = default;
 
-  virtual std::string title() const = 0;          ///< "Hugging Face", for messages
-  virtual std::string default_model() const = 0;  ///< what train and convert-dataset take without --model-name
+  virtual std::string title() const = 0;  ///< "Hugging Face", for messages
   virtual const ModelCache& cache() const = 0;
 
   /// The setting that forbids every request, as the user wrote it ("HF_HUB_OFFLINE=1"); nothing when they are allowed.

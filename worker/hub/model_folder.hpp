@@ -1,8 +1,10 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
+#include "worker/hub/hub.hpp"
 #include "worker/hub/model_name.hpp"
 #include "worker/hub/wanted_files.hpp"
 
@@ -19,6 +21,9 @@ inline constexpr const char* kDefaultModelscopeModel = "midasheng/midashenglm-7b
 /// Throws UsageError where there is neither a folder nor a model of that name, or requests are forbidden; Error when
 /// the download fails.
 std::filesystem::path find_model_folder(const std::string& name, Parts parts, bool from_modelscope = false);
+
+/// The same for a model of `hub`; no folder of that name is looked for.
+std::filesystem::path fetch_model(const Hub& hub, const ModelName& model, Parts parts);
 
 /// --model-name, or the default one of the hub.
 std::string model_name_or_default(const std::optional<std::string>& given, bool from_modelscope);

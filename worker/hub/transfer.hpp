@@ -13,7 +13,7 @@ struct TransferLimits {
   int connections = 8;                  ///< at a time
   std::int64_t least_range = 32 << 20;  ///< a file is not cut into smaller ranges
   int ranges = 16;                      ///< of a file, at most
-  std::int64_t record_every = 4 << 20;  ///< bytes of a range between two notes of what is there
+  std::int64_t record_every = 1 << 20;  ///< bytes of a range between two notes of what is there
   http::RetryLimits retry{};
 };
 

@@ -6,7 +6,7 @@ import pytest
 
 from programs import run_on_terminal
 
-COMMANDS = ["", "train", "convert-dataset", "inference", "info"]
+COMMANDS = ["", "train", "convert-dataset", "inference", "info", "download"]
 
 # The command line, and what was meant. All are wrong command lines: exit code 2.
 CASES = [
@@ -19,6 +19,11 @@ CASES = [
     ("--hlep", "--help"),
     ("--versoin", "--version"),
     ("generate", None),
+    ("downlaod a/b", "download"),
+    ("download a/b --revison main", "--revision"),
+    ("download a/b --from-modelscope flase", "false"),
+    ("download a/b@main --revision v1", None),
+    ("download", None),
     ("info --rwo 1 .", "--row"),
     ("info -row 1 .", "--row"),
     ("info --model_name m .", "--model-name"),

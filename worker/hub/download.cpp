@@ -1,0 +1,56 @@
+#include "worker/hub/download.hpp"
+
+#include "common/atomic_file.hpp"
+#include "common/error.hpp"
+#include "common/log.hpp"
+#include "common/str_cat.hpp"
+#include "worker/hub/disk_space.hpp"
+#include "worker/hub/part_file.hpp"
+#include "worker/hub/transfer.hpp"
+
+namespace mdl::worker::hub {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The index tells which files hold the weights, so it comes before all else.
+std::string read_index(const Hub& hub, const ModelName& model, const Listing& listing) {
+  const ListedFile* const index = listing.find(kSafetensorsIndex);
+  if (!index) { return {}; }
+  transfer(hub, model, listing, {*index}, "");
+  return read_text(hub.cache().find_file(model, listing, *index).value());
+}
+
+void tell_of_foreign_parts(const Hub& hub, const ModelName& model, const Listing& listing, const ListedFile& any) {
+  const fs::path folder = hub.cache().part_place(model, listing, any).folder;
+  const ForeignParts parts = foreign_parts(folder);
+  if (parts.count == 0) { return; }
+  log::news(folder.string(), " has ", parts.count, " unfinished file", parts.count == 1 ? "" : "s", " (*.incomplete, ",
+            size_text(parts.bytes),
+            ") of other machines or containers: if nothing downloads there any more, remove them");
+}
+
+}  // namespace
+
+fs::path download_model(const Hub& hub, const ModelName& model, Parts parts) {
+  http::Client client;
+  const Listing listing = hub.list(client, model);
+  if (!listing.find("config.json") && !listing.find("adapter_config.json")) {
+    throw UsageError(str_cat(model.text(), " is no model that this program knows: it has no config.json"));
+  }
+  std::vector<ListedFile> files = select_small_files(listing);
+  if (parts == Parts::all) {
+    const std::vector<ListedFile> weights =
+        select_weights(listing, read_index(hub, model, listing), model.repository());
+    files.insert(files.end(), weights.begin(), weights.end());
+  }
+  std::int64_t bytes = 0;
+  for (const ListedFile& file : files) { bytes += file.size; }
+  log::news("downloading ", model.text(), " from ", hub.title(), " into ", hub.cache().root().string(), ": ",
+            files.size(), " files, ", size_text(bytes));
+  tell_of_foreign_parts(hub, model, listing, files.front());
+  transfer(hub, model, listing, files, "Downloading");
+  return hub.cache().publish(model, listing, files);
+}
+
+}  // namespace mdl::worker::hub

@@ -1,0 +1,130 @@
+#include "worker/hub/huggingface.hpp"
+
+#include "common/log.hpp"
+#include "common/str_cat.hpp"
+#include "worker/http/url.hpp"
+#include "worker/hub/huggingface_listing.hpp"
+#include "worker/hub/model_folder.hpp"
+
+namespace mdl::worker::hub {
+namespace {
+
+constexpr std::size_t kMostPageBytes = 16 << 20;
+constexpr int kMostPages = 64;
+constexpr const char* kMirrors =
+    "Check the network, the proxy (https_proxy) and HF_ENDPOINT. In China a mirror may help, HF_ENDPOINT="
+    "https://hf-mirror.com for example, or --from-modelscope true.";
+
+bool sends_token(const HubSettings& settings) {
+  const auto endpoint = http::parse_url(settings.endpoint);
+  return settings.token && (endpoint->scheme == "https" || endpoint->is_loopback());
+}
+
+}  // namespace
+
+HuggingFace::HuggingFace(HubSettings settings)
+    : settings_(std::move(settings)), cache_(settings_.cache, settings_.symlinks) {}
+
+http::Request HuggingFace::request(const std::string& url) const {
+  http::Request request{.url = url, .headers = {}, .authorization = {}, .range = {}};
+  request.may_leave_https = false;
+  request.connect_timeout = settings_.download_timeout;
+  request.stall_timeout = settings_.download_timeout;
+  const auto target = http::parse_url(url);
+  if (sends_token(settings_) && target && target->same_origin(*http::parse_url(settings_.endpoint))) {
+    request.authorization = "Bearer " + *settings_.token;
+  }
+  return request;
+}
+
+std::string HuggingFace::api(const ModelName& model) const {
+  return str_cat(settings_.endpoint, "/api/models/", model.repository());
+}
+
+HuggingFace::Page HuggingFace::ask(http::Client& client, const ModelName& model, const std::string& url) const {
+  http::Request question = request(url);
+  question.connect_timeout = question.stall_timeout = settings_.etag_timeout;
+  auto answer = client.text(question, kMostPageBytes, {.attempts = 4, .first_pause = std::chrono::milliseconds(500)});
+  if (!answer) { throw explain(model, "", answer.error()); }
+  const std::string* const link = answer->first.header("link");
+  return {std::move(answer->second), link ? next_page(*link) : std::nullopt};
+}
+
+Listing HuggingFace::list(http::Client& client, const ModelName& model) const {
+  if (settings_.token && !sends_token(settings_)) {
+    log::warning("the token is not sent: HF_ENDPOINT=", http::without_password(settings_.endpoint), " is not https");
+  }
+  Listing listing;
+  const std::string revision = model.revision.value_or("main");
+  if (is_commit(revision)) {
+    listing.commit = revision;
+  } else {
+    const std::string url = str_cat(api(model), "/revision/", http::percent_encoded(revision));
+    listing.commit = parse_commit(ask(client, model, url).text, model.repository());
+    if (!is_commit(listing.commit)) {
+      throw Error(str_cat("the answer about ", model.repository(), " names no commit of 40 digits"),
+                  "Check HF_ENDPOINT, and the proxy if there is one.");
+    }
+  }
+  std::optional<std::string> next = str_cat(api(model), "/tree/", listing.commit, "?recursive=true&expand=false");
+  for (int pages = 0; next; ++pages) {
+    if (pages == kMostPages) { throw Error(str_cat("the listing of ", model.repository(), " does not end")); }
+    Page page = ask(client, model, *next);
+    for (ListedFile& file : parse_tree_page(page.text, model.repository())) {
+      listing.files.push_back(std::move(file));
+    }
+    next = std::move(page.next);
+  }
+  check_listed(listing, model.repository());
+  return listing;
+}
+
+http::Request HuggingFace::file_request(const ModelName& model, const Listing& listing, const ListedFile& file) const {
+  return request(str_cat(settings_.endpoint, "/", model.repository(), "/resolve/", listing.commit, "/",
+                         http::percent_encoded(file.path, "/")));
+}
+
+Error HuggingFace::explain(const ModelName& model, const std::string& file, const http::Failure& failure) const {
+  using Kind = http::Failure::Kind;
+  const std::string endpoint = http::without_password(settings_.endpoint);
+  const std::string what = file.empty() ? model.text() : str_cat(file, " of ", model.text());
+  const std::string page = str_cat(endpoint, "/", model.repository());
+  const long status = failure.response.status;
+  if (failure.kind == Kind::certificate) {
+    return Error(str_cat("cannot ask ", failure.url, " for ", what, ": ", failure.reason),
+                 "Its certificate is not one that this machine believes. If your network has an authority of its own, "
+                 "name the file of its certificates in SSL_CERT_FILE.");
+  }
+  if (failure.kind != Kind::status) {
+    return Error(str_cat("cannot get ", what, " from ", failure.url, ": ", failure.reason), kMirrors);
+  }
+  const std::string* const code = failure.response.header("x-error-code");
+  if (status == 401 || status == 403) {
+    const bool gated = code && *code == "GatedRepo";
+    return Error(
+        str_cat("Hugging Face does not give ", what, " (", failure.reason, "): ",
+                gated ? "its terms have to be accepted first" : "there is no such model, or it is private or gated"),
+        str_cat("Look at ", page, gated ? " and accept its terms" : "", ", and set HF_TOKEN to a token of an account ",
+                "that may read it", settings_.token ? " (the one that is set may not)" : "", "."));
+  }
+  if (status == 404 && code && *code == "RevisionNotFound") {
+    return UsageError(
+        str_cat(model.repository(), " has no revision ", model.revision.value_or("main"), " at ", endpoint),
+        str_cat("Its branches and tags are at ", page, "."));
+  }
+  if (status == 404 && file.empty()) {
+    return UsageError(str_cat("no model folder ", model.text(), ", and no model of that name",
+                              model.revision ? " (or without that revision)" : "", " at ", endpoint),
+                      str_cat("Give the folder of a MiDashengLM checkpoint, or a name as ", kDefaultModel, "."));
+  }
+  if (status == 429) {
+    return Error(str_cat("Hugging Face answers no more questions about ", what, " for now (", failure.reason, ")"),
+                 settings_.token ? "Try again in some minutes: what has come stays."
+                                 : "Try again in some minutes, or set HF_TOKEN, with which more is allowed: what has "
+                                   "come stays.");
+  }
+  return Error(str_cat("cannot get ", what, " from ", failure.url, ": ", failure.reason),
+               status >= 500 ? "The server has trouble: try again later. What has come stays." : kMirrors);
+}
+
+}  // namespace mdl::worker::hub

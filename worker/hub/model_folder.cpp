@@ -1,0 +1,59 @@
+#include "worker/hub/model_folder.hpp"
+
+#include <optional>
+
+#include "common/error.hpp"
+#include "common/join.hpp"
+#include "common/str_cat.hpp"
+#include "worker/hub/download.hpp"
+#include "worker/hub/hub.hpp"
+#include "worker/hub/node_turn.hpp"
+
+namespace mdl::worker::hub {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void reject_offline(const Hub& hub, const ModelName& model, const ModelCache::Found& found) {
+  const std::string what = found.folder.empty() ? str_cat("it is not in the cache ", hub.cache().root().string())
+                                                : str_cat(found.folder.string(), " lacks ", joined(found.missing));
+  throw UsageError(
+      str_cat("no model folder ", model.text(), ", ", what, ", and ", *hub.offline(), " forbids to download it"),
+      str_cat("Unset the variable, or download it where there is a network (mdl-toolkit download ", model.text(),
+              ") and bring the cache along."));
+}
+
+}  // namespace
+
+std::string model_name_or_default(const std::optional<std::string>& given, bool from_modelscope) {
+  return given.value_or(from_modelscope ? kDefaultModelscopeModel : kDefaultModel);
+}
+
+fs::path find_model_folder(const std::string& name, Parts parts, bool from_modelscope) {
+  std::error_code error;
+  if (fs::is_directory(name, error)) { return name; }
+  const auto model = parse_model_name(name);
+  if (!model) {
+    throw UsageError(str_cat("no model folder ", name, fs::exists(name, error) ? " (it is a file)" : ""),
+                     str_cat("Give the folder of a MiDashengLM checkpoint, or a model's name as ",
+                             model_name_or_default({}, from_modelscope), "."));
+  }
+  return fetch_model(*open_hub(from_modelscope), *model, parts);
+}
+
+fs::path fetch_model(const Hub& hub, const ModelName& model, Parts parts) {
+  auto found = hub.cache().find(model, parts);
+  if (found.whole()) { return found.folder; }
+  if (hub.offline()) { reject_offline(hub, model, found); }
+  std::optional<fs::path> folder;
+  const auto is_there = [&] {
+    found = hub.cache().find(model, parts);
+    return found.whole();
+  };
+  const std::string key = str_cat(hub.title(), "\n", fs::weakly_canonical(hub.cache().root()).string(), "\n",
+                                  model.text(), "\n", parts == Parts::all ? "all" : "without weights");
+  take_turns(key, str_cat("downloading ", model.text()), is_there, [&] { folder = download_model(hub, model, parts); });
+  return folder.value_or(found.folder);
+}
+
+}  // namespace mdl::worker::hub
