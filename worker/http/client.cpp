@@ -149,7 +149,7 @@ struct Client::Handle {
   }
 
   void set_up(const Request& request, const Url& url, const HeaderList& headers, Exchange& exchange);
-  Expected<Response, Failure> get_once(const Request& request, const Url& url, bool with_authorization,
+  Expected<Response, Failure> get_once(const Request& request, const Url& url, bool authorized,
                                        const Receiver& receiver);
 
   Authorities authorities;
@@ -184,11 +184,12 @@ void Client::Handle::set_up(const Request& request, const Url& url, const Header
 }
 
 /// One answer, which may be a redirect.
-Expected<Response, Failure> Client::Handle::get_once(const Request& request, const Url& url, bool with_authorization,
+Expected<Response, Failure> Client::Handle::get_once(const Request& request, const Url& url, bool authorized,
                                                      const Receiver& receiver) {
   HeaderList headers;
   for (const std::string& header : request.headers) { headers.add(header); }
-  if (with_authorization) { headers.add("Authorization: " + request.authorization); }
+  if (authorized && !request.authorization.empty()) { headers.add("Authorization: " + request.authorization); }
+  if (authorized && !request.cookie.empty()) { headers.add("Cookie: " + request.cookie); }
   Exchange exchange{.curl = curl.get(), .receiver = receiver};
   exchange.head.url = url.shown();
   set_up(request, url, headers, exchange);
@@ -229,8 +230,7 @@ Expected<Response, Failure> Client::get(const Request& request, const Receiver& 
   }
   Url url = *first;
   for (int redirects = 0;; ++redirects) {
-    const bool authorized =
-        !request.authorization.empty() && url.same_origin(*first) && (url.scheme == "https" || url.is_loopback());
+    const bool authorized = url.same_origin(*first) && (url.scheme == "https" || url.is_loopback());
     auto answer = handle_->get_once(request, url, authorized, receiver);
     if (!answer || !is_redirect(answer->status)) { return answer; }
     const auto refuse = [&](const std::string& why) {

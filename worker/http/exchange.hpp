@@ -27,6 +27,7 @@ struct Request {
   /// "Bearer …", the value of an Authorization header. Sent to the origin (scheme, host and port) of `url` and no
   /// other, and over plain http to loopback only.
   std::string authorization;
+  std::string cookie;  ///< the value of a Cookie header, sent where `authorization` is
   std::optional<ByteRange> range;
   bool may_leave_https = true;  ///< whether a redirect may lead from https to http
   std::chrono::seconds connect_timeout{10};

@@ -1,14 +1,12 @@
 #include "worker/hub/hub.hpp"
 
 #include "worker/hub/huggingface.hpp"
+#include "worker/hub/modelscope.hpp"
 
 namespace mdl::worker::hub {
 
 std::unique_ptr<Hub> open_hub(bool from_modelscope, const process::Lookup& lookup) {
-  if (from_modelscope) {
-    throw UsageError("--from-modelscope true is not supported: this program downloads from Hugging Face only",
-                     "Download the model and give its folder as --model-name.");
-  }
+  if (from_modelscope) { return std::make_unique<Modelscope>(read_modelscope_settings(lookup)); }
   return std::make_unique<HuggingFace>(read_hub_settings(lookup));
 }
 

@@ -23,22 +23,6 @@ bool is_variable_letter(char letter) {
   return std::isalnum(static_cast<unsigned char>(letter)) != 0 || letter == '_';
 }
 
-std::string with_home(const std::string& path, const process::Lookup& lookup) {
-  if (!path.starts_with('~')) { return path; }
-  const std::string user = path.substr(1, path.find('/') - 1);
-  std::string home;
-  if (const auto variable = user.empty() ? lookup("HOME") : std::nullopt) {
-    home = *variable;
-  } else if (const passwd* const entry = user.empty() ? ::getpwuid(::getuid()) : ::getpwnam(user.c_str())) {
-    home = entry->pw_dir;
-  } else {
-    return path;
-  }
-  while (home.ends_with('/')) { home.pop_back(); }
-  const std::string whole = home + path.substr(1 + user.size());
-  return whole.empty() ? "/" : whole;
-}
-
 std::string with_variables(const std::string& path, const process::Lookup& lookup) {
   std::string text;
   for (std::size_t i = 0; i < path.size();) {
@@ -109,6 +93,22 @@ bool is_true(const std::optional<std::string>& value) {
   std::string upper = *value;
   std::ranges::transform(upper, upper.begin(), [](unsigned char letter) { return std::toupper(letter); });
   return upper == "1" || upper == "ON" || upper == "YES" || upper == "TRUE";
+}
+
+std::string with_home(const std::string& path, const process::Lookup& lookup) {
+  if (!path.starts_with('~')) { return path; }
+  const std::string user = path.substr(1, path.find('/') - 1);
+  std::string home;
+  if (const auto variable = user.empty() ? lookup("HOME") : std::nullopt) {
+    home = *variable;
+  } else if (const passwd* const entry = user.empty() ? ::getpwuid(::getuid()) : ::getpwnam(user.c_str())) {
+    home = entry->pw_dir;
+  } else {
+    return path;
+  }
+  while (home.ends_with('/')) { home.pop_back(); }
+  const std::string whole = home + path.substr(1 + user.size());
+  return whole.empty() ? "/" : whole;
 }
 
 std::string expanded(const std::string& path, const process::Lookup& lookup) {

@@ -36,6 +36,9 @@ HubSettings read_hub_settings(const process::Lookup& lookup = process::lookup_en
 /// "1", "on", "yes" or "true" in any case, as huggingface_hub reads a variable; all else is false.
 bool is_true(const std::optional<std::string>& value);
 
+/// `path` with "~" or "~user" at its beginning replaced, as Python's expanduser does.
+std::string with_home(const std::string& path, const process::Lookup& lookup);
+
 /// `path` with "~" or "~user" at its beginning and $NAME and ${NAME} replaced, as Python's expanduser and expandvars
 /// do; what is unknown stays.
 std::string expanded(const std::string& path, const process::Lookup& lookup);

@@ -26,7 +26,8 @@ HuggingFace::HuggingFace(HubSettings settings)
     : settings_(std::move(settings)), cache_(settings_.cache, settings_.symlinks) {}
 
 http::Request HuggingFace::request(const std::string& url) const {
-  http::Request request{.url = url, .headers = {}, .authorization = {}, .range = {}};
+  http::Request request;
+  request.url = url;
   request.may_leave_https = false;
   request.connect_timeout = settings_.download_timeout;
   request.stall_timeout = settings_.download_timeout;

@@ -6,16 +6,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <nlohmann/json.hpp>
-#include <set>
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
-#include "common/json_nesting.hpp"
 #include "common/str_cat.hpp"
 #include "common/trimmed.hpp"
-#include "common/uuid.hpp"
-#include "worker/formats/safetensors_header.hpp"
+#include "worker/hub/cache_files.hpp"
+#include "worker/hub/missing_files.hpp"
 
 namespace mdl::worker::hub {
 namespace {
@@ -28,81 +25,11 @@ constexpr const char* kTag =
     "# For information about cache directory tags, see:\n"
     "#\thttps://bford.info/cachedir/\n";
 
-bool is_there(const fs::path& path) {
-  std::error_code error;
-  return fs::is_regular_file(path, error);
-}
-
-void make_folders(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) { throw Error(describe_errno("cannot create the folder", folder.string(), error.value())); }
-}
-
-/// A name next to `path` that nobody else uses.
-fs::path temporary_beside(const fs::path& path) {
-  return path.string() + "." + make_uuid().substr(0, 8) + ".tmp";
-}
-
-void rename_to(const fs::path& from, const fs::path& to) {
-  if (::rename(from.c_str(), to.c_str()) != 0) {
-    const int why = errno;
-    throw Error(describe_errno("cannot rename to", to.string(), why));
-  }
-}
-
-/// Written by rename, under a temporary name of its own: several machines may write it at the same time.
-void write_small_file(const fs::path& path, const std::string& text) {
-  const fs::path temporary = temporary_beside(path);
-  write_text_atomically(temporary, text);
-  rename_to(temporary, path);
-}
-
 std::string revision_of(const ModelName& model) {
   return model.revision.value_or("main");
 }
 
-/// The files in Python's listing of a commit. Nothing where it has another form.
-std::vector<std::string> python_files(const std::string& text) {
-  using nlohmann::json;
-  if (json_nesting(text) > kMaxJsonNesting) { return {}; }
-  const json listing = json::parse(text, nullptr, false);
-  if (!listing.is_object() || listing.value("format_version", json()) != 1) { return {}; }
-  const auto files = listing.find("files");
-  if (files == listing.end() || !files->is_object()) { return {}; }
-  std::vector<std::string> paths;
-  for (const auto& [path, facts] : files->items()) { paths.push_back(path); }
-  return paths;
-}
-
-void add_missing_weights(const fs::path& snapshot, bool adapter, std::vector<std::string>& missing) {
-  std::set<std::string> weights;
-  if (const fs::path index = snapshot / kSafetensorsIndex; is_there(index)) {
-    for (const auto& [tensor, file] : formats::parse_safetensors_index(read_text(index), index.string())) {
-      weights.insert(file);
-    }
-  } else {
-    weights.insert(adapter ? kAdapterWeights : kSafetensors);
-  }
-  std::ranges::copy_if(weights, std::back_inserter(missing),
-                       [&](const std::string& file) { return !is_there(snapshot / file); });
-}
-
 }  // namespace
-
-std::vector<std::string> missing_files(const fs::path& snapshot, Parts parts, const std::string& python_listing) {
-  const bool adapter = is_there(snapshot / "adapter_config.json") && !is_there(snapshot / "config.json");
-  std::set<std::string> needed;
-  if (!adapter) { needed = {"config.json", "tokenizer.json"}; }
-  for (const std::string& path : python_files(python_listing)) {
-    if (is_wanted_small_file(path) && is_safe_path(path)) { needed.insert(path); }
-  }
-  std::vector<std::string> missing;
-  std::ranges::copy_if(needed, std::back_inserter(missing),
-                       [&](const std::string& file) { return !is_there(snapshot / file); });
-  if (parts == Parts::all) { add_missing_weights(snapshot, adapter, missing); }
-  return missing;
-}
 
 fs::path HuggingFaceCache::folder_of(const ModelName& model) const {
   return root_ / str_cat("models--", model.organization, "--", model.name);

@@ -41,8 +41,4 @@ class HuggingFaceCache : public ModelCache {
   bool symlinks_;
 };
 
-/// What a snapshot's folder lacks for `parts`; `python_listing` is the text of trees/COMMIT.json, or empty.
-std::vector<std::string> missing_files(const std::filesystem::path& snapshot, Parts parts,
-                                       const std::string& python_listing = {});
-
 }  // namespace mdl::worker::hub

@@ -1,0 +1,152 @@
+#include "worker/hub/modelscope_cache.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+
+#include "common/atomic_file.hpp"
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "worker/hub/cache_files.hpp"
+#include "worker/hub/missing_files.hpp"
+
+namespace mdl::worker::hub {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kPartFolder = ".incomplete";
+
+bool has_size(const fs::path& path, std::int64_t size) {
+  std::error_code error;
+  return is_there(path) && fs::file_size(path, error) == static_cast<std::uintmax_t>(size);
+}
+
+/// What find() goes by.
+bool is_mark(const ListedFile& file) {
+  return file.path == "config.json" || file.path == "adapter_config.json";
+}
+
+/// The name of a file of ours while it has not its own: its hash, or that of its path where the hub tells none.
+std::string stem_of(const ListedFile& file) {
+  return file.digest.kind == Digest::Kind::none ? sha256_hex(str_cat(file.path, "\n", file.revision, "\n", file.size))
+                                                : file.digest.hex;
+}
+
+/// NAME as the package wrote it before version 1.38.
+std::string without_dots(const std::string& name) {
+  std::string text;
+  for (const char letter : name) { letter == '.' ? text += "___" : text += letter; }
+  return text;
+}
+
+/// A file of the same content, which has its name already; nothing where there is none.
+const ListedFile* find_twin(const std::vector<ListedFile>& files, const ListedFile& file, const fs::path& snapshot) {
+  const auto found = std::ranges::find_if(files, [&](const ListedFile& other) {
+    return other.path != file.path && file.digest.kind != Digest::Kind::none && other.digest == file.digest &&
+           has_size(snapshot / other.path, file.size);
+  });
+  return found == files.end() ? nullptr : &*found;
+}
+
+/// Whether the file went to its new name; false where it is not there (any more).
+bool moved(const fs::path& from, const fs::path& to) {
+  if (::rename(from.c_str(), to.c_str()) == 0) { return true; }
+  const int why = errno;
+  if (why != ENOENT) { throw Error(describe_errno("cannot rename to", to.string(), why)); }
+  return false;
+}
+
+}  // namespace
+
+fs::path ModelscopeCache::folder_of(const ModelName& model) const {
+  return root_ / "models" / str_cat(model.organization, "--", model.name);
+}
+
+fs::path ModelscopeCache::snapshot_of(const ModelName& model) const {
+  return folder_of(model) / "snapshots" / model.revision.value_or("master");
+}
+
+fs::path ModelscopeCache::whole_file(const ModelName& model, const ListedFile& file) const {
+  return folder_of(model) / kPartFolder / stem_of(file);
+}
+
+std::vector<fs::path> ModelscopeCache::candidates(const ModelName& model) const {
+  if (model.revision) { return {snapshot_of(model)}; }
+  const fs::path plain = fs::path(model.organization) / model.name;
+  const fs::path safe = fs::path(model.organization) / without_dots(model.name);
+  return {root_ / "models" / safe, root_ / "hub/models" / safe,
+          snapshot_of(model),      folder_of(model) / "snapshots/main",
+          root_ / plain,           root_ / safe,
+          root_ / "hub" / plain,   root_ / "hub" / safe,
+          root_ / "models" / plain};
+}
+
+ModelCache::Found ModelscopeCache::find(const ModelName& model, Parts parts) const {
+  Found first;
+  for (const fs::path& folder : candidates(model)) {
+    std::error_code error;
+    if (!fs::is_directory(folder, error)) { continue; }
+    Found found{folder, missing_files(folder, parts)};
+    if (found.whole()) { return found; }
+    if (first.folder.empty()) { first = std::move(found); }
+  }
+  return first;
+}
+
+std::optional<fs::path> ModelscopeCache::find_file(const ModelName& model, const Listing& /*listing*/,
+                                                   const ListedFile& file) const {
+  if (const fs::path whole = whole_file(model, file); has_size(whole, file.size)) { return whole; }
+  const fs::path named = snapshot_of(model) / file.path;  // of this branch, but maybe of last year
+  const bool same = has_size(named, file.size) && file.digest.kind != Digest::Kind::none &&
+                    digest_of_file(named, file.digest.kind) == file.digest.hex;
+  return same ? std::optional(named) : std::nullopt;
+}
+
+ModelCache::PartPlace ModelscopeCache::part_place(const ModelName& model, const Listing& /*listing*/,
+                                                  const ListedFile& file) const {
+  const fs::path whole = whole_file(model, file);
+  make_folders(whole.parent_path());
+  return {whole.parent_path(), whole.filename().string()};
+}
+
+void ModelscopeCache::keep(const ModelName& model, const Listing& /*listing*/, const ListedFile& file,
+                           const fs::path& whole) const {
+  rename_to(whole, whole_file(model, file));
+}
+
+fs::path ModelscopeCache::publish(const ModelName& model, const Listing& /*listing*/,
+                                  const std::vector<ListedFile>& files) const {
+  const fs::path snapshot = snapshot_of(model);
+  make_folders(snapshot);
+  const auto is_replaced = [&](const ListedFile& file) {
+    return !is_mark(file) && is_there(snapshot / file.path) && is_there(whole_file(model, file));
+  };
+  if (std::ranges::any_of(files, is_replaced)) {
+    for (const ListedFile& file : files) {
+      if (is_mark(file) && !is_there(whole_file(model, file))) { moved(snapshot / file.path, whole_file(model, file)); }
+      if (is_mark(file)) { fs::remove(snapshot / file.path); }
+    }
+    sync_to_disk(snapshot);
+  }
+  for (const bool marks : {false, true}) {
+    for (const ListedFile& file : files) {
+      if (is_mark(file) != marks) { continue; }
+      const fs::path name = snapshot / file.path;
+      make_folders(name.parent_path());
+      if (moved(whole_file(model, file), name) || has_size(name, file.size)) { continue; }  // else: somebody was faster
+      const ListedFile* const twin = find_twin(files, file, snapshot);
+      if (!twin) { throw Error(str_cat(name.string(), " has vanished"), "Start the same command again."); }
+      const fs::path temporary = temporary_beside(name);
+      fs::copy_file(snapshot / twin->path, temporary);
+      sync_to_disk(temporary);
+      rename_to(temporary, name);
+    }
+    sync_to_disk(snapshot);
+  }
+  std::error_code not_empty;
+  fs::remove(folder_of(model) / kPartFolder, not_empty);
+  return snapshot;
+}
+
+}  // namespace mdl::worker::hub
