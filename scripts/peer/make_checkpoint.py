@@ -19,6 +19,8 @@ DECODERS = {
     # As in Qwen3-0.6B, heads are wider than hidden / heads.
     "qwen3": lambda args: {"tie_word_embeddings": True, "head_dim": 2 * args.hidden // args.heads},
 }
+# What audio_encoder_config holds besides the sizes: the encoder of the 7B, and that of the 0.6B with its acoustic branch.
+ENCODERS = {"dasheng": {}, "tokenizer": {"model_type": "midashenglm_dasheng_tokenizer", "n_mels_patch": 100}}
 REMOTE_CODE = Path(__file__).resolve().parent / "midashenglm"
 SPECIAL_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>"]
 SMALL_VOCABULARY = 2000
@@ -150,22 +152,24 @@ def options():
     }.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--decoder", choices=DECODERS, default="qwen2")
+    parser.add_argument("--encoder", choices=ENCODERS, default="dasheng")
     parser.add_argument("--full-vocab", action="store_true")
     return parser.parse_args()
 
 
-def randomise(model, torch):
+def randomise(model, encoder, torch):
     """Scales that keep activations near one through the layers, and batch-norm statistics like those of real decibels."""
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() > 1:
                 fan_in = parameter[0].numel()
                 parameter.normal_(std=0.5 / fan_in**0.5)
-        model.audio_encoder.init_bn.running_mean.normal_(mean=-30.0, std=3.0)
-        model.audio_encoder.init_bn.running_var.uniform_(200.0, 400.0)
-        # As the checkpoints hold them that have them.
-        for constant in model.audio_encoder.front_end.buffers():
-            constant.copy_(constant.to(torch.bfloat16))
+        norm = next(module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d))
+        norm.running_mean.normal_(mean=-30.0, std=3.0)
+        norm.running_var.uniform_(200.0, 400.0)
+        if encoder == "dasheng":  # as the checkpoints hold them that have them
+            for constant in model.audio_encoder.front_end.buffers():
+                constant.copy_(constant.to(torch.bfloat16))
 
 
 def main():
@@ -192,21 +196,23 @@ def main():
         **DECODERS[args.decoder](args),
     }
     torch.manual_seed(args.seed)
+    encoder = {
+        **ENCODERS[args.encoder],
+        "embed_dim": args.embed_dim,
+        "depth": args.depth,
+        "num_heads": args.encoder_heads,
+        "target_length": args.target_length,
+    }
     model = MiDashengLMModel(
         MiDashengLMConfig(
-            audio_encoder_config={
-                "embed_dim": args.embed_dim,
-                "depth": args.depth,
-                "num_heads": args.encoder_heads,
-                "target_length": args.target_length,
-            },
+            audio_encoder_config=encoder,
             text_config=text,
             audio_token_id=tokenizer.token_to_id("<|AUDIO|>"),
             pad_token_id=tokenizer.token_to_id("<|endoftext|>"),
             eos_token_id=tokenizer.token_to_id("<|im_end|>"),
         )
     )
-    randomise(model, torch)
+    randomise(model, args.encoder, torch)
     model.save_pretrained(args.out)
 
     write_remote_code(args.out)
@@ -216,6 +222,8 @@ def main():
         "AutoConfig": "modeling_midashenglm.MiDashengLMConfig",
         "AutoModelForCausalLM": "modeling_midashenglm.MiDashengLMModel",
     }
+    if args.encoder == "tokenizer":
+        config["audio_encoder_config"] = encoder  # no more than the published one may say
     write_json(args.out / "config.json", config)
     write_preprocessor(args.out)
     print(f"{args.out}: {sum(p.numel() for p in model.parameters()):,} parameters, vocabulary {text['vocab_size']:,}")

@@ -35,6 +35,9 @@ ENCODER_DEFAULTS = {
     "f_max": 8000.0,
     "center": True,
 }
+# The encoder of the published 0.6B, which a config.json with this model_type asks for: the same with an acoustic branch beside it.
+TOKENIZER = "midashenglm_dasheng_tokenizer"
+TOKENIZER_DEFAULTS = {**ENCODER_DEFAULTS, "embed_dim": 768, "depth": 12, "num_heads": 12, "n_mels_patch": 128, "n_fft_patch": 1024}
 
 
 class MiDashengLMConfig(PretrainedConfig):
@@ -42,7 +45,8 @@ class MiDashengLMConfig(PretrainedConfig):
     keys_to_ignore_at_inference = ["past_key_values"]
 
     def __init__(self, audio_encoder_config=None, text_config=None, subsample_factor=5, audio_token_id=None, **kwargs):
-        self.audio_encoder_config = {**ENCODER_DEFAULTS, **(audio_encoder_config or {})}
+        given = audio_encoder_config or {}
+        self.audio_encoder_config = {**(TOKENIZER_DEFAULTS if given.get("model_type") == TOKENIZER else ENCODER_DEFAULTS), **given}
         if text_config is None or isinstance(text_config, dict):
             fields = dict(text_config or {})
             text_config = CONFIG_MAPPING[fields.pop("model_type", "qwen2_5_omni_text")](**fields)
@@ -88,11 +92,13 @@ class Constant(nn.Module):
 
 
 class LogMel(nn.Module):
-    """Waveforms [B, samples] to mel power [B, n_mels, frames], always in float32. Window and filters that no checkpoint gives are exact."""
+    """Waveforms [B, samples] to mel magnitudes to the power of `power`, [B, n_mels, frames], always in float32. Window and filters that no
+    checkpoint gives are exact."""
 
-    def __init__(self, c):
+    def __init__(self, c, power=2):
         super().__init__()
         self.n_fft, self.hop, self.win, self.center = c["n_fft"], c["hop_length"], c["win_length"], c["center"]
+        self.power = power
         self.spectrogram = Constant("window", lambda: torch.hann_window(c["win_length"], dtype=torch.float32))
         self.mel_scale = Constant("fb", lambda: htk_triangles(c))
 
@@ -107,7 +113,7 @@ class LogMel(nn.Module):
             pad_mode="reflect",
             return_complex=True,
         )
-        return torch.einsum("bft,fm->bmt", spectrum.abs() ** 2, self.mel_scale.fb.float())
+        return torch.einsum("bft,fm->bmt", spectrum.abs() ** self.power, self.mel_scale.fb.float())
 
 
 class Decibels(nn.Module):
@@ -167,6 +173,13 @@ class Patches(nn.Module):
         return self.proj(mel)
 
 
+class MelFirst(nn.Module):
+    """Swaps channel and mel bins: [B, 1, n_mels, frames] to [B, n_mels, 1, frames], or back."""
+
+    def forward(self, mel):
+        return mel.transpose(1, 2)
+
+
 class DashengEncoder(nn.Module):
     """Waveforms [B, samples] to [B, N, D]. Long clips are cut into windows of target_length frames that do not see each other."""
 
@@ -182,10 +195,12 @@ class DashengEncoder(nn.Module):
         self.blocks = nn.ModuleList([EncoderBlock(c) for _ in range(c["depth"])])
         self.norm = nn.LayerNorm(dim, eps=1e-6)
 
+    def normalised(self, mel):
+        """[B, n_mels, frames] to [B, 1, n_mels, frames]: the batch norm's channels are the mel bins."""
+        return self.init_bn(mel[:, :, None, :]).transpose(1, 2)
+
     def forward(self, waves, samples):
-        mel = self.front_end(waves).to(self.time_pos_embed.dtype)
-        mel = self.init_bn(mel[:, :, None, :]).transpose(1, 2)  # the batch norm's channels are the mel bins
-        patches = self.patch_embed(mel)
+        patches = self.patch_embed(self.normalised(self.front_end(waves).to(self.time_pos_embed.dtype)))
         index = torch.arange(patches.shape[-1], device=patches.device)
         real = None if samples is None else index < torch.div(samples.reshape(-1, 1), self.hop * 4, rounding_mode="floor")
         done = []
@@ -200,6 +215,47 @@ class DashengEncoder(nn.Module):
                 x = block(x, keep)
             done.append(self.norm(x))
         return torch.cat(done, dim=1)
+
+
+class SemanticEncoder(DashengEncoder):
+    """As above, with the batch norm in a sequence."""
+
+    def __init__(self, c):
+        super().__init__(c)
+        self.init_bn = nn.Sequential(MelFirst(), self.init_bn, MelFirst())
+
+    def normalised(self, mel):
+        return self.init_bn(mel[:, None])
+
+
+class LogMagnitude(nn.Module):
+    """Waveforms [B, samples] to the acoustic branch's mel magnitudes [B, n_mels, frames] in natural logarithms."""
+
+    def __init__(self, c):
+        super().__init__()
+        sizes = {"n_fft": c["n_fft_patch"], "win_length": c["n_fft_patch"], "n_mels": c["n_mels_patch"], "f_min": 0.0, "f_max": 8000.0}
+        self.mel_spec = LogMel({**c, **sizes}, power=1)
+
+    def forward(self, waves):
+        return self.mel_spec(waves).clamp_min(1e-7).log()
+
+
+class TokenizerEncoder(nn.Module):
+    """Waveforms [B, samples] to [B, N, D]: what a sound means, from a Dasheng encoder, plus what it sounds like, from one layer."""
+
+    def __init__(self, c):
+        super().__init__()
+        self.model = SemanticEncoder(c)
+        self.front_end = LogMagnitude(c)
+        patch = (c["n_mels_patch"], c["patch_stride"][1])
+        self.patch_embed = nn.Conv2d(1, c["embed_dim"], kernel_size=patch, stride=patch)
+        self.norm = nn.LayerNorm(c["embed_dim"])
+
+    def forward(self, waves, samples):
+        semantic = self.model(waves, samples)
+        mel = self.front_end(waves).to(self.patch_embed.weight.dtype)
+        acoustic = self.norm(self.patch_embed(mel[:, None]).flatten(2).transpose(1, 2))
+        return semantic[:, : acoustic.shape[1]] + acoustic
 
 
 class AudioProjector(nn.Module):
@@ -223,8 +279,9 @@ class MiDashengLMModel(PreTrainedModel, GenerationMixin):
     def __init__(self, config):
         super().__init__(config)
         hidden = config.text_config.hidden_size
-        self.audio_encoder = DashengEncoder(config.audio_encoder_config)
-        self.audio_projector = AudioProjector(config.audio_encoder_config["embed_dim"], hidden, config.subsample_factor)
+        sizes = config.audio_encoder_config
+        self.audio_encoder = (TokenizerEncoder if sizes.get("model_type") == TOKENIZER else DashengEncoder)(sizes)
+        self.audio_projector = AudioProjector(sizes["embed_dim"], hidden, config.subsample_factor)
         # Qwen2.5-Omni's text model is Qwen2's network; transformers has no class of it with a head.
         decoder = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config.text_config), Qwen2ForCausalLM)
         self.decoder = decoder(config.text_config)
