@@ -13,6 +13,7 @@ from transformers import PretrainedConfig, PreTrainedModel, Qwen2ForCausalLM
 from transformers.generation import GenerationMixin
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import Qwen2_5OmniTextConfig as OMNI
 
 # The published configuration class's, but for its patches of 16 by 16, which no published model has: a checkpoint states its sizes.
 ENCODER_DEFAULTS = {
@@ -49,7 +50,9 @@ class MiDashengLMConfig(PretrainedConfig):
         self.audio_encoder_config = {**(TOKENIZER_DEFAULTS if given.get("model_type") == TOKENIZER else ENCODER_DEFAULTS), **given}
         if text_config is None or isinstance(text_config, dict):
             fields = dict(text_config or {})
-            text_config = CONFIG_MAPPING[fields.pop("model_type", "qwen2_5_omni_text")](**fields)
+            model_type = fields.pop("model_type", OMNI.model_type)
+            # transformers 4.57 does not have this one in its table.
+            text_config = (OMNI if model_type == OMNI.model_type else CONFIG_MAPPING[model_type])(**fields)
         self.text_config = text_config
         self.subsample_factor = subsample_factor
         self.audio_token_id = audio_token_id
