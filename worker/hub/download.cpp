@@ -4,7 +4,7 @@
 #include "common/error.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
-#include "worker/hub/disk_space.hpp"
+#include "worker/hub/node/disk_space.hpp"
 #include "worker/hub/part_file.hpp"
 #include "worker/hub/transfer.hpp"
 
@@ -26,7 +26,7 @@ void tell_of_foreign_parts(const Hub& hub, const ModelName& model, const Listing
   const ForeignParts parts = foreign_parts(folder);
   if (parts.count == 0) { return; }
   log::news(folder.string(), " has ", parts.count, " unfinished file", parts.count == 1 ? "" : "s", " (*.incomplete, ",
-            size_text(parts.bytes),
+            node::size_text(parts.bytes),
             ") of other machines or containers: if nothing downloads there any more, remove them");
 }
 
@@ -47,7 +47,7 @@ fs::path download_model(const Hub& hub, const ModelName& model, Parts parts) {
   std::int64_t bytes = 0;
   for (const ListedFile& file : files) { bytes += file.size; }
   log::news("downloading ", model.text(), " from ", hub.title(), " into ", hub.cache().root().string(), ": ",
-            files.size(), " files, ", size_text(bytes));
+            files.size(), " files, ", node::size_text(bytes));
   tell_of_foreign_parts(hub, model, listing, files.front());
   transfer(hub, model, listing, files, "Downloading");
   return hub.cache().publish(model, listing, files);

@@ -5,9 +5,10 @@
 #include "common/error.hpp"
 #include "common/join.hpp"
 #include "common/str_cat.hpp"
+#include "worker/hub/digest.hpp"
 #include "worker/hub/download.hpp"
 #include "worker/hub/hub.hpp"
-#include "worker/hub/node_turn.hpp"
+#include "worker/hub/node/node_turn.hpp"
 
 namespace mdl::worker::hub {
 namespace {
@@ -50,9 +51,10 @@ fs::path fetch_model(const Hub& hub, const ModelName& model, Parts parts) {
     found = hub.cache().find(model, parts);
     return found.whole();
   };
-  const std::string key = str_cat(hub.title(), "\n", fs::weakly_canonical(hub.cache().root()).string(), "\n",
-                                  model.text(), "\n", parts == Parts::all ? "all" : "without weights");
-  take_turns(key, str_cat("downloading ", model.text()), is_there, [&] { folder = download_model(hub, model, parts); });
+  const std::string key = sha256_hex(str_cat(hub.title(), "\n", fs::weakly_canonical(hub.cache().root()).string(), "\n",
+                                             model.text(), "\n", parts == Parts::all ? "all" : "without weights"));
+  node::take_turns(key, str_cat("downloading ", model.text()), is_there,
+                   [&] { folder = download_model(hub, model, parts); });
   return folder.value_or(found.folder);
 }
 

@@ -10,7 +10,7 @@
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/cli/progress_bar.hpp"
-#include "worker/hub/disk_space.hpp"
+#include "worker/hub/node/disk_space.hpp"
 #include "worker/hub/range_fetch.hpp"
 
 namespace mdl::worker::hub {
@@ -108,9 +108,9 @@ void Transfer::require_space() const {
   std::int64_t needed = 0;
   for (const ListedFile& file : files_) { needed += file.size; }
   for (const auto& part : parts_) {
-    if (part) { needed -= allocated_bytes(part->path()); }
+    if (part) { needed -= node::allocated_bytes(part->path()); }
   }
-  require_free_space(source_.hub.cache().root(), needed, source_.model.text());
+  node::require_free_space(source_.hub.cache().root(), needed, source_.model.text());
 }
 
 void Transfer::show_progress(const std::string& what) {

@@ -5,7 +5,7 @@
 
 #include "common/error.hpp"
 
-namespace mdl::worker::hub {
+namespace mdl::worker::hub::node {
 
 /// What the process that did the work tells those that waited for it: a line of JSON.
 std::string outcome_text(const std::optional<Error>& failure);
@@ -16,4 +16,4 @@ struct TurnOutcome {
 };
 std::optional<TurnOutcome> parse_outcome(const std::string& text);
 
-}  // namespace mdl::worker::hub
+}  // namespace mdl::worker::hub::node

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-namespace mdl::worker::hub {
+namespace mdl::worker::hub::node {
 
 /// Bytes that a file takes on its disk, which may be fewer than it has. 0 where there is none.
 std::int64_t allocated_bytes(const std::filesystem::path& file);
@@ -16,4 +16,4 @@ void require_free_space(const std::filesystem::path& folder, std::int64_t needed
 /// "33.1 GB", "4.0 MB", "17 bytes".
 std::string size_text(std::int64_t bytes);
 
-}  // namespace mdl::worker::hub
+}  // namespace mdl::worker::hub::node

@@ -1,4 +1,4 @@
-#include "worker/hub/node_turn.hpp"
+#include "worker/hub/node/node_turn.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -16,10 +16,9 @@
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "common/unique_fd.hpp"
-#include "worker/hub/digest.hpp"
-#include "worker/hub/turn_outcome.hpp"
+#include "worker/hub/node/turn_outcome.hpp"
 
-namespace mdl::worker::hub {
+namespace mdl::worker::hub::node {
 namespace {
 
 constexpr std::size_t kMostOutcome = 64 << 10;
@@ -29,7 +28,7 @@ constexpr int kMostRefusals = 100;  // in a row, 20 ms apart: somebody holds the
 /// An abstract address: a null byte and a name, in no folder.
 struct Address {
   explicit Address(const std::string& key) {
-    const std::string name = str_cat("mdl-toolkit-", sha256_hex(str_cat(::getuid(), "\n", key)).substr(0, 40));
+    const std::string name = str_cat("mdl-toolkit-", ::getuid(), "-", key).substr(0, sizeof(socket.sun_path) - 1);
     socket.sun_family = AF_UNIX;
     std::memcpy(socket.sun_path + 1, name.data(), name.size());
     size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
@@ -139,4 +138,4 @@ void take_turns(const std::string& key, const std::string& what, const std::func
   }
 }
 
-}  // namespace mdl::worker::hub
+}  // namespace mdl::worker::hub::node

@@ -1,4 +1,4 @@
-#include "worker/hub/disk_space.hpp"
+#include "worker/hub/node/disk_space.hpp"
 
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -9,7 +9,7 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 
-namespace mdl::worker::hub {
+namespace mdl::worker::hub::node {
 
 namespace fs = std::filesystem;
 
@@ -42,4 +42,4 @@ void require_free_space(const fs::path& folder, std::int64_t needed, const std::
               "Make room there, or name another place (HF_HUB_CACHE).");
 }
 
-}  // namespace mdl::worker::hub
+}  // namespace mdl::worker::hub::node

@@ -1,10 +1,10 @@
-#include "worker/hub/turn_outcome.hpp"
+#include "worker/hub/node/turn_outcome.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include "common/json_nesting.hpp"
 
-namespace mdl::worker::hub {
+namespace mdl::worker::hub::node {
 
 using nlohmann::json;
 
@@ -31,4 +31,4 @@ std::optional<TurnOutcome> parse_outcome(const std::string& text) {
                            code->get<std::int64_t>() == kExitUsage ? kExitUsage : kExitFailure)};
 }
 
-}  // namespace mdl::worker::hub
+}  // namespace mdl::worker::hub::node
