@@ -56,7 +56,7 @@ std::optional<ResumePoint> decide_start(const TrainingInputs& inputs, const dist
   run.identity = training::checkpoint::identify_run(options, inputs.model_folder, *inputs.train_data, inputs.dtype,
                                                     group.world_size());
   run.start = training::checkpoint::plan_start(
-      training::checkpoint::read_start_conditions(options, run.identity, inputs.config, inputs.model_folder, agents));
+      training::checkpoint::read_start_conditions(options, run.identity, inputs.config, inputs.base_model, agents));
   if (!run.start.checkpoint) { return std::nullopt; }
   const fs::path& folder = run.start.checkpoint->folder;
   return ResumePoint{.checkpoint = folder, .adapter_config = read_text(folder / "adapter_config.json")};

@@ -14,8 +14,8 @@ constexpr const char* kInferenceCommand = "inference";
 constexpr cli::OptionText kInferenceOptions[] = {
     {"output", "CSV file to write: the columns of the input and prediction (required)"},
     {"model-name",
-     "folder of the MiDashengLM checkpoint, a name in the local Hugging Face cache, or the folder of an adapter, which "
-     "names its model (required)"},
+     "MiDashengLM checkpoint: a folder, or a model's name ORG/NAME[@REVISION] at Hugging Face, which is downloaded "
+     "where it is not in the local cache yet; or an adapter, which names its model (required)"},
     {"batch-size", "rows that are answered together by each process (32)"},
     {"max-length", "tokens of a prompt, those of the sound included, and its answer (128)"},
     {"max-new-tokens",
@@ -42,7 +42,7 @@ std::vector<cli::OptionText> all_inference_options() {
 
 std::string inference_help() {
   return cli::command_help(
-      "inference INPUT.csv --model-name DIR --output OUT.csv [options]",
+      "inference INPUT.csv --model-name DIR|NAME --output OUT.csv [options]",
       "Answers each row of a CSV file, whose columns are audio (a path, or an http or https address) and, if you like, "
       "system_prompt and user_prompt, and writes the answers into the column prediction, "
       "alone or as one of the workers of mdl-launch or torchrun. "

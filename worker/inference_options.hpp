@@ -15,7 +15,7 @@ namespace mdl::worker {
 struct InferenceOptions {
   std::filesystem::path input;   ///< CSV file
   std::filesystem::path output;  ///< CSV file
-  std::string model_name;        ///< see find_model_folder(); or an adapter's folder, which names its model
+  std::string model_name;        ///< see hub::find_model(); or an adapter's folder, which names its model
   std::size_t batch_size = 32;   ///< rows of each process
   int64_t max_length = 128;      ///< tokens of prompt and answer
   convert::RowOptions rows;

@@ -7,7 +7,7 @@
 #include "common/str_cat.hpp"
 #include "worker/adapter/lora.hpp"
 #include "worker/adapter/running_statistics.hpp"
-#include "worker/cli/model_folder.hpp"
+#include "worker/hub/model_folder.hpp"
 #include "worker/model/decoders.hpp"
 #include "worker/tensors/safetensors.hpp"
 
@@ -16,13 +16,27 @@ namespace mdl::worker {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
+namespace {
+
+/// How the base of an adapter is called on a command line.
+std::string base_name(const adapter::AdapterConfig& config) {
+  const bool at_hub = hub::parse_model_name(config.base_model) && !fs::is_directory(config.base_model);
+  return at_hub && !config.base_revision.empty() ? str_cat(config.base_model, "@", config.base_revision)
+                                                 : config.base_model;
+}
+
+}  // namespace
+
 ModelChoice choose_model(const InferenceOptions& options) {
-  const fs::path named = cli::find_model_folder(options.model_name);
+  const auto find = [&](const std::string& name) {
+    return hub::find_model(name, hub::Parts::all, options.rows.from_modelscope).folder;
+  };
+  const fs::path named = find(options.model_name);
   ModelChoice choice{named, std::nullopt};
   if (!fs::exists(named / "config.json") && fs::exists(named / "adapter_config.json")) {
     if (options.adapter) { throw UsageError(str_cat("--model-name ", named.string(), " is an adapter already")); }
     choice.adapter = adapter::AdapterFolder::load(named, adapter::AdapterUse::answering);
-    choice.folder = cli::find_model_folder(choice.adapter->config.base_model);
+    choice.folder = find(base_name(choice.adapter->config));
   }
   if (options.adapter) {
     choice.adapter = adapter::AdapterFolder::load(*options.adapter, adapter::AdapterUse::answering);

@@ -88,7 +88,7 @@ struct TrainingEnd {
 TrainingEnd train_model(const TrainingInputs& inputs, const BegunRun& run, const std::vector<std::string>& agents,
                         model::MiDashengLM& model, distributed::ProcessGroup& group) {
   training::loop::Trainer trainer({.options = inputs.options,
-                                   .model_folder = inputs.model_folder,
+                                   .base_model = inputs.base_model,
                                    .model = model,
                                    .train_data = *inputs.train_data,
                                    .eval_data = inputs.eval_data ? &*inputs.eval_data : nullptr,
@@ -122,7 +122,7 @@ void write_final(const TrainingInputs& inputs, const BegunRun& run, const std::s
                            ? adapter::unquantized_copy(*model, options.lora, inputs.model_folder)
                            : model;
   const fs::path folder =
-      training::checkpoint::save_final(options.output, *to_save, options.lora, inputs.model_folder, options.merge_lora,
+      training::checkpoint::save_final(options.output, *to_save, options.lora, inputs.base_model, options.merge_lora,
                                        {.run = run.identity.run, .step = last_step});
   std::cout << "saved " << folder.string() << std::endl;
 }

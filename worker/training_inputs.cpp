@@ -2,8 +2,8 @@
 
 #include "common/str_cat.hpp"
 #include "worker/adapter/adapter_folder.hpp"
-#include "worker/cli/model_folder.hpp"
 #include "worker/dataset/csv.hpp"
+#include "worker/hub/model_folder.hpp"
 #include "worker/trained_checkpoint.hpp"
 #include "worker/training/checkpoint/job_identity.hpp"
 #include "worker/training/checkpoint/resume.hpp"
@@ -24,6 +24,11 @@ void adopt_initial_adapter(training::TrainOptions& options, const model::ModelCo
                                      adapter::linear_layer_names(model));
 }
 
+adapter::BaseModel base_model_of(const hub::FoundModel& found) {
+  if (!found.name) { return {found.folder}; }
+  return {found.folder, found.name->repository(), found.name->revision};
+}
+
 std::optional<dataset::DatasetFolder> open_dataset(const std::optional<fs::path>& path) {
   if (!path || dataset::is_csv(*path)) { return std::nullopt; }
   return dataset::DatasetFolder(*path);
@@ -38,7 +43,8 @@ TrainingInputs read_training_inputs(const training::TrainOptions& options) {
       options.bf16, process::lookup_environment("ACCELERATE_MIXED_PRECISION"), distributed::prefers_bf16(device));
   layers::Quantize quantize =
       options.quantization ? quantization::make_quantizer(*options.quantization, device) : layers::Quantize();
-  const fs::path model_folder = cli::find_model_folder(options.model_name);
+  const hub::FoundModel found = hub::find_model(options.model_name, hub::Parts::all, options.from_modelscope);
+  const fs::path& model_folder = found.folder;
   const TrainedCheckpoint checkpoint = read_trained_checkpoint(model_folder);
   TrainingInputs inputs{
       .options = options,
@@ -47,6 +53,7 @@ TrainingInputs read_training_inputs(const training::TrainOptions& options) {
       .dtype = dtype,
       .quantize = std::move(quantize),
       .model_folder = model_folder,
+      .base_model = base_model_of(found),
       .config = checkpoint.config,
       .pad_token_id = checkpoint.pad_token_id,
       .train_data = open_dataset(options.train_dataset),
@@ -74,16 +81,17 @@ void convert_csv_files(TrainingInputs& inputs, distributed::ProcessGroup& group)
 
 std::string training_facts(const TrainingInputs& inputs) {
   const training::TrainOptions& options = inputs.options;
-  return str_cat(
-      "an adapter of ", adapter::describe(options.lora), "\n", adapter::adapter_config_text(options.lora, "", {}),
-      "--lr ", options.learning_rate, "\n--num-epochs ", options.epochs, "\n--warmup-steps ", options.warmup_steps,
-      "\n--batch-size ", options.batch_size, "\n--gradient-accumulation-steps ", options.accumulation_steps,
-      "\n--seed ", options.seed, "\n--skip-bad-samples ", options.skip_bad_samples, "\n--eval-steps ",
-      options.eval_steps.value, "\n--eval-batch-size ", options.eval_batch_size.value_or(options.batch_size),
-      "\n--eval-accumulation-steps ", options.eval_accumulation_steps.value_or(0), "\n--bf16 ",
-      inputs.dtype == at::kBFloat16, "\n--quantization ", options.quantization ? options.quantization->name() : "none",
-      "\n--batch-norm ", static_cast<int>(options.batch_norm), "\na training dataset of ", inputs.train_data->size(),
-      " rows\nan evaluation dataset of ", inputs.eval_data ? inputs.eval_data->size() : 0, " rows\n");
+  return str_cat("an adapter of ", adapter::describe(options.lora), "\n",
+                 adapter::adapter_config_text(options.lora, fs::path(), {}), "--lr ", options.learning_rate,
+                 "\n--num-epochs ", options.epochs, "\n--warmup-steps ", options.warmup_steps, "\n--batch-size ",
+                 options.batch_size, "\n--gradient-accumulation-steps ", options.accumulation_steps, "\n--seed ",
+                 options.seed, "\n--skip-bad-samples ", options.skip_bad_samples, "\n--eval-steps ",
+                 options.eval_steps.value, "\n--eval-batch-size ", options.eval_batch_size.value_or(options.batch_size),
+                 "\n--eval-accumulation-steps ", options.eval_accumulation_steps.value_or(0), "\n--bf16 ",
+                 inputs.dtype == at::kBFloat16, "\n--quantization ",
+                 options.quantization ? options.quantization->name() : "none", "\n--batch-norm ",
+                 static_cast<int>(options.batch_norm), "\na training dataset of ", inputs.train_data->size(),
+                 " rows\nan evaluation dataset of ", inputs.eval_data ? inputs.eval_data->size() : 0, " rows\n");
 }
 
 }  // namespace mdl::worker

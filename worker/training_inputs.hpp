@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "worker/adapter/base_model.hpp"
 #include "worker/dataset/dataset_folder.hpp"
 #include "worker/distributed/process_group.hpp"
 #include "worker/layers/linear.hpp"
@@ -21,6 +22,7 @@ struct TrainingInputs {
   at::ScalarType dtype;       ///< of the base model
   layers::Quantize quantize;  ///< of its frozen linear layers; empty: they stay as they are
   std::filesystem::path model_folder;
+  adapter::BaseModel base_model;  ///< in that folder
   model::ModelConfig config;
   int64_t pad_token_id;
   std::optional<dataset::DatasetFolder> train_data, eval_data;  ///< nothing for a CSV file that is not converted yet

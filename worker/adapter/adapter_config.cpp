@@ -251,8 +251,10 @@ AdapterConfig parse_adapter_config(const std::string& text, const std::filesyste
   const formats::JsonFields fields(document, file.string(), "");
   if (fields.text("peft_type") != "LORA") { fields.reject("peft_type", "only LoRA adapters are supported"); }
   refuse_variants(fields, use);
-  AdapterConfig config{
-      .base_model = fields.text("base_model_name_or_path", ""), .lora = read_lora(ordered, fields), .unknown = {}};
+  AdapterConfig config{.base_model = fields.text("base_model_name_or_path", ""),
+                       .base_revision = fields.text("revision", ""),
+                       .lora = read_lora(ordered, fields),
+                       .unknown = {}};
   for (const auto& [key, value] : document.items()) {
     const auto is_key = [&key = key](const char* known) { return key == known; };
     const bool known = std::any_of(std::begin(kKnown), std::end(kKnown), is_key) ||
@@ -262,7 +264,7 @@ AdapterConfig parse_adapter_config(const std::string& text, const std::filesyste
   return config;
 }
 
-std::string adapter_config_text(const LoraConfig& config, const std::filesystem::path& base_model,
+std::string adapter_config_text(const LoraConfig& config, const BaseModel& base_model,
                                 const model::DecoderNames& decoder) {
   const LayerSelection layers = selection_of(config, decoder);
   ordered_json ranks = ordered_json::object(), alphas = ordered_json::object();
@@ -270,7 +272,7 @@ std::string adapter_config_text(const LoraConfig& config, const std::filesystem:
   for (const auto& [name, alpha] : config.alpha_pattern) { alphas[name] = plain_number(alpha); }
   const ordered_json document = {
       {"alpha_pattern", alphas},
-      {"base_model_name_or_path", base_model.string()},
+      {"base_model_name_or_path", base_model.name},
       {"bias", "none"},
       {"exclude_modules", names_json(layers.excluded)},
       {"fan_in_fan_out", false},
@@ -284,6 +286,7 @@ std::string adapter_config_text(const LoraConfig& config, const std::filesystem:
       {"peft_type", "LORA"},
       {"r", config.rank},
       {"rank_pattern", ranks},
+      {"revision", base_model.revision ? ordered_json(*base_model.revision) : ordered_json()},
       {"target_modules", names_json(layers.wanted)},
       {"task_type", "CAUSAL_LM"},
       {"use_dora", false},

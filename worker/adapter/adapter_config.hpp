@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "worker/adapter/base_model.hpp"
 #include "worker/adapter/lora_config.hpp"
 
 namespace mdl::worker::adapter {
@@ -14,6 +15,7 @@ enum class AdapterUse { answering, training };
 /// What an adapter_config.json of PEFT's or ours says.
 struct AdapterConfig {
   std::string base_model;            ///< base_model_name_or_path: the model it belongs to
+  std::string base_revision;         ///< revision: of that model at its hub; empty where it is not said
   LoraConfig lora;                   ///< with `targets` instead of `layers` where these select the same by name
   std::vector<std::string> unknown;  ///< keys of a newer PEFT's that ask for something; PEFT ignores such, too
 };
@@ -24,7 +26,7 @@ struct AdapterConfig {
 AdapterConfig parse_adapter_config(const std::string& text, const std::filesystem::path& file, AdapterUse use);
 
 /// The text of adapter_config.json for an adapter of ours on a model with such a decoder.
-std::string adapter_config_text(const LoraConfig& config, const std::filesystem::path& base_model,
+std::string adapter_config_text(const LoraConfig& config, const BaseModel& base_model,
                                 const model::DecoderNames& decoder);
 
 }  // namespace mdl::worker::adapter

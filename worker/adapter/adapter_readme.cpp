@@ -29,8 +29,9 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 adapter = "."  # this folder
-base = PeftConfig.from_pretrained(adapter).base_model_name_or_path
-model = AutoModelForCausalLM.from_pretrained(base, trust_remote_code=True)
+config = PeftConfig.from_pretrained(adapter)
+base, revision = config.base_model_name_or_path, config.revision or "main"
+model = AutoModelForCausalLM.from_pretrained(base, revision=revision, trust_remote_code=True)
 model = PeftModel.from_pretrained(model, adapter)
 statistics = load_file(os.path.join(adapter, "batch_norm.safetensors"))
 model.get_base_model().audio_encoder.init_bn.load_state_dict(statistics, strict=False)
@@ -42,11 +43,11 @@ model.eval()
 
 }  // namespace
 
-std::string adapter_readme(const std::filesystem::path& base_model) {
-  // A JSON string is a YAML one, whatever characters the path has.
+std::string adapter_readme(const BaseModel& base_model) {
+  // A JSON string is a YAML one, whatever characters the name has.
   return str_cat("---\nbase_model: ",
-                 nlohmann::json(base_model.string()).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
-                 "\n", kText);
+                 nlohmann::json(base_model.name).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), "\n",
+                 kText);
 }
 
 }  // namespace mdl::worker::adapter

@@ -1,12 +1,13 @@
 #pragma once
 
-#include <filesystem>
 #include <string>
+
+#include "worker/adapter/base_model.hpp"
 
 namespace mdl::worker::adapter {
 
 /// The README.md beside an adapter: what the folder holds and how to load it, with this program and with PEFT, which
 /// knows nothing of the moved statistics.
-std::string adapter_readme(const std::filesystem::path& base_model);
+std::string adapter_readme(const BaseModel& base_model);
 
 }  // namespace mdl::worker::adapter

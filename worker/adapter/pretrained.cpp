@@ -139,7 +139,7 @@ void write_weights(const tensors::NamedTensors& tensors, const fs::path& folder,
 
 }  // namespace
 
-void save_adapter(model::MiDashengLM& model, const LoraConfig& config, const fs::path& base_model,
+void save_adapter(model::MiDashengLM& model, const LoraConfig& config, const BaseModel& base_model,
                   const fs::path& folder) {
   make_folder(folder);
   write_text_atomically(folder / "adapter_config.json",

@@ -3,14 +3,14 @@
 #include <filesystem>
 #include <functional>
 
+#include "worker/adapter/base_model.hpp"
 #include "worker/adapter/lora.hpp"
 
 namespace mdl::worker::adapter {
 
 /// Writes adapter_model.safetensors and adapter_config.json into `folder` (made when missing), in PEFT's form:
-/// PeftModel.from_pretrained loads them. `base_model` is the folder of the model that the adapter belongs to. Each file
-/// is written atomically, the weights last.
-void save_adapter(model::MiDashengLM& model, const LoraConfig& config, const std::filesystem::path& base_model,
+/// PeftModel.from_pretrained loads them. Each file is written atomically, the weights last.
+void save_adapter(model::MiDashengLM& model, const LoraConfig& config, const BaseModel& base_model,
                   const std::filesystem::path& folder);
 
 /// Writes a whole checkpoint: the model's tensors (model.safetensors, or shards with an index when they exceed

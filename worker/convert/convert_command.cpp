@@ -8,10 +8,10 @@
 #include "common/str_cat.hpp"
 #include "worker/cli/command_line.hpp"
 #include "worker/cli/help_text.hpp"
-#include "worker/cli/model_folder.hpp"
 #include "worker/cli/option_values.hpp"
 #include "worker/convert/converter.hpp"
 #include "worker/convert/row_options.hpp"
+#include "worker/hub/model_folder.hpp"
 
 namespace mdl::worker::convert {
 namespace {
@@ -22,8 +22,9 @@ constexpr const char* kCommand = "convert-dataset";
 constexpr cli::OptionText kOptions[] = {
     {"output", "dataset folder to write (required)"},
     {"model-name",
-     "checkpoint whose tokenizer, chat template and audio settings are used: a folder, or a name in the local Hugging "
-     "Face cache (mispeech/midashenglm-7b)"},
+     "checkpoint whose tokenizer, chat template and audio settings are used: a folder, or a model's name "
+     "ORG/NAME[@REVISION] at Hugging Face, of which all but the weights is downloaded (mispeech/midashenglm-7b; at "
+     "ModelScope midasheng/midashenglm-7b)"},
     {"tokenizing-batch-size", "rows that are padded to the same length; 1 stores no padding (8)"},
     {"audio-encoding", "float32, or pcm16: half the size, for this program's train only (float32)"},
     {"max-shard-size", "bytes of a data file, at most; may end in KB, MB, GB (500MB)"},
@@ -58,7 +59,8 @@ ConvertOptions read_options(const po::variables_map& given) {
     options.encoding = *encoding == "pcm16" ? AudioEncoding::pcm16 : AudioEncoding::float32;
   }
   values.bytes("max-shard-size", options.max_shard_bytes);
-  options.model_folder = cli::find_model_folder(values.text("model-name").value_or(cli::kDefaultModel));
+  const std::string model = hub::model_name_or_default(values.text("model-name"), options.from_modelscope);
+  options.model_folder = hub::find_model(model, hub::Parts::without_weights, options.from_modelscope).folder;
   return options;
 }
 

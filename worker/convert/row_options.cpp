@@ -4,7 +4,6 @@
 #include <thread>
 
 #include "common/str_cat.hpp"
-#include "worker/cli/model_folder.hpp"
 
 namespace mdl::worker::convert {
 namespace {
@@ -18,7 +17,7 @@ constexpr cli::OptionText kRowOptions[] = {
     {"num-workers", "threads that read sounds (one for each core)"},
     {"max-download-size", "bytes of a sound that is fetched from an address, at most (256MB)"},
     {"download-attempts", "how often a sound is tried to be fetched (4)"},
-    {"from-modelscope", "only false: this program downloads no models (false)"},
+    {"from-modelscope", "true: the model's name is one at ModelScope (false)"},
 };
 
 }  // namespace
@@ -44,7 +43,7 @@ std::size_t read_num_workers(const cli::OptionValues& values) {
 
 RowOptions read_row_options(const cli::OptionValues& values) {
   RowOptions options;
-  cli::refuse_download(values);
+  options.from_modelscope = values.boolean("from-modelscope").value_or(false);
   options.defaults = read_conversation_defaults(values);
   options.workers = read_num_workers(values);
   values.bytes("max-download-size", options.downloads.max_bytes);

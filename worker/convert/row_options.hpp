@@ -13,7 +13,8 @@ namespace mdl::worker::convert {
 struct RowOptions {
   ConversationDefaults defaults;
   audio::DownloadLimits downloads;
-  std::size_t workers = 1;  ///< threads that read sounds
+  std::size_t workers = 1;       ///< threads that read sounds
+  bool from_modelscope = false;  ///< where a model's name is looked up
 };
 
 /// --system-prompt, --user-prompt, --base-dir, --num-workers, --max-download-size, --download-attempts,
@@ -26,8 +27,7 @@ ConversationDefaults read_conversation_defaults(const cli::OptionValues& values)
 /// --num-workers: one for each core where it was not given. Throws UsageError for more threads than make sense.
 std::size_t read_num_workers(const cli::OptionValues& values);
 
-/// The values of all of them. Throws UsageError as OptionValues does, and for --from-modelscope true: nothing is
-/// downloaded here.
+/// The values of all of them. Throws UsageError as OptionValues does.
 RowOptions read_row_options(const cli::OptionValues& values);
 
 }  // namespace mdl::worker::convert

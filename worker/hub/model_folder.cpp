@@ -30,16 +30,16 @@ std::string model_name_or_default(const std::optional<std::string>& given, bool 
   return given.value_or(from_modelscope ? kDefaultModelscopeModel : kDefaultModel);
 }
 
-fs::path find_model_folder(const std::string& name, Parts parts, bool from_modelscope) {
+FoundModel find_model(const std::string& name, Parts parts, bool from_modelscope) {
   std::error_code error;
-  if (fs::is_directory(name, error)) { return name; }
+  if (fs::is_directory(name, error)) { return {name}; }
   const auto model = parse_model_name(name);
   if (!model) {
     throw UsageError(str_cat("no model folder ", name, fs::exists(name, error) ? " (it is a file)" : ""),
                      str_cat("Give the folder of a MiDashengLM checkpoint, or a model's name as ",
                              model_name_or_default({}, from_modelscope), "."));
   }
-  return fetch_model(*open_hub(from_modelscope), *model, parts);
+  return {fetch_model(*open_hub(from_modelscope), *model, parts), model};
 }
 
 fs::path fetch_model(const Hub& hub, const ModelName& model, Parts parts) {

@@ -14,13 +14,19 @@ namespace mdl::worker::hub {
 inline constexpr const char* kDefaultModel = "mispeech/midashenglm-7b";
 inline constexpr const char* kDefaultModelscopeModel = "midasheng/midashenglm-7b";
 
-/// The folder that `name` means, with all that `parts` asks for: a folder of that name; else the model of that name in
+/// A model that was found by the name that the user gave.
+struct FoundModel {
+  std::filesystem::path folder;
+  std::optional<ModelName> name{};  ///< at its hub; nothing where a folder was named
+};
+
+/// The model that `name` means, with all that `parts` asks for: a folder of that name; else the model of that name in
 /// the hub's cache, without any request; else the model is downloaded into that cache. Of several processes of this
 /// node (same user) that want the same, one downloads and the others wait for it.
 ///
 /// Throws UsageError where there is neither a folder nor a model of that name, or requests are forbidden; Error when
 /// the download fails.
-std::filesystem::path find_model_folder(const std::string& name, Parts parts, bool from_modelscope = false);
+FoundModel find_model(const std::string& name, Parts parts, bool from_modelscope);
 
 /// The same for a model of `hub`; no folder of that name is looked for.
 std::filesystem::path fetch_model(const Hub& hub, const ModelName& model, Parts parts);

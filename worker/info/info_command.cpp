@@ -7,8 +7,8 @@
 #include "common/str_cat.hpp"
 #include "worker/cli/command_line.hpp"
 #include "worker/cli/help_text.hpp"
-#include "worker/cli/model_folder.hpp"
 #include "worker/cli/option_values.hpp"
+#include "worker/hub/model_folder.hpp"
 #include "worker/info/describe_dataset.hpp"
 #include "worker/info/describe_model.hpp"
 
@@ -20,6 +20,7 @@ namespace fs = std::filesystem;
 constexpr cli::OptionText kOptions[] = {
     {"model-name", "of a dataset: checkpoint whose tokenizer shows the row as text (none)"},
     {"row", "of a dataset: the row to show, from 0 (0)"},
+    {"from-modelscope", "true: a model's name is one at ModelScope (false)"},
 };
 
 }  // namespace
@@ -28,8 +29,10 @@ int info_command(const std::vector<std::string>& arguments,
                  const std::function<int(const fs::path& model_folder)>& tell_trainable) {
   const auto given = cli::parse_command_line("info", kOptions, arguments);
   if (given.count("help")) {
-    std::cout << cli::command_help("info DIR [options]",
-                                   "Tells what a model's, adapter's, training checkpoint's or dataset's folder holds.",
+    std::cout << cli::command_help("info DIR|NAME [options]",
+                                   "Tells what a model's, adapter's, training checkpoint's or dataset's folder holds. "
+                                   "NAME is a model's at Hugging Face, ORG/NAME[@REVISION]: all but its weights is "
+                                   "downloaded where it is not in the local cache yet.",
                                    kOptions);
     return 0;
   }
@@ -39,9 +42,14 @@ int info_command(const std::vector<std::string>& arguments,
   values.integer("row", 0, row);
   const auto model = values.text("model-name");
 
-  const fs::path folder = fs::exists(fs::path(name) / "state.json") ? fs::path(name) : cli::find_model_folder(name);
+  const bool from_modelscope = values.boolean("from-modelscope").value_or(false);
+  const auto find = [&](const std::string& wanted) {
+    return hub::find_model(wanted, hub::Parts::without_weights, from_modelscope).folder;
+  };
+
+  const fs::path folder = find(name);
   if (fs::exists(folder / "state.json")) {
-    std::cout << describe_dataset(folder, row, model ? std::optional(cli::find_model_folder(*model)) : std::nullopt);
+    std::cout << describe_dataset(folder, row, model ? std::optional(find(*model)) : std::nullopt);
   } else if (fs::exists(folder / "adapter_config.json")) {
     std::cout << describe_adapter(folder);
   } else if (fs::exists(folder / "config.json")) {

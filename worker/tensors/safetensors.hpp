@@ -48,7 +48,8 @@ class SafetensorsFolder {
   /// Throws Error when neither is there, a shard is missing or broken, or the index and the shards disagree.
   explicit SafetensorsFolder(const std::filesystem::path& folder);
 
-  /// Whether `folder` has one of the two: a configuration may lie there without weights.
+  /// Whether `folder` has one of the two, the index with at least one shard: a configuration may lie there without
+  /// weights.
   static bool is_at(const std::filesystem::path& folder);
 
   bool contains(const std::string& name) const { return files_.count(name) != 0; }

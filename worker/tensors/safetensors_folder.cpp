@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
@@ -37,7 +39,11 @@ SafetensorsFolder::SafetensorsFolder(const fs::path& folder) {
 }
 
 bool SafetensorsFolder::is_at(const fs::path& folder) {
-  return fs::exists(folder / "model.safetensors") || fs::exists(folder / "model.safetensors.index.json");
+  if (fs::exists(folder / "model.safetensors")) { return true; }
+  if (!fs::exists(folder / "model.safetensors.index.json")) { return false; }
+  const fs::directory_iterator entries(folder);
+  return std::any_of(begin(entries), end(entries),
+                     [](const fs::directory_entry& entry) { return entry.path().extension() == ".safetensors"; });
 }
 
 std::vector<std::string> SafetensorsFolder::names() const {

@@ -11,7 +11,6 @@
 #include "common/str_cat.hpp"
 #include "worker/cli/command_line.hpp"
 #include "worker/cli/help_text.hpp"
-#include "worker/cli/model_folder.hpp"
 #include "worker/cli/option_values.hpp"
 #include "worker/convert/row_options.hpp"
 #include "worker/dataset/csv.hpp"
@@ -35,7 +34,8 @@ constexpr int64_t kLongestTimeout = int64_t{365} * 24 * 3600;
 /// Default in parentheses.
 constexpr cli::OptionText kOptions[] = {
     {"model-name",
-     "folder of the MiDashengLM checkpoint, or a name in the local Hugging Face cache (mispeech/midashenglm-7b)"},
+     "MiDashengLM checkpoint: a folder, or a model's name ORG/NAME[@REVISION] at Hugging Face, which is downloaded "
+     "where it is not in the local cache yet (mispeech/midashenglm-7b)"},
     {"train-dataset",
      "dataset folder to train on, as convert-dataset writes it, or a CSV file to convert first (required)"},
     {"eval-dataset", "dataset folder or CSV file to evaluate on (none)"},
@@ -87,7 +87,8 @@ constexpr cli::OptionText kOptions[] = {
     {"base-dir", "for CSV files: folder that the paths of sounds are relative to (the current folder)"},
     {"tokenizing-batch-size", "for CSV files: rows that are padded to the same length (8)"},
     {"num-workers", "for CSV files: threads that convert (one for each core)"},
-    {"from-modelscope", "only false: this program downloads no models (false)"},
+    {"from-modelscope",
+     "true: the model's name is one at ModelScope, where the default is midasheng/midashenglm-7b (false)"},
 };
 
 std::set<adapter::Target> parse_targets(const std::vector<std::string>& names) {
@@ -165,7 +166,8 @@ po::variables_map parse(const std::vector<std::string>& arguments) {
 void read_places(const cli::OptionValues& values, TrainOptions& options) {
   options.train_dataset = values.required_path("train-dataset");
   options.output = values.required_path("output");
-  if (const auto name = values.text("model-name")) { options.model_name = *name; }
+  options.from_modelscope = values.boolean("from-modelscope").value_or(false);
+  options.model_name = hub::model_name_or_default(values.text("model-name"), options.from_modelscope);
   if (values.text("eval-dataset")) { options.eval_dataset = values.required_path("eval-dataset"); }
   if (values.text("initial-adapter")) { options.initial_adapter = values.required_path("initial-adapter"); }
 }
@@ -246,7 +248,6 @@ TrainOptions parse_train_options(const std::vector<std::string>& arguments) {
   read_device_options(values, options);
   read_intervals(values, options);
   options.resume_from = read_resume(values);
-  cli::refuse_download(values);
   read_csv_options(values, options);
   return options;
 }

@@ -10,10 +10,10 @@
 
 #include "worker/adapter/adopted_lora.hpp"
 #include "worker/adapter/lora.hpp"
-#include "worker/cli/model_folder.hpp"
 #include "worker/cli/step_interval.hpp"
 #include "worker/convert/convert_options.hpp"
 #include "worker/convert/row.hpp"
+#include "worker/hub/model_folder.hpp"
 #include "worker/process/worker_environment.hpp"
 #include "worker/quantization/quantization.hpp"
 #include "worker/reports/reports.hpp"
@@ -37,8 +37,9 @@ struct CsvOptions {
 
 /// The command line of `mdl-toolkit train`. Names and defaults are those of the Python tool.
 struct TrainOptions {
-  std::string model_name = cli::kDefaultModel;  ///< see find_model_folder()
-  std::filesystem::path train_dataset;          ///< a dataset folder, or a CSV file (see csv_dataset.hpp)
+  std::string model_name = hub::kDefaultModel;  ///< see hub::find_model()
+  bool from_modelscope = false;
+  std::filesystem::path train_dataset;  ///< a dataset folder, or a CSV file (see csv_dataset.hpp)
   std::optional<std::filesystem::path> eval_dataset;
   std::filesystem::path output;
   bool overwrite_output = false;  ///< see plan_start(); not in the Python tool

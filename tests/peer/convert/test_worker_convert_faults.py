@@ -83,7 +83,7 @@ def test_a_missing_tokenizer_has_one_hint_for_every_command(sounds, tmp_path, bi
         (["--output", "out", "--audio-encoding", "mp3"], "float32 or pcm16"),
         (["--output", "out", "--max-shard-size", "1TB"], "500MB"),
         (["--output", "out", "--model-name", "nobody/nothing"], "nobody/nothing"),
-        (["--output", "out", "--from-modelscope", "true"], "downloads no models"),
+        (["--output", "out", "--from-modelscope", "perhaps"], "--from-modelscope"),
         (["more.csv", "--output", "out"], "more.csv"),
         (["--output", "."], "lies there"),
     ],

@@ -185,7 +185,7 @@ def start_two_ranks(bin_dir, *options, largest_file_of_the_first=resource.RLIM_I
         (["--batch-size", "0"], "--batch-size"),
         (["--max-length", "x"], "--max-length"),
         (["--model-name", "nobody/nothing"], "nobody/nothing"),
-        (["--from-modelscope", "true"], "downloads no models"),
+        (["--from-modelscope", "perhaps"], "--from-modelscope"),
         (["--merge-adapter", "true"], "--adapter"),
         (["--adapter", "."], "no adapter's folder"),
         (["more.csv"], "more.csv"),

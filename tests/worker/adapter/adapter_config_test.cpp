@@ -54,7 +54,7 @@ TEST_CASE("what is written of an adapter is read as the same") {
                                .index_after = {"layers"}};
   const LoraConfig fresh;
   for (const LoraConfig& config : {lora, fresh}) {
-    const std::string text = adapter_config_text(config, "base", {});
+    const std::string text = adapter_config_text(config, std::filesystem::path("base"), {});
     const AdapterConfig again = parse_adapter_config(text, "adapter_config.json", AdapterUse::training);
     CHECK((again.lora == config));
     CHECK(again.base_model == "base");
@@ -67,7 +67,7 @@ TEST_CASE("modules are called in adapter_config.json what they are called in the
                                             .target_modules = R"(^decoder\.transformer\.h\.\d+\.mlp$)"};
   LoraConfig lora;
   lora.targets = {Target::decoder, Target::embed_tokens, Target::lm_head};
-  const json written = json::parse(adapter_config_text(lora, "base", decoder));
+  const json written = json::parse(adapter_config_text(lora, std::filesystem::path("base"), decoder));
   CHECK(written["target_modules"] == decoder.target_modules);
   CHECK(written["exclude_modules"] == json({"head"}));
   CHECK(written["modules_to_save"] == json({"wte", "head"}));

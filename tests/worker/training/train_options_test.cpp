@@ -134,9 +134,13 @@ TEST_CASE("a learning rate of zero is allowed: the run then only evaluates") {
   CHECK(parse({"--lr", "0"}).learning_rate == 0);
 }
 
-TEST_CASE("models are not downloaded") {
-  CHECK_NOTHROW(parse({"--from-modelscope", "false"}));  // asks for what happens anyway
-  CHECK_THROWS_AS(parse({"--from-modelscope", "true"}), UsageError);
+TEST_CASE("without a name the model is the published one of the hub") {
+  CHECK(parse({}).model_name == "mispeech/midashenglm-7b");
+  CHECK_FALSE(parse({"--from-modelscope", "false"}).from_modelscope);
+  CHECK(parse({"--from-modelscope", "true"}).from_modelscope);
+  CHECK(parse({"--from-modelscope", "true"}).model_name == "midasheng/midashenglm-7b");
+  CHECK(parse({"--from-modelscope", "true", "--model-name", "a/b"}).model_name == "a/b");
+  CHECK_THROWS_AS(parse({"--from-modelscope", "perhaps"}), UsageError);
 }
 
 TEST_CASE("reports go to tensorboard and json, and no other program is promised") {

@@ -76,15 +76,15 @@ void remove_old_checkpoints(const fs::path& output, int64_t most, int64_t newest
   for (size_t i = 0; i + keep < checkpoints.size(); ++i) { remove_folder_atomically(checkpoints[i]); }
 }
 
-void save_trained_adapter(model::MiDashengLM& model, const adapter::LoraConfig& lora, const fs::path& model_folder,
-                          const fs::path& folder) {
+void save_trained_adapter(model::MiDashengLM& model, const adapter::LoraConfig& lora,
+                          const adapter::BaseModel& base_model, const fs::path& folder) {
   adapter::save_running_statistics(model, folder / adapter::kRunningStatisticsFile);
-  write_text_atomically(folder / "README.md", adapter::adapter_readme(model_folder));
-  adapter::save_adapter(model, lora, model_folder, folder);
+  write_text_atomically(folder / "README.md", adapter::adapter_readme(base_model));
+  adapter::save_adapter(model, lora, base_model, folder);
 }
 
 fs::path save_final(const fs::path& output, model::MiDashengLM& model, const adapter::LoraConfig& lora,
-                    const fs::path& model_folder, bool merge, const FinalOrigin& origin) {
+                    const adapter::BaseModel& base_model, bool merge, const FinalOrigin& origin) {
   fs::path target = output / "final";
   std::vector<std::string> kept;
   const auto finish = [&](const fs::path& folder) {
@@ -93,12 +93,13 @@ fs::path save_final(const fs::path& output, model::MiDashengLM& model, const ada
   };
   if (merge) {
     adapter::merge_lora(model);
-    adapter::save_merged(model, model_folder, target, kShardBytes, finish);
+    adapter::save_merged(model, base_model.folder, target, kShardBytes, finish);
   } else {
     write_folder_atomically(target, [&](const fs::path& folder) {
-      save_trained_adapter(model, lora, model_folder, folder);
+      save_trained_adapter(model, lora, base_model, folder);
       for (const char* name : kTextFiles) {
-        if (fs::exists(model_folder / name)) { fs::copy_file(model_folder / name, folder / name); }
+        const fs::path source = base_model.folder / name;
+        if (fs::exists(source)) { fs::copy_file(source, folder / name); }
       }
       finish(folder);
     });

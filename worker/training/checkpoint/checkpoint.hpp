@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "worker/adapter/base_model.hpp"
 #include "worker/adapter/lora.hpp"
 #include "worker/training/checkpoint/final_folder.hpp"
 
@@ -30,13 +31,13 @@ void remove_old_checkpoints(const std::filesystem::path& output, int64_t most, i
 /// Writes into `folder` all that the trained model is beside its base: the adapter, the moved statistics, and a
 /// README.md that says how to load them.
 void save_trained_adapter(model::MiDashengLM& model, const adapter::LoraConfig& lora,
-                          const std::filesystem::path& model_folder, const std::filesystem::path& folder);
+                          const adapter::BaseModel& base_model, const std::filesystem::path& folder);
 
 /// Writes OUTPUT/final: the merged model when `merge` (the adapters are gone then), else the adapter
 /// (save_trained_adapter) with the tokenizer and processor files, and a record of `origin`. What a user put there stays
 /// (see keep_users_files()). Returns its path.
 std::filesystem::path save_final(const std::filesystem::path& output, model::MiDashengLM& model,
-                                 const adapter::LoraConfig& lora, const std::filesystem::path& model_folder, bool merge,
+                                 const adapter::LoraConfig& lora, const adapter::BaseModel& base_model, bool merge,
                                  const FinalOrigin& origin);
 
 }  // namespace mdl::worker::training::checkpoint

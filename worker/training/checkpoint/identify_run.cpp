@@ -78,10 +78,12 @@ Settings changeable_settings(const TrainOptions& options, at::ScalarType dtype, 
           {"--report-to", reports.empty() ? "none" : reports}};
 }
 
-/// Whether a checkpoint's configuration names the folder that this run's base model lies in.
-bool names_folder(const adapter::AdapterConfig& config, const fs::path& model_folder) {
+/// Whether a checkpoint's configuration names this run's base model: its name at a hub, or the folder that it lies in.
+bool names_model(const adapter::AdapterConfig& config, const adapter::BaseModel& base_model) {
   std::error_code error;
-  return !config.base_model.empty() && fs::equivalent(config.base_model, model_folder, error);
+  if (config.base_model.empty()) { return false; }
+  return (config.base_model == base_model.name && config.base_revision == base_model.revision.value_or("")) ||
+         fs::equivalent(config.base_model, base_model.folder, error);
 }
 
 }  // namespace
@@ -163,7 +165,7 @@ void set_adapter(RunIdentity& identity, const adapter::LoraConfig& lora) {
   }
 }
 
-RunIdentity identify_checkpoint(const fs::path& folder, const RunIdentity& now, const fs::path& model_folder) {
+RunIdentity identify_checkpoint(const fs::path& folder, const RunIdentity& now, const adapter::BaseModel& base_model) {
   if (fs::exists(folder / kRunIdentityFile)) { return parse_run_identity(read_text(folder / kRunIdentityFile)); }
   RunIdentity identity;
   if (fs::exists(folder / data::kDataProgressFile)) {
@@ -185,8 +187,8 @@ RunIdentity identify_checkpoint(const fs::path& folder, const RunIdentity& now, 
   const adapter::AdapterConfig config =
       adapter::parse_adapter_config(read_text(file), file, adapter::AdapterUse::training);
   for (const auto& setting : adapter_of(config.lora).settings()) { identity.fixed.push_back(setting); }
-  // The folder's own name is all that there is to compare: the same folder is taken for the same model.
-  if (names_folder(config, model_folder)) {
+  // The name is all that there is to compare: the same name is taken for the same model.
+  if (names_model(config, base_model)) {
     for (const auto& [name, value] : now.fixed) {
       if (name == kBaseModel) { identity.fixed.emplace_back(name, value); }
     }

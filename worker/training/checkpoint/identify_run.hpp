@@ -21,7 +21,7 @@ void set_adapter(RunIdentity& identity, const adapter::LoraConfig& lora);
 /// adapter's configuration, the learning rate, and where it is ours seed and rows. `now` says how a base model that is
 /// named the same is called. Throws Error when a file makes no sense.
 RunIdentity identify_checkpoint(const std::filesystem::path& folder, const RunIdentity& now,
-                                const std::filesystem::path& model_folder);
+                                const adapter::BaseModel& base_model);
 
 /// A hash of what a dataset holds: the lengths, token ids and labels of all rows, and samples of some sounds, to 16
 /// bits. Where the folder lies and how it is cut into files does not matter.

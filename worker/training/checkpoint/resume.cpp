@@ -94,7 +94,7 @@ void check_resume_option(const ResumeFrom& resume_from, const fs::path& output) 
 }
 
 StartConditions read_start_conditions(const TrainOptions& options, const RunIdentity& now,
-                                      const model::ModelConfig& model, const fs::path& model_folder,
+                                      const model::ModelConfig& model, const adapter::BaseModel& base_model,
                                       const std::vector<std::string>& agents) {
   const auto of_job = find_checkpoint_of_job(options.output, agents);
   const bool goes_on = !std::holds_alternative<ResumeNever>(options.resume_from) || of_job;
@@ -103,7 +103,7 @@ StartConditions read_start_conditions(const TrainOptions& options, const RunIden
     FoundCheckpoint found{.folder = folder, .step = step_of(folder).value_or(0), .fault = checkpoint_fault(folder)};
     RunIdentity& then = found.identity;
     try {
-      then = identify_checkpoint(folder, now, model_folder);
+      then = identify_checkpoint(folder, now, base_model);
     } catch (const std::exception& error) {
       if (!found.fault) { found.fault = as_error(error).problem(); }
     }

@@ -20,7 +20,7 @@ void check_resume_option(const ResumeFrom& resume_from, const std::filesystem::p
 /// job's own (see find_checkpoint_of_job()). A run that goes on takes over what a checkpoint says of the adapters, but
 /// for what the command line says: so it is compared.
 StartConditions read_start_conditions(const TrainOptions& options, const RunIdentity& now,
-                                      const model::ModelConfig& model, const std::filesystem::path& model_folder,
+                                      const model::ModelConfig& model, const adapter::BaseModel& base_model,
                                       const std::vector<std::string>& agents);
 
 /// The newest whole checkpoint in `output` that a run of this job wrote, whose workers have the launchers `agents` (see

@@ -56,7 +56,7 @@ void write_checkpoint(const RunCheckpoint& checkpoint) {
   const fs::path& output = checkpoint.options.output;
   const int64_t step = checkpoint.state.step;
   write_folder_atomically(checkpoint_folder(output, step), [&](const fs::path& folder) {
-    save_trained_adapter(checkpoint.model, checkpoint.options.lora, checkpoint.model_folder, folder);
+    save_trained_adapter(checkpoint.model, checkpoint.options.lora, checkpoint.base_model, folder);
     save_optimizer(folder / "optimizer.pt", checkpoint.optimizer, checkpoint.base_rate, checkpoint.next_rate);
     save_scheduler(folder / "scheduler.pt", step, checkpoint.base_rate, checkpoint.next_rate);
     for (size_t rank = 0; rank < checkpoint.rng.size(); ++rank) {

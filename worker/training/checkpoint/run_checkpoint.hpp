@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "worker/adapter/base_model.hpp"
 #include "worker/distributed/process_group.hpp"
 #include "worker/model/midashenglm.hpp"
 #include "worker/training/adamw.hpp"
@@ -18,7 +19,7 @@ namespace mdl::worker::training::checkpoint {
 /// Everything that goes into OUTPUT/checkpoint-STEP.
 struct RunCheckpoint {
   const TrainOptions& options;
-  const std::filesystem::path& model_folder;
+  const adapter::BaseModel& base_model;
   model::MiDashengLM& model;
   AdamW::State& optimizer;
   const RunState& state;

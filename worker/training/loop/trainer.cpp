@@ -355,7 +355,7 @@ void Trainer::write(std::vector<std::string> rng) {
     data_.schedule_position = rate_.position_of(state_.step);
     data_.schedule_total = rate_.total;
     checkpoint::write_checkpoint({.options = run_.options,
-                                  .model_folder = run_.model_folder,
+                                  .base_model = run_.base_model,
                                   .model = run_.model,
                                   .optimizer = optimizer_.state(),
                                   .state = state_,

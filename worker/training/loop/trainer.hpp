@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "worker/adapter/base_model.hpp"
 #include "worker/dataset/dataset_folder.hpp"
 #include "worker/distributed/data_parallel.hpp"
 #include "worker/distributed/process_group.hpp"
@@ -23,7 +24,7 @@ namespace mdl::worker::training::loop {
 /// All that a run needs, checked and loaded. The referred objects outlive the Trainer.
 struct TrainingRun {
   const TrainOptions& options;
-  std::filesystem::path model_folder;
+  adapter::BaseModel base_model;
   model::MiDashengLM& model;  ///< with adapters attached
   const dataset::DatasetFolder& train_data;
   const dataset::DatasetFolder* eval_data;  ///< null: no evaluation

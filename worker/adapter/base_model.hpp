@@ -1,0 +1,23 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace mdl::worker::adapter {
+
+/// The model that an adapter is trained on.
+struct BaseModel {
+  /// A folder that the user named.
+  BaseModel(std::filesystem::path model_folder) : folder(std::move(model_folder)), name(folder.string()) {}
+  /// A model of a hub, which lies in `model_folder`.
+  BaseModel(std::filesystem::path model_folder, std::string repository, std::optional<std::string> its_revision)
+      : folder(std::move(model_folder)), name(std::move(repository)), revision(std::move(its_revision)) {}
+
+  std::filesystem::path folder;  ///< where it lies
+  std::string name;              ///< how adapter_config.json names it: ORG/NAME, as it was given, or the folder
+  std::optional<std::string> revision{};  ///< of ORG/NAME, where one was given
+};
+
+}  // namespace mdl::worker::adapter
