@@ -39,7 +39,8 @@ fs::path download_model(const Hub& hub, const ModelName& model, Parts parts) {
     throw UsageError(str_cat(model.text(), " is no model that this program knows: it has no config.json"));
   }
   std::vector<ListedFile> files = select_small_files(listing);
-  if (parts == Parts::all) {
+  const bool adapter = !listing.find("config.json");
+  if (parts == Parts::all || adapter) {
     const std::vector<ListedFile> weights =
         select_weights(listing, read_index(hub, model, listing), model.repository());
     files.insert(files.end(), weights.begin(), weights.end());

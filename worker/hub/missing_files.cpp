@@ -52,7 +52,7 @@ std::vector<std::string> missing_files(const fs::path& snapshot, Parts parts, co
   std::vector<std::string> missing;
   std::ranges::copy_if(needed, std::back_inserter(missing),
                        [&](const std::string& file) { return !is_there(snapshot / file); });
-  if (parts == Parts::all) { add_missing_weights(snapshot, adapter, missing); }
+  if (parts == Parts::all || adapter) { add_missing_weights(snapshot, adapter, missing); }
   return missing;
 }
 

@@ -10,7 +10,7 @@ namespace mdl::worker::hub {
 /// How much of a repository a command needs.
 enum class Parts {
   all,             ///< train, inference, download
-  without_weights  ///< convert-dataset, info
+  without_weights  ///< convert-dataset, info; of an adapter all the same, as its weights are small
 };
 
 inline constexpr const char* kSafetensorsIndex = "model.safetensors.index.json";

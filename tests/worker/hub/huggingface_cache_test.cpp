@@ -1,0 +1,165 @@
+#include "worker/hub/huggingface_cache.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "common/atomic_file.hpp"
+#include "tests/temp_dir.hpp"
+#include "worker/hub/missing_files.hpp"
+
+using namespace mdl;
+using namespace mdl::worker::hub;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string kSha(40, 'c');
+const ModelName kName{"org", "name", std::nullopt};
+
+/// A repository with these files, each with a hash of its own.
+struct Made {
+  Listing listing{kSha, {}};
+  explicit Made(const std::vector<std::string>& paths) {
+    for (const std::string& path : paths) {
+      listing.files.push_back({path, static_cast<std::int64_t>(path.size()), {Digest::Kind::sha256, sha256_hex(path)}});
+    }
+  }
+
+  /// As a transfer does; the content of a file is its path.
+  fs::path put_into(const ModelCache& cache, const ModelName& model = kName) const {
+    for (const ListedFile& file : listing.files) {
+      if (cache.find_file(model, listing, file)) { continue; }
+      const auto place = cache.part_place(model, listing, file);
+      const fs::path part = place.folder / (place.stem + ".incomplete");
+      write_text_atomically(part, file.path);
+      cache.keep(model, listing, file, part);
+    }
+    return cache.publish(model, listing, listing.files);
+  }
+};
+
+void put_file(const fs::path& path, const std::string& text = "{}") {
+  fs::create_directories(path.parent_path());
+  write_text_atomically(path, text);
+}
+
+}  // namespace
+
+TEST_CASE("the cache has the layout of huggingface_hub") {
+  const test::TempDir folder;
+  const HuggingFaceCache cache(folder.path() / "hub", true);
+  const Made made({"config.json", "tokenizer.json", "a/b/x.json", "model.safetensors"});
+  const fs::path snapshot = made.put_into(cache);
+  const fs::path model = folder.path() / "hub/models--org--name";
+  CHECK(snapshot == model / "snapshots" / kSha);
+  CHECK(read_text(model / "refs/main") == kSha);
+  CHECK(fs::read_symlink(snapshot / "config.json") == "../../blobs/" + sha256_hex("config.json"));
+  CHECK(fs::read_symlink(snapshot / "a/b/x.json") == "../../../../blobs/" + sha256_hex("a/b/x.json"));
+  CHECK(read_text(snapshot / "a/b/x.json") == "a/b/x.json");
+  CHECK(read_text(folder.path() / "hub/CACHEDIR.TAG").starts_with("Signature: 8a477f597d28d172789f06886806bc55\n"));
+  CHECK(cache.find(kName, Parts::all).folder == snapshot);
+  CHECK(cache.find(kName, Parts::all).whole());
+  CHECK(cache.find({"org", "name", kSha}, Parts::all).whole());
+  CHECK_FALSE(cache.find({"org", "name", "v1"}, Parts::all).whole());
+  CHECK_FALSE(cache.find({"org", "other", std::nullopt}, Parts::all).whole());
+}
+
+TEST_CASE("a revision has its own reference, and a commit has none") {
+  const test::TempDir folder;
+  const HuggingFaceCache cache(folder.path(), true);
+  const Made made({"config.json", "tokenizer.json", "model.safetensors"});
+  made.put_into(cache, {"org", "name", "refs/pr/1"});
+  CHECK(read_text(folder.path() / "models--org--name/refs/refs/pr/1") == kSha);
+  made.put_into(cache, {"org", "other", kSha});
+  CHECK_FALSE(fs::exists(folder.path() / "models--org--other/refs"));
+}
+
+TEST_CASE("a part of a snapshot is not the whole") {
+  const test::TempDir folder;
+  const HuggingFaceCache cache(folder.path(), true);
+  const fs::path model = folder.path() / "models--org--name";
+  const fs::path snapshot = model / "snapshots" / kSha;
+  put_file(model / "refs/main", kSha + "\n");
+  CHECK(cache.find(kName, Parts::without_weights).folder.empty());
+  put_file(snapshot / "config.json");
+  CHECK(cache.find(kName, Parts::without_weights).missing == std::vector<std::string>{"tokenizer.json"});
+  put_file(snapshot / "tokenizer.json");
+  CHECK(cache.find(kName, Parts::without_weights).whole());
+  CHECK(cache.find(kName, Parts::all).missing == std::vector<std::string>{"model.safetensors"});
+  put_file(snapshot / kSafetensorsIndex, R"({"weight_map": {"a": "1.safetensors", "b": "2.safetensors"}})");
+  put_file(snapshot / "1.safetensors");
+  fs::create_symlink("../../blobs/nothing", snapshot / "2.safetensors");  // a link to what is not there
+  CHECK(cache.find(kName, Parts::all).missing == std::vector<std::string>{"2.safetensors"});
+  fs::remove(snapshot / "2.safetensors");
+  put_file(snapshot / "2.safetensors");
+  CHECK(cache.find(kName, Parts::all).whole());
+}
+
+TEST_CASE("Python's listing of a commit tells what else is missing") {
+  const test::TempDir folder;
+  put_file(folder.path() / "config.json");
+  put_file(folder.path() / "tokenizer.json");
+  const std::string listing = R"({"format_version": 1, "files": {"config.json": {}, "chat_template.jinja": {},
+                                  "README.md": {}, "../x.json": {}, "pytorch_model.bin": {}}})";
+  CHECK(missing_files(folder.path(), Parts::without_weights, listing) ==
+        std::vector<std::string>{"chat_template.jinja"});
+  for (const char* other : {"", "{", "[]", R"({"format_version": 2, "files": {"a.json": {}}})", R"({"files": 3})"}) {
+    CHECK(missing_files(folder.path(), Parts::without_weights, other).empty());
+  }
+}
+
+TEST_CASE("an adapter is whole with its two files") {
+  const test::TempDir folder;
+  put_file(folder.path() / "adapter_config.json");
+  CHECK(missing_files(folder.path(), Parts::without_weights) == std::vector<std::string>{"adapter_model.safetensors"});
+  put_file(folder.path() / "adapter_model.safetensors");
+  CHECK(missing_files(folder.path(), Parts::all).empty());
+}
+
+TEST_CASE("a reference that is no commit leads nowhere") {
+  const test::TempDir folder;
+  const HuggingFaceCache cache(folder.path(), true);
+  for (const char* text : {"", "../../..", "main", "cccc"}) {
+    put_file(folder.path() / "models--org--name/refs/main", text);
+    CHECK(cache.find(kName, Parts::without_weights).folder.empty());
+  }
+}
+
+TEST_CASE("what is there, of the right size, is not fetched again; what is shared is read and not written") {
+  const test::TempDir folder;
+  const HuggingFaceCache cache(folder.path(), true);
+  const Made made({"config.json"});
+  const ListedFile& file = made.listing.files.front();
+  CHECK_FALSE(cache.find_file(kName, made.listing, file));
+  const fs::path blob = folder.path() / "models--org--name/blobs" / file.digest.hex;
+  const fs::path shared = folder.path() / "blobs/ab/abc";
+  put_file(shared, "config.json");
+  fs::create_directories(blob.parent_path());
+  fs::create_symlink("../../blobs/ab/abc", blob);
+  CHECK(cache.find_file(kName, made.listing, file) == blob);
+  put_file(shared, "other");
+  CHECK_FALSE(cache.find_file(kName, made.listing, file));
+  made.put_into(cache);
+  CHECK(read_text(shared) == "other");
+  CHECK(read_text(blob) == "config.json");
+}
+
+TEST_CASE("without links the snapshot has real files") {
+  const test::TempDir folder;
+  const HuggingFaceCache cache(folder.path(), false);
+  const Made made({"config.json", "tokenizer.json", "model.safetensors"});
+  const fs::path snapshot = made.put_into(cache);
+  CHECK_FALSE(fs::is_symlink(snapshot / "model.safetensors"));
+  CHECK(read_text(snapshot / "model.safetensors") == "model.safetensors");
+  CHECK(cache.find(kName, Parts::all).whole());
+}
+
+TEST_CASE("a newer commit takes the reference over and keeps what did not change") {
+  const test::TempDir folder;
+  const HuggingFaceCache cache(folder.path(), true);
+  Made made({"config.json", "tokenizer.json", "model.safetensors"});
+  made.put_into(cache);
+  made.listing.commit = std::string(40, 'd');
+  CHECK(cache.find_file(kName, made.listing, made.listing.files.back()));
+  CHECK(made.put_into(cache) == folder.path() / "models--org--name/snapshots" / made.listing.commit);
+  CHECK(cache.find(kName, Parts::all).folder.filename() == made.listing.commit);
+}

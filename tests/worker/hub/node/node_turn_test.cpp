@@ -1,0 +1,129 @@
+#include "worker/hub/node/node_turn.hpp"
+
+#include <sys/wait.h>
+#include <unistd.h>
+#include <catch2/catch.hpp>
+
+#include <atomic>
+#include <csignal>
+#include <functional>
+#include <future>
+#include <thread>
+
+#include "common/atomic_file.hpp"
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "common/uuid.hpp"
+#include "worker/hub/node/turn_outcome.hpp"
+
+using namespace mdl;
+using namespace mdl::worker::hub::node;
+
+namespace {
+
+/// Returns when that is so.
+void wait_until(const std::function<bool()>& is_so) {
+  while (!is_so()) { std::this_thread::yield(); }
+}
+
+/// How many have connected to the one who works, as the kernel lists them: a socket each, beside his own.
+std::size_t waiting_for(const std::string& key) {
+  const std::string name = str_cat("@mdl-toolkit-", ::getuid(), "-", key);
+  const std::string sockets = read_text("/proc/net/unix");
+  std::size_t count = 0;
+  for (auto at = sockets.find(name); at != std::string::npos; at = sockets.find(name, at + 1)) { ++count; }
+  return count > 0 ? count - 1 : 0;
+}
+
+}  // namespace
+
+TEST_CASE("an outcome is sent as a line and understood") {
+  CHECK_FALSE(parse_outcome(outcome_text(std::nullopt))->failure);
+  const auto told = parse_outcome(outcome_text(UsageError("a \"problem\"\n", "an advice")));
+  REQUIRE(told);
+  CHECK(told->failure->problem() == "a \"problem\"\n");
+  CHECK(told->failure->advice() == "an advice");
+  CHECK(told->failure->exit_code() == kExitUsage);
+  for (const char* text : {"", "{}", "x\n", "[]\n",
+                           R"({"problem": 1})"
+                           "\n",
+                           R"({"problem": "a"})"
+                           "\n"}) {
+    INFO(text);
+    CHECK_FALSE(parse_outcome(text));
+  }
+}
+
+TEST_CASE("of many that want the same, one does it") {
+  const std::string key = make_uuid();
+  std::atomic<int> works = 0, arrived = 0;
+  std::atomic<bool> done = false;
+  const auto want = [&] {
+    ++arrived;
+    take_turns(
+        key, "working", [&] { return done.load(); },
+        [&] {
+          wait_until([&] { return arrived == 8; });
+          ++works;
+          done = true;
+        });
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) { threads.emplace_back(want); }
+  for (std::thread& thread : threads) { thread.join(); }
+  CHECK(works == 1);
+}
+
+TEST_CASE("those who wait get the error of the one who worked") {
+  const std::string key = make_uuid();
+  std::promise<void> begun;
+  std::thread worker([&] {
+    CHECK_THROWS_AS(take_turns(
+                        key, "working", [] { return false; },
+                        [&] {
+                          begun.set_value();
+                          wait_until([&] { return waiting_for(key) == 1; });
+                          throw UsageError("it is broken", "mend it");
+                        }),
+                    UsageError);
+  });
+  begun.get_future().wait();
+  std::string told;
+  int exit_code = 0;
+  try {
+    take_turns(key, "working", [] { return false; }, [] { throw Error("nobody told me"); });
+  } catch (const Error& error) {
+    told = error.problem() + ", " + error.advice();
+    exit_code = error.exit_code();
+  }
+  CHECK(told == "it is broken, mend it");
+  CHECK(exit_code == kExitUsage);
+  worker.join();
+}
+
+TEST_CASE("when the one who works is killed, another one takes its place") {
+  const std::string key = make_uuid();
+  int pipe[2];
+  REQUIRE(::pipe(pipe) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    take_turns(
+        key, "working", [] { return false; },
+        [&] {
+          (void)!::write(pipe[1], "x", 1);
+          ::pause();
+        });
+    ::_exit(0);
+  }
+  char byte = 0;
+  REQUIRE(::read(pipe[0], &byte, 1) == 1);
+  std::atomic<bool> asked = false, worked = false;
+  std::thread waiting([&] { take_turns(key, "working", [&] { return asked = true, false; }, [&] { worked = true; }); });
+  wait_until([&] { return asked.load(); });
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  waiting.join();
+  CHECK(worked);
+  ::close(pipe[0]);
+  ::close(pipe[1]);
+}

@@ -1,0 +1,110 @@
+#include "worker/hub/part_file.hpp"
+
+#include <sys/wait.h>
+#include <unistd.h>
+#include <catch2/catch.hpp>
+
+#include "common/atomic_file.hpp"
+#include "common/str_cat.hpp"
+#include "tests/temp_dir.hpp"
+#include "worker/hub/part_owner.hpp"
+
+using namespace mdl;
+using namespace mdl::worker::hub;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A process of this machine that has ended.
+PartOwner ended_process() {
+  PartOwner owner = this_process();
+  const pid_t child = ::fork();
+  if (child == 0) { ::_exit(0); }
+  ::waitpid(child, nullptr, 0);
+  owner.pid = child;
+  return owner;
+}
+
+fs::path leave_part(const fs::path& folder, const PartOwner& owner, const std::string& bytes, const std::string& record,
+                    const std::string& random = "12345678") {
+  const fs::path part = folder / str_cat("abc.", owner.text(), ".", random, ".incomplete");
+  write_text_atomically(part, bytes);
+  write_text_atomically(part.string() + ".ranges", record);
+  return part;
+}
+
+std::size_t files_in(const fs::path& folder) {
+  return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+}
+
+}  // namespace
+
+TEST_CASE("a part file grows at any place, and its record tells what is there") {
+  const test::TempDir folder;
+  PartFile part = PartFile::open({folder.path(), "abc"}, 10);
+  CHECK(part.found().total() == 0);
+  part.write(5, "fghij");
+  part.note({5, 10});
+  part.write(0, "abcde");
+  part.note({0, 5});
+  part.sync();
+  CHECK(read_text(part.path()) == "abcdefghij");
+  CHECK(read_text(part.path().string() + ".ranges") == "5 10\n0 5\n");
+  part.begin_anew();
+  CHECK(fs::file_size(part.path()) == 0);
+  part.remove();
+  CHECK(files_in(folder.path()) == 0);
+}
+
+TEST_CASE("what a process that has ended left is taken over, the one with most bytes") {
+  const test::TempDir folder;
+  const PartOwner gone = ended_process();
+  leave_part(folder.path(), gone, "ab", "0 2\n", "00000001");
+  leave_part(folder.path(), gone, "abcdef", "0 6\n", "00000002");
+  leave_part(folder.path(), gone, "abc", "0 3\n", "00000003");
+  const PartFile part = PartFile::open({folder.path(), "abc"}, 10);
+  CHECK(part.found().total() == 6);
+  CHECK(read_text(part.path()) == "abcdef");
+  CHECK(files_in(folder.path()) == 2);  // the file and its record: the others are gone
+}
+
+TEST_CASE("what a process that lives, or one elsewhere, is writing stays as it is") {
+  const test::TempDir folder;
+  PartOwner elsewhere = ended_process();
+  elsewhere.pid_namespace = 1;
+  const fs::path own = leave_part(folder.path(), this_process(), "abcdef", "0 6\n");
+  const fs::path other = leave_part(folder.path(), elsewhere, "abcdef", "0 6\n");
+  const PartFile part = PartFile::open({folder.path(), "abc"}, 10);
+  CHECK(part.found().total() == 0);
+  CHECK(part.path() != own);
+  CHECK(read_text(own) == "abcdef");
+  CHECK(read_text(other) == "abcdef");
+  CHECK(foreign_parts(folder.path()).count == 1);
+}
+
+TEST_CASE("a part of another content, or one that is none of ours, is left alone") {
+  const test::TempDir folder;
+  const PartOwner gone = ended_process();
+  write_text_atomically(folder.path() / str_cat("abcd.", gone.text(), ".12345678.incomplete"), "x");
+  write_text_atomically(folder.path() / "abc.12345678.incomplete", "x");  // huggingface_hub's
+  write_text_atomically(folder.path() / "abc", "x");
+  const PartFile part = PartFile::open({folder.path(), "abc"}, 10);
+  CHECK(part.found().total() == 0);
+  CHECK(files_in(folder.path()) == 3 + 2);
+  CHECK(foreign_parts(folder.path()).count == 0);
+}
+
+TEST_CASE("a record that claims more than the file has does not count") {
+  const test::TempDir folder;
+  const PartOwner gone = ended_process();
+  leave_part(folder.path(), gone, "abc", "0 6\n");
+  CHECK(PartFile::open({folder.path(), "abc"}, 10).found().total() == 0);
+}
+
+TEST_CASE("a file that is longer than it is to be begins anew") {
+  const test::TempDir folder;
+  leave_part(folder.path(), ended_process(), "abcdefghijkl", "0 6\n");
+  const PartFile part = PartFile::open({folder.path(), "abc"}, 10);
+  CHECK(part.found().total() == 0);
+  CHECK(fs::file_size(part.path()) == 0);
+}
