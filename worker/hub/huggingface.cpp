@@ -115,7 +115,8 @@ Error HuggingFace::explain(const ModelName& model, const std::string& file, cons
   }
   if (status == 404 && file.empty()) {
     return UsageError(str_cat("no model folder ", model.text(), ", and no model of that name",
-                              model.revision ? " (or without that revision)" : "", " at ", endpoint),
+                              model.revision ? " (or without that revision)" : "", " at ", endpoint,
+                              settings_.token ? " that the token which is set (HF_TOKEN) may read" : ""),
                       str_cat("Give the folder of a MiDashengLM checkpoint, or a name as ", kDefaultModel, "."));
   }
   if (status == 429) {

@@ -5,6 +5,7 @@ these packages. Large files come from a second host and port (the CDN), as with 
 """
 
 import json
+import mmap
 import ssl
 import threading
 import urllib.parse
@@ -80,9 +81,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def send_file(self, file, headers, ranges=True):
         """A file or the range of it that is asked for, with what the fault has of it."""
-        content = file.source.read_bytes()
+        with file.source.open("rb") as source:
+            content = mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) if file.size else b""
         if self.fault.content:
-            content = self.fault.content(content)
+            content = self.fault.content(bytes(content))
         status, begin, end = 200, 0, len(content)
         if self.asked.range and ranges and not self.fault.ignores_range:
             first, _, last = self.asked.range.removeprefix("bytes=").partition("-")
@@ -215,7 +217,8 @@ class Handler(BaseHTTPRequestHandler):
         headers = dict(self.fault.headers)
         if begin + size < len(entries):
             options = urllib.parse.urlencode({**query, "cursor": begin + size})
-            address = f"{self.server.hub.endpoint}/api/models/{self.repository.name}/tree/{urllib.parse.quote(revision, '')}"
+            origin = f"{self.server.hub.endpoint.split('://')[0]}://{self.asked.host}"
+            address = f"{origin}/api/models/{self.repository.name}/tree/{urllib.parse.quote(revision, '')}"
             headers = {"Link": f'<{address}?{options}>; rel="next"', **headers}
         self.send_json(entries[begin : begin + size], headers=headers)
 

@@ -1,0 +1,162 @@
+"""`mdl-toolkit download`: what it leaves is what the real packages leave, and each side goes on with the other's cache."""
+
+import subprocess
+import sys
+
+import pytest
+
+from downloads import WANTED, Downloader, modes
+from hub_server import HubServer
+from real_hubs import HUGGINGFACE, MODELSCOPE, environment, fetch, tree
+
+NAME = "an-org/model_1.5"
+REAL = {"huggingface": HUGGINGFACE, "modelscope": MODELSCOPE}
+
+
+@pytest.fixture(scope="module")
+def repository(hub, published):
+    return hub.add(NAME, revisions={"main": published, "v1.0": published, "pr/1": published})
+
+
+def without_listings(found):
+    """A tree without huggingface_hub's own listings of repositories, which name files that we do not fetch."""
+    return {path: what for path, what in found.items() if not path.split("/")[1:2] == ["trees"]}
+
+
+@pytest.mark.parametrize("api", ["huggingface", "modelscope"])
+def test_both_sides_leave_the_same_tree_and_need_no_network_with_it(api, toolkit, hub, repository, tmp_path):
+    ours = Downloader(toolkit, hub, tmp_path / "ours", modelscope=api == "modelscope")
+    theirs = Downloader(toolkit, hub, tmp_path / "theirs", modelscope=api == "modelscope")
+
+    folder = ours.fetch(NAME)
+    real = fetch(REAL[api], NAME, theirs.variables, patterns=WANTED)
+
+    assert folder == real.replace("/theirs/", "/ours/")
+    assert tree(ours.cache) == without_listings(tree(theirs.cache))
+    assert modes(ours.cache) == without_listings(modes(theirs.cache))
+
+    repository.clear()
+    assert fetch(REAL[api], NAME, ours.variables, offline=True) == folder
+    assert theirs.fetch(NAME, HF_HUB_OFFLINE="1") == real
+    assert ours.fetch(NAME) == folder
+    assert repository.asked == [], "what is there is not asked for"
+
+
+@pytest.mark.parametrize("revision", ["v1.0", "pr/1", "commit"])
+def test_a_revision_leaves_the_tree_of_the_real_package(revision, toolkit, hub, repository, tmp_path):
+    revision = repository.find("main").commit if revision == "commit" else revision
+    ours, theirs = (Downloader(toolkit, hub, tmp_path / name) for name in ("ours", "theirs"))
+    fetch(HUGGINGFACE, NAME, theirs.variables, revision=revision, patterns=WANTED)
+    folder = ours.fetch(f"{NAME}@{revision}")
+    assert ours.fetch(NAME, "--revision", revision, HF_HUB_OFFLINE="1") == folder
+    assert tree(ours.cache) == without_listings(tree(theirs.cache))
+
+
+def test_without_links_the_tree_is_that_of_the_real_package_too(toolkit, hub, repository, tmp_path):
+    ours, theirs = (Downloader(toolkit, hub, tmp_path / name, HF_HUB_DISABLE_SYMLINKS="1") for name in ("ours", "theirs"))
+    folder = ours.fetch(NAME)
+    fetch(HUGGINGFACE, NAME, theirs.variables, patterns=WANTED)
+    assert fetch(HUGGINGFACE, NAME, ours.variables, offline=True) == folder
+    assert theirs.fetch(NAME, HF_HUB_OFFLINE="1") == folder.replace("/ours/", "/theirs/")
+    real = {path: what for path, what in without_listings(tree(theirs.cache)).items() if "/blobs" not in path}
+    assert {path: what for path, what in tree(ours.cache).items() if "/blobs" not in path} == real
+
+
+def test_modelscope_caches_of_older_versions_are_found(toolkit, hub, repository, published, tmp_path):
+    ours = Downloader(toolkit, hub, tmp_path, modelscope=True)
+    old = ours.cache / "hub/models/an-org/model_1___5"
+    old.parent.mkdir(parents=True)
+    old.symlink_to(published)
+    repository.clear()
+    assert ours.fetch(NAME) == fetch(MODELSCOPE, NAME, ours.variables, offline=True) == str(old)
+    assert repository.asked == []
+
+
+PLACES = [
+    {},
+    {"XDG_CACHE_HOME": "{home}/xdg"},
+    {"XDG_CACHE_HOME": "{home}/xdg", "HF_HOME": "~/hf"},
+    {"HF_HOME": "$BASE/hf", "BASE": "{home}/base"},
+    {"HF_HOME": "{home}/hf", "HUGGINGFACE_HUB_CACHE": "{home}/older"},
+    {"HUGGINGFACE_HUB_CACHE": "{home}/older", "HF_HUB_CACHE": "~/${NAME}/newer", "NAME": "name"},
+]
+
+
+def test_the_cache_is_where_the_real_package_has_it(toolkit, hub, tmp_path):
+    for place in PLACES:
+        variables = {key: value.replace("{home}", str(tmp_path)) for key, value in place.items()}
+        code = "from huggingface_hub import constants; print(constants.HF_HUB_CACHE, constants.HF_TOKEN_PATH)"
+        env = environment(tmp_path, **variables)
+        cache, token = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True).stdout.split()
+        errors = Downloader(toolkit, hub, tmp_path, **variables).refuse(NAME, HF_HUB_OFFLINE="1")
+        assert f"{cache}, and HF_HUB_OFFLINE=1" in errors, place
+        assert token
+
+
+TOKENS = [
+    ({"HF_TOKEN": "hf_right"}, True),
+    ({"HF_TOKEN_PATH": "{home}/token"}, True),
+    ({"HF_HOME": "{home}"}, True),
+    ({"HF_TOKEN": "hf_right", "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"}, False),
+    ({"HF_TOKEN": "hf_wrong", "HF_HOME": "{home}"}, False),
+    ({}, False),
+]
+
+
+def test_a_token_opens_a_private_model_and_goes_to_the_hub_only(toolkit, hub, published, tmp_path):
+    private = hub.add("an-org/private", published, token="hf_right")
+    (tmp_path / "token").write_text("hf_right\n")
+    for i, (variables, opens) in enumerate(TOKENS):
+        private.clear()
+        chosen = {key: value.replace("{home}", str(tmp_path)) for key, value in variables.items()}
+        ours = Downloader(toolkit, hub, tmp_path / f"home{i}", **chosen)
+        code, out, errors = ours.ask(private.name, HF_HUB_CACHE=str(tmp_path / f"cache{i}"))
+        assert (code == 0) == opens, (variables, errors)
+        assert "hf_right" not in out + errors and "hf_wrong" not in out + errors
+        assert opens or "HF_TOKEN" in errors
+        sent = {asked.authorization for asked in private.asked if asked.side == "cdn"}
+        assert sent == ({""} if opens else set())
+        assert b"hf_right" not in b"".join(what for what in tree(tmp_path / f"cache{i}").values() if isinstance(what, bytes))
+
+
+def test_modelscope_takes_the_token_and_the_cdn_gets_none(toolkit, hub, published, tmp_path):
+    private = hub.add("an-org/private-ms", published, token="ms-right")
+    ours = Downloader(toolkit, hub, tmp_path, modelscope=True)
+    errors = ours.refuse(private.name)
+    assert "no permission to access this private repository" in errors and "MODELSCOPE_API_TOKEN" in errors
+    ours.fetch(private.name, MODELSCOPE_API_TOKEN="ms-right")
+    assert {(asked.authorization, asked.cookie) for asked in private.asked if asked.side == "cdn"} == {("", "")}
+    assert ("Bearer ms-right", "m_session_id=ms-right") in {(asked.authorization, asked.cookie) for asked in private.asked}
+
+
+def test_a_token_leaves_this_machine_by_https_only_and_a_proxy_is_used(toolkit, hub, repository, tmp_path):
+    for modelscope in (False, True):
+        repository.clear()
+        token = {"MODELSCOPE_API_TOKEN" if modelscope else "HF_TOKEN": "secret-token"}
+        endpoint = {"MODELSCOPE_DOMAIN" if modelscope else "HF_ENDPOINT": "http://hub.example"}
+        ours = Downloader(toolkit, hub, tmp_path / str(modelscope), modelscope=modelscope, **token, **endpoint)
+        code, _, errors = ours.ask(NAME, http_proxy=hub.endpoint, no_proxy="localhost")
+        assert code == 0, errors
+        assert "the token is not sent" in errors and "secret-token" not in errors
+        assert {asked.host for asked in repository.asked if asked.side == "hub"} == {"hub.example"}
+        assert {(asked.authorization, asked.cookie) for asked in repository.asked} == {("", "")}
+
+
+def test_only_the_right_certificate_is_believed(toolkit, authority, published, tmp_path):
+    with HubServer(authority.sign("DNS:localhost", "IP:127.0.0.1")) as server:
+        repository = server.add(NAME, published)
+        ours = Downloader(toolkit, server, tmp_path, HF_TOKEN="secret-token")
+        errors = ours.refuse(NAME)
+        assert "certificate" in errors and "SSL_CERT_FILE" in errors
+        assert repository.asked == []
+        repository.fault(path="config.json", redirect="http://127.0.0.1:9{path}", times=1)
+        assert "from https to http" in ours.refuse(NAME, SSL_CERT_FILE=str(authority.certificate))
+        ours.fetch(NAME, SSL_CERT_FILE=str(authority.certificate))
+        assert "Bearer secret-token" in {asked.authorization for asked in repository.asked}
+    with HubServer(authority.sign("DNS:elsewhere.example")) as server:
+        repository = server.add(NAME, published)
+        for modelscope in (False, True):
+            ours = Downloader(toolkit, server, tmp_path / "other", modelscope=modelscope, HF_TOKEN="secret-token")
+            errors = ours.refuse(NAME, SSL_CERT_FILE=str(authority.certificate))
+            assert "127.0.0.1" in errors and "certificate" in errors
+        assert repository.asked == []
