@@ -34,8 +34,8 @@ class Finder {
   EncoderNames find() {
     find_blocks();
     const std::vector<Candidate> convolutions = find_convolutions();
-    two_branches_ = two_branches_ || convolutions.size() > 1 ||
-                    (convolutions.size() == 1 && !is_projection(convolutions.front()));
+    two_branches_ =
+        two_branches_ || convolutions.size() > 1 || (convolutions.size() == 1 && !is_projection(convolutions.front()));
     find_positions();
     find_batch_norm();
     take_convolutions(convolutions);

@@ -17,6 +17,16 @@ void Layer::declare_buffer(at::Tensor& member, const std::string& name, at::IntA
   slots_.push_back({name, &member, /*is_buffer=*/true, /*required=*/!has_default});
 }
 
+void Layer::declare_slot_of(Layer& part, const std::string& part_name, const std::string& name) {
+  for (const Slot& slot : part.slots_) {
+    if (slot.name != part_name) { continue; }
+    slots_.push_back(slot);
+    slots_.back().name = name;
+    return;
+  }
+  TORCH_INTERNAL_ASSERT(false, "no slot ", part_name);
+}
+
 void Layer::set_tensor(const std::string& name, at::Tensor value) {
   for (auto& slot : slots_) {
     if (slot.name != name) { continue; }
@@ -25,6 +35,19 @@ void Layer::set_tensor(const std::string& name, at::Tensor value) {
     return;
   }
   TORCH_INTERNAL_ASSERT(false, "no slot ", name);
+}
+
+void register_at(torch::nn::Module& root, const std::string& path, const std::shared_ptr<Layer>& layer) {
+  const auto dot = path.find('.');
+  const std::string first = path.substr(0, dot);
+  if (dot == std::string::npos) {
+    root.register_module(first, layer);
+    return;
+  }
+  const auto children = root.named_children();
+  const auto there = children.find(first);
+  auto& next = there ? **there : *root.register_module(first, std::make_shared<Layer>());
+  register_at(next, path.substr(dot + 1), layer);
 }
 
 std::vector<OwnedSlot> tensor_slots(torch::nn::Module& root) {

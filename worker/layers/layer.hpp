@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 #include <torch/nn/module.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -37,10 +38,16 @@ class Layer : public torch::nn::Module {
   /// Declares a buffer. When `member` is already defined it keeps its value as the default, and the checkpoint may lack
   /// it.
   void declare_buffer(at::Tensor& member, const std::string& name, at::IntArrayRef shape, at::ScalarType dtype);
+  /// Takes the slot `part_name` of `part`, which this layer owns and which is no module of the tree, as one of its own,
+  /// called `name`: for a layer whose tensors lie apart in the checkpoint.
+  void declare_slot_of(Layer& part, const std::string& part_name, const std::string& name);
 
  private:
   std::vector<Slot> slots_;
 };
+
+/// Registers `layer` at a dotted path below `root`. Modules on the way are made where they are not there.
+void register_at(torch::nn::Module& root, const std::string& path, const std::shared_ptr<Layer>& layer);
 
 /// A slot with the layer that owns it.
 struct OwnedSlot {

@@ -6,10 +6,10 @@
 #include "worker/formats/json_fields.hpp"
 #include "worker/formats/json_file.hpp"
 #include "worker/model/decoders.hpp"
-#include "worker/model/encoder_shapes.hpp"
 #include "worker/model/quantized_weights.hpp"
 #include "worker/processor/processor.hpp"
 #include "worker/processor/token_id.hpp"
+#include "worker/tensors/safetensors.hpp"
 
 namespace mdl::worker::model {
 namespace {
@@ -27,6 +27,15 @@ void refuse_quantization(const formats::JsonFields& fields, const std::string& d
   for (const char* key : {"quantization_config", "compression_config"}) {
     if (fields.has(key)) { fields.reject(key, kQuantized, unquantized_variant(decoder)); }
   }
+}
+
+/// Those of the weights in `folder`; none where it holds a configuration alone.
+formats::TensorShapes tensor_shapes(const std::filesystem::path& folder) {
+  formats::TensorShapes shapes;
+  if (!tensors::SafetensorsFolder::is_at(folder)) { return shapes; }
+  const tensors::SafetensorsFolder files(folder);
+  for (const std::string& name : files.names()) { shapes.emplace(name, files.entry(name).shape); }
+  return shapes;
 }
 
 }  // namespace
@@ -58,7 +67,7 @@ ModelConfig load_config(const std::filesystem::path& folder) {
   const nlohmann::json defaults = nlohmann::json::object();
   const auto encoder = fields.optional_object("audio_encoder_config");
   c.audio = read_encoder_config(encoder.value_or(formats::JsonFields(defaults, file, "audio_encoder_config")),
-                                EncoderShapes(folder));
+                                tensor_shapes(folder), folder);
   c.subsample_factor = fields.integer("subsample_factor", c.subsample_factor);
   c.audio_token_id = audio_token_id(fields, folder);
   if (c.audio_token_id >= c.text.vocab_size) {

@@ -1,7 +1,6 @@
 #include "worker/model/dasheng_encoder.hpp"
 
 #include <ATen/ops/gelu.h>
-#include <ATen/ops/linear.h>
 
 #include "worker/layers/checkpoint_layer.hpp"
 #include "worker/tensors/index_tensor.hpp"
@@ -10,6 +9,11 @@ namespace mdl::worker::model {
 namespace {
 
 constexpr double kLayerNormEps = 1e-6;
+
+/// A full name as it is within the encoder.
+std::string below(const std::string& name) {
+  return name.substr(std::string_view("audio_encoder.").size());
+}
 
 }  // namespace
 
@@ -37,63 +41,84 @@ std::vector<at::Tensor> EncoderBlock::trained() const {
   return tensors;
 }
 
-PatchEmbed::PatchEmbed(const AudioEncoderConfig& config, at::ScalarType dtype) {
-  declare_parameter(weight_, "proj.weight", {config.embed_dim, 1, config.n_mels, config.patch_frames}, dtype);
-  declare_parameter(bias_, "proj.bias", {config.embed_dim}, dtype);
-}
-
-at::Tensor PatchEmbed::forward(const at::Tensor& patches) const {
-  return at::linear(patches, weight_.flatten(1), bias_);
-}
-
 DashengEncoder::DashengEncoder(const AudioEncoderConfig& config, at::ScalarType dtype) : config_(config) {
+  const formats::EncoderNames& names = config.names;
   // Python registers parameters of a module before its children; the optimizer's order in checkpoints depends on it.
-  declare_parameter(time_pos_embed_, "time_pos_embed", {1, config.embed_dim, 1, config.piece_patches()}, dtype);
-  declare_parameter(freq_pos_embed_, "freq_pos_embed", {1, config.embed_dim, 1, 1}, dtype);
-  frontend = register_module("front_end", std::make_shared<MelFrontend>(config));
-  init_bn = register_module("init_bn", std::make_shared<layers::MelBatchNorm>(config.n_mels, dtype));
-  patch_embed_ = register_module("patch_embed", std::make_shared<PatchEmbed>(config, dtype));
-  auto blocks = register_module("blocks", std::make_shared<layers::Layer>());
+  declare_parameter(time_pos_embed_, below(names.time_pos_embed), {1, config.embed_dim, 1, config.piece_patches()},
+                    dtype);
+  declare_parameter(freq_pos_embed_, below(names.freq_pos_embed), {1, config.embed_dim, 1, 1}, dtype);
+  frontend_ = std::make_shared<MelFrontend>(config);
+  if (config.acoustic) { acoustic_.emplace(config, dtype); }
+  declare_frontends();
+  if (acoustic_) {  // first: the other's modules may lie below them
+    layers::register_at(*this, below(names.acoustic.value().patch_embed), acoustic_->patch_embed);
+    layers::register_at(*this, below(names.acoustic->norm), acoustic_->norm);
+  }
+  init_bn = std::make_shared<layers::MelBatchNorm>(config.n_mels, dtype);
+  layers::register_at(*this, below(names.init_bn), init_bn);
+  patch_embed_ = std::make_shared<PatchEmbed>(config.embed_dim, config.n_mels, config.patch_frames, dtype);
+  layers::register_at(*this, below(names.patch_embed), patch_embed_);
+  auto blocks = std::make_shared<layers::Layer>();
+  layers::register_at(*this, below(names.blocks), blocks);
   for (int64_t i = 0; i < config.depth; ++i) {
     blocks_.push_back(blocks->register_module(std::to_string(i), std::make_shared<EncoderBlock>(config, dtype)));
   }
-  norm_ = register_module("norm", std::make_shared<layers::LayerNorm>(config.embed_dim, kLayerNormEps, dtype));
+  norm_ = std::make_shared<layers::LayerNorm>(config.embed_dim, kLayerNormEps, dtype);
+  layers::register_at(*this, below(names.norm), norm_);
 }
 
-at::Tensor DashengEncoder::encode(const at::Tensor& features, const std::vector<AudioPiece>& pieces) {
-  const at::Tensor mel = init_bn->forward(features.to(time_pos_embed_.scalar_type()));
+void DashengEncoder::declare_frontends() {
+  const formats::EncoderNames& names = config_.names;
+  declare_slot_of(*frontend_, "window", below(names.window));
+  declare_slot_of(*frontend_, "filters", below(names.filters));
+  if (!acoustic_) { return; }
+  declare_slot_of(*acoustic_->frontend, "window", below(names.acoustic.value().window));
+  declare_slot_of(*acoustic_->frontend, "filters", below(names.acoustic->filters));
+}
+
+AudioFeatures DashengEncoder::features(const at::Tensor& waveform) const {
+  return {.mel = frontend_->forward(waveform),
+          .acoustic = acoustic_ ? acoustic_->frontend->forward(waveform) : at::Tensor()};
+}
+
+at::Tensor DashengEncoder::encode(const AudioFeatures& features, const std::vector<AudioPiece>& pieces) {
+  const at::Tensor mel = init_bn->forward(features.mel.to(time_pos_embed_.scalar_type()));
+  const at::Tensor rows = patch_rows(mel, pieces);
   std::vector<int64_t> queries, keys;
   for (const auto& piece : pieces) {
     queries.push_back(piece.patches);
     keys.push_back(piece.keys);
   }
   const auto groups = layers::group_sequences(queries, keys);
-  at::Tensor h = embed(mel, pieces);
+  at::Tensor h = embed(mel, rows, pieces);
   for (const auto& block : blocks_) {
     const auto run = [block, groups](const at::Tensor& x) { return block->forward(x, groups); };
     h = gradient_checkpointing ? layers::checkpoint_layer(run, h, block->trained()) : run(h);
   }
-  return norm_->forward(h);
+  h = norm_->forward(h);
+  // Both branches have the same frames, so that none of the transformer's rows need be cut off.
+  return acoustic_ ? h + acoustic_->forward(features.acoustic, rows) : h;
 }
 
-at::Tensor DashengEncoder::embed(const at::Tensor& mel, const std::vector<AudioPiece>& pieces) const {
-  const int64_t frames = config_.patch_frames;
-  const int64_t per_clip = mel.size(2) / frames;  // frames that fill no patch are dropped
-  std::vector<int64_t> patch_rows, time_rows;
+at::Tensor DashengEncoder::patch_rows(const at::Tensor& mel, const std::vector<AudioPiece>& pieces) const {
+  const int64_t per_clip = patch_embed_->patches_of(mel);
+  std::vector<int64_t> rows;
   for (const auto& piece : pieces) {
-    for (int64_t i = 0; i < piece.patches; ++i) {
-      patch_rows.push_back(piece.clip * per_clip + piece.first_patch + i);
-      time_rows.push_back(i);  // positions start again in each piece
-    }
+    for (int64_t i = 0; i < piece.patches; ++i) { rows.push_back(piece.clip * per_clip + piece.first_patch + i); }
   }
-  const at::Tensor patches = mel.narrow(2, 0, per_clip * frames)
-                                 .unflatten(2, {per_clip, frames})
-                                 .transpose(1, 2)  // [batch, patches, n_mels, frames]
-                                 .reshape({-1, config_.n_mels * frames});
+  return tensors::index_tensor(rows, mel.device());
+}
+
+at::Tensor DashengEncoder::embed(const at::Tensor& mel, const at::Tensor& rows,
+                                 const std::vector<AudioPiece>& pieces) const {
+  std::vector<int64_t> time_rows;
+  for (const auto& piece : pieces) {
+    for (int64_t i = 0; i < piece.patches; ++i) { time_rows.push_back(i); }  // positions start again in each piece
+  }
   const at::Tensor time = time_pos_embed_.flatten().view({config_.embed_dim, -1}).t();
   const at::Tensor frequency = freq_pos_embed_.flatten();
-  return patch_embed_->forward(patches.index_select(0, tensors::index_tensor(patch_rows, mel.device()))) +
-         time.index_select(0, tensors::index_tensor(time_rows, mel.device())) + frequency;
+  return patch_embed_->forward(mel, rows) + time.index_select(0, tensors::index_tensor(time_rows, mel.device())) +
+         frequency;
 }
 
 }  // namespace mdl::worker::model

@@ -6,8 +6,10 @@
 #include "worker/layers/attention.hpp"
 #include "worker/layers/linear.hpp"
 #include "worker/layers/norm.hpp"
+#include "worker/model/acoustic_branch.hpp"
 #include "worker/model/batch_layout.hpp"
 #include "worker/model/mel_frontend.hpp"
+#include "worker/model/patch_embed.hpp"
 
 namespace mdl::worker::model {
 
@@ -27,44 +29,49 @@ class EncoderBlock : public layers::Layer {
   std::shared_ptr<layers::Linear> qkv_, proj_, fc1_, fc2_;
 };
 
-/// `audio_encoder.patch_embed`: a convolution whose stride is its kernel, that is a linear map of each patch.
-class PatchEmbed : public layers::Layer {
- public:
-  PatchEmbed(const AudioEncoderConfig& config, at::ScalarType dtype);
-  at::Tensor forward(const at::Tensor& patches) const;  ///< [rows, n_mels · patch_frames] -> [rows, dim]
-
- private:
-  at::Tensor weight_;  ///< [dim, 1, n_mels, patch_frames]
-  at::Tensor bias_;
+/// What the front ends make of waveforms, float32.
+struct AudioFeatures {
+  at::Tensor mel;       ///< dB [batch, n_mels, frames]
+  at::Tensor acoustic;  ///< [batch, acoustic bins, frames]; undefined without that branch
 };
 
-/// `audio_encoder`: waveforms to patch embeddings. A patch is patch_frames mel frames (40 ms) over all bins.
+/// `audio_encoder`: waveforms to patch embeddings. A patch is patch_frames mel frames (40 ms) over all bins. Where the
+/// configuration has an acoustic branch, its embedding of each patch is added to that of the transformer. The layers
+/// have the places in the tree of modules that AudioEncoderConfig::names says.
 class DashengEncoder : public layers::Layer {
  public:
   DashengEncoder(const AudioEncoderConfig& config, at::ScalarType dtype);
 
   /// waveform [batch, samples] float32 -> one row [dim] for each patch of `pieces`, in their order.
   at::Tensor forward(const at::Tensor& waveform, const std::vector<AudioPiece>& pieces) {
-    return encode(frontend->forward(waveform), pieces);
+    return encode(features(waveform), pieces);
   }
 
-  /// The same from the frontend's features on: dB [batch, n_mels, frames].
-  at::Tensor encode(const at::Tensor& features, const std::vector<AudioPiece>& pieces);
+  AudioFeatures features(const at::Tensor& waveform) const;
+
+  /// The same as forward() from the features on.
+  at::Tensor encode(const AudioFeatures& features, const std::vector<AudioPiece>& pieces);
 
   bool gradient_checkpointing = false;  ///< recompute each block in the backward pass
-  std::shared_ptr<MelFrontend> frontend;
   std::shared_ptr<layers::MelBatchNorm> init_bn;
 
  private:
-  /// Embeds the patches of all pieces, positions added: [rows, dim].
-  at::Tensor embed(const at::Tensor& mel, const std::vector<AudioPiece>& pieces) const;
+  void declare_frontends();
+
+  /// The rows of all pieces' patches, as PatchEmbed::forward() has them.
+  at::Tensor patch_rows(const at::Tensor& mel, const std::vector<AudioPiece>& pieces) const;
+
+  /// Embeds patches, positions added: [rows, dim].
+  at::Tensor embed(const at::Tensor& mel, const at::Tensor& rows, const std::vector<AudioPiece>& pieces) const;
 
   AudioEncoderConfig config_;
+  std::shared_ptr<MelFrontend> frontend_;
   at::Tensor time_pos_embed_;  ///< [1, dim, 1, piece_patches]
   at::Tensor freq_pos_embed_;  ///< [1, dim, 1, 1]
   std::shared_ptr<PatchEmbed> patch_embed_;
   std::vector<std::shared_ptr<EncoderBlock>> blocks_;
   std::shared_ptr<layers::LayerNorm> norm_;
+  std::optional<AcousticBranch> acoustic_;
 };
 
 }  // namespace mdl::worker::model

@@ -2,7 +2,7 @@
 
 #include "common/str_cat.hpp"
 #include "worker/formats/json_fields.hpp"
-#include "worker/model/encoder_shapes.hpp"
+#include "worker/model/stored_encoder.hpp"
 #include "worker/model/text_config.hpp"
 
 namespace mdl::worker::model {
@@ -17,6 +17,9 @@ struct Patch {
   int64_t frames;
 };
 
+/// Of the public module with two branches, which has no key for it.
+constexpr Patch kTwoBranchesPatch{64, 4};
+
 /// patch_size and patch_stride are [bins, frames], or one number for both.
 Patch read_patch(const formats::JsonFields& fields, const char* key, const Patch& otherwise) {
   const auto* value = fields.find(key);
@@ -28,15 +31,18 @@ Patch read_patch(const formats::JsonFields& fields, const char* key, const Patch
   return {(*value)[0].get<int64_t>(), (*value)[1].get<int64_t>()};
 }
 
-/// The patch of a configuration that does not say it: patch_embed.proj.weight is [dim, 1, bins, frames].
-Patch stored_patch(const EncoderShapes& shapes) {
-  const auto shape = shapes.find("patch_embed.proj.weight");
-  if (!shape || shape->size() != 4) { return {kSquarePatch, kSquarePatch}; }
-  return {(*shape)[2], (*shape)[3]};
+/// The patch of a configuration that does not say it: the convolution's weight is [dim, 1, bins, frames].
+Patch stored_patch(const formats::EncoderNames& names, const formats::TensorShapes& tensors) {
+  const auto found = tensors.find(names.patch_embed + ".weight");
+  if (found != tensors.end() && found->second.size() == 4) { return {found->second[2], found->second[3]}; }
+  return names.acoustic ? kTwoBranchesPatch : Patch{kSquarePatch, kSquarePatch};
 }
 
-int64_t patch_frames(const formats::JsonFields& fields, int64_t n_mels, const EncoderShapes& shapes) {
-  const Patch size = fields.has("patch_size") ? read_patch(fields, "patch_size", {}) : stored_patch(shapes);
+int64_t patch_frames(const formats::JsonFields& fields, const AudioEncoderConfig& config,
+                     const formats::TensorShapes& tensors) {
+  const int64_t n_mels = config.n_mels;
+  const Patch size =
+      fields.has("patch_size") ? read_patch(fields, "patch_size", {}) : stored_patch(config.names, tensors);
   if (size.bins != n_mels) {
     fields.reject("patch_size", str_cat(fields.has("patch_size") ? "" : str_cat("that means ", size.bins, ", and "),
                                         "only patches over all n_mels = ", n_mels, " bins are supported"));
@@ -52,11 +58,11 @@ int64_t patch_frames(const formats::JsonFields& fields, int64_t n_mels, const En
 }
 
 int64_t target_length(const formats::JsonFields& fields, const AudioEncoderConfig& config,
-                      const EncoderShapes& shapes) {
+                      const formats::TensorShapes& tensors) {
   if (fields.has("target_length")) { return fields.integer("target_length"); }
-  const auto shape = shapes.find("time_pos_embed");  // [1, dim, 1, patches]
-  if (!shape || shape->size() != 4) { return config.target_length; }
-  return shape->back() * config.patch_frames;
+  const auto found = tensors.find(config.names.time_pos_embed);  // [1, dim, 1, patches]
+  if (found == tensors.end() || found->second.size() != 4) { return config.target_length; }
+  return found->second.back() * config.patch_frames;
 }
 
 /// What none of this program's layers has: ignored, it would change the numbers.
@@ -83,23 +89,30 @@ void read_frontend(const formats::JsonFields& fields, AudioEncoderConfig& c) {
 
 }  // namespace
 
-AudioEncoderConfig read_encoder_config(const formats::JsonFields& fields, const EncoderShapes& shapes) {
+AudioEncoderConfig read_encoder_config(const formats::JsonFields& fields, const formats::TensorShapes& tensors,
+                                       const std::filesystem::path& folder) {
   AudioEncoderConfig c;
+  c.names = find_names(fields, tensors, folder);
   c.embed_dim = fields.integer("embed_dim", c.embed_dim);
   c.depth = fields.integer("depth", c.depth);
   c.num_heads = fields.integer("num_heads", c.num_heads);
-  if (c.embed_dim % c.num_heads != 0) {
-    fields.reject("num_heads", str_cat("it must divide embed_dim = ", c.embed_dim));
-  }
   c.mlp_ratio = fields.number("mlp_ratio", c.mlp_ratio);
   if (!(c.mlp_ratio > 0) || c.mlp_ratio > 1024) { fields.reject("mlp_ratio", "it must be above 0"); }
   c.qkv_bias = fields.boolean("qkv_bias", c.qkv_bias);
   refuse_other_layers(fields);
-  c.n_mels = fields.integer("n_mels", c.n_mels);
-  c.patch_frames = patch_frames(fields, c.n_mels, shapes);
-  c.target_length = target_length(fields, c, shapes);
-  if (c.target_length < c.patch_frames) { fields.reject("target_length", "it must hold at least one patch"); }
   read_frontend(fields, c);
+  if (c.names.acoustic) { c.acoustic.emplace().n_mels = fields.integer("n_mels_patch", AcousticConfig().n_mels); }
+  if (c.acoustic && !tensors.empty()) {
+    take_stored_sizes(tensors, folder, c);
+  } else {
+    c.n_mels = fields.integer("n_mels", c.n_mels);
+    c.patch_frames = patch_frames(fields, c, tensors);
+    c.target_length = target_length(fields, c, tensors);
+    if (c.target_length < c.patch_frames) { fields.reject("target_length", "it must hold at least one patch"); }
+  }
+  if (c.embed_dim % c.num_heads != 0) {
+    fields.reject("num_heads", str_cat("it must divide embed_dim = ", c.embed_dim));
+  }
   return c;
 }
 

@@ -1,6 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <optional>
+
+#include "worker/formats/encoder_names.hpp"
 
 namespace mdl::worker::formats {
 class JsonFields;
@@ -8,7 +12,13 @@ class JsonFields;
 
 namespace mdl::worker::model {
 
-class EncoderShapes;
+/// The acoustic branch that the 0.6B's audio encoder has beside its Dasheng encoder: magnitudes of mel bins in natural
+/// logarithms, and one layer. Its frames and patches are as long as the Dasheng encoder's.
+struct AcousticConfig {
+  int64_t n_mels = 128;
+  int64_t n_fft = 1024;
+  int64_t win_length = 1024;
+};
 
 /// Sizes of the audio encoder and of its mel frontend: `audio_encoder_config` of config.json. The values here are those
 /// of the published configuration class, which hold for keys that are missing there.
@@ -28,15 +38,20 @@ struct AudioEncoderConfig {
   double f_min = 0.0;  ///< Hz
   double f_max = 8000.0;
   bool center = true;
+  std::optional<AcousticConfig> acoustic{};
+  formats::EncoderNames names{};  ///< of its parts in the checkpoint
 
   int64_t piece_patches() const { return target_length / patch_frames; }
   int64_t mlp_dim() const { return static_cast<int64_t>(static_cast<double>(embed_dim) * mlp_ratio); }
 };
 
-/// Reads `audio_encoder_config`. Where target_length or patch_size is missing, the weights say it by their shapes;
-/// where these are not here, the class does: a patch_size of 16, which is refused. Throws UsageError naming the key and
-/// its value: also for one that this program cannot honour (LayerScale, square patches, more than one channel,
-/// dropout).
-AudioEncoderConfig read_encoder_config(const formats::JsonFields& fields, const EncoderShapes& shapes);
+/// Reads `audio_encoder_config`. Where target_length or patch_size is missing, the weights say it by their shapes; where
+/// these are not here, the class does: a patch_size of 16, which is refused. Of an encoder with two branches the shapes
+/// of `tensors` say all sizes but the number of heads, whatever the configuration says. `tensors` are those of `folder`;
+/// none where it has no weights: two branches then have the names that the public module gives them. Throws UsageError
+/// naming the key and its value, also for one that this program cannot honour (LayerScale, square patches, more than one
+/// channel, dropout), or what is missing of two branches, as find_encoder_names() does.
+AudioEncoderConfig read_encoder_config(const formats::JsonFields& fields, const formats::TensorShapes& tensors,
+                                       const std::filesystem::path& folder);
 
 }  // namespace mdl::worker::model

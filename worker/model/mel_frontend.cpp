@@ -38,11 +38,11 @@ at::Tensor mel_filter_bank(const AudioEncoderConfig& config) {
   return at::clamp(at::minimum(rising, falling), 0.0);
 }
 
-MelFrontend::MelFrontend(const AudioEncoderConfig& config) : config_(config) {
+MelFrontend::MelFrontend(const AudioEncoderConfig& config, MelUnit unit) : config_(config), unit_(unit) {
   filters_ = mel_filter_bank(config);
   window_ = at::hann_window(config.win_length);
-  declare_buffer(window_, "0.spectrogram.window", window_.sizes(), at::kFloat);
-  declare_buffer(filters_, "0.mel_scale.fb", filters_.sizes(), at::kFloat);
+  declare_buffer(window_, "window", window_.sizes(), at::kFloat);
+  declare_buffer(filters_, "filters", filters_.sizes(), at::kFloat);
 }
 
 int64_t MelFrontend::frame_count(int64_t samples, const AudioEncoderConfig& config) {
@@ -54,6 +54,7 @@ at::Tensor MelFrontend::forward(const at::Tensor& waveform) const {
   const at::Tensor spectrum =
       at::stft(waveform.to(at::kFloat), config_.n_fft, config_.hop_length, config_.win_length, window_, config_.center,
                /*pad_mode=*/"reflect", /*normalized=*/false, /*onesided=*/true, /*return_complex=*/true);
+  if (unit_ == MelUnit::logarithms) { return at::matmul(filters_.t(), spectrum.abs()).clamp_min_(1e-7).log_(); }
   const at::Tensor power = at::view_as_real(spectrum).square().sum(-1);  // [batch, n_fft / 2 + 1, frames]
   at::Tensor mel = at::matmul(filters_.t(), power);                      // [batch, n_mels, frames]
   const at::Tensor decibels = mel.clamp_min_(1e-10).log10_().mul_(10.0);

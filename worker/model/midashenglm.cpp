@@ -47,7 +47,8 @@ void MiDashengLM::set_gradient_checkpointing(bool enabled) {
 
 int64_t MiDashengLM::least_samples() const {
   const int64_t token = config_.subsample_factor * config_.audio.patch_frames * config_.audio.hop_length;
-  return std::max(token, config_.audio.n_fft);
+  const auto& acoustic = config_.audio.acoustic;
+  return std::max({token, config_.audio.n_fft, acoustic ? acoustic->n_fft : 0});
 }
 
 at::Tensor MiDashengLM::waveforms(const batch::Batch& batch) const {
@@ -66,30 +67,33 @@ BatchLayout MiDashengLM::layout(const batch::Batch& batch) const {
                     wave.defined() ? MelFrontend::frame_count(wave.size(1), config_.audio) : 0);
 }
 
-at::Tensor MiDashengLM::features(const batch::Batch& batch) {
-  return audio_encoder->frontend->forward(waveforms(batch));
+AudioFeatures MiDashengLM::features(const batch::Batch& batch) {
+  return audio_encoder->features(waveforms(batch));
 }
 
 at::Tensor MiDashengLM::encode(const batch::Batch& batch) {
   return audio_encoder->forward(waveforms(batch), layout(batch).pieces);
 }
 
-at::Tensor MiDashengLM::lone_features(const batch::Batch& batch) {
+AudioFeatures MiDashengLM::lone_features(const batch::Batch& batch) {
   const at::Tensor wave = waveforms(batch), lengths = batch.audio_length.cpu();
-  std::vector<at::Tensor> clips;
+  const int64_t frames = MelFrontend::frame_count(wave.size(1), config_.audio);
+  AudioFeatures all;
   for (int64_t clip = 0; clip < wave.size(0); ++clip) {
     const int64_t length = std::max(lengths[clip].item<int64_t>(), least_samples());
-    clips.push_back(audio_encoder->frontend->forward(wave.narrow(0, clip, 1).narrow(1, 0, length)).squeeze(0));
-  }
-  const int64_t frames = MelFrontend::frame_count(wave.size(1), config_.audio);
-  at::Tensor all = at::zeros({wave.size(0), config_.audio.n_mels, frames}, clips.front().options());
-  for (size_t clip = 0; clip < clips.size(); ++clip) {
-    all[static_cast<int64_t>(clip)].narrow(1, 0, clips[clip].size(1)).copy_(clips[clip]);
+    const AudioFeatures alone = audio_encoder->features(wave.narrow(0, clip, 1).narrow(1, 0, length));
+    for (const auto part : {&AudioFeatures::mel, &AudioFeatures::acoustic}) {
+      const at::Tensor& from = alone.*part;
+      at::Tensor& to = all.*part;
+      if (!from.defined()) { continue; }
+      if (!to.defined()) { to = at::zeros({wave.size(0), from.size(1), frames}, from.options()); }
+      to[clip].narrow(1, 0, from.size(2)).copy_(from.squeeze(0));
+    }
   }
   return all;
 }
 
-at::Tensor MiDashengLM::embeddings(const at::Tensor& features, const BatchLayout& plan) {
+at::Tensor MiDashengLM::embeddings(const AudioFeatures& features, const BatchLayout& plan) {
   const at::Device place = device();
   at::Tensor text = decoder->embed(tensors::index_tensor(plan.token_ids, place));
   if (plan.clips.empty()) { return text; }
@@ -100,7 +104,7 @@ at::Tensor MiDashengLM::embeddings(const at::Tensor& features, const BatchLayout
 }
 
 at::Tensor MiDashengLM::hidden_states(const batch::Batch& batch, const BatchLayout& plan, const at::Tensor& rows) {
-  const at::Tensor h = embeddings(plan.clips.empty() ? at::Tensor() : features(batch), plan);
+  const at::Tensor h = embeddings(plan.clips.empty() ? AudioFeatures() : features(batch), plan);
   const auto groups = layers::group_sequences(plan.row_lengths, plan.row_lengths);
   return decoder->forward(h, tensors::index_tensor(plan.positions, device()), groups, rows, nullptr);
 }
@@ -113,7 +117,7 @@ MiDashengLM::Prefill MiDashengLM::read_prompts(const batch::Batch& batch) {
     last.push_back(std::ssize(positions) - 1);
   }
   KvCache cache(config_.text.num_layers, plan.row_lengths, device());
-  const at::Tensor h = embeddings(plan.clips.empty() ? at::Tensor() : lone_features(batch), plan);
+  const at::Tensor h = embeddings(plan.clips.empty() ? AudioFeatures() : lone_features(batch), plan);
   const auto groups = layers::group_sequences(plan.row_lengths, plan.row_lengths);
   const at::Tensor hidden = decoder->forward(h, tensors::index_tensor(positions, device()), groups,
                                              tensors::index_tensor(last, device()), &cache);

@@ -43,8 +43,8 @@ class MiDashengLM : public layers::Layer {
   /// behind padding has no position that predicts it and does not count.
   at::Tensor loss_sum(const batch::Batch& batch);
 
-  /// Mel features in dB, [batch, n_mels, frames] float32: what the encoder sees before its normalisation.
-  at::Tensor features(const batch::Batch& batch);
+  /// What the encoder sees before its normalisation.
+  AudioFeatures features(const batch::Batch& batch);
 
   /// Encoded patches, one row each, in the order of BatchLayout::pieces.
   at::Tensor encode(const batch::Batch& batch);
@@ -90,10 +90,10 @@ class MiDashengLM : public layers::Layer {
   at::Tensor waveforms(const batch::Batch& batch) const;
 
   /// features(), but each clip by itself; frames behind its end, which nobody looks at, are zero.
-  at::Tensor lone_features(const batch::Batch& batch);
+  AudioFeatures lone_features(const batch::Batch& batch);
 
   /// The packed tokens' embeddings, [layout.tokens, hidden], with the audio's in their places.
-  at::Tensor embeddings(const at::Tensor& features, const BatchLayout& layout);
+  at::Tensor embeddings(const AudioFeatures& features, const BatchLayout& layout);
 
   /// Final hidden states of the packed tokens, [layout.tokens, hidden], or with `rows` of some of them.
   at::Tensor hidden_states(const batch::Batch& batch, const BatchLayout& layout, const at::Tensor& rows = {});

@@ -17,13 +17,18 @@ from make_checkpoint import DECODERS
 from programs import run
 
 RANK, ALPHA = 8, 16
-TARGETS = "|".join(
-    [  # as mdl_toolkit/train.py gives them to PEFT for its default targets
-        r"^audio_encoder\.blocks\.\d+\.attn\.(qkv|proj)$",
-        r"^audio_projector\.net\.(0|2)$",
-        r"^decoder\.model\.layers\.\d+\.(self_attn|mlp)\.(up|gate|down)_proj$",
-    ]
-)
+# By the encoder: as mdl_toolkit/train.py gives them to PEFT for its default targets, and the same with the blocks one level deeper.
+TARGETS = {
+    encoder: "|".join(
+        [
+            rf"^audio_encoder\.{module}blocks\.\d+\.attn\.(qkv|proj)$",
+            r"^audio_projector\.net\.(0|2)$",
+            r"^decoder\.model\.layers\.\d+\.(self_attn|mlp)\.(up|gate|down)_proj$",
+        ]
+    )
+    for encoder, module in {"dasheng": "", "tokenizer": r"model\."}.items()
+}
+MODELS = [*((decoder, "dasheng") for decoder in DECODERS), ("qwen3", "tokenizer")]  # the last is the published 0.6B's
 SOUNDS = "/usr/share/sounds"
 
 
@@ -68,7 +73,7 @@ def plain_name(name):
 class Case:
     """One checkpoint with a batch, an adapter that PEFT wrote, and what the Python model makes of them."""
 
-    def __init__(self, checkpoint, folder, dtype=torch.float32, whole=()):
+    def __init__(self, checkpoint, folder, dtype=torch.float32, whole=(), encoder="dasheng"):
         self.checkpoint, self.folder = checkpoint, folder
         self.batch = real_batch(checkpoint, folder)
         safetensors.torch.save_file(self.batch, folder / "batch.safetensors")
@@ -79,7 +84,7 @@ class Case:
                 r=RANK,
                 lora_alpha=ALPHA,
                 lora_dropout=0,
-                target_modules=TARGETS,
+                target_modules=TARGETS[encoder],
                 exclude_modules=["lm_head"],
                 modules_to_save=list(whole),
                 task_type="CAUSAL_LM",
@@ -95,22 +100,21 @@ class Case:
         """Features, encoder output, logits, loss and gradients of one training step, as the Trainer runs it: in train mode."""
         seen = {}
         model = copy.deepcopy(self.model) if dtype is None else copy.deepcopy(self.model).to(dtype)
-        base = model.get_base_model()
+        encoder = model.get_base_model().audio_encoder
+        semantic = getattr(encoder, "model", encoder)
         hooks = [
-            base.audio_encoder.front_end.register_forward_hook(lambda *a: seen.update(features=a[-1])),
-            base.audio_encoder.register_forward_hook(lambda *a: seen.update(encoded=a[-1])),
+            semantic.front_end.register_forward_hook(lambda *a: seen.update(features=a[-1])),
+            encoder.register_forward_hook(lambda *a: seen.update(encoded=a[-1])),
         ]
+        if semantic is not encoder:
+            hooks.append(encoder.front_end.register_forward_hook(lambda *a: seen.update(acoustic_features=a[-1])))
         model.train()
         out = model(**self.batch, num_items_in_batch=1)  # the sum over the label tokens
         out.loss.backward()
         for hook in hooks:
             hook.remove()
-        seen.update(
-            loss=out.loss,
-            logits=out.logits,
-            running_mean=base.audio_encoder.init_bn.running_mean,
-            running_var=base.audio_encoder.init_bn.running_var,
-        )
+        norm = next(module for module in encoder.modules() if isinstance(module, torch.nn.BatchNorm2d))
+        seen.update(loss=out.loss, logits=out.logits, running_mean=norm.running_mean, running_var=norm.running_var)
         for name, tensor in model.named_parameters():
             if tensor.requires_grad:
                 seen["grad." + plain_name(name)] = tensor.grad
@@ -137,9 +141,11 @@ class Case:
         return self.batch["attention_mask"].bool()
 
 
-@pytest.fixture(scope="module", params=DECODERS)
+@pytest.fixture(scope="module", params=MODELS, ids="-".join)
 def case(request, checkpoint, tmp_path_factory):
-    return Case(checkpoint(request.param), tmp_path_factory.mktemp(request.param))
+    decoder, encoder = request.param
+    options = [] if encoder == "dasheng" else ["--encoder", encoder]
+    return Case(checkpoint(decoder, *options), tmp_path_factory.mktemp(f"{decoder}-{encoder}"), encoder=encoder)
 
 
 def assert_equal(ours, theirs, name, rtol=1e-4, floor=0.0):
@@ -214,7 +220,7 @@ def test_peft_loads_our_adapter_and_it_gives_our_logits(case, bin_dir, tmp_path)
 
 SETTINGS = {  # of PEFT's, by what is particular about them
     "ranks and alphas by layer": dict(
-        target_modules=TARGETS,
+        target_modules=TARGETS["dasheng"],
         exclude_modules=["lm_head"],
         r=4,
         lora_alpha=6,

@@ -15,13 +15,11 @@ constexpr std::int64_t kDim = 48;
 
 /// The tensors of an encoder with these names, and of what else a checkpoint has.
 TensorShapes tensors_of(const EncoderNames& names, std::int64_t acoustic_bins = 100, bool frontend = true) {
-  TensorShapes tensors = {{"decoder.model.norm.weight", {kDim}},
-                          {"audio_projector.net.0.weight", {64, 240}},
-                          {names.init_bn + ".num_batches_tracked", {}},
-                          {names.time_pos_embed, {1, kDim, 1, 252}},
-                          {names.freq_pos_embed, {1, kDim, 1, 1}},
-                          {names.patch_embed + ".weight", {kDim, 1, 64, 4}},
-                          {names.patch_embed + ".bias", {kDim}}};
+  TensorShapes tensors = {
+      {"decoder.model.norm.weight", {kDim}},        {"audio_projector.net.0.weight", {64, 240}},
+      {names.init_bn + ".num_batches_tracked", {}}, {names.time_pos_embed, {1, kDim, 1, 252}},
+      {names.freq_pos_embed, {1, kDim, 1, 1}},      {names.patch_embed + ".weight", {kDim, 1, 64, 4}},
+      {names.patch_embed + ".bias", {kDim}}};
   for (const char* block : {".0", ".1"}) {
     const std::string at = names.blocks + block;
     tensors[at + ".attn.qkv.weight"] = {3 * kDim, kDim};
@@ -30,12 +28,15 @@ TensorShapes tensors_of(const EncoderNames& names, std::int64_t acoustic_bins = 
       tensors[at + norm] = {kDim};
     }
   }
-  for (const char* part : {".weight", ".bias", ".running_mean", ".running_var"}) { tensors[names.init_bn + part] = {64}; }
+  for (const char* part : {".weight", ".bias", ".running_mean", ".running_var"}) {
+    tensors[names.init_bn + part] = {64};
+  }
   for (const char* part : {".weight", ".bias"}) { tensors[names.norm + part] = {kDim}; }
   if (frontend) { tensors.insert({{names.window, {512}}, {names.filters, {257, 64}}}); }
   if (const auto& acoustic = names.acoustic) {
     tensors[acoustic->patch_embed + ".weight"] = {kDim, 1, acoustic_bins, 4};
-    for (const std::string& name : {acoustic->patch_embed + ".bias", acoustic->norm + ".weight", acoustic->norm + ".bias"}) {
+    for (const std::string& name :
+         {acoustic->patch_embed + ".bias", acoustic->norm + ".weight", acoustic->norm + ".bias"}) {
       tensors[name] = {kDim};
     }
     if (frontend) { tensors.insert({{acoustic->window, {1024}}, {acoustic->filters, {513, acoustic_bins}}}); }
@@ -104,8 +105,8 @@ TEST_CASE("both branches of an audio encoder are found in whatever modules they 
 }
 
 TEST_CASE("two branches with as many mel bins are told apart by where they lie") {
-  for (const EncoderNames& names : {nested("audio_encoder.model.", "audio_encoder."),
-                                    nested("audio_encoder.", "audio_encoder.acoustic.")}) {
+  for (const EncoderNames& names :
+       {nested("audio_encoder.model.", "audio_encoder."), nested("audio_encoder.", "audio_encoder.acoustic.")}) {
     CHECK(find_encoder_names(tensors_of(names, 64), true) == names);
   }
 }
@@ -152,13 +153,11 @@ TEST_CASE("an encoder without a second branch may lack anything: that is told wi
 TEST_CASE("tensors between which nothing decides are an error that names them") {
   TensorShapes tensors = tensors_of(nested("audio_encoder.model.", "audio_encoder."));
   tensors["audio_encoder.other.blocks.0.attn.qkv.weight"] = {3 * kDim, kDim};
-  CHECK_THAT(error_of(tensors, true),
-             Contains("audio_encoder.model.blocks") && Contains("audio_encoder.other.blocks"));
+  CHECK_THAT(error_of(tensors, true), Contains("audio_encoder.model.blocks") && Contains("audio_encoder.other.blocks"));
   tensors = tensors_of(flat());
   for (const char* name : {"audio_encoder.second_patch_embed", "audio_encoder.third_patch_embed"}) {
     tensors[std::string(name) + ".weight"] = {kDim, 1, 100, 4};
   }
   tensors.erase("audio_encoder.acoustic_patch_embed.weight");
-  CHECK_THAT(error_of(tensors, true),
-             Contains("audio_encoder.second_patch_embed or audio_encoder.third_patch_embed"));
+  CHECK_THAT(error_of(tensors, true), Contains("audio_encoder.second_patch_embed or audio_encoder.third_patch_embed"));
 }

@@ -5,9 +5,10 @@
 //               [--whole] [--quantization 8bit|4bit [--quantization-type fp4|nf4] [--double-quantization]]
 //               [--save-adapter DIR] [--save-merged DIR [--shard-bytes N]]
 //
-// FILE holds a batch under the names of worker/batch/batch.hpp. Written are: loss (the sum), features, encoded (patches
-// laid out as [clip, patch, dim], zero where not computed), logits, running_mean and running_var after the one training
-// step, the front end's window and filters under their full names, and grad.NAME for each trained tensor; the metadata
+// FILE holds a batch under the names of worker/batch/batch.hpp. Written are: loss (the sum), features, those of an
+// acoustic branch as acoustic_features, encoded (patches laid out as [clip, patch, dim], zero where not computed),
+// logits, running_mean and running_var after the one training step, the front end's window and filters under their full
+// names, and grad.NAME for each trained tensor; the metadata
 // "parameters" hold their names in order. With --save-merged the model is merged first and everything is computed
 // afterwards.
 
@@ -117,7 +118,9 @@ int run(const po::variables_map& options) {
     out.emplace_back("grad." + name, tensor.grad());
   }
 
-  out.emplace_back("features", model->features(batch));
+  const mdl::worker::model::AudioFeatures features = model->features(batch);
+  out.emplace_back("features", features.mel);
+  if (features.acoustic.defined()) { out.emplace_back("acoustic_features", features.acoustic); }
   const auto plan = model->layout(batch);
   const int64_t patches =
       mdl::worker::model::MelFrontend::frame_count(batch.input_values.size(1), model->config().audio) /
