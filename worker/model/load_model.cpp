@@ -1,7 +1,12 @@
+#include <ATen/Parallel.h>
 #include <ATen/ops/equal.h>
 
+#include <algorithm>
+
+#include "worker/dataset/parallel.hpp"
 #include "worker/model/decoders.hpp"
 #include "worker/model/opened_checkpoint.hpp"
+#include "worker/process/cpu_share.hpp"
 
 namespace mdl::worker::model {
 namespace {
@@ -32,39 +37,78 @@ class Loaded {
   int64_t done_ = 0, total_ = 0;
 };
 
+/// Which tensor fills which slot.
+class Source {
+ public:
+  explicit Source(const OpenedCheckpoint& opened) : opened_(opened) {
+    const TextConfig& text = opened.model->config().text;
+    const DecoderNames& names = decoder_type(text).names;
+    head_ = names.lm_head + ".weight";
+    const std::string embedding = names.embed_tokens + ".weight";
+    // As in transformers, a model that config.json ties is not when its file holds two weights that differ.
+    tied_ =
+        text.tie_word_embeddings && (!opened.model->names.find(head_) || at::equal(stored(head_), stored(embedding)));
+  }
+
+  bool is_tied() const { return tied_; }
+  bool is_head(const layers::OwnedSlot& slot) const { return slot.full_name == head_; }
+  /// Whether the slot takes the embeddings' weight.
+  bool is_shared(const layers::OwnedSlot& slot) const { return tied_ && is_head(slot); }
+
+  /// The value of slot number `place`, on the host, in the slot's type; undefined when it is shared. Reads what lies a
+  /// few slots further on from the disk meanwhile.
+  at::Tensor value(size_t place) const {
+    const layers::OwnedSlot& owned = opened_.slots[place];
+    for (size_t i = place + 1; i < std::min(place + kReadAhead, opened_.slots.size()); ++i) {
+      if (const auto name = opened_.model->names.find(opened_.slots[i].full_name)) { opened_.files.read_ahead(*name); }
+    }
+    if (is_shared(owned)) { return {}; }
+    const at::Tensor in_file = stored(owned.full_name);
+    return (in_file.defined() ? in_file : *owned.slot.tensor).to(owned.slot.tensor->scalar_type());
+  }
+
+ private:
+  static constexpr size_t kReadAhead = 4;
+
+  /// What the files hold for a slot, or nothing.
+  at::Tensor stored(const std::string& slot) const {
+    const auto name = opened_.model->names.find(slot);
+    return name ? opened_.files.tensor(*name) : at::Tensor();
+  }
+
+  const OpenedCheckpoint& opened_;
+  std::string head_;
+  bool tied_ = false;
+};
+
+/// Threads that make values: each of them may use all of LibTorch's threads, of which a launcher's worker has one.
+size_t loading_threads() {
+  return std::max<size_t>(1, process::cpu_share() / static_cast<size_t>(at::get_num_threads()));
+}
+
 }  // namespace
 
 std::shared_ptr<MiDashengLM> load_model(const std::filesystem::path& folder, at::ScalarType dtype, at::Device device,
                                         const layers::Quantize& quantize, const LoadProgress& progress) {
   const OpenedCheckpoint opened = open_checkpoint(folder, dtype);
   const std::shared_ptr<MiDashengLM>& model = opened.model;
-  const TextConfig& text = model->config().text;
-  const DecoderNames& names = decoder_type(text).names;
-  const std::string head = names.lm_head + ".weight", embedding = names.embed_tokens + ".weight";
-  const auto stored = [&](const std::string& slot) {
-    const auto name = model->names.find(slot);
-    return name ? opened.files.tensor(*name) : at::Tensor();
-  };
-  // As in transformers, a model that config.json ties is not when its file holds two weights that differ.
-  const bool tied =
-      text.tie_word_embeddings && (!model->names.find(head) || at::equal(stored(head), stored(embedding)));
+  const Source source(opened);
   Loaded loaded(opened, progress);
-  for (const auto& [layer, slot, name] : opened.slots) {
-    if (tied && name == head) {
-      loaded.add(name);
-      continue;
+  dataset::OrderedPipeline<at::Tensor> values(opened.slots.size(), loading_threads(), /*ahead=*/1,
+                                              [&](size_t place) { return source.value(place); });
+  for (const auto& owned : opened.slots) {
+    const at::Tensor value = values.take();
+    if (!source.is_shared(owned)) {
+      auto* linear = dynamic_cast<layers::Linear*>(owned.layer);
+      if (quantize && linear && owned.slot.name == "weight" && !source.is_head(owned)) {
+        linear->quantize(quantize(value, device));
+      } else {
+        owned.layer->set_tensor(owned.slot.name, value.to(device));
+      }
     }
-    const at::Tensor in_file = stored(name);
-    const at::Tensor& value = in_file.defined() ? in_file : *slot.tensor;
-    auto* linear = dynamic_cast<layers::Linear*>(layer);
-    if (quantize && linear && slot.name == "weight" && name != head) {
-      linear->quantize(quantize(value.to(slot.tensor->scalar_type()), device));
-    } else {
-      layer->set_tensor(slot.name, value.to(device, slot.tensor->scalar_type()));
-    }
-    loaded.add(name);
+    loaded.add(owned.full_name);
   }
-  if (tied) { model->decoder->lm_head->set_tensor("weight", model->decoder->embed_tokens->weight); }
+  if (source.is_tied()) { model->decoder->lm_head->set_tensor("weight", model->decoder->embed_tokens->weight); }
   return model;
 }
 

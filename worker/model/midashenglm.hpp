@@ -106,11 +106,11 @@ class MiDashengLM : public layers::Layer {
 using LoadProgress = std::function<void(int64_t loaded, int64_t total)>;
 
 /// Loads a checkpoint folder (config.json, model.safetensors or its shards). On the CPU, tensors that already have
-/// `dtype` stay in the mapped file, so no second copy exists and ranks share the memory; others are converted one at a
-/// time. Throws as open_checkpoint() does. Tensors that the model has no place for are left out: see
-/// MiDashengLM::names. The model comes in eval mode.
-/// With `quantize`, the weights of all linear layers but lm_head are quantized one by one as they are loaded, so that
-/// the device never holds them whole.
+/// `dtype` stay in the mapped file, so no second copy exists and ranks share the memory; others are converted on the
+/// rank's share of the cores (process::cpu_share), a few at a time, while the next are read. Throws as
+/// open_checkpoint() does. Tensors that the model has no place for are left out: see MiDashengLM::names. The model
+/// comes in eval mode. With `quantize`, the weights of all linear layers but lm_head are quantized one by one as they
+/// are loaded, so that the device never holds them whole.
 std::shared_ptr<MiDashengLM> load_model(const std::filesystem::path& folder, at::ScalarType dtype, at::Device device,
                                         const layers::Quantize& quantize = {}, const LoadProgress& progress = {});
 

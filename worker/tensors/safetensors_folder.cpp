@@ -60,4 +60,8 @@ at::Tensor SafetensorsFolder::tensor(const std::string& name) const {
   return files_.at(name)->tensor(name);
 }
 
+void SafetensorsFolder::read_ahead(const std::string& name) const {
+  files_.at(name)->read_ahead(name);
+}
+
 }  // namespace mdl::worker::tensors
