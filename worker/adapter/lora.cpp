@@ -145,9 +145,21 @@ void load_lora(model::MiDashengLM& model, const std::filesystem::path& adapter_f
   for (const auto& [name, tensor] : lora_parameters(model)) { tensor.copy_(file.tensor(name)); }
 }
 
-void merge_lora(model::MiDashengLM& model) {
+void part_adapted_head(model::MiDashengLM& model) {
   auto& head = *model.decoder->lm_head;
   if (head.adapter && model.decoder->is_tied()) { head.weight = head.weight.clone(); }
+}
+
+void merge_lora_into(model::MiDashengLM& model, const tensors::NamedTensors& tensors) {
+  std::unordered_set<const void*> chosen;
+  for (const auto& [name, tensor] : tensors) { chosen.insert(tensor.unsafeGetTensorImpl()); }
+  for (const auto& [name, layer] : linear_layers(model)) {
+    if (chosen.contains(layer->weight.unsafeGetTensorImpl())) { layer->merge(); }
+  }
+}
+
+void merge_lora(model::MiDashengLM& model) {
+  part_adapted_head(model);
   for (const auto& [name, layer] : linear_layers(model)) { layer->merge(); }
   model.decoder->embed_tokens->weight.set_requires_grad(false);
   model.decoder->lm_head->weight.set_requires_grad(false);

@@ -33,6 +33,12 @@ void load_lora(model::MiDashengLM& model, const std::filesystem::path& adapter_f
 /// trained any more. A tied lm_head with an adapter comes apart from the embeddings.
 void merge_lora(model::MiDashengLM& model);
 
+/// The first step of merge_lora() where it is done part by part: a tied lm_head with an adapter comes apart.
+void part_adapted_head(model::MiDashengLM& model);
+
+/// The second step, for the layers whose weights are among `tensors`. merge_lora() ends it.
+void merge_lora_into(model::MiDashengLM& model, const tensors::NamedTensors& tensors);
+
 struct ParameterCounts {
   int64_t trainable;
   int64_t all;  ///< base and trained tensors, as PEFT counts: tied weights once, a module trained whole twice

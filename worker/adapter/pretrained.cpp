@@ -10,6 +10,7 @@
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/adapter/adapter_config.hpp"
+#include "worker/dataset/parallel.hpp"
 #include "worker/model/decoders.hpp"
 
 namespace mdl::worker::adapter {
@@ -117,22 +118,27 @@ std::string shard_name(size_t index, size_t count) {
   return name.str();
 }
 
-void write_weights(const tensors::NamedTensors& tensors, const fs::path& folder, size_t shard_bytes) {
+/// Merges the adapters into the shards one after the other, on another thread, and writes each as soon as it is whole:
+/// the disk works while the next one is being computed.
+void write_weights(model::MiDashengLM& model, const tensors::NamedTensors& tensors, const fs::path& folder,
+                   size_t shard_bytes) {
   const auto shards = cut_into_shards(tensors, shard_bytes);
-  if (shards.size() == 1) {
-    tensors::save_safetensors(folder / "model.safetensors", shards.front());
-    return;
-  }
+  dataset::OrderedPipeline<bool> merged(shards.size(), /*threads=*/1, /*ahead=*/1, [&](size_t shard) {
+    merge_lora_into(model, shards[shard]);
+    return true;
+  });
   size_t total = 0;
   ordered_json weight_map = ordered_json::object();
   for (size_t i = 0; i < shards.size(); ++i) {
-    const std::string file = shard_name(i, shards.size());
+    const std::string file = shards.size() == 1 ? "model.safetensors" : shard_name(i, shards.size());
+    merged.take();
     tensors::save_safetensors(folder / file, shards[i]);
     for (const auto& [name, tensor] : shards[i]) {
       weight_map[name] = file;
       total += tensor.nbytes();
     }
   }
+  if (shards.size() == 1) { return; }
   const ordered_json index = {{"metadata", {{"total_size", total}}}, {"weight_map", weight_map}};
   write_text_atomically(folder / "model.safetensors.index.json", index.dump(2) + "\n");
 }
@@ -149,14 +155,15 @@ void save_adapter(model::MiDashengLM& model, const LoraConfig& config, const Bas
 
 void save_merged(model::MiDashengLM& model, const fs::path& source_folder, const fs::path& folder, int64_t shard_bytes,
                  const std::function<void(const fs::path& unfinished)>& finish) {
-  if (!lora_parameters(model).empty()) { throw Error("the adapters must be merged before the whole model is saved"); }
+  part_adapted_head(model);
   warn_of_new_head(model);
   write_folder_atomically(folder, [&](const fs::path& unfinished) {
     copy_companions(source_folder, unfinished);
     write_config(source_folder, unfinished, model);
-    write_weights(checkpoint_tensors(model, source_folder), unfinished, static_cast<size_t>(shard_bytes));
+    write_weights(model, checkpoint_tensors(model, source_folder), unfinished, static_cast<size_t>(shard_bytes));
     if (finish) { finish(unfinished); }
   });
+  merge_lora(model);
 }
 
 }  // namespace mdl::worker::adapter

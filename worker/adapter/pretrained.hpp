@@ -18,9 +18,10 @@ void save_adapter(model::MiDashengLM& model, const LoraConfig& config, const Bas
 /// code), with the weights' type noted in config.json. `source_folder` is where the model was loaded from: the tensors
 /// have its names and shapes, and those of it that the model does not use are copied, as vLLM loads no other names.
 /// Only an lm_head that was trained apart from the embeddings it was tied to comes in addition, with a warning.
-/// transformers' from_pretrained loads the folder. Merge the adapters before. The folder appears under its name when it
+/// transformers' from_pretrained loads the folder. Adapters that are still attached are merged on the way, as
+/// merge_lora() does: a shard is written while the next one is merged. The folder appears under its name when it
 /// is complete, and when `finish` has added to it what else is to be there; an older one of that name is replaced.
-/// Throws Error when adapters are still attached, or on a failed write.
+/// Throws Error on a failed write; part of the adapters may be merged then.
 void save_merged(model::MiDashengLM& model, const std::filesystem::path& source_folder,
                  const std::filesystem::path& folder, int64_t shard_bytes = 5'000'000'000,
                  const std::function<void(const std::filesystem::path& unfinished)>& finish = {});

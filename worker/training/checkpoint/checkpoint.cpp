@@ -92,7 +92,6 @@ fs::path save_final(const fs::path& output, model::MiDashengLM& model, const ada
     kept = keep_users_files(target, folder);
   };
   if (merge) {
-    adapter::merge_lora(model);
     adapter::save_merged(model, base_model.folder, target, kShardBytes, finish);
   } else {
     write_folder_atomically(target, [&](const fs::path& folder) {
