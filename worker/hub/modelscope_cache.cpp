@@ -7,6 +7,7 @@
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/http/url.hpp"
 #include "worker/hub/cache_files.hpp"
 #include "worker/hub/missing_files.hpp"
 
@@ -14,8 +15,6 @@ namespace mdl::worker::hub {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kPartFolder = ".incomplete";
 
 bool has_size(const fs::path& path, std::int64_t size) {
   std::error_code error;
@@ -67,8 +66,12 @@ fs::path ModelscopeCache::snapshot_of(const ModelName& model) const {
   return folder_of(model) / "snapshots" / model.revision.value_or("master");
 }
 
+fs::path ModelscopeCache::part_folder(const ModelName& model) const {
+  return folder_of(model) / (".incomplete-" + http::percent_encoded(model.revision.value_or("master")));
+}
+
 fs::path ModelscopeCache::whole_file(const ModelName& model, const ListedFile& file) const {
-  return folder_of(model) / kPartFolder / stem_of(file);
+  return part_folder(model) / stem_of(file);
 }
 
 std::vector<fs::path> ModelscopeCache::candidates(const ModelName& model) const {
@@ -145,7 +148,7 @@ fs::path ModelscopeCache::publish(const ModelName& model, const Listing& /*listi
     sync_to_disk(snapshot);
   }
   std::error_code not_empty;
-  fs::remove(folder_of(model) / kPartFolder, not_empty);
+  fs::remove(part_folder(model), not_empty);
   return snapshot;
 }
 

@@ -8,8 +8,8 @@ namespace mdl::worker::hub {
 ///
 ///     models/ORG--NAME/snapshots/REVISION/PATH      real files; REVISION is the branch or tag ("master"), not a commit
 ///
-/// and, while a download of ours is under way, models/ORG--NAME/.incomplete/ with part files, and whole ones named by
-/// their sha256. Older versions of the package left ORG/NAME, with "." in NAME as "___" or not, below models/,
+/// and, while a download of ours is under way, models/ORG--NAME/.incomplete-REVISION/ with part files, and whole ones
+/// named by their sha256. Older versions of the package left ORG/NAME, with "." in NAME as "___" or not, below models/,
 /// hub/models/, hub/ or the root: as the package does, a model that is whole there is taken from there; nothing is
 /// written there.
 ///
@@ -32,6 +32,7 @@ class ModelscopeCache : public ModelCache {
  private:
   std::filesystem::path folder_of(const ModelName& model) const;
   std::filesystem::path snapshot_of(const ModelName& model) const;
+  std::filesystem::path part_folder(const ModelName& model) const;
   std::filesystem::path whole_file(const ModelName& model, const ListedFile& file) const;
   std::vector<std::filesystem::path> candidates(const ModelName& model) const;
 

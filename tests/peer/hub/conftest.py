@@ -1,5 +1,6 @@
 """Fixtures of the tests with a hub on loopback."""
 
+import random
 import shutil
 
 import pytest
@@ -32,4 +33,15 @@ def published(checkpoint, tmp_path_factory):
     (folder / "fig/one.png").write_bytes(b"no picture")
     (folder / "extra").mkdir()
     (folder / "extra/notes.json").write_text("{}\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def large(tmp_path_factory):
+    """A repository's folder whose weights, 72 MB of noise, come in ranges."""
+    folder = tmp_path_factory.mktemp("large") / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}\n")
+    (folder / "tokenizer.json").write_text('{"version": "1.0"}\n')
+    (folder / "model.safetensors").write_bytes(random.Random(1).randbytes(72 << 20))
     return folder

@@ -79,8 +79,10 @@ class Fault:
     listing: Callable[[list], list] | None = None  # the entries that a listing has, of those that it should
 
     def fits(self, asked):
+        of_content = (self.cut_after, self.stall_after, self.at_byte, self.content) != (None,) * 4 or self.ignores_range
         return (
-            (self.times is None or self.times > 0)
+            (asked.for_content or not of_content)
+            and (self.times is None or self.times > 0)
             and self.side in ("", asked.side)
             and self.method in ("", asked.method)
             and (not self.needs_range or asked.range)
@@ -100,6 +102,7 @@ class Asked:
     range: str
     authorization: str
     cookie: str
+    for_content: bool = True  # the answer is what was asked for, and not where it is
     status: int = 0  # of the answer
     sent: int = 0  # bytes of the body that were written
 
@@ -117,6 +120,10 @@ class Repository:
         """By branch, tag or commit; None."""
         by_commit = {found.commit: found for found in self.revisions.values()}
         return self.revisions.get(revision) or by_commit.get(revision)
+
+    def find_path(self, path):
+        """The file of that path in the main branch."""
+        return self.revisions["main"].files[path]
 
     def find_content(self, sha256):
         return next((file for found in self.revisions.values() for file in found.files.values() if file.sha256 == sha256), None)

@@ -4,6 +4,7 @@ Facts of both are those that huggingface_hub 2.4.0 and modelscope 1.40.2 rely on
 these packages. Large files come from a second host and port (the CDN), as with the real ones.
 """
 
+import fnmatch
 import json
 import mmap
 import ssl
@@ -11,7 +12,7 @@ import threading
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from hub_repository import Asked, Fault, Repository
+from hub_repository import LARGE, Asked, Fault, Repository
 
 PIECE = 1 << 16
 
@@ -50,11 +51,11 @@ class Handler(BaseHTTPRequestHandler):
 
     # What both have in common
 
-    def take(self, name, file):
+    def take(self, name, file, for_content=True):
         """Notes the request for a file ("" for the repository itself); whether it is answered already."""
         self.repository = self.server.hub.repositories.get(name)
         headers = {key: self.headers.get(key, "") for key in ("host", "range", "authorization", "cookie")}
-        self.asked = Asked(self.server.side, self.command, self.path, file, **headers)
+        self.asked = Asked(self.server.side, self.command, self.path, file, for_content=for_content, **headers)
         if self.repository is None:
             self.server.hub.strays.append(self.asked)
             return False
@@ -73,6 +74,8 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
+        if self.fault.at_byte:
+            self.fault.at_byte[1]()
         if self.command != "HEAD":
             self.wfile.write(body)
 
@@ -165,7 +168,7 @@ class Handler(BaseHTTPRequestHandler):
             name, action, revision, path = "/".join(parts[:2]), "resolve", parts[3], "/".join(parts[4:])
         else:
             return self.send(404, b"Sorry, we can't find the page you are looking for.", {})
-        if self.take(name, path) or self.refused(file=bool(path)):
+        if self.take(name, path, action != "resolve") or self.refused(file=bool(path)):
             return None
         found = self.repository.find(revision)
         if found is None:
@@ -233,7 +236,8 @@ class Handler(BaseHTTPRequestHandler):
         if parts[:1] != ["models"] or "/".join(parts[3:]) not in ("", "repo", "repo/files"):
             return self.refuse_modelscope(404, 10010200001, "no such page")
         path, action = query.get("FilePath", ""), "/".join(parts[3:])
-        if self.take("/".join(parts[1:3]), path):
+        name = "/".join(parts[1:3])
+        if self.take(name, path, not any(fnmatch.fnmatch(path, pattern) for pattern in LARGE)):
             return None
         if self.repository is None:
             return self.refuse_modelscope(404, 10010205001, "record not found")

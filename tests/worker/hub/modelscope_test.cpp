@@ -106,7 +106,7 @@ TEST_CASE("a published snapshot is whole, is found, and leaves nothing beside it
   CHECK(snapshot == root.path() / "models/o--n.1/snapshots/master");
   CHECK(cache.find(kModel, Parts::without_weights).whole());
   CHECK(read_text(snapshot / "sub/twin.json") == "[]");
-  CHECK_FALSE(fs::exists(root.path() / "models/o--n.1/.incomplete"));
+  CHECK_FALSE(fs::exists(root.path() / "models/o--n.1/.incomplete-master"));
   CHECK(cache.find(kModel, Parts::all).missing == std::vector<std::string>{"model.safetensors"});
   CHECK(cache.publish(kModel, {}, files) == snapshot);
 }
