@@ -1,0 +1,89 @@
+"""The first command of the user's page, word for word, on a host that has no model yet: it fetches it, and trains."""
+
+import json
+import subprocess
+
+import pytest
+from safetensors import safe_open
+
+from downloads import Downloader, check_names
+from hub_server import HubServer
+from programs import run
+
+COMMAND = """mdl-launch --standalone --nproc-per-node gpu --no-python mdl-toolkit train --lora-rank 16 --eval-steps 50
+             --train-dataset train-converted/ --eval-dataset test-converted/ --output output/""".split()
+
+
+@pytest.mark.parametrize("name", ["mispeech/midashenglm-7b", "midasheng/midashenglm-7b"])
+def test_the_first_command_fetches_its_model_and_trains(name, tmp_path, bin_dir, toolkit, checkpoint, dataset):
+    model = checkpoint()
+    for part, folder in zip(("train", "test"), dataset(model), strict=True):
+        (tmp_path / f"{part}-converted").symlink_to(folder)
+    modelscope = name.startswith("midasheng/")
+    with HubServer() as server:
+        repository = server.add(name, model)
+        user = Downloader(toolkit, server, tmp_path / "home", modelscope=modelscope)
+        variables = {**user.variables, "PATH": f"{bin_dir}:{user.variables['PATH']}", "LD_LIBRARY_PATH": str(bin_dir / "fake_nvml")}
+        variables.pop("CUDA_VISIBLE_DEVICES", None)  # two GPUs, as fake_nvml says
+
+        output = run([*COMMAND, *(["--from-modelscope", "true"] if modelscope else [])], cwd=tmp_path, env=variables)
+
+        check_names(user.cache, repository)
+        asked = [request.file for request in repository.asked if request.for_content]
+        assert asked.count("model.safetensors") == 1, "one of the two processes downloads"
+        assert "training on the CPU in 2 processes" in output and "'eval_loss':" in output
+        final = tmp_path / "output/final"
+        assert not [path for path in (tmp_path / "output").rglob("*") if path.is_symlink()]
+        assert json.loads((final / "config.json").read_text())["model_type"] == "midashenglm"
+        assert (final / "tokenizer.json").read_bytes() == (model / "tokenizer.json").read_bytes()
+        assert (final / "modeling_midashenglm.py").read_bytes() == (model / "modeling_midashenglm.py").read_bytes()
+        with safe_open(final / "model.safetensors", "pt") as merged, safe_open(model / "model.safetensors", "pt") as base:
+            assert set(merged.keys()) == set(base.keys())
+            layer = "audio_projector.net.0.weight"
+            assert not merged.get_tensor(layer).equal(base.get_tensor(layer)), "training changed nothing"
+
+        repository.clear()
+        options = ["--train-dataset", "train-converted", "--output", "adapter", "--merge-lora", "false", "--num-epochs", "1"]
+        options += ["--from-modelscope", "true"] if modelscope else []
+        run([toolkit, "train", *options], cwd=tmp_path, env=user.variables)
+        adapter = json.loads((tmp_path / "adapter/final/adapter_config.json").read_text())
+        assert adapter["base_model_name_or_path"] == name
+        assert repository.asked == [], "what is in the cache is not asked for"
+
+
+def test_each_command_takes_a_name_and_fetches_what_it_needs(tmp_path, toolkit, hub, published, dataset, checkpoint, made_adapter):
+    repository = hub.add("an-org/named", revisions={"main": published, "v1": published})
+    user = Downloader(toolkit, hub, tmp_path / "home")
+    rows = dataset(checkpoint())[1].parent / "test.csv"
+
+    def call(command, *options, code=0, **variables):
+        line = [toolkit, command, *options]
+        done = subprocess.run(line, cwd=rows.parent, env={**user.variables, **variables}, capture_output=True, text=True, timeout=120)
+        assert done.returncode == code, done.stderr
+        return done.stdout if code == 0 else done.stderr
+
+    def infer(model, out, **variables):
+        call("inference", "test.csv", "--model-name", model, "--output", tmp_path / out, "--max-new-tokens", "2", **variables)
+        return (tmp_path / out).read_text()
+
+    assert "midashenglm" in call("info", "an-org/named@v1")
+    call("convert-dataset", "test.csv", "--model-name", "an-org/named", "--output", tmp_path / "converted")
+    assert not repository.asked_for("model.safetensors"), "neither needs the weights"
+    repository.clear()
+    answers = infer("an-org/named", "answers.csv")
+    assert {asked.file for asked in repository.asked} == {"", "model.safetensors"}, "the rest is there"
+
+    adapter = made_adapter(checkpoint())
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": "an-org/named"}))
+    hub.add("an-org/adapter", adapter)
+    repository.clear()
+    adapted = infer("an-org/adapter", "adapted.csv")
+    assert adapted != answers, "the adapter counts"
+    assert infer("an-org/named", "again.csv", HF_HUB_OFFLINE="1") == answers
+    assert infer("an-org/adapter", "offline.csv", TRANSFORMERS_OFFLINE="1") == adapted
+    assert repository.asked == []
+
+    errors = call("info", "an-org/named@v2", code=2, HF_HUB_OFFLINE="1")
+    assert "HF_HUB_OFFLINE=1 forbids to download it" in errors and "mdl-toolkit download an-org/named@v2" in errors
+    assert "--model-name" in call("inference", "test.csv", "--output", tmp_path / "none.csv", code=2)
