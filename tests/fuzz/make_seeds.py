@@ -233,6 +233,20 @@ def safetensors_header():
     write("safetensors_index", "outside", json.dumps({"weight_map": {"a": "../secrets.safetensors"}}))
 
 
+def huggingface_listing():
+    commit, sha256 = "c" * 40, "5" * 64
+    small = {"type": "file", "oid": "1" * 40, "size": 2, "path": "config.json"}
+    large = {"type": "file", "oid": "2" * 40, "size": 134, "path": "sub/model.safetensors"}
+    large["lfs"] = {"oid": sha256, "size": 9, "pointerSize": 134}
+    folder = {"type": "directory", "oid": "3" * 40, "size": 0, "path": "sub"}
+    write("huggingface_listing", "commit", json.dumps({"id": "o/n", "sha": commit, "siblings": [{"rfilename": "config.json"}]}))
+    write("huggingface_listing", "page", json.dumps([folder, small, large]))
+    write("huggingface_listing", "outside", json.dumps([{**small, "path": "../x"}, {**small, "path": "/etc/passwd"}]))
+    write("huggingface_listing", "hash", json.dumps([{**small, "oid": "../../x"}]))
+    write("huggingface_listing", "folder", json.dumps([small, {**small, "path": "config.json/x"}]))
+    write("huggingface_listing", "link", f'<https://h/api/models/o/n/tree/{commit}?cursor=4>; rel="next"')
+
+
 def tokenizer_json():
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
@@ -372,6 +386,7 @@ if __name__ == "__main__":
         command_line,
         doctor_message,
         safetensors_header,
+        huggingface_listing,
         tokenizer_json,
         dataset_folder,
         csv,

@@ -89,7 +89,8 @@ int run(const po::variables_map& options) {
     mdl::worker::adapter::load_lora(*model, adapter.weights_file());
   }
   if (options.count("save-adapter")) {
-    mdl::worker::adapter::save_adapter(*model, lora, checkpoint, options["save-adapter"].as<std::string>());
+    mdl::worker::adapter::save_adapter(*model, lora, std::filesystem::path(checkpoint),
+                                       options["save-adapter"].as<std::string>());
   }
   if (options.count("save-merged")) {
     mdl::worker::adapter::merge_lora(*model);
