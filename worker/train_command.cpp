@@ -50,7 +50,9 @@ void print_parameter_counts(model::MiDashengLM& model) {
 }
 
 void warn_of_unused_tensors(const model::MiDashengLM& model) {
-  if (const auto unused = model.names.tell_unused()) { log::warning(*unused, ". final/ takes them over as they are"); }
+  if (const auto unused = model.names.tell_unused()) {
+    log::warning(*unused, ". A merged model has all tensors of its checkpoint");
+  }
 }
 
 /// The base model with its adapters, which are fresh, the initial ones, or on rank 0 the checkpoint's.

@@ -15,7 +15,7 @@ TrainedCheckpoint read_trained_checkpoint(const std::filesystem::path& folder) {
 std::string tell_trainable(const std::filesystem::path& folder) {
   try {
     if (!tensors::SafetensorsFolder::is_at(folder)) {
-      model::load_config(folder);
+      model::load_config(folder, model::Tokenizer::may_be_missing);
       return "trainable: yes, as far as config.json tells: the weights are not here";
     }
     read_trained_checkpoint(folder);

@@ -13,8 +13,13 @@ using mdl::worker::tell_trainable;
 
 TEST_CASE("what info says of a checkpoint follows from its configuration, tokenizer and the weights' headers") {
   const TempDir dir;
+  const std::string as_far = "trainable: yes, as far as config.json tells: the weights are not here";
   mdl::test::write_config_and_load(dir.path(), tiny_config_json());
-  CHECK(tell_trainable(dir.path()) == "trainable: yes, as far as config.json tells: the weights are not here");
+  CHECK(tell_trainable(dir.path()) == as_far);
+  auto alone = tiny_config_json();
+  alone.erase("audio_token_id");  // which the tokenizer would tell
+  mdl::write_text_atomically(dir.path() / "config.json", alone.dump());
+  CHECK(tell_trainable(dir.path()) == as_far);
   mdl::test::write_checkpoint(dir.path(), tiny_config_json());
   CHECK_THAT(tell_trainable(dir.path()), StartsWith("trainable: no, because ") && Contains("tokenizer"));
   mdl::write_text_atomically(dir.path() / "tokenizer.json", R"({"model": {"vocab": {"<pad>": 3}}})");

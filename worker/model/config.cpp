@@ -15,8 +15,9 @@ namespace mdl::worker::model {
 namespace {
 
 /// Of the processor's audio token, whose place in the text the sound takes.
-int64_t audio_token_id(const formats::JsonFields& fields, const std::filesystem::path& folder) {
+int64_t audio_token_id(const formats::JsonFields& fields, const std::filesystem::path& folder, Tokenizer tokenizer) {
   if (fields.has("audio_token_id")) { return fields.integer("audio_token_id", std::nullopt, 0); }
+  if (tokenizer == Tokenizer::may_be_missing && !std::filesystem::exists(folder / "tokenizer.json")) { return 0; }
   const std::string token = processor::AudioSettings::load(folder).audio_token;
   if (const auto id = processor::read_token_id(folder, token)) { return *id; }
   fields.reject("audio_token_id", str_cat("and the tokenizer of ", folder.string(), " has no \"", token, "\""));
@@ -25,7 +26,11 @@ int64_t audio_token_id(const formats::JsonFields& fields, const std::filesystem:
 /// Where a configuration says that the weights are quantized.
 void refuse_quantization(const formats::JsonFields& fields, const std::string& decoder) {
   for (const char* key : {"quantization_config", "compression_config"}) {
-    if (fields.has(key)) { fields.reject(key, kQuantized, unquantized_variant(decoder)); }
+    const auto* value = fields.find(key);
+    if (!value) { continue; }
+    const std::string method = value->is_object() ? value->value("quant_method", nlohmann::json()).dump() : "null";
+    fields.reject(key, str_cat(kQuantized, method == "null" ? "" : " (quant_method " + method + ")"),
+                  unquantized_variant(decoder));
   }
 }
 
@@ -40,7 +45,7 @@ formats::TensorShapes tensor_shapes(const std::filesystem::path& folder) {
 
 }  // namespace
 
-ModelConfig load_config(const std::filesystem::path& folder) {
+ModelConfig load_config(const std::filesystem::path& folder, Tokenizer tokenizer) {
   if (!std::filesystem::is_directory(folder)) {
     throw UsageError(str_cat("no checkpoint folder ", folder.string()),
                      "Give the path of a folder with config.json, the weights and the tokenizer.");
@@ -69,7 +74,7 @@ ModelConfig load_config(const std::filesystem::path& folder) {
   c.audio = read_encoder_config(encoder.value_or(formats::JsonFields(defaults, file, "audio_encoder_config")),
                                 tensor_shapes(folder), folder);
   c.subsample_factor = fields.integer("subsample_factor", c.subsample_factor);
-  c.audio_token_id = audio_token_id(fields, folder);
+  c.audio_token_id = audio_token_id(fields, folder, tokenizer);
   if (c.audio_token_id >= c.text.vocab_size) {
     fields.reject("audio_token_id", str_cat("it must be below vocab_size = ", c.text.vocab_size));
   }

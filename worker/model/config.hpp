@@ -20,7 +20,11 @@ struct ModelConfig {
 /// is then the id of the processor's audio token in the tokenizer. Throws UsageError naming the file, the key and what
 /// is wrong with it: a missing folder or file, broken JSON, a missing, mistyped or impossible value, or a feature that
 /// this program does not have (another decoder family, sliding windows, a rope that is scaled, a quantized checkpoint).
-ModelConfig load_config(const std::filesystem::path& folder);
+///
+/// A folder whose `tokenizer` may be missing holds no more than a configuration that is to be described: an
+/// audio_token_id that only the tokenizer tells is 0 then.
+enum class Tokenizer { needed, may_be_missing };
+ModelConfig load_config(const std::filesystem::path& folder, Tokenizer tokenizer = Tokenizer::needed);
 
 /// How many audio tokens a clip of `samples` samples becomes: as many as the processor writes into its text.
 int64_t audio_token_count(int64_t samples, const ModelConfig& config);

@@ -60,9 +60,9 @@ def info(toolkit, folder):
     return run([toolkit, "info", folder]).stdout
 
 
-def two_steps(toolkit, model, train_data, output, *options, check=True):
-    command = [toolkit, "train", "--model-name", model, "--train-dataset", train_data, "--output", output, "--lora-rank", "4"]
-    return run([*command, "--batch-size", "4", "--num-epochs", "0.2", *options], check=check)
+def two_steps(toolkit, model, train_data, output, *options, launcher=(), check=True):
+    command = [*launcher, toolkit, "train", "--model-name", model, "--train-dataset", train_data, "--output", output, "--lora-rank", "4"]
+    return run([*command, "--batch-size", "4", "--num-epochs", "0.4" if launcher else "0.2", *options], check=check)
 
 
 def losses(done):
@@ -91,14 +91,15 @@ def test_bfloat16_of_today_is_trained_from_the_classes_defaults_into_what_vllm_l
         answers.unlink()
 
 
-def test_float32_of_before_is_trained_and_tensors_without_a_place_are_told_once_and_kept(toolkit, source, train_data, tmp_path):
+def test_float32_of_before_is_trained_and_tensors_without_a_place_are_told_once_and_kept(toolkit, bin_dir, source, train_data, tmp_path):
     model = variants.first_float32(source, tmp_path / "model")
     assert info(toolkit, model).endswith("\ntrainable: yes\n")
-    trained = two_steps(toolkit, model, train_data, tmp_path / "out")
+    two_ranks = [bin_dir / "mdl-launch", "--standalone", "--nproc-per-node", "2", "--no-python"]
+    trained = two_steps(toolkit, model, train_data, tmp_path / "out", launcher=two_ranks)
     warnings = [line for line in trained.stderr.splitlines() if "outputlayer" in line]
     assert len(warnings) == 1 and "23 tensors" in warnings[0] and "and 3 more" in warnings[0]
     assert warnings[0].count("outputlayer.") == 20 and "inv_freq" not in trained.stderr
-    assert losses(trained) == losses(two_steps(toolkit, source.folder, train_data, tmp_path / "plain"))
+    assert losses(trained) == losses(two_steps(toolkit, source.folder, train_data, tmp_path / "plain", launcher=two_ranks))
     assert header(tmp_path / "out" / "final") == header(model)
 
 
