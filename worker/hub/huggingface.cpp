@@ -51,6 +51,12 @@ HuggingFace::Page HuggingFace::ask(http::Client& client, const ModelName& model,
   return {std::move(answer->second), link ? next_page(*link) : std::nullopt};
 }
 
+std::string HuggingFace::page_at_endpoint(const std::string& next) const {
+  const auto page = http::parse_url(next);
+  if (page && page->same_origin(*http::parse_url(settings_.endpoint))) { return next; }
+  return page ? str_cat(settings_.endpoint, page->path, "?", page->query) : settings_.endpoint + next;
+}
+
 Listing HuggingFace::list(http::Client& client, const ModelName& model) const {
   if (settings_.token && !sends_token(settings_)) {
     log::warning("the token is not sent: HF_ENDPOINT=", http::without_password(settings_.endpoint), " is not https");
@@ -74,7 +80,7 @@ Listing HuggingFace::list(http::Client& client, const ModelName& model) const {
     for (ListedFile& file : parse_tree_page(page.text, model.repository())) {
       listing.files.push_back(std::move(file));
     }
-    next = std::move(page.next);
+    next = page.next ? std::optional(page_at_endpoint(*page.next)) : std::nullopt;
   }
   check_listed(listing, model.repository());
   return listing;

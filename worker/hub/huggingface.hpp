@@ -29,6 +29,8 @@ class HuggingFace : public Hub {
     std::string text;
     std::optional<std::string> next;
   };
+  /// The address of a further page, at the endpoint: a mirror may pass on one of the hub's own, which it stands for.
+  std::string page_at_endpoint(const std::string& next) const;
   Page ask(http::Client& client, const ModelName& model, const std::string& url) const;
 
   HubSettings settings_;

@@ -76,7 +76,7 @@ void check_listed(const Listing& listing, const std::string& repository) {
   for (const ListedFile& file : listing.files) {
     if (!is_safe_path(file.path)) { refuse("a file has the name ", in_quotes(file.path)); }
     if (!paths.insert(file.path).second) { refuse("it has ", in_quotes(file.path), " twice"); }
-    if (file.size < 0) { refuse(in_quotes(file.path), " has ", file.size, " bytes"); }
+    if (file.size < 0 || file.size > kMaxFileSize) { refuse(in_quotes(file.path), " has ", file.size, " bytes"); }
     if (!is_digest(file.digest.kind, file.digest.hex)) {
       refuse(in_quotes(file.path), " has the hash ", in_quotes(file.digest.hex));
     }

@@ -34,8 +34,11 @@ inline constexpr std::size_t kMaxFiles = 20'000;
 /// no control character, valid UTF-8 or ASCII only up to 255 bytes a part and 1024 in all.
 bool is_safe_path(std::string_view path);
 
+/// The most bytes that a file may have: 100 TB. Sums of sizes are no larger than an int64 then.
+inline constexpr std::int64_t kMaxFileSize = 100'000'000'000'000;
+
 /// Throws Error naming `repository` and the file when a path is not safe, is there twice, is also a folder, a size is
-/// below 0, there are more than kMaxFiles, or the commit is no word of letters, digits and "-_.".
+/// below 0 or above kMaxFileSize, there are more than kMaxFiles, or the commit is no word of letters, digits and "-_.".
 void check_listed(const Listing& listing, const std::string& repository);
 
 }  // namespace mdl::worker::hub

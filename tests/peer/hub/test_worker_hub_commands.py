@@ -1,8 +1,5 @@
-"""Every command takes a model by its name: it is downloaded once, before the ranks meet, and noted by its name."""
+"""Every command takes a model by its name: what it needs is downloaded, and an adapter notes the name."""
 
-import json
-import os
-import signal
 import subprocess
 
 import numpy as np
@@ -12,10 +9,8 @@ from peft import PeftConfig
 
 from csv_files import read_csv, write_csv
 from downloads import Downloader
-from real_hubs import tree
 
 NAME = "an-org/model_1.5"
-PUBLISHED = "mispeech/midashenglm-7b"
 
 
 @pytest.fixture(scope="module")
@@ -69,23 +64,6 @@ def test_info_and_conversion_download_all_but_the_weights(user, repository, rows
     assert f"no model folder {NAME}" in told and "lacks model.safetensors" in told and "HF_HUB_OFFLINE=1" in told
 
 
-def test_two_ranks_download_the_default_model_once_and_final_holds_files(user, hub, published, rows, bin_dir, tmp_path):
-    repository = hub.add(PUBLISHED, published)
-    launcher = [bin_dir / "mdl-launch", "--standalone", "--nproc-per-node", "2", "--no-python"]
-
-    told = user.run("train", "--train-dataset", rows, "--output", "output", "--batch-size", 1, launcher=launcher)
-
-    downloads = [asked.file for asked in repository.asked if asked.side == "cdn" or asked.status == 200 and asked.file]
-    assert sorted(downloads) == sorted(set(downloads)), "no file came twice"
-    assert told.count("downloading mispeech/midashenglm-7b from Hugging Face") == 1
-    left = tree(tmp_path / "output")
-    assert not [path for path, what in left.items() if isinstance(what, str)], "final/ and checkpoints hold no links"
-    assert {"config.json", "model.safetensors", "tokenizer.json"} <= {path.removeprefix("final/") for path in left}
-    checkpoint = max((tmp_path / "output").glob("checkpoint-*"))
-    assert json.loads((checkpoint / "adapter_config.json").read_text())["base_model_name_or_path"] == PUBLISHED
-    assert f'base_model: "{PUBLISHED}"' in (checkpoint / "README.md").read_text()
-
-
 def test_an_adapter_names_model_and_revision_and_inference_finds_them(user, repository, rows, tmp_path):
     user.run("train", "--train-dataset", rows, "--output", "output", "--model-name", f"{NAME}@v1.0", "--merge-lora", "false")
     final = tmp_path / "output/final"
@@ -111,45 +89,6 @@ def test_a_folder_of_the_name_goes_first(user, repository, published, tmp_path):
     (tmp_path / NAME).symlink_to(published)
     assert f"{NAME}: a model" in user.run("info", NAME)
     assert repository.asked == []
-
-
-def test_ranks_that_wait_end_with_the_error_of_the_one_that_downloads(user, hub, published, rows, bin_dir, tmp_path):
-    broken = hub.add("an-org/broken", published)
-    broken.fault(path="config.json", status=403)
-    launcher = [bin_dir / "mdl-launch", "--standalone", "--nproc-per-node", "3", "--no-python"]
-
-    told = user.run("train", "--train-dataset", rows, "--output", "out", "--model-name", "an-org/broken", launcher=launcher, code=1)
-
-    assert "Hugging Face does not give config.json of an-org/broken" in told and "HF_TOKEN" in told
-    assert not (tmp_path / "out").exists()
-
-
-def test_when_the_one_that_downloads_is_killed_the_other_goes_on(user, hub, published, tmp_path):
-    repository = hub.add("an-org/killed", published)
-    size = repository.find("main").files["model.safetensors"].size
-    processes = []
-
-    def kill():
-        second = user.start(repository.name)
-        processes.append(second)
-        for line in second.stderr:
-            if "waiting for process" in line:
-                break
-        os.kill(processes[0].pid, signal.SIGKILL)
-
-    repository.fault(path="model.safetensors", side="cdn", at_byte=(size - 10, kill), stall_after=size - 10, times=1)
-    processes.append(user.start(repository.name))
-    assert processes[0].wait(timeout=60) == -signal.SIGKILL
-    out, errors = processes[1].communicate(timeout=60)
-
-    assert processes[1].returncode == 0, errors
-    assert (tmp_path / out.strip()).is_dir()
-    cut, rest = [asked for asked in repository.asked_for("model.safetensors") if asked.side == "cdn"]
-    assert rest.range.startswith("bytes=") and rest.sent < size / 2, "what the first one had was kept"
-    assert list(user.cache.rglob("*.incomplete*")) == []
-    for process in processes:
-        process.stdout.close()
-        process.stderr.close()
 
 
 def test_the_bar_shows_bytes_and_can_be_silenced(user, repository):

@@ -44,6 +44,7 @@ TEST_CASE("a listing with what cannot be is refused with the name of the file") 
   CHECK_THROWS_WITH(check_listed({kCommit, {listed("a"), listed("a")}}, "o/n"), Contains("twice"));
   CHECK_THROWS_WITH(check_listed({kCommit, {listed("a"), listed("a/b/c")}}, "o/n"), Contains("a file and a folder"));
   CHECK_THROWS_WITH(check_listed({kCommit, {listed("a", -1)}}, "o/n"), Contains("-1 bytes"));
+  CHECK_THROWS_WITH(check_listed({kCommit, {listed("a", INT64_MAX)}}, "o/n"), Contains("9223372036854775807 bytes"));
   CHECK_THROWS_WITH(check_listed({"../../x", {}}, "o/n"), Contains("commit"));
   CHECK_THROWS_WITH(check_listed({"", {}}, "o/n"), Contains("commit"));
   CHECK_THROWS_WITH(check_listed({kCommit, {{"a", 1, {Digest::Kind::sha256, "../x"}}}}, "o/n"), Contains("hash"));
