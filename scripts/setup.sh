@@ -33,7 +33,7 @@ die() { printf 'setup.sh: %s\n' "$*" >&2; exit 1; }
 packages=(g++ cmake ninja-build mold ccache libboost-dev libboost-program-options-dev nlohmann-json3-dev libyaml-cpp-dev libmbedtls-dev catch2)
 [ "$launcher_only" = 1 ] || packages+=(python3 python3-venv ca-certificates pkg-config libsndfile1-dev libvorbis-dev libsoxr-dev
   libpcre2-dev libutf8proc-dev libcurl4-openssl-dev libsimdjson-dev)
-[ "$peers" = 0 ] || packages+=(sound-theme-freedesktop alsa-utils iproute2 nftables procps tcsh zsh)
+[ "$peers" = 0 ] || packages+=(sound-theme-freedesktop alsa-utils iproute2 nftables openssl procps tcsh zsh)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -7,6 +7,8 @@ these packages. Large files come from a second host and port (the CDN), as with 
 import fnmatch
 import json
 import mmap
+import select
+import socket
 import ssl
 import threading
 import urllib.parse
@@ -33,6 +35,22 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.answer()
+
+    def do_CONNECT(self):
+        """As a proxy: a tunnel to where the client wants, for https. (For http, answer() is proxy enough.)"""
+        self.server.hub.tunnels.append(self.path)
+        host, port = self.path.split(":")
+        with socket.create_connection((host, int(port))) as there:
+            self.send_response(200)
+            self.end_headers()
+            ends = {self.connection: there, there: self.connection}
+            while True:
+                for end in select.select(list(ends), [], [])[0]:
+                    piece = end.recv(PIECE)
+                    if not piece:
+                        self.close_connection = True
+                        return
+                    ends[end].sendall(piece)
 
     def answer(self):
         url = urllib.parse.urlsplit(self.path)
@@ -284,7 +302,7 @@ class HubServer:
     """`certificate`: (certificate, key) files for https on both sides. The hub is at 127.0.0.1, the CDN at localhost."""
 
     def __init__(self, certificate=None):
-        self.repositories, self.strays = {}, []
+        self.repositories, self.strays, self.tunnels = {}, [], []
         self.ends = threading.Event()
         scheme = "https" if certificate else "http"
         self.listeners = []

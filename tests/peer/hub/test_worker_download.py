@@ -1,11 +1,14 @@
 """`mdl-toolkit download`: what it leaves is what the real packages leave, and each side goes on with the other's cache."""
 
+import queue
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from downloads import WANTED, Downloader, modes
+from downloads import WANTED, Downloader, modes, unfinished
 from hub_server import HubServer
 from real_hubs import HUGGINGFACE, MODELSCOPE, environment, fetch, tree
 
@@ -159,4 +162,82 @@ def test_only_the_right_certificate_is_believed(toolkit, authority, published, t
             ours = Downloader(toolkit, server, tmp_path / "other", modelscope=modelscope, HF_TOKEN="secret-token")
             errors = ours.refuse(NAME, SSL_CERT_FILE=str(authority.certificate))
             assert "127.0.0.1" in errors and "certificate" in errors
+        assert repository.asked == []
+
+
+SCAN = "import huggingface_hub as h; i = h.scan_cache_dir(); print(len(i.repos), i.size_on_disk, *i.warnings)"
+SCAN_MODELSCOPE = "from modelscope_hub._cache_manager import scan_cache; print(len(scan_cache().repos))"
+
+
+@pytest.mark.parametrize("api", ["huggingface", "modelscope"])
+def test_each_side_goes_on_where_the_other_was_cut(api, toolkit, hub, repository, published, tmp_path):
+    user = Downloader(toolkit, hub, tmp_path / "ours", modelscope=api == "modelscope")
+    started = queue.SimpleQueue()
+    repository.clear()
+    repository.fault(path="model.safetensors", side="cdn", at_byte=(1_500_000, lambda: started.get().kill()), times=1)
+    with user.start(NAME) as process:
+        started.put(process)
+        process.communicate(timeout=60)
+    assert unfinished(user.cache), "ours was killed within a file"
+    folder = fetch(REAL[api], NAME, user.variables)
+    assert (Path(folder) / "model.safetensors").read_bytes() == (published / "model.safetensors").read_bytes()
+    scan = SCAN if api == "huggingface" else SCAN_MODELSCOPE
+    told = subprocess.run([sys.executable, "-c", scan], env=user.variables, capture_output=True, text=True, check=True).stdout
+    assert told.split()[0] == "1" and len(told.split()) <= 2, "the other side's own tool has nothing to complain of"
+
+    user = Downloader(toolkit, hub, tmp_path / "theirs", modelscope=api == "modelscope")
+    repository.fault(path="model.safetensors", side="cdn", status=400)
+    with pytest.raises(subprocess.CalledProcessError):
+        fetch(REAL[api], NAME, user.variables, patterns=WANTED)
+    repository.clear()
+    folder = user.fetch(NAME)
+    assert (Path(folder) / "model.safetensors").read_bytes() == (published / "model.safetensors").read_bytes()
+    assert repository.asked_for("tokenizer.json") == [], "what the other side had is not fetched again"
+
+
+def test_only_what_changed_is_fetched_for_another_revision(toolkit, hub, published, tmp_path):
+    newer = tmp_path / "newer"
+    shutil.copytree(published, newer)
+    text = (newer / "config.json").read_text()
+    (newer / "config.json").write_text(text.replace("{", "{ ", 1)[:-1])  # of the same size
+    for modelscope in (False, True):
+        repository = hub.add(f"an-org/changing-{modelscope}", revisions={"main": published, "v2": newer})
+        user = Downloader(toolkit, hub, tmp_path / str(modelscope), modelscope=modelscope)
+        folder = Path(user.fetch(repository.name))
+        if not modelscope:
+            blob = (folder / "model.safetensors").resolve()
+            shared = user.cache / "blobs" / blob.name  # as huggingface_hub shares one blob between repositories
+            shared.parent.mkdir()
+            blob.rename(shared)
+            blob.symlink_to(f"../../blobs/{blob.name}")
+            repository.clear()
+            user.fetch(repository.name, "--revision", "v2")
+            assert {asked.file for asked in repository.asked} == {"", "config.json"}
+            assert blob.is_symlink() and user.fetch(repository.name, HF_HUB_OFFLINE="1") == str(folder)
+        else:
+            (folder / "model.safetensors").unlink()  # else nobody asks what is new
+            repository.revisions["main"] = repository.revisions["v2"]
+            repository.clear()
+            assert user.fetch(repository.name) == str(folder)
+            assert {asked.file for asked in repository.asked} == {"", "config.json", "model.safetensors"}
+            assert (folder / "config.json").read_bytes() == (newer / "config.json").read_bytes()
+
+
+def test_a_proxy_carries_https_and_its_password_is_not_shown(toolkit, hub, authority, published, tmp_path):
+    with HubServer(authority.sign("DNS:localhost", "IP:127.0.0.1")) as server:
+        repository = server.add(NAME, published)
+        trust = {"SSL_CERT_FILE": str(authority.certificate)}
+        ours = Downloader(toolkit, server, tmp_path, HF_TOKEN="secret-token")
+        hub.tunnels.clear()
+        ours.fetch(NAME, https_proxy=hub.endpoint.replace("http://", "http://user:secret-word@"), **trust)
+        hosts = {address.split("://")[1] for address in (server.endpoint, server.cdn)}
+        assert set(hub.tunnels) == hosts
+        assert {asked.authorization for asked in repository.asked if asked.side == "hub"} == {"Bearer secret-token"}
+        shutil.rmtree(ours.cache)
+        hub.tunnels.clear()
+        ours.fetch(NAME, https_proxy=hub.endpoint, NO_PROXY="127.0.0.1,localhost", **trust)
+        assert hub.tunnels == []
+        repository.clear()
+        errors = ours.refuse(NAME, "--revision", "v3", ALL_PROXY="http://user:secret-word@127.0.0.1:1", **trust)
+        assert "Couldn't connect to server" in errors and "secret" not in errors
         assert repository.asked == []
