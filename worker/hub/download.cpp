@@ -13,10 +13,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::int64_t kMostIndexBytes = 64 << 20;
+
 /// The index tells which files hold the weights, so it comes before all else.
 std::string read_index(const Hub& hub, const ModelName& model, const Listing& listing) {
   const ListedFile* const index = listing.find(kSafetensorsIndex);
   if (!index) { return {}; }
+  if (index->size > kMostIndexBytes) {
+    throw Error(str_cat(kSafetensorsIndex, " of ", model.text(), " has ", node::size_text(index->size),
+                        ": no index is that large"));
+  }
   transfer(hub, model, listing, {*index}, "");
   return read_text(hub.cache().find_file(model, listing, *index).value());
 }
