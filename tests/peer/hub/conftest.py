@@ -32,7 +32,10 @@ def published(checkpoint, tmp_path_factory):
     (folder / "fig").mkdir()
     (folder / "fig/one.png").write_bytes(b"no picture")
     (folder / "extra").mkdir()
-    (folder / "extra/notes.json").write_text("{}\n")
+    for name in ("notes.json", "twin.json", "n\u00e4me with 50% + #1?&.json"):
+        (folder / "extra" / name).write_text("{}\n")
+    (folder / "extra/empty.txt").touch()
+    shutil.copy(folder / "tokenizer.json", folder / "extra/tokenizer.json")
     return folder
 
 

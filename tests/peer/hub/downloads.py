@@ -7,7 +7,7 @@ import subprocess
 from hub_repository import git_hash
 from real_hubs import environment
 
-WANTED = ("*.json", "*.jinja", "*.py", "*.safetensors")
+WANTED = ("*.json", "*.jinja", "*.py", "*.txt", "*.safetensors")
 
 
 class Downloader:

@@ -255,7 +255,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.refuse_modelscope(404, 10010200001, "no such page")
         path, action = query.get("FilePath", ""), "/".join(parts[3:])
         name = "/".join(parts[1:3])
-        if self.take(name, path, not any(fnmatch.fnmatch(path, pattern) for pattern in LARGE)):
+        if self.take(name, path, not any(fnmatch.fnmatch(path.rsplit("/", 1)[-1], pattern) for pattern in LARGE)):
             return None
         if self.repository is None:
             return self.refuse_modelscope(404, 10010205001, "record not found")
