@@ -10,7 +10,8 @@ print(huggingface_hub.snapshot_download(sys.argv[1], revision=sys.argv[2] or Non
       allow_patterns=sys.argv[4:] or None))
 """
 MODELSCOPE = """
-import sys
+import sys, unittest.mock
+sys.modules["modelscope.utils.torch_utils"] = unittest.mock.Mock()  # it loads torch, which takes seconds; downloads do without
 from modelscope.hub.snapshot_download import snapshot_download
 print(snapshot_download(sys.argv[1], revision=sys.argv[2] or None, local_files_only=sys.argv[3] == "offline",
       allow_patterns=sys.argv[4:] or None))
