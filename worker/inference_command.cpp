@@ -10,6 +10,7 @@
 #include "worker/answer_fingerprint.hpp"
 #include "worker/answer_output.hpp"
 #include "worker/answer_table.hpp"
+#include "worker/automatic_type.hpp"
 #include "worker/cli/command_line.hpp"
 #include "worker/distributed/process_group.hpp"
 #include "worker/generation/batch_plan.hpp"
@@ -50,7 +51,9 @@ InferenceRun prepare(const InferenceOptions& options) {
   const model::ModelConfig model_config = model::load_config(choice.folder);
   if (choice.adapter) { adapter::check_adapter(model_config, *choice.adapter); }
   const generation::GenerationConfig config = generation::load_generation_config(choice.folder);
-  const at::ScalarType dtype = !options.bf16 ? stored_type(choice.folder) : *options.bf16 ? at::kBFloat16 : at::kFloat;
+  const at::ScalarType dtype = !options.bf16   ? automatic_type(stored_type(choice.folder), model_config, environment)
+                               : *options.bf16 ? at::kBFloat16
+                                               : at::kFloat;
   InferenceRun run{
       .options = options,
       .environment = environment,

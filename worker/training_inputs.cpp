@@ -2,6 +2,7 @@
 
 #include "common/str_cat.hpp"
 #include "worker/adapter/adapter_folder.hpp"
+#include "worker/automatic_type.hpp"
 #include "worker/dataset/csv.hpp"
 #include "worker/hub/model_folder.hpp"
 #include "worker/trained_checkpoint.hpp"
@@ -39,13 +40,14 @@ std::optional<dataset::DatasetFolder> open_dataset(const std::optional<fs::path>
 TrainingInputs read_training_inputs(const training::TrainOptions& options) {
   const auto environment = process::read_worker_environment();
   const at::Device device = distributed::choose_device(environment);
-  const at::ScalarType dtype = training::choose_dtype(
+  const at::ScalarType wanted = training::choose_dtype(
       options.bf16, process::lookup_environment("ACCELERATE_MIXED_PRECISION"), distributed::prefers_bf16(device));
   layers::Quantize quantize =
       options.quantization ? quantization::make_quantizer(*options.quantization, device) : layers::Quantize();
   const hub::FoundModel found = hub::find_model(options.model_name, hub::Parts::all, options.from_modelscope);
   const fs::path& model_folder = found.folder;
   const TrainedCheckpoint checkpoint = read_trained_checkpoint(model_folder);
+  const at::ScalarType dtype = options.bf16 ? wanted : automatic_type(wanted, checkpoint.config, environment);
   TrainingInputs inputs{
       .options = options,
       .environment = environment,
@@ -59,6 +61,7 @@ TrainingInputs read_training_inputs(const training::TrainOptions& options) {
       .train_data = open_dataset(options.train_dataset),
       .eval_data = open_dataset(options.eval_dataset),
   };
+  inputs.options.lora.encoder_blocks = inputs.config.audio.names.blocks;
   if (options.initial_adapter) { adopt_initial_adapter(inputs.options, inputs.config); }
   check_training_output(options, model_folder);
   // Under a launcher it may have started this job again, whose own checkpoint counts then: see begin_run().

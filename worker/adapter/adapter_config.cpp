@@ -157,8 +157,10 @@ std::set<Target> read_whole(const formats::JsonFields& fields) {
   return whole;
 }
 
-/// The targets that select the same in such a decoder by the same expression, or nothing.
-std::optional<std::set<Target>> targets_like(const LayerSelection& selection, const model::DecoderNames& decoder) {
+/// The targets that select the same in such a decoder, and in an encoder with blocks of that name, by the same
+/// expression, or nothing.
+std::optional<std::set<Target>> targets_like(const LayerSelection& selection, const model::DecoderNames& decoder,
+                                             const std::string& encoder_blocks) {
   const auto* pattern = std::get_if<std::string>(&selection.wanted);
   const auto* excluded = std::get_if<std::vector<std::string>>(&selection.excluded);
   const bool excludes_nothing =
@@ -169,15 +171,15 @@ std::optional<std::set<Target>> targets_like(const LayerSelection& selection, co
     for (const Target target : {Target::encoder, Target::projector, Target::decoder}) {
       if (subset >> static_cast<unsigned>(target) & 1U) { targets.insert(target); }
     }
-    if (target_modules_pattern(targets, decoder) == *pattern) { return targets; }
+    if (target_modules_pattern(targets, decoder, encoder_blocks) == *pattern) { return targets; }
   }
   return std::nullopt;
 }
 
 /// The same in any of the decoders.
-std::optional<std::set<Target>> targets_like(const LayerSelection& selection) {
+std::optional<std::set<Target>> targets_like(const LayerSelection& selection, const std::string& encoder_blocks) {
   for (const model::DecoderType& type : model::decoder_types()) {
-    if (auto targets = targets_like(selection, type.names)) { return targets; }
+    if (auto targets = targets_like(selection, type.names, encoder_blocks)) { return targets; }
   }
   return std::nullopt;
 }
@@ -212,8 +214,11 @@ LoraConfig read_lora(const ordered_json& document, const formats::JsonFields& fi
   lora.alpha_pattern = read_pattern<double>(document, fields, "alpha_pattern");
   lora.targets = read_whole(fields);
   const LayerSelection selection = read_selection(fields);
-  if (const auto targets = targets_like(selection)) {
+  const auto* pattern = std::get_if<std::string>(&selection.wanted);
+  const std::string encoder_blocks = (pattern ? encoder_blocks_of(*pattern) : std::nullopt).value_or(kEncoderBlocks);
+  if (const auto targets = targets_like(selection, encoder_blocks)) {
     lora.targets.insert(targets->begin(), targets->end());
+    lora.encoder_blocks = encoder_blocks;
   } else {
     lora.layers = selection;
   }

@@ -7,7 +7,7 @@
 namespace mdl::worker::adapter {
 
 /// The README.md beside an adapter: what the folder holds and how to load it, with this program and with PEFT, which
-/// knows nothing of the moved statistics.
-std::string adapter_readme(const BaseModel& base_model);
+/// knows nothing of the moved statistics: those of the module `init_bn`.
+std::string adapter_readme(const BaseModel& base_model, const std::string& init_bn);
 
 }  // namespace mdl::worker::adapter

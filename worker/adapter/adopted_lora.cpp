@@ -20,6 +20,7 @@ std::set<std::string> adapted_layers(const LoraConfig& config, const LinearLayer
 bool same_targets(const std::set<Target>& targets, const LoraConfig& adapter, const LinearLayerNames& layers) {
   LoraConfig given;
   given.targets = targets;
+  given.encoder_blocks = layers.encoder_blocks;
   return whole_targets(targets) == whole_targets(adapter.targets) &&
          adapted_layers(given, layers) == adapted_layers(adapter, layers);
 }
@@ -70,6 +71,7 @@ LoraConfig resumed_lora(const GivenLora& given, const LoraConfig& adapter, const
   if (given.targets && !same_targets(*given.targets, adapter, layers)) {
     config.layers.reset();
     config.targets = *given.targets;
+    config.encoder_blocks = layers.encoder_blocks;
   }
   return config;
 }

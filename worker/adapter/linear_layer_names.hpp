@@ -12,6 +12,7 @@ namespace mdl::worker::adapter {
 struct LinearLayerNames {
   std::vector<std::string> all;  ///< of every linear layer, in the order of the model
   model::DecoderNames decoder;   ///< which of them the targets mean
+  std::string encoder_blocks;    ///< and in the audio encoder: LoraConfig::encoder_blocks
 };
 
 LinearLayerNames linear_layer_names(const model::ModelConfig& config);

@@ -58,7 +58,8 @@ layers::LoraAdapter fresh_adapter(const layers::Linear& layer, int64_t rank, dou
 
 LinearLayerNames linear_layer_names(const model::ModelConfig& config) {
   model::MiDashengLM model(config, at::kFloat);  // on the meta device
-  LinearLayerNames names{.all = {}, .decoder = model::decoder_type(config.text).names};
+  LinearLayerNames names{
+      .all = {}, .decoder = model::decoder_type(config.text).names, .encoder_blocks = config.audio.names.blocks};
   for (const auto& [name, layer] : linear_layers(model)) { names.all.push_back(name); }
   return names;
 }

@@ -1,14 +1,29 @@
 #include "worker/adapter/lora_config.hpp"
 
+#include <cctype>
+
 #include "common/str_cat.hpp"
 
 namespace mdl::worker::adapter {
 namespace {
 
-std::string pattern_of(Target target, const model::DecoderNames& decoder) {
+constexpr std::string_view kEncoderLayers = R"(\.\d+\.attn\.(qkv|proj)$)";  ///< behind the blocks' name
+
+/// An expression that only `name` matches.
+std::string escaped_name(const std::string& name) {
+  std::string text;
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = std::isalnum(byte) != 0 || c == '_' || byte >= 0x80;
+    text += plain ? std::string(1, c) : std::string{'\\', c};
+  }
+  return text;
+}
+
+std::string pattern_of(Target target, const model::DecoderNames& decoder, const std::string& encoder_blocks) {
   switch (target) {
     case Target::encoder:
-      return R"(^audio_encoder\.blocks\.\d+\.attn\.(qkv|proj)$)";
+      return str_cat('^', escaped_name(encoder_blocks), kEncoderLayers);
     case Target::projector:
       return R"(^audio_projector\.net\.(0|2)$)";
     case Target::decoder:
@@ -56,18 +71,29 @@ std::string describe_pattern(const char* what, const auto& pattern) {
 
 }  // namespace
 
-std::string target_modules_pattern(const std::set<Target>& targets, const model::DecoderNames& decoder) {
+std::string target_modules_pattern(const std::set<Target>& targets, const model::DecoderNames& decoder,
+                                   const std::string& encoder_blocks) {
   std::string pattern;
   for (const Target target : targets) {
-    const std::string part = pattern_of(target, decoder);
+    const std::string part = pattern_of(target, decoder, encoder_blocks);
     if (!part.empty()) { pattern += (pattern.empty() ? "" : "|") + part; }
   }
   return pattern;
 }
 
+std::optional<std::string> encoder_blocks_of(const std::string& pattern) {
+  const auto end = pattern.find(kEncoderLayers);
+  if (!pattern.starts_with('^') || end == std::string::npos) { return std::nullopt; }
+  std::string name;
+  for (std::size_t i = 1; i < end; ++i) {
+    if (pattern[i] != '\\') { name += pattern[i]; }
+  }
+  return escaped_name(name) == pattern.substr(1, end - 1) ? std::optional(name) : std::nullopt;
+}
+
 LayerSelection selection_of(const LoraConfig& config, const model::DecoderNames& decoder) {
   if (config.layers) { return *config.layers; }
-  return {.wanted = target_modules_pattern(config.targets, decoder),
+  return {.wanted = target_modules_pattern(config.targets, decoder, config.encoder_blocks),
           .excluded = std::vector<std::string>{last_name(decoder.lm_head)},
           .indices = {},
           .index_after = {}};

@@ -13,7 +13,7 @@
 namespace mdl::worker::adapter {
 
 /// A part of the model that `--train-target` names. The first three get adapters on the layers of these names:
-///   encoder    audio_encoder.blocks.N.attn.{qkv,proj}
+///   encoder    LoraConfig::encoder_blocks.N.attn.{qkv,proj}
 ///   projector  audio_projector.net.{0,2}
 ///   decoder    the decoder's DecoderNames::target_modules: the linear layers of its MLPs
 /// The other two are trained whole, in the base's type (PEFT's modules_to_save): its embed_tokens and lm_head.
@@ -34,12 +34,17 @@ struct LayerSelection {
   friend bool operator==(const LayerSelection&, const LayerSelection&) = default;
 };
 
+inline constexpr const char* kEncoderBlocks = "audio_encoder.blocks";  ///< of the 7B
+
 /// What an adapter is, in PEFT's terms. Two are equal when the adapters' tensors mean the same.
 struct LoraConfig {
   int64_t rank = 32;
   double alpha = 32;
   double dropout = 0;
   std::set<Target> targets = {Target::encoder, Target::projector, Target::decoder};
+  /// The module of the blocks that Target::encoder means, as it is called in the checkpoint: the 7B's, unless the model
+  /// of a fresh adapter has another (AudioEncoderConfig::names) or the configuration of an adapter says another.
+  std::string encoder_blocks = kEncoderBlocks;
 
   // What no option of ours asks for, but the configuration of an adapter that training starts from may:
   std::optional<LayerSelection> layers{};  ///< in place of the first three targets, which are not there then
@@ -51,7 +56,12 @@ struct LoraConfig {
 };
 
 /// The regular expression over layer names that selects the layers to adapt, as mdl-toolkit gives it to PEFT.
-std::string target_modules_pattern(const std::set<Target>& targets, const model::DecoderNames& decoder);
+std::string target_modules_pattern(const std::set<Target>& targets, const model::DecoderNames& decoder,
+                                   const std::string& encoder_blocks = kEncoderBlocks);
+
+/// The `encoder_blocks` that an expression of target_modules_pattern() was made with; nothing where it is not on the
+/// encoder.
+std::optional<std::string> encoder_blocks_of(const std::string& pattern);
 
 /// What `config` selects: its own selection, or that of its targets.
 LayerSelection selection_of(const LoraConfig& config, const model::DecoderNames& decoder);

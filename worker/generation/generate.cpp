@@ -8,6 +8,7 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "worker/generation/next_token.hpp"
+#include "worker/model/float32_model.hpp"
 #include "worker/tensors/index_tensor.hpp"
 
 namespace mdl::worker::generation {
@@ -17,12 +18,13 @@ namespace {
 class Generation {
  public:
   Generation(const std::vector<Continuation>& continuations, const GenerationConfig& config, uint64_t seed,
-             int64_t vocabulary, at::Device device)
-      : continuations_(continuations), config_(config), seed_(seed), answers_(continuations.size()) {
+             int64_t vocabulary, const model::MiDashengLM& model)
+      : continuations_(continuations), config_(config), seed_(seed), model_(model), answers_(continuations.size()) {
     for (size_t row = 0; row < continuations.size(); ++row) { active_.push_back(row); }
     // The prompt's tokens do not count: MiDashengLM's generate() hands its decoder embeddings, not tokens.
     if (config.repetition_penalty != 1) {
-      seen_ = at::zeros({std::ssize(continuations), vocabulary}, at::TensorOptions().dtype(at::kBool).device(device));
+      seen_ = at::zeros({std::ssize(continuations), vocabulary},
+                        at::TensorOptions().dtype(at::kBool).device(model.device()));
     }
   }
 
@@ -77,7 +79,8 @@ class Generation {
     const at::Tensor sums = logits.sum(1).cpu();
     for (size_t place = 0; place < active_.size(); ++place) {
       if (std::isfinite(sums.const_data_ptr<float>()[place])) { continue; }
-      throw Error(str_cat("row ", continuations_[active_[place]].id, ": the model gives numbers that are not finite"),
+      throw Error(str_cat("row ", continuations_[active_[place]].id, ": the model gives numbers that are not finite",
+                          model::blame_bfloat16(model_.config(), model_.dtype())),
                   "Are the weights or the adapter damaged? With --bf16 false the range of numbers is wider.");
     }
   }
@@ -85,6 +88,7 @@ class Generation {
   const std::vector<Continuation>& continuations_;
   const GenerationConfig& config_;
   uint64_t seed_;
+  const model::MiDashengLM& model_;
   std::vector<std::vector<int64_t>> answers_;
   std::vector<size_t> active_;  ///< rows of the batch
   at::Tensor seen_;             ///< bool [active, vocab]: the tokens of each answer; with a repetition penalty only
@@ -98,7 +102,7 @@ std::vector<std::vector<int64_t>> generate(model::MiDashengLM& model, const batc
                                            const GenerationConfig& config, uint64_t seed) {
   const at::NoGradGuard no_grad;
   auto [logits, cache] = model.read_prompts(prompts);
-  Generation generation(continuations, config, seed, logits.size(1), model.device());
+  Generation generation(continuations, config, seed, logits.size(1), model);
   for (;;) {
     const std::vector<int64_t> going_on = generation.take(logits);
     if (going_on.empty()) { return std::move(generation).answers(); }

@@ -5,7 +5,9 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/formats/encoder_names.hpp"
 #include "worker/formats/json_file.hpp"
 #include "worker/info/tensor_files.hpp"
 #include "worker/processor/processor.hpp"
@@ -52,6 +54,19 @@ std::string describe_tensors(const std::vector<TensorInfo>& tensors, const std::
     for (const auto& [name, part] : parts) { text += line("  " + name, describe(total(part))); }
   }
   return text;
+}
+
+/// The branches of an audio encoder that has two; nothing for the 7B's. What is wrong with one is told at the end.
+std::string describe_branches(const json& encoder, const std::vector<TensorInfo>& tensors) {
+  formats::TensorShapes shapes;
+  for (const TensorInfo& tensor : tensors) { shapes.emplace(tensor.name, tensor.shape); }
+  try {
+    const formats::EncoderNames names = formats::find_encoder_names(shapes, encoder.contains("n_mels_patch"));
+    if (!names.acoustic) { return {}; }
+    const std::int64_t bins = shapes.at(names.acoustic->patch_embed + ".weight").at(2);
+    return line("  branches", str_cat("a Dasheng encoder in ", names.blocks, ", and ", bins, " mel bins through ",
+                                      names.acoustic->patch_embed));
+  } catch (const UsageError&) { return {}; }
 }
 
 std::string indented(const std::string& text) {
@@ -103,9 +118,11 @@ std::string describe_training(const fs::path& folder) {
 std::string describe_checkpoint(const fs::path& folder) {
   const json config = formats::read_json(folder / "config.json");
   std::string text = str_cat(folder.string(), ": a model\n", line("type", config.value("model_type", "not said")));
+  const std::vector<TensorInfo> tensors = read_tensor_infos(folder);
   if (config.contains("audio_encoder_config")) {
-    text += line("audio encoder",
-                 values_of(config["audio_encoder_config"], {"embed_dim", "depth", "num_heads", "target_length"}));
+    const json& encoder = config["audio_encoder_config"];
+    text += line("audio encoder", values_of(encoder, {"embed_dim", "depth", "num_heads", "target_length"}));
+    text += describe_branches(encoder, tensors);
   }
   if (config.contains("text_config")) {
     text +=
@@ -113,7 +130,7 @@ std::string describe_checkpoint(const fs::path& folder) {
                                   {"model_type", "hidden_size", "num_hidden_layers", "num_attention_heads",
                                    "num_key_value_heads", "intermediate_size", "vocab_size", "tie_word_embeddings"}));
   }
-  text += describe_tensors(read_tensor_infos(folder), "");
+  text += describe_tensors(tensors, "");
   if (fs::exists(folder / "tokenizer.json")) {
     text += describe_text_side(folder);
   } else {

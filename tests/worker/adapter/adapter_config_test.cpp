@@ -39,6 +39,27 @@ TEST_CASE("an adapter on what --train-target names is known by these names") {
   CHECK_FALSE(lora.layers.has_value());
 }
 
+TEST_CASE("an adapter on an encoder's blocks is known by them wherever they lie") {
+  LoraConfig lora;
+  lora.encoder_blocks = "audio_encoder.model.blocks";
+  const std::string text = adapter_config_text(lora, "base", {});
+  CHECK(json::parse(text).at("target_modules") ==
+        R"(^audio_encoder\.model\.blocks\.\d+\.attn\.(qkv|proj)$|^audio_projector\.net\.(0|2)$)"
+        R"(|^decoder\.model\.layers\.\d+\.(self_attn|mlp)\.(up|gate|down)_proj$)");
+  const LoraConfig again = parse_adapter_config(text, "adapter_config.json", AdapterUse::training).lora;
+  CHECK((again == lora));
+  const auto adapts = [](const LoraConfig& on, const char* name) { return AdapterPlan(on, {}).adapts(name); };
+  CHECK(adapts(again, "audio_encoder.model.blocks.3.attn.qkv"));
+  CHECK_FALSE(adapts(again, "audio_encoder.blocks.3.attn.qkv"));
+  // What the 7B's expression says, as PEFT reads it: on other blocks it selects nothing.
+  const LoraConfig plain = parse({{"target_modules", target_modules_pattern({Target::encoder}, {})}}).lora;
+  CHECK((plain.targets == std::set{Target::encoder}));
+  CHECK_FALSE(adapts(plain, "audio_encoder.model.blocks.3.attn.qkv"));
+  for (const char* other : {R"(^audio_encoder\..*\.\d+\.attn\.(qkv|proj)$)", R"(\.\d+\.attn\.(qkv|proj)$)"}) {
+    CHECK(parse({{"target_modules", other}}).lora.layers.has_value());
+  }
+}
+
 TEST_CASE("what is written of an adapter is read as the same") {
   LoraConfig lora;
   lora.rank = 4;

@@ -12,7 +12,8 @@ namespace {
 const LinearLayerNames kLayers = {
     .all = {"audio_encoder.blocks.0.attn.qkv", "audio_projector.net.0", "decoder.model.layers.0.mlp.up_proj",
             "decoder.model.layers.0.mlp.down_proj", "decoder.lm_head"},
-    .decoder = {}};
+    .decoder = {},
+    .encoder_blocks = "audio_encoder.blocks"};
 
 LoraConfig on_names(std::vector<std::string> names) {
   LoraConfig adapter;

@@ -79,7 +79,7 @@ void remove_old_checkpoints(const fs::path& output, int64_t most, int64_t newest
 void save_trained_adapter(model::MiDashengLM& model, const adapter::LoraConfig& lora,
                           const adapter::BaseModel& base_model, const fs::path& folder) {
   adapter::save_running_statistics(model, folder / adapter::kRunningStatisticsFile);
-  write_text_atomically(folder / "README.md", adapter::adapter_readme(base_model));
+  write_text_atomically(folder / "README.md", adapter::adapter_readme(base_model, model.config().audio.names.init_bn));
   adapter::save_adapter(model, lora, base_model, folder);
 }
 
