@@ -63,10 +63,10 @@ def our_ids(bin_dir, checkpoint, path, *adapter, batch_size=8):
     return json.loads(run([bin_dir / "generation_probe", "ids", checkpoint, path, batch_size, NEW_TOKENS, *adapter]).splitlines()[-1])
 
 
-@pytest.mark.parametrize("decoder", DECODERS)
-def test_greedy_token_ids_are_transformers(decoder, checkpoint, prompts, bin_dir, tmp_path):
-    settings = {"repetition_penalty": 1.3, "min_new_tokens": 3} if decoder == "qwen3" else {}
-    model = configured(checkpoint(decoder), tmp_path / "model", **settings)
+@pytest.mark.parametrize("options", [*((decoder,) for decoder in DECODERS), ("qwen3", "--encoder", "tokenizer")], ids=" ".join)
+def test_greedy_token_ids_are_transformers(options, checkpoint, prompts, bin_dir, tmp_path):
+    settings = {"repetition_penalty": 1.3, "min_new_tokens": 3} if options[0] == "qwen3" else {}
+    model = configured(checkpoint(*options), tmp_path / "model", **settings)
     theirs, ours = python_ids(model, prompts), our_ids(bin_dir, model, prompts)
     assert len(theirs) == 50 and len({tuple(ids) for ids in theirs}) > 25
     assert ours == theirs

@@ -95,6 +95,14 @@ def test_a_training_step_is_pythons(case, kind, bin_dir):
     assert (plain["loss"] - out.loss).abs() > 20 * (ours["loss"] - out.loss).abs()  # it is quantized indeed
 
 
+def test_an_encoder_with_two_branches_is_quantized_too(checkpoint, bin_dir, tmp_path):
+    case = Case(checkpoint("qwen3", "--encoder", "tokenizer", "--embed-dim", "64", "--intermediate", "192"), tmp_path, encoder="tokenizer")
+    options, settings = KINDS["8bit"]
+    model = PeftModel.from_pretrained(quantized_model(case.checkpoint, settings), tmp_path / "adapter", is_trainable=True)
+    test_codes_scales_and_numbers_are_bitsandbytes(case, ("8bit", options, model), bin_dir)
+    test_a_training_step_is_pythons(case, ("8bit", options, model), bin_dir)
+
+
 def test_the_evaluation_is_pythons(case, kind, bin_dir):
     """With 8bit the inputs are quantized then too, whose rounding either side may see an ulp apart."""
     name, options, model = kind

@@ -42,7 +42,7 @@ TEST_CASE("an adapter on what --train-target names is known by these names") {
 TEST_CASE("an adapter on an encoder's blocks is known by them wherever they lie") {
   LoraConfig lora;
   lora.encoder_blocks = "audio_encoder.model.blocks";
-  const std::string text = adapter_config_text(lora, "base", {});
+  const std::string text = adapter_config_text(lora, std::filesystem::path("base"), {});
   CHECK(json::parse(text).at("target_modules") ==
         R"(^audio_encoder\.model\.blocks\.\d+\.attn\.(qkv|proj)$|^audio_projector\.net\.(0|2)$)"
         R"(|^decoder\.model\.layers\.\d+\.(self_attn|mlp)\.(up|gate|down)_proj$)");
