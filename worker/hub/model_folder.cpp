@@ -1,10 +1,14 @@
 #include "worker/hub/model_folder.hpp"
 
+#include <sys/stat.h>
+
+#include <cerrno>
 #include <optional>
 
 #include "common/error.hpp"
 #include "common/join.hpp"
 #include "common/str_cat.hpp"
+#include "worker/hub/cache_files.hpp"
 #include "worker/hub/digest.hpp"
 #include "worker/hub/download.hpp"
 #include "worker/hub/hub.hpp"
@@ -22,6 +26,14 @@ namespace fs = std::filesystem;
       str_cat("no model folder ", model.text(), ", ", what, ", and ", *hub.offline(), " forbids to download it"),
       str_cat("Unset the variable, or download it where there is a network (mdl-toolkit download ", model.text(),
               ") and bring the cache along."));
+}
+
+/// Which cache it is, whatever path leads there: containers that share a network may have one path and two disks.
+std::string identity_of(const fs::path& cache) {
+  make_folders(cache);
+  struct stat status{};
+  if (::stat(cache.c_str(), &status) != 0) { throw Error(describe_errno("cannot look at", cache.string(), errno)); }
+  return str_cat(status.st_dev, ":", status.st_ino);
 }
 
 }  // namespace
@@ -51,8 +63,8 @@ fs::path fetch_model(const Hub& hub, const ModelName& model, Parts parts) {
     found = hub.cache().find(model, parts);
     return found.whole();
   };
-  const std::string key = sha256_hex(str_cat(hub.title(), "\n", fs::weakly_canonical(hub.cache().root()).string(), "\n",
-                                             model.text(), "\n", parts == Parts::all ? "all" : "without weights"));
+  const std::string key = sha256_hex(str_cat(hub.title(), "\n", identity_of(hub.cache().root()), "\n", model.text(),
+                                             "\n", parts == Parts::all ? "all" : "without weights"));
   node::take_turns(key, str_cat("downloading ", model.text()), is_there,
                    [&] { folder = download_model(hub, model, parts); });
   return folder.value_or(found.folder);
