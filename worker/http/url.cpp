@@ -97,6 +97,11 @@ std::optional<Url> resolve_url(const Url& base, const std::string& location) {
 
 std::string without_password(const std::string& text) {
   auto url = parse_url(text);
+  const auto at = text.rfind('@');
+  if (!url && at != std::string::npos) {  // one that is mistyped
+    const auto scheme = text.find("://");
+    return text.substr(0, scheme < at ? scheme + 3 : 0) + text.substr(at + 1);
+  }
   if (!url || url->user_info.empty()) { return text; }
   url->user_info.clear();
   return url->text();

@@ -113,7 +113,7 @@ def test_a_token_opens_a_private_model_and_goes_to_the_hub_only(toolkit, hub, pu
         private.clear()
         chosen = {key: value.replace("{home}", str(tmp_path)) for key, value in variables.items()}
         ours = Downloader(toolkit, hub, tmp_path / f"home{i}", **chosen)
-        code, out, errors = ours.ask(private.name, HF_HUB_CACHE=str(tmp_path / f"cache{i}"))
+        code, out, errors = ours.ask(private.name, HF_HUB_CACHE=str(tmp_path / f"cache{i}"), LOGLEVEL="DEBUG")
         assert (code == 0) == opens, (variables, errors)
         assert "hf_right" not in out + errors and "hf_wrong" not in out + errors
         assert opens or "HF_TOKEN" in errors
@@ -238,6 +238,8 @@ def test_a_proxy_carries_https_and_its_password_is_not_shown(toolkit, hub, autho
         ours.fetch(NAME, https_proxy=hub.endpoint, NO_PROXY="127.0.0.1,localhost", **trust)
         assert hub.tunnels == []
         repository.clear()
+        mistyped = {"HF_ENDPOINT": server.endpoint.replace("://", "://user:secret-word@") + "99999"}
+        assert "HF_ENDPOINT=https://127" in (errors := ours.refuse(NAME, "--revision", "v3", **mistyped)) and "secret" not in errors
         errors = ours.refuse(NAME, "--revision", "v3", ALL_PROXY="http://user:secret-word@127.0.0.1:1", **trust)
         assert "Couldn't connect to server" in errors and "secret" not in errors
         assert repository.asked == []

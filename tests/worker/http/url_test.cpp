@@ -59,6 +59,9 @@ TEST_CASE("messages show neither passwords nor signatures") {
   CHECK(without_password("http://user:secret@host:5/a?b=c") == "http://host:5/a?b=c");
   CHECK(without_password("http://host/a?b=c") == "http://host/a?b=c");
   CHECK(without_password("no address") == "no address");
+  CHECK(without_password("http://user:secret@host:99999/a") == "http://host:99999/a");
+  CHECK(without_password("user:secret@host") == "host");
+  CHECK(without_password("http://host/a@b") == "http://host/a@b");
 }
 
 TEST_CASE("parts of an address are encoded") {
