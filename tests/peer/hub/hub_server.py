@@ -94,6 +94,8 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.fault.at_byte:
             self.fault.at_byte[1]()
+        if self.fault.stall_after is not None:
+            self.server.hub.ends.wait()
         if self.command != "HEAD":
             self.wfile.write(body)
 

@@ -135,8 +135,13 @@ def test_a_redirect_to_another_host_gets_no_token(make, published, tmp_path):
 def test_a_server_that_stalls_is_left(make, published):
     repository, user = make(published)
     stall = repository.fault(path="model.safetensors", side="cdn", stall_after=1_200_000, times=1)
-    assert whole(user.fetch(repository.name, HF_HUB_DOWNLOAD_TIMEOUT="1"), repository)
-    assert stall.times == 0
+    silent, other = make(published)
+    no_listing = silent.fault(path="", stall_after=0, times=1)
+    with other.start(silent.name, HF_HUB_ETAG_TIMEOUT="1") as meanwhile:
+        assert whole(user.fetch(repository.name, HF_HUB_DOWNLOAD_TIMEOUT="1"), repository)
+        out, _ = meanwhile.communicate(timeout=120)
+    assert whole(out.strip(), silent)
+    assert (stall.times, no_listing.times) == (0, 0)
     assert repository.asked_for("model.safetensors")[-1].range.startswith("bytes=")
 
 

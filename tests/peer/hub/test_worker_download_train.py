@@ -37,10 +37,10 @@ def test_the_first_command_fetches_its_model_and_trains(name, tmp_path, bin_dir,
         assert json.loads((final / "config.json").read_text())["model_type"] == "midashenglm"
         assert (final / "tokenizer.json").read_bytes() == (model / "tokenizer.json").read_bytes()
         assert (final / "modeling_midashenglm.py").read_bytes() == (model / "modeling_midashenglm.py").read_bytes()
-        with safe_open(final / "model.safetensors", "pt") as merged, safe_open(model / "model.safetensors", "pt") as base:
+        with safe_open(final / "model.safetensors", "np") as merged, safe_open(model / "model.safetensors", "np") as base:
             assert set(merged.keys()) == set(base.keys())
             layer = "audio_projector.net.0.weight"
-            assert not merged.get_tensor(layer).equal(base.get_tensor(layer)), "training changed nothing"
+            assert (merged.get_tensor(layer) != base.get_tensor(layer)).any(), "training changed nothing"
 
         if modelscope:  # test_worker_hub_commands.py has the same of Hugging Face
             repository.clear()
