@@ -1,6 +1,7 @@
 """Several processes want one model: one downloads, the others wait for it; two that do not know of each other do no harm."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +53,29 @@ def test_two_that_do_not_know_of_each_other_leave_one_whole_model(modelscope, to
     assert modelscope or others[0][1] == folder
     check_names(user.cache, repository)
     assert unfinished(user.cache) == []
+
+
+@pytest.mark.parametrize("modelscope", [False, True])
+def test_one_that_wants_less_of_the_same_does_no_harm(modelscope, toolkit, hub, published, tmp_path):
+    """info wants all but the weights, so it does not wait for who downloads all; as two nodes, both write to one snapshot."""
+    repository = hub.add(f"an-org/less-{modelscope}", published)
+    user = Downloader(toolkit, hub, tmp_path, modelscope=modelscope)
+    told = []
+
+    def run_info():
+        check_names(user.cache, repository)
+        command = [str(toolkit), "info", *user.command(repository.name)[2:]]
+        told.append(subprocess.run(command, env=user.variables, capture_output=True, text=True, timeout=60))
+
+    for place in ("config.json", "model.safetensors"):
+        repository.fault(path=place, at_byte=(1, run_info), times=1)
+    folder = Path(user.fetch(repository.name))
+
+    assert [done.returncode for done in told] == [0, 0], told
+    assert "the weights are not here" in told[1].stdout
+    check_names(user.cache, repository)
+    assert unfinished(user.cache) == [] and (folder / "model.safetensors").stat().st_size > 0
+    assert {path.parent.name for path in user.cache.rglob("config.json")} == {folder.name}
 
 
 def launch(bin_dir, user, *command):
