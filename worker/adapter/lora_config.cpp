@@ -135,7 +135,9 @@ std::string describe_layers(const LoraConfig& config) {
   if (config.layers && !text_of(config.layers->excluded).empty()) {
     text += " without " + text_of(config.layers->excluded);
   }
-  return text + (config.layers && !config.targets.empty() ? " and " : "") + target_names(config.targets);
+  text += (config.layers && !config.targets.empty() ? " and " : "") + target_names(config.targets);
+  const bool elsewhere = config.targets.contains(Target::encoder) && config.encoder_blocks != kEncoderBlocks;
+  return elsewhere ? str_cat(text, " (encoder: ", config.encoder_blocks, ")") : text;
 }
 
 std::string describe(const LoraConfig& config) {

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -9,14 +9,14 @@
 
 namespace mdl::worker::model {
 
-/// What the tensors of a model are called in the files that it was loaded from, so that it can be written back under
-/// the same names. The one place where a name of a file becomes a slot of the model.
+/// Which tensors of the files that a model was loaded from fill its slots, so that it can be written back under the
+/// same names, and no others. A slot's full name is the files' own: where published models differ in it, the audio
+/// encoder is built with what formats::find_encoder_names() found.
 class CheckpointNames {
  public:
   CheckpointNames() = default;
 
-  /// Finds for each slot the tensor that fills it: that of its own full name, else that of another name which published
-  /// code of the model has for it. `in_files`: the names of all tensors.
+  /// `in_files`: the names of all tensors.
   CheckpointNames(const std::vector<layers::OwnedSlot>& slots, const std::vector<std::string>& in_files);
 
   /// The name in the files of what fills the slot with this full name; nothing where they lack it.
@@ -30,7 +30,7 @@ class CheckpointNames {
   std::optional<std::string> tell_unused() const;
 
  private:
-  std::map<std::string, std::string> by_slot_;
+  std::set<std::string> filled_;
   std::vector<std::string> unused_;
 };
 

@@ -64,6 +64,22 @@ def test_features_are_torchaudios(case, tmp_path):
     assert (ours[FILTERS] - theirs["fb"]).abs().max() < 1e-6
 
 
+def test_the_acoustic_branch_hears_what_torchaudio_does(case, checkpoint, bin_dir, tmp_path):
+    if not REFERENCE.exists():
+        pytest.skip(f"no {REFERENCE}, the environment with torchaudio: scripts/setup.sh --reference makes it")
+    model = shutil.copytree(checkpoint("qwen3", "--encoder", "tokenizer"), tmp_path / "model")
+    tensors = safetensors.torch.load_file(model / "model.safetensors")
+    stripped = {name: tensor for name, tensor in tensors.items() if "front_end" not in name}
+    assert len(stripped) == len(tensors) - 4
+    safetensors.torch.save_file(stripped, model / "model.safetensors", {"format": "pt"})
+    run([bin_dir / "model_probe", "--checkpoint", model, "--batch", case[1], "--out", tmp_path / "ours", "--eval"])
+    run([REFERENCE, HERE / "torchaudio_features.py", case[1], tmp_path / "theirs"])
+    ours, theirs = (safetensors.torch.load_file(tmp_path / name) for name in ("ours", "theirs"))
+    for name in ("features", "acoustic_features"):
+        assert ours[name].shape == theirs[name].shape
+        assert (ours[name] - theirs[name]).abs().max() < 1e-3, name
+
+
 def test_the_peer_makes_the_same_features_of_such_a_checkpoint(case):
     model, batch, ours = case
     # bfloat16, as it is loaded most often: that does not round the front end either.

@@ -48,6 +48,20 @@ TEST_CASE("options that say the same as the adapter are no contradiction") {
   CHECK((adopt_lora(given, adapter, "a.json", kLayers) == adapter));
 }
 
+TEST_CASE("an adapter on the blocks of another encoder is no adapter on this one's") {
+  LoraConfig adapter;
+  LinearLayerNames deeper = kLayers;
+  deeper.all.front() = "audio_encoder.model.blocks.0.attn.qkv";
+  deeper.encoder_blocks = "audio_encoder.model.blocks";
+  GivenLora given;
+  given.targets = adapter.targets;
+  CHECK_THROWS_WITH(adopt_lora(given, adapter, "a.json", deeper), Contains("--train-target encoder,projector,decoder"));
+  CHECK(resumed_lora(given, adapter, deeper).encoder_blocks == deeper.encoder_blocks);
+  adapter.encoder_blocks = deeper.encoder_blocks;
+  CHECK((adopt_lora(given, adapter, "a.json", deeper) == adapter));
+  CHECK(describe_layers(adapter) == "encoder,projector,decoder (encoder: audio_encoder.model.blocks)");
+}
+
 TEST_CASE("dropout is a run's own where it is given") {
   LoraConfig adapter = on_names({"up_proj"});
   adapter.dropout = 0.1;
