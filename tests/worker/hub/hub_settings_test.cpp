@@ -56,7 +56,7 @@ TEST_CASE("a token comes from a variable, else from a file, without the line end
   CHECK_THROWS_AS(settings_of({{"HF_TOKEN", "hf_\x01"}}), UsageError);
 }
 
-TEST_CASE("truth is 1, on, yes or true; the variable of the hub counts before that of transformers") {
+TEST_CASE("truth is 1, on, yes or true, and the variable of the hub counts before that of transformers") {
   for (const char* value : {"1", "ON", "Yes", "true"}) { CHECK(settings_of({{"HF_HUB_OFFLINE", value}}).offline); }
   for (const char* value : {"0", "off", "t", "2", "auto"}) {
     CHECK_FALSE(settings_of({{"HF_HUB_OFFLINE", value}}).offline);
@@ -80,7 +80,7 @@ TEST_CASE("the endpoint is an address, without slashes at its end") {
   CHECK_THROWS_WITH(settings_of({{"HF_ENDPOINT", "https://u:secret@h/?x"}}), !Contains("secret"));
 }
 
-TEST_CASE("timeouts are whole seconds; 0 means the default, as there") {
+TEST_CASE("timeouts are whole seconds, and 0 means the default, as there") {
   CHECK(settings_of({}).etag_timeout == 10s);
   CHECK(settings_of({{"HF_HUB_ETAG_TIMEOUT", "3"}, {"HF_HUB_DOWNLOAD_TIMEOUT", "7"}}).etag_timeout == 3s);
   CHECK(settings_of({{"HF_HUB_ETAG_TIMEOUT", "3"}, {"HF_HUB_DOWNLOAD_TIMEOUT", "7"}}).download_timeout == 7s);

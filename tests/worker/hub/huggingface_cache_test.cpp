@@ -124,7 +124,7 @@ TEST_CASE("a reference that is no commit leads nowhere") {
   }
 }
 
-TEST_CASE("what is there, of the right size, is not fetched again; what is shared is read and not written") {
+TEST_CASE("what is there, of the right size, is not fetched again, and what is shared is read and not written") {
   const test::TempDir folder;
   const HuggingFaceCache cache(folder.path(), true);
   const Made made({"config.json"});

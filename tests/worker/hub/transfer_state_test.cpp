@@ -37,7 +37,7 @@ TEST_CASE("a file is opened, fetched in ranges and checked") {
   CHECK(state.wait(0ms));
 }
 
-TEST_CASE("of a file that is there in part, the rest is fetched; of an empty one nothing") {
+TEST_CASE("of a file that is there in part, the rest is fetched, and of an empty one nothing") {
   TransferState state({100, 0}, 1, 10);
   ByteRanges there;
   there.add({0, 60});
