@@ -47,7 +47,13 @@ generation::AnswerLimits answer_limits(const InferenceOptions& options, const ge
 InferenceRun prepare(const InferenceOptions& options) {
   const auto environment = process::read_worker_environment();
   const at::Device device = distributed::choose_device(environment);
-  const ModelChoice choice = choose_model(options);
+  // A mistake that shows without the weights, of which a download may be 33 GB, is told before it.
+  ModelChoice choice = choose_model(options);
+  model::load_config(choice.folder);
+  convert::RowFile file = convert::read_rows(options.input);
+  // The other ranks write nothing.
+  if (!environment || environment->rank == 0) { check_answer_output(options, choice, file); }
+  fetch_weights(choice, options);
   const model::ModelConfig model_config = model::load_config(choice.folder);
   if (choice.adapter) { adapter::check_adapter(model_config, *choice.adapter); }
   const generation::GenerationConfig config = generation::load_generation_config(choice.folder);
@@ -64,11 +70,9 @@ InferenceRun prepare(const InferenceOptions& options) {
       .quantize =
           options.quantization ? quantization::make_quantizer(*options.quantization, device) : layers::Quantize(),
       .processor = processor::Processor::load(choice.folder),
-      .file = convert::read_rows(options.input),
+      .file = std::move(file),
       .limits = answer_limits(options, config),
   };
-  // The other ranks write nothing.
-  if (!environment || environment->rank == 0) { check_answer_output(options, choice, run.file); }
   return run;
 }
 

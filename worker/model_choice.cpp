@@ -25,26 +25,47 @@ std::string base_name(const adapter::AdapterConfig& config) {
                                                  : config.base_model;
 }
 
+fs::path find(const std::string& name, hub::Parts parts, const InferenceOptions& options) {
+  return hub::find_model(name, parts, options.rows.from_modelscope).folder;
+}
+
+/// The model that the adapter names, which is not what the user typed: an error says where the name comes from.
+fs::path find_base(const ModelChoice& choice, hub::Parts parts, const InferenceOptions& options) {
+  try {
+    return find(choice.name, parts, options);
+  } catch (const Error& error) {
+    const std::string advice =
+        options.rows.from_modelscope ? "" : "A model of ModelScope needs --from-modelscope true again. ";
+    throw Error(str_cat(error.problem(), " (the model that ", choice.adapter->config_file().string(), " names)"),
+                advice + error.advice(), error.exit_code());
+  }
+}
+
 }  // namespace
 
 ModelChoice choose_model(const InferenceOptions& options) {
-  const auto find = [&](const std::string& name) {
-    return hub::find_model(name, hub::Parts::all, options.rows.from_modelscope).folder;
-  };
-  const fs::path named = find(options.model_name);
-  ModelChoice choice{named, std::nullopt};
-  if (!fs::exists(named / "config.json") && fs::exists(named / "adapter_config.json")) {
-    if (options.adapter) { throw UsageError(str_cat("--model-name ", named.string(), " is an adapter already")); }
-    choice.adapter = adapter::AdapterFolder::load(named, adapter::AdapterUse::answering);
-    choice.folder = find(base_name(choice.adapter->config));
-  }
+  ModelChoice choice{.folder = {}, .adapter = std::nullopt, .name = options.model_name};
   if (options.adapter) {
     choice.adapter = adapter::AdapterFolder::load(*options.adapter, adapter::AdapterUse::answering);
+  }
+  choice.folder = find(options.model_name, hub::Parts::without_weights, options);
+  if (!fs::exists(choice.folder / "config.json") && fs::exists(choice.folder / "adapter_config.json")) {
+    if (options.adapter) {
+      throw UsageError(str_cat("--model-name ", choice.folder.string(), " is an adapter already"));
+    }
+    choice.adapter = adapter::AdapterFolder::load(choice.folder, adapter::AdapterUse::answering);
+    choice.name = base_name(choice.adapter->config);
+    choice.folder = find_base(choice, hub::Parts::without_weights, options);
   }
   if (options.merge_adapter && !choice.adapter) {
     throw UsageError("--merge-adapter true, but there is no adapter", "Name it with --adapter.");
   }
   return choice;
+}
+
+void fetch_weights(ModelChoice& choice, const InferenceOptions& options) {
+  choice.folder = choice.name == options.model_name ? find(choice.name, hub::Parts::all, options)
+                                                    : find_base(choice, hub::Parts::all, options);
 }
 
 namespace {

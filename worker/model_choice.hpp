@@ -14,10 +14,15 @@ namespace mdl::worker {
 struct ModelChoice {
   std::filesystem::path folder;
   std::optional<adapter::AdapterFolder> adapter;
+  std::string name{};  ///< of the model without the adapter, as it was given or as the adapter names it
 };
 
-/// Finds the folders that `options` name. Throws UsageError where there is none, or they contradict each other.
+/// Finds the folders that `options` name; of a model that is downloaded the weights are still missing. Throws
+/// UsageError where there is none, or they contradict each other; Error where a download fails.
 ModelChoice choose_model(const InferenceOptions& options);
+
+/// Brings the weights of the model, where they are to be downloaded; its folder may be another one then.
+void fetch_weights(ModelChoice& choice, const InferenceOptions& options);
 
 /// The type that a checkpoint is stored in, which transformers computes in too. Throws UsageError for another type than
 /// this program computes in.

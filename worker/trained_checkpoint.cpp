@@ -7,6 +7,11 @@
 
 namespace mdl::worker {
 
+void check_trained_configuration(const std::filesystem::path& folder) {
+  model::load_config(folder);
+  processor::read_pad_token_id(folder);
+}
+
 TrainedCheckpoint read_trained_checkpoint(const std::filesystem::path& folder) {
   const int64_t pad_token_id = processor::read_pad_token_id(folder);
   return {.config = model::open_checkpoint(folder, at::kFloat).model->config(), .pad_token_id = pad_token_id};

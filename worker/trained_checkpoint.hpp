@@ -14,6 +14,10 @@ struct TrainedCheckpoint {
   int64_t pad_token_id;
 };
 
+/// What can be said before the weights are here: throws Error, as read_trained_checkpoint() does, for what keeps a
+/// checkpoint of this configuration and tokenizer from being trained.
+void check_trained_configuration(const std::filesystem::path& folder);
+
 /// Reads it, and checks that the weights fit the configuration by the headers of their files. Throws Error, mostly
 /// UsageError, naming what keeps the checkpoint in `folder` from being trained.
 TrainedCheckpoint read_trained_checkpoint(const std::filesystem::path& folder);

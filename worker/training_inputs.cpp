@@ -17,9 +17,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The run's adapters become what --initial-adapter is.
-void adopt_initial_adapter(training::TrainOptions& options, const model::ModelConfig& model) {
-  const auto adapter = adapter::AdapterFolder::load(*options.initial_adapter, adapter::AdapterUse::training);
+/// The run's adapters become what `adapter`, the initial one, is.
+void adopt_initial_adapter(training::TrainOptions& options, const adapter::AdapterFolder& adapter,
+                           const model::ModelConfig& model) {
   adapter::check_adapter(model, adapter);
   options.lora = adapter::adopt_lora(options.given_lora, adapter.config.lora, adapter.config_file().string(),
                                      adapter::linear_layer_names(model));
@@ -28,6 +28,32 @@ void adopt_initial_adapter(training::TrainOptions& options, const model::ModelCo
 adapter::BaseModel base_model_of(const hub::FoundModel& found) {
   if (!found.name) { return {found.folder}; }
   return {found.folder, found.name->repository(), found.name->revision};
+}
+
+std::optional<adapter::AdapterFolder> read_initial_adapter(const training::TrainOptions& options) {
+  if (!options.initial_adapter) { return std::nullopt; }
+  return adapter::AdapterFolder::load(*options.initial_adapter, adapter::AdapterUse::training);
+}
+
+/// Only rank 0 reads the checkpoint, which need not lie on a disk that the others see.
+bool is_first(const std::optional<process::WorkerEnvironment>& environment) {
+  return !environment || environment->rank == 0;
+}
+
+/// Finds the model. A mistake that shows without the weights, of which a download may be 33 GB, is told before it.
+hub::FoundModel find_trained_model(const training::TrainOptions& options,
+                                   const std::optional<process::WorkerEnvironment>& environment) {
+  const auto find = [&](hub::Parts parts) {
+    return hub::find_model(options.model_name, parts, options.from_modelscope);
+  };
+  const fs::path folder = find(hub::Parts::without_weights).folder;
+  check_trained_configuration(folder);
+  check_training_output(options, folder);
+  // Under a launcher it may have started this job again, whose own checkpoint counts then: see begin_run().
+  if (is_first(environment) && training::checkpoint::launcher_agent().empty()) {
+    training::checkpoint::check_resume_option(options.resume_from, options.output);
+  }
+  return find(hub::Parts::all);
 }
 
 std::optional<dataset::DatasetFolder> open_dataset(const std::optional<fs::path>& path) {
@@ -44,7 +70,9 @@ TrainingInputs read_training_inputs(const training::TrainOptions& options) {
       options.bf16, process::lookup_environment("ACCELERATE_MIXED_PRECISION"), distributed::prefers_bf16(device));
   layers::Quantize quantize =
       options.quantization ? quantization::make_quantizer(*options.quantization, device) : layers::Quantize();
-  const hub::FoundModel found = hub::find_model(options.model_name, hub::Parts::all, options.from_modelscope);
+  auto train_data = open_dataset(options.train_dataset), eval_data = open_dataset(options.eval_dataset);
+  const auto initial_adapter = read_initial_adapter(options);
+  const hub::FoundModel found = find_trained_model(options, environment);
   const fs::path& model_folder = found.folder;
   const TrainedCheckpoint checkpoint = read_trained_checkpoint(model_folder);
   const at::ScalarType dtype = options.bf16 ? wanted : automatic_type(wanted, checkpoint.config, environment);
@@ -58,16 +86,11 @@ TrainingInputs read_training_inputs(const training::TrainOptions& options) {
       .base_model = base_model_of(found),
       .config = checkpoint.config,
       .pad_token_id = checkpoint.pad_token_id,
-      .train_data = open_dataset(options.train_dataset),
-      .eval_data = open_dataset(options.eval_dataset),
+      .train_data = std::move(train_data),
+      .eval_data = std::move(eval_data),
   };
   inputs.options.lora.encoder_blocks = inputs.config.audio.names.blocks;
-  if (options.initial_adapter) { adopt_initial_adapter(inputs.options, inputs.config); }
-  check_training_output(options, model_folder);
-  // Under a launcher it may have started this job again, whose own checkpoint counts then: see begin_run().
-  if (inputs.reads_checkpoint() && training::checkpoint::launcher_agent().empty()) {
-    training::checkpoint::check_resume_option(options.resume_from, options.output);
-  }
+  if (initial_adapter) { adopt_initial_adapter(inputs.options, *initial_adapter, inputs.config); }
   return inputs;
 }
 

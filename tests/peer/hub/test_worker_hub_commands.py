@@ -1,5 +1,7 @@
 """Every command takes a model by its name: what it needs is downloaded, and an adapter notes the name."""
 
+import json
+import shutil
 import subprocess
 
 import numpy as np
@@ -81,6 +83,38 @@ def test_an_adapter_names_model_and_revision_and_inference_finds_them(user, repo
     user.run(*answering, "--model-name", final, "--output", tmp_path / "c.csv", HF_HUB_CACHE=str(tmp_path / "other"))
     assert repository.asked_for("model.safetensors"), "a cache that has it not is filled"
     assert read_csv(tmp_path / "a.csv") == read_csv(tmp_path / "c.csv")
+
+
+def test_what_is_wrong_without_the_weights_is_told_before_they_are_asked_for(user, hub, published, rows, tmp_path):
+    refused = tmp_path / "refused"
+    shutil.copytree(published, refused)
+    config = json.loads((refused / "config.json").read_text())
+    (refused / "config.json").write_text(json.dumps(config | {"quantization_config": {"quant_method": "gptq"}}))
+    repository = hub.add("an-org/quantized", revisions={"main": refused})
+    train = ["train", "--model-name", "an-org/quantized", "--output", "out"]
+    answer = ["inference", "--model-name", "an-org/quantized", "--output", "out.csv"]
+    for arguments, wrong in (
+        ([*train, "--train-dataset", rows], "the weights are quantized"),
+        ([*train, "--train-dataset", "no-dataset"], "no dataset folder no-dataset"),
+        ([*train, "--train-dataset", rows, "--initial-adapter", "no-adapter"], "no-adapter"),
+        ([*answer, rows], "the weights are quantized"),
+        ([*answer, rows, "--adapter", "no-adapter"], "no-adapter"),
+    ):
+        assert wrong in user.run(*arguments, code=2), arguments
+    whole = hub.add("an-org/whole", revisions={"main": published})
+    answer[2] = "an-org/whole"
+    assert "none.csv" in user.run(*answer, "none.csv", code=2)
+    assert "/proc" in user.run("train", "--model-name", "an-org/whole", "--output", "/proc/out", "--train-dataset", rows, code=1)
+    for asked in (repository, whole):
+        assert asked.asked_for("config.json") and asked.asked_for("model.safetensors") == []
+
+
+def test_an_error_says_which_adapter_names_the_model(user, made_adapter, checkpoint, rows, tmp_path):
+    adapter = made_adapter(checkpoint())
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": "an-org/elsewhere"}))
+    told = user.run("inference", rows, "--model-name", adapter, "--output", "out.csv", code=1)
+    assert f"(the model that {adapter}/adapter_config.json names)" in told and "--from-modelscope true" in told
 
 
 def test_a_folder_of_the_name_goes_first(user, repository, published, tmp_path):
