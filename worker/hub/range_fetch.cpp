@@ -71,6 +71,11 @@ bool RangeFetch::take(std::string_view bytes) {
 }
 
 void RangeFetch::run(http::Client& client) {
+  fetch(client);
+  state_.fetched(task_);
+}
+
+void RangeFetch::fetch(http::Client& client) {
   http::Retry retry(source_.limits.retry);
   const http::Receiver receiver{.begin = [&](const http::Response& head) { return begin(head); },
                                 .bytes = [&](std::string_view bytes) { return take(bytes); },
@@ -80,7 +85,7 @@ void RangeFetch::run(http::Client& client) {
     const auto answer = client.get(request(), receiver);
     note();
     if (!state_.goes_on(task_)) { return; }
-    if (answer && at_ == task_.range.end) { return state_.fetched(task_); }
+    if (answer && at_ == task_.range.end) { return; }
     http::Failure failure =
         answer ? http::Failure{http::Failure::Kind::cut, "the answer ended early", answer->url, true} : answer.error();
     if (refusal_) {
@@ -92,7 +97,7 @@ void RangeFetch::run(http::Client& client) {
     const auto pause = retry.next(failure, progress);
     if (!pause) { throw source_.hub.explain(source_.model, file_.path, failure); }
     log::info(file_.path, " at byte ", at_, ": ", failure.reason, "; again in ", pause->count(), " ms");
-    state_.sleep(*pause);
+    state_.sleep(task_, *pause);
   }
 }
 

@@ -25,10 +25,11 @@ class RangeFetch {
   RangeFetch(const TransferSource& source, const ListedFile& file, const PartFile& part, TransferState& state,
              TransferState::Task task);
 
-  /// Returns when the range is there or no longer wanted. Throws Error when it cannot be had.
+  /// Returns when the range is there or no longer wanted, which the state is told. Throws Error when it cannot be had.
   void run(http::Client& client);
 
  private:
+  void fetch(http::Client& client);
   http::Request request() const;
   bool begin(const http::Response& head);
   bool take(std::string_view bytes);

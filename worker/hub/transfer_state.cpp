@@ -106,9 +106,7 @@ void TransferState::add(const Task& task, ByteRange range) {
 
 void TransferState::fetched(const Task& task) {
   const std::lock_guard lock(mutex_);
-  File& file = files_[task.file];
-  if (file.generation != task.generation) { return; }
-  --file.running;
+  --files_[task.file].running;
   changed_.notify_all();
 }
 
@@ -118,16 +116,16 @@ bool TransferState::take_whole(Task& task) {
   if (file.generation != task.generation) { return false; }
   file.whole_only = true;
   file.waiting.clear();
-  file.running = 1;
   task.generation = ++file.generation;
   task.whole_file = true;
   task.range = {0, file.size};
+  changed_.notify_all();
   return true;
 }
 
 bool TransferState::goes_on(const Task& task) {
   const std::lock_guard lock(mutex_);
-  return !failure_ && files_[task.file].generation == task.generation;
+  return is_wanted(task);
 }
 
 void TransferState::fail(std::exception_ptr why) {
@@ -136,9 +134,9 @@ void TransferState::fail(std::exception_ptr why) {
   changed_.notify_all();
 }
 
-void TransferState::sleep(std::chrono::milliseconds pause) {
+void TransferState::sleep(const Task& task, std::chrono::milliseconds pause) {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, pause, [&] { return failure_ != nullptr; });
+  changed_.wait_for(lock, pause, [&] { return !is_wanted(task); });
 }
 
 bool TransferState::wait(std::chrono::milliseconds pause) {

@@ -43,18 +43,18 @@ class TransferState {
 
   /// While a range is fetched: these bytes of it are there.
   void add(const Task& task, ByteRange range);
-  /// The answer to fetch: the range is there.
+  /// The answer to fetch, also to one that was void: its thread is done with the file. The range is there, or void.
   void fetched(const Task& task);
   /// The server answers a range with the whole file: `task` becomes that, and what others fetch of the file is void.
-  /// False when it is void itself.
+  /// The file is not checked before they have told that they are done. False when it is void itself.
   bool take_whole(Task& task);
   /// Whether what `task` fetches is still wanted.
   bool goes_on(const Task& task);
 
   /// Ends the transfer with an exception; the first one counts.
   void fail(std::exception_ptr why);
-  /// Waits for `pause`, or until the transfer has failed.
-  void sleep(std::chrono::milliseconds pause);
+  /// Waits for `pause`, or until what `task` fetches is no longer wanted.
+  void sleep(const Task& task, std::chrono::milliseconds pause);
   /// Waits until all is done (true) or for `pause` (false). Throws what fail() was given.
   bool wait(std::chrono::milliseconds pause);
 
@@ -67,7 +67,7 @@ class TransferState {
     enum class Stage { closed, opening, open, checking, finished } stage = Stage::closed;
     ByteRanges there{};
     std::deque<ByteRange> waiting{};
-    int running = 0;
+    int running = 0;  ///< fetches whose threads still use the file, void ones too
     int generation = 0;
     bool whole_only = false;  ///< the server knows no ranges
     bool was_wrong = false;
@@ -75,6 +75,7 @@ class TransferState {
   void plan(File& file) const;
   std::optional<Task> find_task();
   bool all_finished() const;
+  bool is_wanted(const Task& task) const { return !failure_ && files_[task.file].generation == task.generation; }
 
   std::mutex mutex_;
   std::condition_variable changed_;

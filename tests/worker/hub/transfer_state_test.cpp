@@ -1,6 +1,7 @@
 #include "worker/hub/transfer_state.hpp"
 
 #include <catch2/catch.hpp>
+#include <future>
 #include <stdexcept>
 
 using namespace mdl::worker::hub;
@@ -65,10 +66,15 @@ TEST_CASE("a server without ranges sends the whole file, and what others fetch o
   CHECK(second.range == ByteRange{0, 100});
   CHECK_FALSE(state.goes_on(first));
   CHECK_FALSE(state.take_whole(first));
-  state.fetched(first);  // of no effect
   fetch(state, second);
   CHECK(state.bytes_there() == 100);
-  CHECK(state.next()->kind == Kind::check);
+
+  // The first one's thread still has the file: it is checked when that is done, and not before.
+  auto check = std::async(std::launch::async, [&] { return state.next(); });
+  CHECK(check.wait_for(50ms) == std::future_status::timeout);
+  state.sleep(first, 1h);  // returns at once: nobody wants it
+  state.fetched(first);
+  CHECK(check.get()->kind == Kind::check);
 }
 
 TEST_CASE("a wrong hash is one more download from nothing") {
@@ -95,6 +101,6 @@ TEST_CASE("the first failure ends the transfer") {
   state.fail(std::make_exception_ptr(std::runtime_error("second")));
   CHECK_FALSE(state.goes_on(*task));
   CHECK_FALSE(state.next());
-  state.sleep(1h);  // returns at once
+  state.sleep(*task, 1h);  // returns at once
   CHECK_THROWS_WITH(state.wait(0ms), "first");
 }
