@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <optional>
 #include <vector>
@@ -22,6 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kEnding = ".incomplete";
+constexpr std::size_t kLongestRecord = 16 << 20;
 
 fs::path record_of(const fs::path& part) {
   return part.string() + ".ranges";
@@ -59,6 +61,36 @@ std::optional<PartOwner> owner_of(std::string_view name, std::string_view stem) 
   return parse_part_owner(name.substr(dot + 1));
 }
 
+/// Opens a file that a process of this user left. In a folder where others may write, its name may be a link to
+/// somewhere else, a pipe or a folder by now: then, as where there is none, nothing.
+UniqueFd open_own(const fs::path& path, int flags) {
+  UniqueFd fd(::open(path.c_str(), flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat status{};
+  const bool own = fd && ::fstat(fd.get(), &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == ::geteuid() &&
+                   status.st_nlink == 1;
+  return own ? std::move(fd) : UniqueFd();
+}
+
+/// Begins a file that nobody has begun.
+UniqueFd create(const fs::path& path, int flags) {
+  UniqueFd fd(::open(path.c_str(), flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
+  if (!fd) { fail("cannot create", path, errno); }
+  return fd;
+}
+
+/// The text of a record, as much of it as a record of ours may have.
+std::string read_record(const UniqueFd& record) {
+  std::string text;
+  std::array<char, 65536> buffer{};
+  while (record && text.size() < kLongestRecord) {
+    const ssize_t count = ::pread(record.get(), buffer.data(), buffer.size(), static_cast<off_t>(text.size()));
+    if (count < 0 && errno == EINTR) { continue; }
+    if (count <= 0) { break; }
+    text.append(buffer.data(), static_cast<std::size_t>(count));
+  }
+  return text;
+}
+
 std::string own_name(const std::string& stem) {
   return str_cat(stem, ".", this_process().text(), ".", make_uuid().substr(0, 8), kEnding);
 }
@@ -70,8 +102,8 @@ std::vector<fs::path> abandoned_parts(const ModelCache::PartPlace& place, std::i
   std::error_code error;
   for (fs::directory_iterator entry(place.folder, error), end; !error && entry != end; entry.increment(error)) {
     const auto owner = owner_of(entry->path().filename().string(), place.stem);
-    if (!owner || !has_ended(*owner, here)) { continue; }
-    const auto record = read_file_if_there(record_of(entry->path())).value_or("");
+    if (!owner || !has_ended(*owner, here) || !open_own(entry->path(), O_RDWR)) { continue; }
+    const std::string record = read_record(open_own(record_of(entry->path()), O_RDONLY));
     found.emplace_back(-parse_record(record, size).total(), entry->path());
   }
   std::ranges::sort(found);
@@ -89,26 +121,33 @@ void remove_part(const fs::path& part) {
 
 PartFile PartFile::open(const ModelCache::PartPlace& place, std::int64_t size) {
   const fs::path path = place.folder / own_name(place.stem);
-  bool taken = false;
+  UniqueFd file, record;
   for (const fs::path& part : abandoned_parts(place, size)) {
-    if (taken) {
+    if (file) {
       remove_part(part);
     } else if (::rename(part.c_str(), path.c_str()) == 0) {  // else somebody else was faster
       ::rename(record_of(part).c_str(), record_of(path).c_str());
-      taken = true;
+      file = open_own(path, O_RDWR);
+      record = open_own(record_of(path), O_RDWR | O_APPEND);
+      if (!file || !record) {
+        remove_part(path);
+        file = UniqueFd();
+        record = UniqueFd();
+      }
     }
   }
-  return PartFile(path, size);
+  if (!file) {
+    file = create(path, O_RDWR);
+    record = create(record_of(path), O_RDWR | O_APPEND);
+  }
+  return PartFile(path, std::move(file), std::move(record), size);
 }
 
-PartFile::PartFile(fs::path path, std::int64_t size)
-    : path_(std::move(path)),
-      file_(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)),
-      record_(::open(record_of(path_).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {
-  if (!file_ || !record_) { fail("cannot create", path_, errno); }
+PartFile::PartFile(fs::path path, UniqueFd file, UniqueFd record, std::int64_t size)
+    : path_(std::move(path)), file_(std::move(file)), record_(std::move(record)) {
   struct stat status{};
   if (::fstat(file_.get(), &status) != 0) { fail("cannot read", path_, errno); }
-  found_ = parse_record(read_text(record_of(path_)), size);
+  found_ = parse_record(read_record(record_), size);
   const auto gaps = found_.missing(size);
   const std::int64_t reach = gaps.empty() || gaps.back().end < size ? size : gaps.back().begin;
   if (status.st_size < reach || status.st_size > size) { begin_anew(); }  // the record is not this file's
@@ -147,7 +186,9 @@ ForeignParts foreign_parts(const fs::path& folder) {
     const auto owner = owner_of(entry->path().filename().string(), "");
     const bool of_this_table = owner && owner->boot == here.boot && owner->pid_namespace == here.pid_namespace;
     struct stat status{};
-    if (!owner || of_this_table || has_ended(*owner, here) || ::stat(entry->path().c_str(), &status) != 0) { continue; }
+    if (!owner || of_this_table || has_ended(*owner, here) || ::lstat(entry->path().c_str(), &status) != 0) {
+      continue;
+    }
     ++found.count;
     found.bytes += status.st_blocks * 512;
   }

@@ -12,8 +12,9 @@ namespace mdl::worker::hub {
 
 /// A file on its way into the cache: STEM.OWNER.RANDOM.incomplete, and beside it a record of the bytes that are there
 /// (the same name with ".ranges"). No two processes ever write to one: the name is this process's own, and the file of
-/// another one is taken over, by renaming it, only when has_ended() says that it is gone. What the record says is no
-/// proof, as a power cut may lose bytes that it names: the hash decides.
+/// another one is taken over, by renaming it, only when has_ended() says that it is gone and it is a file of this user:
+/// neither a link nor a second name of anything, whoever may write to the folder. What the record says is no proof, as
+/// a power cut may lose bytes that it names: the hash decides.
 class PartFile {
  public:
   /// Takes over the one with most bytes that a process which has ended left for this place, or begins a new one;
@@ -39,7 +40,7 @@ class PartFile {
   void remove() const;
 
  private:
-  PartFile(std::filesystem::path path, std::int64_t size);
+  PartFile(std::filesystem::path path, UniqueFd file, UniqueFd record, std::int64_t size);
 
   std::filesystem::path path_;
   UniqueFd file_, record_;

@@ -1,5 +1,6 @@
 #include "worker/hub/part_file.hpp"
 
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <catch2/catch.hpp>
@@ -66,6 +67,33 @@ TEST_CASE("what a process that has ended left is taken over, the one with most b
   CHECK(part.found().total() == 6);
   CHECK(read_text(part.path()) == "abcdef");
   CHECK(files_in(folder.path()) == 2);  // the file and its record: the others are gone
+}
+
+TEST_CASE("what somebody else has put in a part file's place is left alone") {
+  const test::TempDir folder;
+  const PartOwner gone = ended_process();
+  const fs::path outside = folder.path() / "outside", parts = folder.path() / "parts";
+  fs::create_directory(parts);
+  write_text_atomically(outside, "precious");
+  const auto name = [&](const char* random) {
+    return parts / str_cat("abc.", gone.text(), ".", random, ".incomplete");
+  };
+  fs::create_symlink(outside, name("00000001"));
+  fs::create_symlink(outside, name("00000001").string() + ".ranges");
+  fs::create_hard_link(outside, name("00000002"));
+  fs::create_directory(name("00000003"));
+  ::mkfifo(name("00000004").c_str(), 0600);
+  const fs::path real = leave_part(parts, gone, "abcdef", "0 6\n", "00000005");
+  fs::remove(real.string() + ".ranges");
+  ::mkfifo((real.string() + ".ranges").c_str(), 0600);
+  PartFile part = PartFile::open({parts, "abc"}, 10);
+  CHECK(part.found().total() == 0);
+  CHECK(fs::symlink_status(part.path()).type() == fs::file_type::regular);
+  part.write(0, "0123456789");
+  part.note({0, 10});
+  CHECK(read_text(outside) == "precious");
+  CHECK(read_text(part.path()) == "0123456789");
+  CHECK(read_text(part.path().string() + ".ranges") == "0 10\n");
 }
 
 TEST_CASE("what a process that lives, or one elsewhere, is writing stays as it is") {
