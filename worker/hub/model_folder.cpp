@@ -55,19 +55,17 @@ FoundModel find_model(const std::string& name, Parts parts, bool from_modelscope
 }
 
 fs::path fetch_model(const Hub& hub, const ModelName& model, Parts parts) {
-  auto found = hub.cache().find(model, parts);
+  const auto found = hub.cache().find(model, parts);
   if (found.whole()) { return found.folder; }
   if (hub.offline()) { reject_offline(hub, model, found); }
-  std::optional<fs::path> folder;
-  const auto is_there = [&] {
-    found = hub.cache().find(model, parts);
-    return found.whole();
+  const auto find = [&]() -> std::optional<std::string> {
+    const auto there = hub.cache().find(model, parts);
+    return there.whole() ? std::optional(there.folder.string()) : std::nullopt;
   };
   const std::string key = sha256_hex(str_cat(hub.title(), "\n", identity_of(hub.cache().root()), "\n", model.text(),
                                              "\n", parts == Parts::all ? "all" : "without weights"));
-  node::take_turns(key, str_cat("downloading ", model.text()), is_there,
-                   [&] { folder = download_model(hub, model, parts); });
-  return folder.value_or(found.folder);
+  return node::take_turns(key, str_cat("downloading ", model.text()), find,
+                          [&] { return download_model(hub, model, parts).string(); });
 }
 
 }  // namespace mdl::worker::hub

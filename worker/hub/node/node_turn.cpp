@@ -40,7 +40,7 @@ struct Address {
 };
 
 UniqueFd make_socket() {
-  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) { throw Error(describe_errno("cannot make", "a unix socket", errno)); }
   return fd;
 }
@@ -56,21 +56,28 @@ UniqueFd listen_at(const Address& address) {
   return fd;
 }
 
-/// Tells all who wait by now, and hangs up. Who connects later finds that nobody listens, and looks for himself.
+std::optional<ucred> peer_of(const UniqueFd& fd) {
+  ucred peer{};
+  socklen_t size = sizeof(peer);
+  return ::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? std::optional(peer) : std::nullopt;
+}
+
+bool is_own(const std::optional<ucred>& peer) {
+  return peer && peer->uid == ::getuid();
+}
+
+/// Tells all of this user who wait by now, and hangs up. Who connects from now on is refused, and looks for himself.
 void tell_all(const UniqueFd& listener, const std::string& outcome) {
+  ::shutdown(listener.get(), SHUT_RDWR);  // those who wait already are still there to be accepted
   ::fcntl(listener.get(), F_SETFL, ::fcntl(listener.get(), F_GETFL) | O_NONBLOCK);
   while (true) {
     const UniqueFd waiting(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!waiting && errno != EINTR && errno != ECONNABORTED) { return; }
     // the receiver's buffer is empty and larger than this; one that does not take it is not waited for
-    if (waiting) { (void)::send(waiting.get(), outcome.data(), outcome.size(), MSG_NOSIGNAL | MSG_DONTWAIT); }
+    if (waiting && is_own(peer_of(waiting))) {
+      (void)::send(waiting.get(), outcome.data(), outcome.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
   }
-}
-
-std::optional<ucred> peer_of(const UniqueFd& fd) {
-  ucred peer{};
-  socklen_t size = sizeof(peer);
-  return ::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? std::optional(peer) : std::nullopt;
 }
 
 /// What comes until the other side hangs up, with a line a minute.
@@ -88,7 +95,7 @@ std::string wait_for_outcome(const UniqueFd& fd, pid_t pid, const std::string& w
     if (ready <= 0) { continue; }
     std::array<char, 4096> buffer{};
     const ssize_t count = ::read(fd.get(), buffer.data(), buffer.size());
-    if (count < 0 && errno == EINTR) { continue; }
+    if (count < 0 && (errno == EINTR || errno == EAGAIN)) { continue; }
     if (count <= 0) { break; }
     text.append(buffer.data(), static_cast<std::size_t>(count));
   }
@@ -97,44 +104,55 @@ std::string wait_for_outcome(const UniqueFd& fd, pid_t pid, const std::string& w
 
 enum class Waited { refused, stranger, over };
 
-/// Waits for the process that listens, if there is one.
-Waited wait_for_other(const Address& address, const std::string& what) {
+/// Waits for the process that listens, if there is one, and takes what it tells.
+Waited wait_for_other(const Address& address, const std::string& what, std::optional<TurnOutcome>& outcome) {
   const UniqueFd fd = make_socket();
+  // Nobody listens any more, or not yet; or (EAGAIN) more wait than the kernel lets, or than a stranger does.
   if (::connect(fd.get(), address.get(), address.size) != 0) {
-    ::poll(nullptr, 0, 20);  // it has just gone, or is about to listen
+    ::poll(nullptr, 0, 20);
     return Waited::refused;
   }
   const auto peer = peer_of(fd);
-  if (!peer || peer->uid != ::getuid()) { return Waited::stranger; }
+  if (!is_own(peer)) { return Waited::stranger; }
   log::news("waiting for process ", peer->pid, ", which is ", what);
-  if (const auto outcome = parse_outcome(wait_for_outcome(fd, peer->pid, what)); outcome && outcome->failure) {
-    throw Error(*outcome->failure);
-  }
+  outcome = parse_outcome(wait_for_outcome(fd, peer->pid, what));
   return Waited::over;
+}
+
+std::string work_and_tell(const UniqueFd& listener, const std::function<std::string()>& work) {
+  try {
+    std::string answer = work();
+    tell_all(listener, outcome_text(answer));
+    return answer;
+  } catch (const Error& error) {
+    tell_all(listener, outcome_text(error));
+    throw;
+  }
 }
 
 }  // namespace
 
-void take_turns(const std::string& key, const std::string& what, const std::function<bool()>& is_done,
-                const std::function<void()>& work) {
+std::string take_turns(const std::string& key, const std::string& what,
+                       const std::function<std::optional<std::string>()>& find,
+                       const std::function<std::string()>& work) {
   const Address address(key);
   int refusals = 0;
-  while (!is_done()) {
-    const UniqueFd listener = listen_at(address);
-    if (!listener) {
-      const Waited waited = wait_for_other(address, what);
-      refusals = waited == Waited::refused ? refusals + 1 : 0;
-      if (waited != Waited::stranger && refusals < kMostRefusals) { continue; }
-      return work();
+  while (true) {
+    if (auto answer = find()) { return std::move(*answer); }
+    if (const UniqueFd listener = listen_at(address)) {
+      return work_and_tell(listener, [&] {
+        auto answer = find();  // another one may have been at it until now
+        return answer ? std::move(*answer) : work();
+      });
     }
-    if (is_done()) { return tell_all(listener, outcome_text(std::nullopt)); }
-    try {
-      work();
-    } catch (const Error& error) {
-      tell_all(listener, outcome_text(error));
-      throw;
+    std::optional<TurnOutcome> outcome;
+    const Waited waited = wait_for_other(address, what, outcome);
+    if (outcome) {
+      if (const auto* const failure = std::get_if<Error>(&*outcome)) { throw Error(*failure); }
+      return find().value_or(std::get<std::string>(*outcome));
     }
-    return tell_all(listener, outcome_text(std::nullopt));
+    refusals = waited == Waited::refused ? refusals + 1 : 0;
+    if (waited == Waited::stranger || refusals == kMostRefusals) { return work(); }
   }
 }
 

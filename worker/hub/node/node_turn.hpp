@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 namespace mdl::worker::hub::node {
@@ -10,11 +11,13 @@ namespace mdl::worker::hub::node {
 ///
 /// The first one binds an abstract unix socket whose name has the user and `key` (64 letters at most, a hash); the
 /// others connect and wait as long as it takes, with a line a minute that names its pid. It sends them the outcome:
-/// they return, or throw the same Error. When it dies, the kernel ends their connections, and one of them takes its
-/// place. `is_done` is asked before each attempt, so that nobody does again what another one has done.
+/// they return its answer, or throw the same Error. When it dies, the kernel ends their connections, and one of them
+/// takes its place. `find` gives the answer where it is there already; it is asked before each attempt.
 ///
-/// Who listens under that name as another user is passed over, and `work` done here.
-void take_turns(const std::string& key, const std::string& what, const std::function<bool()>& is_done,
-                const std::function<void()>& work);
+/// Other users of this machine can read that name. One who listens there is passed over, and `work` done here; one who
+/// connects is told nothing and waited for by nobody.
+std::string take_turns(const std::string& key, const std::string& what,
+                       const std::function<std::optional<std::string>()>& find,
+                       const std::function<std::string()>& work);
 
 }  // namespace mdl::worker::hub::node

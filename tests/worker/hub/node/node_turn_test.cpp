@@ -1,11 +1,14 @@
 #include "worker/hub/node/node_turn.hpp"
 
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <catch2/catch.hpp>
 
 #include <atomic>
 #include <csignal>
+#include <cstring>
 #include <functional>
 #include <future>
 #include <thread>
@@ -13,6 +16,7 @@
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "common/unique_fd.hpp"
 #include "common/uuid.hpp"
 #include "worker/hub/node/turn_outcome.hpp"
 
@@ -24,6 +28,10 @@ namespace {
 /// Returns when that is so.
 void wait_until(const std::function<bool()>& is_so) {
   while (!is_so()) { std::this_thread::yield(); }
+}
+
+std::optional<std::string> nothing() {
+  return std::nullopt;
 }
 
 /// How many have connected to the one who works, as the kernel lists them: a socket each, beside his own.
@@ -38,13 +46,15 @@ std::size_t waiting_for(const std::string& key) {
 }  // namespace
 
 TEST_CASE("an outcome is sent as a line and understood") {
-  CHECK_FALSE(parse_outcome(outcome_text(std::nullopt))->failure);
+  CHECK(std::get<std::string>(*parse_outcome(outcome_text("/a \"folder\""))) == "/a \"folder\"");
   const auto told = parse_outcome(outcome_text(UsageError("a \"problem\"\n", "an advice")));
   REQUIRE(told);
-  CHECK(told->failure->problem() == "a \"problem\"\n");
-  CHECK(told->failure->advice() == "an advice");
-  CHECK(told->failure->exit_code() == kExitUsage);
-  for (const char* text : {"", "{}", "x\n", "[]\n",
+  CHECK(std::get<Error>(*told).problem() == "a \"problem\"\n");
+  CHECK(std::get<Error>(*told).advice() == "an advice");
+  CHECK(std::get<Error>(*told).exit_code() == kExitUsage);
+  for (const char* text : {"", "{}", "{}\n", "x\n", "[]\n",
+                           R"({"answer": 1})"
+                           "\n",
                            R"({"problem": 1})"
                            "\n",
                            R"({"problem": "a"})"
@@ -54,44 +64,61 @@ TEST_CASE("an outcome is sent as a line and understood") {
   }
 }
 
-TEST_CASE("of many that want the same, one does it") {
+TEST_CASE("of many that want the same, one does it, and all have its answer") {
   const std::string key = make_uuid();
-  std::atomic<int> works = 0, arrived = 0;
+  std::atomic<int> works = 0, arrived = 0, told = 0;
+  const bool found_later = GENERATE(true, false);  // an answer that nobody finds afterwards is one all the same
   std::atomic<bool> done = false;
   const auto want = [&] {
     ++arrived;
-    take_turns(
-        key, "working", [&] { return done.load(); },
+    const std::string answer = take_turns(
+        key, "working", [&] { return found_later && done ? std::optional<std::string>("found") : std::nullopt; },
         [&] {
-          wait_until([&] { return arrived == 8; });
+          wait_until([&] { return arrived == 8 && waiting_for(key) == 7; });
           ++works;
           done = true;
+          return std::string("made");
         });
+    told += answer == (found_later ? "found" : "made") || answer == "made" ? 1 : 0;
   };
   std::vector<std::thread> threads;
   for (int i = 0; i < 8; ++i) { threads.emplace_back(want); }
   for (std::thread& thread : threads) { thread.join(); }
   CHECK(works == 1);
+  CHECK(told == 8);
+}
+
+TEST_CASE("one who holds the name and lets nobody in does not stop the work") {
+  const std::string key = make_uuid();
+  const std::string name = str_cat(std::string(1, '\0'), "mdl-toolkit-", ::getuid(), "-", key);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, name.data(), name.size());
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
+  const UniqueFd squatter(::socket(AF_UNIX, SOCK_STREAM, 0)), filler(::socket(AF_UNIX, SOCK_STREAM, 0));
+  REQUIRE(::bind(squatter.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+  REQUIRE(::listen(squatter.get(), 0) == 0);
+  REQUIRE(::connect(filler.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+  CHECK(take_turns(key, "working", nothing, [] { return std::string("alone"); }) == "alone");
 }
 
 TEST_CASE("those who wait get the error of the one who worked") {
   const std::string key = make_uuid();
   std::promise<void> begun;
   std::thread worker([&] {
-    CHECK_THROWS_AS(take_turns(
-                        key, "working", [] { return false; },
-                        [&] {
-                          begun.set_value();
-                          wait_until([&] { return waiting_for(key) == 1; });
-                          throw UsageError("it is broken", "mend it");
-                        }),
+    CHECK_THROWS_AS(take_turns(key, "working", nothing,
+                               [&]() -> std::string {
+                                 begun.set_value();
+                                 wait_until([&] { return waiting_for(key) == 1; });
+                                 throw UsageError("it is broken", "mend it");
+                               }),
                     UsageError);
   });
   begun.get_future().wait();
   std::string told;
   int exit_code = 0;
   try {
-    take_turns(key, "working", [] { return false; }, [] { throw Error("nobody told me"); });
+    take_turns(key, "working", nothing, []() -> std::string { throw Error("nobody told me"); });
   } catch (const Error& error) {
     told = error.problem() + ", " + error.advice();
     exit_code = error.exit_code();
@@ -107,18 +134,21 @@ TEST_CASE("when the one who works is killed, another one takes its place") {
   REQUIRE(::pipe(pipe) == 0);
   const pid_t child = ::fork();
   if (child == 0) {
-    take_turns(
-        key, "working", [] { return false; },
-        [&] {
-          (void)!::write(pipe[1], "x", 1);
-          ::pause();
-        });
+    take_turns(key, "working", nothing, [&] {
+      (void)!::write(pipe[1], "x", 1);
+      ::pause();
+      return std::string();
+    });
     ::_exit(0);
   }
   char byte = 0;
   REQUIRE(::read(pipe[0], &byte, 1) == 1);
   std::atomic<bool> asked = false, worked = false;
-  std::thread waiting([&] { take_turns(key, "working", [&] { return asked = true, false; }, [&] { worked = true; }); });
+  std::thread waiting([&] {
+    take_turns(
+        key, "working", [&] { return asked = true, std::optional<std::string>(); },
+        [&] { return worked = true, std::string(); });
+  });
   wait_until([&] { return asked.load(); });
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
