@@ -143,6 +143,9 @@ def test_a_token_leaves_this_machine_by_https_only_and_a_proxy_is_used(toolkit, 
         assert "the token is not sent" in errors and "secret-token" not in errors
         assert {asked.host for asked in repository.asked if asked.side == "hub"} == {"hub.example"}
         assert {(asked.authorization, asked.cookie) for asked in repository.asked} == {("", "")}
+        there = Downloader(toolkit, hub, tmp_path / str(modelscope), modelscope=modelscope, **token)
+        errors = there.refuse("an-org/nobody", http_proxy="http://127.0.0.1:9", no_proxy="localhost")
+        assert "no model of that name" in errors, "a token for this machine passes no proxy"
 
 
 def test_only_the_right_certificate_is_believed(toolkit, authority, published, tmp_path):
