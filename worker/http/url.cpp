@@ -97,13 +97,20 @@ std::optional<Url> resolve_url(const Url& base, const std::string& location) {
 
 std::string without_password(const std::string& text) {
   auto url = parse_url(text);
+  const auto scheme = text.find("://");
+  const auto authority = scheme == std::string::npos ? 0 : scheme + 3;
   const auto at = text.rfind('@');
-  if (!url && at != std::string::npos) {  // one that is mistyped
-    const auto scheme = text.find("://");
-    return text.substr(0, scheme < at ? scheme + 3 : 0) + text.substr(at + 1);
+  const auto colon = text.find(':', authority);
+  const auto path = text.find_first_of("/?#", authority);
+  const bool maybe_password = at != std::string::npos && colon < path && path < at;  // a "/", "?" or "#" within one
+  if (maybe_password || (!url && at != std::string::npos)) {
+    const std::string rest = text.substr(at + 1);
+    return str_cat(text.substr(0, authority <= at ? authority : 0), maybe_password ? "…@" : "",
+                   rest.substr(0, rest.find_first_of("?#")));
   }
-  if (!url || url->user_info.empty()) { return text; }
+  if (!url || url->user_info.empty()) { return text.substr(0, text.find_first_of("?#", authority)); }
   url->user_info.clear();
+  url->query.clear();
   return url->text();
 }
 

@@ -33,8 +33,9 @@ std::optional<Url> parse_url(std::string_view text);
 /// origin. nullopt where that is no http or https address.
 std::optional<Url> resolve_url(const Url& base, const std::string& location);
 
-/// `text` as it may stand in a message: an address without user and password, also a mistyped one; anything else as it
-/// is.
+/// `text` as it may stand in a message: an address without user and password, query and fragment, also a mistyped one;
+/// anything else up to a "?" or "#". Where it may be a password that has a "/", "?" or "#" in it, nothing before the
+/// last "@" is shown.
 std::string without_password(const std::string& text);
 
 /// `text` with all but letters, digits and "-._~" (and `kept`) as %XX, for a part of a path or a query.

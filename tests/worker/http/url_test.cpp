@@ -56,12 +56,17 @@ TEST_CASE("loopback is known by its addresses and its name") {
 
 TEST_CASE("messages show neither passwords nor signatures") {
   CHECK(parse_url("https://user:secret@host/a?Signature=s")->shown() == "https://host/a");
-  CHECK(without_password("http://user:secret@host:5/a?b=c") == "http://host:5/a?b=c");
-  CHECK(without_password("http://host/a?b=c") == "http://host/a?b=c");
+  CHECK(without_password("http://user:secret@host:5/a?b=c") == "http://host:5/a");
+  CHECK(without_password("http://host/a?token=secret#b") == "http://host/a");
   CHECK(without_password("no address") == "no address");
   CHECK(without_password("http://user:secret@host:99999/a") == "http://host:99999/a");
   CHECK(without_password("user:secret@host") == "host");
   CHECK(without_password("http://host/a@b") == "http://host/a@b");
+  CHECK(without_password("https://user:20#secret@host") == "https://…@host");
+  CHECK(without_password("https://user:20/secret@host:1/a?token=secret") == "https://…@host:1/a");
+  CHECK(without_password("https://user:se/cret@host") == "https://…@host");
+  CHECK(without_password("user:secret@host/a?b") == "host/a");
+  CHECK(without_password("ftp://host?token=secret") == "ftp://host");
 }
 
 TEST_CASE("parts of an address are encoded") {
