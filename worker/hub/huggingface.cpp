@@ -51,10 +51,16 @@ HuggingFace::Page HuggingFace::ask(http::Client& client, const ModelName& model,
   return {std::move(answer->second), link ? next_page(*link) : std::nullopt};
 }
 
-std::string HuggingFace::page_at_endpoint(const std::string& next) const {
+std::string HuggingFace::page_at_endpoint(const std::string& next, const std::string& repository) const {
   const auto page = http::parse_url(next);
   if (page && page->same_origin(*http::parse_url(settings_.endpoint))) { return next; }
-  return page ? str_cat(settings_.endpoint, page->path, "?", page->query) : settings_.endpoint + next;
+  if (page) { return str_cat(settings_.endpoint, page->path, "?", page->query); }
+  if (!next.starts_with('/')) {  // after the endpoint it could be another host's name
+    throw Error(str_cat("the listing of ", repository, " goes on at what is no address of ",
+                        http::without_password(settings_.endpoint)),
+                "Check HF_ENDPOINT, and the proxy if there is one.");
+  }
+  return settings_.endpoint + next;
 }
 
 Listing HuggingFace::list(http::Client& client, const ModelName& model) const {
@@ -80,7 +86,7 @@ Listing HuggingFace::list(http::Client& client, const ModelName& model) const {
     for (ListedFile& file : parse_tree_page(page.text, model.repository())) {
       listing.files.push_back(std::move(file));
     }
-    next = page.next ? std::optional(page_at_endpoint(*page.next)) : std::nullopt;
+    next = page.next ? std::optional(page_at_endpoint(*page.next, model.repository())) : std::nullopt;
   }
   check_listed(listing, model.repository());
   return listing;

@@ -30,7 +30,8 @@ class HuggingFace : public Hub {
     std::optional<std::string> next;
   };
   /// The address of a further page, at the endpoint: a mirror may pass on one of the hub's own, which it stands for.
-  std::string page_at_endpoint(const std::string& next) const;
+  /// Throws Error for what is neither an address nor a path.
+  std::string page_at_endpoint(const std::string& next, const std::string& repository) const;
   Page ask(http::Client& client, const ModelName& model, const std::string& url) const;
 
   HubSettings settings_;

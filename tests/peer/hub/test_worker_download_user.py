@@ -98,6 +98,11 @@ def test_odd_answers_are_refused_in_one_message(modelscope, toolkit, hub, publis
         repository.fault(path="", listing=lambda entries, size=size: [{**entry, "lfs": None, key: size} for entry in entries])
         errors = user.refuse(repository.name)
         assert errors.count("error:") == 1 and repository.name in errors and not repository.asked_for("config.json")
+    if not modelscope:
+        for address in ("@127.0.0.1:9/x", ".example/x", "tree/main"):
+            repository.clear()
+            repository.fault(path="", headers={"Link": f'<{address}>; rel="next"'})
+            assert "goes on at what is no address" in user.refuse(repository.name)
     repository.clear()
     repository.fault(path="config.json", redirect="http://localhost:1/\x1b[2J{path}")
     assert "\x1b" not in user.refuse(repository.name)
