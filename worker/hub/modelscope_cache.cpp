@@ -1,5 +1,7 @@
 #include "worker/hub/modelscope_cache.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -37,15 +39,6 @@ std::string without_dots(const std::string& name) {
   std::string text;
   for (const char letter : name) { letter == '.' ? text += "___" : text += letter; }
   return text;
-}
-
-/// A file of the same content, which has its name already; nothing where there is none.
-const ListedFile* find_twin(const std::vector<ListedFile>& files, const ListedFile& file, const fs::path& snapshot) {
-  const auto found = std::ranges::find_if(files, [&](const ListedFile& other) {
-    return other.path != file.path && file.digest.kind != Digest::Kind::none && other.digest == file.digest &&
-           has_size(snapshot / other.path, file.size);
-  });
-  return found == files.end() ? nullptr : &*found;
 }
 
 /// Whether the file went to its new name; false where it is not there (any more).
@@ -101,9 +94,7 @@ std::optional<fs::path> ModelscopeCache::find_file(const ModelName& model, const
                                                    const ListedFile& file) const {
   if (const fs::path whole = whole_file(model, file); has_size(whole, file.size)) { return whole; }
   const fs::path named = snapshot_of(model) / file.path;  // of this branch, but maybe of last year
-  const bool same = has_size(named, file.size) && file.digest.kind != Digest::Kind::none &&
-                    digest_of_file(named, file.digest.kind) == file.digest.hex;
-  return same ? std::optional(named) : std::nullopt;
+  return file.digest.kind != Digest::Kind::none && is_right(named, file) ? std::optional(named) : std::nullopt;
 }
 
 ModelCache::PartPlace ModelscopeCache::part_place(const ModelName& model, const Listing& /*listing*/,
@@ -118,32 +109,70 @@ void ModelscopeCache::keep(const ModelName& model, const Listing& /*listing*/, c
   rename_to(whole, whole_file(model, file));
 }
 
-fs::path ModelscopeCache::publish(const ModelName& model, const Listing& /*listing*/,
+bool ModelscopeCache::is_right(const fs::path& path, const ListedFile& file) const {
+  struct stat status{};
+  if (!has_size(path, file.size) || ::stat(path.c_str(), &status) != 0) { return false; }
+  if (file.digest.kind == Digest::Kind::none) { return true; }
+  const std::string key = str_cat(path.string(), "\n", status.st_ino, ".", status.st_mtim.tv_sec, ".",
+                                  status.st_mtim.tv_nsec, ".", file.digest.hex);
+  if (right_.contains(key)) { return true; }
+  if (digest_of_file(path, file.digest.kind) != file.digest.hex) { return false; }
+  right_.insert(key);
+  return true;
+}
+
+/// Whether a file that is no mark loses its content for that of `file`.
+bool ModelscopeCache::changes(const ModelName& model, const ListedFile& file) const {
+  const fs::path name = snapshot_of(model) / file.path;
+  if (is_mark(file) || !is_there(name)) { return false; }
+  if (file.digest.kind != Digest::Kind::none) { return !is_right(name, file); }
+  const fs::path whole = whole_file(model, file);
+  return is_there(whole) && digest_of_file(name, Digest::Kind::sha256) != digest_of_file(whole, Digest::Kind::sha256);
+}
+
+/// Takes away what says that the snapshot is whole, and the index of shards that are no more.
+void ModelscopeCache::unpublish(const ModelName& model, const std::vector<ListedFile>& files,
+                                const fs::path& index) const {
+  const fs::path snapshot = snapshot_of(model);
+  for (const ListedFile& file : files) {
+    if (!is_mark(file)) { continue; }
+    const fs::path mark = snapshot / file.path;
+    if (!is_there(whole_file(model, file)) && is_right(mark, file)) { moved(mark, whole_file(model, file)); }
+    fs::remove(mark);
+  }
+  sync_to_disk(snapshot);
+  if (!index.empty()) { fs::remove(index); }
+}
+
+void ModelscopeCache::give_name(const ModelName& model, const std::vector<ListedFile>& files,
+                                const ListedFile& file) const {
+  const fs::path snapshot = snapshot_of(model);
+  const fs::path name = snapshot / file.path;
+  make_folders(name.parent_path());
+  if (moved(whole_file(model, file), name) || is_right(name, file)) { return; }  // right: somebody was faster
+  const auto twin = std::ranges::find_if(files, [&](const ListedFile& other) {
+    return other.path != file.path && file.digest.kind != Digest::Kind::none && other.digest == file.digest &&
+           is_right(snapshot / other.path, file);
+  });
+  if (twin == files.end()) { throw Error(str_cat(name.string(), " has vanished"), "Start the same command again."); }
+  const fs::path temporary = temporary_beside(name);
+  fs::copy_file(snapshot / twin->path, temporary);
+  sync_to_disk(temporary);
+  rename_to(temporary, name);
+}
+
+fs::path ModelscopeCache::publish(const ModelName& model, const Listing& listing,
                                   const std::vector<ListedFile>& files) const {
   const fs::path snapshot = snapshot_of(model);
   make_folders(snapshot);
-  const auto is_replaced = [&](const ListedFile& file) {
-    return !is_mark(file) && is_there(snapshot / file.path) && is_there(whole_file(model, file));
-  };
-  if (std::ranges::any_of(files, is_replaced)) {
-    for (const ListedFile& file : files) {
-      if (is_mark(file) && !is_there(whole_file(model, file))) { moved(snapshot / file.path, whole_file(model, file)); }
-      if (is_mark(file)) { fs::remove(snapshot / file.path); }
-    }
-    sync_to_disk(snapshot);
+  const fs::path index = snapshot / kSafetensorsIndex;
+  const bool index_is_old = !listing.find(kSafetensorsIndex) && fs::exists(index);
+  if (index_is_old || std::ranges::any_of(files, [&](const ListedFile& file) { return changes(model, file); })) {
+    unpublish(model, files, index_is_old ? index : fs::path());
   }
   for (const bool marks : {false, true}) {
     for (const ListedFile& file : files) {
-      if (is_mark(file) != marks) { continue; }
-      const fs::path name = snapshot / file.path;
-      make_folders(name.parent_path());
-      if (moved(whole_file(model, file), name) || has_size(name, file.size)) { continue; }  // else: somebody was faster
-      const ListedFile* const twin = find_twin(files, file, snapshot);
-      if (!twin) { throw Error(str_cat(name.string(), " has vanished"), "Start the same command again."); }
-      const fs::path temporary = temporary_beside(name);
-      fs::copy_file(snapshot / twin->path, temporary);
-      sync_to_disk(temporary);
-      rename_to(temporary, name);
+      if (is_mark(file) == marks) { give_name(model, files, file); }
     }
     sync_to_disk(snapshot);
   }

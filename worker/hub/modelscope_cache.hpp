@@ -1,5 +1,7 @@
 #pragma once
 
+#include <set>
+
 #include "worker/hub/model_cache.hpp"
 
 namespace mdl::worker::hub {
@@ -13,7 +15,8 @@ namespace mdl::worker::hub {
 /// hub/models/, hub/ or the root: as the package does, a model that is whole there is taken from there; nothing is
 /// written there.
 ///
-/// Of a snapshot config.json gets its name last, and loses it first when its other files change.
+/// Of a snapshot config.json gets its name last, and loses it first when the content of another file changes, or
+/// the new revision has no model.safetensors.index.json and the old one had. What is there already counts by its hash.
 class ModelscopeCache : public ModelCache {
  public:
   explicit ModelscopeCache(std::filesystem::path root) : root_(std::move(root)) {}
@@ -36,7 +39,15 @@ class ModelscopeCache : public ModelCache {
   std::filesystem::path whole_file(const ModelName& model, const ListedFile& file) const;
   std::vector<std::filesystem::path> candidates(const ModelName& model) const;
 
+  /// Whether the content of `path` is that of `file`: by its hash, once; by its size where the hub tells no hash.
+  bool is_right(const std::filesystem::path& path, const ListedFile& file) const;
+  bool changes(const ModelName& model, const ListedFile& file) const;
+  void unpublish(const ModelName& model, const std::vector<ListedFile>& files,
+                 const std::filesystem::path& index) const;
+  void give_name(const ModelName& model, const std::vector<ListedFile>& files, const ListedFile& file) const;
+
   std::filesystem::path root_;
+  mutable std::set<std::string> right_;  ///< files, as they were when they had the right hash
 };
 
 }  // namespace mdl::worker::hub

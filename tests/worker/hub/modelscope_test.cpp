@@ -1,9 +1,14 @@
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <array>
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <map>
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
+#include "common/unique_fd.hpp"
 #include "tests/temp_dir.hpp"
 #include "worker/hub/modelscope_cache.hpp"
 #include "worker/hub/modelscope_listing.hpp"
@@ -124,6 +129,51 @@ TEST_CASE("a file of the same size and another content is fetched anew, and take
   cache.publish(kModel, {}, files);
   CHECK(read_text(snapshot / "tokenizer.json") == "{}");
   CHECK(read_text(snapshot / "config.json") == "{}");
+}
+
+TEST_CASE("files that were different and are twins now both change") {
+  const TempDir root;
+  const ModelscopeCache cache(root.path());
+  const fs::path snapshot = root.path() / "models/o--n.1/snapshots/master";
+  write(snapshot / "notes.json", "11");
+  write(snapshot / "twin.json", "22");
+  write(snapshot / "config.json", "44");  // wrong content must not go under the new hash
+  const std::vector files = {listed("config.json", "33"), listed("notes.json", "33"), listed("twin.json", "33")};
+  bring(cache, kModel, files[1], "33");
+  cache.publish(kModel, {}, files);
+  for (const char* name : {"config.json", "notes.json", "twin.json"}) { CHECK(read_text(snapshot / name) == "33"); }
+}
+
+TEST_CASE("who comes second with the same files takes no name away from the first") {
+  const TempDir root;
+  const ModelscopeCache cache(root.path());
+  const std::vector files = {listed("config.json", "{}"), listed("tokenizer.json", "[]")};
+  for (const ListedFile& file : files) { bring(cache, kModel, file, file.path == "config.json" ? "{}" : "[]"); }
+  const fs::path snapshot = cache.publish(kModel, {}, files);
+  const ModelscopeCache other(root.path());
+  bring(other, kModel, files[1], "[]");
+  const UniqueFd watch(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  REQUIRE(::inotify_add_watch(watch.get(), snapshot.c_str(), IN_DELETE | IN_MOVED_FROM) >= 0);
+  other.publish(kModel, {}, files);
+  std::array<char, 4096> events{};
+  CHECK(::read(watch.get(), events.data(), events.size()) == -1);  // nothing lost its name
+  CHECK(cache.find(kModel, Parts::without_weights).whole());
+  CHECK_FALSE(fs::exists(root.path() / "models/o--n.1/.incomplete-master"));
+}
+
+TEST_CASE("an index of shards goes when the model is one file") {
+  const TempDir root;
+  const ModelscopeCache cache(root.path());
+  const fs::path snapshot = root.path() / "models/o--n.1/snapshots/master";
+  write(snapshot / kSafetensorsIndex, R"({"weight_map": {"a": "1.safetensors"}})");
+  write(snapshot / "config.json", "{}");
+  write(snapshot / "tokenizer.json", "[]");
+  const std::vector files = {listed("config.json", "{}"), listed("tokenizer.json", "[]"),
+                             listed("model.safetensors", "weights")};
+  bring(cache, kModel, files[2], "weights");
+  cache.publish(kModel, {.commit = "master", .files = files}, files);
+  CHECK_FALSE(fs::exists(snapshot / kSafetensorsIndex));
+  CHECK(cache.find(kModel, Parts::all).whole());
 }
 
 TEST_CASE("folders of older versions of the package are found where no revision is asked for") {
