@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "common/error.hpp"
+#include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "common/trimmed.hpp"
 #include "worker/http/url.hpp"
@@ -257,7 +258,10 @@ Expected<std::pair<Response, std::string>, Failure> Client::text(const Request& 
   Retry retry(limits);
   while (true) {
     std::string text;
+    const auto deadline = std::chrono::steady_clock::now() + limits.longest_text;
+    bool too_slow = false;
     Receiver receiver;
+    receiver.goes_on = [&] { return !(too_slow = std::chrono::steady_clock::now() > deadline); };
     receiver.bytes = [&](std::string_view bytes) {
       if (bytes.size() > max_bytes - text.size()) { return false; }
       text.append(bytes);
@@ -266,10 +270,15 @@ Expected<std::pair<Response, std::string>, Failure> Client::text(const Request& 
     auto answer = get(request, receiver);
     if (answer) { return std::pair(std::move(*answer), std::move(text)); }
     if (answer.error().kind == Failure::Kind::refused) {
-      answer.error().reason = str_cat("the answer is larger than ", max_bytes, " bytes");
+      answer.error().reason =
+          too_slow ? str_cat("the answer has not come to its end within ", limits.longest_text.count(), " s")
+                   : str_cat("the answer is larger than ", max_bytes, " bytes");
     }
     const auto pause = retry.next(answer.error(), false);
     if (!pause) { return Unexpected{std::move(answer.error())}; }
+    if (*pause >= kLongPause) {
+      log::news(answer.error().url, ": ", answer.error().reason, "; again in ", pause->count() / 1000, " s");
+    }
     std::this_thread::sleep_for(*pause);
   }
 }

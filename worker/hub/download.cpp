@@ -1,5 +1,8 @@
 #include "worker/hub/download.hpp"
 
+#include <map>
+#include <set>
+
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/log.hpp"
@@ -36,6 +39,17 @@ void tell_of_foreign_parts(const Hub& hub, const ModelName& model, const Listing
             ") of other machines or containers: if nothing downloads there any more, remove them");
 }
 
+/// What earlier attempts left of files that are whole now, also where another program has completed them.
+void remove_leftovers_of(const Hub& hub, const ModelName& model, const Listing& listing,
+                         const std::vector<ListedFile>& files) {
+  std::map<fs::path, std::set<std::string>> stems;
+  for (const ListedFile& file : files) {
+    const auto place = hub.cache().part_place(model, listing, file);
+    stems[place.folder].insert(place.stem);
+  }
+  for (const auto& [folder, names] : stems) { remove_leftovers(folder, names); }
+}
+
 }  // namespace
 
 fs::path download_model(const Hub& hub, const ModelName& model, Parts parts) {
@@ -57,7 +71,9 @@ fs::path download_model(const Hub& hub, const ModelName& model, Parts parts) {
             files.size(), " files, ", node::size_text(bytes));
   tell_of_foreign_parts(hub, model, listing, files.front());
   transfer(hub, model, listing, files, "Downloading");
-  return hub.cache().publish(model, listing, files);
+  fs::path folder = hub.cache().publish(model, listing, files);
+  remove_leftovers_of(hub, model, listing, files);
+  return folder;
 }
 
 }  // namespace mdl::worker::hub

@@ -86,6 +86,7 @@ Listing HuggingFace::list(http::Client& client, const ModelName& model) const {
     for (ListedFile& file : parse_tree_page(page.text, model.repository())) {
       listing.files.push_back(std::move(file));
     }
+    if (listing.files.size() > kMaxFiles) { break; }  // check_listed() refuses them, before the rest takes memory
     next = page.next ? std::optional(page_at_endpoint(*page.next, model.repository())) : std::nullopt;
   }
   check_listed(listing, model.repository());

@@ -23,10 +23,11 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kEnding = ".incomplete";
+constexpr std::string_view kRecordEnding = ".ranges";
 constexpr std::size_t kLongestRecord = 16 << 20;
 
 fs::path record_of(const fs::path& part) {
-  return part.string() + ".ranges";
+  return part.string() + std::string(kRecordEnding);
 }
 
 [[noreturn]] void fail(const char* operation, const fs::path& path, int errno_value) {
@@ -176,6 +177,21 @@ void PartFile::remove_record() const {
 
 void PartFile::remove() const {
   remove_part(path_);
+}
+
+void remove_leftovers(const fs::path& folder, const std::set<std::string>& stems) {
+  const PartOwner here = this_process();
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    std::string part = entry->path().filename().string();
+    if (part.ends_with(kRecordEnding)) { part.resize(part.size() - kRecordEnding.size()); }
+    const auto owner = owner_of(part, "");
+    if (!owner || !has_ended(*owner, here) || !open_own(entry->path(), O_RDONLY)) { continue; }
+    if (stems.contains(part.substr(0, part.find("." + owner->text() + ".")))) { found.push_back(entry->path()); }
+  }
+  for (const fs::path& path : found) { ::unlink(path.c_str()); }
+  ::rmdir(folder.c_str());  // where it is empty
 }
 
 ForeignParts foreign_parts(const fs::path& folder) {

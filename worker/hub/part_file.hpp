@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <set>
+#include <string>
 #include <string_view>
 
 #include "common/unique_fd.hpp"
@@ -46,6 +48,10 @@ class PartFile {
   UniqueFd file_, record_;
   ByteRanges found_;
 };
+
+/// Removes what processes of this user that have ended left of the files with these stems, which are whole now, and the
+/// folder when nothing else is in it.
+void remove_leftovers(const std::filesystem::path& folder, const std::set<std::string>& stems);
 
 /// How many part files lie in a folder whose owners are elsewhere (another machine or container), so that nobody here
 /// knows whether they still grow, and how many bytes they have.

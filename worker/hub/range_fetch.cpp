@@ -96,7 +96,13 @@ void RangeFetch::fetch(http::Client& client) {
     furthest_ = std::max(furthest_, at_);
     const auto pause = retry.next(failure, progress);
     if (!pause) { throw source_.hub.explain(source_.model, file_.path, failure); }
-    log::info(file_.path, " at byte ", at_, ": ", failure.reason, "; again in ", pause->count(), " ms");
+    const std::string told =
+        str_cat(file_.path, " at byte ", at_, ": ", failure.reason, "; again in ", pause->count(), " ms");
+    if (*pause >= http::kLongPause) {
+      log::news(told);
+    } else {
+      log::info(told);
+    }
     state_.sleep(task_, *pause);
   }
 }

@@ -96,6 +96,20 @@ TEST_CASE("what somebody else has put in a part file's place is left alone") {
   CHECK(read_text(part.path().string() + ".ranges") == "0 10\n");
 }
 
+TEST_CASE("of a file that is whole nothing is left over but what processes that live have") {
+  const test::TempDir folder;
+  const PartOwner gone = ended_process();
+  const fs::path left = leave_part(folder.path(), gone, "abcdef", "0 6\n", "00000001");
+  fs::remove(leave_part(folder.path(), gone, "abc", "0 3\n", "00000002"));  // its record stays
+  const fs::path lives = leave_part(folder.path(), this_process(), "abcdef", "0 6\n");
+  remove_leftovers(folder.path(), {"abcd", "ab"});  // other files
+  CHECK(files_in(folder.path()) == 5);
+  remove_leftovers(folder.path(), {"abc"});
+  CHECK(files_in(folder.path()) == 2);
+  CHECK(fs::exists(lives));
+  remove_leftovers(folder.path() / "none", {"abc"});
+}
+
 TEST_CASE("what a process that lives, or one elsewhere, is writing stays as it is") {
   const test::TempDir folder;
   PartOwner elsewhere = ended_process();
