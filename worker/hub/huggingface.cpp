@@ -12,8 +12,19 @@ namespace {
 constexpr std::size_t kMostPageBytes = 16 << 20;
 constexpr int kMostPages = 64;
 constexpr const char* kMirrors =
-    "Check the network, the proxy (https_proxy) and HF_ENDPOINT. In China a mirror may help, HF_ENDPOINT="
-    "https://hf-mirror.com for example, or --from-modelscope true.";
+    " In China a mirror may help, HF_ENDPOINT=https://hf-mirror.com for example, or --from-modelscope true.";
+
+/// What to do when the endpoint cannot be reached; who has chosen one already is not told of others.
+std::string network_advice(const HubSettings& settings) {
+  return str_cat("Check the network, the proxy (https_proxy) and HF_ENDPOINT.",
+                 settings.endpoint == "https://huggingface.co" ? kMirrors : "");
+}
+
+/// Whether a revision may be meant as a commit but is cut short.
+bool is_short_commit(const std::string& revision) {
+  return revision.size() >= 7 && revision.size() < 40 &&
+         revision.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
 
 bool sends_token(const HubSettings& settings) {
   const auto endpoint = http::parse_url(settings.endpoint);
@@ -110,11 +121,19 @@ Error HuggingFace::explain(const ModelName& model, const std::string& file, cons
                  "name the file of its certificates in SSL_CERT_FILE.");
   }
   if (failure.kind != Kind::status) {
-    return Error(str_cat("cannot get ", what, " from ", failure.url, ": ", failure.reason), kMirrors);
+    return Error(str_cat("cannot get ", what, " from ", failure.url, ": ", failure.reason), network_advice(settings_));
   }
   const std::string* const code = failure.response.header("x-error-code");
   if (status == 401 || status == 403) {
     const bool gated = code && *code == "GatedRepo";
+    if (!gated && file.empty()) {
+      return Error(
+          str_cat("no folder ", model.text(), " here, and Hugging Face does not give a model of that name (",
+                  failure.reason, "): there is none, or it is private or gated"),
+          str_cat("Check the spelling. For a private or gated model (", page, ") set HF_TOKEN to a token of an ",
+                  "account that may read it", settings_.token ? " (the one that is set may not)" : "",
+                  "; one at ModelScope needs --from-modelscope true."));
+    }
     return Error(
         str_cat("Hugging Face does not give ", what, " (", failure.reason, "): ",
                 gated ? "its terms have to be accepted first" : "there is no such model, or it is private or gated"),
@@ -124,7 +143,8 @@ Error HuggingFace::explain(const ModelName& model, const std::string& file, cons
   if (status == 404 && code && *code == "RevisionNotFound") {
     return UsageError(
         str_cat(model.repository(), " has no revision ", model.revision.value_or("main"), " at ", endpoint),
-        str_cat("Its branches and tags are at ", page, "."));
+        str_cat("Its branches and tags are at ", page, ".",
+                is_short_commit(model.revision.value_or("")) ? " A commit is given with all its 40 digits." : ""));
   }
   if (status == 404 && file.empty()) {
     return UsageError(str_cat("no model folder ", model.text(), ", and no model of that name",
@@ -138,8 +158,9 @@ Error HuggingFace::explain(const ModelName& model, const std::string& file, cons
                                  : "Try again in some minutes, or set HF_TOKEN, with which more is allowed: what has "
                                    "come stays.");
   }
-  return Error(str_cat("cannot get ", what, " from ", failure.url, ": ", failure.reason),
-               status >= 500 ? "The server has trouble: try again later. What has come stays." : kMirrors);
+  return Error(
+      str_cat("cannot get ", what, " from ", failure.url, ": ", failure.reason),
+      status >= 500 ? "The server has trouble: try again later. What has come stays." : network_advice(settings_));
 }
 
 }  // namespace mdl::worker::hub

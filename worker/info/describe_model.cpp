@@ -42,7 +42,7 @@ std::string describe(const TensorTotals& totals) {
 
 /// Totals of the tensors, and of each part of the model when there are several.
 std::string describe_tensors(const std::vector<TensorInfo>& tensors, const std::string& prefix) {
-  if (tensors.empty()) { return line("weights", "none (no .safetensors file)"); }
+  if (tensors.empty()) { return line("weights", "not here (no .safetensors file)"); }
   std::string text = line("weights", describe(total(tensors)));
   std::map<std::string, std::vector<TensorInfo>> parts;
   for (const TensorInfo& tensor : tensors) {

@@ -109,6 +109,15 @@ def test_what_is_wrong_without_the_weights_is_told_before_they_are_asked_for(use
         assert asked.asked_for("config.json") and asked.asked_for("model.safetensors") == []
 
 
+def test_a_name_that_is_not_there_is_told_with_what_to_try(user, repository):
+    told = user.run("info", "an-org/nobody", code=1)
+    assert "no folder an-org/nobody here, and Hugging Face does not give a model of that name" in told and "--from-modelscope true" in told
+    assert "all its 40 digits" in user.run("info", f"{NAME}@1b35d50", code=2)
+    assert "all its 40 digits" not in user.run("info", f"{NAME}@v9", code=2)
+    told = user.run("info", "an-org/nobody", code=1, HF_ENDPOINT="http://127.0.0.1:9")
+    assert "HF_ENDPOINT" in told and "hf-mirror" not in told
+
+
 def test_an_error_says_which_adapter_names_the_model(user, made_adapter, checkpoint, rows, tmp_path):
     adapter = made_adapter(checkpoint())
     config = json.loads((adapter / "adapter_config.json").read_text())
