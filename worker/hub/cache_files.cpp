@@ -1,5 +1,8 @@
 #include "worker/hub/cache_files.hpp"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
@@ -23,7 +26,24 @@ void make_folders(const fs::path& folder) {
 }
 
 fs::path temporary_beside(const fs::path& path) {
-  return path.string() + "." + make_uuid().substr(0, 8) + ".tmp";
+  return path.parent_path() / ("." + make_uuid().substr(0, 8) + ".tmp");
+}
+
+void require_name(const fs::path& path, fs::file_type type, const std::string& advice) {
+  std::error_code error;
+  const auto there = fs::status(path, error).type();
+  int why = error == std::errc::filename_too_long || error == std::errc::not_a_directory ? error.value() : 0;
+  if (why == 0 && fs::exists(fs::file_status(there)) && there != type) {
+    why = there == fs::file_type::directory ? EISDIR : ENOTDIR;
+  }
+  fs::path folder = path;
+  while (!fs::exists(folder, error) && folder.has_relative_path()) { folder = folder.parent_path(); }
+  const long longest = ::pathconf(folder.c_str(), _PC_NAME_MAX);
+  const auto is_longer = [&](const fs::path& name) { return std::ssize(name.native()) > longest; };
+  if (why == 0 && longest > 0 && std::ranges::any_of(path, is_longer)) { why = ENAMETOOLONG; }
+  if (why != 0) {
+    throw UsageError(describe_errno("this revision can have no place in the cache:", path.string(), why), advice);
+  }
 }
 
 void rename_to(const fs::path& from, const fs::path& to) {

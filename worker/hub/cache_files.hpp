@@ -12,8 +12,12 @@ bool is_there(const std::filesystem::path& path);
 
 void make_folders(const std::filesystem::path& folder);
 
-/// A name next to `path` that nobody else uses.
+/// A name in the folder of `path` that nobody else uses; a short one, as `path` may have the longest that there is.
 std::filesystem::path temporary_beside(const std::filesystem::path& path);
+
+/// Throws UsageError with `advice` when `path` cannot become a file (or a folder, as `type` says): its name is too long
+/// for the disk, or something of another type stands there or above.
+void require_name(const std::filesystem::path& path, std::filesystem::file_type type, const std::string& advice);
 
 void rename_to(const std::filesystem::path& from, const std::filesystem::path& to);
 

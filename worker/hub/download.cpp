@@ -58,6 +58,7 @@ fs::path download_model(const Hub& hub, const ModelName& model, Parts parts) {
   if (!listing.find("config.json") && !listing.find("adapter_config.json")) {
     throw UsageError(str_cat(model.text(), " is no model that this program knows: it has no config.json"));
   }
+  hub.cache().require_names(model, listing);
   std::vector<ListedFile> files = select_small_files(listing);
   const bool adapter = !listing.find("config.json");
   if (parts == Parts::all || adapter) {

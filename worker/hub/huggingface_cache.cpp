@@ -1,5 +1,6 @@
 #include "worker/hub/huggingface_cache.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,6 +28,29 @@ constexpr const char* kTag =
 
 std::string revision_of(const ModelName& model) {
   return model.revision.value_or("main");
+}
+
+/// Whether a file of its own under `name` has the content of `blob`, or, where that moved there, the size of it.
+bool is_right(const fs::path& blob, const fs::path& name, const ListedFile& file) {
+  std::error_code error;
+  if (!is_there(name) || fs::file_size(name, error) != static_cast<std::uintmax_t>(file.size)) { return false; }
+  return !is_there(blob) || fs::equivalent(blob, name, error) ||
+         digest_of_file(name, file.digest.kind) == file.digest.hex;
+}
+
+/// Of symlink(): the disk has no such thing, rather than no room or too short names.
+bool knows_no_links(int why) {
+  return why == EPERM || why == EOPNOTSUPP || why == ENOTSUP || why == ENOSYS || why == EINVAL;
+}
+
+/// Nobody needs it.
+void try_to_write_tag(const fs::path& root) {
+  std::error_code error;
+  const fs::path tag = root / "CACHEDIR.TAG";
+  if (fs::exists(tag, error)) { return; }
+  try {
+    write_small_file(tag, kTag);
+  } catch (const Error&) {}
 }
 
 }  // namespace
@@ -68,20 +92,33 @@ void HuggingFaceCache::keep(const ModelName& model, const Listing& /*listing*/, 
   rename_to(whole, folder_of(model) / "blobs" / file.digest.hex);
 }
 
-/// `name` is `depth` folders below the snapshot's.
-void HuggingFaceCache::give_name(const fs::path& blob, const fs::path& name, std::size_t depth) const {
+void HuggingFaceCache::require_names(const ModelName& model, const Listing& listing) const {
+  const std::string revision = revision_of(model);
+  if (revision != listing.commit) {
+    require_name(folder_of(model) / "refs" / revision, fs::file_type::regular,
+                 str_cat("Name the commit: ", model.repository(), "@", listing.commit, "."));
+  }
+}
+
+/// `name` is `depth` folders below the snapshot's. Without links of either kind a file that has its blob for itself
+/// moves, as under Python.
+void HuggingFaceCache::give_name(const fs::path& blob, const fs::path& name, const ListedFile& file,
+                                 bool shares_blob) const {
   make_folders(name.parent_path());
   std::string target = "../../";
-  for (std::size_t i = 0; i < depth; ++i) { target += "../"; }
+  for (auto depth = std::ranges::count(file.path, '/'); depth > 0; --depth) { target += "../"; }
   target += "blobs/" + blob.filename().string();
   std::error_code error;
-  if (fs::is_symlink(name, error) ? fs::read_symlink(name, error) == target : is_there(name)) { return; }
+  if (fs::is_symlink(name, error) ? fs::read_symlink(name, error) == target : is_right(blob, name, file)) { return; }
   const fs::path temporary = temporary_beside(name);
-  if (symlinks_ && ::symlink(target.c_str(), temporary.c_str()) == 0) {
-    rename_to(temporary, name);
-  } else if (::link(blob.c_str(), temporary.c_str()) == 0) {  // the same file under both names
-    rename_to(temporary, name);
-  } else if (symlinks_) {  // a disk that knows no links: the file moves, as under Python
+  if (symlinks_ && ::symlink(target.c_str(), temporary.c_str()) == 0) { return rename_to(temporary, name); }
+  if (const int why = errno; symlinks_ && !knows_no_links(why)) {
+    throw Error(describe_errno("cannot make a link beside", name.string(), why));
+  }
+  if (::linkat(AT_FDCWD, blob.c_str(), AT_FDCWD, temporary.c_str(), AT_SYMLINK_FOLLOW) == 0) {
+    rename_to(temporary, name);   // the same file under both names
+    ::unlink(temporary.c_str());  // rename leaves it where both were one file already
+  } else if (symlinks_ && !shares_blob && !fs::is_symlink(blob)) {
     rename_to(blob, name);
   } else {
     fs::copy_file(blob, temporary);
@@ -94,7 +131,7 @@ fs::path HuggingFaceCache::publish(const ModelName& model, const Listing& listin
                                    const std::vector<ListedFile>& files) const {
   const fs::path folder = folder_of(model);
   const fs::path snapshot = folder / "snapshots" / listing.commit;
-  if (const fs::path tag = root_ / "CACHEDIR.TAG"; !fs::exists(tag)) { write_small_file(tag, kTag); }
+  try_to_write_tag(root_);
   make_folders(snapshot);
   const auto is_last = [](const ListedFile& file) {
     return file.path == "config.json" || file.path == "adapter_config.json";
@@ -102,8 +139,8 @@ fs::path HuggingFaceCache::publish(const ModelName& model, const Listing& listin
   for (const bool last : {false, true}) {
     for (const ListedFile& file : files) {
       if (is_last(file) != last) { continue; }
-      const auto depth = static_cast<std::size_t>(std::ranges::count(file.path, '/'));
-      give_name(folder / "blobs" / file.digest.hex, snapshot / file.path, depth);
+      const bool shares = std::ranges::count(files, file.digest, &ListedFile::digest) > 1;
+      give_name(folder / "blobs" / file.digest.hex, snapshot / file.path, file, shares);
     }
     if (!last) { sync_to_disk(snapshot); }
   }

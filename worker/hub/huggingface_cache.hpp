@@ -27,6 +27,7 @@ class HuggingFaceCache : public ModelCache {
   Found find(const ModelName& model, Parts parts) const override;
   std::optional<std::filesystem::path> find_file(const ModelName& model, const Listing& listing,
                                                  const ListedFile& file) const override;
+  void require_names(const ModelName& model, const Listing& listing) const override;
   PartPlace part_place(const ModelName& model, const Listing& listing, const ListedFile& file) const override;
   void keep(const ModelName& model, const Listing& listing, const ListedFile& file,
             const std::filesystem::path& whole) const override;
@@ -35,7 +36,8 @@ class HuggingFaceCache : public ModelCache {
 
  private:
   std::filesystem::path folder_of(const ModelName& model) const;
-  void give_name(const std::filesystem::path& blob, const std::filesystem::path& name, std::size_t depth) const;
+  void give_name(const std::filesystem::path& blob, const std::filesystem::path& name, const ListedFile& file,
+                 bool shares_blob) const;
 
   std::filesystem::path root_;
   bool symlinks_;

@@ -35,6 +35,10 @@ class ModelCache {
   virtual std::optional<std::filesystem::path> find_file(const ModelName& model, const Listing& listing,
                                                          const ListedFile& file) const = 0;
 
+  /// Throws UsageError when the disk cannot have the names that publish() needs for this revision: one is too long, or
+  /// another revision's stands in the way. Writes nothing.
+  virtual void require_names(const ModelName& model, const Listing& listing) const = 0;
+
   /// Where the part file of `file` grows until it is whole: a folder on the same file system as its final place, and
   /// the beginning of its name, to which the owner and ".incomplete" are added (see part_file.hpp). The folder is made.
   struct PartPlace {

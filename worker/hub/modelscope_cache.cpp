@@ -97,6 +97,12 @@ std::optional<fs::path> ModelscopeCache::find_file(const ModelName& model, const
   return file.digest.kind != Digest::Kind::none && is_right(named, file) ? std::optional(named) : std::nullopt;
 }
 
+void ModelscopeCache::require_names(const ModelName& model, const Listing& /*listing*/) const {
+  const std::string advice = "Use another revision, or another cache (MODELSCOPE_CACHE).";
+  require_name(snapshot_of(model), fs::file_type::directory, advice);
+  require_name(part_folder(model), fs::file_type::directory, advice);
+}
+
 ModelCache::PartPlace ModelscopeCache::part_place(const ModelName& model, const Listing& /*listing*/,
                                                   const ListedFile& file) const {
   const fs::path whole = whole_file(model, file);

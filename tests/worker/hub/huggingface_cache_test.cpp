@@ -3,8 +3,10 @@
 #include <catch2/catch.hpp>
 
 #include "common/atomic_file.hpp"
+#include "common/error.hpp"
 #include "tests/temp_dir.hpp"
 #include "worker/hub/missing_files.hpp"
+#include "worker/hub/modelscope_cache.hpp"
 
 using namespace mdl;
 using namespace mdl::worker::hub;
@@ -151,6 +153,64 @@ TEST_CASE("without links the snapshot has real files") {
   CHECK_FALSE(fs::is_symlink(snapshot / "model.safetensors"));
   CHECK(read_text(snapshot / "model.safetensors") == "model.safetensors");
   CHECK(cache.find(kName, Parts::all).whole());
+}
+
+TEST_CASE("without links a blob that is a link is followed, also to another disk") {
+  const test::TempDir folder;
+  const HuggingFaceCache cache(folder.path(), false);
+  const Made made({"config.json", "a/other.json"});
+  const fs::path snapshot = made.put_into(cache);
+  const fs::path blobs = folder.path() / "models--org--name/blobs";
+  for (const ListedFile& file : made.listing.files) {  // as huggingface_hub shares blobs between repositories
+    put_file(folder.path() / "blobs" / file.digest.hex, file.path);
+    fs::remove(blobs / file.digest.hex);
+    fs::create_symlink("../../blobs/" + file.digest.hex, blobs / file.digest.hex);
+  }
+  fs::remove_all(snapshot);
+  cache.publish(kName, made.listing, made.listing.files);
+  for (const char* name : {"config.json", "a/other.json"}) {
+    CHECK_FALSE(fs::is_symlink(snapshot / name));
+    CHECK(read_text(snapshot / name) == name);
+  }
+}
+
+TEST_CASE("half a file, or another one, under a snapshot's name is replaced") {
+  for (const bool symlinks : {false, true}) {
+    for (const char* wrong : {"half", "CONFIG.JSON"}) {
+      const test::TempDir folder;
+      const HuggingFaceCache cache(folder.path(), symlinks);
+      const Made made({"config.json"});
+      const fs::path snapshot = folder.path() / "models--org--name/snapshots" / kSha;
+      put_file(snapshot / "config.json", wrong);
+      const ListedFile& file = made.listing.files.front();
+      const auto place = cache.part_place(kName, made.listing, file);
+      put_file(place.folder / "part", "config.json");
+      cache.keep(kName, made.listing, file, place.folder / "part");
+      cache.publish(kName, made.listing, made.listing.files);
+      CHECK(read_text(snapshot / "config.json") == "config.json");
+      CHECK(cache.publish(kName, made.listing, made.listing.files) == snapshot);
+      CHECK(std::distance(fs::directory_iterator(snapshot), {}) == 1);  // no temporary name is left
+    }
+  }
+}
+
+TEST_CASE("names may be as long as the disk takes, and a revision without a place is refused before the download") {
+  const test::TempDir folder;
+  const HuggingFaceCache cache(folder.path(), true);
+  const std::string longest = std::string(250, 'a') + ".json";
+  const Made made({"config.json", longest});
+  const fs::path snapshot = made.put_into(cache, {"org", "name", std::string(255, 'r')});
+  CHECK(fs::is_symlink(snapshot / longest));
+  made.put_into(cache, {"org", "name", "a"});
+  const ModelName below{"org", "name", "a/b"};
+  CHECK_THROWS_AS(cache.require_names(below, made.listing), UsageError);
+  made.put_into(cache, {"org", "name", "c/d"});
+  CHECK_THROWS_WITH(cache.require_names({"org", "name", "c"}, made.listing), Catch::Matchers::Contains("refs/c"));
+  CHECK_THROWS_AS(cache.require_names({"org", "name", std::string(256, 'r')}, made.listing), UsageError);
+  CHECK_NOTHROW(cache.require_names({"org", "name", kSha}, made.listing));
+  const ModelscopeCache other(folder.path() / "ms");
+  CHECK_THROWS_AS(other.require_names({"org", "name", std::string(250, 'r')}, made.listing), UsageError);
+  CHECK_NOTHROW(other.require_names(below, made.listing));
 }
 
 TEST_CASE("a newer commit takes the reference over and keeps what did not change") {
