@@ -110,7 +110,9 @@ void Transfer::require_space() const {
   for (const auto& part : parts_) {
     if (part) { needed -= node::allocated_bytes(part->path()); }
   }
-  node::require_free_space(source_.hub.cache().root(), needed, source_.model.text());
+  // The model's folder may be on another disk than the cache's.
+  const auto place = source_.hub.cache().part_place(source_.model, source_.listing, files_.front());
+  node::require_free_space(place.folder, needed, source_.model.text());
 }
 
 void Transfer::show_progress(const std::string& what) {

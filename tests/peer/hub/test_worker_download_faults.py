@@ -2,6 +2,7 @@
 
 import os
 import queue
+import shutil
 import subprocess
 
 import pytest
@@ -184,11 +185,17 @@ def small_disk(tmp_path):
 
 
 @pytest.mark.parametrize("modelscope", [False, True])
-def test_a_full_disk_ends_it_and_with_room_it_goes_on(modelscope, make, published, large, small_disk):
+def test_a_full_disk_ends_it_and_with_room_it_goes_on(modelscope, make, published, large, small_disk, tmp_path):
     cache = {"MODELSCOPE_CACHE" if modelscope else "HF_HUB_CACHE": str(small_disk)}
     repository, user = make(large, modelscope)
     assert "needs 75.5 MB more" in user.refuse(repository.name, **cache)
     assert not repository.asked_for("model.safetensors"), "space is checked before"
+    organization, name = repository.name.split("/")
+    link = small_disk / (f"models/{organization}--{name}" if modelscope else f"models--{organization}--{name}")
+    shutil.move(link, tmp_path / "moved")
+    link.symlink_to(tmp_path / "moved")
+    assert whole(user.fetch(repository.name, **cache), repository), "space is asked of the disk where the files go"
+    link.unlink()
 
     repository, user = make(published, modelscope)
     filler = small_disk / "filler"
