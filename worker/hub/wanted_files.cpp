@@ -45,6 +45,10 @@ std::vector<ListedFile> select_weights(const Listing& listing, const std::string
     const std::string name = str_cat(kSafetensorsIndex, " of ", repository);
     for (const auto& [tensor, file] : formats::parse_safetensors_index(index, name)) { shards.insert(file); }
     for (const std::string& shard : shards) {
+      if (!shard.ends_with(".safetensors")) {
+        throw Error(str_cat(name, " names ", shard, ", which is no safetensors file"),
+                    "Files of other kinds are never downloaded: use another revision or model.");
+      }
       const ListedFile* const file = listing.find(shard);
       if (!file) {
         throw Error(str_cat(name, " names ", shard, ", which the repository does not have"),

@@ -107,3 +107,16 @@ def test_odd_answers_are_refused_in_one_message(modelscope, toolkit, hub, publis
     repository.fault(path="config.json", redirect="http://localhost:1/\x1b[2J{path}")
     assert "\x1b" not in user.refuse(repository.name)
     assert not [path for path in tmp_path.rglob("*") if path.name in ("config.json", "x")]
+
+
+def test_an_index_of_what_is_no_safetensors_is_refused_and_no_name_steers_the_terminal(toolkit, hub, tmp_path):
+    for i, name in enumerate(("evil.bin", "x\x1b[31m\x9b\u202e\u00e4.safetensors")):
+        folder = tmp_path / str(i)
+        folder.mkdir()
+        for path in ("config.json", "tokenizer.json", "evil.bin"):
+            (folder / path).write_text("{}")
+        (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": name}}))
+        repository = hub.add(f"an-org/evil-{i}", folder)
+        errors = Downloader(toolkit, hub, tmp_path / "home").refuse(repository.name)
+        assert "evil.bin, which is no safetensors file" in errors if i == 0 else "\u00e4.safetensors" in errors
+        assert not any(mark in errors for mark in "\x1b\x9b\u202e") and not repository.asked_for("evil.bin")
