@@ -6,8 +6,8 @@
 namespace mdl::worker::hub {
 
 std::unique_ptr<Hub> open_hub(bool from_modelscope, const process::Lookup& lookup) {
-  if (from_modelscope) { return std::make_unique<Modelscope>(read_modelscope_settings(lookup)); }
-  return std::make_unique<HuggingFace>(read_hub_settings(lookup));
+  if (from_modelscope) { return std::make_unique<Modelscope>(lookup); }
+  return std::make_unique<HuggingFace>(lookup);
 }
 
 }  // namespace mdl::worker::hub

@@ -120,23 +120,37 @@ std::optional<std::string> read_file_if_there(const fs::path& path) {
   return fs::is_regular_file(path, error) ? std::optional(read_text(path)) : std::nullopt;
 }
 
-HubSettings read_hub_settings(const process::Lookup& lookup, const ReadFile& read_file) {
-  HubSettings settings;
+namespace {
+
+fs::path home_of_hub(const process::Lookup& lookup) {
   const fs::path cache_home = lookup("XDG_CACHE_HOME").value_or(with_home("~", lookup) + "/.cache");
-  const fs::path home = expanded(lookup("HF_HOME").value_or(cache_home / "huggingface"), lookup);
+  return expanded(lookup("HF_HOME").value_or(cache_home / "huggingface"), lookup);
+}
+
+}  // namespace
+
+HubSettings read_cache_settings(const process::Lookup& lookup) {
+  HubSettings settings;
+  const fs::path home = home_of_hub(lookup);
   const auto older = lookup("HUGGINGFACE_HUB_CACHE").value_or(home / "hub");
   settings.cache = expanded(lookup("HF_HUB_CACHE").value_or(older), lookup);
-  settings.endpoint = read_endpoint(lookup);
   settings.offline = read_offline(lookup);
   settings.progress_bars = !is_true(lookup("HF_HUB_DISABLE_PROGRESS_BARS"));
   settings.symlinks = !is_true(lookup("HF_HUB_DISABLE_SYMLINKS"));
+  return settings;
+}
+
+HubSettings read_hub_settings(const process::Lookup& lookup, const ReadFile& read_file) {
+  HubSettings settings = read_cache_settings(lookup);
+  settings.endpoint = read_endpoint(lookup);
   settings.etag_timeout = read_seconds(lookup, "HF_HUB_ETAG_TIMEOUT");
   settings.download_timeout = read_seconds(lookup, "HF_HUB_DOWNLOAD_TIMEOUT");
   if (is_true(lookup("HF_HUB_DISABLE_IMPLICIT_TOKEN"))) { return settings; }
   const auto variable = lookup("HF_TOKEN");
   settings.token = clean_token(variable ? variable : lookup("HUGGING_FACE_HUB_TOKEN"));
   if (!settings.token) {
-    settings.token = clean_token(read_file(expanded(lookup("HF_TOKEN_PATH").value_or(home / "token"), lookup)));
+    settings.token =
+        clean_token(read_file(expanded(lookup("HF_TOKEN_PATH").value_or(home_of_hub(lookup) / "token"), lookup)));
   }
   return settings;
 }

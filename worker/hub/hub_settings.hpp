@@ -33,6 +33,10 @@ std::optional<std::string> read_file_if_there(const std::filesystem::path& path)
 HubSettings read_hub_settings(const process::Lookup& lookup = process::lookup_environment,
                               const ReadFile& read_file = read_file_if_there);
 
+/// What is needed while nothing is asked of the hub: cache, offline, progress_bars and symlinks. Throws nothing: a
+/// model that is in the cache needs no token and no endpoint.
+HubSettings read_cache_settings(const process::Lookup& lookup = process::lookup_environment);
+
 /// "1", "on", "yes" or "true" in any case, as huggingface_hub reads a variable; all else is false.
 bool is_true(const std::optional<std::string>& value);
 

@@ -33,8 +33,10 @@ bool sends_token(const HubSettings& settings) {
 
 }  // namespace
 
-HuggingFace::HuggingFace(HubSettings settings)
-    : settings_(std::move(settings)), cache_(settings_.cache, settings_.symlinks) {}
+HuggingFace::HuggingFace(process::Lookup lookup)
+    : lookup_(std::move(lookup)),
+      settings_(read_cache_settings(lookup_)),
+      cache_(settings_.cache, settings_.symlinks) {}
 
 http::Request HuggingFace::request(const std::string& url) const {
   http::Request request;
@@ -75,6 +77,7 @@ std::string HuggingFace::page_at_endpoint(const std::string& next, const std::st
 }
 
 Listing HuggingFace::list(http::Client& client, const ModelName& model) const {
+  settings_ = read_hub_settings(lookup_);
   if (settings_.token && !sends_token(settings_)) {
     log::warning("the token is not sent: HF_ENDPOINT=", http::without_password(settings_.endpoint), " is not https");
   }

@@ -11,7 +11,8 @@ namespace mdl::worker::hub {
 /// /ORG/NAME/resolve/COMMIT/PATH for each file, which redirects to where large files lie.
 class HuggingFace : public Hub {
  public:
-  explicit HuggingFace(HubSettings settings);
+  /// The variables that only requests need are read by the first list().
+  explicit HuggingFace(process::Lookup lookup);
 
   std::string title() const override { return "Hugging Face"; }
   const ModelCache& cache() const override { return cache_; }
@@ -34,7 +35,8 @@ class HuggingFace : public Hub {
   std::string page_at_endpoint(const std::string& next, const std::string& repository) const;
   Page ask(http::Client& client, const ModelName& model, const std::string& url) const;
 
-  HubSettings settings_;
+  process::Lookup lookup_;
+  mutable HubSettings settings_;  ///< see list()
   HuggingFaceCache cache_;
 };
 

@@ -38,6 +38,7 @@ http::Request Modelscope::request(const ModelName& model, const std::string& pag
 }
 
 Listing Modelscope::list(http::Client& client, const ModelName& model) const {
+  settings_ = read_modelscope_settings(lookup_);
   if (settings_.token && !sends_token()) {
     log::warning("the token is not sent: ", http::without_password(settings_.endpoint), " is not https");
   }

@@ -11,7 +11,9 @@ namespace mdl::worker::hub {
 /// where large ones lie. The token goes along as a header and as the cookie m_session_id, as there.
 class Modelscope : public Hub {
  public:
-  explicit Modelscope(ModelscopeSettings settings) : settings_(std::move(settings)), cache_(settings_.cache) {}
+  /// The variables that only requests need are read by the first list().
+  explicit Modelscope(process::Lookup lookup)
+      : lookup_(std::move(lookup)), settings_(read_modelscope_cache_settings(lookup_)), cache_(settings_.cache) {}
 
   std::string title() const override { return "ModelScope"; }
   const ModelCache& cache() const override { return cache_; }
@@ -26,7 +28,8 @@ class Modelscope : public Hub {
   http::Request request(const ModelName& model, const std::string& page_and_query) const;
   bool sends_token() const;
 
-  ModelscopeSettings settings_;
+  process::Lookup lookup_;
+  mutable ModelscopeSettings settings_;  ///< see list()
   ModelscopeCache cache_;
 };
 

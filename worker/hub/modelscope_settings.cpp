@@ -38,14 +38,19 @@ std::optional<std::string> read_modelscope_token(const process::Lookup& lookup) 
 
 }  // namespace
 
-ModelscopeSettings read_modelscope_settings(const process::Lookup& lookup) {
+ModelscopeSettings read_modelscope_cache_settings(const process::Lookup& lookup) {
   ModelscopeSettings settings;
   std::string cache = lookup("MODELSCOPE_CACHE").value_or("");
   if (cache.empty()) { cache = "~/.cache/modelscope"; }
   settings.cache = with_home(cache, lookup);
+  settings.progress_bars = !is_true(lookup("HF_HUB_DISABLE_PROGRESS_BARS"));
+  return settings;
+}
+
+ModelscopeSettings read_modelscope_settings(const process::Lookup& lookup) {
+  ModelscopeSettings settings = read_modelscope_cache_settings(lookup);
   settings.endpoint = read_modelscope_endpoint(lookup);
   settings.token = read_modelscope_token(lookup);
-  settings.progress_bars = !is_true(lookup("HF_HUB_DISABLE_PROGRESS_BARS"));
   return settings;
 }
 

@@ -21,4 +21,7 @@ struct ModelscopeSettings {
 /// A pure function. Throws UsageError naming a variable that makes no sense. An endpoint may lack its "https://".
 ModelscopeSettings read_modelscope_settings(const process::Lookup& lookup = process::lookup_environment);
 
+/// What is needed while nothing is asked of the hub: cache and progress_bars. Throws nothing.
+ModelscopeSettings read_modelscope_cache_settings(const process::Lookup& lookup = process::lookup_environment);
+
 }  // namespace mdl::worker::hub

@@ -42,6 +42,8 @@ def test_both_sides_leave_the_same_tree_and_need_no_network_with_it(api, toolkit
     assert fetch(REAL[api], NAME, ours.variables, offline=True) == folder
     assert theirs.fetch(NAME, HF_HUB_OFFLINE="1") == real
     assert ours.fetch(NAME) == folder
+    nonsense = {"HF_ENDPOINT": "nonsense", "HF_TOKEN": "a\x01", "HF_HUB_ETAG_TIMEOUT": "ten", "MODELSCOPE_DOMAIN": "ftp://x"}
+    assert ours.fetch(NAME, **nonsense) == folder, "what only requests need does not stand in the way"
     assert repository.asked == [], "what is there is not asked for"
 
 
