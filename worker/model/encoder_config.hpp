@@ -45,12 +45,12 @@ struct AudioEncoderConfig {
   int64_t mlp_dim() const { return static_cast<int64_t>(static_cast<double>(embed_dim) * mlp_ratio); }
 };
 
-/// Reads `audio_encoder_config`. Where target_length or patch_size is missing, the weights say it by their shapes; where
-/// these are not here, the class does: a patch_size of 16, which is refused. Of an encoder with two branches the shapes
-/// of `tensors` say all sizes but the number of heads, whatever the configuration says. `tensors` are those of `folder`;
-/// none where it has no weights: two branches then have the names that the public module gives them. Throws UsageError
-/// naming the key and its value, also for one that this program cannot honour (LayerScale, square patches, more than one
-/// channel, dropout), or what is missing of two branches, as find_encoder_names() does.
+/// Reads `audio_encoder_config`. Where target_length or patch_size is missing, the weights say it by their shapes;
+/// where these are not here, the class does: a patch_size of 16, which is refused. Of an encoder with two branches the
+/// shapes of `tensors` say all sizes but the number of heads, whatever the configuration says. `tensors` are those of
+/// `folder`; none where it has no weights: two branches then have the names that the public module gives them. Throws
+/// UsageError naming the key and its value, also for one that this program cannot honour (LayerScale, square patches,
+/// more than one channel, dropout), or what is missing of two branches, as find_encoder_names() does.
 AudioEncoderConfig read_encoder_config(const formats::JsonFields& fields, const formats::TensorShapes& tensors,
                                        const std::filesystem::path& folder);
 
