@@ -145,5 +145,5 @@ def test_what_cannot_be_honoured_is_one_error_that_info_tells_too(toolkit, sourc
 def test_info_of_a_checkpoint_whose_weights_are_elsewhere_asks_its_configuration(toolkit, source, tmp_path):
     model = shutil.copytree(source.folder, tmp_path / "model", ignore=shutil.ignore_patterns("*.safetensors"))
     told = info(toolkit, model)
-    assert "weights:            none" in told
+    assert "weights:            not here" in told
     assert told.endswith("\ntrainable: yes, as far as config.json tells: the weights are not here\n")
