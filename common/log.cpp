@@ -58,17 +58,13 @@ std::string timestamp() {
   return {text.data(), static_cast<std::size_t>(length)};
 }
 
-void append_escaped(std::string& out, std::string_view text) {
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte >= 0x20 && byte != 0x7f) || c == '\n' || c == '\t') {
-      out += c;
-    } else {
-      std::array<char, 5> hex{};
-      std::snprintf(hex.data(), hex.size(), "\\x%02x", byte);
-      out += hex.data();
-    }
-  }
+bool steers_terminal(std::string_view letter) {
+  const auto first = static_cast<unsigned char>(letter.front());
+  if (letter.size() == 1) { return (first < ' ' && first != '\n' && first != '\t') || first == 127; }
+  if (letter.size() == 2 && first == 0xC2) { return static_cast<unsigned char>(letter[1]) < 0xA0; }
+  constexpr std::array<std::string_view, 12> kMarks = {"\u061C", "\u200E", "\u200F", "\u202A", "\u202B", "\u202C",
+                                                       "\u202D", "\u202E", "\u2066", "\u2067", "\u2068", "\u2069"};
+  return std::ranges::find(kMarks, letter) != kMarks.end();
 }
 
 /// False when nobody reads what is written there: a log must not keep a program from obeying a signal.
@@ -92,9 +88,29 @@ void set_program(std::string_view name) {
   program() = name;
 }
 
+std::string escaped(std::string_view text) {
+  std::string shown;
+  for (std::size_t begin = 0; begin < text.size();) {
+    std::size_t end = begin + 1;
+    while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) { ++end; }
+    const std::string_view letter = text.substr(begin, end - begin);
+    begin = end;
+    if (!steers_terminal(letter)) {
+      shown += letter;
+      continue;
+    }
+    for (const char byte : letter) {
+      std::array<char, 5> hex{};
+      std::snprintf(hex.data(), hex.size(), "\\x%02x", static_cast<unsigned char>(byte));
+      shown += hex.data();
+    }
+  }
+  return shown;
+}
+
 void write(Level level, std::string_view message) {
   std::string line = str_cat("[", program(), "] ", letter(level), timestamp(), " ");
-  append_escaped(line, message);
+  line += escaped(message);
   line += '\n';
   for (std::size_t done = 0; done < line.size();) {
     if (!takes_more(STDERR_FILENO)) { return; }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "common/str_cat.hpp"
@@ -22,9 +23,12 @@ Level threshold();
 /// Names the program at the start of each line, for example "mdl-launch". Call once, at the start of main().
 void set_program(std::string_view name);
 
+/// `text` with \xHH for what would steer a terminal: control characters other than line ends and tabs, U+0080 to
+/// U+009F, and the marks that turn the direction of writing. What is told may quote bytes from the network.
+std::string escaped(std::string_view text);
+
 /// Writes one line to stderr with a single write(2), so that lines of several processes do not mix:
-/// `[mdl-launch] W1124 08:15:02.123 message`. Control characters in `message` other than newline and tab are escaped: a
-/// message may quote bytes from the network.
+/// `[mdl-launch] W1124 08:15:02.123 message`, the message escaped().
 void write(Level level, std::string_view message);
 
 template <typename... Values>
