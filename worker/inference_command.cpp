@@ -49,7 +49,6 @@ InferenceRun prepare(const InferenceOptions& options) {
   const at::Device device = distributed::choose_device(environment);
   // A mistake that shows without the weights, of which a download may be 33 GB, is told before it.
   ModelChoice choice = choose_model(options);
-  model::load_config(choice.folder);
   convert::RowFile file = convert::read_rows(options.input);
   // The other ranks write nothing.
   if (!environment || environment->rank == 0) { check_answer_output(options, choice, file); }

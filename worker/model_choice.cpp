@@ -60,6 +60,8 @@ ModelChoice choose_model(const InferenceOptions& options) {
   if (options.merge_adapter && !choice.adapter) {
     throw UsageError("--merge-adapter true, but there is no adapter", "Name it with --adapter.");
   }
+  // Else the headers of the weights say more.
+  if (!tensors::SafetensorsFolder::is_at(choice.folder)) { model::load_config(choice.folder); }
   return choice;
 }
 

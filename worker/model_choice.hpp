@@ -18,7 +18,8 @@ struct ModelChoice {
 };
 
 /// Finds the folders that `options` name; of a model that is downloaded the weights are still missing. Throws
-/// UsageError where there is none, or they contradict each other; Error where a download fails.
+/// UsageError where there is none, they contradict each other, or a configuration without weights is of no model that
+/// can answer; Error where a download fails.
 ModelChoice choose_model(const InferenceOptions& options);
 
 /// Brings the weights of the model, where they are to be downloaded; its folder may be another one then.

@@ -8,13 +8,14 @@
 namespace mdl::worker {
 
 void check_trained_configuration(const std::filesystem::path& folder) {
+  if (tensors::SafetensorsFolder::is_at(folder)) { return; }
   model::load_config(folder);
   processor::read_pad_token_id(folder);
 }
 
 TrainedCheckpoint read_trained_checkpoint(const std::filesystem::path& folder) {
-  const int64_t pad_token_id = processor::read_pad_token_id(folder);
-  return {.config = model::open_checkpoint(folder, at::kFloat).model->config(), .pad_token_id = pad_token_id};
+  return {.config = model::open_checkpoint(folder, at::kFloat).model->config(),
+          .pad_token_id = processor::read_pad_token_id(folder)};
 }
 
 std::string tell_trainable(const std::filesystem::path& folder) {

@@ -14,8 +14,9 @@ struct TrainedCheckpoint {
   int64_t pad_token_id;
 };
 
-/// What can be said before the weights are here: throws Error, as read_trained_checkpoint() does, for what keeps a
-/// checkpoint of this configuration and tokenizer from being trained.
+/// What can be said of a folder whose weights are still to be downloaded: throws Error, as read_trained_checkpoint()
+/// does, for what keeps a checkpoint of this configuration and tokenizer from being trained. Where weights are there,
+/// if only in part, that will say it.
 void check_trained_configuration(const std::filesystem::path& folder);
 
 /// Reads it, and checks that the weights fit the configuration by the headers of their files. Throws Error, mostly

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 from peft import PeftConfig
 
+import checkpoint_variants
 from csv_files import read_csv, write_csv
 from downloads import Downloader
 
@@ -64,6 +65,28 @@ def test_info_and_conversion_download_all_but_the_weights(user, repository, rows
 
     told = user.run("train", "--train-dataset", rows, "--output", "out", "--model-name", NAME, code=2, HF_HUB_OFFLINE="1")
     assert f"no model folder {NAME}" in told and "lacks model.safetensors" in told and "HF_HUB_OFFLINE=1" in told
+
+
+def test_a_model_in_shards_is_trained_and_answers_by_name_also_from_a_cache_that_has_some(user, hub, checkpoint, rows, tmp_path):
+    """As the 7B is published today: bfloat16 in four files, of which a Python program that was cut off has left two."""
+    source = checkpoint_variants.Source(checkpoint())
+    repository = hub.add("an-org/sharded", checkpoint_variants.published_bf16(source, tmp_path / "sharded"))
+    assert "trainable: yes, as far as config.json tells" in user.run("info", "an-org/sharded")
+    options = ["--train-dataset", rows, "--model-name", "an-org/sharded", "--lora-rank", 2]
+    user.run("train", *options, "--output", "whole")
+    shards = sorted((tmp_path / "whole").parent.rglob("snapshots/*/model-*.safetensors"))
+    assert len(shards) == 4
+    for shard in shards[2:]:
+        shard.resolve().unlink()
+        shard.unlink()
+    repository.clear()
+    user.run("train", *options, "--output", "part")
+    assert len({asked.file for asked in repository.asked if asked.file.startswith("model-0")}) == 2
+    shards[3].resolve().unlink()
+    shards[3].unlink()
+    answering = ["inference", rows, "--model-name", "an-org/sharded", "--max-new-tokens", 2]
+    user.run(*answering, "--output", "a.csv")
+    assert len(read_csv(tmp_path / "a.csv")) == 4
 
 
 def test_an_adapter_names_model_and_revision_and_inference_finds_them(user, repository, rows, tmp_path):
