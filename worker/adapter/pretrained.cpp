@@ -76,11 +76,10 @@ void write_config(const fs::path& source, const fs::path& target, const model::M
 /// The model's tensors and what else the source holds, under the source's names.
 tensors::NamedTensors checkpoint_tensors(model::MiDashengLM& model, const fs::path& source) {
   tensors::NamedTensors tensors;
-  for (const auto& [layer, slot, own_name] : layers::tensor_slots(model)) {
-    const auto name = model.names.find(own_name);
+  for (const auto& [layer, slot, name] : layers::tensor_slots(model)) {
     const bool shared = model.decoder->is_tied() && layer == model.decoder->lm_head.get();
-    if (!name && (shared || !slot.required)) { continue; }
-    tensors.emplace_back(name.value_or(own_name), *slot.tensor);
+    if ((shared || !slot.required) && !model.names.fills(name)) { continue; }
+    tensors.emplace_back(name, *slot.tensor);
   }
   if (model.names.unused().empty()) { return tensors; }
   const tensors::SafetensorsFolder files(source);
@@ -91,7 +90,7 @@ tensors::NamedTensors checkpoint_tensors(model::MiDashengLM& model, const fs::pa
 /// Where an lm_head of its own comes into a checkpoint that has none.
 void warn_of_new_head(const model::MiDashengLM& model) {
   const std::string head = model::decoder_type(model.config().text).names.lm_head + ".weight";
-  if (model.decoder->is_tied() || model.names.find(head)) { return; }
+  if (model.decoder->is_tied() || model.names.fills(head)) { return; }
   log::warning("the merged model has a ", head, " of its own, which the model that was trained shares with its ",
                "embeddings: the two were trained apart. transformers loads it; vLLM may refuse it");
 }

@@ -24,10 +24,6 @@ CheckpointNames::CheckpointNames(const std::vector<layers::OwnedSlot>& slots,
   unused_.assign(left.begin(), left.end());
 }
 
-std::optional<std::string> CheckpointNames::find(const std::string& slot) const {
-  return filled_.contains(slot) ? std::optional(slot) : std::nullopt;
-}
-
 std::optional<std::string> CheckpointNames::tell_unused() const {
   std::vector<std::string> told;
   std::ranges::remove_copy_if(unused_, std::back_inserter(told), is_derived);

@@ -19,8 +19,8 @@ class CheckpointNames {
   /// `in_files`: the names of all tensors.
   CheckpointNames(const std::vector<layers::OwnedSlot>& slots, const std::vector<std::string>& in_files);
 
-  /// The name in the files of what fills the slot with this full name; nothing where they lack it.
-  std::optional<std::string> find(const std::string& slot) const;
+  /// Whether the files have a tensor for the slot with this full name.
+  bool fills(const std::string& slot) const { return filled_.contains(slot); }
 
   /// Tensors of the files that fill no slot, in order.
   const std::vector<std::string>& unused() const { return unused_; }

@@ -17,9 +17,6 @@ struct Patch {
   int64_t frames;
 };
 
-/// Of the public module with two branches, which has no key for it.
-constexpr Patch kTwoBranchesPatch{64, 4};
-
 /// patch_size and patch_stride are [bins, frames], or one number for both.
 Patch read_patch(const formats::JsonFields& fields, const char* key, const Patch& otherwise) {
   const auto* value = fields.find(key);
@@ -31,18 +28,19 @@ Patch read_patch(const formats::JsonFields& fields, const char* key, const Patch
   return {(*value)[0].get<int64_t>(), (*value)[1].get<int64_t>()};
 }
 
-/// The patch of a configuration that does not say it: the convolution's weight is [dim, 1, bins, frames].
-Patch stored_patch(const formats::EncoderNames& names, const formats::TensorShapes& tensors) {
-  const auto found = tensors.find(names.patch_embed + ".weight");
+/// The patch of a configuration that does not say it: the convolution's weight is [dim, 1, bins, frames]. Where the
+/// weights are elsewhere, they may say what is supported.
+Patch stored_patch(const AudioEncoderConfig& config, const formats::TensorShapes& tensors) {
+  if (tensors.empty()) { return {config.n_mels, config.patch_frames}; }
+  const auto found = tensors.find(config.names.patch_embed + ".weight");
   if (found != tensors.end() && found->second.size() == 4) { return {found->second[2], found->second[3]}; }
-  return names.acoustic ? kTwoBranchesPatch : Patch{kSquarePatch, kSquarePatch};
+  return {kSquarePatch, kSquarePatch};
 }
 
 int64_t patch_frames(const formats::JsonFields& fields, const AudioEncoderConfig& config,
                      const formats::TensorShapes& tensors) {
   const int64_t n_mels = config.n_mels;
-  const Patch size =
-      fields.has("patch_size") ? read_patch(fields, "patch_size", {}) : stored_patch(config.names, tensors);
+  const Patch size = fields.has("patch_size") ? read_patch(fields, "patch_size", {}) : stored_patch(config, tensors);
   if (size.bins != n_mels) {
     fields.reject("patch_size", str_cat(fields.has("patch_size") ? "" : str_cat("that means ", size.bins, ", and "),
                                         "only patches over all n_mels = ", n_mels, " bins are supported"));

@@ -28,7 +28,8 @@ struct AudioEncoderConfig {
   int64_t num_heads = 12;
   double mlp_ratio = 4.0;
   bool qkv_bias = true;
-  int64_t patch_frames = 4;  ///< mel frames in a patch; a patch spans all mel bins. (The class: 16 × 16, see below.)
+  int64_t patch_frames =
+      4;  ///< mel frames in a patch; a patch spans all mel bins. (The class has 16 × 16, no published model.)
   int64_t target_length = 1012;  ///< mel frames that are encoded together; a longer clip is encoded piece by piece
   int64_t n_mels = 64;
   int64_t n_fft = 512;
@@ -46,7 +47,7 @@ struct AudioEncoderConfig {
 };
 
 /// Reads `audio_encoder_config`. Where target_length or patch_size is missing, the weights say it by their shapes;
-/// where these are not here, the class does: a patch_size of 16, which is refused. Of an encoder with two branches the
+/// where these are not here, the values above hold. Of an encoder with two branches the
 /// shapes of `tensors` say all sizes but the number of heads, whatever the configuration says. `tensors` are those of
 /// `folder`; none where it has no weights: two branches then have the names that the public module gives them. Throws
 /// UsageError naming the key and its value, also for one that this program cannot honour (LayerScale, square patches,

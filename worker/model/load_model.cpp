@@ -14,25 +14,23 @@ namespace {
 /// Counts the bytes of the tensors that are loaded.
 class Loaded {
  public:
-  Loaded(const OpenedCheckpoint& opened, const LoadProgress& progress) : opened_(opened), progress_(progress) {
+  Loaded(const OpenedCheckpoint& opened, const LoadProgress& progress) : files_(opened.files), progress_(progress) {
     for (const auto& [layer, slot, name] : opened.slots) { total_ += bytes_of(name); }
   }
 
-  /// `name`: the slot's.
   void add(const std::string& name) {
     done_ += bytes_of(name);
     if (progress_) { progress_(done_, total_); }
   }
 
  private:
-  int64_t bytes_of(const std::string& slot) const {
-    const auto name = opened_.model->names.find(slot);
-    if (!name) { return 0; }
-    const tensors::SafetensorsEntry& entry = opened_.files.entry(*name);
+  int64_t bytes_of(const std::string& name) const {
+    if (!files_.contains(name)) { return 0; }
+    const tensors::SafetensorsEntry& entry = files_.entry(name);
     return static_cast<int64_t>(entry.end - entry.begin);
   }
 
-  const OpenedCheckpoint& opened_;
+  const tensors::SafetensorsFolder& files_;
   const LoadProgress& progress_;
   int64_t done_ = 0, total_ = 0;
 };
@@ -40,14 +38,14 @@ class Loaded {
 /// Which tensor fills which slot.
 class Source {
  public:
-  explicit Source(const OpenedCheckpoint& opened) : opened_(opened) {
+  explicit Source(const OpenedCheckpoint& opened) : files_(opened.files), slots_(opened.slots) {
     const TextConfig& text = opened.model->config().text;
     const DecoderNames& names = decoder_type(text).names;
     head_ = names.lm_head + ".weight";
     const std::string embedding = names.embed_tokens + ".weight";
     // As in transformers, a model that config.json ties is not when its file holds two weights that differ.
-    tied_ =
-        text.tie_word_embeddings && (!opened.model->names.find(head_) || at::equal(stored(head_), stored(embedding)));
+    tied_ = text.tie_word_embeddings &&
+            (!files_.contains(head_) || at::equal(files_.tensor(head_), files_.tensor(embedding)));
   }
 
   bool is_tied() const { return tied_; }
@@ -58,25 +56,19 @@ class Source {
   /// The value of slot number `place`, on the host, in the slot's type; undefined when it is shared. Reads what lies a
   /// few slots further on from the disk meanwhile.
   at::Tensor value(size_t place) const {
-    const layers::OwnedSlot& owned = opened_.slots[place];
-    for (size_t i = place + 1; i < std::min(place + kReadAhead, opened_.slots.size()); ++i) {
-      if (const auto name = opened_.model->names.find(opened_.slots[i].full_name)) { opened_.files.read_ahead(*name); }
+    const auto& [layer, slot, name] = slots_[place];
+    for (size_t i = place + 1; i < std::min(place + kReadAhead, slots_.size()); ++i) {
+      if (files_.contains(slots_[i].full_name)) { files_.read_ahead(slots_[i].full_name); }
     }
-    if (is_shared(owned)) { return {}; }
-    const at::Tensor in_file = stored(owned.full_name);
-    return (in_file.defined() ? in_file : *owned.slot.tensor).to(owned.slot.tensor->scalar_type());
+    if (is_shared(slots_[place])) { return {}; }
+    return (files_.contains(name) ? files_.tensor(name) : *slot.tensor).to(slot.tensor->scalar_type());
   }
 
  private:
   static constexpr size_t kReadAhead = 4;
 
-  /// What the files hold for a slot, or nothing.
-  at::Tensor stored(const std::string& slot) const {
-    const auto name = opened_.model->names.find(slot);
-    return name ? opened_.files.tensor(*name) : at::Tensor();
-  }
-
-  const OpenedCheckpoint& opened_;
+  const tensors::SafetensorsFolder& files_;
+  const std::vector<layers::OwnedSlot>& slots_;
   std::string head_;
   bool tied_ = false;
 };

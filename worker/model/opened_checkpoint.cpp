@@ -36,20 +36,17 @@ void check(const OpenedCheckpoint& opened, const std::filesystem::path& folder) 
   const TextConfig& text = opened.model->config().text;
   const std::string may_lack = text.tie_word_embeddings ? decoder_type(text).names.lm_head + ".weight" : "";
   Faults faults;
-  for (const auto& [layer, slot, full_name] : opened.slots) {
-    const auto name = opened.model->names.find(full_name);
-    if (!name) {
-      if (slot.required && full_name != may_lack) {
-        faults.add("missing", str_cat(full_name, " ", slot.tensor->sizes()));
-      }
+  for (const auto& [layer, slot, name] : opened.slots) {
+    if (!opened.files.contains(name)) {
+      if (slot.required && name != may_lack) { faults.add("missing", str_cat(name, " ", slot.tensor->sizes())); }
       continue;
     }
-    const auto& entry = opened.files.entry(*name);
+    const auto& entry = opened.files.entry(name);
     if (slot.tensor->sizes() != entry.shape) {
       faults.add("wrong shape",
-                 str_cat(*name, " is ", at::IntArrayRef(entry.shape), ", must be ", slot.tensor->sizes()));
+                 str_cat(name, " is ", at::IntArrayRef(entry.shape), ", must be ", slot.tensor->sizes()));
     } else if (at::isFloatingType(entry.dtype) != slot.tensor->is_floating_point()) {
-      faults.add("wrong type", str_cat(*name, " is ", entry.dtype, ", must be ", slot.tensor->scalar_type()));
+      faults.add("wrong type", str_cat(name, " is ", entry.dtype, ", must be ", slot.tensor->scalar_type()));
     }
   }
   faults.throw_if_any(folder);

@@ -1,8 +1,8 @@
 #include "worker/processor/token_id.hpp"
 
-#include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "common/parse_number.hpp"
 #include "worker/formats/json_file.hpp"
 #include "worker/text/tokenizer/tokenizer.hpp"
 
@@ -17,9 +17,7 @@ std::optional<std::int64_t> find_added_token(const json& config, const std::stri
   if (added == config.end() || !added->is_object()) { return std::nullopt; }
   for (const auto& [key, description] : added->items()) {
     if (!description.is_object() || description.value("content", json()) != token) { continue; }
-    std::int64_t id = 0;
-    const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
-    if (error == std::errc() && end == key.data() + key.size() && id >= 0) { return id; }
+    if (const auto id = parse_digits<std::int64_t>(key)) { return id; }
   }
   return std::nullopt;
 }

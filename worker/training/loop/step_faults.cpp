@@ -9,6 +9,7 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "worker/batch/collate.hpp"
+#include "worker/model/float32_model.hpp"
 
 namespace mdl::worker::training::loop {
 namespace {
@@ -62,6 +63,12 @@ std::string rows_without_a_loss(model::MiDashengLM& model, const data::StepData&
   }
   model.train(was_training);
   return found.front().empty() ? std::string() : describe_rows(found, dataset);
+}
+
+std::string describe_causes(const model::MiDashengLM& model, const std::string& faults, const std::string& rows) {
+  return str_cat(faults.empty() ? str_cat("; no row alone is to blame (", rows, ")")
+                                : str_cat("; already alone without a finite loss: ", faults),
+                 model::blame_bfloat16(model.config(), model.dtype()));
 }
 
 }  // namespace mdl::worker::training::loop

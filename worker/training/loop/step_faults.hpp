@@ -21,4 +21,8 @@ void explain_failures(int64_t step, const std::string& rows, const std::function
 std::string rows_without_a_loss(model::MiDashengLM& model, const data::StepData& data,
                                 const dataset::DatasetFolder& dataset, const batch::BatchOptions& options);
 
+/// "; already alone without a finite loss: …": why a step's loss may not be finite. `faults`: what
+/// rows_without_a_loss() gave on all ranks; `rows`: the step's.
+std::string describe_causes(const model::MiDashengLM& model, const std::string& faults, const std::string& rows);
+
 }  // namespace mdl::worker::training::loop

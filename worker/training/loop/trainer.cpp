@@ -12,7 +12,6 @@
 #include "common/str_cat.hpp"
 #include "worker/adapter/running_statistics.hpp"
 #include "worker/dataset/parallel.hpp"
-#include "worker/model/float32_model.hpp"
 #include "worker/training/checkpoint/run_checkpoint.hpp"
 #include "worker/training/checkpoint/training_args.hpp"
 #include "worker/training/loop/step_faults.hpp"
@@ -248,11 +247,8 @@ void Trainer::leave_out_step(const data::StepData& data, double loss, double nor
   for (const std::string& fault : run_.group.share_all(str_cat("faults/", state_.step + 1), mine)) {
     if (!fault.empty()) { faults += (faults.empty() ? "" : "; ") + fault; }
   }
-  const std::string what =
-      str_cat("step ", state_.step + 1, ": the loss is ", loss, " and the gradient norm ", norm,
-              faults.empty() ? str_cat("; no row alone is to blame (", describe_rows(data.rows, run_.train_data), ")")
-                             : str_cat("; already alone without a finite loss: ", faults),
-              model::blame_bfloat16(run_.model.config(), run_.model.dtype()));
+  const std::string what = str_cat("step ", state_.step + 1, ": the loss is ", loss, " and the gradient norm ", norm,
+                                   describe_causes(run_.model, faults, describe_rows(data.rows, run_.train_data)));
   if (!run_.options.skip_bad_samples || ++steps_left_out_in_a_row_ > kMostStepsLeftOut) {
     throw Error(str_cat(what, "; training cannot go on"),
                 "A lower --lr or a longer --warmup-steps may help, or --skip-bad-samples true. Checkpoints of earlier "
