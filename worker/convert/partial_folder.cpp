@@ -11,6 +11,7 @@
 #include "common/atomic_folder.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/hub/node/disk_space.hpp"
 
 namespace mdl::worker::convert {
 namespace fs = std::filesystem;
@@ -100,12 +101,8 @@ PartialFolder::PartialFolder(const FolderPlace& place, const Plan& plan)
 }
 
 void PartialFolder::require_space(std::int64_t bytes) const {
-  std::error_code error;
-  const auto space = fs::space(folder_, error);
-  if (error || space.available >= static_cast<std::uintmax_t>(bytes)) { return; }
-  throw Error(str_cat("the dataset needs ", bytes / 1'000'000, " MB more in ", folder_.string(), ", but only ",
-                      space.available / 1'000'000, " MB are free"),
-              "Make room, or use --audio-encoding pcm16, which takes half.");
+  hub::node::require_free_space(folder_, bytes, "the dataset",
+                                "Make room, or use --audio-encoding pcm16, which takes half.");
 }
 
 void PartialFolder::take_back() {

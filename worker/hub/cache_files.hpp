@@ -7,6 +7,11 @@ namespace mdl::worker::hub {
 
 /// What the caches of all hubs do with files. Those that write throw Error naming the path.
 
+/// What to do where the disk of a cache is full.
+inline constexpr const char* kMakeRoom =
+    "Make room there, or name another place (HF_HUB_CACHE; of ModelScope MODELSCOPE_CACHE), and start the same command "
+    "again: what has come stays.";
+
 /// Whether `path` is a file, or a link to one.
 bool is_there(const std::filesystem::path& path);
 

@@ -7,7 +7,7 @@
 #include "common/error.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
-#include "worker/hub/node/disk_space.hpp"
+#include "worker/cli/size_text.hpp"
 #include "worker/hub/part_file.hpp"
 #include "worker/hub/transfer.hpp"
 
@@ -23,7 +23,7 @@ std::string read_index(const Hub& hub, const ModelName& model, const Listing& li
   const ListedFile* const index = listing.find(kSafetensorsIndex);
   if (!index) { return {}; }
   if (index->size > kMostIndexBytes) {
-    throw Error(str_cat(kSafetensorsIndex, " of ", model.text(), " has ", node::size_text(index->size),
+    throw Error(str_cat(kSafetensorsIndex, " of ", model.text(), " has ", cli::size_text(index->size),
                         ": no index is that large"));
   }
   transfer(hub, model, listing, {*index}, "");
@@ -35,7 +35,7 @@ void tell_of_foreign_parts(const Hub& hub, const ModelName& model, const Listing
   const ForeignParts parts = foreign_parts(folder);
   if (parts.count == 0) { return; }
   log::news(folder.string(), " has ", parts.count, " unfinished file", parts.count == 1 ? "" : "s", " (*.incomplete, ",
-            node::size_text(parts.bytes),
+            cli::size_text(parts.bytes),
             ") of other machines or containers: if nothing downloads there any more, remove them");
 }
 
@@ -69,7 +69,7 @@ fs::path download_model(const Hub& hub, const ModelName& model, Parts parts) {
   std::int64_t bytes = 0;
   for (const ListedFile& file : files) { bytes += file.size; }
   log::news("downloading ", model.text(), " from ", hub.title(), " into ", hub.cache().root().string(), ": ",
-            files.size(), " files, ", node::size_text(bytes));
+            files.size(), " files, ", cli::size_text(bytes));
   tell_of_foreign_parts(hub, model, listing, files.front());
   transfer(hub, model, listing, files, "Downloading");
   fs::path folder = hub.cache().publish(model, listing, files);

@@ -14,7 +14,7 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "common/uuid.hpp"
-#include "worker/hub/hub_settings.hpp"
+#include "worker/hub/cache_files.hpp"
 #include "worker/hub/part_owner.hpp"
 
 namespace mdl::worker::hub {
@@ -32,11 +32,7 @@ fs::path record_of(const fs::path& part) {
 
 [[noreturn]] void fail(const char* operation, const fs::path& path, int errno_value) {
   const bool full = errno_value == ENOSPC || errno_value == EDQUOT || errno_value == EFBIG;
-  throw Error(describe_errno(operation, path.string(), errno_value),
-              full
-                  ? "Make room there, or name another place (HF_HUB_CACHE), and start the same command again: what has "
-                    "come stays."
-                  : "");
+  throw Error(describe_errno(operation, path.string(), errno_value), full ? kMakeRoom : "");
 }
 
 void write_all(int fd, std::string_view bytes, std::int64_t offset, const fs::path& path) {

@@ -10,6 +10,7 @@
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/cli/progress_bar.hpp"
+#include "worker/hub/cache_files.hpp"
 #include "worker/hub/node/disk_space.hpp"
 #include "worker/hub/range_fetch.hpp"
 
@@ -112,7 +113,7 @@ void Transfer::require_space() const {
   }
   // The model's folder may be on another disk than the cache's.
   const auto place = source_.hub.cache().part_place(source_.model, source_.listing, files_.front());
-  node::require_free_space(place.folder, needed, source_.model.text());
+  node::require_free_space(place.folder, needed, source_.model.text(), kMakeRoom);
 }
 
 void Transfer::show_progress(const std::string& what) {

@@ -10,6 +10,7 @@
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/cli/size_text.hpp"
 #include "worker/dataset/dataset_folder.hpp"
 #include "worker/info/describe_model.hpp"
 #include "worker/text/tokenizer/tokenizer.hpp"
@@ -143,7 +144,7 @@ std::string describe_dataset(const fs::path& folder, std::int64_t row, const std
   if (model_folder) { tokenizer = text::tokenizer::Tokenizer::load(*model_folder); }
   const std::int64_t rows = dataset.size();
   return str_cat(folder.string(), ": a dataset\n  rows:               ", with_commas(rows),
-                 "\n  files:              ", totals.files, ", ", as_size(totals.bytes),
+                 "\n  files:              ", totals.files, ", ", cli::size_text(totals.bytes),
                  "\n  columns:            ", columns_of(folder),
                  "\n  sound:              ", two_decimals(static_cast<double>(totals.lengths.sum) / kSampleRate / 3600),
                  " h, ", totals.lengths.show(rows, kSampleRate, " s"),

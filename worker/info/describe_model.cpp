@@ -7,6 +7,7 @@
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/cli/size_text.hpp"
 #include "worker/formats/encoder_names.hpp"
 #include "worker/formats/json_file.hpp"
 #include "worker/info/tensor_files.hpp"
@@ -37,7 +38,7 @@ std::string line(const std::string& name, const std::string& text) {
 
 std::string describe(const TensorTotals& totals) {
   return str_cat(with_commas(totals.elements), " numbers in ", with_commas(totals.tensors), " tensors, ", totals.dtypes,
-                 ", ", as_size(totals.bytes));
+                 ", ", cli::size_text(totals.bytes));
 }
 
 /// Totals of the tensors, and of each part of the model when there are several.
@@ -107,10 +108,11 @@ std::string describe_training(const fs::path& folder) {
       break;
     }
   }
-  return text + line("  optimizer",
-                     fs::exists(folder / "optimizer.pt")
-                         ? "optimizer.pt, " + as_size(static_cast<std::int64_t>(fs::file_size(folder / "optimizer.pt")))
-                         : "none: training cannot go on from here");
+  return text +
+         line("  optimizer",
+              fs::exists(folder / "optimizer.pt")
+                  ? "optimizer.pt, " + cli::size_text(static_cast<std::int64_t>(fs::file_size(folder / "optimizer.pt")))
+                  : "none: training cannot go on from here");
 }
 
 }  // namespace
@@ -158,19 +160,6 @@ std::string with_commas(std::int64_t number) {
     digits.insert(static_cast<std::size_t>(at), ",");
   }
   return digits;
-}
-
-std::string as_size(std::int64_t bytes) {
-  std::array<char, 32> text{};
-  const auto value = static_cast<double>(bytes);
-  if (bytes < 1'000'000) {
-    std::snprintf(text.data(), text.size(), "%.1f kB", value / 1e3);
-  } else if (bytes < 1'000'000'000) {
-    std::snprintf(text.data(), text.size(), "%.1f MB", value / 1e6);
-  } else {
-    std::snprintf(text.data(), text.size(), "%.2f GB", value / 1e9);
-  }
-  return text.data();
 }
 
 }  // namespace mdl::worker::info

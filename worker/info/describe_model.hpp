@@ -15,7 +15,5 @@ std::string describe_adapter(const std::filesystem::path& folder);
 
 /// 12345678 -> "12,345,678".
 std::string with_commas(std::int64_t number);
-/// 12345678 -> "12.3 MB".
-std::string as_size(std::int64_t bytes);
 
 }  // namespace mdl::worker::info

@@ -11,9 +11,7 @@ std::int64_t allocated_bytes(const std::filesystem::path& file);
 
 /// Throws Error with both numbers when the disk of `folder` (which need not exist yet) has less room than `needed`
 /// bytes for `what`.
-void require_free_space(const std::filesystem::path& folder, std::int64_t needed, const std::string& what);
-
-/// "33.1 GB", "4.0 MB", "17 bytes".
-std::string size_text(std::int64_t bytes);
+void require_free_space(const std::filesystem::path& folder, std::int64_t needed, const std::string& what,
+                        const std::string& advice);
 
 }  // namespace mdl::worker::hub::node
