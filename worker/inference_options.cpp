@@ -5,6 +5,7 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "worker/cli/help_text.hpp"
+#include "worker/hub/model_folder.hpp"
 
 namespace mdl::worker {
 namespace {
@@ -22,11 +23,11 @@ constexpr cli::OptionText kInferenceOptions[] = {
      "tokens of an answer; then --max-length does not count (max_new_tokens of generation_config.json, else what "
      "--max-length leaves)"},
     {"adapter", "folder of a LoRA adapter, of train's or PEFT's, that is put on the model (none)"},
-    {"merge-adapter", "true: merge the adapter into the weights first, which is faster (false)"},
+    {"merge-adapter", "true: merge the adapter into the weights first, which is faster (false)", cli::kTrueOrFalse},
     {"bf16", "true, false or auto: compute in bfloat16 (auto: as the checkpoint is stored)"},
     {"quantization", "8bit or 4bit: keep the linear layers' weights so, with the package bitsandbytes (none)"},
     {"quantization-type", "of 4bit: fp4 or nf4 (fp4)"},
-    {"double-quantization", "of 4bit: true quantizes the scales too (false)"},
+    {"double-quantization", "of 4bit: true quantizes the scales too (false)", cli::kTrueOrFalse},
     {"seed", "decides what is sampled where generation_config.json has do_sample (42)"},
     {"tokenizing-batch-size", "as the Python tool's; nothing is padded here, so every value does the same (8)"},
 };
@@ -53,7 +54,8 @@ std::string inference_help() {
 }
 
 InferenceOptions parse_inference_options(const std::vector<std::string>& arguments) {
-  const auto given = cli::parse_command_line(kInferenceCommand, all_inference_options(), arguments);
+  const auto given =
+      cli::parse_command_line(kInferenceCommand, all_inference_options(), arguments, hub::kRevisionInName);
   const cli::OptionValues values(given, kInferenceCommand);
   InferenceOptions options;
   options.input = cli::standing_argument(given, kInferenceCommand, "CSV file");

@@ -6,6 +6,7 @@
 #include "common/error.hpp"
 #include "common/nearest_name.hpp"
 #include "common/str_cat.hpp"
+#include "worker/cli/option_values.hpp"
 
 namespace mdl::worker::cli {
 namespace {
@@ -18,13 +19,70 @@ std::string advice(const std::string& command) {
   return str_cat("Try: mdl-toolkit ", command, " --help");
 }
 
+/// "--a-name" of "--a_name=value".
+std::string option_of(const std::string& word) {
+  std::string option = word.substr(0, word.find('='));
+  std::ranges::replace(option, '_', '-');
+  return option;
+}
+
+std::string without_dashes(const std::string& option) {
+  return option.substr(std::min(option.find_first_not_of('-'), option.size()));
+}
+
+/// The value that was given to an option which is not known, in a word of its own or behind a "=".
+std::optional<std::string> value_of(const std::string& name, const std::vector<std::string>& arguments) {
+  for (auto word = arguments.begin(); word != arguments.end(); ++word) {
+    if (!word->starts_with('-') || without_dashes(option_of(*word)) != name) { continue; }
+    if (const auto sign = word->find('='); sign != std::string::npos) { return word->substr(sign + 1); }
+    if (std::next(word) != arguments.end()) { return *std::next(word); }
+  }
+  return std::nullopt;
+}
+
+/// What to write instead of an option; empty where nothing is known.
+std::string other_way_of(const std::string& name, std::span<const OtherWay> other_ways,
+                         const std::vector<std::string>& arguments) {
+  constexpr std::string_view kValue = "VALUE";
+  for (const OtherWay& other : other_ways) {
+    if (name != other.name) { continue; }
+    std::string text = other.advice;
+    const auto value = value_of(name, arguments);
+    const auto at = text.find(kValue);
+    if (value && at != std::string::npos) { text.replace(at, kValue.size(), *value); }
+    return text + " ";
+  }
+  return {};
+}
+
 [[noreturn]] void refuse_option(const std::string& command, const std::string& typed,
-                                std::span<const OptionText> options) {
+                                std::span<const OptionText> options, std::span<const OtherWay> other_ways,
+                                const std::vector<std::string>& arguments) {
   std::vector<std::string> names = {"help"};
   for (const OptionText& option : options) { names.emplace_back(option.name); }
   const std::string option = typed.substr(0, typed.find('='));
-  const std::string name = option.substr(std::min(option.find_first_not_of('-'), option.size()));
-  throw UsageError(str_cat("unknown option ", option), did_you_mean(name, names, "--") + advice(command));
+  const std::string other_way = other_way_of(without_dashes(option_of(typed)), other_ways, arguments);
+  throw UsageError(
+      str_cat("unknown option ", option),
+      (other_way.empty() ? did_you_mean(without_dashes(option), names, "--") : other_way) + advice(command));
+}
+
+/// `typed`: an option behind which nothing, or the next option, comes.
+[[noreturn]] void refuse_missing_value(const std::string& command, const std::string& typed,
+                                       std::span<const OptionText> options) {
+  const std::string name = without_dashes(typed);
+  const auto option = std::ranges::find(options, name, &OptionText::name);
+  throw UsageError(str_cat("--", name, " needs ", option == options.end() ? "a value" : option->takes),
+                   advice(command));
+}
+
+/// `null` is nothing where an option may be nothing, which is for the command to say.
+void require_booleans(const po::variables_map& given, std::span<const OptionText> options) {
+  for (const OptionText& option : options) {
+    if (option.takes != std::string_view(kTrueOrFalse) || !given.count(option.name)) { continue; }
+    const std::string& value = given[option.name].as<std::vector<std::string>>().back();
+    if (value != "null" && !read_boolean(value)) { reject_boolean(option.name, value); }
+  }
 }
 
 }  // namespace
@@ -34,7 +92,7 @@ bool asks_for_help(const std::vector<std::string>& arguments) {
 }
 
 po::variables_map parse_command_line(const std::string& command, std::span<const OptionText> options,
-                                     const std::vector<std::string>& arguments) {
+                                     const std::vector<std::string>& arguments, std::span<const OtherWay> other_ways) {
   po::options_description all;
   all.add_options()("help,h", "")(kStanding, po::value<std::vector<std::string>>());
   for (const OptionText& option : options) {
@@ -53,13 +111,23 @@ po::variables_map parse_command_line(const std::string& command, std::span<const
                   .run(),
               given);
   } catch (const po::unknown_option& error) {
-    refuse_option(command, error.get_option_name(), options);
+    refuse_option(command, error.get_option_name(), options, other_ways, arguments);
+  } catch (const po::invalid_command_line_syntax& error) {
+    using Syntax = po::invalid_syntax;
+    if (error.kind() == Syntax::missing_parameter || error.kind() == Syntax::empty_adjacent_parameter) {
+      refuse_missing_value(command, error.get_option_name(), options);
+    }
+    throw UsageError(error.what(), advice(command));
   } catch (const po::error& error) { throw UsageError(error.what(), advice(command)); }
+  if (!given.count("help")) { require_booleans(given, options); }
   return given;
 }
 
-std::string standing_argument(const po::variables_map& given, const std::string& command, const std::string& what) {
-  if (!given.count(kStanding)) { throw UsageError(str_cat("no ", what, " is named"), advice(command)); }
+std::string standing_argument(const po::variables_map& given, const std::string& command, const std::string& what,
+                              const std::string& hint) {
+  if (!given.count(kStanding)) {
+    throw UsageError(str_cat("no ", what, " is named"), str_cat(hint, hint.empty() ? "" : " ", advice(command)));
+  }
   const auto& standing = given[kStanding].as<std::vector<std::string>>();
   if (standing.size() > 1) {
     throw UsageError(str_cat("one ", what, " is expected, but also \"", standing[1], "\" stands alone"),

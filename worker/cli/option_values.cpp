@@ -35,6 +35,13 @@ void reject_choice(const std::string& option, const std::string& value, const st
       nearest ? str_cat("Did you mean ", *nearest, "?") : "");
 }
 
+void reject_boolean(const std::string& option, const std::string& value) {
+  const std::vector<std::string> choices = {"true", "false"};
+  if (value.empty() || nearest_name(value, choices)) { reject_choice(option, value, choices); }
+  throw UsageError(str_cat("--", option, " needs true or false, but ", value, " follows it"),
+                   str_cat("Write --", option, " true or --", option, " false."));
+}
+
 std::optional<std::string> OptionValues::text(const std::string& name) const {
   if (!given_.count(name)) { return std::nullopt; }
   return given_[name].as<std::vector<std::string>>().back();
@@ -144,7 +151,7 @@ std::optional<bool> OptionValues::boolean(const std::string& name) const {
   const auto value = text(name);
   if (!value) { return std::nullopt; }
   const auto flag = read_boolean(*value);
-  if (!flag) { reject_choice(name, *value, {"true", "false"}); }
+  if (!flag) { reject_boolean(name, *value); }
   return flag;
 }
 

@@ -18,6 +18,9 @@ namespace mdl::worker::cli {
 [[noreturn]] void reject_choice(const std::string& option, const std::string& value,
                                 const std::vector<std::string>& choices);
 
+/// The same for an option that takes true or false only, which may have been forgotten: `value` is what follows then.
+[[noreturn]] void reject_boolean(const std::string& option, const std::string& value);
+
 /// true/false, 1/0, yes/no, on/off, t/f, y/n in any case; nothing for another text.
 std::optional<bool> read_boolean(const std::string& text);
 

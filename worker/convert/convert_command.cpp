@@ -67,7 +67,7 @@ ConvertOptions read_options(const po::variables_map& given) {
 }  // namespace
 
 int convert_command(const std::vector<std::string>& arguments) {
-  const po::variables_map given = cli::parse_command_line(kCommand, all_options(), arguments);
+  const po::variables_map given = cli::parse_command_line(kCommand, all_options(), arguments, hub::kRevisionInName);
   if (given.count("help")) {
     print_help();
     return 0;

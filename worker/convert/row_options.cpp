@@ -17,7 +17,7 @@ constexpr cli::OptionText kRowOptions[] = {
     {"num-workers", "threads that read sounds (one for each core)"},
     {"max-download-size", "bytes of a sound that is fetched from an address, at most (256MB)"},
     {"download-attempts", "how often a sound is tried to be fetched (4)"},
-    {"from-modelscope", "true: the model's name is one at ModelScope (false)"},
+    {"from-modelscope", "true: the model's name is one at ModelScope (false)", cli::kTrueOrFalse},
 };
 
 }  // namespace

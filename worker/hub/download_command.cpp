@@ -7,6 +7,7 @@
 #include "worker/cli/command_line.hpp"
 #include "worker/cli/help_text.hpp"
 #include "worker/cli/option_values.hpp"
+#include "worker/hub/meant_model.hpp"
 #include "worker/hub/model_folder.hpp"
 
 namespace mdl::worker::hub {
@@ -16,36 +17,56 @@ constexpr const char* kCommand = "download";
 
 constexpr cli::OptionText kOptions[] = {
     {"revision", "branch, tag or commit (the hub's main branch)"},
-    {"from-modelscope", "true downloads from ModelScope instead of Hugging Face (false)"},
+    {"from-modelscope", "true: NAME is one at ModelScope instead of Hugging Face (false)", cli::kTrueOrFalse},
 };
+
+constexpr cli::OtherWay kOtherWays[] = {
+    {"model-name", "The name stands alone: mdl-toolkit download VALUE."},
+    {"output", "The model goes into the cache; HF_HUB_CACHE (of ModelScope MODELSCOPE_CACHE) says where that is."},
+};
+
+void print_help() {
+  std::cout << cli::command_help(
+      "download NAME [options]",
+      str_cat("Downloads the model of that name (ORG/NAME or ORG/NAME@REVISION, for example ", kDefaultModel,
+              ") from Hugging Face or ModelScope, so that train, convert-dataset, inference and info find it by its "
+              "name. It goes into the cache of the hub's own programs, and the last line says where it lies. What is "
+              "there already is not downloaded again, and what was cut off goes on."),
+      kOptions);
+}
+
+ModelName read_name(const std::string& text, bool from_modelscope) {
+  if (auto model = parse_model_name(text)) { return *model; }
+  std::error_code error;
+  throw UsageError(
+      str_cat(text, " is no model's name"),
+      std::filesystem::exists(text, error)
+          ? "It is on this machine already: give it to the other commands as it is."
+          : str_cat(did_you_mean_model(text, from_modelscope), "A name is ORG/NAME or ORG/NAME@REVISION, as ",
+                    model_name_or_default({}, from_modelscope), "."));
+}
 
 }  // namespace
 
 int download_command(const std::vector<std::string>& arguments) {
-  const auto given = cli::parse_command_line(kCommand, kOptions, arguments);
+  const auto given = cli::parse_command_line(kCommand, kOptions, arguments, kOtherWays);
   if (given.count("help")) {
-    std::cout << cli::command_help(
-        "download NAME [options]",
-        "Downloads a model (ORG/NAME, or ORG/NAME@REVISION) into the local cache of Hugging Face's or ModelScope's own "
-        "programs, and prints its folder. What is there already is not downloaded again, and what was cut off goes on.",
-        kOptions);
+    print_help();
     return 0;
   }
-  std::string name = cli::standing_argument(given, kCommand, "model's name");
+  const std::string name = cli::standing_argument(given, kCommand, "model",
+                                                  str_cat("Write its name: mdl-toolkit download ", kDefaultModel, "."));
   const cli::OptionValues values(given, kCommand);
-  auto model = parse_model_name(name);
-  if (!model) {
-    throw UsageError(str_cat(name, " is no model's name"), str_cat("A name is ORG/NAME, as ", kDefaultModel, "."));
-  }
+  const bool from_modelscope = values.boolean("from-modelscope").value_or(false);
+  ModelName model = read_name(name, from_modelscope);
   if (const auto revision = values.text("revision")) {
-    if (model->revision && model->revision != revision) {
+    if (model.revision && model.revision != revision) {
       throw UsageError(str_cat("--revision ", *revision, " contradicts ", name));
     }
     if (!is_revision(*revision)) { cli::reject_value("revision", *revision, "a branch, a tag or a commit"); }
-    model->revision = revision;
+    model.revision = revision;
   }
-  const auto hub = open_hub(values.boolean("from-modelscope").value_or(false));
-  std::cout << fetch_model(*hub, *model, Parts::all).string() << '\n';
+  std::cout << fetch_model(*open_hub(from_modelscope), model, Parts::all).string() << '\n';
   return 0;
 }
 

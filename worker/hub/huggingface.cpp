@@ -131,8 +131,8 @@ Error HuggingFace::explain(const ModelName& model, const std::string& file, cons
     const bool gated = code && *code == "GatedRepo";
     if (!gated && file.empty()) {
       return Error(
-          str_cat("no folder ", model.text(), " here, and Hugging Face does not give a model of that name (",
-                  failure.reason, "): there is none, or it is private or gated"),
+          str_cat(model.text(), " is not here, and Hugging Face does not give a model of that name (", failure.reason,
+                  "): there is none, or it is private or gated"),
           str_cat("Check the spelling. For a private or gated model (", page, ") set HF_TOKEN to a token of an ",
                   "account that may read it", settings_.token ? " (the one that is set may not)" : "",
                   "; one at ModelScope needs --from-modelscope true."));
@@ -150,10 +150,10 @@ Error HuggingFace::explain(const ModelName& model, const std::string& file, cons
                 is_short_commit(model.revision.value_or("")) ? " A commit is given with all its 40 digits." : ""));
   }
   if (status == 404 && file.empty()) {
-    return UsageError(str_cat("no model folder ", model.text(), ", and no model of that name",
-                              model.revision ? " (or without that revision)" : "", " at ", endpoint,
+    return UsageError(str_cat(model.text(), " is not here, and there is no model of that name",
+                              model.revision ? " (or not with that revision)" : "", " at ", endpoint,
                               settings_.token ? " that the token which is set (HF_TOKEN) may read" : ""),
-                      str_cat("Give the folder of a MiDashengLM checkpoint, or a name as ", kDefaultModel, "."));
+                      str_cat("Check the spelling: a name is as ", kDefaultModel, "."));
   }
   if (status == 429) {
     return Error(str_cat("Hugging Face answers no more questions about ", what, " for now (", failure.reason, ")"),

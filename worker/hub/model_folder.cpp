@@ -12,6 +12,7 @@
 #include "worker/hub/digest.hpp"
 #include "worker/hub/download.hpp"
 #include "worker/hub/hub.hpp"
+#include "worker/hub/meant_model.hpp"
 #include "worker/hub/node/node_turn.hpp"
 
 namespace mdl::worker::hub {
@@ -23,7 +24,7 @@ namespace fs = std::filesystem;
   const std::string what = found.folder.empty() ? str_cat("it is not in the cache ", hub.cache().root().string())
                                                 : str_cat(found.folder.string(), " lacks ", joined(found.missing));
   throw UsageError(
-      str_cat("no model folder ", model.text(), ", ", what, ", and ", *hub.offline(), " forbids to download it"),
+      str_cat("no model ", model.text(), " here: ", what, ", and ", *hub.offline(), " forbids to download it"),
       str_cat("Unset the variable, or download it where there is a network (mdl-toolkit download ", model.text(),
               ") and bring the cache along."));
 }
@@ -44,14 +45,32 @@ std::string model_name_or_default(const std::optional<std::string>& given, bool 
 
 FoundModel find_model(const std::string& name, Parts parts, bool from_modelscope) {
   std::error_code error;
-  if (fs::is_directory(name, error)) { return {name}; }
+  if (fs::is_directory(name, error)) {
+    refuse_cache_folder(name);
+    return {name};
+  }
   const auto model = parse_model_name(name);
-  if (!model) {
-    throw UsageError(str_cat("no model folder ", name, fs::exists(name, error) ? " (it is a file)" : ""),
-                     str_cat("Give the folder of a MiDashengLM checkpoint, or a model's name as ",
+  const bool is_file = fs::exists(name, error);
+  if (!model || is_file) {
+    throw UsageError(str_cat("no model folder ", name, is_file ? " (it is a file)" : ""),
+                     str_cat(did_you_mean_model(name, from_modelscope),
+                             "Give the folder of a MiDashengLM checkpoint, or a model's name as ",
                              model_name_or_default({}, from_modelscope), "."));
   }
-  return {fetch_model(*open_hub(from_modelscope), *model, parts), model};
+  return {fetch_model(*open_hub(from_modelscope), *model, parts), model, from_modelscope};
+}
+
+std::string describe(const FoundModel& found) {
+  const bool is_snapshot = found.folder.parent_path().filename() == "snapshots";
+  return str_cat(found.name->text(), is_snapshot ? " at " : "", is_snapshot ? found.folder.filename().string() : "",
+                 ", ", found.folder.string());
+}
+
+bool needs_download(const std::string& name, Parts parts, bool from_modelscope) {
+  std::error_code error;
+  if (fs::exists(name, error)) { return false; }
+  const auto model = parse_model_name(name);
+  return model && !open_hub(from_modelscope)->cache().find(*model, parts).whole();
 }
 
 fs::path fetch_model(const Hub& hub, const ModelName& model, Parts parts) {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "worker/cli/command_line.hpp"
 #include "worker/hub/hub.hpp"
 #include "worker/hub/model_name.hpp"
 #include "worker/hub/wanted_files.hpp"
@@ -14,21 +15,33 @@ namespace mdl::worker::hub {
 inline constexpr const char* kDefaultModel = "mispeech/midashenglm-7b";
 inline constexpr const char* kDefaultModelscopeModel = "midasheng/midashenglm-7b";
 
+/// What commands that take a model's name say where --revision is given.
+inline constexpr cli::OtherWay kRevisionInName[] = {
+    {"revision", "Write the revision behind the model's name: NAME@VALUE."}};
+
 /// A model that was found by the name that the user gave.
 struct FoundModel {
   std::filesystem::path folder;
   std::optional<ModelName> name{};  ///< at its hub; nothing where a folder was named
+  bool at_modelscope = false;       ///< that hub is ModelScope
 };
 
 /// The model that `name` means, with all that `parts` asks for: a folder of that name; else the model of that name in
 /// the hub's cache, without any request; else the model is downloaded into that cache. Of several processes of this
 /// node (same user) that want the same, one downloads and the others wait for it.
 ///
-/// Throws UsageError where there is neither a folder nor a model of that name, or requests are forbidden; Error when
-/// the download fails.
+/// Throws UsageError where there is neither a folder nor a model of that name, the folder is of a cache but no model's,
+/// or requests are forbidden; Error when the download fails.
 FoundModel find_model(const std::string& name, Parts parts, bool from_modelscope);
 
-/// The same for a model of `hub`; no folder of that name is looked for.
+/// "ORG/NAME@REVISION at COMMIT, FOLDER" of a model that was found by its name. At ModelScope, which tells no commit, a
+/// branch stands in its place; nothing in the folders of its older package.
+std::string describe(const FoundModel& found);
+
+/// Whether find_model() would have to download something of it.
+bool needs_download(const std::string& name, Parts parts, bool from_modelscope);
+
+/// The same as find_model() for a model of `hub`; no folder of that name is looked for.
 std::filesystem::path fetch_model(const Hub& hub, const ModelName& model, Parts parts);
 
 /// --model-name, or the default one of the hub.

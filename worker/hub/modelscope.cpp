@@ -85,9 +85,9 @@ Error Modelscope::explain(const ModelName& model, const std::string& file, const
   }
   if (status == 404 && file.empty()) {
     return UsageError(
-        str_cat("no model folder ", model.text(), ", and no model of that name", model.revision ? " and revision" : "",
-                " at ", endpoint, " (", reason, ")"),
-        str_cat("Give the folder of a MiDashengLM checkpoint, or a name as ", kDefaultModelscopeModel,
+        str_cat(model.text(), " is not here, and there is no model of that name",
+                model.revision ? " (or not with that revision)" : "", " at ", endpoint, " (", reason, ")"),
+        str_cat("Check the spelling: a name is as ", kDefaultModelscopeModel,
                 ". Models of the international site need MODELSCOPE_ENDPOINT=https://www.modelscope.ai."));
   }
   if (status == 429) {

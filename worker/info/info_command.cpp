@@ -8,6 +8,7 @@
 #include "worker/cli/command_line.hpp"
 #include "worker/cli/help_text.hpp"
 #include "worker/cli/option_values.hpp"
+#include "worker/hub/meant_model.hpp"
 #include "worker/hub/model_folder.hpp"
 #include "worker/info/describe_dataset.hpp"
 #include "worker/info/describe_model.hpp"
@@ -20,14 +21,28 @@ namespace fs = std::filesystem;
 constexpr cli::OptionText kOptions[] = {
     {"model-name", "of a dataset: checkpoint whose tokenizer shows the row as text (none)"},
     {"row", "of a dataset: the row to show, from 0 (0)"},
-    {"from-modelscope", "true: a model's name is one at ModelScope (false)"},
+    {"from-modelscope", "true: a model's name is one at ModelScope (false)", cli::kTrueOrFalse},
 };
+
+constexpr const char* kSubjects =
+    "info takes the folder of a model, an adapter, a training checkpoint or a dataset, or a model's name "
+    "ORG/NAME[@REVISION].";
+
+/// Throws UsageError where `name` can be none of these.
+void require_subject(const std::string& name, bool from_modelscope) {
+  std::error_code error;
+  if (fs::is_directory(name, error)) { return; }
+  const bool is_file = fs::exists(name, error);
+  if (!is_file && hub::parse_model_name(name)) { return; }
+  throw UsageError(str_cat("no folder ", name, is_file ? " (it is a file)" : ""),
+                   hub::did_you_mean_model(name, from_modelscope) + kSubjects);
+}
 
 }  // namespace
 
 int info_command(const std::vector<std::string>& arguments,
                  const std::function<int(const fs::path& model_folder)>& tell_trainable) {
-  const auto given = cli::parse_command_line("info", kOptions, arguments);
+  const auto given = cli::parse_command_line("info", kOptions, arguments, hub::kRevisionInName);
   if (given.count("help")) {
     std::cout << cli::command_help("info DIR|NAME [options]",
                                    "Tells what a model's, adapter's, training checkpoint's or dataset's folder holds. "
@@ -36,7 +51,7 @@ int info_command(const std::vector<std::string>& arguments,
                                    kOptions);
     return 0;
   }
-  const std::string name = cli::standing_argument(given, "info", "folder");
+  const std::string name = cli::standing_argument(given, "info", "folder or model", kSubjects);
   const cli::OptionValues values(given, "info");
   std::int64_t row = 0;
   values.integer("row", 0, row);
@@ -47,6 +62,7 @@ int info_command(const std::vector<std::string>& arguments,
     return hub::find_model(wanted, hub::Parts::without_weights, from_modelscope).folder;
   };
 
+  require_subject(name, from_modelscope);
   const fs::path folder = find(name);
   if (fs::exists(folder / "state.json")) {
     std::cout << describe_dataset(folder, row, model ? std::optional(find(*model)) : std::nullopt);

@@ -41,7 +41,8 @@ constexpr cli::OptionText kOptions[] = {
     {"eval-dataset", "dataset folder or CSV file to evaluate on (none)"},
     {"output", "folder for checkpoint-STEP/ and final/ (required)"},
     {"overwrite-output",
-     "true: remove the checkpoints in output that another run has written (false: they are an error)"},
+     "true: remove the checkpoints in output that another run has written (false: they are an error)",
+     cli::kTrueOrFalse},
     {"lora-rank", "rank of the adapters (32)"},
     {"lora-alpha", "the adapters' output is scaled by alpha / rank (32)"},
     {"lora-dropout", "part of an adapter's inputs that is dropped in training (0)"},
@@ -55,7 +56,7 @@ constexpr cli::OptionText kOptions[] = {
     {"warmup-steps", "steps in which the learning rate rises (0)"},
     {"batch-size", "clips in a batch of each process (8)"},
     {"gradient-accumulation-steps", "batches before the weights change (1)"},
-    {"gradient-checkpointing", "true: less memory, a third more work (true)"},
+    {"gradient-checkpointing", "true: less memory, a third more work (true)", cli::kTrueOrFalse},
     {"bf16",
      "true, false or auto: base model in bfloat16 "
      "(auto: what ACCELERATE_MIXED_PRECISION says, else where the GPU has it)"},
@@ -63,13 +64,14 @@ constexpr cli::OptionText kOptions[] = {
      "8bit or 4bit: keep the frozen linear layers' weights so, with the package bitsandbytes; final/ is merged into "
      "the checkpoint's own weights (none)"},
     {"quantization-type", "of 4bit: fp4 or nf4 (fp4)"},
-    {"double-quantization", "of 4bit: true quantizes the scales too (false)"},
+    {"double-quantization", "of 4bit: true quantizes the scales too (false)", cli::kTrueOrFalse},
     {"batch-norm", "batch: normalise audio by the batch, as the Python tool; frozen: as the checkpoint does (batch)"},
     {"ddp-timeout", "seconds that a rank waits for the others in one operation before it ends with an error (1800)"},
     {"seed", "decides the order of the data, fresh adapters and dropout (42)"},
     {"skip-bad-samples",
      "true: rows with broken sound or nothing to learn, and steps whose loss is no number, are left out and counted; "
-     "false: they end the run (false)"},
+     "false: they end the run (false)",
+     cli::kTrueOrFalse},
     {"eval-steps", "steps between evaluations; below 1 a fraction of all steps (500)"},
     {"eval-batch-size", "clips in an evaluation batch of each process (batch-size)"},
     {"eval-accumulation-steps", "evaluation batches after which the losses leave the device (all)"},
@@ -81,14 +83,15 @@ constexpr cli::OptionText kOptions[] = {
     {"resume-from-checkpoint",
      "checkpoint folder to go on from; true: this run's newest one in output; "
      "workers that a launcher restarts go on by themselves (false)"},
-    {"merge-lora", "true: final/ is a whole model; false: final/ is the adapter (true)"},
+    {"merge-lora", "true: final/ is a whole model; false: final/ is the adapter (true)", cli::kTrueOrFalse},
     {"system-prompt", "for CSV files: system prompt of rows that have none (none)"},
     {"user-prompt", "for CSV files: user prompt of rows that have none (none)"},
     {"base-dir", "for CSV files: folder that the paths of sounds are relative to (the current folder)"},
     {"tokenizing-batch-size", "for CSV files: rows that are padded to the same length (8)"},
     {"num-workers", "for CSV files: threads that convert (one for each core)"},
     {"from-modelscope",
-     "true: the model's name is one at ModelScope, where the default is midasheng/midashenglm-7b (false)"},
+     "true: the model's name is one at ModelScope, where the default is midasheng/midashenglm-7b (false)",
+     cli::kTrueOrFalse},
 };
 
 std::set<adapter::Target> parse_targets(const std::vector<std::string>& names) {
@@ -154,7 +157,7 @@ void read_csv_options(const cli::OptionValues& values, TrainOptions& options) {
 }
 
 po::variables_map parse(const std::vector<std::string>& arguments) {
-  po::variables_map given = cli::parse_command_line("train", kOptions, arguments);
+  po::variables_map given = cli::parse_command_line("train", kOptions, arguments, hub::kRevisionInName);
   cli::refuse_standing_arguments(given, "train");
   for (const char* name : kMayBeNothing) {
     const auto found = given.find(name);

@@ -64,7 +64,7 @@ def test_info_and_conversion_download_all_but_the_weights(user, repository, rows
     assert (tmp_path / "dataset/state.json").exists()
 
     told = user.run("train", "--train-dataset", rows, "--output", "out", "--model-name", NAME, code=2, HF_HUB_OFFLINE="1")
-    assert f"no model folder {NAME}" in told and "lacks model.safetensors" in told and "HF_HUB_OFFLINE=1" in told
+    assert f"no model {NAME} here" in told and "lacks model.safetensors" in told and "HF_HUB_OFFLINE=1" in told
 
 
 def test_a_model_in_shards_is_trained_and_answers_by_name_also_from_a_cache_that_has_some(user, hub, checkpoint, rows, tmp_path):

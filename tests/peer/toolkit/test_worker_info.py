@@ -70,7 +70,13 @@ def test_a_datasets_folder(info, checkpoint, dataset):
 
 @pytest.mark.parametrize(
     "arguments, what",
-    [([], "no folder"), (["."], "none of the folders"), (["nothing"], "nothing"), ([".", "more"], "more"), (["--rwo", "1"], "rwo")],
+    [
+        ([], "no folder or model"),
+        (["."], "none of the folders"),
+        (["nothing"], "nothing"),
+        ([".", "more"], "more"),
+        (["--rwo", "1"], "rwo"),
+    ],
 )
 def test_a_wrong_command_line_is_one_message_and_exit_2(bin_dir, tmp_path, arguments, what):
     done = subprocess.run([bin_dir / "mdl-toolkit", "info", *arguments], capture_output=True, text=True, cwd=tmp_path)

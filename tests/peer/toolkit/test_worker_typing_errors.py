@@ -24,6 +24,14 @@ CASES = [
     ("download a/b --from-modelscope flase", "false"),
     ("download a/b@main --revision v1", None),
     ("download", None),
+    ("download a/b/", "a/b"),
+    ("download https://huggingface.co/a/b/tree/v1", "a/b@v1"),
+    ("download https://hf-mirror.com/a/b", "a/b"),
+    ("download https://modelscope.cn/models/a/b", "a/b with --from-modelscope true"),
+    ("info a/b/", "a/b"),
+    ("convert-dataset --output o --model-name https://modelscope.cn/models/a/b --from-modelscope true x.csv", "a/b"),
+    ("train --model-name huggingface.co/a/b --bf16 false", "a/b"),
+    ("inference --output o --model-name a/b/ x.csv", "a/b"),
     ("info --rwo 1 .", "--row"),
     ("info -row 1 .", "--row"),
     ("info --model_name m .", "--model-name"),
@@ -68,6 +76,43 @@ def test_a_typing_error_is_answered_with_what_was_meant(line, meant, mdl_toolkit
     done = mdl_toolkit(*words, *needed)
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     assert f"Did you mean {meant}?" in done.stderr if meant else "Did you mean" not in done.stderr
+
+
+# The command line, and what to do instead: also exit code 2.
+ADVICE = [
+    ("download", "no model is named", "mdl-toolkit download mispeech/midashenglm-7b"),
+    ("download a/b c/d", 'one model is expected, but also "c/d" stands alone', "--help"),
+    ("download --model-name a/b", "unknown option --model-name", "mdl-toolkit download a/b."),
+    ("download --model_name=a/b", "unknown option --model_name", "mdl-toolkit download a/b."),
+    ("download --output x a/b", "unknown option --output", "HF_HUB_CACHE"),
+    ("download here", "here is no model's name", "It is on this machine already"),
+    ("download --from-modelscope a/b", "--from-modelscope needs true or false, but a/b follows it", "--from-modelscope true or"),
+    ("download a/b --from-modelscope", "--from-modelscope needs true or false", "--help"),
+    ("info a/b --from-modelscope=", "--from-modelscope needs true or false", "--help"),
+    ("train --merge-lora --seed 1", "--merge-lora needs true or false", "--help"),
+    ("train --lr", "--lr needs a value", "--help"),
+    ("inference --merge-adapter x.csv", "--merge-adapter needs true or false, but x.csv follows it", "--merge-adapter true or"),
+    ("info a/b --revision v1", "unknown option --revision", "NAME@v1"),
+    ("info a/b --revision", "unknown option --revision", "NAME@VALUE"),
+    ("train --model-name a/b --revision v1", "unknown option --revision", "NAME@v1"),
+    ("convert-dataset --revision=v1 x.csv", "unknown option --revision", "NAME@v1"),
+    ("inference --model-name a/b --revision v1 x.csv", "unknown option --revision", "NAME@v1"),
+    ("info", "no folder or model is named", "a model, an adapter, a training checkpoint or a dataset, or a model's name"),
+    ("info /nowhere", "no folder /nowhere", "a model, an adapter, a training checkpoint or a dataset, or a model's name"),
+    ("info here/file", "no folder here/file (it is a file)", "a dataset, or a model's name"),
+]
+
+
+@pytest.mark.parametrize("line, wrong, advice", ADVICE, ids=[case[0] for case in ADVICE])
+def test_what_a_newcomer_writes_is_answered_with_what_to_do(line, wrong, advice, mdl_toolkit, tmp_path):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here/file").touch()
+    words = line.split()
+    needed = ["--train-dataset", "t", "--output", "o"] if words[0] == "train" else []
+    done = mdl_toolkit(words[0], *needed, *words[1:])
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert wrong in done.stderr and advice in " ".join(done.stderr.split()), done.stderr
+    assert "Did you mean" not in done.stderr
 
 
 @pytest.mark.parametrize("command", COMMANDS)
