@@ -37,7 +37,8 @@ class Source:
             part = {name: tensors[name] for name in sorted(tensors)[number::shards]}
             safetensors.torch.save_file(part, target / file, {"format": "pt"})
             places.update(dict.fromkeys(part, file))
-        (target / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": places}))
+        metadata = {"total_size": sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())}
+        (target / "model.safetensors.index.json").write_text(json.dumps({"metadata": metadata, "weight_map": places}))
         return target
 
 

@@ -19,6 +19,8 @@ using nlohmann::json;
 
 namespace {
 
+constexpr const char* kNoWeights = "not here (no .safetensors file)";
+
 /// "embed_dim 48, depth 2": the keys that are there, each as the file has it.
 std::string values_of(const json& object, std::initializer_list<const char*> keys) {
   std::string text;
@@ -41,10 +43,20 @@ std::string describe(const TensorTotals& totals) {
                  ", ", cli::size_text(totals.bytes));
 }
 
+std::string files_text(std::int64_t files) {
+  return str_cat(files, files == 1 ? " file" : " files");
+}
+
+/// Of weights that are not there, what the index tells.
+std::string describe_absent(const std::optional<IndexedWeights>& indexed) {
+  if (!indexed) { return line("weights", kNoWeights); }
+  return line("weights", str_cat(files_text(indexed->files), indexed->bytes ? ", " : "",
+                                 indexed->bytes ? cli::size_text(*indexed->bytes) : "", ", not downloaded"));
+}
+
 /// Totals of the tensors, and of each part of the model when there are several.
 std::string describe_tensors(const std::vector<TensorInfo>& tensors, const std::string& prefix) {
-  if (tensors.empty()) { return line("weights", "not here (no .safetensors file)"); }
-  std::string text = line("weights", describe(total(tensors)));
+  std::string text = line("weights", tensors.empty() ? kNoWeights : describe(total(tensors)));
   std::map<std::string, std::vector<TensorInfo>> parts;
   for (const TensorInfo& tensor : tensors) {
     std::string name = tensor.name;
@@ -55,6 +67,14 @@ std::string describe_tensors(const std::vector<TensorInfo>& tensors, const std::
     for (const auto& [name, part] : parts) { text += line("  " + name, describe(total(part))); }
   }
   return text;
+}
+
+std::string describe_weights(const fs::path& folder, const std::vector<TensorInfo>& tensors) {
+  const auto indexed = read_weights_index(folder);
+  if (tensors.empty()) { return describe_absent(indexed); }
+  const std::string text = describe_tensors(tensors, "");
+  if (!indexed || indexed->missing == 0) { return text; }
+  return text + line("  missing", str_cat(indexed->missing, " of ", files_text(indexed->files), ", not downloaded"));
 }
 
 /// The branches of an audio encoder that has two; nothing for the 7B's. What is wrong with one is told at the end.
@@ -132,7 +152,7 @@ std::string describe_checkpoint(const fs::path& folder) {
                                   {"model_type", "hidden_size", "num_hidden_layers", "num_attention_heads",
                                    "num_key_value_heads", "intermediate_size", "vocab_size", "tie_word_embeddings"}));
   }
-  text += describe_tensors(tensors, "");
+  text += describe_weights(folder, tensors);
   if (fs::exists(folder / "tokenizer.json")) {
     text += describe_text_side(folder);
   } else {
@@ -150,7 +170,11 @@ std::string describe_adapter(const fs::path& folder) {
   text += line("LoRA", values_of(config, {"r", "lora_alpha", "lora_dropout", "use_rslora", "use_dora", "bias"}));
   text += line("layers", values_of(config, {"target_modules"}));
   text += line("trained whole", values_of(config, {"modules_to_save"}));
-  text += describe_tensors(read_tensor_infos(folder), "base_model.model.");
+  text += describe_tensors(read_tensor_infos_of(folder / "adapter_model.safetensors"), "base_model.model.");
+  if (const auto statistics = read_tensor_infos_of(folder / "batch_norm.safetensors"); !statistics.empty()) {
+    text += line("batch norm", str_cat(with_commas(total(statistics).elements),
+                                       " numbers in batch_norm.safetensors, the first layer's statistics"));
+  }
   return text + describe_training(folder);
 }
 

@@ -5,11 +5,15 @@
 #include <cstring>
 #include <fstream>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
+#include <utility>
 
+#include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/formats/json_file.hpp"
 #include "worker/formats/safetensors_header.hpp"
 
 namespace mdl::worker::info {
@@ -51,6 +55,30 @@ std::vector<TensorInfo> read_tensor_infos(const fs::path& folder) {
   std::vector<TensorInfo> tensors;
   for (const fs::path& file : files) { read_file(file, tensors); }
   return tensors;
+}
+
+std::vector<TensorInfo> read_tensor_infos_of(const fs::path& file) {
+  std::vector<TensorInfo> tensors;
+  if (fs::exists(file)) { read_file(file, tensors); }
+  return tensors;
+}
+
+std::optional<IndexedWeights> read_weights_index(const fs::path& folder) {
+  const fs::path index = folder / "model.safetensors.index.json";
+  if (!fs::exists(index)) { return std::nullopt; }
+  std::set<std::string> files;
+  for (const auto& [tensor, file] : formats::parse_safetensors_index(read_text(index), index.string())) {
+    files.insert(file);
+  }
+  const auto is_missing = [&](const std::string& file) { return !fs::exists(folder / file); };
+  IndexedWeights weights{.files = std::ssize(files), .missing = std::ranges::count_if(files, is_missing), .bytes = {}};
+  const auto metadata = formats::read_json(index).value("metadata", nlohmann::json());
+  const auto size = metadata.is_object() ? metadata.find("total_size") : metadata.end();
+  if (size != metadata.end() && size->is_number_unsigned()) {
+    const auto bytes = size->get<std::uint64_t>();
+    if (std::in_range<std::int64_t>(bytes)) { weights.bytes = static_cast<std::int64_t>(bytes); }
+  }
+  return weights;
 }
 
 TensorTotals total(const std::vector<TensorInfo>& tensors) {

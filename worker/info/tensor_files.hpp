@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,19 @@ struct TensorInfo {
 /// The tensors of all FOLDER/*.safetensors files, from their headers. A folder without one gives none. Throws Error
 /// naming a file whose header is damaged or which is shorter than its header says.
 std::vector<TensorInfo> read_tensor_infos(const std::filesystem::path& folder);
+
+/// The same of one file; none where it is not there.
+std::vector<TensorInfo> read_tensor_infos_of(const std::filesystem::path& file);
+
+/// What model.safetensors.index.json says about the weights, and which of them are there.
+struct IndexedWeights {
+  std::int64_t files = 0;
+  std::int64_t missing = 0;
+  std::optional<std::int64_t> bytes;  ///< of all; nothing where the index does not say it
+};
+
+/// Nothing for a folder without an index. Throws Error for one that is damaged.
+std::optional<IndexedWeights> read_weights_index(const std::filesystem::path& folder);
 
 /// A group of tensors: how many, their elements and bytes, and the dtypes among them ("BF16", "F32 and BF16").
 struct TensorTotals {

@@ -71,7 +71,12 @@ def test_a_model_in_shards_is_trained_and_answers_by_name_also_from_a_cache_that
     """As the 7B is published today: bfloat16 in four files, of which a Python program that was cut off has left two."""
     source = checkpoint_variants.Source(checkpoint())
     repository = hub.add("an-org/sharded", checkpoint_variants.published_bf16(source, tmp_path / "sharded"))
-    assert "trainable: yes, as far as config.json tells" in user.run("info", "an-org/sharded")
+    told = user.run("info", "an-org/sharded")
+    index = json.loads((tmp_path / "sharded/model.safetensors.index.json").read_text())
+    kilobytes = index["metadata"]["total_size"] / 1000
+    size = f"{kilobytes:.1f} kB" if kilobytes < 1000 else f"{kilobytes / 1000:.1f} MB"
+    assert f"weights:            4 files, {size}, not downloaded\n" in told
+    assert "trainable: yes, as far as config.json tells" in told
     options = ["--train-dataset", rows, "--model-name", "an-org/sharded", "--lora-rank", 2]
     user.run("train", *options, "--output", "whole")
     shards = sorted((tmp_path / "whole").parent.rglob("snapshots/*/model-*.safetensors"))
@@ -79,6 +84,7 @@ def test_a_model_in_shards_is_trained_and_answers_by_name_also_from_a_cache_that
     for shard in shards[2:]:
         shard.resolve().unlink()
         shard.unlink()
+    assert "missing:          2 of 4 files, not downloaded\n" in user.run("info", "an-org/sharded")
     repository.clear()
     user.run("train", *options, "--output", "part")
     assert len({asked.file for asked in repository.asked if asked.file.startswith("model-0")}) == 2

@@ -8,6 +8,7 @@ import torch
 from datasets import load_from_disk
 from peft import LoraConfig, get_peft_model
 from safetensors import safe_open
+from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
 from programs import run
@@ -42,7 +43,9 @@ def test_a_models_folder(info, checkpoint):
 def test_an_adapters_folder(info, checkpoint, tmp_path):
     model = AutoModelForCausalLM.from_pretrained(checkpoint(), trust_remote_code=True, dtype=torch.bfloat16)
     get_peft_model(model, LoraConfig(r=4, lora_alpha=8, target_modules=r"^audio_projector\.net\.(0|2)$")).save_pretrained(tmp_path)
+    save_file({"running_mean": torch.zeros(7), "running_var": torch.ones(7)}, tmp_path / "batch_norm.safetensors")
     told = info(tmp_path)
+    assert "14 numbers in batch_norm.safetensors" in told
     assert counted(tmp_path / "adapter_model.safetensors") in told
     for expected in ("a LoRA adapter", str(checkpoint()), "r 4, lora_alpha 8", r"^audio_projector\.net\.(0|2)$"):
         assert expected in told
