@@ -8,14 +8,16 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 TESTS = REPOSITORY / "tests"
 CODE = re.compile(r"`([^`]+)`")
 PYTHON_TEST = re.compile(r"test_\w+\.py::\w+")
-# Folders of worker/ whose cases are in convert_tests: tests/CMakeLists.txt has the list.
-PLAIN = re.search(r"set\(plain ([^)]+)\)", (TESTS / "CMakeLists.txt").read_text()).group(1).split()
+# Folders of worker/ whose cases are in convert_tests and hub_tests: tests/CMakeLists.txt has the lists.
+LISTS = {"convert": r"set\(plain ([^)]+)\)", "hub": r"mdl_add_tests\(hub \w+ FOLDERS ([^)]+)\)"}
+APART = {name: re.search(pattern, (TESTS / "CMakeLists.txt").read_text()).group(1).split() for name, pattern in LISTS.items()}
 
 
 def program(path):
     """What ctest puts before the names of the cases in this file."""
     folder = path.parent.relative_to(TESTS)
-    return "convert" if any(folder.is_relative_to(plain) for plain in PLAIN) else folder.parts[0]
+    programs = [name for name, folders in APART.items() if any(folder.is_relative_to(one) for one in folders)]
+    return programs[0] if programs else folder.parts[0]
 
 
 PROGRAMS = "|".join(sorted({program(path) for path in TESTS.rglob("*_test.cpp")}))
