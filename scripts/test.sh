@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 preset=release
 if [ "${1:-}" = --preset ]; then
-  preset=${2:?"--preset needs a name: release, dev, asan or tsan"}
+  preset=${2:?"--preset needs a name: release, ci, dev, asan or tsan"}
   shift 2
 fi
 
