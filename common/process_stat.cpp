@@ -22,11 +22,14 @@ std::optional<ProcessStat> process_stat(pid_t pid) {
   const char* after_command = std::strrchr(text.data(), ')');
   ProcessStat process;
   unsigned long long start = 0;
-  const char* format = " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu";
-  if (!after_command || std::sscanf(after_command + 1, format, &process.state, &process.parent, &start) != 3) {
+  long threads = 0;
+  const char* format = " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d %llu";
+  if (!after_command ||
+      std::sscanf(after_command + 1, format, &process.state, &process.parent, &threads, &start) != 4) {
     return std::nullopt;
   }
   process.start_time = start;
+  process.threads = threads;
   return process;
 }
 

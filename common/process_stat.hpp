@@ -12,6 +12,7 @@ struct ProcessStat {
   char state = 0;  ///< 'R', 'S', 'D' (uninterruptible sleep), 'Z' (has ended), …
   pid_t parent = 0;
   std::uint64_t start_time = 0;  ///< in ticks since the boot; a pid that is used again has another one
+  std::int64_t threads = 1;      ///< that have not ended; of a process in state Z others than the first may go on
 };
 
 /// nullopt when there is no such process.

@@ -5,6 +5,8 @@
 
 #include <array>
 #include <cctype>
+#include <cerrno>
+#include <csignal>
 
 #include "common/host.hpp"
 #include "common/parse_number.hpp"
@@ -23,6 +25,11 @@ std::string first_line(const char* file) {
 
 std::string short_hash(const std::string& text) {
   return sha256_hex(text).substr(0, 8);
+}
+
+/// Whether /proc told who it is. Else all that have no /proc look alike.
+bool is_known(const PartOwner& owner) {
+  return owner.boot != "0" && owner.pid_namespace != 0 && owner.start_time != 0;
 }
 
 bool is_word(std::string_view text) {
@@ -63,7 +70,8 @@ PartOwner this_process() {
   if (owner.host.empty()) { owner.host = "host"; }
   const std::string machine = first_line("/etc/machine-id");
   owner.machine = machine.empty() ? "0" : short_hash(str_cat(machine, " ", name));
-  owner.boot = short_hash(first_line("/proc/sys/kernel/random/boot_id"));
+  const std::string boot = first_line("/proc/sys/kernel/random/boot_id");
+  owner.boot = boot.empty() ? "0" : short_hash(boot);
   struct stat status{};
   if (::stat("/proc/self/ns/pid", &status) == 0) { owner.pid_namespace = status.st_ino; }
   owner.pid = ::getpid();
@@ -71,12 +79,19 @@ PartOwner this_process() {
   return owner;
 }
 
+bool process_exists(pid_t pid) {
+  return ::kill(pid, 0) == 0 || errno != ESRCH;
+}
+
 bool has_ended(const PartOwner& owner, const PartOwner& here,
-               const std::function<std::optional<ProcessStat>(pid_t)>& look) {
+               const std::function<std::optional<ProcessStat>(pid_t)>& look, const std::function<bool(pid_t)>& exists) {
+  if (!is_known(owner) || !is_known(here)) { return false; }
   if (owner.boot != here.boot) { return owner.machine == here.machine && owner.machine != "0"; }
   if (owner.pid_namespace != here.pid_namespace || owner.machine != here.machine) { return false; }
   const auto process = look(owner.pid);
-  return !process || process->start_time != owner.start_time || process->state == 'Z' || process->state == 'X';
+  if (!process) { return !exists(owner.pid); }
+  if (process->start_time != owner.start_time || process->state == 'X') { return true; }
+  return process->state == 'Z' && process->threads <= 1;  // a thread that hangs in a write may go on after the first
 }
 
 }  // namespace mdl::worker::hub

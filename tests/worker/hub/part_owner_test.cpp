@@ -1,7 +1,12 @@
 #include "worker/hub/part_owner.hpp"
 
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <catch2/catch.hpp>
+
+#include <csignal>
+#include <thread>
 
 using namespace mdl;
 using namespace mdl::worker::hub;
@@ -15,8 +20,18 @@ std::optional<ProcessStat> nobody(pid_t /*pid*/) {
 }
 
 /// A process table in which every process is as this.
-auto all_are(char state, std::uint64_t start_time) {
-  return [=](pid_t) { return std::optional(ProcessStat{.state = state, .parent = 1, .start_time = start_time}); };
+auto all_are(char state, std::uint64_t start_time, std::int64_t threads = 1) {
+  return [=](pid_t) {
+    return std::optional(ProcessStat{.state = state, .parent = 1, .start_time = start_time, .threads = threads});
+  };
+}
+
+bool none_exists(pid_t /*pid*/) {
+  return false;
+}
+
+bool all_exist(pid_t /*pid*/) {
+  return true;
 }
 
 PartOwner with(const auto& change) {
@@ -50,10 +65,58 @@ TEST_CASE("this process is its own owner, and alive") {
 
 TEST_CASE("an owner in the same process table has ended when it is not there, or its number is another one's") {
   const PartOwner owner = with([](PartOwner&) {});
-  CHECK(has_ended(owner, kHere, nobody));
+  CHECK(has_ended(owner, kHere, nobody, none_exists));
   CHECK_FALSE(has_ended(owner, kHere, all_are('S', 5000)));
   CHECK(has_ended(owner, kHere, all_are('S', 5001)));
   CHECK(has_ended(owner, kHere, all_are('Z', 5000)));
+  CHECK_FALSE(has_ended(owner, kHere, all_are('Z', 5000, 2)));  // one of its threads is still at it
+}
+
+TEST_CASE("an owner that /proc does not show lives while the kernel knows it") {
+  CHECK_FALSE(has_ended(with([](PartOwner&) {}), kHere, nobody, all_exist));
+  PartOwner here = this_process();
+  const auto hidden = [&](pid_t) { return std::optional<ProcessStat>(); };
+  CHECK_FALSE(has_ended(here, here, hidden));
+}
+
+TEST_CASE("without /proc on either side nothing is certain") {
+  const auto blind = [](PartOwner& owner) {
+    owner.boot = "0";
+    owner.pid_namespace = owner.start_time = 0;
+  };
+  PartOwner blind_here = kHere;
+  blind(blind_here);
+  const auto new_boot = with([](PartOwner& other) { other.boot = "cccccccc"; });
+  CHECK_FALSE(has_ended(with(blind), kHere, nobody, none_exists));
+  CHECK_FALSE(has_ended(with([](PartOwner&) {}), blind_here, nobody, none_exists));
+  CHECK_FALSE(has_ended(new_boot, blind_here, nobody, none_exists));
+  CHECK_FALSE(has_ended(with(blind), blind_here, nobody, none_exists));
+}
+
+TEST_CASE("a process whose first thread has ended, and not another one, lives") {
+  int begun[2];
+  REQUIRE(::pipe(begun) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    std::thread([&] {
+      const pid_t self = ::getpid();
+      while (process_stat(self).value_or(ProcessStat{}).state != 'Z') { std::this_thread::yield(); }
+      (void)!::write(begun[1], "x", 1);
+      while (true) { ::pause(); }
+    }).detach();
+    ::syscall(SYS_exit, 0);  // of this thread alone
+  }
+  char byte = 0;
+  REQUIRE(::read(begun[0], &byte, 1) == 1);
+  PartOwner owner = this_process();
+  owner.pid = child;
+  owner.start_time = process_stat(child).value().start_time;
+  CHECK_FALSE(has_ended(owner, this_process()));
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  CHECK(has_ended(owner, this_process()));
+  ::close(begun[0]);
+  ::close(begun[1]);
 }
 
 TEST_CASE("an owner of the same machine before it was started anew has ended") {
