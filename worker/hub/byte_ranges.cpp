@@ -22,6 +22,12 @@ std::int64_t ByteRanges::add(ByteRange range) {
   return total_ - before;
 }
 
+std::vector<ByteRange> ByteRanges::all() const {
+  std::vector<ByteRange> ranges;
+  for (const auto& [begin, end] : ranges_) { ranges.push_back({begin, end}); }
+  return ranges;
+}
+
 std::vector<ByteRange> ByteRanges::missing(std::int64_t size) const {
   std::vector<ByteRange> gaps;
   std::int64_t done = 0;

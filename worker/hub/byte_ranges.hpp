@@ -18,6 +18,8 @@ class ByteRanges {
   /// Returns how many of them were not there before.
   std::int64_t add(ByteRange range);
   std::int64_t total() const { return total_; }
+  /// From the first to the last; they neither overlap nor touch.
+  std::vector<ByteRange> all() const;
   /// What is missing of a file of `size` bytes, from its beginning to its end.
   std::vector<ByteRange> missing(std::int64_t size) const;
 

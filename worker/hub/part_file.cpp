@@ -114,6 +114,18 @@ void remove_part(const fs::path& part) {
   ::unlink(record_of(part).c_str());
 }
 
+/// Begins the record of `path` with what that of `part` says. It is a copy, so that whenever a kill comes, one of the
+/// two names has the file and its record: a record alone costs nothing, a file without one all its bytes.
+UniqueFd copy_record(const fs::path& part, const fs::path& path, std::int64_t size) {
+  std::string text;
+  for (const ByteRange range : parse_record(read_record(open_own(record_of(part), O_RDONLY)), size).all()) {
+    text += record_line(range);
+  }
+  UniqueFd record = create(record_of(path), O_RDWR | O_APPEND);
+  write_all(record.get(), text, -1, record_of(path));
+  return record;
+}
+
 }  // namespace
 
 PartFile PartFile::open(const ModelCache::PartPlace& place, std::int64_t size) {
@@ -122,15 +134,13 @@ PartFile PartFile::open(const ModelCache::PartPlace& place, std::int64_t size) {
   for (const fs::path& part : abandoned_parts(place, size)) {
     if (file) {
       remove_part(part);
-    } else if (::rename(part.c_str(), path.c_str()) == 0) {  // else somebody else was faster
-      ::rename(record_of(part).c_str(), record_of(path).c_str());
-      file = open_own(path, O_RDWR);
-      record = open_own(record_of(path), O_RDWR | O_APPEND);
-      if (!file || !record) {
-        remove_part(path);
-        file = UniqueFd();
-        record = UniqueFd();
+    } else {
+      record = copy_record(part, path, size);
+      if (::rename(part.c_str(), path.c_str()) == 0) {
+        ::unlink(record_of(part).c_str());
+        file = open_own(path, O_RDWR);
       }
+      if (!file) { remove_part(path); }  // somebody else was faster, or has put something else there
     }
   }
   if (!file) {
