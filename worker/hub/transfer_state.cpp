@@ -111,7 +111,7 @@ void TransferState::fetched(const Task& task) {
 }
 
 bool TransferState::take_whole(Task& task) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   File& file = files_[task.file];
   if (file.generation != task.generation) { return false; }
   file.whole_only = true;
@@ -120,7 +120,8 @@ bool TransferState::take_whole(Task& task) {
   task.whole_file = true;
   task.range = {0, file.size};
   changed_.notify_all();
-  return true;
+  changed_.wait(lock, [&] { return failure_ || file.running == 1; });
+  return !failure_;
 }
 
 bool TransferState::goes_on(const Task& task) {

@@ -46,9 +46,13 @@ class TransferState {
   /// The answer to fetch, also to one that was void: its thread is done with the file. The range is there, or void.
   void fetched(const Task& task);
   /// The server answers a range with the whole file: `task` becomes that, and what others fetch of the file is void.
-  /// The file is not checked before they have told that they are done. False when it is void itself.
+  /// Returns when they have told that they are done (they hear of it within a second), so that none of them writes over
+  /// what comes. False when it is void itself, or the transfer ends.
   bool take_whole(Task& task);
-  /// Whether what `task` fetches is still wanted.
+  /// Whether what `task` fetches is still wanted. By the time it is asked the answer may be another one: what is void
+  /// may still write a piece. It harms nobody, as a file is neither begun anew nor checked, given its name, or written
+  /// by take_whole() before all that was fetched of it has ended; and one who takes a part file over waits for the end
+  /// of all threads of its owner (has_ended()).
   bool goes_on(const Task& task);
 
   /// Ends the transfer with an exception; the first one counts.

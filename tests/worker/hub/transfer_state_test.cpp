@@ -62,19 +62,31 @@ TEST_CASE("a server without ranges sends the whole file, and what others fetch o
   auto first = *state.next();
   auto second = *state.next();
   state.add(first, {0, 20});
-  CHECK(state.take_whole(second));
-  CHECK(second.range == ByteRange{0, 100});
+  auto taken = std::async(std::launch::async, [&] { return state.take_whole(second); });
+  state.sleep(first, 1h);  // until nobody wants it
   CHECK_FALSE(state.goes_on(first));
   CHECK_FALSE(state.take_whole(first));
+
+  // The first one's thread may be about to write: nothing of the whole is written before that is done.
+  CHECK(taken.wait_for(50ms) == std::future_status::timeout);
+  state.fetched(first);
+  CHECK(taken.get());
+  CHECK(second.range == ByteRange{0, 100});
   fetch(state, second);
   CHECK(state.bytes_there() == 100);
+  CHECK(state.next()->kind == Kind::check);
+}
 
-  // The first one's thread still has the file: it is checked when that is done, and not before.
-  auto check = std::async(std::launch::async, [&] { return state.next(); });
-  CHECK(check.wait_for(50ms) == std::future_status::timeout);
-  state.sleep(first, 1h);  // returns at once: nobody wants it
-  state.fetched(first);
-  CHECK(check.get()->kind == Kind::check);
+TEST_CASE("who waits to take the whole file hears of the transfer's end") {
+  TransferState state({100}, 2, 10);
+  state.next();
+  state.opened(0, {});
+  const auto first = *state.next();
+  auto second = *state.next();
+  auto taken = std::async(std::launch::async, [&] { return state.take_whole(second); });
+  state.sleep(first, 1h);
+  state.fail(std::make_exception_ptr(std::runtime_error("it ends")));
+  CHECK_FALSE(taken.get());
 }
 
 TEST_CASE("a wrong hash is one more download from nothing") {
