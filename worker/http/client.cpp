@@ -30,6 +30,7 @@ bool is_redirect(long status) {
 struct Exchange {
   CURL* curl;
   const Receiver& receiver;
+  Pace pace;
   Response head{};
   std::size_t header_bytes = 0;
   std::string body_start{};  ///< of an answer that the receiver does not get
@@ -37,6 +38,7 @@ struct Exchange {
   bool begun = false;
   bool refused = false;
   bool enough = false;  ///< of such an answer
+  bool too_slow = false;
   std::exception_ptr thrown{};
 };
 
@@ -55,6 +57,7 @@ void add_header(Exchange& exchange, std::string_view line) {
 }
 
 void add_body(Exchange& exchange, std::string_view bytes) {
+  exchange.pace.add(std::ssize(bytes));
   if (!exchange.begun) {
     curl_easy_getinfo(exchange.curl, CURLINFO_RESPONSE_CODE, &exchange.head.status);
     exchange.begun = true;
@@ -78,7 +81,7 @@ std::size_t guarded(const char* data, std::size_t size, void* user, const Handle
   try {
     handle(exchange, std::string_view(data, size));
   } catch (...) { exchange.thrown = std::current_exception(); }
-  const bool stop = exchange.thrown || exchange.refused || exchange.enough;
+  const bool stop = exchange.thrown || exchange.refused || exchange.enough || exchange.too_slow;
   return stop ? size + 1 : size;  // another number than size ends the transfer
 }
 
@@ -95,6 +98,7 @@ int ask_whether_to_go_on(void* user, curl_off_t /*total*/, curl_off_t /*now*/, c
   return guarded("", 0, user,
                  [](Exchange& exchange, std::string_view) {
                    exchange.refused = exchange.refused || !exchange.receiver.goes_on();
+                   exchange.too_slow = exchange.pace.is_too_slow(std::chrono::steady_clock::now());
                  }) == 0
              ? 0
              : 1;
@@ -191,7 +195,8 @@ Expected<Response, Failure> Client::Handle::get_once(const Request& request, con
   for (const std::string& header : request.headers) { headers.add(header); }
   if (authorized && !request.authorization.empty()) { headers.add("Authorization: " + request.authorization); }
   if (authorized && !request.cookie.empty()) { headers.add("Cookie: " + request.cookie); }
-  Exchange exchange{.curl = curl.get(), .receiver = receiver};
+  Exchange exchange{
+      .curl = curl.get(), .receiver = receiver, .pace = Pace(request.lowest_speed, std::chrono::steady_clock::now())};
   exchange.head.url = url.shown();
   set_up(request, url, headers, exchange);
   const bool secret =
@@ -203,6 +208,12 @@ Expected<Response, Failure> Client::Handle::get_once(const Request& request, con
   if (exchange.thrown) { std::rethrow_exception(exchange.thrown); }
   if (exchange.refused) {
     return Unexpected{Failure{Failure::Kind::refused, "it is not what was asked for", url.shown()}};
+  }
+  if (exchange.too_slow) {
+    const LowestSpeed lowest = request.lowest_speed;
+    const std::string reason =
+        str_cat("for ", lowest.over.count(), " s fewer than ", lowest.bytes_per_second, " bytes a second have come");
+    return Unexpected{Failure{Failure::Kind::cut, reason, url.shown(), true}};
   }
   if (code != CURLE_OK && !exchange.enough) {
     return Unexpected{Failure{kind_of(code), curl_easy_strerror(code), url.shown(), !is_hopeless(code)}};
@@ -276,7 +287,7 @@ Expected<std::pair<Response, std::string>, Failure> Client::text(const Request& 
     }
     const auto pause = retry.next(answer.error(), false);
     if (!pause) { return Unexpected{std::move(answer.error())}; }
-    if (*pause >= kLongPause) {
+    if (*pause >= limits.long_pause) {
       log::news(answer.error().url, ": ", answer.error().reason, "; again in ", pause->count() / 1000, " s");
     }
     std::this_thread::sleep_for(*pause);

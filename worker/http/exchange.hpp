@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "worker/http/pace.hpp"
+
 namespace mdl::worker::http {
 
 /// Bytes `begin` to `end` of a file, `end` not among them.
@@ -32,6 +34,7 @@ struct Request {
   bool may_leave_https = true;  ///< whether a redirect may lead from https to http
   std::chrono::seconds connect_timeout{10};
   std::chrono::seconds stall_timeout{30};  ///< without a byte
+  LowestSpeed lowest_speed{};              ///< with too few of them
 };
 
 /// The head of an answer; of the last one where there were redirects.
@@ -57,7 +60,7 @@ struct Failure {
     resolve,      ///< the name of the host (or proxy) is unknown
     connect,      ///< nobody listens, or nobody answers in time
     certificate,  ///< TLS: who answers is not who he should be, or the authorities cannot be read
-    cut,          ///< the connection broke, or stalled
+    cut,          ///< the connection broke, stalled, or was slower than the lowest speed
     status,       ///< the server answered with a status other than 200 and 206
     redirect,     ///< to where we do not go, or too often
     refused,      ///< the receiver did not want the answer (Receiver returned false)

@@ -13,10 +13,8 @@ struct RetryLimits {
   std::chrono::milliseconds longest_pause{30'000};
   std::chrono::seconds longest_asked{600};  ///< a server that asks for more is not waited for
   std::chrono::seconds longest_text{300};   ///< of Client::text(): a text that drips in is not waited for any longer
+  std::chrono::seconds long_pause{5};       ///< one of so long is told on stderr
 };
-
-/// A pause that is told on stderr.
-inline constexpr std::chrono::seconds kLongPause{5};
 
 /// Decides whether a request is tried again, and when. An attempt that brought bytes does not count against the limit,
 /// and the count begins anew. No clock and no sleep in here.

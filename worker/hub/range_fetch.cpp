@@ -31,6 +31,7 @@ bool RangeFetch::refuse(const std::string& why) {
 
 http::Request RangeFetch::request() const {
   http::Request request = source_.hub.file_request(source_.model, source_.listing, file_);
+  request.lowest_speed = source_.limits.lowest_speed;
   request.headers.emplace_back("Accept-Encoding: identity");  // sizes and hashes are of the file itself
   if (!task_.whole_file || at_ > 0) { request.range = ByteRange{at_, task_.range.end}; }
   return request;
@@ -80,8 +81,10 @@ void RangeFetch::fetch(http::Client& client) {
   const http::Receiver receiver{.begin = [&](const http::Response& head) { return begin(head); },
                                 .bytes = [&](std::string_view bytes) { return take(bytes); },
                                 .goes_on = [&] { return state_.goes_on(task_); }};
+  auto begin = std::chrono::steady_clock::now();
   while (state_.goes_on(task_)) {
     refusal_.reset();
+    const std::int64_t before = furthest_;
     const auto answer = client.get(request(), receiver);
     note();
     if (!state_.goes_on(task_)) { return; }
@@ -92,13 +95,16 @@ void RangeFetch::fetch(http::Client& client) {
       failure.reason = *refusal_;
       failure.may_pass = true;
     }
-    const bool progress = at_ > furthest_;
     furthest_ = std::max(furthest_, at_);
+    const auto now = std::chrono::steady_clock::now();
+    const bool progress =
+        furthest_ > before && http::keeps_pace(source_.limits.lowest_speed, furthest_ - before, now - begin);
+    begin = now;  // the pause counts too: a few bytes in each of many attempts are a drip as well
     const auto pause = retry.next(failure, progress);
     if (!pause) { throw source_.hub.explain(source_.model, file_.path, failure); }
     const std::string told =
         str_cat(file_.path, " at byte ", at_, ": ", failure.reason, "; again in ", pause->count(), " ms");
-    if (*pause >= http::kLongPause) {
+    if (*pause >= source_.limits.retry.long_pause) {
       log::news(told);
     } else {
       log::info(told);

@@ -18,8 +18,9 @@ struct TransferSource {
   const TransferLimits& limits;
 };
 
-/// Fetches one range of a file into its part file: tried again while bytes come, after what may pass, and as often in a
-/// row as the limits say without them. A server that answers with the whole file is taken at its word.
+/// Fetches one range of a file into its part file: tried again while bytes come (no slower than the limits say), after
+/// what may pass, and as often in a row as the limits say without them. A server that answers with the whole file is
+/// taken at its word.
 class RangeFetch {
  public:
   RangeFetch(const TransferSource& source, const ListedFile& file, const PartFile& part, TransferState& state,

@@ -131,7 +131,7 @@ void Transfer::show_progress(const std::string& what) {
     if (bar) { bar->add(there - shown); }
     shown = there;
     const auto now = std::chrono::steady_clock::now();
-    if (bar && !bar->is_drawn() && now - told >= 1min) {
+    if (bar && !bar->is_drawn() && now - told >= source_.limits.told_every) {
       log::news(cli::describe_progress(scale, there, now - begin));
       told = now;
     }
@@ -155,11 +155,11 @@ void Transfer::run(const std::string& what) {
 }  // namespace
 
 void transfer(const Hub& hub, const ModelName& model, const Listing& listing, const std::vector<ListedFile>& files,
-              const std::string& what, const TransferLimits& limits) {
+              const std::string& what, const std::set<std::string>& anew, const TransferLimits& limits) {
   std::vector<ListedFile> missing;
   std::set<fs::path> places;  // files of one content may be one file in the cache
   for (const ListedFile& file : files) {
-    if (hub.cache().find_file(model, listing, file)) { continue; }
+    if (!anew.contains(file.path) && hub.cache().find_file(model, listing, file)) { continue; }
     const auto place = hub.cache().part_place(model, listing, file);
     if (places.insert(place.folder / place.stem).second) { missing.push_back(file); }
   }

@@ -1,69 +1,72 @@
 #include "worker/http/client.hpp"
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
-#include <unistd.h>
 #include <catch2/catch.hpp>
 
-#include <thread>
-
 #include "common/str_cat.hpp"
-#include "common/unique_fd.hpp"
+#include "tests/rendezvous/stderr_capture.hpp"
+#include "tests/worker/http/small_server.hpp"
 
 using namespace mdl;
 using namespace mdl::worker::http;
+using Catch::Matchers::Contains;
+using test::SmallServer;
 
 namespace {
 
-/// A server on loopback that takes one request, answers with a text's beginning, and waits for the other side to hang
-/// up.
-class Dripping {
- public:
-  Dripping() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    REQUIRE(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
-    REQUIRE(::listen(listener_.get(), 1) == 0);
-    REQUIRE(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
-    port_ = ntohs(address.sin_port);
-    thread_ = std::jthread([this] { serve(); });
-  }
-
-  ~Dripping() { ::shutdown(listener_.get(), SHUT_RDWR); }  // where nobody has come
-  Dripping(const Dripping&) = delete;
-  Dripping& operator=(const Dripping&) = delete;
-
-  std::string url() const { return str_cat("http://127.0.0.1:", port_, "/x"); }
-
- private:
-  void serve() const {
-    const UniqueFd client(::accept(listener_.get(), nullptr, nullptr));
-    char byte = 0;
-    std::string request;
-    while (!request.ends_with("\r\n\r\n") && ::read(client.get(), &byte, 1) == 1) { request += byte; }
-    const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{";
-    (void)!::write(client.get(), answer.data(), answer.size());
-    while (::read(client.get(), &byte, 1) == 1) {}
-  }
-
-  UniqueFd listener_;
-  std::uint16_t port_ = 0;
-  std::jthread thread_;
-};
+Request request_to(const SmallServer& server) {
+  Request request;
+  request.url = server.url() + "/x?signature=secret";
+  return request;
+}
 
 }  // namespace
 
 TEST_CASE("a text that does not come to its end is given up") {
-  const Dripping server;
+  const SmallServer server([](int client, const std::string& /*request*/) {
+    test::send_text(client, test::head_of(100) + "{");
+    test::has_hung_up(client, -1);
+  });
   Client client;
   RetryLimits limits;
   limits.attempts = 1;
   limits.longest_text = std::chrono::seconds(1);
-  Request request;
-  request.url = server.url();
-  const auto answer = client.text(request, 1000, limits);
+  const auto answer = client.text(request_to(server), 1000, limits);
   REQUIRE_FALSE(answer);
   CHECK(answer.error().reason == "the answer has not come to its end within 1 s");
+}
+
+TEST_CASE("an answer that drips is given up as one that is cut") {
+  const SmallServer server([](int client, const std::string& /*request*/) {
+    test::send_text(client, test::head_of(300));
+    test::drip(client, 300);  // three seconds
+  });
+  Client client;
+  Request request = request_to(server);
+  request.lowest_speed = {.bytes_per_second = 1000, .over = std::chrono::seconds(1)};
+  Receiver receiver;
+  receiver.bytes = [](std::string_view) { return true; };
+  const auto answer = client.get(request, receiver);
+  REQUIRE_FALSE(answer);
+  CHECK(answer.error().kind == Failure::Kind::cut);
+  CHECK(answer.error().may_pass);
+  CHECK(answer.error().reason == "for 1 s fewer than 1000 bytes a second have come");
+  CHECK(answer.error().url == server.url() + "/x");
+}
+
+TEST_CASE("a long pause that the server asks for is told, with its address and without its query") {
+  int asked = 0;
+  const SmallServer server([&](int client, const std::string& /*request*/) {
+    const bool first = asked++ == 0;
+    test::send_text(client, first ? test::head_of(0, "429 Too Many", "Retry-After: 0\r\n") : test::head_of(2) + "ok");
+  });
+  Client client;
+  RetryLimits limits;
+  const test::StderrCapture told;
+  CHECK(client.text(request_to(server), 1000, limits).value().second == "ok");
+  CHECK(told.text().empty());  // not worth a line
+  asked = 0;
+  limits.long_pause = std::chrono::seconds(0);
+  CHECK(client.text(request_to(server), 1000, limits).value().second == "ok");
+  CHECK_THAT(told.text(), Contains(server.url() + "/x: the server answered 429; again in 0 s\n"));
+  CHECK(told.lines() == 1);
 }

@@ -22,7 +22,6 @@ namespace mdl::worker::hub::node {
 namespace {
 
 constexpr std::size_t kMostOutcome = 64 << 10;
-constexpr int kMinute = 60'000;
 constexpr int kMostRefusals = 100;  // in a row, 20 ms apart: somebody holds the address and does not listen
 
 /// An abstract address: a null byte and a name, in no folder.
@@ -80,13 +79,14 @@ void tell_all(const UniqueFd& listener, const std::string& outcome) {
   }
 }
 
-/// What comes until the other side hangs up, with a line a minute.
-std::string wait_for_outcome(const UniqueFd& fd, pid_t pid, const std::string& what) {
+/// What comes until the other side hangs up, with a line every now and then.
+std::string wait_for_outcome(const UniqueFd& fd, pid_t pid, const std::string& what,
+                             std::chrono::milliseconds told_every) {
   std::string text;
   const auto begin = std::chrono::steady_clock::now();
   while (text.size() <= kMostOutcome) {
     pollfd waiting{.fd = fd.get(), .events = POLLIN, .revents = 0};
-    const int ready = ::poll(&waiting, 1, kMinute);
+    const int ready = ::poll(&waiting, 1, static_cast<int>(told_every.count()));
     if (ready == 0) {
       const auto minutes =
           std::chrono::duration_cast<std::chrono::minutes>(std::chrono::steady_clock::now() - begin).count();
@@ -105,7 +105,8 @@ std::string wait_for_outcome(const UniqueFd& fd, pid_t pid, const std::string& w
 enum class Waited { refused, stranger, over };
 
 /// Waits for the process that listens, if there is one, and takes what it tells.
-Waited wait_for_other(const Address& address, const std::string& what, std::optional<TurnOutcome>& outcome) {
+Waited wait_for_other(const Address& address, const std::string& what, std::chrono::milliseconds told_every,
+                      std::optional<TurnOutcome>& outcome) {
   const UniqueFd fd = make_socket();
   // Nobody listens any more, or not yet; or (EAGAIN) more wait than the kernel lets, or than a stranger does.
   if (::connect(fd.get(), address.get(), address.size) != 0) {
@@ -115,7 +116,7 @@ Waited wait_for_other(const Address& address, const std::string& what, std::opti
   const auto peer = peer_of(fd);
   if (!is_own(peer)) { return Waited::stranger; }
   log::news("waiting for process ", peer->pid, ", which is ", what);
-  outcome = parse_outcome(wait_for_outcome(fd, peer->pid, what));
+  outcome = parse_outcome(wait_for_outcome(fd, peer->pid, what, told_every));
   return Waited::over;
 }
 
@@ -134,7 +135,7 @@ std::string work_and_tell(const UniqueFd& listener, const std::function<std::str
 
 std::string take_turns(const std::string& key, const std::string& what,
                        const std::function<std::optional<std::string>()>& find,
-                       const std::function<std::string()>& work) {
+                       const std::function<std::string()>& work, std::chrono::milliseconds told_every) {
   const Address address(key);
   int refusals = 0;
   while (true) {
@@ -146,7 +147,7 @@ std::string take_turns(const std::string& key, const std::string& what,
       });
     }
     std::optional<TurnOutcome> outcome;
-    const Waited waited = wait_for_other(address, what, outcome);
+    const Waited waited = wait_for_other(address, what, told_every, outcome);
     if (outcome) {
       if (const auto* const failure = std::get_if<Error>(&*outcome)) { throw Error(*failure); }
       return find().value_or(std::get<std::string>(*outcome));

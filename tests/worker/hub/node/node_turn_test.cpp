@@ -18,6 +18,7 @@
 #include "common/str_cat.hpp"
 #include "common/unique_fd.hpp"
 #include "common/uuid.hpp"
+#include "tests/rendezvous/stderr_capture.hpp"
 #include "worker/hub/node/turn_outcome.hpp"
 
 using namespace mdl;
@@ -100,6 +101,25 @@ TEST_CASE("one who holds the name and lets nobody in does not stop the work") {
   REQUIRE(::listen(squatter.get(), 0) == 0);
   REQUIRE(::connect(filler.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
   CHECK(take_turns(key, "working", nothing, [] { return std::string("alone"); }) == "alone");
+}
+
+TEST_CASE("who waits tells now and then for whom") {
+  const std::string key = make_uuid();
+  const test::StderrCapture told;
+  std::promise<void> begun;
+  std::thread worker([&] {
+    take_turns(key, "testing", nothing, [&] {
+      begun.set_value();
+      wait_until([&] { return told.lines() >= 3; });  // one at once, and one every millisecond
+      return std::string("made");
+    });
+  });
+  begun.get_future().wait();
+  const auto none = []() -> std::string { return "own"; };
+  CHECK(take_turns(key, "testing", nothing, none, std::chrono::milliseconds(1)) == "made");
+  worker.join();
+  const std::string line = str_cat("waiting for process ", ::getpid(), ", which is testing");
+  CHECK_THAT(told.text(), Catch::Matchers::Contains(line + "\n") && Catch::Matchers::Contains(line + " (0 min)\n"));
 }
 
 TEST_CASE("those who wait get the error of the one who worked") {
