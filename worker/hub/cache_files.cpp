@@ -19,6 +19,16 @@ bool is_there(const fs::path& path) {
   return fs::is_regular_file(path, error);
 }
 
+bool has_size(const fs::path& path, const ListedFile& file) {
+  std::error_code error;
+  return is_there(path) && fs::file_size(path, error) == static_cast<std::uintmax_t>(file.size);
+}
+
+bool has_content(const fs::path& path, const ListedFile& file) {
+  return has_size(path, file) &&
+         (file.digest.kind == Digest::Kind::none || digest_of_file(path, file.digest.kind) == file.digest.hex);
+}
+
 void make_folders(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);

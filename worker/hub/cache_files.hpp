@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <string>
 
+#include "worker/hub/listing.hpp"
+
 namespace mdl::worker::hub {
 
 /// What the caches of all hubs do with files. Those that write throw Error naming the path.
@@ -14,6 +16,12 @@ inline constexpr const char* kMakeRoom =
 
 /// Whether `path` is a file, or a link to one.
 bool is_there(const std::filesystem::path& path);
+
+/// Whether `path` is a file of the listed size.
+bool has_size(const std::filesystem::path& path, const ListedFile& file);
+
+/// Whether `path` is a file of the listed size and hash (of the size alone, where the hub tells no hash).
+bool has_content(const std::filesystem::path& path, const ListedFile& file);
 
 void make_folders(const std::filesystem::path& folder);
 

@@ -8,6 +8,7 @@
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/cli/size_text.hpp"
+#include "worker/hub/checked_files.hpp"
 #include "worker/hub/part_file.hpp"
 #include "worker/hub/transfer.hpp"
 
@@ -19,14 +20,15 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kMostIndexBytes = 64 << 20;
 
 /// The index tells which files hold the weights, so it comes before all else.
-std::string read_index(const Hub& hub, const ModelName& model, const Listing& listing) {
+std::string read_index(const Hub& hub, const ModelName& model, const Listing& listing,
+                       const std::set<std::string>& wrong) {
   const ListedFile* const index = listing.find(kSafetensorsIndex);
   if (!index) { return {}; }
   if (index->size > kMostIndexBytes) {
     throw Error(str_cat(kSafetensorsIndex, " of ", model.text(), " has ", cli::size_text(index->size),
                         ": no index is that large"));
   }
-  transfer(hub, model, listing, {*index}, "");
+  transfer(hub, model, listing, {*index}, "", wrong);
   return read_text(hub.cache().find_file(model, listing, *index).value());
 }
 
@@ -52,26 +54,29 @@ void remove_leftovers_of(const Hub& hub, const ModelName& model, const Listing& 
 
 }  // namespace
 
-fs::path download_model(const Hub& hub, const ModelName& model, Parts parts) {
+fs::path download_model(const Hub& hub, const ModelName& model, Parts parts, Trust trust) {
   http::Client client;
   const Listing listing = hub.list(client, model);
-  if (!listing.find("config.json") && !listing.find("adapter_config.json")) {
-    throw UsageError(str_cat(model.text(), " is no model that this program knows: it has no config.json"));
-  }
+  const bool adapter = is_adapter(listing, model.text());
   hub.cache().require_names(model, listing);
+  CheckedFiles checked(hub, model, listing);
   std::vector<ListedFile> files = select_small_files(listing);
-  const bool adapter = !listing.find("config.json");
+  if (trust == Trust::hash) { checked.look_at(files); }
   if (parts == Parts::all || adapter) {
     const std::vector<ListedFile> weights =
-        select_weights(listing, read_index(hub, model, listing), model.repository());
+        select_weights(listing, read_index(hub, model, listing, checked.wrong()), model.repository());
+    if (trust == Trust::hash) { checked.look_at(weights); }
     files.insert(files.end(), weights.begin(), weights.end());
   }
+  if (trust == Trust::hash) { checked.tell(); }
   std::int64_t bytes = 0;
   for (const ListedFile& file : files) { bytes += file.size; }
-  log::news("downloading ", model.text(), " from ", hub.title(), " into ", hub.cache().root().string(), ": ",
-            files.size(), " files, ", cli::size_text(bytes));
+  if (!checked.all_right()) {
+    log::news("downloading ", model.text(), " from ", hub.title(), " into ", hub.cache().root().string(), ": ",
+              files.size(), " files, ", cli::size_text(bytes));
+  }
   tell_of_foreign_parts(hub, model, listing, files.front());
-  transfer(hub, model, listing, files, "Downloading");
+  transfer(hub, model, listing, files, "Downloading", checked.wrong());
   fs::path folder = hub.cache().publish(model, listing, files);
   remove_leftovers_of(hub, model, listing, files);
   return folder;

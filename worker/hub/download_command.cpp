@@ -18,6 +18,8 @@ constexpr const char* kCommand = "download";
 constexpr cli::OptionText kOptions[] = {
     {"revision", "branch, tag or commit (the hub's main branch)"},
     {"from-modelscope", "true: NAME is one at ModelScope instead of Hugging Face (false)", cli::kTrueOrFalse},
+    {"verify", "true: read every file that is there already, and download again those with another hash (false)",
+     cli::kTrueOrFalse},
 };
 
 constexpr cli::OtherWay kOtherWays[] = {
@@ -31,7 +33,8 @@ void print_help() {
       str_cat("Downloads the model of that name (ORG/NAME or ORG/NAME@REVISION, for example ", kDefaultModel,
               ") from Hugging Face or ModelScope, so that train, convert-dataset, inference and info find it by its "
               "name. It goes into the cache of the hub's own programs, and the last line says where it lies. What is "
-              "there already is not downloaded again, and what was cut off goes on."),
+              "there already is compared with what the hub has, names and sizes, and only the rest is downloaded; what "
+              "was cut off goes on."),
       kOptions);
 }
 
@@ -66,7 +69,8 @@ int download_command(const std::vector<std::string>& arguments) {
     if (!is_revision(*revision)) { cli::reject_value("revision", *revision, "a branch, a tag or a commit"); }
     model.revision = revision;
   }
-  std::cout << fetch_model(*open_hub(from_modelscope), model, Parts::all).string() << '\n';
+  const Trust trust = values.boolean("verify").value_or(false) ? Trust::hash : Trust::size;
+  std::cout << complete_model(*open_hub(from_modelscope), model, trust).string() << '\n';
   return 0;
 }
 

@@ -33,7 +33,7 @@ std::string revision_of(const ModelName& model) {
 /// Whether a file of its own under `name` has the content of `blob`, or, where that moved there, the size of it.
 bool is_right(const fs::path& blob, const fs::path& name, const ListedFile& file) {
   std::error_code error;
-  if (!is_there(name) || fs::file_size(name, error) != static_cast<std::uintmax_t>(file.size)) { return false; }
+  if (!has_size(name, file)) { return false; }
   return !is_there(blob) || fs::equivalent(blob, name, error) ||
          digest_of_file(name, file.digest.kind) == file.digest.hex;
 }
@@ -67,17 +67,26 @@ ModelCache::Found HuggingFaceCache::find(const ModelName& model, Parts parts) co
   std::error_code error;
   if (!is_commit(commit) || !fs::is_directory(snapshot, error)) { return {}; }
   const auto listing = read_file_if_there(folder / "trees" / (commit + ".json"));
-  return {snapshot, missing_files(snapshot, parts, listing.value_or(""))};
+  return {.folder = snapshot, .missing = missing_files(snapshot, parts, listing.value_or("")), .commit = commit};
 }
 
 std::optional<fs::path> HuggingFaceCache::find_file(const ModelName& model, const Listing& listing,
                                                     const ListedFile& file) const {
   const fs::path folder = folder_of(model);
   for (const fs::path& path : {folder / "blobs" / file.digest.hex, folder / "snapshots" / listing.commit / file.path}) {
-    std::error_code error;
-    if (is_there(path) && fs::file_size(path, error) == static_cast<std::uintmax_t>(file.size)) { return path; }
+    if (has_size(path, file)) { return path; }
   }
   return std::nullopt;
+}
+
+bool HuggingFaceCache::has_right(const ModelName& model, const Listing& listing, const ListedFile& file) const {
+  const fs::path folder = folder_of(model);
+  const fs::path name = folder / "snapshots" / listing.commit / file.path;
+  const fs::path blob = folder / "blobs" / file.digest.hex;
+  const auto is_listed = [&](const fs::path& path) { return has_content(path, file); };
+  std::error_code error;
+  if (!is_there(name) || fs::equivalent(name, blob, error)) { return is_there(blob) && is_listed(blob); }
+  return is_listed(name) && (!is_there(blob) || is_listed(blob));
 }
 
 ModelCache::PartPlace HuggingFaceCache::part_place(const ModelName& model, const Listing& /*listing*/,

@@ -44,8 +44,8 @@ void add_missing_weights(const fs::path& snapshot, bool adapter, std::vector<std
 
 std::vector<std::string> missing_files(const fs::path& snapshot, Parts parts, const std::string& python_listing) {
   const bool adapter = is_there(snapshot / "adapter_config.json") && !is_there(snapshot / "config.json");
-  std::set<std::string> needed;
-  if (!adapter) { needed = {"config.json", "tokenizer.json"}; }
+  const auto always = needed_files(adapter);
+  std::set<std::string> needed(always.begin(), always.end());
   for (const std::string& path : python_files(python_listing)) {
     if (is_wanted_small_file(path) && is_safe_path(path)) { needed.insert(path); }
   }

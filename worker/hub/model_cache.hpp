@@ -27,6 +27,8 @@ class ModelCache {
   struct Found {
     std::filesystem::path folder;      ///< of the model's files; empty where there is nothing
     std::vector<std::string> missing;  ///< names of files that `parts` needs; empty when it is whole
+    std::string commit{};              ///< of the listing that the files are of, where the cache tells
+    bool read_only = false;            ///< an older version of the hub's package has left it: it is never written to
     bool whole() const { return !folder.empty() && missing.empty(); }
   };
   virtual Found find(const ModelName& model, Parts parts) const = 0;
@@ -34,6 +36,10 @@ class ModelCache {
   /// The content of `file`, where the cache has it already (of the listed size), from whatever revision.
   virtual std::optional<std::filesystem::path> find_file(const ModelName& model, const Listing& listing,
                                                          const ListedFile& file) const = 0;
+
+  /// Whether the cache has `file` and each place where it has it, under the model's name or another one, has the listed
+  /// size and hash. Reads all of it, once.
+  virtual bool has_right(const ModelName& model, const Listing& listing, const ListedFile& file) const = 0;
 
   /// Throws UsageError when the disk cannot have the names that publish() needs for this revision: one is too long, or
   /// another revision's stands in the way. Writes nothing.

@@ -2,16 +2,17 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <optional>
 
+#include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/join.hpp"
+#include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/hub/cache_files.hpp"
 #include "worker/hub/digest.hpp"
-#include "worker/hub/download.hpp"
-#include "worker/hub/hub.hpp"
 #include "worker/hub/meant_model.hpp"
 #include "worker/hub/node/node_turn.hpp"
 
@@ -35,6 +36,57 @@ std::string identity_of(const fs::path& cache) {
   struct stat status{};
   if (::stat(cache.c_str(), &status) != 0) { throw Error(describe_errno("cannot look at", cache.string(), errno)); }
   return str_cat(status.st_dev, ":", status.st_ino);
+}
+
+/// `want`: what makes one process's work another's.
+std::string turn_key(const Hub& hub, const ModelName& model, const std::string& want) {
+  return sha256_hex(str_cat(hub.title(), "\n", identity_of(hub.cache().root()), "\n", model.text(), "\n", want));
+}
+
+std::string turn_key(const Hub& hub, const ModelName& model, Parts parts) {
+  return turn_key(hub, model, parts == Parts::all ? "all" : "without weights");
+}
+
+/// The files of a listing that a folder lacks, or has with another size (or hash).
+std::vector<std::string> lacking_files(const fs::path& folder, const Listing& listing, const ModelName& model,
+                                       Trust trust) {
+  std::vector<std::string> lacking;
+  const auto look = [&](const std::vector<ListedFile>& files) {
+    for (const ListedFile& file : files) {
+      const fs::path path = folder / file.path;
+      if (!(trust == Trust::hash ? has_content(path, file) : has_size(path, file))) { lacking.push_back(file.path); }
+    }
+  };
+  look(select_small_files(listing));
+  if (std::ranges::count(lacking, kSafetensorsIndex) == 0) {
+    const bool indexed = listing.find(kSafetensorsIndex) != nullptr;
+    look(select_weights(listing, indexed ? read_text(folder / kSafetensorsIndex) : "", model.repository()));
+  }
+  return lacking;
+}
+
+bool is_of(const ModelCache::Found& found, const Listing& listing) {
+  return found.commit.empty() || found.commit == listing.commit;
+}
+
+/// "a, b, c and 4 more".
+std::string few_of(const std::vector<std::string>& names) {
+  constexpr std::size_t kMost = 5;
+  const std::vector<std::string> first(names.begin(), names.begin() + std::min(kMost, names.size()));
+  return names.size() <= kMost ? joined(first) : str_cat(joined(first), " and ", names.size() - kMost, " more");
+}
+
+/// A model in a folder of an older version of the hub's package.
+fs::path leave_older_folder(const ModelCache::Found& found, const std::vector<std::string>& lacking, Trust trust) {
+  if (lacking.empty()) { return found.folder; }
+  const std::string problem = str_cat(found.folder.string(), ", which an older version of the hub's own program has ",
+                                      "left, lacks ", trust == Trust::hash ? "or has wrong " : "", few_of(lacking));
+  const std::string advice =
+      "Nothing is written there: to have it as the hub has it, remove that folder and start the "
+      "same command again.";
+  if (trust == Trust::hash) { throw Error(problem, advice); }
+  log::warning(problem, ". ", advice);
+  return found.folder;
 }
 
 }  // namespace
@@ -81,10 +133,46 @@ fs::path fetch_model(const Hub& hub, const ModelName& model, Parts parts) {
     const auto there = hub.cache().find(model, parts);
     return there.whole() ? std::optional(there.folder.string()) : std::nullopt;
   };
-  const std::string key = sha256_hex(str_cat(hub.title(), "\n", identity_of(hub.cache().root()), "\n", model.text(),
-                                             "\n", parts == Parts::all ? "all" : "without weights"));
-  return node::take_turns(key, str_cat("downloading ", model.text()), find,
+  return node::take_turns(turn_key(hub, model, parts), str_cat("downloading ", model.text()), find,
                           [&] { return download_model(hub, model, parts).string(); });
+}
+
+fs::path complete_model(const Hub& hub, const ModelName& model, Trust trust) {
+  if (trust == Trust::hash && hub.offline()) {
+    throw UsageError(str_cat("--verify true needs the listing of ", hub.title(), ", and ", *hub.offline(),
+                             " forbids to ask for it"));
+  }
+  const auto found = hub.cache().find(model, Parts::all);
+  if (trust == Trust::hash && !(found.whole() && found.read_only)) {
+    return node::take_turns(
+        turn_key(hub, model, "verified"), str_cat("checking ", model.text()), [] { return std::nullopt; },
+        [&] { return download_model(hub, model, Parts::all, Trust::hash).string(); });
+  }
+  if (!found.whole() || hub.offline()) { return fetch_model(hub, model, Parts::all); }
+  Listing listing;
+  std::vector<std::string> lacking;
+  try {
+    http::Client client;
+    listing = hub.list(client, model);
+    lacking = lacking_files(found.folder, listing, model, trust);
+  } catch (const Error& error) {
+    if (trust == Trust::hash) { throw; }
+    log::warning(model.text(), " is in the cache, and could not be compared with what the hub has: ", error.problem());
+    return found.folder;
+  }
+  if (found.read_only) { return leave_older_folder(found, lacking, trust); }
+  if (is_of(found, listing) && lacking.empty()) { return found.folder; }
+  log::news(found.folder.string(),
+            is_of(found, listing)
+                ? str_cat(" lacks ", few_of(lacking))
+                : str_cat(" is no longer what the hub has under this name, which is commit ", listing.commit));
+  const auto find = [&]() -> std::optional<std::string> {
+    const auto now = hub.cache().find(model, Parts::all);
+    const bool has_all = now.whole() && is_of(now, listing) && lacking_files(now.folder, listing, model, trust).empty();
+    return has_all ? std::optional(now.folder.string()) : std::nullopt;
+  };
+  return node::take_turns(turn_key(hub, model, Parts::all), str_cat("downloading ", model.text()), find,
+                          [&] { return download_model(hub, model, Parts::all).string(); });
 }
 
 }  // namespace mdl::worker::hub

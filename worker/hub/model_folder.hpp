@@ -5,6 +5,7 @@
 #include <string>
 
 #include "worker/cli/command_line.hpp"
+#include "worker/hub/download.hpp"
 #include "worker/hub/hub.hpp"
 #include "worker/hub/model_name.hpp"
 #include "worker/hub/wanted_files.hpp"
@@ -43,6 +44,12 @@ bool needs_download(const std::string& name, Parts parts, bool from_modelscope);
 
 /// The same as find_model() for a model of `hub`; no folder of that name is looked for.
 std::filesystem::path fetch_model(const Hub& hub, const ModelName& model, Parts parts);
+
+/// What `download` does: a model of `hub`, with its weights, as the hub has it now. What the cache has is compared with
+/// the hub's listing (names and sizes; hashes too with Trust::hash), as another program may have fetched some files
+/// only, or an older commit of the branch; what is missing or wrong is downloaded. A model that is whole in the cache
+/// is taken as it is, with a warning, when the hub cannot be asked; with Trust::hash that is an error.
+std::filesystem::path complete_model(const Hub& hub, const ModelName& model, Trust trust);
 
 /// --model-name, or the default one of the hub.
 std::string model_name_or_default(const std::optional<std::string>& given, bool from_modelscope);

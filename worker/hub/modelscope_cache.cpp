@@ -18,11 +18,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool has_size(const fs::path& path, std::int64_t size) {
-  std::error_code error;
-  return is_there(path) && fs::file_size(path, error) == static_cast<std::uintmax_t>(size);
-}
-
 /// What find() goes by.
 bool is_mark(const ListedFile& file) {
   return file.path == "config.json" || file.path == "adapter_config.json";
@@ -83,7 +78,10 @@ ModelCache::Found ModelscopeCache::find(const ModelName& model, Parts parts) con
   for (const fs::path& folder : candidates(model)) {
     std::error_code error;
     if (!fs::is_directory(folder, error)) { continue; }
-    Found found{folder, missing_files(folder, parts)};
+    Found found{.folder = folder,
+                .missing = missing_files(folder, parts),
+                .commit = {},
+                .read_only = folder != snapshot_of(model)};
     if (found.whole()) { return found; }
     if (first.folder.empty()) { first = std::move(found); }
   }
@@ -92,9 +90,14 @@ ModelCache::Found ModelscopeCache::find(const ModelName& model, Parts parts) con
 
 std::optional<fs::path> ModelscopeCache::find_file(const ModelName& model, const Listing& /*listing*/,
                                                    const ListedFile& file) const {
-  if (const fs::path whole = whole_file(model, file); has_size(whole, file.size)) { return whole; }
+  if (const fs::path whole = whole_file(model, file); has_size(whole, file)) { return whole; }
   const fs::path named = snapshot_of(model) / file.path;  // of this branch, but maybe of last year
   return file.digest.kind != Digest::Kind::none && is_right(named, file) ? std::optional(named) : std::nullopt;
+}
+
+bool ModelscopeCache::has_right(const ModelName& model, const Listing& listing, const ListedFile& file) const {
+  if (file.digest.kind == Digest::Kind::none) { return is_right(snapshot_of(model) / file.path, file); }
+  return find_file(model, listing, file).has_value();  // which goes by the hash
 }
 
 void ModelscopeCache::require_names(const ModelName& model, const Listing& /*listing*/) const {
@@ -117,7 +120,7 @@ void ModelscopeCache::keep(const ModelName& model, const Listing& /*listing*/, c
 
 bool ModelscopeCache::is_right(const fs::path& path, const ListedFile& file) const {
   struct stat status{};
-  if (!has_size(path, file.size) || ::stat(path.c_str(), &status) != 0) { return false; }
+  if (!has_size(path, file) || ::stat(path.c_str(), &status) != 0) { return false; }
   if (file.digest.kind == Digest::Kind::none) { return true; }
   const std::string key = str_cat(path.string(), "\n", status.st_ino, ".", status.st_mtim.tv_sec, ".",
                                   status.st_mtim.tv_nsec, ".", file.digest.hex);

@@ -26,6 +26,7 @@ class ModelscopeCache : public ModelCache {
   Found find(const ModelName& model, Parts parts) const override;
   std::optional<std::filesystem::path> find_file(const ModelName& model, const Listing& listing,
                                                  const ListedFile& file) const override;
+  bool has_right(const ModelName& model, const Listing& listing, const ListedFile& file) const override;
   void require_names(const ModelName& model, const Listing& listing) const override;
   PartPlace part_place(const ModelName& model, const Listing& listing, const ListedFile& file) const override;
   void keep(const ModelName& model, const Listing& listing, const ListedFile& file,

@@ -30,6 +30,25 @@ bool is_wanted_small_file(std::string_view path) {
   return std::ranges::any_of(kEndings, [&](std::string_view ending) { return name.ends_with(ending); });
 }
 
+std::vector<std::string> needed_files(bool adapter) {
+  return adapter ? std::vector<std::string>{"adapter_config.json"}
+                 : std::vector<std::string>{"config.json", "tokenizer.json"};
+}
+
+bool is_adapter(const Listing& listing, const std::string& repository) {
+  const bool adapter = listing.find("adapter_config.json") && !listing.find("config.json");
+  for (const std::string& path : needed_files(adapter)) {
+    if (listing.find(path)) { continue; }
+    if (path == "tokenizer.json") {
+      throw UsageError(str_cat(repository, " has no tokenizer.json, without which no text becomes tokens"),
+                       "Take a revision or a model that has one. Of the older files beside it transformers makes one: "
+                       "AutoTokenizer.from_pretrained(NAME).save_pretrained(FOLDER), in a folder with the rest.");
+    }
+    throw UsageError(str_cat(repository, " is no model that this program knows: it has no ", path));
+  }
+  return adapter;
+}
+
 std::vector<ListedFile> select_small_files(const Listing& listing) {
   std::vector<ListedFile> files;
   std::ranges::copy_if(listing.files, std::back_inserter(files),
@@ -58,13 +77,14 @@ std::vector<ListedFile> select_weights(const Listing& listing, const std::string
     }
   } else if (listing.find("adapter_config.json") && !listing.find("config.json")) {
     add_if_listed(listing, kAdapterWeights, files);
-    add_if_listed(listing, kBatchNorm, files);
+    if (!files.empty()) { add_if_listed(listing, kBatchNorm, files); }
   } else {
     add_if_listed(listing, kSafetensors, files);
   }
   if (files.empty()) {
-    throw Error(str_cat(repository, " has no weights as safetensors"),
-                "Files of other kinds (.bin, .gguf, …) are not read by this program: use another revision or model.");
+    throw UsageError(
+        str_cat(repository, " has no weights as safetensors"),
+        "Files of other kinds (.bin, .gguf, …) are not read by this program: use another revision or model.");
   }
   return files;
 }

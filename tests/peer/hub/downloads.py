@@ -40,10 +40,10 @@ class Downloader:
         assert code == 0, errors
         return out
 
-    def refuse(self, name, *options, **variables):
-        """What a download that fails prints, and that it left nothing under a final name which is not whole."""
+    def refuse(self, name, *options, exit_code=None, **variables):
+        """What a download that fails prints; `exit_code`: the one that it has to have."""
         code, out, errors = self.ask(name, *options, **variables)
-        assert code != 0 and not out, out
+        assert code in ([exit_code] if exit_code else [1, 2]) and not out, (code, out, errors)
         return errors
 
 

@@ -41,10 +41,18 @@ def test_both_sides_leave_the_same_tree_and_need_no_network_with_it(api, toolkit
     repository.clear()
     assert fetch(REAL[api], NAME, ours.variables, offline=True) == folder
     assert theirs.fetch(NAME, HF_HUB_OFFLINE="1") == real
+    assert repository.asked == [] or api == "modelscope", "offline nothing is asked; ModelScope's package has no such variable"
+    repository.clear()
     assert ours.fetch(NAME) == folder
+    assert {asked.file for asked in repository.asked} == {""}, "what is there is compared with the listing, and not fetched"
+    repository.clear()
     nonsense = {"HF_ENDPOINT": "nonsense", "HF_TOKEN": "a\x01", "HF_HUB_ETAG_TIMEOUT": "ten", "MODELSCOPE_DOMAIN": "ftp://x"}
-    assert ours.fetch(NAME, **nonsense) == folder, "what only requests need does not stand in the way"
-    assert repository.asked == [], "what is there is not asked for"
+    code, out, errors = ours.ask(NAME, **(nonsense if api == "huggingface" else {**nonsense, "MODELSCOPE_API_TOKEN": "a;b"}))
+    assert (code, out) == (0, folder), "what only requests need does not stand in the way"
+    assert "could not be compared" in errors and errors.count("\n") == 1
+    command = [str(toolkit), "info", *ours.command(NAME)[2:]]
+    assert subprocess.run(command, env={**ours.variables, **nonsense}, stdout=subprocess.DEVNULL).returncode == 0
+    assert repository.asked == [], "other commands ask nothing where the cache has the model"
 
 
 @pytest.mark.parametrize("revision", ["v1.0", "pr/1", "commit"])
@@ -73,8 +81,81 @@ def test_modelscope_caches_of_older_versions_are_found(toolkit, hub, repository,
     old.parent.mkdir(parents=True)
     old.symlink_to(published)
     repository.clear()
-    assert ours.fetch(NAME) == fetch(MODELSCOPE, NAME, ours.variables, offline=True) == str(old)
-    assert repository.asked == []
+    assert ours.fetch(NAME) == ours.fetch(NAME, "--verify", "true") == fetch(MODELSCOPE, NAME, ours.variables, offline=True) == str(old)
+    assert {asked.file for asked in repository.asked} == {""}
+    old.unlink()
+    shutil.copytree(published, old)
+    (old / "extra/notes.json").unlink()
+    code, out, errors = ours.ask(NAME)
+    assert (code, out) == (0, str(old)) and "lacks" in errors and "extra/notes.json" in errors and "remove that folder" in errors
+    content = (old / "model.safetensors").read_bytes()
+    (old / "model.safetensors").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    errors = ours.refuse(NAME, "--verify", "true", exit_code=1)
+    assert "model.safetensors" in errors and not (old / "extra/notes.json").exists()
+
+
+@pytest.mark.parametrize("modelscope", [False, True])
+def test_what_the_real_package_was_not_asked_for_comes_with_download(modelscope, toolkit, hub, repository, tmp_path):
+    user = Downloader(toolkit, hub, tmp_path, modelscope=modelscope)
+    few = ["config.json", "tokenizer.json", "model.safetensors"]
+    folder = fetch(MODELSCOPE if modelscope else HUGGINGFACE, NAME, user.variables, patterns=few)
+    for listings in user.cache.glob("models--*/trees"):  # huggingface_hub below 2 leaves none
+        shutil.rmtree(listings)
+    repository.clear()
+    code, out, errors = user.ask(NAME)
+    assert (code, out) == (0, folder), errors
+    assert f"{folder} lacks " in errors
+    assert (Path(folder) / "generation_config.json").exists() and (Path(folder) / "extra/notes.json").exists()
+    assert repository.asked_for("model.safetensors") == []
+
+
+def spoil(path):
+    """Another byte in a file of the cache, which keeps its size."""
+    content = path.read_bytes()
+    path.resolve().write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+@pytest.mark.parametrize("how", ["huggingface", "no links", "modelscope"])
+def test_verify_reads_every_file_and_downloads_wrong_ones_again(how, toolkit, hub, repository, published, tmp_path):
+    variables = {"HF_HUB_DISABLE_SYMLINKS": "1"} if how == "no links" else {}
+    user = Downloader(toolkit, hub, tmp_path, modelscope=how == "modelscope", **variables)
+    folder = user.fetch(NAME)
+    code, out, errors = user.ask(NAME, "--verify", "true")
+    assert (code, out) == (0, folder) and ", 0 wrong" in errors and "downloading" not in errors, errors
+    wrong = ["extra/empty.txt", "generation_config.json", "model.safetensors"]
+    (Path(folder) / wrong[0]).resolve().write_text("not empty")
+    for name in wrong[1:]:
+        spoil(Path(folder) / name)
+    repository.clear()
+    code, out, errors = user.ask(NAME, "--verify", "true")
+    assert (code, out) == (0, folder), errors
+    count = len([path for path in Path(folder).rglob("*") if path.is_file()])
+    assert f" 3 of {count} files wrong ({', '.join(wrong)})" in errors, errors
+    assert {asked.file for asked in repository.asked} == {"", *wrong[1:]}, "for nothing nobody is asked"
+    for name in wrong:
+        assert (Path(folder) / name).read_bytes() == (published / name).read_bytes()
+    assert ", 0 wrong" in user.ask(NAME, "--verify", "true")[2] and unfinished(user.cache) == []
+    if how != "modelscope":
+        assert "--verify true needs the listing" in user.refuse(NAME, "--verify", "true", exit_code=2, HF_HUB_OFFLINE="1")
+    down = {"HF_ENDPOINT": "http://127.0.0.1:9", "MODELSCOPE_DOMAIN": "http://127.0.0.1:9"}
+    assert "cannot get" in user.refuse(NAME, "--verify", "true", exit_code=1, **down)
+
+
+def test_download_brings_a_branch_to_what_the_hub_has_now(toolkit, hub, published, tmp_path):
+    newer = tmp_path / "newer"
+    shutil.copytree(published, newer)
+    (newer / "extra/more.json").write_text("[1]")
+    repository = hub.add("an-org/moving", revisions={"main": published, "v2": newer})
+    user = Downloader(toolkit, hub, tmp_path)
+    old = user.fetch(repository.name)
+    commit = repository.find("main").commit
+    repository.revisions["main"] = repository.revisions["v2"]
+    repository.clear()
+    code, new, errors = user.ask(repository.name)
+    assert code == 0 and new != old and "no longer what the hub has" in errors, errors
+    assert {asked.file for asked in repository.asked} == {"", "extra/more.json"}
+    assert user.fetch(f"{repository.name}@{commit}", HF_HUB_OFFLINE="1") == old
+    assert user.fetch(repository.name, HF_HUB_OFFLINE="1") == new
 
 
 PLACES = [

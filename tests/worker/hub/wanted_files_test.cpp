@@ -67,7 +67,18 @@ TEST_CASE("an adapter's weights are its own") {
         std::vector<std::string>{"adapter_model.safetensors", "batch_norm.safetensors"});
 }
 
+TEST_CASE("a repository is a model, an adapter or refused with what it lacks") {
+  CHECK_FALSE(is_adapter(repository({"config.json", "tokenizer.json", "adapter_config.json"}), "o/n"));
+  CHECK(is_adapter(repository({"adapter_config.json"}), "o/n"));
+  CHECK_THROWS_WITH(is_adapter(repository({"config.json", "vocab.json", "merges.txt"}), "o/n"),
+                    Contains("o/n has no tokenizer.json") && Contains("save_pretrained"));
+  CHECK_THROWS_WITH(is_adapter(repository({"tokenizer.json"}), "o/n"), Contains("o/n") && Contains("no config.json"));
+  CHECK_THROWS_AS(is_adapter(repository({}), "o/n"), UsageError);
+}
+
 TEST_CASE("a repository without the weights is told") {
+  CHECK_THROWS_WITH(select_weights(repository({"adapter_config.json", "batch_norm.safetensors"}), "", "o/n"),
+                    Contains("o/n has no weights as safetensors"));
   const auto listing = repository({"config.json", "pytorch_model.bin"});
   CHECK_THROWS_WITH(select_weights(listing, "", "o/n"), Contains("o/n has no weights as safetensors"));
   CHECK_THROWS_WITH(select_weights(listing, R"({"weight_map": {"a": "gone.safetensors"}})", "o/n"),
