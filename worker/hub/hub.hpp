@@ -37,7 +37,8 @@ class Hub {
   virtual http::Request file_request(const ModelName& model, const Listing& listing, const ListedFile& file) const = 0;
 
   /// What a failed request means to the user, as an exception to throw: one sentence and an advice. `file` is empty for
-  /// a request for the listing.
+  /// a request for the listing. A UsageError where it is what the user gave: a name that the hub does not have, a token
+  /// that is missing or refused.
   virtual Error explain(const ModelName& model, const std::string& file, const http::Failure& failure) const = 0;
 };
 

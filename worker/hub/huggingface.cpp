@@ -1,5 +1,7 @@
 #include "worker/hub/huggingface.hpp"
 
+#include <set>
+
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/http/url.hpp"
@@ -93,18 +95,29 @@ Listing HuggingFace::list(http::Client& client, const ModelName& model) const {
                   "Check HF_ENDPOINT, and the proxy if there is one.");
     }
   }
-  std::optional<std::string> next = str_cat(api(model), "/tree/", listing.commit, "?recursive=true&expand=false");
-  for (int pages = 0; next; ++pages) {
-    if (pages == kMostPages) { throw Error(str_cat("the listing of ", model.repository(), " does not end")); }
-    Page page = ask(client, model, *next);
-    for (ListedFile& file : parse_tree_page(page.text, model.repository())) {
-      listing.files.push_back(std::move(file));
-    }
-    if (listing.files.size() > kMaxFiles) { break; }  // check_listed() refuses them, before the rest takes memory
-    next = page.next ? std::optional(page_at_endpoint(*page.next, model.repository())) : std::nullopt;
-  }
+  listing.files = list_tree(client, model, listing.commit);
   check_listed(listing, model.repository());
   return listing;
+}
+
+std::vector<ListedFile> HuggingFace::list_tree(http::Client& client, const ModelName& model,
+                                               const std::string& commit) const {
+  std::vector<ListedFile> files;
+  std::set<std::string> seen;  // addresses, and hashes of pages
+  std::optional<std::string> next = str_cat(api(model), "/tree/", commit, "?recursive=true&expand=false");
+  for (int pages = 1; next; ++pages) {
+    const bool is_asked = pages <= kMostPages && seen.insert(*next).second;
+    Page page = is_asked ? ask(client, model, *next) : Page{};
+    if (!is_asked || !seen.insert(sha256_hex(page.text)).second) {
+      throw Error(str_cat("the listing of ", model.repository(), " does not end: page ", pages,
+                          pages > kMostPages ? " is one too many" : " has come before"),
+                  "Check HF_ENDPOINT, and the proxy if there is one.");
+    }
+    for (ListedFile& file : parse_tree_page(page.text, model.repository())) { files.push_back(std::move(file)); }
+    if (files.size() > kMaxFiles) { break; }  // check_listed() refuses them, before the rest takes memory
+    next = page.next ? std::optional(page_at_endpoint(*page.next, model.repository())) : std::nullopt;
+  }
+  return files;
 }
 
 http::Request HuggingFace::file_request(const ModelName& model, const Listing& listing, const ListedFile& file) const {
@@ -127,17 +140,19 @@ Error HuggingFace::explain(const ModelName& model, const std::string& file, cons
     return Error(str_cat("cannot get ", what, " from ", failure.url, ": ", failure.reason), network_advice(settings_));
   }
   const std::string* const code = failure.response.header("x-error-code");
-  if (status == 401 || status == 403) {
+  const auto answered = http::parse_url(failure.url);
+  const bool by_hub = file.empty() || code || (answered && answered->same_origin(*http::parse_url(settings_.endpoint)));
+  if ((status == 401 || status == 403) && by_hub) {
     const bool gated = code && *code == "GatedRepo";
     if (!gated && file.empty()) {
-      return Error(
+      return UsageError(
           str_cat(model.text(), " is not here, and Hugging Face does not give a model of that name (", failure.reason,
                   "): there is none, or it is private or gated"),
           str_cat("Check the spelling. For a private or gated model (", page, ") set HF_TOKEN to a token of an ",
                   "account that may read it", settings_.token ? " (the one that is set may not)" : "",
                   "; one at ModelScope needs --from-modelscope true."));
     }
-    return Error(
+    return UsageError(
         str_cat("Hugging Face does not give ", what, " (", failure.reason, "): ",
                 gated ? "its terms have to be accepted first" : "there is no such model, or it is private or gated"),
         str_cat("Look at ", page, gated ? " and accept its terms" : "", ", and set HF_TOKEN to a token of an account ",

@@ -34,6 +34,8 @@ class HuggingFace : public Hub {
   /// Throws Error for what is neither an address nor a path.
   std::string page_at_endpoint(const std::string& next, const std::string& repository) const;
   Page ask(http::Client& client, const ModelName& model, const std::string& url) const;
+  /// The files of a commit, of all pages. Throws Error at the first page that has come before.
+  std::vector<ListedFile> list_tree(http::Client& client, const ModelName& model, const std::string& commit) const;
 
   process::Lookup lookup_;
   mutable HubSettings settings_;  ///< see list()

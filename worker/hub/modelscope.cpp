@@ -76,19 +76,24 @@ Error Modelscope::explain(const ModelName& model, const std::string& file, const
   }
   const std::string said = modelscope_message(failure.body_start);
   const std::string reason = said.empty() ? failure.reason : str_cat(failure.reason, ": ", said);
-  if (status == 401 || status == 403) {
-    return Error(
-        str_cat("ModelScope does not give ", what, " (", reason, "): it is private, or its terms have to be ",
-                "accepted first"),
-        str_cat("Look at ", endpoint, "/models/", model.repository(), ", and set MODELSCOPE_API_TOKEN to a ",
-                "token of an account that may read it", settings_.token ? " (the one that is set may not)" : "", "."));
+  const std::string page = str_cat(endpoint, "/models/", model.repository());
+  const std::string token = str_cat("set MODELSCOPE_API_TOKEN to a token of an account that may read it",
+                                    settings_.token ? " (the one that is set may not)" : "");
+  const auto answered = http::parse_url(failure.url);
+  const bool by_hub = file.empty() || (answered && answered->same_origin(*http::parse_url(settings_.endpoint)));
+  if ((status == 401 || status == 403) && by_hub) {
+    return UsageError(str_cat("ModelScope does not give ", what, " (", reason, "): it is private, or its terms have ",
+                              "to be accepted first"),
+                      str_cat("Look at ", page, ", and ", token, "."));
   }
   if (status == 404 && file.empty()) {
     return UsageError(
         str_cat(model.text(), " is not here, and there is no model of that name",
                 model.revision ? " (or not with that revision)" : "", " at ", endpoint, " (", reason, ")"),
-        str_cat("Check the spelling: a name is as ", kDefaultModelscopeModel,
-                ". Models of the international site need MODELSCOPE_ENDPOINT=https://www.modelscope.ai."));
+        str_cat("Check the spelling: a name is as ", kDefaultModelscopeModel, ". For a private model (", page, ") ",
+                token,
+                "; one of the international site needs MODELSCOPE_ENDPOINT=https://www.modelscope.ai, one at Hugging ",
+                "Face no --from-modelscope."));
   }
   if (status == 429) {
     return Error(str_cat("ModelScope answers no more questions about ", what, " for now (", reason, ")"),

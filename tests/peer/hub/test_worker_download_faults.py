@@ -1,5 +1,6 @@
 """Downloads from a hub that fails: what has come stays, what is wrong is refused, and no final name has half a file."""
 
+import itertools
 import os
 import queue
 import shutil
@@ -79,22 +80,23 @@ def test_a_file_of_another_size_is_refused(change, modelscope, make, published):
     check_names(user.cache, repository)
 
 
-STATUSES = [
-    (401, {"X-Error-Code": "GatedRepo"}, "accept its terms"),
-    (403, {}, "HF_TOKEN"),
-    (404, {}, "cannot get"),
-    (429, {"Retry-After": "3000"}, "for now"),
-    (429, NOW, "for now"),
-    (503, NOW, "The server has trouble"),
+STATUSES = [  # 2 is what the user gave: a name, a token
+    (401, {"X-Error-Code": "GatedRepo"}, "accept its terms", 2),
+    (401, {}, "HF_TOKEN", 2),
+    (403, {}, "HF_TOKEN", 2),
+    (404, {}, "cannot get", 1),
+    (429, {"Retry-After": "3000"}, "for now", 1),
+    (429, NOW, "for now", 1),
+    (503, NOW, "The server has trouble", 1),
 ]
 
 
 @pytest.mark.parametrize("path", ["", "model.safetensors", "config.json"])
 def test_refusals_have_one_message_and_what_has_come_stays(path, make, published):
-    for status, headers, says in STATUSES:
+    for status, headers, says, exit_code in STATUSES:
         repository, user = make(published)
         repository.fault(path=path, side="hub", status=status, headers=headers)
-        errors = user.refuse(repository.name)
+        errors = user.refuse(repository.name, exit_code=2 if status == 404 and not path else exit_code)
         assert path or status != 404 or "no model of that name" in errors
         assert (says in errors or (path == "" and status == 404)) and errors.count("error:") == 1, errors
         check_names(user.cache, repository)
@@ -107,14 +109,71 @@ def test_refusals_have_one_message_and_what_has_come_stays(path, make, published
 
 @pytest.mark.parametrize("path", ["", "model.safetensors"])
 def test_refusals_of_modelscope_have_one_message(path, make, published):
-    for status, says in ((403, "MODELSCOPE_API_TOKEN"), (404, "no model of that name"), (429, "for now"), (500, "has trouble")):
+    given = 1 if path else 2
+    for status, says, exit_code in (
+        (401, "MODELSCOPE_API_TOKEN", 2),
+        (403, "MODELSCOPE_API_TOKEN", 2),
+        (404, "cannot get" if path else "no model of that name", given),
+        (429, "for now", 1),
+        (500, "has trouble", 1),
+    ):
         repository, user = make(published, modelscope=True)
         repository.fault(path=path, side="hub", status=status, headers=NOW)
-        errors = user.refuse(repository.name)
-        assert (says in errors or (path and status == 404)) and errors.count("error:") == 1, errors
+        errors = user.refuse(repository.name, exit_code=exit_code)
+        assert says in errors and errors.count("error:") == 1, errors
+        assert "HF_TOKEN" not in errors and "Hugging Face does" not in errors
+        page = f"{user.variables['MODELSCOPE_DOMAIN']}/models/{repository.name}"
+        assert (exit_code == 2) == ("MODELSCOPE_API_TOKEN" in errors and page in errors), errors
         check_names(user.cache, repository)
         repository.clear()
         assert whole(user.fetch(repository.name), repository)
+
+
+@pytest.mark.parametrize("modelscope", [False, True])
+def test_where_files_lie_knows_no_token(modelscope, make, published):
+    repository, user = make(published, modelscope)
+    repository.fault(path="model.safetensors", side="cdn", status=403)
+    errors = user.refuse(repository.name, exit_code=1)
+    assert "cannot get model.safetensors" in errors and "localhost" in errors and "answered 403" in errors and "TOKEN" not in errors
+
+
+@pytest.mark.parametrize("modelscope", [False, True])
+def test_a_repository_without_a_tokenizer_is_refused_before_anything_comes(modelscope, make, published, tmp_path):
+    """A cache that a Python program has filled with it is not whole either: one rule for both."""
+    folder = tmp_path / "bare"
+    shutil.copytree(published, folder)
+    (folder / "tokenizer.json").unlink()
+    repository, user = make(folder, modelscope)
+    errors = user.refuse(repository.name, exit_code=2)
+    assert f"{repository.name} has no tokenizer.json" in errors and "save_pretrained" in errors and errors.count("error:") == 1
+    assert {asked.file for asked in repository.asked} == {""} and not list(user.cache.rglob("*"))
+
+
+def test_a_listing_that_does_not_end_is_left_at_the_first_page_that_comes_again(make, published):
+    repository, user = make(published)
+    there = f"{user.variables['HF_ENDPOINT']}/api/models/{repository.name}/tree/{repository.find('main').commit}"
+    numbers = itertools.count()
+
+    def pages_of(link, listing=None):
+        """What is told, and how many pages were asked for, when each says that the next one is `link`, with a number for N."""
+        repository.clear()
+        for _ in range(100):
+            address = f"{there}?{link.replace('N', str(next(numbers)))}"
+            repository.fault(path="", times=1, headers={"Link": f'<{address}>; rel="next"'}, listing=listing)
+        errors = user.refuse(repository.name, exit_code=1)
+        assert not [asked for asked in repository.asked if asked.file]
+        return errors, len([asked for asked in repository.asked if "/tree/" in asked.target])
+
+    errors, pages = pages_of("cursor=4")
+    assert "page 3 has come before" in errors and pages == 2
+    errors, pages = pages_of("nothing=N", lambda entries: entries[:1])  # one folder
+    assert "page 2 has come before" in errors and pages == 2
+    errors, pages = pages_of("nothing=N", lambda entries: [{**entries[0], "path": str(next(numbers))}])  # folders, without end
+    assert "page 65 is one too many" in errors and pages == 64
+    repository.page_size = 8000
+    file = {"type": "file", "oid": "0" * 40, "size": 1}
+    errors, pages = pages_of("nothing=N", lambda _: [{**file, "path": str(next(numbers))} for _ in range(8000)])
+    assert "more than 20000 files" in errors and pages == 3
 
 
 def test_a_redirect_to_another_host_gets_no_token(make, published, tmp_path):

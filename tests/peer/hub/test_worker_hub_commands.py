@@ -139,7 +139,7 @@ def test_what_is_wrong_without_the_weights_is_told_before_they_are_asked_for(use
 
 
 def test_a_name_that_is_not_there_is_told_with_what_to_try(user, repository):
-    told = user.run("info", "an-org/nobody", code=1)
+    told = user.run("info", "an-org/nobody", code=2)
     assert "no folder an-org/nobody here, and Hugging Face does not give a model of that name" in told and "--from-modelscope true" in told
     assert "all its 40 digits" in user.run("info", f"{NAME}@1b35d50", code=2)
     assert "all its 40 digits" not in user.run("info", f"{NAME}@v9", code=2)
@@ -151,7 +151,7 @@ def test_an_error_says_which_adapter_names_the_model(user, made_adapter, checkpo
     adapter = made_adapter(checkpoint())
     config = json.loads((adapter / "adapter_config.json").read_text())
     (adapter / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": "an-org/elsewhere"}))
-    told = user.run("inference", rows, "--model-name", adapter, "--output", "out.csv", code=1)
+    told = user.run("inference", rows, "--model-name", adapter, "--output", "out.csv", code=2)
     assert f"(the model that {adapter}/adapter_config.json names)" in told and "--from-modelscope true" in told
 
 
