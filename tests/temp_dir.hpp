@@ -8,11 +8,11 @@
 
 namespace mdl::test {
 
-/// A fresh folder below the system's temporary folder, removed with all it holds at the end of the test.
+/// A fresh folder below `parent` (the system's temporary folder), removed with all it holds at the end of the test.
 class TempDir {
  public:
-  TempDir() {
-    std::string name = (std::filesystem::temp_directory_path() / "mdl-test-XXXXXX").string();
+  explicit TempDir(const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
+    std::string name = (parent / "mdl-test-XXXXXX").string();
     if (!::mkdtemp(name.data())) { throw std::runtime_error("mkdtemp failed for " + name); }
     path_ = name;
   }

@@ -165,7 +165,7 @@ void transfer(const Hub& hub, const ModelName& model, const Listing& listing, co
   }
   if (missing.empty()) { return; }
   const TransferSource source{hub, model, listing, limits};
-  Transfer(source, std::move(missing)).run(what);
+  Transfer(source, missing).run(what);
 }
 
 }  // namespace mdl::worker::hub

@@ -5,46 +5,14 @@
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "tests/temp_dir.hpp"
+#include "tests/worker/hub/made_repository.hpp"
 #include "worker/hub/missing_files.hpp"
 #include "worker/hub/modelscope_cache.hpp"
 
 using namespace mdl;
 using namespace mdl::worker::hub;
 namespace fs = std::filesystem;
-
-namespace {
-
-const std::string kSha(40, 'c');
-const ModelName kName{"org", "name", std::nullopt};
-
-/// A repository with these files, each with a hash of its own.
-struct Made {
-  Listing listing{kSha, {}};
-  explicit Made(const std::vector<std::string>& paths) {
-    for (const std::string& path : paths) {
-      listing.files.push_back({path, static_cast<std::int64_t>(path.size()), {Digest::Kind::sha256, sha256_hex(path)}});
-    }
-  }
-
-  /// As a transfer does; the content of a file is its path.
-  fs::path put_into(const ModelCache& cache, const ModelName& model = kName) const {
-    for (const ListedFile& file : listing.files) {
-      if (cache.find_file(model, listing, file)) { continue; }
-      const auto place = cache.part_place(model, listing, file);
-      const fs::path part = place.folder / (place.stem + ".incomplete");
-      write_text_atomically(part, file.path);
-      cache.keep(model, listing, file, part);
-    }
-    return cache.publish(model, listing, listing.files);
-  }
-};
-
-void put_file(const fs::path& path, const std::string& text = "{}") {
-  fs::create_directories(path.parent_path());
-  write_text_atomically(path, text);
-}
-
-}  // namespace
+using test::kName, test::kSha, test::Made, test::put_file;
 
 TEST_CASE("the cache has the layout of huggingface_hub") {
   const test::TempDir folder;
@@ -153,25 +121,6 @@ TEST_CASE("without links the snapshot has real files") {
   CHECK_FALSE(fs::is_symlink(snapshot / "model.safetensors"));
   CHECK(read_text(snapshot / "model.safetensors") == "model.safetensors");
   CHECK(cache.find(kName, Parts::all).whole());
-}
-
-TEST_CASE("without links a blob that is a link is followed, also to another disk") {
-  const test::TempDir folder;
-  const HuggingFaceCache cache(folder.path(), false);
-  const Made made({"config.json", "a/other.json"});
-  const fs::path snapshot = made.put_into(cache);
-  const fs::path blobs = folder.path() / "models--org--name/blobs";
-  for (const ListedFile& file : made.listing.files) {  // as huggingface_hub shares blobs between repositories
-    put_file(folder.path() / "blobs" / file.digest.hex, file.path);
-    fs::remove(blobs / file.digest.hex);
-    fs::create_symlink("../../blobs/" + file.digest.hex, blobs / file.digest.hex);
-  }
-  fs::remove_all(snapshot);
-  cache.publish(kName, made.listing, made.listing.files);
-  for (const char* name : {"config.json", "a/other.json"}) {
-    CHECK_FALSE(fs::is_symlink(snapshot / name));
-    CHECK(read_text(snapshot / name) == name);
-  }
 }
 
 TEST_CASE("half a file, or another one, under a snapshot's name is replaced") {
