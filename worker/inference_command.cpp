@@ -15,6 +15,7 @@
 #include "worker/distributed/process_group.hpp"
 #include "worker/generation/batch_plan.hpp"
 #include "worker/generation/shared_batches.hpp"
+#include "worker/hub/model_folder.hpp"
 #include "worker/inference_options.hpp"
 #include "worker/loading_bar.hpp"
 #include "worker/model_choice.hpp"
@@ -52,6 +53,9 @@ InferenceRun prepare(const InferenceOptions& options) {
   convert::RowFile file = convert::read_rows(options.input);
   // The other ranks write nothing.
   if (!environment || environment->rank == 0) { check_answer_output(options, choice, file); }
+  if (hub::needs_download(choice.name, hub::Parts::all, options.rows.from_modelscope)) {
+    convert::check_without_model(options.input, options.rows.defaults, convert::RowPurpose::answering);
+  }
   fetch_weights(choice, options);
   const model::ModelConfig model_config = model::load_config(choice.folder);
   if (choice.adapter) { adapter::check_adapter(model_config, *choice.adapter); }

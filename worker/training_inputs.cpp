@@ -3,6 +3,7 @@
 #include "common/str_cat.hpp"
 #include "worker/adapter/adapter_folder.hpp"
 #include "worker/automatic_type.hpp"
+#include "worker/convert/row_reader.hpp"
 #include "worker/dataset/csv.hpp"
 #include "worker/hub/model_folder.hpp"
 #include "worker/trained_checkpoint.hpp"
@@ -40,12 +41,24 @@ bool is_first(const std::optional<process::WorkerEnvironment>& environment) {
   return !environment || environment->rank == 0;
 }
 
+/// Of the datasets that are CSV files, what needs no model. Every host has them, and each rank tells of it, as of what
+/// a conversion finds.
+void check_csv_files(const training::TrainOptions& options) {
+  const auto check = [&](const fs::path& path) {
+    if (!dataset::is_csv(path)) { return; }
+    convert::check_without_model(path, options.csv.defaults, convert::RowPurpose::training, options.skip_bad_samples);
+  };
+  check(options.train_dataset);
+  if (options.eval_dataset) { check(*options.eval_dataset); }
+}
+
 /// Finds the model. A mistake that shows without the weights, of which a download may be 33 GB, is told before it.
 hub::FoundModel find_trained_model(const training::TrainOptions& options,
                                    const std::optional<process::WorkerEnvironment>& environment) {
   const auto find = [&](hub::Parts parts) {
     return hub::find_model(options.model_name, parts, options.from_modelscope);
   };
+  if (hub::needs_download(options.model_name, hub::Parts::all, options.from_modelscope)) { check_csv_files(options); }
   const fs::path folder = find(hub::Parts::without_weights).folder;
   check_trained_configuration(folder);
   check_training_output(options, folder);

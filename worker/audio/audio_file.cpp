@@ -57,16 +57,6 @@ AudioInfo checked(SNDFILE* file, const SF_INFO& header, const std::string& name)
   return {header.frames, header.samplerate, header.channels};
 }
 
-void require_file(const fs::path& path) {
-  std::error_code error;
-  const auto status = fs::status(path, error);
-  if (!fs::exists(status)) {
-    throw Error(str_cat("there is no sound file ", path.string()),
-                "Paths are relative to --base-dir, or else to the current folder.");
-  }
-  if (fs::is_directory(status)) { throw Error(str_cat(path.string(), " is a folder, not a sound file")); }
-}
-
 SoundFile open(const fs::path& path, SF_INFO& header) {
   require_file(path);
   return SoundFile(sf_open(path.c_str(), SFM_READ, &header), &sf_close);
@@ -140,6 +130,16 @@ std::vector<float> from_clip(const VorbisClip::Mono& clip, const std::string& na
 }
 
 }  // namespace
+
+void require_file(const fs::path& path) {
+  std::error_code error;
+  const auto status = fs::status(path, error);
+  if (!fs::exists(status)) {
+    throw Error(str_cat("there is no sound file ", path.string()),
+                "Paths are relative to --base-dir, or else to the current folder.");
+  }
+  if (fs::is_directory(status)) { throw Error(str_cat(path.string(), " is a folder, not a sound file")); }
+}
 
 AudioInfo probe_audio(const fs::path& path) {
   if (const auto info = VorbisClip::probe(read_vorbis_clip(path))) {

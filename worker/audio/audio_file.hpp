@@ -24,6 +24,9 @@ struct AudioInfo {
   int channels = 0;
 };
 
+/// Throws Error naming the file when it is missing or a folder. Does not open it.
+void require_file(const std::filesystem::path& path);
+
 /// Reads the header only (of mp3, all frame headers); decodes the file where its header has no length, or one that is
 /// too large for its bytes. Throws Error naming the file when it is missing, is no sound file that libsndfile reads
 /// (wav, flac, ogg, opus, mp3, aiff, ...), has no samples, or is longer than kLongestSound.

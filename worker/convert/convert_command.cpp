@@ -11,6 +11,7 @@
 #include "worker/cli/option_values.hpp"
 #include "worker/convert/converter.hpp"
 #include "worker/convert/row_options.hpp"
+#include "worker/convert/row_reader.hpp"
 #include "worker/hub/model_folder.hpp"
 
 namespace mdl::worker::convert {
@@ -60,6 +61,9 @@ ConvertOptions read_options(const po::variables_map& given) {
   }
   values.bytes("max-shard-size", options.max_shard_bytes);
   const std::string model = hub::model_name_or_default(values.text("model-name"), options.from_modelscope);
+  if (hub::needs_download(model, hub::Parts::without_weights, options.from_modelscope)) {
+    check_without_model(options.input, options.defaults, RowPurpose::training);
+  }
   options.model_folder = hub::find_model(model, hub::Parts::without_weights, options.from_modelscope).folder;
   return options;
 }

@@ -19,6 +19,24 @@ namespace {
 /// What an address is taken for before it is fetched, in seconds.
 constexpr std::int64_t kAssumedSeconds = 10;
 
+constexpr const char* kAdvice = "Nothing was written. Correct these rows or take them out.";
+
+void require_fields(const Row& row, RowPurpose purpose) {
+  if (!row.audio) { throw Error("the column audio is empty"); }
+  if (!row.prediction && purpose == RowPurpose::training) { throw Error("the column prediction is empty"); }
+}
+
+/// Whether so many problems are too many.
+bool end_the_run(const std::set<std::int64_t>& bad, const RowFile& file, bool skip_bad) {
+  return !bad.empty() && (!skip_bad || bad.size() >= file.rows.size());
+}
+
+std::set<std::int64_t> numbers_of(const std::vector<RowProblem>& problems) {
+  std::set<std::int64_t> numbers;
+  for (const RowProblem& problem : problems) { numbers.insert(problem.number); }
+  return numbers;
+}
+
 }  // namespace
 
 std::string problem_of(const Row& row, const std::exception& error) {
@@ -26,6 +44,21 @@ std::string problem_of(const Row& row, const std::exception& error) {
   if (!is_out_of_memory(error)) { return problem; }
   throw Error(str_cat("row ", row.number, " (line ", row.line, "), ", row.audio.value_or("no sound"), ": ", problem),
               "A lower --num-workers has fewer sounds in memory at once.");
+}
+
+void check_without_model(const fs::path& csv, const ConversationDefaults& defaults, RowPurpose purpose, bool skip_bad) {
+  const RowFile file = read_rows(csv);
+  if (purpose == RowPurpose::training) { require_column(file, csv, "prediction"); }
+  std::vector<RowProblem> problems = file.problems;
+  for (const Row& row : file.rows) {
+    try {
+      require_fields(row, purpose);
+      if (const std::string audio = audio_of(row, defaults); !audio::is_url(audio)) { audio::require_file(audio); }
+    } catch (const Error& error) { problems.push_back({row.number, row.line, error.problem()}); }
+  }
+  if (end_the_run(numbers_of(problems), file, skip_bad)) {
+    throw UsageError(describe_problems(problems, csv), kAdvice);
+  }
 }
 
 void warn_left_out(const RowProblem& problem, const fs::path& path) {
@@ -49,8 +82,7 @@ std::vector<processor::Message> RowReader::conversation(const Row& row) const {
 }
 
 CheckedRow RowReader::check(const Row& row) const {
-  if (!row.audio) { throw Error("the column audio is empty"); }
-  if (!row.prediction && purpose_ == RowPurpose::training) { throw Error("the column prediction is empty"); }
+  require_fields(row, purpose_);
   const std::string audio = audio_of(row, options_.defaults);
   const int rate = processor_.audio().sample_rate;
   CheckedRow checked;
@@ -83,11 +115,8 @@ std::vector<CheckedRow> RowReader::check_all(RowFile& file, const fs::path& path
     if (problem) { problems.push_back({file.rows[i].number, file.rows[i].line, *problem}); }
   });
   if (problems.empty()) { return checked; }
-  std::set<std::int64_t> bad;
-  for (const RowProblem& problem : problems) { bad.insert(problem.number); }
-  if (!skip_bad || bad.size() >= file.rows.size()) {
-    throw UsageError(describe_problems(problems, path), "Nothing was written. Correct these rows or take them out.");
-  }
+  const std::set<std::int64_t> bad = numbers_of(problems);
+  if (end_the_run(bad, file, skip_bad)) { throw UsageError(describe_problems(problems, path), kAdvice); }
   for (const RowProblem& problem : problems) { warn_left_out(problem, path); }
   std::vector<CheckedRow> good;
   std::vector<Row> rows;

@@ -58,6 +58,11 @@ class RowReader {
   std::int64_t most_tokens_;
 };
 
+/// Reads a CSV file and checks what needs no model, which may still have to be downloaded: the columns, and that the
+/// rows' sound files are there. UsageError lists all bad rows; with `skip_bad` only when all are bad.
+void check_without_model(const std::filesystem::path& csv, const ConversationDefaults& defaults, RowPurpose purpose,
+                         bool skip_bad = false);
+
 /// Warns that a row of the file `path` is left out.
 void warn_left_out(const RowProblem& problem, const std::filesystem::path& path);
 

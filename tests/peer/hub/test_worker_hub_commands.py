@@ -138,9 +138,30 @@ def test_what_is_wrong_without_the_weights_is_told_before_they_are_asked_for(use
         assert asked.asked_for("config.json") and asked.asked_for("model.safetensors") == []
 
 
+def test_bad_rows_of_a_csv_file_are_told_before_anything_is_asked_for(user, hub, published, rows, tmp_path):
+    repository = hub.add("an-org/later", revisions={"main": published})
+    good = read_csv(rows)
+    write_csv(tmp_path / "bad.csv", [*good[:2], {**good[2], "audio": "missing.wav"}, {**good[3], "prediction": ""}])
+    write_csv(tmp_path / "unanswered.csv", [{key: row[key] for key in ("audio", "user_prompt")} for row in good])
+    model = ["--model-name", "an-org/later", "--output", "out"]
+    both = ["row 3 (line 4): there is no sound file missing.wav", "row 4 (line 5): the column prediction is empty"]
+    for arguments, wrong in (
+        (["train", "--train-dataset", "bad.csv"], both),
+        (["train", "--train-dataset", rows, "--eval-dataset", "unanswered.csv"], ['no column "prediction"']),
+        (["train", "--train-dataset", "unanswered.csv", "--skip-bad-samples", "true"], ['no column "prediction"']),
+        (["train", "--train-dataset", rows, "--base-dir", "elsewhere", "--eval-dataset", "none.csv"], ["none.csv"]),
+        (["convert-dataset", "bad.csv"], both),
+    ):
+        told = user.run(*arguments, *model, code=2)
+        assert all(word in told for word in wrong), told
+    assert repository.asked == []
+    told = user.run("inference", "bad.csv", *model, code=2)
+    assert both[0] in told and both[1] not in told and repository.asked_for("model.safetensors") == []
+
+
 def test_a_name_that_is_not_there_is_told_with_what_to_try(user, repository):
     told = user.run("info", "an-org/nobody", code=2)
-    assert "no folder an-org/nobody here, and Hugging Face does not give a model of that name" in told and "--from-modelscope true" in told
+    assert "an-org/nobody is not here, and Hugging Face does not give a model of that name" in told and "--from-modelscope true" in told
     assert "all its 40 digits" in user.run("info", f"{NAME}@1b35d50", code=2)
     assert "all its 40 digits" not in user.run("info", f"{NAME}@v9", code=2)
     told = user.run("info", "an-org/nobody", code=1, HF_ENDPOINT="http://127.0.0.1:9")
