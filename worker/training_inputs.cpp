@@ -1,5 +1,6 @@
 #include "worker/training_inputs.hpp"
 
+#include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/adapter/adapter_folder.hpp"
 #include "worker/automatic_type.hpp"
@@ -66,7 +67,9 @@ hub::FoundModel find_trained_model(const training::TrainOptions& options,
   if (is_first(environment) && training::checkpoint::launcher_agent().empty()) {
     training::checkpoint::check_resume_option(options.resume_from, options.output);
   }
-  return find(hub::Parts::all);
+  hub::FoundModel found = find(hub::Parts::all);
+  if (found.name && is_first(environment)) { log::news("model: ", hub::describe(found)); }
+  return found;
 }
 
 std::optional<dataset::DatasetFolder> open_dataset(const std::optional<fs::path>& path) {

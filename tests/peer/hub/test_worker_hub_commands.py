@@ -96,7 +96,9 @@ def test_a_model_in_shards_is_trained_and_answers_by_name_also_from_a_cache_that
 
 
 def test_an_adapter_names_model_and_revision_and_inference_finds_them(user, repository, rows, tmp_path):
-    user.run("train", "--train-dataset", rows, "--output", "output", "--model-name", f"{NAME}@v1.0", "--merge-lora", "false")
+    told = user.run("train", "--train-dataset", rows, "--output", "output", "--model-name", f"{NAME}@v1.0", "--merge-lora", "false")
+    (folder,) = (user.cache / f"models--{NAME.replace('/', '--')}/snapshots").iterdir()
+    assert told.count(f"model: {NAME}@v1.0 at {folder.name}, {folder}\n") == 1
     final = tmp_path / "output/final"
     config = PeftConfig.from_pretrained(final)
     assert (config.base_model_name_or_path, config.revision) == (NAME, "v1.0")
