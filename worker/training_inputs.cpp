@@ -29,7 +29,7 @@ void adopt_initial_adapter(training::TrainOptions& options, const adapter::Adapt
 
 adapter::BaseModel base_model_of(const hub::FoundModel& found) {
   if (!found.name) { return {found.folder}; }
-  return {found.folder, found.name->repository(), found.name->revision};
+  return {found.folder, found.name->repository(), found.name->revision, found.at_modelscope};
 }
 
 std::optional<adapter::AdapterFolder> read_initial_adapter(const training::TrainOptions& options) {

@@ -12,12 +12,17 @@ struct BaseModel {
   /// A folder that the user named.
   BaseModel(std::filesystem::path model_folder) : folder(std::move(model_folder)), name(folder.string()) {}
   /// A model of a hub, which lies in `model_folder`.
-  BaseModel(std::filesystem::path model_folder, std::string repository, std::optional<std::string> its_revision)
-      : folder(std::move(model_folder)), name(std::move(repository)), revision(std::move(its_revision)) {}
+  BaseModel(std::filesystem::path model_folder, std::string repository, std::optional<std::string> its_revision,
+            bool is_at_modelscope)
+      : folder(std::move(model_folder)),
+        name(std::move(repository)),
+        revision(std::move(its_revision)),
+        at_modelscope(is_at_modelscope) {}
 
   std::filesystem::path folder;  ///< where it lies
   std::string name;              ///< how adapter_config.json names it: ORG/NAME, as it was given, or the folder
   std::optional<std::string> revision{};  ///< of ORG/NAME, where one was given
+  bool at_modelscope = false;             ///< ORG/NAME is ModelScope's, and maybe nobody's at Hugging Face
 };
 
 }  // namespace mdl::worker::adapter

@@ -2,9 +2,12 @@
 
 import json
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from safetensors import safe_open
+from safetensors.numpy import load_file
 
 from downloads import Downloader, check_names
 from hub_server import HubServer
@@ -49,6 +52,19 @@ def test_the_first_command_fetches_its_model_and_trains(name, tmp_path, bin_dir,
             adapter = json.loads((tmp_path / "adapter/final/adapter_config.json").read_text())
             assert adapter["base_model_name_or_path"] == name
             assert repository.asked == [], "what is in the cache is not asked for"
+            check_recipe(tmp_path / "adapter/final", user)
+
+
+def check_recipe(final, user):
+    """The README.md beside an adapter says how to load it with PEFT on its model, which Hugging Face may not know."""
+    code = (final / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    code += "print(base, model.get_base_model().get_submodule('audio_encoder.init_bn').running_mean.double().sum().item())"
+    told = run([sys.executable, "-c", code], cwd=final, env={**user.variables, "HF_ENDPOINT": "http://127.0.0.1:9"})
+    base, mean = told.splitlines()[-1].split()
+    assert Path(base).is_relative_to(user.cache)
+    kept = load_file(final / "batch_norm.safetensors")
+    (name,) = [name for name in kept if name.endswith("running_mean")]
+    assert float(mean) == pytest.approx(kept[name].sum(dtype="float64"))
 
 
 def test_inference_fetches_what_is_missing_and_takes_a_published_adapter(
