@@ -125,7 +125,8 @@ TEST_CASE("a value that makes no sense is named with its option") {
                                                         {"--lora-dropout", "-0.1"},
                                                         {"--seed", "-1"}}) {
     CAPTURE(option, value);
-    CHECK_THROWS_WITH(parse({option, value}), Contains(option) && Contains("expected"));
+    CHECK_THROWS_WITH(parse({option, value}),
+                      Contains(option) && (Contains("expected") || Contains("needs true or false")));
     CHECK_THROWS_AS(parse({option, value}), UsageError);
   }
 }
