@@ -8,6 +8,7 @@
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
+#include "common/str_cat.hpp"
 #include "common/uuid.hpp"
 
 namespace mdl::worker::hub {
@@ -61,6 +62,20 @@ void rename_to(const fs::path& from, const fs::path& to) {
     const int why = errno;
     throw Error(describe_errno("cannot rename to", to.string(), why));
   }
+}
+
+void copy_whole(const fs::path& from, const fs::path& to) {
+  const fs::path temporary = temporary_beside(to);
+  std::error_code error;
+  fs::copy_file(from, temporary, error);
+  if (!error) {
+    sync_to_disk(temporary);
+    return rename_to(temporary, to);
+  }
+  ::unlink(temporary.c_str());
+  const bool full = error == std::errc::no_space_on_device || error.value() == EDQUOT;
+  throw Error(describe_errno(str_cat("cannot copy ", from.string(), " to"), to.string(), error.value()),
+              full ? kMakeRoom : "");
 }
 
 void write_small_file(const fs::path& path, const std::string& text) {

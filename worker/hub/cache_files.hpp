@@ -32,6 +32,10 @@ std::filesystem::path temporary_beside(const std::filesystem::path& path);
 /// for the disk, or something of another type stands there or above.
 void require_name(const std::filesystem::path& path, std::filesystem::file_type type, const std::string& advice);
 
+/// Copies `from`, a whole file, to `to` by way of a temporary name, and flushes it to the disk. What fails leaves
+/// nothing.
+void copy_whole(const std::filesystem::path& from, const std::filesystem::path& to);
+
 void rename_to(const std::filesystem::path& from, const std::filesystem::path& to);
 
 /// Written by rename, under a temporary name of its own: several machines may write it at the same time.

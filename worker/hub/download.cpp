@@ -19,16 +19,15 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t kMostIndexBytes = 64 << 20;
 
-/// The index tells which files hold the weights, so it comes before all else.
-std::string read_index(const Hub& hub, const ModelName& model, const Listing& listing,
-                       const std::set<std::string>& wrong) {
+/// The index tells which files hold the weights, so it comes before all else, and is never believed by its size.
+std::string read_index(const Hub& hub, const ModelName& model, const Listing& listing) {
   const ListedFile* const index = listing.find(kSafetensorsIndex);
   if (!index) { return {}; }
   if (index->size > kMostIndexBytes) {
     throw Error(str_cat(kSafetensorsIndex, " of ", model.text(), " has ", cli::size_text(index->size),
                         ": no index is that large"));
   }
-  transfer(hub, model, listing, {*index}, "", wrong);
+  if (!hub.cache().has_right(model, listing, *index)) { transfer(hub, model, listing, {*index}, "", {index->path}); }
   return read_text(hub.cache().find_file(model, listing, *index).value());
 }
 
@@ -64,7 +63,7 @@ fs::path download_model(const Hub& hub, const ModelName& model, Parts parts, Tru
   if (trust == Trust::hash) { checked.look_at(files); }
   if (parts == Parts::all || adapter) {
     const std::vector<ListedFile> weights =
-        select_weights(listing, read_index(hub, model, listing, checked.wrong()), model.repository());
+        select_weights(listing, read_index(hub, model, listing), model.repository());
     if (trust == Trust::hash) { checked.look_at(weights); }
     files.insert(files.end(), weights.begin(), weights.end());
   }

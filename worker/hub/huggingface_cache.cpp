@@ -130,9 +130,7 @@ void HuggingFaceCache::give_name(const fs::path& blob, const fs::path& name, con
   } else if (symlinks_ && !shares_blob && !fs::is_symlink(blob)) {
     rename_to(blob, name);
   } else {
-    fs::copy_file(blob, temporary);
-    sync_to_disk(temporary);
-    rename_to(temporary, name);
+    copy_whole(blob, name);
   }
 }
 

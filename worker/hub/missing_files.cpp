@@ -5,6 +5,7 @@
 #include <set>
 
 #include "common/atomic_file.hpp"
+#include "common/error.hpp"
 #include "common/json_nesting.hpp"
 #include "worker/formats/safetensors_header.hpp"
 #include "worker/hub/cache_files.hpp"
@@ -30,9 +31,11 @@ std::vector<std::string> python_files(const std::string& text) {
 void add_missing_weights(const fs::path& snapshot, bool adapter, std::vector<std::string>& missing) {
   std::set<std::string> weights;
   if (const fs::path index = snapshot / kSafetensorsIndex; is_there(index)) {
-    for (const auto& [tensor, file] : formats::parse_safetensors_index(read_text(index), index.string())) {
-      weights.insert(file);
-    }
+    try {
+      for (const auto& [tensor, file] : formats::parse_safetensors_index(read_text(index), index.string())) {
+        weights.insert(file);
+      }
+    } catch (const Error&) { weights.insert(kSafetensorsIndex + std::string(" (which is broken)")); }
   } else {
     weights.insert(adapter ? kAdapterWeights : kSafetensors);
   }

@@ -8,8 +8,8 @@
 
 namespace mdl::worker::hub {
 
-/// What a snapshot's folder lacks for `parts`; `python_listing` is the text of huggingface_hub's
-/// trees/COMMIT.json, or empty.
+/// What a snapshot's folder lacks for `parts`, an index of shards that cannot be read among it; `python_listing` is the
+/// text of huggingface_hub's trees/COMMIT.json, or empty.
 std::vector<std::string> missing_files(const std::filesystem::path& snapshot, Parts parts,
                                        const std::string& python_listing = {});
 

@@ -164,10 +164,7 @@ void ModelscopeCache::give_name(const ModelName& model, const std::vector<Listed
            is_right(snapshot / other.path, file);
   });
   if (twin == files.end()) { throw Error(str_cat(name.string(), " has vanished"), "Start the same command again."); }
-  const fs::path temporary = temporary_beside(name);
-  fs::copy_file(snapshot / twin->path, temporary);
-  sync_to_disk(temporary);
-  rename_to(temporary, name);
+  copy_whole(snapshot / twin->path, name);
 }
 
 fs::path ModelscopeCache::publish(const ModelName& model, const Listing& listing,

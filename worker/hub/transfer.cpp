@@ -4,6 +4,7 @@
 #include <deque>
 #include <optional>
 #include <set>
+#include <system_error>
 #include <thread>
 
 #include "common/error.hpp"
@@ -147,7 +148,12 @@ void Transfer::run(const std::string& what) {
   std::vector<std::jthread> threads;
   const auto count = std::min<std::size_t>(static_cast<std::size_t>(source_.limits.connections), 4 * files_.size());
   for (std::size_t i = 0; i < count; ++i) {
-    threads.emplace_back([this] { work(); });
+    try {
+      threads.emplace_back([this] { work(); });
+    } catch (const std::system_error& error) {  // this place has no more threads: those that run do all of it
+      if (threads.empty()) { throw Error(str_cat("cannot start a thread to download with: ", error.what())); }
+      break;
+    }
   }
   show_progress(what);
 }

@@ -7,6 +7,7 @@ import queue
 import re
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,9 @@ def test_of_a_model_in_shards_those_of_the_index_are_fetched(modelscope, toolkit
     wanted = {"config.json", "tokenizer.json", "model.safetensors.index.json", *shards}
     assert {asked.file for asked in repository.asked} - {""} == wanted
     assert user.fetch(repository.name, HF_HUB_OFFLINE="1")
+    broken = Path(user.fetch(repository.name)) / "model.safetensors.index.json"
+    broken.resolve().write_text("{" * broken.stat().st_size)
+    assert user.fetch(repository.name) == str(broken.parent) and json.loads(broken.read_text()) == index
     for path in user.cache.rglob(shards[1]):
         path.unlink()
     repository.clear()

@@ -1,6 +1,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -9,6 +10,7 @@
 #include <array>
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <csignal>
 #include <cstddef>
 #include <optional>
 
@@ -17,6 +19,7 @@
 #include "tests/plain_user.hpp"
 #include "tests/temp_dir.hpp"
 #include "tests/worker/hub/made_repository.hpp"
+#include "worker/hub/cache_files.hpp"
 #include "worker/hub/huggingface_cache.hpp"
 
 using namespace mdl;
@@ -125,6 +128,33 @@ TEST_CASE("on a disk without any links a file moves into its snapshot, and one w
     CHECK(cache.publish(kName, made.listing, made.listing.files) == snapshot);
     for (const auto& entry : fs::recursive_directory_iterator(snapshot)) { CHECK(entry.path().extension() != ".tmp"); }
   }
+}
+
+TEST_CASE("a copy that fails is an error with both names, and leaves nothing") {
+  const test::TempDir folder;
+  put_file(folder.path() / "blob", "x");
+  put_file(folder.path() / "a/name", "old");
+  copy_whole(folder.path() / "blob", folder.path() / "a/name");
+  CHECK(read_text(folder.path() / "a/name") == "x");
+  using Catch::Matchers::Contains;
+  CHECK_THROWS_WITH(copy_whole(folder.path() / "none", folder.path() / "a/name"),
+                    Contains("none to ") && Contains("a/name"));
+  const rlimit small{.rlim_cur = 4096, .rlim_max = RLIM_INFINITY};
+  put_file(folder.path() / "large", std::string(8192, 'x'));
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    ::setrlimit(RLIMIT_FSIZE, &small);
+    try {
+      copy_whole(folder.path() / "large", folder.path() / "a/name");
+    } catch (const Error&) { ::_exit(3); }
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  CHECK(WEXITSTATUS(status) == 3);
+  CHECK(std::distance(fs::directory_iterator(folder.path() / "a"), {}) == 1);
+  CHECK(read_text(folder.path() / "a/name") == "x");
 }
 
 TEST_CASE("a link that fails for want of room is an error, and no copy") {

@@ -59,6 +59,11 @@ TEST_CASE("a part of a snapshot is not the whole") {
   put_file(snapshot / "1.safetensors");
   fs::create_symlink("../../blobs/nothing", snapshot / "2.safetensors");  // a link to what is not there
   CHECK(cache.find(kName, Parts::all).missing == std::vector<std::string>{"2.safetensors"});
+  put_file(snapshot / kSafetensorsIndex, "{ torn");
+  CHECK(cache.find(kName, Parts::without_weights).whole());
+  CHECK(cache.find(kName, Parts::all).missing ==
+        std::vector<std::string>{kSafetensorsIndex + std::string(" (which is broken)")});
+  put_file(snapshot / kSafetensorsIndex, R"({"weight_map": {"a": "1.safetensors", "b": "2.safetensors"}})");
   fs::remove(snapshot / "2.safetensors");
   put_file(snapshot / "2.safetensors");
   CHECK(cache.find(kName, Parts::all).whole());
