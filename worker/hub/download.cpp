@@ -1,14 +1,17 @@
 #include "worker/hub/download.hpp"
 
 #include <map>
+#include <optional>
 #include <set>
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
+#include "common/join.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
+#include "worker/cli/progress_bar.hpp"
 #include "worker/cli/size_text.hpp"
-#include "worker/hub/checked_files.hpp"
+#include "worker/hub/cache_files.hpp"
 #include "worker/hub/part_file.hpp"
 #include "worker/hub/transfer.hpp"
 
@@ -18,6 +21,67 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kMostIndexBytes = 64 << 20;
+
+/// How the files of a model in its hub's cache compare with the hub's listing, byte by byte.
+class CheckedFiles {
+ public:
+  /// All three live as long as this.
+  CheckedFiles(const Hub& hub, const ModelName& model, const Listing& listing)
+      : hub_(hub), model_(model), listing_(listing) {}
+
+  /// Reads what the cache has of `files`, with a bar. Throws Error when a file cannot be read.
+  void look_at(const std::vector<ListedFile>& files);
+
+  /// Paths of files that are there and have another size or hash.
+  const std::set<std::string>& wrong() const { return wrong_; }
+  /// Whether there is nothing to download of what was looked at.
+  bool all_right() const { return wrong_.empty() && missing_.empty() && right_ > 0; }
+  /// Says how many were right, wrong and missing; nothing where all were missing.
+  void tell() const;
+
+ private:
+  const Hub& hub_;
+  const ModelName& model_;
+  const Listing& listing_;
+  std::set<std::string> wrong_, missing_;
+  std::size_t right_ = 0;
+  std::int64_t right_bytes_ = 0;
+};
+
+void CheckedFiles::look_at(const std::vector<ListedFile>& files) {
+  cli::BarScale scale{.what = "Checking", .unit = "bytes"};
+  for (const ListedFile& file : files) { scale.total += file.size; }
+  std::optional<cli::ProgressBar> bar;
+  if (hub_.shows_progress()) { bar.emplace(scale); }
+  const auto found = hub_.cache().find(model_, Parts::all);
+  const bool is_listed =
+      !found.folder.empty() && !found.read_only && (found.commit.empty() || found.commit == listing_.commit);
+  for (const ListedFile& file : files) {
+    if (hub_.cache().has_right(model_, listing_, file)) {
+      ++right_;
+      right_bytes_ += file.size;
+    } else if ((is_listed && is_there(found.folder / file.path)) || hub_.cache().find_file(model_, listing_, file)) {
+      wrong_.insert(file.path);
+    } else {
+      missing_.insert(file.path);
+    }
+    if (bar) { bar->add(file.size); }
+  }
+}
+
+void CheckedFiles::tell() const {
+  const std::size_t there = right_ + wrong_.size();
+  if (there == 0) { return; }
+  const auto named = [](const std::set<std::string>& paths) { return str_cat(" (", joined(paths), ")"); };
+  const std::string missing = missing_.empty() ? "" : str_cat("; ", missing_.size(), " missing", named(missing_));
+  if (wrong_.empty()) {
+    log::news(model_.text(), ": ", there, " files (", cli::size_text(right_bytes_), ") are as ", hub_.title(),
+              " lists them, 0 wrong", missing);
+  } else {
+    log::warning(model_.text(), ": ", wrong_.size(), " of ", there, " files wrong", named(wrong_), ", downloaded again",
+                 missing);
+  }
+}
 
 /// The index tells which files hold the weights, so it comes before all else, and is never believed by its size.
 std::string read_index(const Hub& hub, const ModelName& model, const Listing& listing) {

@@ -206,7 +206,8 @@ ForeignParts foreign_parts(const fs::path& folder) {
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
     const auto owner = owner_of(entry->path().filename().string(), "");
-    const bool of_this_table = owner && owner->boot == here.boot && owner->pid_namespace == here.pid_namespace;
+    const bool of_this_table =
+        owner && owner->start_time != 0 && owner->boot == here.boot && owner->pid_namespace == here.pid_namespace;
     struct stat status{};
     if (!owner || of_this_table || has_ended(*owner, here) || ::lstat(entry->path().c_str(), &status) != 0) {
       continue;

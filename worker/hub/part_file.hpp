@@ -53,8 +53,8 @@ class PartFile {
 /// folder when nothing else is in it.
 void remove_leftovers(const std::filesystem::path& folder, const std::set<std::string>& stems);
 
-/// How many part files lie in a folder whose owners are elsewhere (another machine or container), so that nobody here
-/// knows whether they still grow, and how many bytes they have.
+/// How many part files lie in a folder whose owners are elsewhere (another machine or container, or where there is no
+/// /proc), so that nobody here knows whether they still grow, and how many bytes they have.
 struct ForeignParts {
   std::size_t count = 0;
   std::int64_t bytes = 0;

@@ -171,6 +171,13 @@ TEST_CASE("what a process that lives, or one elsewhere, is writing stays as it i
   CHECK(read_text(own) == "abcdef");
   CHECK(read_text(other) == "abcdef");
   CHECK(foreign_parts(folder.path()).count == 1);
+  PartOwner blind = ended_process();  // as one without /proc writes its name
+  blind.boot = "0";
+  blind.pid_namespace = blind.start_time = 0;
+  const fs::path unknown = leave_part(folder.path(), blind, "abcdef", "0 6\n");
+  CHECK(PartFile::open({folder.path(), "abc"}, 10).found().total() == 0);
+  CHECK(read_text(unknown) == "abcdef");
+  CHECK(foreign_parts(folder.path()).count == 2);
 }
 
 TEST_CASE("a part of another content, or one that is none of ours, is left alone") {
