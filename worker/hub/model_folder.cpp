@@ -78,7 +78,10 @@ std::string few_of(const std::vector<std::string>& names) {
 
 /// A model in a folder of an older version of the hub's package.
 fs::path leave_older_folder(const ModelCache::Found& found, const std::vector<std::string>& lacking, Trust trust) {
-  if (lacking.empty()) { return found.folder; }
+  if (lacking.empty()) {
+    if (trust == Trust::hash) { log::news("all files in ", found.folder.string(), " are as listed, 0 wrong"); }
+    return found.folder;
+  }
   const std::string problem = str_cat(found.folder.string(), ", which an older version of the hub's own program has ",
                                       "left, lacks ", trust == Trust::hash ? "or has wrong " : "", few_of(lacking));
   const std::string advice =

@@ -83,6 +83,7 @@ def test_modelscope_caches_of_older_versions_are_found(toolkit, hub, repository,
     repository.clear()
     assert ours.fetch(NAME) == ours.fetch(NAME, "--verify", "true") == fetch(MODELSCOPE, NAME, ours.variables, offline=True) == str(old)
     assert {asked.file for asked in repository.asked} == {""}
+    assert ", 0 wrong" in ours.ask(NAME, "--verify", "true")[2]
     old.unlink()
     shutil.copytree(published, old)
     (old / "extra/notes.json").unlink()
@@ -137,8 +138,9 @@ def test_verify_reads_every_file_and_downloads_wrong_ones_again(how, toolkit, hu
     assert ", 0 wrong" in user.ask(NAME, "--verify", "true")[2] and unfinished(user.cache) == []
     if how != "modelscope":
         assert "--verify true needs the listing" in user.refuse(NAME, "--verify", "true", exit_code=2, HF_HUB_OFFLINE="1")
-    down = {"HF_ENDPOINT": "http://127.0.0.1:9", "MODELSCOPE_DOMAIN": "http://127.0.0.1:9"}
-    assert "cannot get" in user.refuse(NAME, "--verify", "true", exit_code=1, **down)
+    repository.fault(path="", status=410)
+    assert "cannot get" in user.refuse(NAME, "--verify", "true", exit_code=1)
+    repository.clear()
 
 
 def test_download_brings_a_branch_to_what_the_hub_has_now(toolkit, hub, published, tmp_path):
