@@ -81,7 +81,10 @@ class Generation {
       if (std::isfinite(sums.const_data_ptr<float>()[place])) { continue; }
       throw Error(str_cat("row ", continuations_[active_[place]].id, ": the model gives numbers that are not finite",
                           model::blame_bfloat16(model_.config(), model_.dtype())),
-                  "Are the weights or the adapter damaged? With --bf16 false the range of numbers is wider.");
+                  model::advise_float32(
+                      model_.config(), model_.dtype(),
+                      str_cat("Are the weights or the adapter damaged?",
+                              model_.dtype() == at::kBFloat16 ? " --bf16 false computes with more digits." : "")));
     }
   }
 

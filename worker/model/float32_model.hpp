@@ -15,4 +15,7 @@ bool needs_float32(const ModelConfig& config);
 /// What to say, behind a semicolon, of numbers that are not finite: nothing, unless such a model runs in bfloat16.
 std::string blame_bfloat16(const ModelConfig& config, at::ScalarType dtype);
 
+/// What to do about it: `otherwise`, unless such a model runs in bfloat16.
+std::string advise_float32(const ModelConfig& config, at::ScalarType dtype, const std::string& otherwise);
+
 }  // namespace mdl::worker::model

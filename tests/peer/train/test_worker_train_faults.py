@@ -26,6 +26,7 @@ def rewrite(source, target, change):
 
 NAN = "{'input_values': [float('nan')] + row['input_values'][1:]} if i == 5 else row"
 UNLABELLED = "{'labels': [-100] * len(row['labels'])} if i == 5 else row"
+ALL_UNLABELLED = "{'labels': [-100] * len(row['labels'])}"
 ONE_BY_ONE = ["--batch-size", "1", "--save-steps", "100", "--merge-lora", "false"]
 
 
@@ -105,6 +106,15 @@ def test_two_ranks_leave_out_the_same_and_stay_together(toolkit, bin_dir, venv_b
     )
     assert "1 bad samples and 0 steps were left out" in done.stderr
     assert len(history(tmp_path)[0]) == 6
+
+
+def test_a_run_of_which_every_step_is_left_out_ends_with_an_error_and_without_an_adapter(toolkit, data, tmp_path):
+    rewrite(data[1], tmp_path / "train", ALL_UNLABELLED)
+    options = ["--batch-size", "4", "--save-steps", "1", "--skip-bad-samples", "true"]
+    done = run(train_command(toolkit, (data[0], tmp_path / "train", data[2]), tmp_path / "out", *options), check=False)
+    one_error(done, "no step was made: all 3 were left out")
+    assert "row 5 of" in done.stderr and "'train_loss'" not in done.stdout
+    assert not (tmp_path / "out/final").exists() and not list((tmp_path / "out").glob("checkpoint-*"))
 
 
 def test_a_row_without_labels_among_others_is_told_once_and_does_no_harm(toolkit, broken, tmp_path):

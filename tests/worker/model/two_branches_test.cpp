@@ -142,8 +142,12 @@ TEST_CASE("a model with two branches stays in float32 unless it is told otherwis
   CHECK(automatic_type(at::kBFloat16, two, std::nullopt) == at::kFloat);
   CHECK(automatic_type(at::kFloat, two, std::nullopt) == at::kFloat);
   CHECK(automatic_type(at::kBFloat16, one, std::nullopt) == at::kBFloat16);
+  using mdl::worker::model::advise_float32;
   using mdl::worker::model::blame_bfloat16;
-  CHECK_THAT(blame_bfloat16(two, at::kBFloat16), Contains("bfloat16") && Contains("--bf16"));
+  CHECK_THAT(blame_bfloat16(two, at::kBFloat16), Contains("known for that in bfloat16"));
+  CHECK_THAT(advise_float32(two, at::kBFloat16, "otherwise"), Contains("Leave --bf16 true out"));
+  CHECK(advise_float32(two, at::kFloat, "otherwise") == "otherwise");
+  CHECK(advise_float32(one, at::kBFloat16, "otherwise") == "otherwise");
   CHECK(blame_bfloat16(two, at::kFloat).empty());
   CHECK(blame_bfloat16(one, at::kBFloat16).empty());
 }

@@ -71,4 +71,17 @@ std::string describe_causes(const model::MiDashengLM& model, const std::string& 
                  model::blame_bfloat16(model.config(), model.dtype()));
 }
 
+std::string advice_on_causes(const model::MiDashengLM& model, bool skips) {
+  const std::string usual =
+      str_cat("A lower --lr or a longer --warmup-steps may help", skips ? "" : ", or --skip-bad-samples true", ".");
+  return str_cat(model::advise_float32(model.config(), model.dtype(), usual),
+                 " Checkpoints of earlier steps are kept.");
+}
+
+void reject_empty_run(int64_t steps, const dataset::DatasetFolder& dataset) {
+  throw Error(
+      str_cat("no step was made: all ", steps, " were left out, so that nothing was trained"),
+      str_cat("The lines above say what is wrong with the rows of ", dataset.path().string(), ". Nothing was saved."));
+}
+
 }  // namespace mdl::worker::training::loop

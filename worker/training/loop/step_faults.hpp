@@ -25,4 +25,10 @@ std::string rows_without_a_loss(model::MiDashengLM& model, const data::StepData&
 /// rows_without_a_loss() gave on all ranks; `rows`: the step's.
 std::string describe_causes(const model::MiDashengLM& model, const std::string& faults, const std::string& rows);
 
+/// What may help then; `skips`: --skip-bad-samples true is given already.
+std::string advice_on_causes(const model::MiDashengLM& model, bool skips);
+
+/// Throws the Error of a run of which all steps were left out.
+[[noreturn]] void reject_empty_run(int64_t steps, const dataset::DatasetFolder& dataset);
+
 }  // namespace mdl::worker::training::loop

@@ -144,6 +144,7 @@ void Trainer::train() {
                        state_.log_history);
     }
     while (state_.step < state_.total_steps) { train_epoch(); }
+    if (!has_made_step()) { reject_empty_run(steps_left_out_, run_.train_data); }
   } catch (const Error&) {
     save_alone();
     throw;
@@ -208,6 +209,7 @@ void Trainer::train_step(data::StepData& data, double epoch, const data::DataPos
     return finish_step({}, epoch, position);
   }
   steps_left_out_in_a_row_ = 0;
+  ++steps_made_;
   const double learning_rate = rate_.at(state_.step);
   optimizer_.step(learning_rate);
   samples_done_ += data.samples;
@@ -250,9 +252,7 @@ void Trainer::leave_out_step(const data::StepData& data, double loss, double nor
   const std::string what = str_cat("step ", state_.step + 1, ": the loss is ", loss, " and the gradient norm ", norm,
                                    describe_causes(run_.model, faults, describe_rows(data.rows, run_.train_data)));
   if (!run_.options.skip_bad_samples || ++steps_left_out_in_a_row_ > kMostStepsLeftOut) {
-    throw Error(str_cat(what, "; training cannot go on"),
-                "A lower --lr or a longer --warmup-steps may help, or --skip-bad-samples true. Checkpoints of earlier "
-                "steps are kept.");
+    throw Error(str_cat(what, "; training cannot go on"), advice_on_causes(run_.model, run_.options.skip_bad_samples));
   }
   ++steps_left_out_;
   if (run_.group.is_first()) { log::warning(what, "; the step is left out"); }
@@ -278,7 +278,7 @@ void Trainer::finish_step(const reports::Metrics& metrics, double epoch, const d
     progress_->step(state_.step, samples_done_, metrics);
   }
   if (run_.eval_data && is_due(state_.step, state_.eval_steps, state_.total_steps)) { run_evaluation(); }
-  if (is_due(state_.step, state_.save_steps, state_.total_steps)) { save(); }
+  if (has_made_step() && is_due(state_.step, state_.save_steps, state_.total_steps)) { save(); }
 }
 
 void Trainer::log(const reports::Metrics& metrics) {
@@ -338,6 +338,7 @@ void Trainer::save() {
 void Trainer::save_alone() noexcept {
   // Not when it was the writing that failed.
   if (!run_.group.is_first() || saving_ || state_.step <= last_saved_ || state_.step == first_step_) { return; }
+  if (!has_made_step()) { return; }
   try {
     restore_statistics();
     const auto ranks = static_cast<size_t>(run_.group.world_size());
@@ -371,11 +372,12 @@ void Trainer::write(std::vector<std::string> rng) {
 void Trainer::stop_if_agreed() {
   if (run_.group.is_alone() && stop_.requested() != 0) { stop_agreed_ = true; }
   if (!stop_agreed_) { return; }
-  if (state_.step > last_saved_) { save(); }
+  if (has_made_step() && state_.step > last_saved_) { save(); }
   const int signal = stop_.requested() != 0 ? stop_.requested() : SIGTERM;
   if (run_.group.is_first()) {
-    log::news("stopped by signal ", signal, " after step ", state_.step, " of ", state_.total_steps, "; checkpoint-",
-              last_saved_, " holds it");
+    log::news(
+        "stopped by signal ", signal, " after step ", state_.step, " of ", state_.total_steps, "; ",
+        has_made_step() ? str_cat("checkpoint-", last_saved_, " holds it") : "no step was made, all were left out");
   }
   throw process::StoppedBySignal{signal};
 }

@@ -49,7 +49,7 @@ class Trainer {
 
   /// Trains to the end and leaves checkpoints in the output folder. Throws Error when a batch cannot be computed, a
   /// loss or gradient is not finite or a file cannot be written, naming step and rows, with a checkpoint of the steps
-  /// before where that can be; StoppedBySignal after a stop signal to any rank.
+  /// before where that can be, or when all steps were left out; StoppedBySignal after a stop signal to any rank.
   void train();
 
   /// Whether the checkpoint that the run goes on from is of its end already.
@@ -80,6 +80,9 @@ class Trainer {
   void remember_step();
   void restore_statistics();
 
+  /// Whether the adapter is another one than at the run's start; else there is nothing to save.
+  bool has_made_step() const { return first_step_ > 0 || steps_made_ > 0; }
+
   void stop_if_agreed();
   void finish(double seconds);
 
@@ -106,6 +109,7 @@ class Trainer {
   int64_t last_saved_ = 0;
   bool saving_ = false;
   double loss_total_ = 0;
+  int64_t steps_made_ = 0;  ///< by this process, without those left out
   int64_t samples_left_out_ = 0, steps_left_out_ = 0, steps_left_out_in_a_row_ = 0;
   bool told_of_unlabelled_ = false;
 };
