@@ -35,7 +35,7 @@ std::optional<std::string> value_of(const std::string& name, const std::vector<s
   for (auto word = arguments.begin(); word != arguments.end(); ++word) {
     if (!word->starts_with('-') || without_dashes(option_of(*word)) != name) { continue; }
     if (const auto sign = word->find('='); sign != std::string::npos) { return word->substr(sign + 1); }
-    if (std::next(word) != arguments.end()) { return *std::next(word); }
+    if (const auto next = std::next(word); next != arguments.end() && !next->starts_with('-')) { return *next; }
   }
   return std::nullopt;
 }

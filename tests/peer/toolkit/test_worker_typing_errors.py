@@ -93,7 +93,7 @@ ADVICE = [
     ("train --lr", "--lr needs a value", "--help"),
     ("inference --merge-adapter x.csv", "--merge-adapter needs true or false, but x.csv follows it", "--merge-adapter true or"),
     ("info a/b --revision v1", "unknown option --revision", "NAME@v1"),
-    ("info a/b --revision", "unknown option --revision", "NAME@VALUE"),
+    ("info a/b --revision --row 1", "unknown option --revision", "NAME@VALUE"),
     ("train --model-name a/b --revision v1", "unknown option --revision", "NAME@v1"),
     ("convert-dataset --revision=v1 x.csv", "unknown option --revision", "NAME@v1"),
     ("inference --model-name a/b --revision v1 x.csv", "unknown option --revision", "NAME@v1"),
