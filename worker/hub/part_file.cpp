@@ -101,7 +101,7 @@ std::vector<fs::path> abandoned_parts(const ModelCache::PartPlace& place, std::i
     const auto owner = owner_of(entry->path().filename().string(), place.stem);
     if (!owner || !has_ended(*owner, here) || !open_own(entry->path(), O_RDWR)) { continue; }
     const std::string record = read_record(open_own(record_of(entry->path()), O_RDONLY));
-    found.emplace_back(-parse_record(record, size).total(), entry->path());
+    found.emplace_back(-http::parse_record(record, size).total(), entry->path());
   }
   std::ranges::sort(found);
   std::vector<fs::path> paths;
@@ -118,8 +118,8 @@ void remove_part(const fs::path& part) {
 /// two names has the file and its record: a record alone costs nothing, a file without one all its bytes.
 UniqueFd copy_record(const fs::path& part, const fs::path& path, std::int64_t size) {
   std::string text;
-  for (const ByteRange range : parse_record(read_record(open_own(record_of(part), O_RDONLY)), size).all()) {
-    text += record_line(range);
+  for (const http::ByteRange range : http::parse_record(read_record(open_own(record_of(part), O_RDONLY)), size).all()) {
+    text += http::record_line(range);
   }
   UniqueFd record = create(record_of(path), O_RDWR | O_APPEND);
   write_all(record.get(), text, -1, record_of(path));
@@ -154,7 +154,7 @@ PartFile::PartFile(fs::path path, UniqueFd file, UniqueFd record, std::int64_t s
     : path_(std::move(path)), file_(std::move(file)), record_(std::move(record)) {
   struct stat status{};
   if (::fstat(file_.get(), &status) != 0) { fail("cannot read", path_, errno); }
-  found_ = parse_record(read_record(record_), size);
+  found_ = http::parse_record(read_record(record_), size);
   const auto gaps = found_.missing(size);
   const std::int64_t reach = gaps.empty() || gaps.back().end < size ? size : gaps.back().begin;
   if (status.st_size < reach || status.st_size > size) { begin_anew(); }  // the record is not this file's
@@ -164,8 +164,8 @@ void PartFile::write(std::int64_t offset, std::string_view bytes) const {
   write_all(file_.get(), bytes, offset, path_);
 }
 
-void PartFile::note(ByteRange range) const {
-  if (range.size() > 0) { write_all(record_.get(), record_line(range), -1, record_of(path_)); }
+void PartFile::note(http::ByteRange range) const {
+  if (range.size() > 0) { write_all(record_.get(), http::record_line(range), -1, record_of(path_)); }
 }
 
 void PartFile::begin_anew() {

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "common/unique_fd.hpp"
-#include "worker/hub/byte_ranges.hpp"
+#include "worker/http/byte_ranges.hpp"
 #include "worker/hub/model_cache.hpp"
 
 namespace mdl::worker::hub {
@@ -25,12 +25,12 @@ class PartFile {
 
   const std::filesystem::path& path() const { return path_; }
   /// What was there when it was opened.
-  const ByteRanges& found() const { return found_; }
+  const http::ByteRanges& found() const { return found_; }
 
   /// Writes `bytes` at `offset`. May be called by several threads. Throws Error, with an advice where the disk is full.
   void write(std::int64_t offset, std::string_view bytes) const;
   /// Notes in the record that `range` is there. May be called by several threads.
-  void note(ByteRange range) const;
+  void note(http::ByteRange range) const;
 
   /// Forgets all bytes.
   void begin_anew();
@@ -46,7 +46,7 @@ class PartFile {
 
   std::filesystem::path path_;
   UniqueFd file_, record_;
-  ByteRanges found_;
+  http::ByteRanges found_;
 };
 
 /// Removes what processes of this user that have ended left of the files with these stems, which are whole now, and the

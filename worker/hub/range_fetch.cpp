@@ -33,7 +33,7 @@ http::Request RangeFetch::request() const {
   http::Request request = source_.hub.file_request(source_.model, source_.listing, file_);
   request.lowest_speed = source_.limits.lowest_speed;
   request.headers.emplace_back("Accept-Encoding: identity");  // sizes and hashes are of the file itself
-  if (!task_.whole_file || at_ > 0) { request.range = ByteRange{at_, task_.range.end}; }
+  if (!task_.whole_file || at_ > 0) { request.range = http::ByteRange{at_, task_.range.end}; }
   return request;
 }
 

@@ -24,7 +24,7 @@ std::optional<TransferState::Task> TransferState::find_task() {
       Task fetch = task;
       fetch.kind = Task::Kind::fetch;
       fetch.range = file.waiting.front();
-      fetch.whole_file = file.whole_only || fetch.range == ByteRange{0, file.size};
+      fetch.whole_file = file.whole_only || fetch.range == http::ByteRange{0, file.size};
       file.waiting.pop_front();
       ++file.running;
       return fetch;
@@ -56,12 +56,12 @@ std::optional<TransferState::Task> TransferState::next() {
 void TransferState::plan(File& file) const {
   file.waiting.clear();
   const std::int64_t least = std::max(least_range_, file.size / std::max(ranges_, 1));
-  for (const ByteRange gap : file.there.missing(file.size)) {
+  for (const http::ByteRange gap : file.there.missing(file.size)) {
     if (file.whole_only) {
       file.waiting.assign({{0, file.size}});
       return;
     }
-    for (const ByteRange piece : in_pieces(gap, ranges_, least)) { file.waiting.push_back(piece); }
+    for (const http::ByteRange piece : http::in_pieces(gap, ranges_, least)) { file.waiting.push_back(piece); }
   }
 }
 
@@ -70,7 +70,7 @@ bool TransferState::open_now(std::size_t index) {
   return std::exchange(files_[index].stage, File::Stage::opening) == File::Stage::closed;
 }
 
-void TransferState::opened(std::size_t index, const ByteRanges& found) {
+void TransferState::opened(std::size_t index, const http::ByteRanges& found) {
   const std::lock_guard lock(mutex_);
   File& file = files_[index];
   file.there = found;
@@ -99,7 +99,7 @@ bool TransferState::fetch_anew(std::size_t index) {
   return true;
 }
 
-void TransferState::add(const Task& task, ByteRange range) {
+void TransferState::add(const Task& task, http::ByteRange range) {
   const std::lock_guard lock(mutex_);
   bytes_ += files_[task.file].there.add(range);
 }

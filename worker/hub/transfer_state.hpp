@@ -9,7 +9,7 @@
 #include <optional>
 #include <vector>
 
-#include "worker/hub/byte_ranges.hpp"
+#include "worker/http/byte_ranges.hpp"
 
 namespace mdl::worker::hub {
 
@@ -24,7 +24,7 @@ class TransferState {
   struct Task {
     enum class Kind { open, fetch, check } kind = Kind::open;
     std::size_t file = 0;
-    ByteRange range{};        ///< to fetch
+    http::ByteRange range{};  ///< to fetch
     bool whole_file = false;  ///< fetch it without a range
     int generation = 0;       ///< see goes_on()
   };
@@ -35,14 +35,14 @@ class TransferState {
   /// Takes the task to open a file before the threads start; false where it was taken.
   bool open_now(std::size_t file);
   /// The answer to open: these bytes are there already.
-  void opened(std::size_t file, const ByteRanges& found);
+  void opened(std::size_t file, const http::ByteRanges& found);
   /// The answer to check: the file is whole.
   void finished(std::size_t file);
   /// The answer to check: its hash is wrong. Fetches it from nothing; false when that was done before.
   bool fetch_anew(std::size_t file);
 
   /// While a range is fetched: these bytes of it are there.
-  void add(const Task& task, ByteRange range);
+  void add(const Task& task, http::ByteRange range);
   /// The answer to fetch, also to one that was void: its thread is done with the file. The range is there, or void.
   void fetched(const Task& task);
   /// The server answers a range with the whole file: `task` becomes that, and what others fetch of the file is void.
@@ -69,8 +69,8 @@ class TransferState {
   struct File {
     std::int64_t size = 0;
     enum class Stage { closed, opening, open, checking, finished } stage = Stage::closed;
-    ByteRanges there{};
-    std::deque<ByteRange> waiting{};
+    http::ByteRanges there{};
+    std::deque<http::ByteRange> waiting{};
     int running = 0;  ///< fetches whose threads still use the file, void ones too
     int generation = 0;
     bool whole_only = false;  ///< the server knows no ranges

@@ -12,6 +12,7 @@
 #include "worker/hub/part_owner.hpp"
 
 using namespace mdl;
+using namespace mdl::worker::http;
 using namespace mdl::worker::hub;
 namespace fs = std::filesystem;
 

@@ -4,6 +4,7 @@
 #include <future>
 #include <stdexcept>
 
+using namespace mdl::worker::http;
 using namespace mdl::worker::hub;
 using namespace std::chrono_literals;
 using Task = TransferState::Task;

@@ -1,11 +1,11 @@
-#include "worker/hub/byte_ranges.hpp"
+#include "worker/http/byte_ranges.hpp"
 
 #include <algorithm>
 
 #include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 
-namespace mdl::worker::hub {
+namespace mdl::worker::http {
 
 std::int64_t ByteRanges::add(ByteRange range) {
   if (range.end <= range.begin) { return 0; }
@@ -69,4 +69,4 @@ std::vector<ByteRange> in_pieces(ByteRange range, int count, std::int64_t least)
   return parts;
 }
 
-}  // namespace mdl::worker::hub
+}  // namespace mdl::worker::http

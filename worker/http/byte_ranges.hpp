@@ -8,9 +8,7 @@
 
 #include "worker/http/exchange.hpp"
 
-namespace mdl::worker::hub {
-
-using http::ByteRange;
+namespace mdl::worker::http {
 
 /// Which bytes of a file are there.
 class ByteRanges {
@@ -38,4 +36,4 @@ ByteRanges parse_record(std::string_view text, std::int64_t size);
 /// `range` in at most `count` pieces of about the same size, none smaller than `least` (but one that is the whole).
 std::vector<ByteRange> in_pieces(ByteRange range, int count, std::int64_t least);
 
-}  // namespace mdl::worker::hub
+}  // namespace mdl::worker::http

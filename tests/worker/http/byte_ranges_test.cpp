@@ -1,8 +1,8 @@
-#include "worker/hub/byte_ranges.hpp"
+#include "worker/http/byte_ranges.hpp"
 
 #include <catch2/catch.hpp>
 
-using namespace mdl::worker::hub;
+using namespace mdl::worker::http;
 
 using Ranges = std::vector<ByteRange>;
 
