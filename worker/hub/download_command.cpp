@@ -7,7 +7,6 @@
 #include "worker/cli/command_line.hpp"
 #include "worker/cli/help_text.hpp"
 #include "worker/cli/option_values.hpp"
-#include "worker/hub/meant_model.hpp"
 #include "worker/hub/model_folder.hpp"
 
 namespace mdl::worker::hub {

@@ -5,15 +5,17 @@
 #include <algorithm>
 #include <cerrno>
 #include <optional>
+#include <vector>
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/join.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
+#include "common/trimmed.hpp"
 #include "worker/hub/cache_files.hpp"
 #include "worker/hub/digest.hpp"
-#include "worker/hub/meant_model.hpp"
+#include "worker/hub/hub_settings.hpp"
 #include "worker/hub/node/node_turn.hpp"
 
 namespace mdl::worker::hub {
@@ -90,6 +92,53 @@ fs::path leave_older_folder(const ModelCache::Found& found, const std::vector<st
   if (trust == Trust::hash) { throw Error(problem, advice); }
   log::warning(problem, ". ", advice);
   return found.folder;
+}
+
+/// The model that lies in this folder of a cache: models--ORG--NAME, or ModelScope's models/ORG--NAME.
+std::optional<MeantModel> model_of_cache_folder(const fs::path& folder) {
+  constexpr std::string_view kPrefix = "models--";
+  const std::string name = folder.filename().string();
+  const bool modelscope = !name.starts_with(kPrefix);
+  if (modelscope && folder.parent_path().filename() != "models") { return std::nullopt; }
+  std::string text = modelscope ? name : name.substr(kPrefix.size());
+  const auto between = text.find("--");
+  if (between == std::string::npos) { return std::nullopt; }
+  const auto model = parse_model_name(text.replace(between, 2, "/"));
+  return model ? std::optional(MeantModel{*model, modelscope}) : std::nullopt;
+}
+
+bool is_snapshot(const fs::path& folder) {
+  return is_there(folder / "config.json") || is_there(folder / "adapter_config.json");
+}
+
+/// The snapshot of the main branch, else any one; empty where there is none.
+fs::path snapshot_in(const fs::path& repository) {
+  const fs::path snapshots = repository / "snapshots";
+  const std::string main = trimmed(read_file_if_there(repository / "refs/main").value_or("master"));
+  if (is_snapshot(snapshots / main)) { return snapshots / main; }
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(snapshots, error)) {
+    if (is_snapshot(entry.path())) { found.push_back(entry.path()); }
+  }
+  return found.empty() ? fs::path() : *std::ranges::min_element(found);
+}
+
+/// Throws where `folder` is of a hub's cache but no model's: models--ORG--NAME (at ModelScope ORG--NAME), or blobs,
+/// refs or snapshots in it.
+void refuse_cache_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::path repository = fs::canonical(folder, error);
+  if (error || is_snapshot(repository)) { return; }
+  const std::string part = repository.filename().string();
+  if (part == "blobs" || part == "refs" || part == "snapshots") { repository = repository.parent_path(); }
+  const auto model = model_of_cache_folder(repository);
+  if (!model || !fs::is_directory(repository / "snapshots", error)) { return; }
+  const fs::path snapshot = snapshot_in(repository);
+  throw UsageError(
+      str_cat(folder.string(), " is a folder of the cache, and not the model ", model->model.text(), " itself"),
+      str_cat("Give ", snapshot.empty() ? "" : str_cat("its folder ", snapshot.string(), ", or "), "the name ",
+              model->model.text(), model->at_modelscope ? " with --from-modelscope true" : "", "."));
 }
 
 }  // namespace

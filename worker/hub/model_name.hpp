@@ -23,6 +23,21 @@ struct ModelName {
 /// is what git takes as a branch, without "..", a blank or a control character, 255 letters at most.
 std::optional<ModelName> parse_model_name(std::string_view text);
 
+/// A model that was probably meant.
+struct MeantModel {
+  ModelName model;
+  bool at_modelscope = false;
+};
+
+/// The model that is meant by what is no model's name: its name with slashes behind it, or the address of its page (at
+/// huggingface.co, hf-mirror.com, modelscope.cn …), with a revision where the page is of one. `from_modelscope`: where
+/// a name is looked up that does not say it.
+std::optional<MeantModel> meant_model(std::string_view typed, bool from_modelscope);
+
+/// "Did you mean ORG/NAME? " where there is such a model, with what --from-modelscope has to be; else nothing. Goes in
+/// front of an error's advice.
+std::string did_you_mean_model(std::string_view typed, bool from_modelscope);
+
 /// Whether `text` can be a revision.
 bool is_revision(std::string_view text);
 

@@ -8,7 +8,6 @@
 #include "worker/cli/command_line.hpp"
 #include "worker/cli/help_text.hpp"
 #include "worker/cli/option_values.hpp"
-#include "worker/hub/meant_model.hpp"
 #include "worker/hub/model_folder.hpp"
 #include "worker/info/describe_dataset.hpp"
 #include "worker/info/describe_model.hpp"

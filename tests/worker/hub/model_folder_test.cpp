@@ -1,11 +1,10 @@
-#include "worker/hub/meant_model.hpp"
+#include "worker/hub/model_folder.hpp"
 
 #include <catch2/catch.hpp>
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "tests/temp_dir.hpp"
-#include "worker/hub/model_folder.hpp"
 
 using namespace mdl::worker::hub;
 using Catch::Contains;
@@ -26,45 +25,6 @@ std::string refusal(const fs::path& folder) {
 }
 
 }  // namespace
-
-TEST_CASE("a name with a slash behind it and the address of a model's page are answered with the name that is meant") {
-  const struct {
-    const char *typed, *meant;
-    bool from_modelscope = false;
-  } cases[] = {
-      {"mispeech/midashenglm-7b/", "mispeech/midashenglm-7b"},
-      {"a/b@v1//", "a/b@v1"},
-      {"a/b/", "a/b", true},
-      {"https://huggingface.co/a/b", "a/b"},
-      {"http://www.huggingface.co/a/b/?x=y/z#w", "a/b"},
-      {"huggingface.co/a/b", "a/b"},
-      {"hf.co/a/b.git", "a/b"},
-      {"https://hf-mirror.com/a/b/tree/main", "a/b"},
-      {"https://huggingface.co/a/b/tree/v1.0", "a/b@v1.0"},
-      {"https://huggingface.co/a/b/blob/v1.0/extra/config.json", "a/b@v1.0"},
-      {"https://huggingface.co/a/b/tree/refs%2Fpr%2F3", "a/b@refs/pr/3"},
-      {"https://huggingface.co/a/b/discussions/1", "a/b"},
-      {"https://modelscope.cn/models/a/b/summary", "a/b with --from-modelscope true"},
-      {"https://www.modelscope.cn/models/a/b/", "a/b", true},
-      {"https://modelscope.cn/models/a/b/tree/master", "a/b", true},
-      {"https://huggingface.co/a/b", "a/b without --from-modelscope true", true},
-  };
-  for (const auto& [typed, meant, from_modelscope] : cases) {
-    INFO(typed);
-    CHECK(did_you_mean_model(typed, from_modelscope) == std::string("Did you mean ") + meant + "? ");
-  }
-}
-
-TEST_CASE("what means no model is answered with none") {
-  for (const char* text :
-       {"", "/", "a/", "a", "a/b", "../a/b/", "/tmp/model/", "a/b/c/", "https://example.com/a/b",
-        "https://huggingface.co/", "https://huggingface.co/a", "https://huggingface.co/datasets/a/b",
-        "https://modelscope.cn/datasets/a/b", "https://modelscope.cn/models/a", "https://huggingface.co.evil.com/a/b",
-        "huggingface.co/../b", "https://huggingface.co/a/--b"}) {
-    INFO(text);
-    CHECK(did_you_mean_model(text, false).empty());
-  }
-}
 
 TEST_CASE("a folder of a cache is answered with the snapshot and the name to give instead") {
   const mdl::test::TempDir dir;
