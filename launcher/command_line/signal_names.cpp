@@ -1,7 +1,6 @@
 #include "launcher/command_line/signal_names.hpp"
 
 #include <signal.h>
-#include <string.h>
 
 #include <algorithm>
 #include <cctype>
@@ -15,28 +14,43 @@
 namespace mdl::launcher::command_line {
 namespace {
 
+struct NamedSignal {
+  int signo;
+  const char* name;
+};
+
+/// As glibc's sigabbrev_np names them, which is younger (2.32) than what mdl-launch runs with.
+constexpr NamedSignal kSignals[] = {
+    {SIGHUP, "HUP"},       {SIGINT, "INT"},   {SIGQUIT, "QUIT"},   {SIGILL, "ILL"},   {SIGTRAP, "TRAP"},
+    {SIGABRT, "ABRT"},     {SIGBUS, "BUS"},   {SIGFPE, "FPE"},     {SIGKILL, "KILL"}, {SIGUSR1, "USR1"},
+    {SIGSEGV, "SEGV"},     {SIGUSR2, "USR2"}, {SIGPIPE, "PIPE"},   {SIGALRM, "ALRM"}, {SIGTERM, "TERM"},
+    {SIGSTKFLT, "STKFLT"}, {SIGCHLD, "CHLD"}, {SIGCONT, "CONT"},   {SIGSTOP, "STOP"}, {SIGTSTP, "TSTP"},
+    {SIGTTIN, "TTIN"},     {SIGTTOU, "TTOU"}, {SIGURG, "URG"},     {SIGXCPU, "XCPU"}, {SIGXFSZ, "XFSZ"},
+    {SIGVTALRM, "VTALRM"}, {SIGPROF, "PROF"}, {SIGWINCH, "WINCH"}, {SIGPOLL, "POLL"}, {SIGPWR, "PWR"},
+    {SIGSYS, "SYS"},
+};
+
 std::vector<std::string> all_names() {
   std::vector<std::string> names;
-  for (int signo = 1; signo < NSIG; ++signo) {
-    if (const char* name = ::sigabbrev_np(signo)) { names.push_back(str_cat("SIG", name)); }
-  }
+  for (const NamedSignal& signal : kSignals) { names.push_back(str_cat("SIG", signal.name)); }
   return names;
 }
 
 }  // namespace
 
 std::string signal_name(int signo) {
-  const char* name = ::sigabbrev_np(signo);
-  return name ? str_cat("SIG", name) : str_cat("signal ", signo);
+  for (const NamedSignal& signal : kSignals) {
+    if (signal.signo == signo) { return str_cat("SIG", signal.name); }
+  }
+  return str_cat("signal ", signo);
 }
 
 std::optional<int> signal_number(const std::string& name) {
   std::string word = name;
   std::transform(word.begin(), word.end(), word.begin(), [](unsigned char c) { return std::toupper(c); });
   if (word.starts_with("SIG")) { word.erase(0, 3); }
-  for (int signo = 1; signo < NSIG; ++signo) {
-    const char* abbreviated = ::sigabbrev_np(signo);
-    if (abbreviated && word == abbreviated) { return signo; }
+  for (const NamedSignal& signal : kSignals) {
+    if (word == signal.name) { return signal.signo; }
   }
   if (word == "CLD") {
     return SIGCHLD;  // other names that Python's module signal has

@@ -1,7 +1,6 @@
 #include "launcher/process/guardian_process.hpp"
 
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -17,6 +16,7 @@
 
 #include "common/error.hpp"
 #include "launcher/output/output_relay.hpp"
+#include "launcher/process/close_files.hpp"
 #include "launcher/process/guardian.hpp"
 #include "launcher/process/process_tree.hpp"
 
@@ -95,9 +95,9 @@ class GuardianProcess {
     for (const int fd : {0, 1, 2}) { ::dup2(null, fd); }
     const auto low = static_cast<unsigned>(std::min(control_.get(), child_ended_.get()));
     const auto high = static_cast<unsigned>(std::max(control_.get(), child_ended_.get()));
-    if (low > 3) { ::close_range(3, low - 1, 0); }
-    if (high > low + 1) { ::close_range(low + 1, high - 1, 0); }
-    ::close_range(high + 1, ~0U, 0);
+    close_files(3, low - 1);
+    close_files(low + 1, high - 1);
+    close_files(high + 1);
   }
 
   void report(const GuardianEvent& event) {

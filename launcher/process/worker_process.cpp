@@ -1,11 +1,9 @@
 #include "launcher/process/worker_process.hpp"
 
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +11,7 @@
 #include <cerrno>
 
 #include "common/unique_fd.hpp"
+#include "launcher/process/close_files.hpp"
 #include "launcher/process/file_limit.hpp"
 
 namespace mdl::launcher::process {
@@ -25,15 +24,6 @@ std::vector<char*> as_pointers(const std::vector<std::string>& strings) {
   for (const std::string& text : strings) { pointers.push_back(const_cast<char*>(text.c_str())); }
   pointers.push_back(nullptr);
   return pointers;
-}
-
-/// Has the exec close all descriptors from `first` on; until then they can be used.
-void close_on_exec_from(unsigned first) {
-  if (::close_range(first, ~0U, CLOSE_RANGE_CLOEXEC) == 0) { return; }
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  const rlim_t last = std::min<rlim_t>(limit.rlim_cur, 1 << 16);  // Linux before 5.11
-  for (rlim_t fd = first; fd < last; ++fd) { ::fcntl(static_cast<int>(fd), F_SETFD, FD_CLOEXEC); }
 }
 
 using CpuMask = std::vector<cpu_set_t>;  ///< one long mask, 1024 CPUs an element; empty: no wish
@@ -67,7 +57,7 @@ bool place(int from, int to) {
   const int out = spec.stdout_fd <= 2 ? ::dup(spec.stdout_fd) : spec.stdout_fd;
   const int err = spec.stderr_fd <= 2 ? ::dup(spec.stderr_fd) : spec.stderr_fd;
   if (!place(out, STDOUT_FILENO) || !place(err, STDERR_FILENO)) { return errno; }
-  close_on_exec_from(3);
+  close_files_on_exec(3);
 
   restore_file_limit();
 

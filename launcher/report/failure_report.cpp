@@ -1,7 +1,6 @@
 #include "launcher/report/failure_report.hpp"
 
 #include <signal.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cmath>
+#include <cstring>
 #include <tuple>
 
 #include "common/error.hpp"
@@ -74,7 +74,7 @@ std::string hint_for(const FailureReport& report, const ReportedWorker& root) {
 
 std::string describe_end(const process::WorkerState& state) {
   if (state.phase == process::WorkerState::Phase::cannot_start) {
-    return str_cat("could not be started: ", ::strerrordesc_np(state.start_errno));
+    return str_cat("could not be started: ", std::strerror(state.start_errno));
   }
   if (state.stuck.count() > 0) {
     return str_cat("hung in the kernel (uninterruptible sleep) for ", std::llround(state.stuck.count() * 10) / 10.0,

@@ -1,6 +1,7 @@
 #include "launcher/command_line/signal_names.hpp"
 
 #include <signal.h>
+#include <string.h>
 
 #include <catch2/catch.hpp>
 
@@ -27,3 +28,14 @@ TEST_CASE("a word that is no signal, and a signal that nobody can handle, are er
   CHECK_THROWS_WITH(parse_signals("SIGKILL"), Catch::Contains("SIGKILL"));
   CHECK_THROWS_AS(parse_signals(""), mdl::UsageError);
 }
+
+#if __GLIBC_PREREQ(2, 32)
+TEST_CASE("every signal has the name that the C library has for it") {
+  for (int signo = 1; signo < 32; ++signo) {
+    REQUIRE(::sigabbrev_np(signo));
+    CHECK(signal_name(signo) == std::string("SIG") + ::sigabbrev_np(signo));
+    CHECK(signal_number(::sigabbrev_np(signo)) == signo);
+  }
+  CHECK(signal_name(64) == "signal 64");
+}
+#endif
