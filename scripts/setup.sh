@@ -5,23 +5,25 @@ cd "$(dirname "$0")/.."
 
 usage() {
   cat <<'TEXT'
-usage: scripts/setup.sh [--peers] [--reference] [--launcher-only]
+usage: scripts/setup.sh [--peers] [--reference] [--launcher-only] [--packages]
 
   --peers          also the real torchrun's friends that tests and the demo use: transformers, peft, accelerate, datasets,
                    the Python mdl-toolkit, and Debian's sounds
   --reference      also build/venv-4.57, for scripts/parity.sh: the Python stack that MiDashengLM's published remote code is made for
                    (6 GB, three minutes)
   --launcher-only  only what mdl-launch needs: no LibTorch, no Python
+  --packages       also what scripts/package.sh needs: GCC 12 for x86-64 and 64-bit ARM, and qemu to try the latter
   MDL_VENV         environment variable: another place for the virtual environment (default: build/venv)
 TEXT
 }
 
-peers=0 reference=0 launcher_only=0
+peers=0 reference=0 launcher_only=0 packaging=0
 for arg in "$@"; do
   case "$arg" in
     --peers) peers=1 ;;
     --reference) peers=1 reference=1 ;;
     --launcher-only) launcher_only=1 ;;
+    --packages) packaging=1 ;;
     -h | --help) usage; exit 0 ;;
     *) echo "setup.sh: unknown option $arg" >&2; usage >&2; exit 2 ;;
   esac
@@ -34,6 +36,8 @@ packages=(g++ cmake ninja-build mold ccache libboost-dev libboost-program-option
 [ "$launcher_only" = 1 ] || packages+=(python3 python3-venv ca-certificates pkg-config libsndfile1-dev libvorbis-dev libsoxr-dev
   libpcre2-dev libutf8proc-dev libcurl4-openssl-dev libsimdjson-dev)
 [ "$peers" = 0 ] || packages+=(sound-theme-freedesktop alsa-utils iproute2 nftables openssl procps tcsh zsh)
+
+[ "$packaging" = 0 ] || packages+=(g++-12 g++-12-aarch64-linux-gnu python3 python3-venv qemu-user-static)
 
 missing=()
 for package in "${packages[@]}"; do
