@@ -8,8 +8,8 @@
 #include <regex>
 #include <sstream>
 
+#include "common/command/command_output.hpp"
 #include "common/error.hpp"
-#include "launcher/doctor/command_output.hpp"
 #include "launcher/doctor/probe.hpp"
 
 namespace mdl::launcher::doctor {
@@ -102,7 +102,9 @@ std::string program_that_loads(const std::string& program) {
 void observe_libraries(NodeFacts& node) {
   std::optional<std::string> listing;
   for (const char* loader : {"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"}) {
-    if (fs::exists(loader)) { listing = output_of({loader, "--list", program_that_loads(node.program)}, kPatience); }
+    if (fs::exists(loader)) {
+      listing = command::output_of({loader, "--list", program_that_loads(node.program)}, kPatience);
+    }
   }
   if (!listing) {
     return;  // statically linked
@@ -129,7 +131,7 @@ void observe_script(const JobSpec& job, const machine::Environment& environment,
   }
   node.program = job.module ? *python + " -m " + job.program[0] : job.program[0];
   // find_spec does not import torch, which takes seconds.
-  auto origin = output_of(
+  auto origin = command::output_of(
       {*python, "-c", "import importlib.util as u; s = u.find_spec('torch'); print(s.origin if s else '')"}, kPatience);
   if (!origin || origin->size() < 2) { return; }
   node.libtorch_version = torch_version(fs::path(origin->substr(0, origin->size() - 1)).parent_path());

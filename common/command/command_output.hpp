@@ -5,11 +5,12 @@
 #include <string>
 #include <vector>
 
-namespace mdl::launcher::doctor {
+namespace mdl::command {
 
 /// Runs a short command (searched in PATH) and returns what it wrote to stdout; stderr and stdin are /dev/null. Empty
 /// when it cannot be started, ends with another code than 0, or takes longer than `limit` (it is killed then). At most
-/// 1 MiB is read.
-std::optional<std::string> output_of(const std::vector<std::string>& command, std::chrono::milliseconds limit);
+/// 1 MiB is read. `variables` ("NAME=VALUE") go before those of this process.
+std::optional<std::string> output_of(const std::vector<std::string>& command, std::chrono::milliseconds limit,
+                                     const std::vector<std::string>& variables = {});
 
-}  // namespace mdl::launcher::doctor
+}  // namespace mdl::command

@@ -1,4 +1,4 @@
-#include "launcher/doctor/command_output.hpp"
+#include "common/command/command_output.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -8,10 +8,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <string_view>
 
 #include "common/unique_fd.hpp"
 
-namespace mdl::launcher::doctor {
+namespace mdl::command {
 namespace {
 
 constexpr std::size_t kMaximalOutput = 1 << 20;
@@ -43,28 +44,45 @@ class Child {
   int status_ = 0;
 };
 
-pid_t spawn(const std::vector<std::string>& command, int output) {
+std::vector<char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> all;
+  for (const std::string& text : texts) { all.push_back(const_cast<char*>(text.c_str())); }
+  all.push_back(nullptr);
+  return all;
+}
+
+/// This process's environment, but for what `variables` say.
+std::vector<std::string> environment_with(const std::vector<std::string>& variables) {
+  std::vector<std::string> all = variables;
+  for (char** each = environ; *each; ++each) {
+    const std::string_view name(*each, std::string_view(*each).find('=') + 1);
+    const auto same = [&](const std::string& own) { return own.starts_with(name); };
+    if (std::none_of(variables.begin(), variables.end(), same)) { all.emplace_back(*each); }
+  }
+  return all;
+}
+
+pid_t spawn(const std::vector<std::string>& command, const std::vector<std::string>& environment, int output) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  std::vector<char*> words;
-  for (const std::string& word : command) { words.push_back(const_cast<char*>(word.c_str())); }
-  words.push_back(nullptr);
   pid_t pid = 0;
-  int failure = ::posix_spawnp(&pid, words[0], &actions, nullptr, words.data(), environ);
+  int failure = ::posix_spawnp(&pid, command[0].c_str(), &actions, nullptr, pointers(command).data(),
+                               pointers(environment).data());
   posix_spawn_file_actions_destroy(&actions);
   return failure == 0 ? pid : 0;
 }
 
 }  // namespace
 
-std::optional<std::string> output_of(const std::vector<std::string>& command, std::chrono::milliseconds limit) {
+std::optional<std::string> output_of(const std::vector<std::string>& command, std::chrono::milliseconds limit,
+                                     const std::vector<std::string>& variables) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) { return std::nullopt; }
   UniqueFd reading(ends[0]), writing(ends[1]);
-  pid_t pid = spawn(command, writing.get());
+  pid_t pid = spawn(command, environment_with(variables), writing.get());
   writing.reset();
   if (pid == 0) { return std::nullopt; }
   Child child(pid);
@@ -87,4 +105,4 @@ std::optional<std::string> output_of(const std::vector<std::string>& command, st
   return text;
 }
 
-}  // namespace mdl::launcher::doctor
+}  // namespace mdl::command
