@@ -4,7 +4,9 @@
 # library that the C++ API and ProcessGroupNCCL need, so this module takes them from there.
 #
 # Input:   MDL_VENV (a virtual environment) or LibTorch_ROOT (the wheel's folder `torch`)
-# Defines: LibTorch::LibTorch, LibTorch_DIR, LibTorch_VERSION, LibTorch_CUDA_FOUND
+# Defines: LibTorch::LibTorch, LibTorch_DIR, LibTorch_VERSION ("2.15.0"), LibTorch_FULL_VERSION ("2.15.0+cu132"), LibTorch_FLAVOUR ("cu132",
+#          "cpu"), LibTorch_CUDA_FOUND, LibTorch_NVIDIA_DIR (the folder `nvidia` of the nvidia-* wheels) and LibTorch_NVIDIA_LIBS (its
+#          folders with libraries, relative to it)
 
 file(GLOB _torch_roots "${MDL_VENV}/lib/python3*/site-packages/torch")
 find_path(LibTorch_INCLUDE_DIR torch/csrc/api/include/torch/torch.h
@@ -12,8 +14,14 @@ find_path(LibTorch_INCLUDE_DIR torch/csrc/api/include/torch/torch.h
 if(LibTorch_INCLUDE_DIR)
   get_filename_component(LibTorch_DIR "${LibTorch_INCLUDE_DIR}" DIRECTORY)
   set(LibTorch_LIBRARY "${LibTorch_DIR}/lib/libtorch.so")
-  file(STRINGS "${LibTorch_DIR}/version.py" _version REGEX "^__version__")
-  string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" LibTorch_VERSION "${_version}")
+  file(STRINGS "${LibTorch_DIR}/version.py" _version REGEX "^(__version__|cuda)")
+  string(REGEX MATCH "__version__ = '(([0-9]+\\.[0-9]+\\.[0-9]+)[^']*)'" _match "${_version}")
+  set(LibTorch_FULL_VERSION "${CMAKE_MATCH_1}")
+  set(LibTorch_VERSION "${CMAKE_MATCH_2}")
+  set(LibTorch_FLAVOUR cpu)
+  if(_version MATCHES "cuda[^=]*= '([0-9]+)\\.([0-9]+)")
+    set(LibTorch_FLAVOUR "cu${CMAKE_MATCH_1}${CMAKE_MATCH_2}")
+  endif()
 endif()
 
 include(FindPackageHandleStandardArgs)
@@ -23,7 +31,10 @@ find_package_handle_standard_args(LibTorch REQUIRED_VARS LibTorch_INCLUDE_DIR Li
 set(LibTorch_CUDA_FOUND OFF)
 if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
   get_filename_component(_site "${LibTorch_DIR}" DIRECTORY)
-  file(GLOB _nvidia_libs "${_site}/nvidia/*/lib")
+  set(LibTorch_NVIDIA_DIR "${_site}/nvidia")
+  file(GLOB LibTorch_NVIDIA_LIBS RELATIVE "${LibTorch_NVIDIA_DIR}" "${LibTorch_NVIDIA_DIR}/*/lib")
+  set(_nvidia_libs ${LibTorch_NVIDIA_LIBS})
+  list(TRANSFORM _nvidia_libs PREPEND "${LibTorch_NVIDIA_DIR}/")
   if(EXISTS "${LibTorch_DIR}/lib/libtorch_cuda.so" AND EXISTS "${_site}/nvidia/nccl/include/nccl.h")
     # cuda_runtime.h of nvidia-cuda-runtime includes this file of nvidia-cuda-crt.
     file(GLOB _cuda_include "${_site}/nvidia/cu*/include/crt/host_config.h")
@@ -40,10 +51,10 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
   target_compile_definitions(LibTorch::LibTorch INTERFACE USE_DISTRIBUTED USE_C10D_GLOO)
   target_link_libraries(LibTorch::LibTorch INTERFACE
     "${LibTorch_DIR}/lib/libtorch_cpu.so" "${LibTorch_DIR}/lib/libc10.so")
-  target_link_options(LibTorch::LibTorch INTERFACE "-Wl,-rpath,${LibTorch_DIR}/lib")
-  # Without these the linker resolves libtorch's own dependencies with whatever older NCCL or CUDA the system has.
-  foreach(_dir IN LISTS _nvidia_libs)
-    target_link_options(LibTorch::LibTorch INTERFACE "-L${_dir}" "-Wl,-rpath,${_dir}" "-Wl,-rpath-link,${_dir}")
+  # Where the loader finds them is CMake's affair (CMAKE_BUILD_RPATH, INSTALL_RPATH), and that of the wheels' own $ORIGIN. Without these
+  # the linker resolves libtorch's own dependencies with whatever older NCCL or CUDA the system has.
+  foreach(_dir IN LISTS _nvidia_libs ITEMS "${LibTorch_DIR}/lib")
+    target_link_options(LibTorch::LibTorch INTERFACE "-L${_dir}" "-Wl,-rpath-link,${_dir}")
   endforeach()
 
   if(LibTorch_CUDA_FOUND)

@@ -1,5 +1,7 @@
-// mdl-toolkit: what needs no LibTorch is done here, the rest by mdl-toolkit-model.
+// mdl-toolkit: finds the libraries of the program that does what a subcommand asks for, and turns into it.
+#include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <iostream>
 
 #include "common/error.hpp"
@@ -11,13 +13,17 @@
 #include "common/standard_streams.hpp"
 #include "common/str_cat.hpp"
 #include "common/version.hpp"
-#include "worker/convert/convert_command.hpp"
-#include "worker/hub/download_command.hpp"
-#include "worker/info/info_command.hpp"
-#include "worker/model_program.hpp"
+#include "worker/libraries/hand_over.hpp"
+#include "worker/libraries/program_libraries.hpp"
 #include "worker/process/failure_report.hpp"
+#include "worker/process/worker_environment.hpp"
+#include "worker/programs.hpp"
 
 namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kTellLibraries = "--libraries";
 
 std::string help() {
   const std::vector<mdl::HelpRow> commands = {
@@ -30,6 +36,8 @@ std::string help() {
   const std::vector<mdl::HelpRow> options = {
       {"--help, -h", "this text; `mdl-toolkit COMMAND --help` for a command's options"},
       {"--version", "the version"},
+      {"--libraries [COMMAND]",
+       "as JSON: the LibTorch and Arrow that COMMAND (train) takes, or what is wrong with them"},
   };
   const std::size_t width = mdl::output_width();
   return mdl::str_cat("usage: mdl-toolkit COMMAND [options]\n\n",
@@ -39,12 +47,41 @@ std::string help() {
 }
 
 const std::vector<std::string> kCommands = {"train", "convert-dataset", "inference", "info", "download"};
-const std::vector<std::string> kOptions = {"--help", "--version"};
+const std::vector<std::string> kOptions = {"--help", "--version", kTellLibraries};
+
+bool computes(const std::string& command) {
+  return command == "train" || command == "inference" || command == mdl::worker::kTellTrainable;
+}
+
+bool is_command(const std::string& word) {
+  return computes(word) || std::find(kCommands.begin(), kCommands.end(), word) != kCommands.end();
+}
+
+fs::path own_folder() {
+  return fs::read_symlink("/proc/self/exe").parent_path();
+}
+
+fs::path program_of(const std::string& command) {
+  return own_folder() / (computes(command) ? mdl::worker::kModelProgram : mdl::worker::kDataProgram);
+}
+
+mdl::worker::libraries::LibrarySearch library_search() {
+  return {own_folder(), mdl::worker::process::lookup_environment};
+}
+
+void require_command(const std::string& word) {
+  if (is_command(word)) { return; }
+  if (word.starts_with('-')) {
+    throw mdl::UsageError(mdl::str_cat("unknown option ", word),
+                          mdl::did_you_mean(word, kOptions) + "Try: mdl-toolkit --help");
+  }
+  throw mdl::UsageError(mdl::str_cat("unknown command \"", word, "\""),
+                        mdl::did_you_mean(word, kCommands) + "The commands are: " + mdl::joined(kCommands) + ".");
+}
 
 int run(const std::vector<std::string>& arguments, char** argv) {
   if (arguments.empty()) { throw mdl::UsageError("no command given", "Try: mdl-toolkit --help"); }
   const std::string& command = arguments.front();
-  const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
   if (command == "--help" || command == "-h") {
     std::cout << help();
     return 0;
@@ -53,22 +90,15 @@ int run(const std::vector<std::string>& arguments, char** argv) {
     std::cout << "mdl-toolkit " << mdl::version() << '\n';
     return 0;
   }
-  if (command == "train" || command == "inference") { mdl::worker::become_model_program(argv); }
-  if (command == "convert-dataset") { return mdl::worker::convert::convert_command(rest); }
-  if (command == "info") {
-    return mdl::worker::info::info_command(rest, [&](const std::filesystem::path& folder) -> int {
-      std::string name = mdl::worker::kTellTrainable, path = folder.string();
-      std::vector<char*> command_line = {argv[0], name.data(), path.data(), nullptr};
-      mdl::worker::become_model_program(command_line.data());
-    });
+  if (command == kTellLibraries) {
+    const std::string of = arguments.size() > 1 ? arguments[1] : "train";
+    require_command(of);
+    std::cout << describe_libraries(program_of(of), computes(of), library_search()).dump(2) << '\n';
+    return 0;
   }
-  if (command == "download") { return mdl::worker::hub::download_command(rest); }
-  if (command.starts_with('-')) {
-    throw mdl::UsageError(mdl::str_cat("unknown option ", command),
-                          mdl::did_you_mean(command, kOptions) + "Try: mdl-toolkit --help");
-  }
-  throw mdl::UsageError(mdl::str_cat("unknown command \"", command, "\""),
-                        mdl::did_you_mean(command, kCommands) + "The commands are: " + mdl::joined(kCommands) + ".");
+  require_command(command);
+  const auto found = find_libraries(program_of(command), computes(command), library_search());
+  mdl::worker::libraries::hand_over(found.program, found.folders, argv);
 }
 
 }  // namespace

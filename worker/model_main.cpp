@@ -11,9 +11,11 @@
 #include "common/standard_streams.hpp"
 #include "common/str_cat.hpp"
 #include "worker/inference_command.hpp"
-#include "worker/model_program.hpp"
+#include "worker/libraries/fitting_torch.hpp"
+#include "worker/libraries/take_over.hpp"
 #include "worker/process/failure_report.hpp"
 #include "worker/process/stop_signal.hpp"
+#include "worker/programs.hpp"
 #include "worker/train_command.hpp"
 #include "worker/trained_checkpoint.hpp"
 
@@ -36,11 +38,13 @@ int run(const std::vector<std::string>& arguments) {
 
 int main(int argc, char** argv) {
   mdl::open_closed_standard_streams();
+  mdl::worker::libraries::take_over();
   ::prctl(PR_SET_NAME, "mdl-toolkit");  // for ps and top
   mdl::log::set_program("mdl-toolkit");
   std::signal(SIGXFSZ, SIG_IGN);  // both as in mdl-toolkit
   std::signal(SIGPIPE, SIG_IGN);
   try {
+    mdl::worker::libraries::require_fitting_loaded();
     return run(std::vector<std::string>(argv + 1, argv + argc));
   } catch (const mdl::worker::process::StoppedBySignal& stop) {
     std::cout << std::flush;

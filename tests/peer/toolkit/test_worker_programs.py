@@ -1,4 +1,4 @@
-"""mdl-toolkit is two executables: only training and inference load LibTorch, and nobody who starts it sees a difference."""
+"""mdl-toolkit is three executables: only training and inference load LibTorch, and nobody who starts it sees a difference."""
 
 import json
 import os
@@ -17,14 +17,15 @@ def started(command, **options):
 
 
 def test_only_the_model_program_is_linked_to_libtorch(bin_dir):
-    assert "libtorch" not in libraries(bin_dir / "mdl-toolkit")
+    assert "libtorch" not in libraries(bin_dir / "mdl-toolkit") and "libarrow" not in libraries(bin_dir / "mdl-toolkit")
+    assert "libtorch" not in libraries(bin_dir / "mdl-toolkit-data") and "libarrow" in libraries(bin_dir / "mdl-toolkit-data")
     assert "libtorch_cpu.so" in libraries(bin_dir / "mdl-toolkit-model")
 
 
-def test_train_and_inference_are_found_through_a_link_to_the_program(bin_dir, tmp_path):
+def test_the_programs_are_found_through_a_link_to_the_first(bin_dir, tmp_path):
     link = tmp_path / "mdl-toolkit"
     link.symlink_to(bin_dir / "mdl-toolkit")
-    for command in ("train", "inference"):
+    for command in ("train", "inference", "info"):
         done = started([link, command, "--help"])
         assert done.returncode == 0 and f"usage: mdl-toolkit {command}" in done.stdout
 
@@ -34,7 +35,7 @@ def test_a_missing_model_program_is_named_and_reaches_the_launchers_error_file(b
     done = started([program, "train"], env={**os.environ, "TORCHELASTIC_ERROR_FILE": str(tmp_path / "error.json"), "RANK": "3"})
     assert done.returncode == 1
     assert f"mdl-toolkit: error: rank 3: cannot start {tmp_path}/mdl-toolkit-model: No such file or directory" in done.stderr
-    assert "install both" in done.stderr
+    assert "install all of its programs" in done.stderr
     assert "mdl-toolkit-model" in json.loads((tmp_path / "error.json").read_text())["message"]["message"]
 
 

@@ -1,0 +1,97 @@
+#include "worker/libraries/program_libraries.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "common/error.hpp"
+#include "common/join.hpp"
+#include "common/str_cat.hpp"
+#include "worker/libraries/fitting_torch.hpp"
+#include "worker/libraries/missing_libraries.hpp"
+
+namespace mdl::worker::libraries {
+namespace {
+
+namespace fs = std::filesystem;
+
+ProgramLibraries locate(const fs::path& program, bool with_torch, const LibrarySearch& search) {
+  if (::access(program.c_str(), X_OK) != 0) {
+    throw Error(describe_errno("cannot start", program, errno),
+                "It must lie beside mdl-toolkit: install all of its programs.");
+  }
+  ProgramLibraries found{program, std::nullopt, {}, {}};
+  if (with_torch) {
+    found.torch = search.torch();
+    found.folders = library_folders(*found.torch);
+  }
+  found.arrow = search.arrow();
+  found.folders.push_back(found.arrow);
+  return found;
+}
+
+/// Whether a library that the program itself needs comes with LibTorch.
+bool comes_with_torch(const std::string& name) {
+  constexpr std::array kBeginnings = {"libtorch", "libc10", "libcudart", "libnccl"};
+  return std::any_of(kBeginnings.begin(), kBeginnings.end(), [&](const char* each) { return name.starts_with(each); });
+}
+
+Error missing_error(const ProgramLibraries& found, const std::vector<MissingLibrary>& missing) {
+  std::vector<std::string> names, of_system;
+  for (const MissingLibrary& each : missing) {
+    const bool of_program = each.needed_by == found.program.filename();
+    names.push_back(of_program ? each.name : str_cat(each.name, " (which ", each.needed_by, " needs)"));
+    if (of_program && !comes_with_torch(each.name)) { of_system.push_back(each.name); }
+  }
+  if (!of_system.empty()) {
+    return Error(str_cat("libraries of the system are missing: ", joined(of_system)),
+                 str_cat("`apt-file search ", of_system.front(), "` (Debian, Ubuntu) or `dnf provides '*/",
+                         of_system.front(), "'` names the package to install."));
+  }
+  const TorchPackage torch = found.torch.value_or(TorchPackage{});
+  return Error(
+      str_cat("libraries are missing of LibTorch ", torch.version, " in ", torch.folder.string(), ": ", joined(names)),
+      str_cat("It or the packages that it needs are not whole: `pip install --force-reinstall \"torch==",
+              minor_version_of(built_for().torch), ".*\"` in that environment brings them."));
+}
+
+}  // namespace
+
+ProgramLibraries find_libraries(const fs::path& program, bool with_torch, const LibrarySearch& search) {
+  const ProgramLibraries found = locate(program, with_torch, search);
+  const auto missing = missing_libraries(program, found.folders);
+  if (!missing.empty()) { throw missing_error(found, missing); }
+  return found;
+}
+
+nlohmann::json describe_libraries(const fs::path& program, bool with_torch, const LibrarySearch& search) {
+  const BuiltFor& built = built_for();
+  nlohmann::json json = {
+      {"built_for", {{"libtorch", built.torch}, {"flavour", built.flavour}, {"pyarrow", built.arrow}}},
+      {"library_path", nlohmann::json::array()},
+      {"missing", nlohmann::json::array()},
+      {"problem", ""},
+      {"advice", ""}};
+  const auto tell = [&](const Error& error) {
+    json["problem"] = error.problem();
+    json["advice"] = error.advice();
+  };
+  try {
+    const ProgramLibraries found = locate(program, with_torch, search);
+    if (found.torch) {
+      json["libtorch"] = {{"folder", found.torch->folder.string()},
+                          {"version", found.torch->version},
+                          {"flavour", found.torch->flavour}};
+    }
+    json["pyarrow"] = {{"folder", found.arrow.string()}};
+    for (const fs::path& folder : found.folders) { json["library_path"].push_back(folder.string()); }
+    const auto missing = missing_libraries(program, found.folders);
+    for (const MissingLibrary& each : missing) { json["missing"].push_back(each.name); }
+    if (!missing.empty()) { tell(missing_error(found, missing)); }
+  } catch (const Error& error) { tell(error); }
+  return json;
+}
+
+}  // namespace mdl::worker::libraries

@@ -1,0 +1,16 @@
+#pragma once
+
+namespace mdl::worker {
+
+/// mdl-toolkit is three programs. `mdl-toolkit` itself, which is small and needs nothing of the packages, finds
+/// LibTorch and Arrow and turns into one of the others: mdl-toolkit-model for what computes with a model, which takes
+/// LibTorch (a quarter of a second and 390 MiB to load), and mdl-toolkit-data for the rest, which takes Arrow.
+inline constexpr const char* kFrontProgram = "mdl-toolkit";
+inline constexpr const char* kDataProgram = "mdl-toolkit-data";
+inline constexpr const char* kModelProgram = "mdl-toolkit-model";
+
+/// The subcommand of mdl-toolkit-model by which `info` ends: what decides is what `train` does with a checkpoint before
+/// it reads the weights. Its argument is the checkpoint's folder.
+inline constexpr const char* kTellTrainable = "tell-trainable";
+
+}  // namespace mdl::worker
