@@ -1,0 +1,138 @@
+#include "worker/libraries/library_search.hpp"
+
+#include <catch2/catch.hpp>
+#include <map>
+
+#include "common/error.hpp"
+#include "tests/temp_dir.hpp"
+#include "tests/worker/libraries/made_packages.hpp"
+
+using namespace mdl;
+using namespace mdl::worker::libraries;
+using Catch::Contains;
+using mdl::test::make_torch;
+using mdl::test::write_file;
+namespace fs = std::filesystem;
+
+namespace {
+
+const BuiltFor kBuilt{"2.15.0+cu132", "cu132", "26.0.1", "libarrow.so.2600"};
+
+/// A machine whose programs lie in HOME/env/bin, with a python3 in HOME/other/bin.
+class Machine {
+ public:
+  explicit Machine(std::map<std::string, std::string> variables = {}) : variables_(std::move(variables)) {
+    fs::create_directories(path("env/bin"));
+    write_file(path("other/pyvenv.cfg"), "home = /usr/bin\ninclude-system-site-packages = false\nversion = 3.11.2\n");
+    write_file(path("other/bin/python3"), "#!/bin/sh\nexit 1\n");
+    fs::permissions(path("other/bin/python3"), fs::perms::owner_all);
+  }
+
+  fs::path path(const std::string& name) const { return fs::canonical(home_.path()) / name; }
+  void set(const std::string& name, const std::string& value) { variables_[name] = value; }
+  LibrarySearch search() const {
+    return {path("env/bin"),
+            [this](const char* name) {
+              const auto found = variables_.find(name);
+              return found == variables_.end() ? std::nullopt : std::optional(found->second);
+            },
+            kBuilt};
+  }
+
+ private:
+  test::TempDir home_;
+  std::map<std::string, std::string> variables_;
+};
+
+constexpr const char* kPackages = "lib/python3.11/site-packages";
+
+}  // namespace
+
+TEST_CASE("LibTorch is looked for in MDL_TORCH, then beside the program, then among the packages of PATH's python3") {
+  Machine machine;
+  machine.set("PATH", ".::" + machine.path("other/bin").string());
+  CHECK_THROWS_WITH(machine.search().torch(), Contains("there is no LibTorch beside") && Contains("nor of PATH's") &&
+                                                  Contains("this mdl-toolkit needs 2.15.0+cu132") &&
+                                                  Contains("pip install \"torch==2.15.*\""));
+  make_torch(machine.path("other") / kPackages, "2.15.1+cu132");
+  CHECK(machine.search().torch().version == "2.15.1+cu132");
+  make_torch(machine.path("env") / kPackages, "2.15.2+cu132");
+  CHECK(machine.search().torch().version == "2.15.2+cu132");
+  make_torch(machine.path("env/bin/site-packages"), "2.15.3+cu132");
+  CHECK(machine.search().torch().version == "2.15.3+cu132");
+
+  make_torch(machine.path("mine") / kPackages, "2.15.4+cu132");
+  const std::string spellings[] = {"mine", std::string("mine/") + kPackages,
+                                   std::string("mine/") + kPackages + "/torch"};
+  for (const std::string& spelling : spellings) {
+    machine.set("MDL_TORCH", machine.path(spelling));
+    CHECK(machine.search().torch().version == "2.15.4+cu132");
+  }
+  machine.set("MDL_TORCH", machine.path("nothing"));
+  CHECK_THROWS_WITH(machine.search().torch(),
+                    Contains("there is no LibTorch in MDL_TORCH=" + machine.path("nothing").string()));
+}
+
+TEST_CASE("a program that is part of a package finds the packages beside it") {
+  test::TempDir home;
+  const fs::path packages = fs::canonical(home.path()) / "target/site-packages";
+  make_torch(packages, "2.15.1+cu132");
+  const LibrarySearch search(packages / "mdl_toolkit_native/bin", [](const char*) { return std::nullopt; }, kBuilt);
+  CHECK(search.torch().folder == packages / "torch");
+}
+
+TEST_CASE("the first place that has a LibTorch decides, and of several there the one that fits") {
+  Machine machine;
+  machine.set("PATH", machine.path("other/bin"));
+  make_torch(machine.path("other") / kPackages, "2.15.1+cu132");
+  make_torch(machine.path("env") / kPackages, "2.14.0+cu132");
+  CHECK_THROWS_WITH(machine.search().torch(), Contains("LibTorch 2.14.0+cu132") && Contains("does not fit") &&
+                                                  Contains("beside " + machine.path("env/bin/mdl-toolkit").string()));
+  make_torch(machine.path("env/lib/python3.9/site-packages"), "2.15.2+cu132");
+  CHECK(machine.search().torch().version == "2.15.2+cu132");
+}
+
+TEST_CASE("a prefix that everybody may write to has no packages of ours") {
+  Machine machine;
+  make_torch(machine.path("env") / kPackages, "2.15.2+cu132");
+  fs::permissions(machine.path("env"), fs::perms::others_write, fs::perm_options::add);
+  CHECK_THROWS_WITH(machine.search().torch(), Contains("there is no LibTorch"));
+}
+
+TEST_CASE("a python3 that is no environment of its own is asked, away from the current folder") {
+  Machine machine;
+  const fs::path packages = machine.path("system/packages");
+  make_torch(packages, "2.15.5+cu132");
+  // It answers as Python does, and leaves its question.
+  write_file(machine.path("system/bin/python3"), "#!/bin/sh\necho \"$2\" >" + machine.path("question").string() +
+                                                     "\necho " + (packages / "torch").string() + "\n");
+  fs::permissions(machine.path("system/bin/python3"), fs::perms::owner_all);
+  machine.set("PATH", machine.path("system/bin").string() + ":/usr/bin:/bin");
+  CHECK(machine.search().torch().folder == packages / "torch");
+  std::ifstream question(machine.path("question"));
+  const std::string text{std::istreambuf_iterator<char>(question), {}};
+  CHECK_THAT(text, Contains("del sys.path[0]") && Contains("find_spec"));
+
+  machine.set("PATH", machine.path("other/bin"));
+  make_torch(machine.path("other") / kPackages, "2.15.1+cu132");
+  CHECK(machine.search().torch().version == "2.15.1+cu132");
+  machine.set("PYTHONPATH", "/somewhere");  // there may be another torch, which only Python knows; this one fails
+  CHECK_THROWS_WITH(machine.search().torch(), Contains("there is no LibTorch"));
+}
+
+TEST_CASE("Arrow is found by the library's name, and another version is told") {
+  Machine machine;
+  CHECK_THROWS_WITH(machine.search().arrow(), Contains("there is no pyarrow beside") && Contains("needs pyarrow 26") &&
+                                                  Contains("pip install \"pyarrow==26.*\""));
+  const fs::path packages = machine.path("env") / kPackages;
+  write_file(packages / "pyarrow/libarrow.so.2400", "");
+  write_file(packages / "pyarrow-24.0.0.dist-info/METADATA", "");
+  CHECK_THROWS_WITH(machine.search().arrow(), Contains("pyarrow 24.0.0 in " + packages.string() +
+                                                       " does not fit: this mdl-toolkit was built for pyarrow 26"));
+  machine.set("PATH", machine.path("other/bin"));
+  write_file(machine.path("other") / kPackages / "pyarrow/libarrow.so.2600", "");
+  CHECK(machine.search().arrow() == machine.path("other") / kPackages / "pyarrow");
+  machine.set("MDL_TORCH", make_torch(machine.path("mine"), "2.15.0+cu132"));
+  write_file(machine.path("mine/pyarrow/libarrow.so.2600"), "");
+  CHECK(machine.search().arrow() == machine.path("mine/pyarrow"));
+}
