@@ -5,9 +5,10 @@
 #
 # Input:   MDL_VENV (a virtual environment) or LibTorch_ROOT (the wheel's folder `torch`)
 # Defines: LibTorch::LibTorch, LibTorch_DIR, LibTorch_VERSION ("2.15.0"), LibTorch_FULL_VERSION ("2.15.0+cu132"), LibTorch_FLAVOUR ("cu132",
-#          "cpu"), LibTorch_CUDA_FOUND, LibTorch_NVIDIA_DIR (the folder `nvidia` of the nvidia-* wheels) and LibTorch_NVIDIA_LIBS (its
-#          folders with libraries, relative to it)
+#          "cpu"), LibTorch_CUDA_FOUND and what CudaHeaders.cmake sets, LibTorch_NVIDIA_DIR (the folder `nvidia` of the nvidia-* wheels)
+#          and LibTorch_NVIDIA_LIBS (its folders with libraries, relative to it)
 
+include(CudaHeaders)
 file(GLOB _torch_roots "${MDL_VENV}/lib/python3*/site-packages/torch")
 find_path(LibTorch_INCLUDE_DIR torch/csrc/api/include/torch/torch.h
           PATHS ${LibTorch_ROOT} ${_torch_roots} PATH_SUFFIXES include NO_DEFAULT_PATH)
@@ -35,12 +36,9 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
   file(GLOB LibTorch_NVIDIA_LIBS RELATIVE "${LibTorch_NVIDIA_DIR}" "${LibTorch_NVIDIA_DIR}/*/lib")
   set(_nvidia_libs ${LibTorch_NVIDIA_LIBS})
   list(TRANSFORM _nvidia_libs PREPEND "${LibTorch_NVIDIA_DIR}/")
-  if(EXISTS "${LibTorch_DIR}/lib/libtorch_cuda.so" AND EXISTS "${_site}/nvidia/nccl/include/nccl.h")
-    # cuda_runtime.h of nvidia-cuda-runtime includes this file of nvidia-cuda-crt.
-    file(GLOB _cuda_include "${_site}/nvidia/cu*/include/crt/host_config.h")
-    if(_cuda_include)
-      get_filename_component(_cuda_include "${_cuda_include}" DIRECTORY)
-      get_filename_component(_cuda_include "${_cuda_include}" DIRECTORY)
+  if(EXISTS "${LibTorch_DIR}/lib/libtorch_cuda.so")
+    mdl_find_cuda_headers("${_site}" "${LibTorch_FLAVOUR}")
+    if(NOT LibTorch_CUDA_MISSING)
       set(LibTorch_CUDA_FOUND ON)
     endif()
   endif()
@@ -59,13 +57,11 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
 
   if(LibTorch_CUDA_FOUND)
     add_library(LibTorch::CUDA INTERFACE IMPORTED)
-    target_include_directories(LibTorch::CUDA SYSTEM INTERFACE "${_site}/nvidia/nccl/include" "${_cuda_include}")
+    target_include_directories(LibTorch::CUDA SYSTEM INTERFACE ${LibTorch_CUDA_INCLUDES})
     target_compile_definitions(LibTorch::CUDA INTERFACE USE_C10D_NCCL)
-    file(GLOB _nccl "${_site}/nvidia/nccl/lib/libnccl.so.*")
-    file(GLOB _cudart "${_site}/nvidia/cu*/lib/libcudart.so.*")
     # libtorch_cuda registers its kernels as it is loaded, so it must be linked even where no symbol of it is named.
     target_link_libraries(LibTorch::CUDA INTERFACE LibTorch::LibTorch -Wl,--no-as-needed
-      "${LibTorch_DIR}/lib/libtorch_cuda.so" -Wl,--as-needed "${LibTorch_DIR}/lib/libc10_cuda.so" ${_nccl} ${_cudart})
+      "${LibTorch_DIR}/lib/libtorch_cuda.so" -Wl,--as-needed "${LibTorch_DIR}/lib/libc10_cuda.so" ${LibTorch_CUDA_LIBS})
   endif()
 endif()
 mark_as_advanced(LibTorch_INCLUDE_DIR)

@@ -1,0 +1,83 @@
+# The headers of CUDA and NCCL that LibTorch's own headers include, wherever they lie: in the nvidia-* wheels beside LibTorch, whose
+# layout is nvidia/cu13/include for CUDA 13 and nvidia/PACKAGE/include for CUDA 12, or in an installed toolkit of the same CUDA. All of
+# CUDA's are taken from one place, as those of two versions do not mix.
+
+# mdl_find_cuda_headers(SITE FLAVOUR): SITE is the folder of the wheels, FLAVOUR "cu132". Sets in the caller LibTorch_CUDA_INCLUDES (folders),
+# LibTorch_CUDA_LIBS (libcudart and libnccl), and LibTorch_CUDA_MISSING (what is not there: "HEADER (PACKAGE)"; empty when all is).
+function(mdl_find_cuda_headers site flavour)
+  string(REGEX MATCH "^cu([0-9]+)[0-9]$" match "${flavour}")
+  set(major "${CMAKE_MATCH_1}")
+  set(suffix "")
+  set(of_crt nvidia-cuda-crt)
+  if(major LESS 13)
+    set(suffix "-cu${major}")
+    set(of_crt nvidia-cuda-nvcc${suffix})
+  endif()
+  set(headers cuda_runtime_api.h crt/host_config.h nv/target cublas_v2.h cusparse.h cusolverDn.h)
+  set(packages nvidia-cuda-runtime${suffix} ${of_crt} nvidia-cuda-cccl${suffix} nvidia-cublas${suffix} nvidia-cusparse${suffix}
+               nvidia-cusolver${suffix})
+  file(GLOB wheels "${site}/nvidia/*/include")
+  list(FILTER wheels EXCLUDE REGEX "/nvidia/cu[0-9]+/include$")  # another CUDA's may lie there
+  list(PREPEND wheels "${site}/nvidia/cu${major}/include")
+
+  mdl_look_for_headers("${headers}" "${packages}" "${wheels}" includes missing)
+  file(GLOB libs "${site}/nvidia/cu${major}/lib/libcudart.so.${major}" "${site}/nvidia/cuda_runtime/lib/libcudart.so.${major}")
+  if(missing)
+    foreach(toolkit IN ITEMS "$ENV{CUDA_HOME}" "$ENV{CUDA_PATH}" ${MDL_CUDA_TOOLKITS})
+      mdl_look_for_headers("${headers}" "${packages}" "${toolkit}/include;${toolkit}/include/cccl" of_toolkit not_there)
+      set(version "")
+      if(EXISTS "${toolkit}/include/cuda.h")
+        file(STRINGS "${toolkit}/include/cuda.h" version REGEX "^#define CUDA_VERSION ${major}[0-9][0-9][0-9]")
+      endif()
+      if(toolkit AND version AND NOT not_there)
+        set(includes ${of_toolkit})
+        set(missing "")
+        file(GLOB own "${toolkit}/lib64/libcudart.so.${major}")
+        if(NOT libs)
+          set(libs ${own})
+        endif()
+        break()
+      endif()
+    endforeach()
+  endif()
+  if(NOT libs)
+    list(APPEND missing "libcudart.so.${major} (nvidia-cuda-runtime${suffix})")
+  endif()
+
+  mdl_look_for_headers(nccl.h nvidia-nccl-cu${major} "${wheels}" nccl_includes nccl_missing)
+  file(GLOB nccl "${site}/nvidia/nccl/lib/libnccl.so.2")
+  if(NOT nccl AND NOT nccl_missing)
+    set(nccl_missing "libnccl.so.2 (nvidia-nccl-cu${major})")
+  endif()
+  set(LibTorch_CUDA_INCLUDES ${nccl_includes} ${includes} PARENT_SCOPE)
+  set(LibTorch_CUDA_LIBS ${nccl} ${libs} PARENT_SCOPE)
+  set(LibTorch_CUDA_MISSING ${missing} ${nccl_missing} PARENT_SCOPE)
+endfunction()
+
+# Where an installed toolkit may lie beside CUDA_HOME and CUDA_PATH.
+if(NOT DEFINED MDL_CUDA_TOOLKITS)
+  set(MDL_CUDA_TOOLKITS /usr/local/cuda)
+endif()
+
+# mdl_look_for_headers(HEADERS PACKAGES FOLDERS INCLUDES MISSING): the first of FOLDERS that has each header; "HEADER (PACKAGE)" of those that
+# none has.
+function(mdl_look_for_headers headers packages folders includes_variable missing_variable)
+  set(includes "")
+  set(missing "")
+  foreach(header package IN ZIP_LISTS headers packages)
+    set(found "")
+    foreach(folder IN LISTS folders)
+      if(NOT found AND EXISTS "${folder}/${header}")
+        set(found "${folder}")
+      endif()
+    endforeach()
+    if(found)
+      list(APPEND includes "${found}")
+    else()
+      list(APPEND missing "${header} (${package})")
+    endif()
+  endforeach()
+  list(REMOVE_DUPLICATES includes)
+  set(${includes_variable} ${includes} PARENT_SCOPE)
+  set(${missing_variable} ${missing} PARENT_SCOPE)
+endfunction()

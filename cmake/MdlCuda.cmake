@@ -1,0 +1,26 @@
+# Whether mdl-toolkit is built with CUDA: the option MDL_WITH_CUDA, which is ON where LibTorch has it. What is missing for that stops the
+# configuration, as a program that trains on the CPU of a machine with GPUs is not what anybody wants. Needs find_package(LibTorch).
+
+if(DEFINED MDL_WITH_CUDA AND NOT MDL_WITH_CUDA)
+  set(_why_not "MDL_WITH_CUDA=OFF")
+elseif(LibTorch_FLAVOUR MATCHES "^cu" OR EXISTS "${LibTorch_DIR}/lib/libtorch_cuda.so")
+  if(NOT LibTorch_CUDA_FOUND)
+    list(JOIN LibTorch_CUDA_MISSING ", " _missing)
+    message(FATAL_ERROR "LibTorch ${LibTorch_FULL_VERSION} in ${LibTorch_DIR} has CUDA, but for building with it these are missing: "
+                        "${_missing}. Install the packages in brackets with pip beside it (scripts/setup.sh does), or a CUDA toolkit of that "
+                        "version and set CUDA_HOME; or configure with -DMDL_WITH_CUDA=OFF for a program that computes on CPUs only.")
+  endif()
+elseif(MDL_WITH_CUDA)
+  message(FATAL_ERROR "MDL_WITH_CUDA=ON, but LibTorch ${LibTorch_FULL_VERSION} in ${LibTorch_DIR} has no CUDA (libtorch_cuda.so). Install one "
+                      "that has it, or configure with -DMDL_WITH_CUDA=OFF.")
+else()
+  set(_why_not "LibTorch ${LibTorch_FULL_VERSION} has no CUDA")
+endif()
+
+option(MDL_WITH_CUDA "Build the CUDA and NCCL parts of mdl-toolkit" ${LibTorch_CUDA_FOUND})
+if(MDL_WITH_CUDA)
+  list(JOIN LibTorch_CUDA_INCLUDES ", " _includes)
+  message(STATUS "CUDA: yes (LibTorch ${LibTorch_FULL_VERSION}; headers in ${_includes})")
+else()
+  message(STATUS "CUDA: no, because ${_why_not}")
+endif()
