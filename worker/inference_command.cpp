@@ -13,6 +13,7 @@
 #include "worker/automatic_type.hpp"
 #include "worker/cli/command_line.hpp"
 #include "worker/distributed/process_group.hpp"
+#include "worker/distributed/rank_meeting.hpp"
 #include "worker/generation/batch_plan.hpp"
 #include "worker/generation/shared_batches.hpp"
 #include "worker/hub/model_folder.hpp"
@@ -30,7 +31,7 @@ using Batches = std::vector<std::vector<std::size_t>>;  ///< places of rows in t
 struct InferenceRun {
   InferenceOptions options;
   std::optional<process::WorkerEnvironment> environment;
-  at::Device device;
+  distributed::Meeting meeting;
   ModelChoice choice;
   generation::GenerationConfig config;
   at::ScalarType dtype;
@@ -44,10 +45,10 @@ generation::AnswerLimits answer_limits(const InferenceOptions& options, const ge
   return {options.max_length, options.max_new_tokens ? options.max_new_tokens : config.max_new_tokens};
 }
 
-/// Reads and checks all that needs neither the other ranks nor the model.
+/// Meets the other ranks, and reads and checks all that needs nothing else of them, nor the model.
 InferenceRun prepare(const InferenceOptions& options) {
   const auto environment = process::read_worker_environment();
-  const at::Device device = distributed::choose_device(environment);
+  const distributed::Meeting meeting = distributed::meet_ranks(environment, options.device);
   // A mistake that shows without the weights, of which a download may be 33 GB, is told before it.
   ModelChoice choice = choose_model(options);
   convert::RowFile file = convert::read_rows(options.input);
@@ -66,12 +67,12 @@ InferenceRun prepare(const InferenceOptions& options) {
   InferenceRun run{
       .options = options,
       .environment = environment,
-      .device = device,
+      .meeting = meeting,
       .choice = choice,
       .config = config,
       .dtype = dtype,
-      .quantize =
-          options.quantization ? quantization::make_quantizer(*options.quantization, device) : layers::Quantize(),
+      .quantize = options.quantization ? quantization::make_quantizer(*options.quantization, meeting.device)
+                                       : layers::Quantize(),
       .processor = processor::Processor::load(choice.folder),
       .file = std::move(file),
       .limits = answer_limits(options, config),
@@ -82,8 +83,9 @@ InferenceRun prepare(const InferenceOptions& options) {
 /// Gloo also between GPUs: ranks exchange nothing but the answers' text.
 distributed::ProcessGroup join_group(const InferenceRun& run) {
   const auto& environment = run.environment;
-  return environment && environment->world_size > 1 ? distributed::ProcessGroup(*environment, at::kCPU)
-                                                    : distributed::ProcessGroup();
+  return environment && environment->world_size > 1
+             ? distributed::ProcessGroup(*environment, at::kCPU, process::kDefaultDdpTimeout, run.meeting.store)
+             : distributed::ProcessGroup();
 }
 
 void warn_of_settings(const InferenceRun& run) {
@@ -112,7 +114,7 @@ void answer(const InferenceRun& run, const convert::RowReader& reader, const Bat
             distributed::ProcessGroup& group, std::optional<AnswerTable>& table) {
   std::shared_ptr<model::MiDashengLM> model;
   if (!batches.empty()) {
-    model = load_chosen_model(run.choice, run.options.merge_adapter, run.dtype, run.device, run.quantize,
+    model = load_chosen_model(run.choice, run.options.merge_adapter, run.dtype, run.meeting.device, run.quantize,
                               group.is_first() ? loading_bar(stderr) : model::LoadProgress());
     const auto unused = model->names.tell_unused();
     if (unused && group.is_first()) { log::warning(*unused); }

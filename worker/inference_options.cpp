@@ -25,6 +25,9 @@ constexpr cli::OptionText kInferenceOptions[] = {
     {"adapter", "folder of a LoRA adapter, of train's or PEFT's, that is put on the model (none)"},
     {"merge-adapter", "true: merge the adapter into the weights first, which is faster (false)", cli::kTrueOrFalse},
     {"bf16", "true, false or auto: compute in bfloat16 (auto: as the checkpoint is stored)"},
+    {"device",
+     "auto, cuda or cpu (auto: the GPU of this process's local rank, or the CPU where there is none or "
+     "ACCELERATE_USE_CPU=true or an empty CUDA_VISIBLE_DEVICES says so)"},
     {"quantization", "8bit or 4bit: keep the linear layers' weights so, with the package bitsandbytes (none)"},
     {"quantization-type", "of 4bit: fp4 or nf4 (fp4)"},
     {"double-quantization", "of 4bit: true quantizes the scales too (false)", cli::kTrueOrFalse},
@@ -68,6 +71,7 @@ InferenceOptions parse_inference_options(const std::vector<std::string>& argumen
   if (values.text("adapter")) { options.adapter = values.required_path("adapter"); }
   options.merge_adapter = values.boolean("merge-adapter").value_or(false);
   options.bf16 = values.boolean_or_auto("bf16");
+  options.device = device::read_wish(values.choice("device", {"auto", "cuda", "cpu"}).value_or("auto"));
   options.quantization = quantization::parse_quantization(values.text("quantization"), values.text("quantization-type"),
                                                           values.boolean("double-quantization"));
   if (options.quantization && options.merge_adapter) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "worker/convert/row_options.hpp"
+#include "worker/device/device_choice.hpp"
 #include "worker/quantization/quantization.hpp"
 
 namespace mdl::worker {
@@ -20,6 +21,7 @@ struct InferenceOptions {
   int64_t max_length = 128;      ///< tokens of prompt and answer
   convert::RowOptions rows;
   // Not in the Python tool:
+  device::Wish device;
   std::optional<int64_t> max_new_tokens;  ///< tokens of an answer; then max_length does not count
   std::optional<std::filesystem::path> adapter;
   bool merge_adapter = false;

@@ -31,13 +31,14 @@ constexpr const char* kAdapterWeights = "adapter_model.safetensors";
 distributed::ProcessGroup join_ranks(const TrainingInputs& inputs) {
   const auto& environment = inputs.environment;
   return environment && environment->world_size > 1
-             ? distributed::ProcessGroup(*environment, inputs.device, inputs.options.ddp_timeout)
+             ? distributed::ProcessGroup(*environment, inputs.meeting.device, inputs.options.ddp_timeout,
+                                         inputs.meeting.store)
              : distributed::ProcessGroup();
 }
 
-void announce(const distributed::ProcessGroup& group, at::Device device) {
-  if (!group.is_first() || device.is_cuda()) { return; }
-  log::warning("no CUDA device: training on the CPU",
+void announce(const distributed::ProcessGroup& group, const distributed::Meeting& meeting) {
+  if (!group.is_first() || meeting.device.is_cuda()) { return; }
+  log::warning(meeting.because.empty() ? "no CUDA device" : meeting.because, ": training on the CPU",
                group.is_alone() ? "" : str_cat(" in ", group.world_size(), " processes joined by Gloo"));
 }
 
@@ -60,7 +61,7 @@ std::shared_ptr<model::MiDashengLM> load_trained_model(const TrainingInputs& inp
                                                        const distributed::ProcessGroup& group) {
   const training::TrainOptions& options = inputs.options;
   torch::manual_seed(options.seed);
-  auto model = model::load_model(inputs.model_folder, inputs.dtype, inputs.device, inputs.quantize,
+  auto model = model::load_model(inputs.model_folder, inputs.dtype, inputs.meeting.device, inputs.quantize,
                                  group.is_first() ? loading_bar(stdout) : model::LoadProgress());
   adapter::attach_lora(*model, options.lora, options.seed);
   if (run.checkpoint && inputs.reads_checkpoint()) {
@@ -140,7 +141,7 @@ int run_train(const std::vector<std::string>& arguments) {
   distributed::ProcessGroup group = join_ranks(inputs);
   convert_csv_files(inputs, group);
   group.require_same(training_facts(inputs));
-  announce(group, inputs.device);
+  announce(group, inputs.meeting);
 
   const std::vector<std::string> agents = group.gather("agents", training::checkpoint::launcher_agent());
   const BegunRun run = begin_run(inputs, group, agents);

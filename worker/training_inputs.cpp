@@ -81,7 +81,8 @@ std::optional<dataset::DatasetFolder> open_dataset(const std::optional<fs::path>
 
 TrainingInputs read_training_inputs(const training::TrainOptions& options) {
   const auto environment = process::read_worker_environment();
-  const at::Device device = distributed::choose_device(environment);
+  const distributed::Meeting meeting = distributed::meet_ranks(environment, options.device, options.ddp_timeout);
+  const at::Device device = meeting.device;
   const at::ScalarType wanted = training::choose_dtype(
       options.bf16, process::lookup_environment("ACCELERATE_MIXED_PRECISION"), distributed::prefers_bf16(device));
   layers::Quantize quantize =
@@ -95,7 +96,7 @@ TrainingInputs read_training_inputs(const training::TrainOptions& options) {
   TrainingInputs inputs{
       .options = options,
       .environment = environment,
-      .device = device,
+      .meeting = meeting,
       .dtype = dtype,
       .quantize = std::move(quantize),
       .model_folder = model_folder,

@@ -7,6 +7,7 @@
 #include "worker/adapter/base_model.hpp"
 #include "worker/dataset/dataset_folder.hpp"
 #include "worker/distributed/process_group.hpp"
+#include "worker/distributed/rank_meeting.hpp"
 #include "worker/layers/linear.hpp"
 #include "worker/model/config.hpp"
 #include "worker/process/worker_environment.hpp"
@@ -18,9 +19,9 @@ namespace mdl::worker {
 struct TrainingInputs {
   training::TrainOptions options;
   std::optional<process::WorkerEnvironment> environment;
-  at::Device device;
-  at::ScalarType dtype;       ///< of the base model
-  layers::Quantize quantize;  ///< of its frozen linear layers; empty: they stay as they are
+  distributed::Meeting meeting;  ///< with the other ranks
+  at::ScalarType dtype;          ///< of the base model
+  layers::Quantize quantize;     ///< of its frozen linear layers; empty: they stay as they are
   std::filesystem::path model_folder;
   adapter::BaseModel base_model;  ///< in that folder
   model::ModelConfig config;
@@ -31,7 +32,8 @@ struct TrainingInputs {
   bool reads_checkpoint() const { return !environment || environment->rank == 0; }
 };
 
-/// Reads and checks all that needs neither the other ranks nor the weights. Throws UsageError, Error.
+/// Meets the other ranks, and reads and checks all that needs nothing else of them, nor the weights. Throws UsageError,
+/// Error.
 TrainingInputs read_training_inputs(const training::TrainOptions& options);
 
 /// Converts the datasets that are CSV files; every rank calls it.

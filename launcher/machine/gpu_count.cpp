@@ -1,17 +1,14 @@
 #include "launcher/machine/gpu_count.hpp"
 
-#include <dlfcn.h>
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <cstdio>
 #include <filesystem>
 #include <limits>
-#include <memory>
 #include <numeric>
 
 #include "common/error.hpp"
 #include "common/nearest_name.hpp"
+#include "common/nvidia/nvml.hpp"
 #include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/machine/cpu_topology.hpp"
@@ -81,85 +78,6 @@ std::vector<std::size_t> selected(const std::string& visible, const GpuInventory
   return visible.rfind("GPU-", 0) == 0 ? select_uuids(items, gpus) : select_indices(items, gpus.count);
 }
 
-/// The few functions of NVML that counting needs; nvmlReturn_t is an int, and 0 means success.
-class Nvml {
- public:
-  Nvml() : library_(::dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL)) {
-    if (!library_) { return; }
-    init_ = symbol<int()>("nvmlInit_v2", "nvmlInit");
-    shutdown_ = symbol<int()>("nvmlShutdown");
-    count_ = symbol<int(unsigned*)>("nvmlDeviceGetCount_v2", "nvmlDeviceGetCount");
-    handle_ = symbol<int(unsigned, void**)>("nvmlDeviceGetHandleByIndex_v2", "nvmlDeviceGetHandleByIndex");
-    uuid_ = symbol<int(void*, char*, unsigned)>("nvmlDeviceGetUUID");
-    pci_ = symbol<int(void*, PciInfo*)>("nvmlDeviceGetPciInfo_v3", "nvmlDeviceGetPciInfo_v2");
-    ready_ = init_ && count_ && init_() == 0;
-  }
-  ~Nvml() {
-    if (ready_ && shutdown_) { shutdown_(); }
-    if (library_) { ::dlclose(library_); }
-  }
-  Nvml(const Nvml&) = delete;
-  Nvml& operator=(const Nvml&) = delete;
-
-  std::optional<GpuInventory> inventory() const {
-    unsigned count = 0;
-    if (!ready_ || count_(&count) != 0) { return std::nullopt; }
-    return GpuInventory{static_cast<int>(count), uuids(count), "NVML", pci_addresses(count)};
-  }
-
- private:
-  /// How nvmlPciInfo_t begins, in its second and its third version; what follows is not needed.
-  struct PciInfo {
-    char short_address[16];
-    unsigned domain;
-    unsigned bus;
-    unsigned device;
-    char rest[256];
-  };
-
-  template <typename Function>
-  Function* symbol(const char* name, const char* older_name = nullptr) const {
-    void* address = ::dlsym(library_, name);
-    if (!address && older_name) { address = ::dlsym(library_, older_name); }
-    return reinterpret_cast<Function*>(address);
-  }
-
-  std::optional<std::vector<std::string>> uuids(unsigned count) const {
-    if (!handle_ || !uuid_) { return std::nullopt; }
-    std::vector<std::string> found;
-    for (unsigned i = 0; i < count; ++i) {
-      void* device = nullptr;
-      std::array<char, 97> text{};  // NVML's own limit is 96 bytes
-      if (handle_(i, &device) != 0 || uuid_(device, text.data(), text.size() - 1) != 0) { return std::nullopt; }
-      found.emplace_back(text.data());
-    }
-    return found;
-  }
-
-  std::optional<std::vector<std::string>> pci_addresses(unsigned count) const {
-    if (!handle_ || !pci_) { return std::nullopt; }
-    std::vector<std::string> found;
-    for (unsigned i = 0; i < count; ++i) {
-      void* device = nullptr;
-      PciInfo info{};
-      if (handle_(i, &device) != 0 || pci_(device, &info) != 0) { return std::nullopt; }
-      std::array<char, 40> text{};
-      std::snprintf(text.data(), text.size(), "%04x:%02x:%02x.0", info.domain, info.bus, info.device);
-      found.emplace_back(text.data());
-    }
-    return found;
-  }
-
-  void* library_;
-  int (*init_)() = nullptr;
-  int (*shutdown_)() = nullptr;
-  int (*count_)(unsigned*) = nullptr;
-  int (*handle_)(unsigned, void**) = nullptr;
-  int (*uuid_)(void*, char*, unsigned) = nullptr;
-  int (*pci_)(void*, PciInfo*) = nullptr;
-  bool ready_ = false;
-};
-
 }  // namespace
 
 int visible_gpus(const std::optional<std::string>& visible, const GpuInventory& gpus) {
@@ -180,7 +98,10 @@ std::optional<std::vector<std::size_t>> visible_positions(const std::optional<st
 }
 
 GpuInventory find_gpus() {
-  if (auto gpus = Nvml().inventory()) { return *gpus; }
+  const nvidia::Nvml nvml;
+  if (const auto count = nvml.gpu_count()) {
+    return {static_cast<int>(*count), nvml.uuids(*count), "NVML", nvml.pci_addresses(*count)};
+  }
   GpuInventory gpus{0, std::nullopt, "/proc/driver/nvidia/gpus", std::vector<std::string>{}};
   std::error_code error;
   for (std::filesystem::directory_iterator entry("/proc/driver/nvidia/gpus", error), end; !error && entry != end;

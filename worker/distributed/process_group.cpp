@@ -3,7 +3,6 @@
 #include <torch/torch.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
-#include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #include <torch/csrc/distributed/c10d/comm.hpp>
 
 #include <algorithm>
@@ -15,9 +14,9 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "worker/distributed/network_interface.hpp"
+#include "worker/distributed/rank_meeting.hpp"
 
 #ifdef MDL_WITH_CUDA
-#include <c10/cuda/CUDAFunctions.h>
 #include <cuda_runtime_api.h>
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #endif
@@ -30,33 +29,6 @@ constexpr size_t kBroadcastBytes = size_t{250} << 20;
 
 /// How long one question to the store waits before it is asked again.
 constexpr std::chrono::milliseconds kPatience = std::chrono::seconds(60);
-
-/// For how long a store that does not answer is tried at most.
-constexpr std::chrono::milliseconds kLongestSearch = std::chrono::minutes(5);
-
-/// Throws Error when the store cannot be reached within `timeout`.
-c10::intrusive_ptr<c10d::Store> join_store(const process::WorkerEnvironment& environment,
-                                           std::chrono::milliseconds timeout) {
-  c10d::TCPStoreOptions options;
-  options.port = environment.master_port;
-  options.isServer = !environment.launcher_has_store && environment.rank == 0;
-  // The launcher's store has clients of its own, so only a store of ours can wait for a known number.
-  if (!environment.launcher_has_store) { options.numWorkers = static_cast<size_t>(environment.world_size); }
-  options.waitWorkers = false;
-  options.timeout = std::min(timeout, kLongestSearch);
-  try {
-    c10::intrusive_ptr<c10d::Store> store = c10::make_intrusive<c10d::TCPStore>(environment.master_addr, options);
-    // It would be the limit for keys of ranks as well that start later than this one.
-    store->setTimeout(c10d::Store::kDefaultTimeout);
-    if (environment.store_prefix.empty()) { return store; }
-    return c10::make_intrusive<c10d::PrefixStore>(environment.store_prefix, store);
-  } catch (const c10::Error& error) {  // its what() would add a C++ stack trace
-    throw Error(str_cat("cannot ", options.isServer ? "serve" : "reach", " the store at MASTER_ADDR:MASTER_PORT ",
-                        environment.master_addr, ":", environment.master_port, ": ", error.what_without_backtrace()),
-                options.isServer ? "Another program may hold the port; choose a different MASTER_PORT."
-                                 : "Is rank 0 (or the launcher) running, and does a firewall let this port through?");
-  }
-}
 
 c10::intrusive_ptr<c10d::Backend> make_gloo(const c10::intrusive_ptr<c10d::Store>& store,
                                             const process::WorkerEnvironment& environment,
@@ -77,10 +49,10 @@ c10::intrusive_ptr<c10d::Backend> make_gloo(const c10::intrusive_ptr<c10d::Store
 }  // namespace
 
 ProcessGroup::ProcessGroup(const process::WorkerEnvironment& environment, at::Device device,
-                           std::chrono::milliseconds timeout)
-    : rank_(environment.rank), world_size_(environment.world_size), device_(device) {
+                           std::chrono::milliseconds timeout, c10::intrusive_ptr<c10d::Store> store)
+    : rank_(environment.rank), world_size_(environment.world_size), device_(device), store_(std::move(store)) {
   using Group = c10d::ProcessGroup;
-  store_ = join_store(environment, timeout);
+  if (!store_) { store_ = join_store(environment, timeout); }
   group_ = c10::make_intrusive<Group>(store_, environment.rank, environment.world_size);
   if (device.is_cuda()) {
 #ifdef MDL_WITH_CUDA
@@ -201,26 +173,6 @@ void ProcessGroup::require_same(const std::string& facts) {
                        "All workers of a run need the same options and the same data.");
     }
   }
-}
-
-at::Device choose_device(const std::optional<process::WorkerEnvironment>& environment) {
-#ifdef MDL_WITH_CUDA
-  // 0, without an error, where no driver is installed. The type is char's, the value a count.
-  // NOLINTNEXTLINE(bugprone-signed-char-misuse)
-  const int gpus = c10::cuda::device_count();
-  if (gpus > 0) {
-    const int wanted = environment ? environment->local_rank : 0;
-    if (wanted >= gpus) {
-      throw UsageError(str_cat("local rank ", wanted, " has no GPU: this host shows ", gpus, " to the job"),
-                       "Start at most one process for each GPU (--nproc-per-node gpu).");
-    }
-    c10::cuda::set_device(static_cast<c10::DeviceIndex>(wanted));
-    return {at::kCUDA, static_cast<c10::DeviceIndex>(wanted)};
-  }
-#else
-  static_cast<void>(environment);
-#endif
-  return at::kCPU;
 }
 
 bool prefers_bf16(at::Device device) {

@@ -24,9 +24,10 @@ class ProcessGroup {
 
   /// Joins the others: NCCL when `device` is a GPU, else Gloo. Returns when all ranks are there. Throws Error naming
   /// the address when the store cannot be reached within `timeout`, or five minutes where that is shorter. An operation
-  /// that others do not take part in for `timeout` throws.
+  /// that others do not take part in for `timeout` throws. `store`: where the ranks have met; null: it is joined here.
   ProcessGroup(const process::WorkerEnvironment& environment, at::Device device,
-               std::chrono::milliseconds timeout = process::kDefaultDdpTimeout);
+               std::chrono::milliseconds timeout = process::kDefaultDdpTimeout,
+               c10::intrusive_ptr<c10d::Store> store = nullptr);
 
   /// Frees the connections; pending operations of other ranks fail.
   ~ProcessGroup();
@@ -97,10 +98,6 @@ class ProcessGroup {
   c10::intrusive_ptr<c10d::Store> store_;
   c10::intrusive_ptr<c10d::ProcessGroup> group_;
 };
-
-/// The device that this worker trains on: the GPU of its local rank, else the CPU. Throws UsageError when there are
-/// GPUs, but fewer than this local rank needs.
-at::Device choose_device(const std::optional<process::WorkerEnvironment>& environment);
 
 /// Whether `device` computes in bfloat16 (a GPU of compute capability 8.0 or newer; as a CPU has no fast bfloat16: no).
 bool prefers_bf16(at::Device device);

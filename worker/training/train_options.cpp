@@ -60,6 +60,9 @@ constexpr cli::OptionText kOptions[] = {
     {"bf16",
      "true, false or auto: base model in bfloat16 "
      "(auto: what ACCELERATE_MIXED_PRECISION says, else where the GPU has it)"},
+    {"device",
+     "auto, cuda or cpu (auto: the GPU of this process's local rank, or the CPU where there is none or "
+     "ACCELERATE_USE_CPU=true or an empty CUDA_VISIBLE_DEVICES says so)"},
     {"quantization",
      "8bit or 4bit: keep the frozen linear layers' weights so, with the package bitsandbytes; final/ is merged into "
      "the checkpoint's own weights (none)"},
@@ -199,6 +202,7 @@ void read_step_options(const cli::OptionValues& values, TrainOptions& options) {
 void read_device_options(const cli::OptionValues& values, TrainOptions& options) {
   if (const auto recompute = values.boolean("gradient-checkpointing")) { options.gradient_checkpointing = *recompute; }
   options.bf16 = values.boolean_or_auto("bf16");
+  options.device = device::read_wish(values.choice("device", {"auto", "cuda", "cpu"}).value_or("auto"));
   options.quantization = quantization::parse_quantization(values.text("quantization"), values.text("quantization-type"),
                                                           values.boolean("double-quantization"));
   int64_t ddp_timeout = options.ddp_timeout.count();

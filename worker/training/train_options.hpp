@@ -13,6 +13,7 @@
 #include "worker/cli/step_interval.hpp"
 #include "worker/convert/convert_options.hpp"
 #include "worker/convert/row.hpp"
+#include "worker/device/device_choice.hpp"
 #include "worker/hub/model_folder.hpp"
 #include "worker/process/worker_environment.hpp"
 #include "worker/quantization/quantization.hpp"
@@ -60,6 +61,7 @@ struct TrainOptions {
   int64_t accumulation_steps = 1;
   bool gradient_checkpointing = true;
   std::optional<bool> bf16;  ///< unset: when the GPU has it
+  device::Wish device;       ///< not in the Python tool
   /// For each operation of all ranks; a rank that hangs ends the others.
   std::chrono::seconds ddp_timeout = process::kDefaultDdpTimeout;
   std::optional<quantization::Quantization> quantization;  ///< of the frozen linear layers

@@ -48,6 +48,19 @@ int nvmlDeviceGetPciInfo_v3(void* device, void* info) {
   const bool known = text && std::sscanf(text, "%x:%x:%x", &address->domain, &address->bus, &address->device) == 3;
   return known ? 0 : 3;  // NVML_ERROR_NOT_SUPPORTED
 }
+// MDL_FAKE_DRIVER: the driver's version, "580.65.06"; MDL_FAKE_CUDA: the newest CUDA that it runs, "13020".
+int nvmlSystemGetDriverVersion(char* version, unsigned length) {
+  const char* text = std::getenv("MDL_FAKE_DRIVER");
+  if (!text) { return 3; }
+  std::snprintf(version, length, "%s", text);
+  return 0;
+}
+int nvmlSystemGetCudaDriverVersion_v2(int* version) {
+  const char* text = std::getenv("MDL_FAKE_CUDA");
+  if (!text) { return 3; }
+  *version = std::atoi(text);
+  return 0;
+}
 int nvmlDeviceGetUUID(void* device, char* uuid, unsigned length) {
   const auto index = static_cast<char*>(device) - devices;
   std::snprintf(uuid, length, "GPU-%02dfa7e11e-0000-4000-8000-00000000000%d", static_cast<int>(index),

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <c10/core/Device.h>
+#include <torch/csrc/distributed/c10d/Store.hpp>
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "worker/device/device_choice.hpp"
+#include "worker/process/worker_environment.hpp"
+
+namespace mdl::worker::distributed {
+
+/// What a rank has found and agreed on with the others, before anything is read or computed.
+struct Meeting {
+  at::Device device = at::kCPU;
+  std::string because;                    ///< of the CPU: see device::Choice
+  c10::intrusive_ptr<c10d::Store> store;  ///< of several ranks; null when alone
+};
+
+/// Chooses this worker's device, the GPU of its local rank or the CPU, and with several ranks meets the others in the
+/// store: they tell each other their kinds of device before any of them makes a connection for NCCL or Gloo, which
+/// would wait for each other in vain. Throws Error, on all ranks alike and with rank and host, when one cannot compute
+/// as it should or the kinds differ, and when a rank has not come within `timeout`; UsageError when there are GPUs, but
+/// fewer than this local rank needs.
+Meeting meet_ranks(const std::optional<process::WorkerEnvironment>& environment, const device::Wish& wish,
+                   std::chrono::milliseconds timeout = process::kDefaultDdpTimeout);
+
+/// The store at MASTER_ADDR:MASTER_PORT. Throws Error naming the address when it cannot be reached within `timeout`, or
+/// five minutes where that is shorter.
+c10::intrusive_ptr<c10d::Store> join_store(const process::WorkerEnvironment& environment,
+                                           std::chrono::milliseconds timeout);
+
+/// Tells the others this rank's choice and hears theirs; see meet_ranks().
+void agree_on_device(c10d::Store& store, const process::WorkerEnvironment& environment, const device::Choice& choice,
+                     std::chrono::milliseconds timeout);
+
+}  // namespace mdl::worker::distributed
