@@ -15,6 +15,7 @@ class NodeChecks {
   void endpoint_name(const NodeFacts& node);  ///< resolves, and is rank 0's own; needs no connection
   void endpoint(const NodeFacts& node);       ///< the same, and the state of its port
   void gpus(const NodeFacts& node);
+  void cuda(const NodeFacts& node);  ///< the driver's and LibTorch's
   void interfaces(const NodeFacts& node);
   void limits(const NodeFacts& node);  ///< shared memory, open files, threads
   void program(const NodeFacts& node);

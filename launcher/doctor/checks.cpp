@@ -43,6 +43,7 @@ std::vector<Finding> examine(const JobSpec& job, const std::vector<NodeFacts>& n
   among.connections();
   among.clocks();
   for (const NodeFacts& node : nodes) { here.gpus(node); }
+  for (const NodeFacts& node : nodes) { here.cuda(node); }
   among.versions();
   for (const NodeFacts& node : nodes) {
     here.interfaces(node);

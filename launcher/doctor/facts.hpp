@@ -59,6 +59,7 @@ struct NodeFacts {
   int gpus = 0;
   std::vector<std::string> gpu_names;
   std::string driver_version;
+  std::string driver_cuda;           ///< the newest CUDA that the driver runs: "13.0"
   std::string cuda_visible_devices;  ///< "unset" when it is not set
   int cores = 1;                     ///< CPUs that this process may use
   std::uint64_t shared_memory_bytes = 0;
@@ -71,7 +72,10 @@ struct NodeFacts {
   std::string program;          ///< full path of what would be started
   std::string program_error;    ///< why it cannot be, where `program` is empty
   std::vector<std::string> missing_libraries;
+  std::string program_problem;  ///< what mdl-toolkit says is wrong with the libraries that it needs
+  std::string program_advice;
   std::string libtorch_version;
+  std::string libtorch_cuda;  ///< the CUDA that the program uses through LibTorch: "13.2", "none"
   std::string nccl_version;
   EndpointFacts endpoint;
   std::vector<PathFacts> paths;
@@ -79,10 +83,11 @@ struct NodeFacts {
   std::vector<std::string> unreachable;  ///< nodes that this one cannot connect to, with the reason
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(NodeFacts, host, rank, launcher_version, gpus, gpu_names,
-                                                driver_version, cuda_visible_devices, cores, shared_memory_bytes,
-                                                open_files, omp_threads, interfaces, nccl_interfaces, gloo_interfaces,
-                                                host_address, program, program_error, missing_libraries,
-                                                libtorch_version, nccl_version, endpoint, paths, clock_ahead_s,
+                                                driver_version, driver_cuda, cuda_visible_devices, cores,
+                                                shared_memory_bytes, open_files, omp_threads, interfaces,
+                                                nccl_interfaces, gloo_interfaces, host_address, program, program_error,
+                                                missing_libraries, program_problem, program_advice, libtorch_version,
+                                                libtorch_cuda, nccl_version, endpoint, paths, clock_ahead_s,
                                                 unreachable)
 
 }  // namespace mdl::launcher::doctor

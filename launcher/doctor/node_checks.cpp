@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <cstdlib>
 
 #include "common/join.hpp"
 #include "common/str_cat.hpp"
@@ -108,6 +109,28 @@ void NodeChecks::gpus(const NodeFacts& node) {
   }
 }
 
+void NodeChecks::cuda(const NodeFacts& node) {
+  if (!runs_on_gpus(job_) || node.libtorch_cuda.empty()) { return; }
+  const std::string torch = "LibTorch " + node.libtorch_version;
+  if (node.libtorch_cuda == "none") {
+    add(Level::fail, "CUDA", node,
+        str_cat("the job asks for GPUs, but ", node.program, " with ", torch, " has no CUDA"),
+        "Install a LibTorch with CUDA and what was built for it; or train on CPUs: use_cpu: true, or --device cpu.");
+    return;
+  }
+  if (node.driver_cuda.empty()) { return; }
+  const int of_driver = std::atoi(node.driver_cuda.c_str()), of_torch = std::atoi(node.libtorch_cuda.c_str());
+  const std::string driver = str_cat("the driver (", node.driver_version.empty() ? "unknown" : node.driver_version,
+                                     ") runs CUDA up to ", node.driver_cuda);
+  if (of_driver < of_torch) {
+    add(Level::fail, "CUDA", node, str_cat(driver, ", but ", torch, " needs CUDA ", node.libtorch_cuda),
+        str_cat("Install a driver for CUDA ", of_torch, " on this node, or a LibTorch for CUDA ", of_driver,
+                " and what was built for it."));
+  } else {
+    add(Level::ok, "CUDA", node, str_cat(driver, "; ", torch, " has CUDA ", node.libtorch_cuda));
+  }
+}
+
 void NodeChecks::interfaces(const NodeFacts& node) {
   if (!runs_on_gpus(job_)) {
     if (job_.nodes > 1) { gloo_interface(node); }
@@ -168,6 +191,10 @@ void NodeChecks::program(const NodeFacts& node) {
   if (node.program.empty()) {
     add(Level::fail, "program", node, node.program_error,
         "Install it on this node or correct the path; without --no-python it must be a Python script.");
+    return;
+  }
+  if (!node.program_problem.empty()) {
+    add(Level::fail, "program", node, str_cat(node.program, ": ", node.program_problem), node.program_advice);
     return;
   }
   if (!node.missing_libraries.empty()) {

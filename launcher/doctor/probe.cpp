@@ -7,10 +7,11 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <regex>
 
 #include "common/error.hpp"
 #include "common/host.hpp"
+#include "common/nvidia/driver.hpp"
+#include "common/nvidia/nvml.hpp"
 #include "common/version.hpp"
 #include "launcher/machine/cpu_topology.hpp"
 
@@ -77,11 +78,9 @@ void observe_gpus(const machine::MachineFacts& machine, NodeFacts& node) {
       if (name != std::string::npos) { node.gpu_names.push_back(line.substr(name)); }
     }
   }
-  std::ifstream file("/proc/driver/nvidia/version");
-  std::string line;
-  std::getline(file, line);
-  std::smatch match;
-  if (std::regex_search(line, match, std::regex("[0-9]+\\.[0-9]+(\\.[0-9]+)?"))) { node.driver_version = match.str(); }
+  const nvidia::Nvml nvml;
+  node.driver_version = nvml.driver_version().value_or(nvidia::version_of_kernel());
+  if (const auto cuda = nvml.cuda_version()) { node.driver_cuda = nvidia::cuda_version_text(*cuda); }
 }
 
 /// Why `path` cannot be used, nullopt when it can. For writing, the nearest folder that exists counts: programs make

@@ -6,9 +6,9 @@
 
 namespace mdl::launcher::doctor {
 
-/// Observes this node: takes well under a second, starts nothing but the system's own loader (in its listing mode) and,
-/// for a Python script, python once. The endpoint's name is resolved, but nothing is connected or bound: exchange_facts
-/// does that.
+/// Observes this node: takes well under a second, starts nothing but the system's own loader (in its listing mode) or
+/// mdl-toolkit (which tells of its libraries) and, for a Python script, python once. The endpoint's name is resolved,
+/// but nothing is connected or bound: exchange_facts does that.
 NodeFacts observe_node(const JobSpec& job, const machine::MachineFacts& machine);
 
 /// Only this node's name and addresses, the endpoint's name, and the paths: for every launch. Resolving a name is its
@@ -20,8 +20,8 @@ NodeFacts observe_cheaply(const JobSpec& job);
 /// can be used here.
 std::vector<PathFacts> observe_paths(const std::vector<std::string>& program);
 
-/// Finds the program and what it would load; fills program, program_error, missing_libraries, libtorch_version,
-/// nccl_version.
+/// Finds the program and what it would load; fills program, program_error, program_problem, program_advice,
+/// missing_libraries, libtorch_version, libtorch_cuda, nccl_version.
 void observe_program(const JobSpec& job, const machine::Environment& environment, NodeFacts& node);
 
 /// A library that a program needs.

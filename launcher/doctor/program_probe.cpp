@@ -9,7 +9,7 @@
 #include <sstream>
 
 #include "common/command/command_output.hpp"
-#include "common/error.hpp"
+#include "common/str_cat.hpp"
 #include "launcher/doctor/probe.hpp"
 
 namespace mdl::launcher::doctor {
@@ -57,18 +57,22 @@ bool is_elf(const std::string& path) {
   return std::string(magic, 4) == std::string(ELFMAG);
 }
 
-/// The version in torch/version.py, which lies above the folder of its libraries, or in build-version of the C++
-/// distribution.
-std::string torch_version(const fs::path& torch_folder) {
+/// The version and CUDA in torch/version.py, which lies above the folder of its libraries, or the version in
+/// build-version of the C++ distribution.
+void read_torch_version(const fs::path& torch_folder, NodeFacts& node) {
   std::ifstream python(torch_folder / "version.py");
   std::smatch match;
   for (std::string line; std::getline(python, line);) {
-    if (std::regex_search(line, match, std::regex("^__version__ *=.*['\"]([^'\"]+)['\"]"))) { return match[1]; }
+    if (std::regex_search(line, match, std::regex("^__version__ *=.*['\"]([^'\"]+)['\"]"))) {
+      node.libtorch_version = match[1];
+    }
+    if (std::regex_search(line, match, std::regex("^cuda\\b[^=]*= *(None|['\"]([0-9.]+)['\"])"))) {
+      node.libtorch_cuda = match[2].matched ? match[2].str() : "none";
+    }
   }
+  if (!node.libtorch_version.empty()) { return; }
   std::ifstream plain(torch_folder / "build-version");
-  std::string line;
-  std::getline(plain, line);
-  return line;
+  std::getline(plain, node.libtorch_version);
 }
 
 /// libnccl carries the words "NCCL version 2.27.5" for its own log; nothing needs to be loaded to read them.
@@ -89,21 +93,49 @@ std::string nccl_version(const fs::path& library) {
   return "";
 }
 
-/// What a launched program ends up as: mdl-toolkit leaves training and inference to the mdl-toolkit-model beside it,
-/// which is the one that loads LibTorch.
-std::string program_that_loads(const std::string& program) {
+/// A text of the JSON that a program has printed; empty where there is none.
+std::string text_of(const nlohmann::json& report, const char* key, const char* inner) {
+  const auto found = report.find(key);
+  return found != report.end() && found->is_object() ? found->value(inner, std::string()) : std::string();
+}
+
+/// "13.2" of the flavour "cu132", "none" of others.
+std::string cuda_of(const std::string& flavour) {
+  if (!flavour.starts_with("cu") || flavour.size() < 4) { return "none"; }
+  return str_cat(flavour.substr(2, flavour.size() - 3), '.', flavour.back());
+}
+
+/// mdl-toolkit finds libraries by itself, for another program that it turns into, and tells of them. False where this
+/// is no mdl-toolkit, or one that does not.
+bool ask_toolkit(const JobSpec& job, NodeFacts& node) {
   std::error_code failure;
-  const fs::path real = fs::canonical(program, failure);
-  if (failure || real.filename() != "mdl-toolkit") { return program; }
-  const fs::path model = real.string() + "-model";
-  return fs::exists(model, failure) ? model.string() : program;
+  const fs::path real = fs::canonical(node.program, failure);
+  if (failure || real.filename() != "mdl-toolkit") { return false; }
+  const std::string subcommand = job.program.size() > 1 && !job.program[1].starts_with('-') ? job.program[1] : "train";
+  const auto told = command::output_of({real.string(), "--libraries", subcommand}, kPatience);
+  if (!told) { return false; }
+  const auto report = nlohmann::json::parse(*told, nullptr, false);
+  if (!report.is_object()) { return false; }
+  try {
+    node.program_problem = report.value("problem", "");
+    node.program_advice = report.value("advice", "");
+    node.missing_libraries = report.value("missing", std::vector<std::string>());
+    node.libtorch_version = text_of(report, "libtorch", "version");
+    if (!node.libtorch_version.empty()) { node.libtorch_cuda = cuda_of(text_of(report, "built_for", "flavour")); }
+    for (const std::string& folder : report.value("library_path", std::vector<std::string>())) {
+      const fs::path nccl = fs::path(folder) / "libnccl.so.2";
+      if (node.nccl_version.empty() && fs::exists(nccl, failure)) { node.nccl_version = nccl_version(nccl); }
+    }
+  } catch (const nlohmann::json::exception&) { return false; }
+  return true;
 }
 
 void observe_libraries(NodeFacts& node) {
   std::optional<std::string> listing;
   for (const char* loader : {"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"}) {
+    // With this variable, as ldd sets it, the loader lists what is missing too; --list ends at the first such library.
     if (fs::exists(loader)) {
-      listing = command::output_of({loader, "--list", program_that_loads(node.program)}, kPatience);
+      listing = command::output_of({loader, node.program}, kPatience, {"LD_TRACE_LOADED_OBJECTS=1"});
     }
   }
   if (!listing) {
@@ -114,9 +146,7 @@ void observe_libraries(NodeFacts& node) {
       node.missing_libraries.push_back(name);
       continue;
     }
-    if (name.starts_with("libtorch_cpu.so")) {
-      node.libtorch_version = torch_version(fs::path(*path).parent_path().parent_path());
-    }
+    if (name.starts_with("libtorch_cpu.so")) { read_torch_version(fs::path(*path).parent_path().parent_path(), node); }
     if (name.starts_with("libnccl.so")) { node.nccl_version = nccl_version(*path); }
   }
 }
@@ -134,7 +164,7 @@ void observe_script(const JobSpec& job, const machine::Environment& environment,
   auto origin = command::output_of(
       {*python, "-c", "import importlib.util as u; s = u.find_spec('torch'); print(s.origin if s else '')"}, kPatience);
   if (!origin || origin->size() < 2) { return; }
-  node.libtorch_version = torch_version(fs::path(origin->substr(0, origin->size() - 1)).parent_path());
+  read_torch_version(fs::path(origin->substr(0, origin->size() - 1)).parent_path(), node);
 }
 
 }  // namespace
@@ -161,7 +191,7 @@ void observe_program(const JobSpec& job, const machine::Environment& environment
   const auto program = find_executable(job.program[0], environment, node.program_error);
   if (!program) { return; }
   node.program = *program;
-  if (is_elf(node.program)) { observe_libraries(node); }
+  if (is_elf(node.program) && !ask_toolkit(job, node)) { observe_libraries(node); }
 }
 
 }  // namespace mdl::launcher::doctor

@@ -155,6 +155,26 @@ TEST_CASE("GPUs that are missing, too few, or idle") {
   })));
 }
 
+TEST_CASE("a driver that is older than LibTorch's CUDA, and no CUDA at all, fail a job for GPUs") {
+  const auto with_cuda = [](const std::string& of_driver, const std::string& of_torch) {
+    return [=](JobSpec&, std::vector<NodeFacts>& nodes) {
+      nodes[1].driver_cuda = of_driver;
+      nodes[1].libtorch_cuda = of_torch;
+    };
+  };
+  expect(complaint(after(with_cuda("12.8", "13.2"))), Level::fail, "CUDA",
+         "the driver (570.1) runs CUDA up to 12.8, but LibTorch 2.15.0 needs CUDA 13.2");
+  expect(complaint(after(with_cuda("13.0", "none"))), Level::fail, "CUDA", "has no CUDA");
+  for (const char* enough : {"13.0", "13.2", "14.1", ""}) {
+    const auto findings = after(with_cuda(enough, "13.2"));
+    CHECK_FALSE(would_fail(findings));
+  }
+  CHECK_FALSE(would_fail(after([&](JobSpec& job, std::vector<NodeFacts>& nodes) {
+    with_cuda("12.8", "none")(job, nodes);
+    job.use_cpu = true;
+  })));
+}
+
 TEST_CASE("different versions of LibTorch or NCCL fail the job, different drivers are worth a look") {
   expect(complaint(after([](auto&, auto& nodes) { nodes[1].launcher_version = "0.0.9"; })), Level::warning,
          "mdl-launch", "node2: 0.0.9");
@@ -222,6 +242,15 @@ TEST_CASE("a program that is missing or misses libraries, and unusable paths fai
          Level::fail, "paths", "--train-dataset /d cannot be read");
   expect(complaint(after([](auto&, auto& nodes) { nodes[1].paths[0].free_bytes = 1 << 20; })), Level::warning, "paths",
          "only 1 MiB free");
+}
+
+TEST_CASE("what mdl-toolkit says of its libraries is the program's finding, with its advice") {
+  const auto findings = after([](auto&, auto& nodes) {
+    nodes[1].program_problem = "LibTorch 2.14.0 does not fit";
+    nodes[1].program_advice = "pip install";
+    nodes[1].missing_libraries = {"libgone.so"};
+  });
+  expect(complaint(findings), Level::fail, "program", "/usr/bin/mdl-toolkit: LibTorch 2.14.0 does not fit");
 }
 
 TEST_CASE("the cheap checks of every launch have the doctor's words") {

@@ -106,6 +106,20 @@ TEST_CASE("the version of NCCL is that of the library which the program would lo
   CHECK(node.nccl_version.empty());
 }
 
+TEST_CASE("libraries that the loader would miss are named") {
+  mdl::test::TempDir folder;
+  std::ifstream stream(MDL_BIN_DIR "/nccl_program", std::ios::binary);
+  std::string program_bytes{std::istreambuf_iterator<char>(stream), {}};
+  const std::string needed = "libnccl.so.2";
+  program_bytes.replace(program_bytes.find(needed), needed.size(), "libnccl.so.9");
+  const fs::path copy = folder.path() / "program";
+  std::ofstream(copy, std::ios::binary) << program_bytes;
+  fs::permissions(copy, fs::perms::owner_all);
+  NodeFacts node;
+  observe_program(program({copy}), {}, node);
+  CHECK(node.missing_libraries == std::vector<std::string>{"libnccl.so.9"});
+}
+
 TEST_CASE("every fact of a node survives the way through JSON") {
   NodeFacts node;
   node.host = "node7";
@@ -114,6 +128,7 @@ TEST_CASE("every fact of a node survives the way through JSON") {
   node.gpus = 2;
   node.gpu_names = {"A", "B"};
   node.driver_version = "570";
+  node.driver_cuda = "12.8";
   node.cuda_visible_devices = "0,1";
   node.cores = 9;
   node.shared_memory_bytes = 1ull << 40;
@@ -126,7 +141,10 @@ TEST_CASE("every fact of a node survives the way through JSON") {
   node.program = "/bin/prog";
   node.program_error = "none";
   node.missing_libraries = {"libgone.so"};
+  node.program_problem = "does not fit";
+  node.program_advice = "pip install";
   node.libtorch_version = "2.15";
+  node.libtorch_cuda = "13.2";
   node.nccl_version = "2.27";
   node.endpoint = {"node1", 29500, {"10.0.0.1"}, "no such name", true, EndpointState::taken, "in use", "nginx"};
   node.paths = {{"--output", "/data", true, true, "full", 5}, {"--train-dataset", "/in", false, false, "gone", 0}};

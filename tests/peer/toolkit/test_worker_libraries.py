@@ -12,6 +12,8 @@ import pyarrow
 import pytest
 import torch
 
+from launching import free_port
+
 PACKAGES = Path(torch.__file__).parents[1]
 COMMANDS = ("train", "inference", "convert-dataset", "info", "download")
 
@@ -242,3 +244,21 @@ def test_the_libraries_are_told_to_other_programs(toolkit, tmp_path, empty_libra
     assert "does not fit" in told["problem"] and "pip install" in told["advice"]
     told = json.loads(started(toolkit, "--libraries", "download", env=environment(MDL_TORCH=fake)).stdout)
     assert told["problem"] == "" and "libtorch" not in told
+
+
+def test_the_doctor_sees_what_is_wrong_with_the_libraries_of_a_second_node(installed, tmp_path, empty_library):
+    fake = fake_torch(tmp_path / "fake", sibling(-1), empty_library)
+    broken = linked_torch(tmp_path / "broken", torch.__version__)
+    (broken / "lib/libc10.so").unlink()
+    for second, text in ((fake, f"LibTorch {sibling(-1)} in {fake} "), (broken, "libc10.so")):
+        job = ["--nnodes", "2", "--rdzv-backend", "c10d", "--rdzv-endpoint", f"127.0.0.1:{free_port()}", "--no-python"]
+        command = [str(word) for word in (installed / "mdl-launch", "doctor", "--json", *job, installed / "mdl-toolkit", "train")]
+        nodes = [
+            subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables)
+            for variables in (environment(MDL_TORCH=PACKAGES), environment(MDL_TORCH=second))
+        ]
+        for node in nodes:
+            report = json.loads(node.communicate(timeout=60)[0])
+            assert node.returncode == 1 and len(report["nodes"]) == 2
+            (finding,) = [each for each in report["findings"] if each["check"] == "program" and each["level"] == "fail"]
+            assert text in finding["text"] and "pip install" in finding["advice"]
