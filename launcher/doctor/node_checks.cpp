@@ -123,7 +123,7 @@ void NodeChecks::cuda(const NodeFacts& node) {
   const std::string driver = str_cat("the driver (", node.driver_version.empty() ? "unknown" : node.driver_version,
                                      ") runs CUDA up to ", node.driver_cuda);
   if (of_driver < of_torch) {
-    add(Level::fail, "CUDA", node, str_cat(driver, ", but ", torch, " needs CUDA ", node.libtorch_cuda),
+    add(Level::fail, "CUDA", node, str_cat(driver, ", but ", torch, " needs one for CUDA ", of_torch),
         str_cat("Install a driver for CUDA ", of_torch, " on this node, or a LibTorch for CUDA ", of_driver,
                 " and what was built for it."));
   } else {

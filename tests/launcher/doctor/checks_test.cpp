@@ -163,7 +163,7 @@ TEST_CASE("a driver that is older than LibTorch's CUDA, and no CUDA at all, fail
     };
   };
   expect(complaint(after(with_cuda("12.8", "13.2"))), Level::fail, "CUDA",
-         "the driver (570.1) runs CUDA up to 12.8, but LibTorch 2.15.0 needs CUDA 13.2");
+         "the driver (570.1) runs CUDA up to 12.8, but LibTorch 2.15.0 needs one for CUDA 13");
   expect(complaint(after(with_cuda("13.0", "none"))), Level::fail, "CUDA", "has no CUDA");
   for (const char* enough : {"13.0", "13.2", "14.1", ""}) {
     const auto findings = after(with_cuda(enough, "13.2"));
