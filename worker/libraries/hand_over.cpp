@@ -30,7 +30,8 @@ LibraryPath library_path(const std::vector<fs::path>& folders, const char* of_us
     if (part.empty()) {
       ++path.left_out;
     } else {
-      path.text += ':' + (current / part).string();
+      // What begins with $ORIGIN, $LIB or $PLATFORM the loader makes whole.
+      path.text += ':' + (part.starts_with('$') ? part : (current / part).string());
     }
     if (end == std::string::npos) { return path; }
     begin = end + 1;

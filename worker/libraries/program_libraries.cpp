@@ -60,7 +60,7 @@ Error missing_error(const ProgramLibraries& found, const std::vector<MissingLibr
 }  // namespace
 
 ProgramLibraries find_libraries(const fs::path& program, bool with_torch, const LibrarySearch& search) {
-  const ProgramLibraries found = locate(program, with_torch, search);
+  ProgramLibraries found = locate(program, with_torch, search);
   const auto missing = missing_libraries(program, found.folders);
   if (!missing.empty()) { throw missing_error(found, missing); }
   return found;

@@ -110,7 +110,7 @@ std::optional<fs::path> python_of_path(const std::string& search) {
 std::vector<fs::path> packages_of_python(const fs::path& python, const std::string& wanted, bool extended) {
   const fs::path prefix = python.parent_path().parent_path();
   if (!extended && setting(prefix / "pyvenv.cfg", "include-system-site-packages") == "false") {
-    const std::vector<fs::path> own = packages_of_prefix(prefix);
+    std::vector<fs::path> own = packages_of_prefix(prefix);
     std::error_code ignored;
     const auto has = [&](const fs::path& folder) { return fs::is_directory(folder / wanted, ignored); };
     if (std::any_of(own.begin(), own.end(), has)) { return own; }

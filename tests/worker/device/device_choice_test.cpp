@@ -12,7 +12,7 @@ using Catch::Contains;
 
 namespace {
 
-Variable with(std::map<std::string, std::string> variables) {
+Variable with(const std::map<std::string, std::string>& variables) {
   return [variables](const char* name) {
     const auto found = variables.find(name);
     return found == variables.end() ? std::nullopt : std::optional(found->second);

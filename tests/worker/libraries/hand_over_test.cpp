@@ -45,8 +45,8 @@ std::string handed_over(const fs::path& folder, const char* of_user) {
 TEST_CASE("the found folders go before the user's, whose empty parts are left out") {
   CHECK(library_path({"/a", "/b"}, nullptr, "/here").text == "/a:/b");
   CHECK(library_path({"/a"}, "", "/here").text == "/a");
-  const LibraryPath path = library_path({"/a"}, "/x::rel/y;/z:", "/here");
-  CHECK(path.text == "/a:/x:/here/rel/y:/z");
+  const LibraryPath path = library_path({"/a"}, "/x::rel/y;/z:$LIB/w:", "/here");
+  CHECK(path.text == "/a:/x:/here/rel/y:/z:$LIB/w");
   CHECK(path.left_out == 2);
   CHECK(library_path({}, "/x", "/here").left_out == 0);
 }

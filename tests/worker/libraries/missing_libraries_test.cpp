@@ -10,6 +10,7 @@
 using namespace mdl;
 using namespace mdl::worker::libraries;
 namespace fs = std::filesystem;
+using namespace std::string_literals;
 
 namespace {
 
@@ -74,7 +75,7 @@ TEST_CASE("a library that a library needs is missed too") {
 }
 
 TEST_CASE("the loader's cache has names with a zero byte or a folder before them") {
-  const std::string cache("glibc-ld.so.cache1.1\0libz.so.1\0/lib/libz.so.1\0/usr/lib/libcurl.so.4\0", 71);
+  const std::string cache = "glibc-ld.so.cache1.1\0libz.so.1\0/lib/libz.so.1\0/usr/lib/libcurl.so.4\0"s;
   CHECK(system_has("libz.so.1", cache, {}));
   CHECK(system_has("libcurl.so.4", cache, {}));
   CHECK_FALSE(system_has("libcurl.so", cache, {}));
