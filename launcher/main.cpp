@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -14,6 +15,9 @@
 #include "common/uuid.hpp"
 #include "launcher/accelerate/accelerate_command.hpp"
 #include "launcher/agent.hpp"
+#include "launcher/all_commands.hpp"
+#include "launcher/command_line/completion.hpp"
+#include "launcher/command_line/dialect.hpp"
 #include "launcher/command_line/launch_command.hpp"
 #include "launcher/command_line/options.hpp"
 #include "launcher/command_line/store_plan.hpp"
@@ -53,19 +57,29 @@ int launch(command_line::LaunchOptions options) {
   return run_agent(plan);
 }
 
+int print(const std::string& text) {
+  return std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0 ? kExitFailure : 0;
+}
+
 /// Runs the command line; returns the exit code.
-int run(std::vector<std::string> args) {
-  if (is_status_command(args)) { return run_status_command(args, variable); }
+int run(const std::string& program, std::vector<std::string> args) {
+  const auto dialect = command_line::dialect_of(program);
+  if (dialect == command_line::Dialect::accelerate) { args = command_line::from_accelerate(args); }
+  const bool has_commands = dialect != command_line::Dialect::torchrun;
+  if (has_commands && is_status_command(args)) { return run_status_command(args, variable); }
   std::signal(SIGPIPE, SIG_IGN);  // a job does not end because nobody reads what the launcher says of it
   const auto facts = machine::probe_machine(count_gpus);
-  const bool resolves = accelerate::is_accelerate_command(args);
+  const bool resolves = has_commands && accelerate::is_accelerate_command(args);
   if (resolves) {
     const auto outcome = accelerate::run_command(args, facts);
     if (!outcome.launch) { return outcome.exit_code; }
     args = *outcome.launch;  // as if the user had written torchrun's options
   }
   const auto parsed = command_line::parse_command_line(args, variable);
-  if (parsed.text) { return std::fputs(parsed.text->c_str(), stdout) < 0 || std::fflush(stdout) != 0 ? 1 : 0; }
+  if (parsed.text) { return print(*parsed.text); }
+  if (parsed.completion_shell) {
+    return print(command_line::completion_script(*parsed.completion_shell, all_commands()));
+  }
   if (!resolves) { doctor::warn_beforehand(parsed.options, facts); }
   return launch(parsed.options);
 }
@@ -77,7 +91,7 @@ int main(int argc, char** argv) {
   mdl::open_closed_standard_streams();
   mdl::log::set_program("mdl-launch");
   try {
-    return mdl::launcher::run({argv + 1, argv + argc});
+    return mdl::launcher::run(argc > 0 ? argv[0] : "", {argv + std::min(argc, 1), argv + argc});
   } catch (const mdl::Error& error) {
     std::fprintf(stderr, "mdl-launch: error: %s\n", error.what());
     return error.exit_code();

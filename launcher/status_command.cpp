@@ -44,18 +44,6 @@ const command_line::OptionTable& status_option_table() {
   return table;
 }
 
-std::string help_text() {
-  const std::size_t width = output_width();
-  return str_cat(
-      "Usage: mdl-launch status --rdzv-endpoint HOST[:PORT] [--rdzv-id ID]\n"
-      "                         [--rdzv-conf secret_file=PATH] [--json]\n\n",
-      wrapped("Prints who is in the rendezvous (c10d) of a job, started by mdl-launch or by torchrun: round, nodes, "
-              "ranks, the nodes that wait or stand by, and the age of each one's last heartbeat. Takes no part in the "
-              "job.\n\n",
-              width),
-      status_option_table().help(width));
-}
-
 std::chrono::milliseconds to_timeout(const std::string& text) {
   const auto seconds = parse_real_number(text);
   if (!seconds || !(*seconds > 0 && *seconds < 1e6)) {
@@ -121,6 +109,21 @@ JobStatus find_job(const Endpoint& endpoint, const rendezvous::access::StoreCred
 
 }  // namespace
 
+const command_line::CommandHelp& status_help() {
+  static const command_line::CommandHelp help{
+      .name = "status",
+      .usage =
+          "Usage: mdl-launch status --rdzv-endpoint HOST[:PORT] [--rdzv-id ID]\n"
+          "                         [--rdzv-conf secret_file=PATH] [--json]\n",
+      .description =
+          "Prints who is in the rendezvous (c10d) of a job, started by mdl-launch or by torchrun: round, nodes, "
+          "ranks, the nodes that wait or stand by, and the age of each one's last heartbeat. Takes no part in the "
+          "job.",
+      .options = &status_option_table(),
+  };
+  return help;
+}
+
 bool is_status_command(const std::vector<std::string>& args) {
   return !args.empty() && args.front() == "status";
 }
@@ -129,7 +132,7 @@ int run_status_command(const std::vector<std::string>& args, const command_line:
   const StatusOptions options = parse_status_options({args.begin() + 1, args.end()}, environment);
   std::string text;
   if (options.help) {
-    text = help_text();
+    text = help_text(status_help(), output_width());
   } else {
     if (options.endpoint.empty()) {
       throw UsageError("status: --rdzv-endpoint is missing", "Write it as the job's nodes have it: HOST[:PORT].");

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "launcher/command_line/command_help.hpp"
 #include "launcher/command_line/options.hpp"
 
 namespace mdl::launcher {
@@ -15,5 +16,8 @@ bool is_status_command(const std::vector<std::string>& args);
 /// Returns 0. Throws UsageError for a wrong command line, StoreConnectionError when nobody answers at the endpoint, and
 /// Error, which names the jobs that are there, when this one is not.
 int run_status_command(const std::vector<std::string>& args, const command_line::Environment& environment);
+
+/// `mdl-launch status`, as its --help tells it.
+const command_line::CommandHelp& status_help();
 
 }  // namespace mdl::launcher

@@ -9,6 +9,7 @@
 
 #include "common/error.hpp"
 #include "common/log.hpp"
+#include "common/paragraph.hpp"
 #include "common/trimmed.hpp"
 #include "launcher/accelerate/config_command.hpp"
 #include "launcher/accelerate/doctor_command.hpp"
@@ -51,7 +52,7 @@ std::string python_of(const machine::Environment& environment) {
 Outcome launch(const Arguments& arguments, const machine::MachineFacts& facts) {
   LaunchOptions options = parse_launch_options(arguments);
   if (options.help) {
-    std::cout << launch_help();
+    std::cout << help_text(launch_help(), output_width());
     return {};
   }
   auto config = find_config(options, facts.environment);

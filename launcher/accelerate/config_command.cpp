@@ -6,7 +6,6 @@
 
 #include "common/error.hpp"
 #include "common/paragraph.hpp"
-#include "common/str_cat.hpp"
 #include "launcher/accelerate/config_wizard.hpp"
 #include "launcher/accelerate/default_config_file.hpp"
 #include "launcher/accelerate/launch_option_table.hpp"
@@ -17,20 +16,6 @@ namespace mdl::launcher::accelerate {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string config_help() {
-  const std::size_t width = output_width();
-  return str_cat(
-      "Usage: mdl-launch config [--config-file PATH] [--lang en|zh]\n"
-      "       mdl-launch config default [--config-file PATH]\n"
-      "                                 [--mixed-precision no|fp16|bf16]\n\n",
-      wrapped(
-          "Asks for the set-up of a training and writes a file that `mdl-launch launch`, `mdl-launch --config-file` "
-          "and Python's accelerate read. `default` asks nothing: all GPUs of this machine, or one process on the "
-          "CPU.\n\n",
-          width),
-      config_option_table().help(width));
-}
 
 struct ConfigOptions {
   bool write_default = false;
@@ -61,7 +46,7 @@ ConfigOptions parse(std::vector<std::string> arguments) {
     if (!options.write_default) {
       throw UsageError("--mixed-precision is for mdl-launch config default", "Without `default` it is asked for.");
     }
-    command_line::check_choice({"--mixed-precision", given->value}, {"no", "fp16", "bf16"});
+    command_line::check_choice({"--mixed-precision", given->value}, given->option->known_values());
     options.mixed_precision = given->value;
   }
   return options;
@@ -96,10 +81,27 @@ const command_line::OptionTable& config_option_table() {
   return table;
 }
 
+const command_line::CommandHelp& config_help() {
+  static const command_line::CommandHelp help{
+      .name = "config",
+      .usage =
+          "Usage: mdl-launch config [--config-file PATH] [--lang en|zh]\n"
+          "       mdl-launch config default [--config-file PATH]\n"
+          "                                 [--mixed-precision no|fp16|bf16]\n",
+      .description =
+          "Asks for the set-up of a training and writes a file that `mdl-launch launch`, `mdl-launch --config-file` "
+          "and Python's accelerate read. `default` asks nothing: all GPUs of this machine, or one process on the "
+          "CPU.",
+      .options = &config_option_table(),
+      .words = {"default"},
+  };
+  return help;
+}
+
 int config_command(const std::vector<std::string>& arguments, const machine::MachineFacts& facts) {
   ConfigOptions options = parse(arguments);
   if (options.help) {
-    std::cout << config_help();
+    std::cout << help_text(config_help(), output_width());
     return 0;
   }
   Language language = choose_language(options.language, facts.environment);

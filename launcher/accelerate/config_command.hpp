@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "launcher/command_line/option_table.hpp"
+#include "launcher/command_line/command_help.hpp"
 #include "launcher/machine/machine_facts.hpp"
 
 namespace mdl::launcher::accelerate {
@@ -15,5 +15,8 @@ namespace mdl::launcher::accelerate {
 int config_command(const std::vector<std::string>& arguments, const machine::MachineFacts& facts);
 
 const command_line::OptionTable& config_option_table();
+
+/// `mdl-launch config`, as its --help tells it.
+const command_line::CommandHelp& config_help();
 
 }  // namespace mdl::launcher::accelerate

@@ -6,7 +6,6 @@
 
 #include "common/error.hpp"
 #include "common/paragraph.hpp"
-#include "common/str_cat.hpp"
 #include "launcher/accelerate/doctor_options.hpp"
 #include "launcher/doctor/checks.hpp"
 #include "launcher/doctor/exchange.hpp"
@@ -14,28 +13,29 @@
 #include "launcher/doctor/report.hpp"
 
 namespace mdl::launcher::accelerate {
-namespace {
-
-std::string doctor_help() {
-  const std::size_t width = output_width();
-  return str_cat(
-      "Usage: mdl-launch doctor [--json] [--wait SECONDS] [options of the launch]\n"
-      "                         [PROGRAM [ARGUMENTS...]]\n\n",
-      wrapped("Finds out what would stop a job, before any worker starts. Give it the options and the program of the "
-              "launch, in torchrun's words (--nnodes, --rdzv-endpoint, ...) or accelerate's (--config-file, "
-              "--num-processes, ...). For a job of several nodes run it on all of them at about the same time: they "
-              "meet at the rendezvous endpoint and compare themselves. On one node alone it says what it can.\n\n",
-              width),
-      doctor_option_table().help(width), "\n",
-      wrapped("Exit codes: 0 nothing speaks against the job, 1 it would fail, 2 the command line is wrong.\n", width));
+const command_line::CommandHelp& doctor_help() {
+  static const command_line::CommandHelp help{
+      .name = "doctor",
+      .usage =
+          "Usage: mdl-launch doctor [--json] [--wait SECONDS] [options of the launch]\n"
+          "                         [PROGRAM [ARGUMENTS...]]\n",
+      .description =
+          "Finds out what would stop a job, before any worker starts. Give it the options and the program of the "
+          "launch, in torchrun's words (--nnodes, --rdzv-endpoint, ...) or accelerate's (--config-file, "
+          "--num-processes, ...). For a job of several nodes run it on all of them at about the same time: they "
+          "meet at the rendezvous endpoint and compare themselves. On one node alone it says what it can.",
+      .options = &doctor_option_table(),
+      .all_options = &doctor_launch_option_table(),
+      .ending = "Exit codes: 0 nothing speaks against the job, 1 it would fail, 2 the command line is wrong.",
+      .starts_program = true,
+  };
+  return help;
 }
-
-}  // namespace
 
 int doctor_command(const std::vector<std::string>& arguments, const machine::MachineFacts& facts) {
   const DoctorOptions options = parse_doctor_options(arguments);
   if (options.help) {
-    std::cout << doctor_help();
+    std::cout << help_text(doctor_help(), output_width());
     return 0;
   }
   const doctor::JobSpec job = job_spec_of(options, facts);

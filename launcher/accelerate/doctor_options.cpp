@@ -17,21 +17,6 @@ namespace {
 
 constexpr int kLongestWait = 86400;  // seconds
 
-/// The doctor's options and those of both launchers; not torchrun's that print something and end.
-const command_line::OptionTable& all_options() {
-  static const command_line::OptionTable table = [] {
-    std::vector<command_line::OptionGroup> groups = doctor_option_table().groups();
-    for (command_line::OptionGroup& group : options_of_both_launchers()) {
-      std::erase_if(group.options, [](const command_line::Option& option) {
-        return option.name == "version" || option.name == "print-completion";
-      });
-      groups.push_back(std::move(group));
-    }
-    return command_line::OptionTable("mdl-launch doctor", groups, {config_option_table});
-  }();
-  return table;
-}
-
 doctor::JobSpec accelerate_job(const std::vector<std::string>& words, const machine::MachineFacts& facts) {
   const LaunchOptions options = parse_launch_options(words);
   const auto config = find_config(options, facts.environment);
@@ -57,8 +42,22 @@ const command_line::OptionTable& doctor_option_table() {
   return table;
 }
 
+const command_line::OptionTable& doctor_launch_option_table() {
+  static const command_line::OptionTable table = [] {
+    std::vector<command_line::OptionGroup> groups = doctor_option_table().groups();
+    for (command_line::OptionGroup& group : options_of_both_launchers()) {
+      std::erase_if(group.options, [](const command_line::Option& option) {
+        return option.name == "version" || option.name == "print-completion";
+      });
+      groups.push_back(std::move(group));
+    }
+    return command_line::OptionTable("mdl-launch doctor", groups, {config_option_table});
+  }();
+  return table;
+}
+
 DoctorOptions parse_doctor_options(const std::vector<std::string>& arguments) {
-  const command_line::ParsedArguments parsed = command_line::parse_arguments(arguments, all_options());
+  const command_line::ParsedArguments parsed = command_line::parse_arguments(arguments, doctor_launch_option_table());
   DoctorOptions options;
   std::set<std::size_t> own;  // indices of words
   for (const command_line::GivenOption& given : parsed.options) {

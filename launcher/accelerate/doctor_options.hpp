@@ -22,6 +22,9 @@ struct DoctorOptions {
 /// The doctor's own options.
 const command_line::OptionTable& doctor_option_table();
 
+/// Those and the options of both launchers, but not what prints something and ends.
+const command_line::OptionTable& doctor_launch_option_table();
+
 /// Takes the doctor's own options out of the words before the program; the others are those of the two launchers.
 /// Throws UsageError for one that nobody has.
 DoctorOptions parse_doctor_options(const std::vector<std::string>& arguments);

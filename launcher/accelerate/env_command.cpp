@@ -89,11 +89,18 @@ std::filesystem::path config_path(const command_line::ParsedArguments& arguments
 
 }  // namespace
 
+const command_line::CommandHelp& env_help() {
+  static const command_line::CommandHelp help{.name = "env",
+                                              .usage = "Usage: mdl-launch env [--config-file PATH]\n",
+                                              .description = "Prints what a bug report needs.",
+                                              .options = &env_option_table()};
+  return help;
+}
+
 int env_command(const std::vector<std::string>& arguments, const machine::MachineFacts& facts) {
   const auto parsed = command_line::parse_options_only(arguments, env_option_table());
   if (parsed.find("help")) {
-    std::cout << "Usage: mdl-launch env [--config-file PATH]\n\nPrints what a bug report needs.\n\n"
-              << env_option_table().help(output_width());
+    std::cout << help_text(env_help(), output_width());
     return 0;
   }
   const auto config = config_path(parsed, facts.environment);

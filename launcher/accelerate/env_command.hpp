@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "launcher/accelerate/launch_plan.hpp"
+#include "launcher/command_line/command_help.hpp"
 
 namespace mdl::launcher::accelerate {
 
@@ -11,5 +12,8 @@ namespace mdl::launcher::accelerate {
 /// that steer a launch, and the configuration file. Values of variables whose name speaks of a secret are left out.
 /// Returns the exit code.
 int env_command(const std::vector<std::string>& arguments, const machine::MachineFacts& facts);
+
+/// `mdl-launch env`, as its --help tells it.
+const command_line::CommandHelp& env_help();
 
 }  // namespace mdl::launcher::accelerate

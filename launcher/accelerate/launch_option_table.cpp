@@ -178,6 +178,12 @@ std::vector<LaunchOptionGroup> make_groups() {
   return groups;
 }
 
+std::vector<std::string> choices_of(const OptionUse& use) {
+  if (const auto* text = std::get_if<TextField>(&use)) { return text->choices; }
+  const auto* dynamo = std::get_if<DynamoField>(&use);
+  return dynamo ? dynamo->choices : std::vector<std::string>();
+}
+
 /// "(default: static)", of the field's initial value.
 std::string default_of(const OptionUse& use) {
   const LaunchOptions initial;
@@ -204,7 +210,9 @@ const command_line::OptionTable& launch_option_table() {
       groups.push_back({group.title, {}});
       for (const LaunchOption& row : group.options) {
         groups.back().options.push_back(row.option);
-        groups.back().options.back().help += default_of(row.use);
+        command_line::Option& option = groups.back().options.back();
+        option.help += default_of(row.use);
+        if (const auto choices = choices_of(row.use); !choices.empty()) { option.choices = choices; }
       }
     }
     return command_line::OptionTable("mdl-launch launch", groups, {config_option_table});

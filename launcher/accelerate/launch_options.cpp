@@ -2,7 +2,6 @@
 
 #include "common/error.hpp"
 #include "common/nearest_name.hpp"
-#include "common/paragraph.hpp"
 #include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/accelerate/cluster_config.hpp"
@@ -89,20 +88,24 @@ bool names_config_file(const std::vector<std::string>& arguments) {
   }
 }
 
-std::string launch_help() {
-  const std::size_t width = output_width();
-  return str_cat(
-      "Usage: mdl-launch launch [options] PROGRAM|SCRIPT [ARGUMENTS...]\n"
-      "       mdl-launch --config-file FILE [options] PROGRAM|SCRIPT [ARGUMENTS...]\n\n",
-      wrapped("Starts processes as `accelerate launch` does. The command line comes before the configuration file; "
-              "without --config-file the file that `mdl-launch config` or `accelerate config` wrote is used, if there "
-              "is one. Options are spelt with - or _; the keys of the file have their names with _ (--cpu is use_cpu, "
-              "and dynamo's stand in the section dynamo_config).\n\n",
-              width),
-      launch_option_table().help(width), "\n",
-      wrapped("DeepSpeed, FSDP, Megatron-LM, TPU, FP8, SageMaker and mpirun need Python's engines; their options are "
-              "refused.\n",
-              width));
+const command_line::CommandHelp& launch_help() {
+  static const command_line::CommandHelp help{
+      .name = "launch",
+      .usage =
+          "Usage: mdl-launch launch [options] PROGRAM|SCRIPT [ARGUMENTS...]\n"
+          "       mdl-launch --config-file FILE [options] PROGRAM|SCRIPT [ARGUMENTS...]\n",
+      .description =
+          "Starts processes as `accelerate launch` does. The command line comes before the configuration file; "
+          "without --config-file the file that `mdl-launch config` or `accelerate config` wrote is used, if there "
+          "is one. Options are spelt with - or _; the keys of the file have their names with _ (--cpu is use_cpu, "
+          "and dynamo's stand in the section dynamo_config).",
+      .options = &launch_option_table(),
+      .ending =
+          "DeepSpeed, FSDP, Megatron-LM, TPU, FP8, SageMaker and mpirun need Python's engines; their options are "
+          "refused.",
+      .starts_program = true,
+  };
+  return help;
 }
 
 }  // namespace mdl::launcher::accelerate

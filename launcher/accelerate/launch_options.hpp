@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "launcher/command_line/command_help.hpp"
+
 namespace mdl::launcher::accelerate {
 
 /// The command line of `accelerate launch`, as given. An empty optional was not given. Fields without a remark mean
@@ -51,7 +53,7 @@ LaunchOptions parse_launch_options(const std::vector<std::string>& arguments);
 /// `arguments` are those of a plain `mdl-launch …`, so torchrun's options are known here as well.
 bool names_config_file(const std::vector<std::string>& arguments);
 
-/// The text of `mdl-launch launch --help`.
-std::string launch_help();
+/// `mdl-launch launch`, as its --help tells it.
+const command_line::CommandHelp& launch_help();
 
 }  // namespace mdl::launcher::accelerate

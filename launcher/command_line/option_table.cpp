@@ -35,6 +35,19 @@ std::vector<HelpRow> rows_of(const OptionGroup& group) {
 
 }  // namespace
 
+std::vector<std::string> Option::known_values() const {
+  std::vector<std::string> words;
+  for (std::size_t begin = 0; begin < value.size();) {
+    const std::size_t end = std::min(value.find('|', begin), value.size());
+    const std::string word = value.substr(begin, end - begin);
+    if (word.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos && word[0] >= 'a') {
+      words.push_back(word);
+    }
+    begin = end + 1;
+  }
+  return words.empty() ? choices : words;
+}
+
 OptionTable::OptionTable(std::string command, std::vector<OptionGroup> groups, std::vector<Other> others)
     : command_(std::move(command)), groups_(std::move(groups)), others_(std::move(others)) {}
 

@@ -16,7 +16,13 @@ struct Option {
   bool in_full = false;  ///< only the whole name stands for it, not a unique beginning
   bool hidden = false;   ///< known, to say what is wrong with it: neither shown nor suggested
 
+  std::vector<std::string> choices{};  ///< what its value may be, where `value` does not say so
+
   bool takes_value() const { return !value.empty(); }
+
+  /// The words that its value may be: those between bars in `value` ("gpu" of "N|gpu"), else `choices`. Not all of what
+  /// is right, as a number is no word.
+  std::vector<std::string> known_values() const;
 };
 
 struct OptionGroup {

@@ -7,8 +7,8 @@
 #include "common/paragraph.hpp"
 #include "common/str_cat.hpp"
 #include "common/version.hpp"
+#include "launcher/command_line/command_help.hpp"
 #include "launcher/command_line/commands.hpp"
-#include "launcher/command_line/completion.hpp"
 #include "launcher/command_line/launch_option_table.hpp"
 #include "launcher/command_line/option_parser.hpp"
 #include "launcher/command_line/option_value.hpp"
@@ -19,31 +19,6 @@ namespace {
 std::string variable_name(std::string option) {
   for (char& c : option) { c = c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c); }
   return str_cat("PET_", option);
-}
-
-std::string help_text() {
-  const std::size_t width = output_width();
-  std::string text = str_cat(
-      "Usage: mdl-launch [options] PROGRAM [arguments of PROGRAM]\n"
-      "       mdl-launch launch|config|env|doctor|status [options]\n\n",
-      wrapped(
-          "Starts one worker process or several on this node, tells each its rank, and watches over them, as torchrun "
-          "does. Options stand before PROGRAM; '_' and '-' are the same in their names; a variable PET_NAME gives an "
-          "option its default. Without --no-python or --module, PROGRAM is a Python script.\n\n"
-          "Commands (--help after one shows its options; a program of such a name is started as ./NAME):\n",
-          width));
-  for (const Command& command : commands()) {
-    std::string name = "  " + command.name;
-    name.resize(11, ' ');
-    text += str_cat(name, wrapped(command.help, width, name.size()), "\n");
-  }
-  return str_cat(
-      text, "\n", launch_option_table().help(width), "\n",
-      wrapped("Signals: SIGTERM, SIGINT, SIGHUP and SIGQUIT are passed on to the workers; those still there after 30 s "
-              "are killed, at once on a second signal. When mdl-launch itself is killed, all its workers are too.\n"
-              "Exit codes: 0 all workers succeeded; 1 a worker failed or a signal ended the job; 2 wrong command line; "
-              "126 PROGRAM is not executable; 127 PROGRAM was not found.\n",
-              width));
 }
 
 /// The values by option; only those that were given.
@@ -93,19 +68,15 @@ void fill_log_options(LogOptions& logs, const Values& values, const Environment&
 
 /// Options of which a few words are known.
 void fill_choices(LaunchOptions& options, const Values& values) {
-  const auto given = [&](const char* name, const std::vector<std::string>& choices) -> const OptionValue* {
+  const auto given = [&](const char* name) -> const OptionValue* {
     const auto found = values.find(name);
     if (found == values.end()) { return nullptr; }
-    check_choice(found->second, choices);
+    check_choice(found->second, launch_option_table().find(name)->known_values());
     return &found->second;
   };
-  given("start-method", {"spawn", "fork", "forkserver"});
-  if (const auto* handler = given("event-log-handler", {"null", "console"})) {
-    options.logs_events = handler->text == "console";
-  }
-  if (const auto* mode = given("numa-binding", {"node", "socket", "exclusive", "core-complex"})) {
-    options.numa_binding = machine::parse_numa_binding(mode->text);
-  }
+  given("start-method");
+  if (const auto* handler = given("event-log-handler")) { options.logs_events = handler->text == "console"; }
+  if (const auto* mode = given("numa-binding")) { options.numa_binding = machine::parse_numa_binding(mode->text); }
   // "default" is the entry point that PyTorch itself brings: what happens without the option.
   if (const auto specs = values.find("logs-specs"); specs != values.end() && specs->second.text != "default") {
     throw UsageError(
@@ -195,20 +166,42 @@ LaunchOptions read_options(const ParsedArguments& arguments, const Environment& 
 
 }  // namespace
 
+const CommandHelp& launcher_help() {
+  static const CommandHelp help{
+      .name = "",
+      .usage =
+          "Usage: mdl-launch [options] PROGRAM [arguments of PROGRAM]\n"
+          "       mdl-launch launch|config|env|doctor|status [options]\n",
+      .description =
+          "Starts one worker process or several on this node, tells each its rank, and watches over them, as torchrun "
+          "does. Options stand before PROGRAM; '_' and '-' are the same in their names; a variable PET_NAME gives an "
+          "option its default. Without --no-python or --module, PROGRAM is a Python script.",
+      .options = &launch_option_table(),
+      .ending =
+          "Signals: SIGTERM, SIGINT, SIGHUP and SIGQUIT are passed on to the workers; those still there after 30 s "
+          "are killed, at once on a second signal. When mdl-launch itself is killed, all its workers are too.\n"
+          "Exit codes: 0 all workers succeeded; 1 a worker failed or a signal ended the job; 2 wrong command line; "
+          "126 PROGRAM is not executable; 127 PROGRAM was not found.",
+      .commands = commands(),
+      .starts_program = true,
+  };
+  return help;
+}
+
 ParsedCommandLine parse_command_line(const std::vector<std::string>& args, const Environment& environment) {
   const ParsedArguments arguments = parse_arguments(args, launch_option_table());
   ParsedCommandLine parsed;
   if (arguments.find("help")) {
-    parsed.text = help_text();
+    parsed.text = help_text(launcher_help(), output_width());
     return parsed;
   }
   if (arguments.find("version")) {
-    parsed.text = str_cat("mdl-launch ", version(), "\n");
+    parsed.text = str_cat("mdl-launch ", version(), *commit() ? str_cat(" (commit ", commit(), ")") : "", "\n");
     return parsed;
   }
   if (const GivenOption* shell = arguments.find("print-completion")) {
-    check_choice({"--print-completion", shell->value}, {"bash", "zsh", "tcsh"});
-    parsed.text = completion_script(shell->value, launch_option_table());
+    check_choice({"--print-completion", shell->value}, shell->option->known_values());
+    parsed.completion_shell = shell->value;
     return parsed;
   }
   parsed.options = read_options(arguments, environment);

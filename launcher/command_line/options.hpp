@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "launcher/command_line/command_help.hpp"
 #include "launcher/command_line/log_plan.hpp"
 #include "launcher/command_line/signal_names.hpp"
 #include "launcher/machine/numa_binding.hpp"
@@ -56,11 +57,16 @@ struct LaunchOptions {
   bool first_word_is_program = false;  ///< no option stands before it: a command may have been meant
 };
 
-/// What a command line asks for: either a text to print on stdout (--help, --version, --print-completion) or a launch.
+/// What a command line asks for: a text to print on stdout (--help, --version), the completion script of a shell
+/// (--print-completion), or a launch.
 struct ParsedCommandLine {
   std::optional<std::string> text;
+  std::optional<std::string> completion_shell;
   LaunchOptions options;
 };
+
+/// mdl-launch itself, as its --help tells it.
+const CommandHelp& launcher_help();
 
 /// Looks up an environment variable; nullopt when it is not set.
 using Environment = std::function<std::optional<std::string>(const std::string&)>;

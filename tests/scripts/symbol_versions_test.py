@@ -1,4 +1,4 @@
-"""scripts/checks/symbol_versions.py on small made-up files for two processors, on what is built here, and on what is no such file."""
+"""scripts/package/symbol_versions.py on small made-up files for two processors, on what is built here, and on what is no such file."""
 
 import contextlib
 import io
@@ -9,7 +9,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts/checks"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts/package"))
 
 import symbol_versions
 

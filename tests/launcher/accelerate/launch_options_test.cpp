@@ -111,5 +111,5 @@ TEST_CASE("what is not given is the field's own default, and --help shows it") {
   CHECK(options.max_restarts == 0);
   CHECK(options.role == "default");
   CHECK_FALSE(options.num_processes);
-  CHECK_THAT(launch_help(), Contains("(default: static)") && Contains("(default: 0.1)"));
+  CHECK_THAT(help_text(launch_help(), 80), Contains("(default: static)") && Contains("(default: 0.1)"));
 }

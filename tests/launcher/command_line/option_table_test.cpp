@@ -77,3 +77,13 @@ TEST_CASE("the help is as wide as it may be, and shows what is not hidden") {
     for (std::string line; std::getline(lines, line);) { CHECK(line.size() <= width); }
   }
 }
+
+TEST_CASE("the words between bars in a value's name are known values, and placeholders are none") {
+  const auto known = [](const char* value) { return Option{"name", value, ""}.known_values(); };
+  CHECK(known("N|gpu|cpu|auto") == Words{"gpu", "cpu", "auto"});
+  CHECK(known("static|c10d") == Words{"static", "c10d"});
+  CHECK(known("all|0,1,...") == Words{"all"});
+  CHECK(known("0-3|RANK:0-3,...").empty());
+  CHECK(known("").empty());
+  CHECK(Option{"name", "MODE", "", 0, false, false, {"node"}}.known_values() == Words{"node"});
+}

@@ -191,15 +191,13 @@ TEST_CASE("choices are checked, and what only Python can do is refused") {
   CHECK(parse({"--numa-binding=core-complex", "x"}).numa_binding == NumaBinding::core_complex);
 }
 
-TEST_CASE("the option --print-completion prints a script with every option for the three shells") {
-  for (const char* shell : {"bash", "zsh", "tcsh"}) {
+TEST_CASE("the option --print-completion asks for the script of one of four shells") {
+  for (const char* shell : {"bash", "zsh", "fish", "tcsh"}) {
     const auto parsed =
         parse_command_line({"--print-completion", shell}, [](const std::string&) { return std::nullopt; });
-    REQUIRE(parsed.text);
-    CHECK_THAT(*parsed.text,
-               Contains("nproc-per-node") && Contains("duplicate-stderr-filters") && Contains("mdl-launch"));
+    CHECK(parsed.completion_shell == shell);
   }
-  CHECK_THAT(error_of({"--print-completion", "fish"}), Contains("fish") && Contains("zsh"));
+  CHECK_THAT(error_of({"--print-completion", "ksh"}), Contains("ksh") && Contains("zsh"));
 }
 
 TEST_CASE("the option --help shows every option in groups, --version the version, also without a program") {
@@ -210,5 +208,5 @@ TEST_CASE("the option --help shows every option in groups, --version the version
     CHECK_THAT(*help.text, Contains(word));
   }
   const auto version = parse_command_line({"--version"}, [](const std::string&) { return std::nullopt; });
-  CHECK_THAT(version.text.value(), Catch::StartsWith("mdl-launch "));
+  CHECK_THAT(version.text.value(), Catch::Matches("mdl-launch [0-9]+\\.[0-9]+\\.[0-9]+.*\n"));
 }
