@@ -1,0 +1,79 @@
+"""What an installation of mdl-launch is made of, as files in memory. The packages differ only in the places and the wrapping."""
+
+import gzip
+import io
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+# What is linked into mdl-launch: (who, the Debian package with the text of its licence, where that lies). A folder of the sysroot or "/".
+LINKED_IN = (
+    ("Boost (headers)", "libboost1.74-dev"),
+    ("yaml-cpp", "libyaml-cpp-dev"),
+    ("Mbed TLS", "libmbedtls-dev"),
+    ("JSON for Modern C++ (headers)", "nlohmann-json3-dev"),
+    ("libstdc++, GPL 3 with GCC's run-time library exception", "gcc-12-base"),
+    ("libgcc's unwinder, GPL 3 with GCC's run-time library exception", "gcc-10-base"),
+    ("the start of a program (crt1.o and others) of glibc", "libc6-dev"),
+)
+
+
+@dataclass
+class File:
+    data: bytes
+    mode: int = 0o644
+
+
+LONG = 200_000
+
+
+def without_files(text: str) -> str:
+    """The licences of a copyright file, without the list of who holds the rights to which of its (thousands of) files."""
+    paragraphs = text.split("\n\n")
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph.startswith("License:") and "\n" in paragraph)
+
+
+def licences(root: Path, own: Path) -> bytes:
+    """The project's licence, then the text of each licence of what is linked in, from the packages that it was linked from."""
+    parts = [own.read_text()]
+    for name, package in LINKED_IN:
+        path = root / "usr/share/doc" / package / "copyright"
+        if package == "gcc-10-base" and not path.exists():  # an ordinary build has the unwinder of its own compiler
+            continue
+        text = path.read_text(errors="replace")
+        parts.append(f"{name}: Debian's copyright file of {package}\n\n{text if len(text) < LONG else without_files(text)}")
+    return f"\n{'=' * 100}\n\n".join(part.rstrip() + "\n" for part in parts).encode()
+
+
+@dataclass
+class Places:
+    """Folders below the prefix, which differ between Debian and what is built from source."""
+
+    zsh: str = "share/zsh/site-functions"
+    bash: str = "share/bash-completion/completions"
+    fish: str = "share/fish/vendor_completions.d"
+
+
+def share(manual: Path, places: Places, pages_gzipped: bool = False) -> dict[str, File]:
+    """Manual pages and completions, by path below the prefix."""
+    files = {}
+    for page in sorted((manual / "man1").glob("*.1")):
+        data = page.read_bytes()
+        name = f"share/man/man1/{page.name}"
+        files[name + ".gz" if pages_gzipped else name] = File(gzip.compress(data, 9, mtime=0) if pages_gzipped else data)
+    completions = {"bash": f"{places.bash}/mdl-launch", "zsh": f"{places.zsh}/_mdl-launch", "fish": f"{places.fish}/mdl-launch.fish"}
+    for shell, path in completions.items():
+        files[path] = File((manual / "completions" / shell).read_bytes())
+    return files
+
+
+def tar(files: dict[str, File], time: int) -> bytes:
+    """A .tar.gz that depends on nothing but its files and the time that it gives all of them."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, file in sorted(files.items()):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode, entry.mtime = len(file.data), file.mode, time
+            entry.uname = entry.gname = "root"
+            archive.addfile(entry, io.BytesIO(file.data))
+    return gzip.compress(buffer.getvalue(), 9, mtime=time)

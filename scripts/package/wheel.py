@@ -1,0 +1,47 @@
+"""Wheels of programs: no Python in them, pip puts the files into the folders of an environment."""
+
+import base64
+import hashlib
+import io
+import time as clock
+import zipfile
+
+from tree import File
+
+SUMMARY = "Starts and watches the processes of a distributed PyTorch job: torchrun and accelerate launch as one program without Python"
+
+
+def record_line(name: str, data: bytes) -> str:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+    return f"{name},sha256={digest},{len(data)}\n"
+
+
+def metadata(name: str, version: str, summary: str, requires: list[str]) -> bytes:
+    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", f"Summary: {summary}", "License: Apache-2.0"]
+    lines += ["Operating System :: POSIX :: Linux", "Environment :: Console"]
+    lines = [f"Classifier: {line}" if " :: " in line else line for line in lines]
+    return "".join(line + "\n" for line in [*lines, *(f"Requires-Dist: {other}" for other in requires)]).encode()
+
+
+def wheel(
+    name: str, version: str, tag: str, files: dict[str, File], licence: bytes, time: int, requires: list[str] | None = None
+) -> tuple[str, bytes]:
+    """The file's name and its content. `files` by path: bin/… goes where an environment has its programs, the rest below its root."""
+    stem = f"{name.replace('-', '_')}-{version}"
+    placed = {}
+    for path, file in files.items():
+        placed[f"{stem}.data/scripts/{path[4:]}" if path.startswith("bin/") else f"{stem}.data/data/{path}"] = file
+    about = f"{stem}.dist-info"
+    summary = SUMMARY if not requires else "Puts mdl-launch in the place of the commands torchrun and accelerate"
+    placed[f"{about}/METADATA"] = File(metadata(name, version, summary, requires or []))
+    placed[f"{about}/WHEEL"] = File(f"Wheel-Version: 1.0\nGenerator: mdl-launch\nRoot-Is-Purelib: false\nTag: {tag}\n".encode())
+    placed[f"{about}/licenses/LICENSES.txt"] = File(licence)
+    record = "".join(record_line(path, file.data) for path, file in sorted(placed.items())) + f"{about}/RECORD,,\n"
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for path, file in [*sorted(placed.items()), (f"{about}/RECORD", File(record.encode()))]:
+            entry = zipfile.ZipInfo(path, clock.gmtime(time)[:6])
+            entry.external_attr = (0o100000 | file.mode) << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, file.data)
+    return f"{stem}-{tag}.whl", buffer.getvalue()
