@@ -189,6 +189,16 @@ class Completions(unittest.TestCase):
         self.assertEqual(bash_completes("launch", "--dynamo-backend", "induc"), ["inductor"])
         self.assertEqual(bash_completes("doctor", "--json", "--wa"), ["--wait"])
 
+    @unittest.skipUnless(shutil.which("fish"), "fish is not installed")
+    def test_fish_completes_commands_options_and_values(self):
+        script = PACKAGES.manual / "completions/fish"
+        lines = {"mdl-launch doc": {"doctor"}, "mdl-launch --rdzv-backend ": {"static", "c10d"}, "mdl-launch config --la": {"--lang"}}
+        for line, expected in lines.items():
+            done = run(
+                "fish", "--no-config", "-c", f"source {script}; complete -C '{line}'", cwd=PACKAGES.empty, env={**os.environ, "HOME": "/"}
+            )
+            self.assertEqual({row.split("\t")[0] for row in done.stdout.splitlines()}, expected, done.stderr)
+
     def test_bash_completes_files_behind_the_program_and_where_one_is_a_value(self):
         (PACKAGES.empty / "train.py").touch()
         for words in (["tr"], ["train.py", "--data", "tr"], ["--log-dir", "tr"], ["launch", "--config-file", "tr"]):
