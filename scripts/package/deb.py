@@ -20,6 +20,16 @@ ABOUT_NAMES = """mdl-launch under the names torchrun and accelerate
  reads the command line that belongs to the name."""
 
 
+# Debian's systems have the text of the licence already.
+COPYRIGHT = """mdl-launch and its documents
+
+Copyright (C) 2026 the authors of MDL native
+
+License: Apache-2.0
+ On Debian systems the text is in /usr/share/common-licenses/Apache-2.0
+"""
+
+
 def debian_version(version: str) -> str:
     """Of PEP 440's: a development version comes before what it leads to."""
     return version.replace(".dev", "~dev")

@@ -43,7 +43,7 @@ def make_launcher(options, elf: symbol_versions.ElfFile, licence: bytes) -> dict
     installed = {
         "usr/bin/mdl-launch": program,
         **{f"usr/{path}": file for path, file in shared.items()},
-        "usr/share/doc/mdl-launch/copyright": tree.File(licence),
+        "usr/share/doc/mdl-launch/copyright": tree.File(tree.licences(options.root, deb.COPYRIGHT)),
         "usr/share/doc/mdl-launch/changelog.gz": tree.File(deb.changelog("mdl-launch", version, options.time)),
     }
     size = sum(len(file.data) for file in installed.values())
@@ -61,19 +61,15 @@ def make_names(options, licence: bytes) -> dict[str, bytes]:
     made = dict([wheel.wheel(package, options.version, "py3-none-any", scripts, licence, options.time, [f"mdl-launch=={options.version}"])])
     version = deb.debian_version(options.version)
     documents = {
-        f"usr/share/doc/{package}/copyright": tree.File(licence),
+        f"usr/share/doc/{package}/copyright": tree.File(deb.COPYRIGHT.encode()),
         f"usr/share/doc/{package}/changelog.gz": tree.File(deb.changelog(package, version, options.time)),
     }
     control = deb.control(
         package, version, "all", f"mdl-launch (= {version})", deb.ABOUT_NAMES, 1024 * 8, "Conflicts: python3-torch, python3-accelerate\n"
     )
-    deb.build(
-        options.output / f"{package}_{version}_all.deb",
-        control,
-        documents,
-        {f"usr/bin/{name}": "mdl-launch" for name in names},
-        options.time,
-    )
+    links = {f"usr/bin/{name}": "mdl-launch" for name in names}
+    links |= {f"usr/share/man/man1/{name}.1.gz": "mdl-launch.1.gz" for name in names}
+    deb.build(options.output / f"{package}_{version}_all.deb", control, documents, links, options.time)
     return made
 
 
@@ -99,9 +95,9 @@ def main(arguments: list[str]) -> int:
     if elf.processor not in DEBIAN_NAMES:
         parser.error(f"{options.program} is for {elf.processor}")
     options.output.mkdir(parents=True, exist_ok=True)
-    own = HERE.parents[1] / "LICENSE"
+    own = (HERE.parents[1] / "LICENSE").read_text()
     made = make_launcher(options, elf, tree.licences(options.root, own))
-    made |= make_names(options, own.read_bytes())
+    made |= make_names(options, own.encode())
     for name, data in made.items():
         (options.output / name).write_bytes(data)
     write_sums(options.output)

@@ -33,9 +33,9 @@ def without_files(text: str) -> str:
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph.startswith("License:") and "\n" in paragraph)
 
 
-def licences(root: Path, own: Path) -> bytes:
-    """The project's licence, then the text of each licence of what is linked in, from the packages that it was linked from."""
-    parts = [own.read_text()]
+def licences(root: Path, own: str) -> bytes:
+    """The project's licence `own`, then the text of each licence of what is linked in, from the packages that it was linked from."""
+    parts = [own]
     for name, package in LINKED_IN:
         path = root / "usr/share/doc" / package / "copyright"
         if package == "gcc-10-base" and not path.exists():  # an ordinary build has the unwinder of its own compiler

@@ -154,6 +154,7 @@ class Archives(unittest.TestCase):
         names = run("dpkg-deb", "--contents", PACKAGES.one("mdl-launch-as-torchrun_*.deb")).stdout
         self.assertIn("./usr/bin/torchrun -> mdl-launch", names)
         self.assertIn("./usr/bin/accelerate -> mdl-launch", names)
+        self.assertIn("./usr/share/man/man1/torchrun.1.gz -> mdl-launch.1.gz", names)
 
 
 class Manual(unittest.TestCase):
