@@ -7,8 +7,6 @@
 #include <cstdint>
 #include <cstdlib>
 
-// Named by the C library.
-// NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" {
 
 /// Whether there is only one thread, so that reference counts need no atomic operations (glibc 2.32). "No" is always
@@ -24,4 +22,3 @@ std::uint32_t arc4random() {
   return bits;
 }
 }
-// NOLINTEND(bugprone-reserved-identifier)
