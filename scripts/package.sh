@@ -11,7 +11,7 @@ usage: scripts/package.sh [--arch x86_64|aarch64]
   --arch       only for this processor (default: both)
   MDL_NO_SETUP=1  environment variable: the packages of scripts/setup.sh --packages are there; do not look
 
-Needs Debian 12 on x86-64. The version is git's: that of a tag vX.Y.Z, else X.Y.Z.devN+gCOMMIT. The same commit makes the same files.
+Needs Debian 12 on x86-64. The version is git's: that of a tag vX.Y.Z, else X.Y.Z.devN+gCOMMIT.
 TEXT
 }
 
