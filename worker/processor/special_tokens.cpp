@@ -24,7 +24,8 @@ std::map<std::string, std::string> load_special_tokens(const std::filesystem::pa
   }
   if (!found) {
     throw UsageError(str_cat(folder.string(), " has no tokenizer_config.json"),
-                     "Give the folder of a checkpoint with its tokenizer.");
+                     "Give the folder of a checkpoint with its tokenizer. For a model given by its name, mdl-toolkit "
+                     "download NAME brings into the cache what is missing there.");
   }
   return tokens;
 }

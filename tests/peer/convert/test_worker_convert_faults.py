@@ -72,6 +72,11 @@ def test_a_missing_tokenizer_has_one_hint_for_every_command(sounds, tmp_path, bi
         assert done.returncode == 2 and f"{model}/tokenizer.json" in done.stderr
         hints.add(done.stderr.splitlines()[-1])
     assert len(hints) == 1 and "AutoTokenizer.from_pretrained" in hints.pop()
+    shutil.copy(checkpoint() / "tokenizer.json", model)
+    (model / "tokenizer_config.json").unlink()
+    (model / "special_tokens_map.json").unlink(missing_ok=True)
+    message, code = fails(bin_dir, sounds / "all.csv", "--output", tmp_path / "out", "--model-name", model)
+    assert code == 2 and "has no tokenizer_config.json" in message and "mdl-toolkit download NAME brings" in message
 
 
 @pytest.mark.parametrize(
