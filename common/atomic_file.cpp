@@ -1,7 +1,10 @@
 #include "common/atomic_file.hpp"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,6 +25,33 @@ fs::path end_of_links(fs::path path) {
     path = path.parent_path() / fs::read_symlink(path);
   }
   return path;
+}
+
+std::string describe_no_file(mode_t mode) {
+  if (S_ISREG(mode)) { return {}; }
+  return S_ISDIR(mode) ? "a folder" : S_ISFIFO(mode) ? "a named pipe" : S_ISSOCK(mode) ? "a socket" : "a device";
+}
+
+/// A pipe without a name has had its writer from the beginning; opening a named one waits for one.
+bool is_nameless_pipe(int fd, const struct stat& status) {
+  struct statfs system{};
+  return S_ISFIFO(status.st_mode) && ::fstatfs(fd, &system) == 0 && system.f_type == PIPEFS_MAGIC;
+}
+
+bool is_terminal_or_null(int fd, const struct stat& status) {
+  return S_ISCHR(status.st_mode) && (status.st_rdev == ::makedev(1, 3) || ::isatty(fd));
+}
+
+/// Opens what read_text() reads, and never waits for a writer.
+UniqueFd open_to_read(const fs::path& path, struct stat& status) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd || ::fstat(fd.get(), &status) != 0) { throw Error(describe_errno("cannot read", path, errno)); }
+  const bool folder_or_file = S_ISDIR(status.st_mode) || S_ISREG(status.st_mode);  // reading tells that it is a folder
+  if (!folder_or_file && !is_nameless_pipe(fd.get(), status) && !is_terminal_or_null(fd.get(), status)) {
+    throw Error(str_cat("cannot read ", path.string(), ": it is ", describe_no_file(status.st_mode), ", not a file"));
+  }
+  ::fcntl(fd.get(), F_SETFL, 0);  // from now on, reading waits
+  return fd;
 }
 
 }  // namespace
@@ -63,10 +93,8 @@ void write_text_atomically(const fs::path& path, std::string_view text) {
 
 std::string read_text(const fs::path& path) {
   const auto failed = [&] { return Error(describe_errno("cannot read", path, errno)); };
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) { throw failed(); }
   struct stat status{};
-  if (::fstat(fd.get(), &status) != 0) { throw failed(); }
+  const UniqueFd fd = open_to_read(path, status);
   const std::size_t size = std::max<std::size_t>(static_cast<std::size_t>(status.st_size), 4096);  // /proc says 0
   std::string text;
   text.reserve(size + 128);  // simdjson wants room behind a text, and copies one that has none
@@ -82,6 +110,11 @@ std::string read_text(const fs::path& path) {
     }
     if (done == text.size()) { text.resize(2 * done); }
   }
+}
+
+std::string describe_no_file(const fs::path& path) {
+  struct stat status{};
+  return ::stat(path.c_str(), &status) == 0 ? describe_no_file(status.st_mode) : std::string();
 }
 
 }  // namespace mdl

@@ -19,7 +19,13 @@ void write_text_atomically(const std::filesystem::path& path, std::string_view t
 /// Flushes a file or a folder to the disk. Throws Error.
 void sync_to_disk(const std::filesystem::path& path);
 
-/// The whole file as bytes. Throws Error naming the file when it cannot be read.
+/// The whole file as bytes. A pipe that the caller was given (/dev/stdin, a shell's `<(…)`) is read to its end, as are
+/// a terminal and /dev/null. Throws Error naming the file when it cannot be read, also at once for a named pipe or a
+/// device, which might never end.
 std::string read_text(const std::filesystem::path& path);
+
+/// What lies at the end of `path`'s links when it is there and no regular file: "a folder", "a named pipe", "a socket",
+/// "a device". Otherwise empty, also where it cannot be told.
+std::string describe_no_file(const std::filesystem::path& path);
 
 }  // namespace mdl

@@ -1,10 +1,15 @@
 #include "common/atomic_file.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
+#include <string>
+#include <thread>
 
 #include "common/error.hpp"
 #include "tests/temp_dir.hpp"
@@ -59,4 +64,27 @@ TEST_CASE("a write into a missing folder and a read of a missing file name the p
   CHECK_THROWS_WITH(mdl::write_text_atomically(dir.path() / "none" / "a.txt", "x"), Catch::Contains("none/a.txt"));
   CHECK_THROWS_WITH(mdl::read_text(dir.path() / "missing.txt"), Catch::Contains("missing.txt"));
   CHECK_THROWS_WITH(mdl::read_text(dir.path()), Catch::Contains("directory"));
+}
+
+TEST_CASE("what might never end is refused at once, and a pipe that has been given is read") {
+  const TempDir dir;
+  const fs::path pipe = dir.path() / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK_THROWS_WITH(mdl::read_text(pipe), Catch::EndsWith("pipe: it is a named pipe, not a file"));
+  CHECK_THROWS_WITH(mdl::read_text("/dev/zero"), Catch::EndsWith("/dev/zero: it is a device, not a file"));
+  CHECK(mdl::read_text("/dev/null").empty());
+  CHECK(mdl::describe_no_file(pipe) == "a named pipe");
+  CHECK(mdl::describe_no_file(dir.path()) == "a folder");
+  CHECK(mdl::describe_no_file(dir.path() / "none").empty());
+
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  std::thread writer([&] {  // more than a pipe holds, so that the reader meets an empty one
+    const std::string text(200'000, 'x');
+    CHECK(::write(ends[1], text.data(), text.size()) == std::ssize(text));
+    ::close(ends[1]);
+  });
+  CHECK(mdl::read_text("/dev/fd/" + std::to_string(ends[0])).size() == 200'000);
+  writer.join();
+  ::close(ends[0]);
 }

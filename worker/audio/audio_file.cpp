@@ -11,6 +11,7 @@
 #include <cstring>
 #include <memory>
 
+#include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "common/unique_fd.hpp"
@@ -138,7 +139,9 @@ void require_file(const fs::path& path) {
     throw Error(str_cat("there is no sound file ", path.string()),
                 "Paths are relative to --base-dir, or else to the current folder.");
   }
-  if (fs::is_directory(status)) { throw Error(str_cat(path.string(), " is a folder, not a sound file")); }
+  if (const std::string other = describe_no_file(path); !other.empty()) {
+    throw Error(str_cat(path.string(), " is ", other, ", not a sound file"));
+  }
 }
 
 AudioInfo probe_audio(const fs::path& path) {

@@ -33,8 +33,9 @@ namespace {
 constexpr const char* kConvertAdvice =
     "Write the dataset with `mdl-toolkit convert-dataset` and give the folder that its --output names.";
 
-/// The file names that state.json lists.
-std::vector<fs::path> data_files(const fs::path& folder) {
+}  // namespace
+
+std::vector<fs::path> list_data_files(const fs::path& folder) {
   if (!fs::exists(folder)) { throw UsageError(str_cat("no dataset folder ", folder.string()), kConvertAdvice); }
   if (!fs::is_directory(folder)) {
     throw UsageError(str_cat(folder.string(), " is a file, not a dataset folder"), kConvertAdvice);
@@ -61,6 +62,8 @@ std::vector<fs::path> data_files(const fs::path& folder) {
   }
 }
 
+namespace {
+
 /// An Arrow stream ends with a continuation marker and a zero length. A file cut between two record batches reads
 /// without an error, as if it were whole; only the missing end mark shows it.
 bool has_end_mark(const fs::path& file) {
@@ -83,6 +86,9 @@ std::vector<std::shared_ptr<arrow::RecordBatch>> read_batches(const fs::path& fi
   std::error_code error;
   if (!fs::exists(file, error)) {
     reject_file(file, error ? error.message() : std::string("no such file, though state.json lists it"));
+  }
+  if (const std::string other = describe_no_file(file); !other.empty()) {
+    reject_file(file, str_cat("it is ", other, ", not a file"));
   }
   auto mapped = arrow::io::MemoryMappedFile::Open(file.string(), arrow::io::FileMode::READ);
   check(mapped.status());
@@ -119,7 +125,7 @@ ListColumn list_column(const arrow::RecordBatch& batch, const char* name, bool (
 
 DatasetFolder::DatasetFolder(const fs::path& folder) : folder_(folder) {
   int64_t rows = 0;
-  for (const fs::path& file : data_files(folder)) {
+  for (const fs::path& file : list_data_files(folder)) {
     for (const auto& batch : read_batches(file)) {
       const auto length = column(*batch, "audio_length", file);
       if (!holds_integers(*length->type())) {

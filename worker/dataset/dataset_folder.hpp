@@ -11,6 +11,9 @@
 
 namespace mdl::worker::dataset {
 
+/// The data files of a dataset's folder: those that its state.json lists. Throws UsageError when it is no such folder.
+std::vector<std::filesystem::path> list_data_files(const std::filesystem::path& folder);
+
 /// A dataset as Hugging Face's save_to_disk writes it and `convert-dataset` prepares it: state.json names the
 /// data-*.arrow files (Arrow IPC streams), which have the columns input_ids, attention_mask, labels (lists of
 /// integers, signed or not, or bool), input_values (lists of float16, float32, float64 or int16) and audio_length

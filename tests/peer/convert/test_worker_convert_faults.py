@@ -18,6 +18,7 @@ def test_all_bad_rows_are_listed_before_anything_is_written(sounds, tmp_path, bi
     good = str(sounds / "wav-8000-1.wav")
     (tmp_path / "text.wav").write_text("not a sound")
     soundfile.write(tmp_path / "empty.wav", np.zeros(0, np.float32), 16000)
+    os.mkfifo(tmp_path / "pipe.wav")
     write_csv(
         tmp_path / "bad.csv",
         [
@@ -28,6 +29,7 @@ def test_all_bad_rows_are_listed_before_anything_is_written(sounds, tmp_path, bi
             {"audio": str(tmp_path / "text.wav"), "user_prompt": "", "prediction": "p"},
             {"audio": str(tmp_path / "empty.wav"), "user_prompt": "", "prediction": "p"},
             {"audio": good, "user_prompt": "a <|AUDIO|> too many", "prediction": "p"},
+            {"audio": str(tmp_path / "pipe.wav"), "user_prompt": "", "prediction": "p"},
         ],
     )
     message, code = fails(bin_dir, tmp_path / "bad.csv", "--model-name", checkpoint(), "--output", tmp_path / "out")
@@ -40,6 +42,7 @@ def test_all_bad_rows_are_listed_before_anything_is_written(sounds, tmp_path, bi
         5: "text.wav",
         6: "empty.wav",
         7: "<|AUDIO|>",
+        8: "pipe.wav is a named pipe, not a sound file",
     }.items():
         (line,) = [line for line in message.split("\n") if f"row {row} (line {row + 1})" in line]
         assert what in line

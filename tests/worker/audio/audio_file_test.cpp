@@ -1,6 +1,7 @@
 #include "worker/audio/audio_file.hpp"
 
 #include <sndfile.h>
+#include <sys/stat.h>
 
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -81,6 +82,8 @@ TEST_CASE("what is no sound is an error that names the file") {
   const fs::path path = folder.path() / "a.wav";
   CHECK_THROWS_WITH(probe_audio(path), Catch::Contains(path.string()));
   CHECK_THROWS_WITH(probe_audio(folder.path()), Catch::Contains("is a folder"));
+  REQUIRE(::mkfifo((folder.path() / "pipe.wav").c_str(), 0600) == 0);
+  CHECK_THROWS_WITH(probe_audio(folder.path() / "pipe.wav"), Catch::Contains("is a named pipe, not a sound file"));
   mdl::write_text_atomically(path, "hello");
   CHECK_THROWS_WITH(load_audio(path, 16000), Catch::Contains(path.string()));
   write_wav(path, {}, 1);
