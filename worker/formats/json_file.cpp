@@ -3,6 +3,7 @@
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/formats/json_fields.hpp"
 
 namespace mdl::worker::formats {
 
@@ -16,6 +17,12 @@ nlohmann::json parse_json(const std::string& text, const std::filesystem::path& 
 
 nlohmann::json read_json(const std::filesystem::path& path) {
   return parse_json(read_text(path), path);
+}
+
+nlohmann::json read_json_object(const std::filesystem::path& path) {
+  nlohmann::json document = read_json(path);
+  static_cast<void>(JsonFields(document, path.string(), ""));
+  return document;
 }
 
 }  // namespace mdl::worker::formats

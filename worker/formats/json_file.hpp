@@ -13,4 +13,7 @@ nlohmann::json parse_json(const std::string& text, const std::filesystem::path& 
 /// read.
 nlohmann::json read_json(const std::filesystem::path& path);
 
+/// The same, which must be an object: throws UsageError naming the file when it is another value.
+nlohmann::json read_json_object(const std::filesystem::path& path);
+
 }  // namespace mdl::worker::formats

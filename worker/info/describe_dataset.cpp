@@ -98,10 +98,9 @@ Totals count(const dataset::DatasetFolder& dataset, const fs::path& folder) {
     totals.labels.add(std::ssize(sample.labels) -
                       std::count(sample.labels.begin(), sample.labels.end(), dataset::kIgnoredLabel));
   }
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() != ".arrow") { continue; }
+  for (const fs::path& file : dataset::list_data_files(folder)) {
     ++totals.files;
-    totals.bytes += static_cast<std::int64_t>(entry.file_size());
+    totals.bytes += static_cast<std::int64_t>(fs::file_size(file));
   }
   return totals;
 }

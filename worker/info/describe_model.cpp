@@ -21,6 +21,12 @@ namespace {
 
 constexpr const char* kNoWeights = "not here (no .safetensors file)";
 
+/// Of weights in one file: that it is not here, as in a cache from which their blob was deleted.
+std::string no_weights(const fs::path& folder) {
+  const auto links = broken_links(folder);
+  return links.empty() ? kNoWeights : str_cat("not here (", links.front(), " is a link to nothing)");
+}
+
 /// "embed_dim 48, depth 2": the keys that are there, each as the file has it.
 std::string values_of(const json& object, std::initializer_list<const char*> keys) {
   std::string text;
@@ -48,15 +54,16 @@ std::string files_text(std::int64_t files) {
 }
 
 /// Of weights that are not there, what the index tells.
-std::string describe_absent(const std::optional<IndexedWeights>& indexed) {
-  if (!indexed) { return line("weights", kNoWeights); }
+std::string describe_absent(const fs::path& folder, const std::optional<IndexedWeights>& indexed) {
+  if (!indexed) { return line("weights", no_weights(folder)); }
   return line("weights", str_cat(files_text(indexed->files), indexed->bytes ? ", " : "",
                                  indexed->bytes ? cli::size_text(*indexed->bytes) : "", ", not downloaded"));
 }
 
 /// Totals of the tensors, and of each part of the model when there are several.
-std::string describe_tensors(const std::vector<TensorInfo>& tensors, const std::string& prefix) {
-  std::string text = line("weights", tensors.empty() ? kNoWeights : describe(total(tensors)));
+std::string describe_tensors(const fs::path& folder, const std::vector<TensorInfo>& tensors,
+                             const std::string& prefix) {
+  std::string text = line("weights", tensors.empty() ? no_weights(folder) : describe(total(tensors)));
   std::map<std::string, std::vector<TensorInfo>> parts;
   for (const TensorInfo& tensor : tensors) {
     std::string name = tensor.name;
@@ -71,8 +78,8 @@ std::string describe_tensors(const std::vector<TensorInfo>& tensors, const std::
 
 std::string describe_weights(const fs::path& folder, const std::vector<TensorInfo>& tensors) {
   const auto indexed = read_weights_index(folder);
-  if (tensors.empty()) { return describe_absent(indexed); }
-  const std::string text = describe_tensors(tensors, "");
+  if (tensors.empty()) { return describe_absent(folder, indexed); }
+  const std::string text = describe_tensors(folder, tensors, "");
   if (!indexed || indexed->missing == 0) { return text; }
   return text + line("  missing", str_cat(indexed->missing, " of ", files_text(indexed->files), ", not downloaded"));
 }
@@ -116,7 +123,7 @@ std::string describe_text_side(const fs::path& folder) {
 
 std::string describe_training(const fs::path& folder) {
   if (!fs::exists(folder / "trainer_state.json")) { return {}; }
-  const json state = formats::read_json(folder / "trainer_state.json");
+  const json state = formats::read_json_object(folder / "trainer_state.json");
   std::string text =
       line("training", values_of(state, {"global_step", "max_steps", "epoch", "num_train_epochs", "best_metric"}));
   for (const char* key : {"loss", "eval_loss"}) {
@@ -138,7 +145,7 @@ std::string describe_training(const fs::path& folder) {
 }  // namespace
 
 std::string describe_checkpoint(const fs::path& folder) {
-  const json config = formats::read_json(folder / "config.json");
+  const json config = formats::read_json_object(folder / "config.json");
   std::string text = str_cat(folder.string(), ": a model\n", line("type", config.value("model_type", "not said")));
   const std::vector<TensorInfo> tensors = read_tensor_infos(folder);
   if (config.contains("audio_encoder_config")) {
@@ -162,7 +169,7 @@ std::string describe_checkpoint(const fs::path& folder) {
 }
 
 std::string describe_adapter(const fs::path& folder) {
-  const json config = formats::read_json(folder / "adapter_config.json");
+  const json config = formats::read_json_object(folder / "adapter_config.json");
   std::string text = str_cat(folder.string(), ": a LoRA adapter\n");
   text +=
       line("base model",
@@ -170,7 +177,7 @@ std::string describe_adapter(const fs::path& folder) {
   text += line("LoRA", values_of(config, {"r", "lora_alpha", "lora_dropout", "use_rslora", "use_dora", "bias"}));
   text += line("layers", values_of(config, {"target_modules"}));
   text += line("trained whole", values_of(config, {"modules_to_save"}));
-  text += describe_tensors(read_tensor_infos_of(folder / "adapter_model.safetensors"), "base_model.model.");
+  text += describe_tensors(folder, read_tensor_infos_of(folder / "adapter_model.safetensors"), "base_model.model.");
   if (const auto statistics = read_tensor_infos_of(folder / "batch_norm.safetensors"); !statistics.empty()) {
     text += line("batch norm", str_cat(with_commas(total(statistics).elements),
                                        " numbers in batch_norm.safetensors, the first layer's statistics"));

@@ -63,11 +63,15 @@ int info_command(const std::vector<std::string>& arguments,
 
   require_subject(name, from_modelscope);
   const fs::path folder = find(name);
-  if (fs::exists(folder / "state.json")) {
+  const auto has = [&](const char* file) {
+    std::error_code error;
+    return fs::exists(folder / file, error);
+  };
+  if (has("state.json")) {
     std::cout << describe_dataset(folder, row, model ? std::optional(find(*model)) : std::nullopt);
-  } else if (fs::exists(folder / "adapter_config.json")) {
+  } else if (has("adapter_config.json")) {
     std::cout << describe_adapter(folder);
-  } else if (fs::exists(folder / "config.json")) {
+  } else if (has("config.json")) {
     std::cout << describe_checkpoint(folder) << std::flush;
     return tell_trainable(folder);
   } else {

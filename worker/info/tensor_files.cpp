@@ -24,6 +24,9 @@ void read_file(const fs::path& path, std::vector<TensorInfo>& tensors) {
   const auto refuse = [&](const std::string& why) {
     throw Error(str_cat(path.string(), " is damaged: ", why), "Copy it again from where it came from.");
   };
+  if (const std::string other = describe_no_file(path); !other.empty()) {
+    throw Error(str_cat(path.string(), " is ", other, ", not a file of weights"));
+  }
   const auto size = static_cast<std::uint64_t>(fs::file_size(path));
   std::ifstream in(path, std::ios::binary);
   std::array<unsigned char, 8> prefix{};
@@ -40,6 +43,23 @@ void read_file(const fs::path& path, std::vector<TensorInfo>& tensors) {
   }
 }
 
+/// False for a link to nothing, or to itself.
+bool is_there(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(path, error);
+}
+
+/// The weights in the folder that are there, or those that are broken links, sorted.
+std::vector<fs::path> list_weights(const fs::path& folder, bool there) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const fs::path& path = entry.path();
+    if (path.extension() == ".safetensors" && is_there(path) == there) { files.push_back(path); }
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
 }  // namespace
 
 std::int64_t TensorInfo::elements() const {
@@ -47,30 +67,31 @@ std::int64_t TensorInfo::elements() const {
 }
 
 std::vector<TensorInfo> read_tensor_infos(const fs::path& folder) {
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() == ".safetensors") { files.push_back(entry.path()); }
-  }
-  std::sort(files.begin(), files.end());
   std::vector<TensorInfo> tensors;
-  for (const fs::path& file : files) { read_file(file, tensors); }
+  for (const fs::path& file : list_weights(folder, true)) { read_file(file, tensors); }
   return tensors;
+}
+
+std::vector<std::string> broken_links(const fs::path& folder) {
+  std::vector<std::string> names;
+  for (const fs::path& file : list_weights(folder, false)) { names.push_back(file.filename().string()); }
+  return names;
 }
 
 std::vector<TensorInfo> read_tensor_infos_of(const fs::path& file) {
   std::vector<TensorInfo> tensors;
-  if (fs::exists(file)) { read_file(file, tensors); }
+  if (is_there(file)) { read_file(file, tensors); }
   return tensors;
 }
 
 std::optional<IndexedWeights> read_weights_index(const fs::path& folder) {
   const fs::path index = folder / "model.safetensors.index.json";
-  if (!fs::exists(index)) { return std::nullopt; }
+  if (!is_there(index)) { return std::nullopt; }
   std::set<std::string> files;
   for (const auto& [tensor, file] : formats::parse_safetensors_index(read_text(index), index.string())) {
     files.insert(file);
   }
-  const auto is_missing = [&](const std::string& file) { return !fs::exists(folder / file); };
+  const auto is_missing = [&](const std::string& file) { return !is_there(folder / file); };
   IndexedWeights weights{.files = std::ssize(files), .missing = std::ranges::count_if(files, is_missing), .bytes = {}};
   const auto metadata = formats::read_json(index).value("metadata", nlohmann::json());
   const auto size = metadata.is_object() ? metadata.find("total_size") : metadata.end();

@@ -18,11 +18,15 @@ struct TensorInfo {
   std::int64_t elements() const;
 };
 
-/// The tensors of all FOLDER/*.safetensors files, from their headers. A folder without one gives none. Throws Error
-/// naming a file whose header is damaged or which is shorter than its header says.
+/// The tensors of all FOLDER/*.safetensors files, from their headers. A folder without one gives none, as does a broken
+/// link. Throws Error naming a file whose header is damaged or which is shorter than its header says, and a folder or
+/// pipe of such a name.
 std::vector<TensorInfo> read_tensor_infos(const std::filesystem::path& folder);
 
-/// The same of one file; none where it is not there.
+/// The FOLDER/*.safetensors that are links to nothing, by name.
+std::vector<std::string> broken_links(const std::filesystem::path& folder);
+
+/// The same as read_tensor_infos() of one file; none where it is not there.
 std::vector<TensorInfo> read_tensor_infos_of(const std::filesystem::path& file);
 
 /// What model.safetensors.index.json says about the weights, and which of them are there.

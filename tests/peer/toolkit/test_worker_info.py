@@ -1,5 +1,6 @@
 """mdl-toolkit info beside what safetensors, datasets and peft read from the same folders."""
 
+import os
 import shutil
 import subprocess
 
@@ -87,6 +88,33 @@ def test_a_wrong_command_line_is_one_message_and_exit_2(bin_dir, tmp_path, argum
     assert what in done.stderr
 
 
+def refused(bin_dir, folder):
+    done = subprocess.run([bin_dir / "mdl-toolkit", "info", folder], capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and "json.exception" not in done.stderr
+    return done.stderr
+
+
+def test_weights_that_are_a_link_to_nothing_are_not_here(bin_dir, checkpoint, tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(checkpoint(), model)
+    (model / "model.safetensors").unlink()
+    for target in ("../blobs/none", "model.safetensors"):
+        (model / "model.safetensors").symlink_to(target)
+        told = subprocess.run([bin_dir / "mdl-toolkit-data", "info", model], capture_output=True, text=True, timeout=60).stdout
+        assert "not here (model.safetensors is a link to nothing)" in told and "2,006 tokens" in told
+        (model / "model.safetensors").unlink()
+
+
+def test_only_the_files_of_the_dataset_are_counted(info, dataset, tmp_path):
+    folder = tmp_path / "dataset"
+    shutil.copytree(dataset()[1], folder)
+    before = info(folder).replace(str(folder), "")
+    shutil.copy(next(folder.glob("data-*.arrow")), folder / "cache-0123456789abcdef.arrow")  # as datasets leaves them
+    (folder / "folder.arrow").mkdir()
+    (folder / "link.arrow").symlink_to("nothing")
+    assert info(folder).replace(str(folder), "") == before
+
+
 def test_damage_is_named(bin_dir, checkpoint, dataset, tmp_path):
     broken = tmp_path / "model"
     shutil.copytree(checkpoint(), broken)
@@ -95,6 +123,16 @@ def test_damage_is_named(bin_dir, checkpoint, dataset, tmp_path):
     done = subprocess.run([bin_dir / "mdl-toolkit", "info", broken], capture_output=True, text=True)
     assert done.returncode == 2
     assert "model.safetensors: the file is truncated" in done.stderr
+    (broken / "model.safetensors").unlink()
+    (broken / "model.safetensors").mkdir()
+    assert "model.safetensors is a folder, not a file of weights" in refused(bin_dir, broken)
+    (broken / "config.json").write_text("[]")
+    assert "config.json: the file must be a JSON object, not array" in refused(bin_dir, broken)
+    (broken / "config.json").unlink()
+    os.mkfifo(broken / "config.json")
+    assert "config.json: it is a named pipe" in refused(bin_dir, broken)
+    (broken / "adapter_config.json").write_text("[]")
+    assert "adapter_config.json: the file must be a JSON object, not array" in refused(bin_dir, broken)
     done = subprocess.run([bin_dir / "mdl-toolkit", "info", dataset()[1], "--row", "9"], capture_output=True, text=True)
     assert done.returncode == 2
     assert "rows 0 to 8" in done.stderr
