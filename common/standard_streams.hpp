@@ -8,4 +8,8 @@ namespace mdl {
 /// that nobody uses holds the place.
 void open_closed_standard_streams();
 
+/// Writes out what std::cout still holds. Throws Error where any of it was lost, as on a full disk; a reader that has
+/// gone away is none.
+void require_written_output();
+
 }  // namespace mdl

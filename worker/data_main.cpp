@@ -23,6 +23,7 @@ namespace {
 [[noreturn]] void tell_trainable(char* name, const std::filesystem::path& folder) {
   const auto front = std::filesystem::read_symlink("/proc/self/exe").parent_path() / mdl::worker::kFrontProgram;
   std::string command = mdl::worker::kTellTrainable, path = folder.string();
+  mdl::require_written_output();
   char* command_line[] = {name, command.data(), path.data(), nullptr};
   ::execv(front.c_str(), command_line);
   throw mdl::Error(mdl::describe_errno("cannot start", front, errno), "Install all of mdl-toolkit's programs.");
@@ -52,7 +53,9 @@ int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);  // both as in mdl-toolkit
   std::signal(SIGPIPE, SIG_IGN);
   try {
-    return run(std::vector<std::string>(argv + 1, argv + argc), argv);
+    const int status = run(std::vector<std::string>(argv + 1, argv + argc), argv);
+    mdl::require_written_output();
+    return status;
   } catch (const mdl::Error& error) {
     return mdl::worker::process::report_failure(error.what(), error.exit_code());
   } catch (const std::exception& error) {

@@ -110,7 +110,9 @@ int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);  // what has been done is worth more than telling of it to a reader that has gone
   try {
-    return run(std::vector<std::string>(argv + 1, argv + argc), argv);
+    const int status = run(std::vector<std::string>(argv + 1, argv + argc), argv);
+    mdl::require_written_output();
+    return status;
   } catch (const mdl::Error& error) {
     return mdl::worker::process::report_failure(error.what(), error.exit_code());
   } catch (const std::exception& error) {

@@ -28,6 +28,7 @@ int run(const std::vector<std::string>& arguments) {
     if (arguments.front() == "inference") { return mdl::worker::run_inference(rest); }
     if (arguments.front() == mdl::worker::kTellTrainable && rest.size() == 1) {
       std::cout << mdl::worker::tell_trainable(rest.front()) << '\n';
+      mdl::require_written_output();
       return 0;
     }
   }

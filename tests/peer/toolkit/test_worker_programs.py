@@ -39,6 +39,19 @@ def test_a_missing_model_program_is_named_and_reaches_the_launchers_error_file(b
     assert "mdl-toolkit-model" in json.loads((tmp_path / "error.json").read_text())["message"]["message"]
 
 
+def test_output_that_cannot_be_written_is_an_error_and_a_reader_that_has_gone_is_none(bin_dir):
+    for arguments in (["--version"], ["--libraries"], ["download", "--help"]):
+        for file, status, message in (("/dev/full", 1, "cannot write the output: No space left on device"), (None, 0, "")):
+            reader, gone = os.pipe()
+            os.close(reader)
+            with open(file or gone, "w") as output:
+                command = [bin_dir / "mdl-toolkit", *arguments]
+                done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True, timeout=60)
+            if file:
+                os.close(gone)
+            assert (done.returncode, done.stderr) == (status, message and f"mdl-toolkit: error: {message}\n"), command
+
+
 def test_the_doctor_examines_the_program_that_training_loads(bin_dir):
     report = json.loads(
         started([bin_dir / "mdl-launch", "doctor", "--json", "--standalone", "--no-python", bin_dir / "mdl-toolkit"]).stdout
