@@ -84,6 +84,19 @@ def test_a_terminal_that_closes_ends_the_run_with_a_checkpoint_of_the_last_step(
     assert kept_step(tmp_path) >= 7
 
 
+def test_ctrl_c_tells_how_to_go_on(toolkit, data, tmp_path, endings):
+    command = [str(part) for part in train_command(toolkit, data, tmp_path, *ENDLESS)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    endings.append(process)
+    read_until(process.stdout.fileno(), "'loss'")
+    process.send_signal(signal.SIGINT)
+    told = process.communicate(timeout=60)[0].decode()
+    assert process.returncode == -signal.SIGINT
+    step = kept_step(tmp_path)
+    assert f"stopped by SIGINT after step {step} of " in told
+    assert f"checkpoint-{step} holds it: --resume-from-checkpoint true goes on from there" in told
+
+
 def test_a_hangup_of_the_launcher_whose_reader_has_gone_leaves_a_checkpoint_of_the_last_step(toolkit, bin_dir, data, tmp_path, endings):
     command = [
         bin_dir / "mdl-launch",

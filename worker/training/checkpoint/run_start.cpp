@@ -129,6 +129,17 @@ void take_newest(const StartConditions& conditions, RunStart& start) {
   }
 }
 
+/// Tells of the newest whole checkpoint that a new start is going to remove, and how to keep it.
+void warn_of_lost_steps(const StartConditions& conditions, RunStart& start) {
+  const FoundCheckpoint* newest = nullptr;
+  for (const FoundCheckpoint& found : conditions.there) {
+    if (!found.fault && found.compared.same() && (!newest || found.step > newest->step)) { newest = &found; }
+  }
+  if (!newest) { return; }
+  start.warnings.push_back(str_cat("starting anew: the first new checkpoint will replace ", newest->folder.string(),
+                                   " of the same run. --resume-from-checkpoint true goes on from it"));
+}
+
 }  // namespace
 
 RunStart plan_start(const StartConditions& conditions) {
@@ -152,6 +163,7 @@ RunStart plan_start(const StartConditions& conditions) {
     }
   } else {
     clear_output(conditions, start);
+    warn_of_lost_steps(conditions, start);
   }
   return start;
 }

@@ -375,9 +375,11 @@ void Trainer::stop_if_agreed() {
   if (has_made_step() && state_.step > last_saved_) { save(); }
   const int signal = stop_.requested() != 0 ? stop_.requested() : SIGTERM;
   if (run_.group.is_first()) {
-    log::news(
-        "stopped by signal ", signal, " after step ", state_.step, " of ", state_.total_steps, "; ",
-        has_made_step() ? str_cat("checkpoint-", last_saved_, " holds it") : "no step was made, all were left out");
+    const char* name = signal == SIGINT ? "SIGINT" : signal == SIGHUP ? "SIGHUP" : "SIGTERM";
+    log::news("stopped by ", name, " after step ", state_.step, " of ", state_.total_steps, "; ",
+              has_made_step()
+                  ? str_cat("checkpoint-", last_saved_, " holds it: --resume-from-checkpoint true goes on from there")
+                  : "no step was made, all were left out");
   }
   throw process::StoppedBySignal{signal};
 }

@@ -120,6 +120,8 @@ TEST_CASE("another run's checkpoints are an error that lists what differs, unles
 TEST_CASE("the same run begins anew, and its checkpoints go once there is a new one") {
   const RunStart start = plan_start({.output = "out", .there = {same(5), same(10)}});
   CHECK_FALSE(start.checkpoint);
+  REQUIRE(start.warnings.size() == 1);
+  CHECK_THAT(start.warnings[0], Contains("checkpoint-10 of the same run") && Contains("--resume-from-checkpoint true"));
   CHECK(start.remove.empty());
   CHECK(start.superseded == folders({5, 10}));
 }
