@@ -26,7 +26,7 @@ struct Mapping {
 };
 
 Mapping map_file(const std::filesystem::path& path) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a pipe is refused, not waited for
   if (!fd) { throw UsageError(describe_errno("open", path.string(), errno)); }
   struct stat status{};
   if (::fstat(fd.get(), &status) != 0) { throw UsageError(describe_errno("stat", path.string(), errno)); }

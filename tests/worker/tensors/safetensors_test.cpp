@@ -2,6 +2,7 @@
 #include <ATen/ops/equal.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/zeros.h>
+#include <sys/stat.h>
 
 #include <catch2/catch.hpp>
 #include <fstream>
@@ -87,6 +88,8 @@ TEST_CASE("a broken safetensors file is one error that names the file and the fa
   };
   const std::string good = R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})";
   CHECK(error_of(write_raw(dir, good, 8)) == "no error");
+  REQUIRE(::mkfifo((dir.path() / "pipe").c_str(), 0600) == 0);
+  CHECK_THAT(error_of(dir.path() / "pipe"), Contains("is not a file"));
 
   CHECK_THAT(error_of(dir.path() / "absent.safetensors"), Contains("No such file"));
   CHECK_THAT(error_of(write_raw(dir, good, 5)), Contains("truncated"));
