@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include <catch2/catch.hpp>
 #include <cmath>
 
@@ -147,4 +149,6 @@ TEST_CASE("a file that state.json lists but is not there is named") {
   write_dataset(folder.path(), {two_clips()});
   fs::remove(folder.path() / "data-00000-of-00001.arrow");
   CHECK_THROWS_WITH(DatasetFolder(folder.path()), Contains("data-00000-of-00001.arrow") && Contains("no such file"));
+  REQUIRE(::mkfifo((folder.path() / "data-00000-of-00001.arrow").c_str(), 0600) == 0);
+  CHECK_THROWS_WITH(DatasetFolder(folder.path()), Contains("it is a named pipe, not a file"));
 }
