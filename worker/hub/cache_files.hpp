@@ -3,9 +3,18 @@
 #include <filesystem>
 #include <string>
 
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
 #include "worker/hub/listing.hpp"
 
 namespace mdl::worker::hub {
+
+/// A file that publish() needs is not there any more: another process has moved or removed it.
+class Vanished : public Error {
+ public:
+  explicit Vanished(const std::filesystem::path& path)
+      : Error(str_cat(path.string(), " has vanished"), "Start the same command again.") {}
+};
 
 /// What the caches of all hubs do with files. Those that write throw Error naming the path.
 

@@ -1,5 +1,7 @@
 #include "worker/hub/download.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -34,8 +36,6 @@ class CheckedFiles {
 
   /// Paths of files that are there and have another size or hash.
   const std::set<std::string>& wrong() const { return wrong_; }
-  /// Whether there is nothing to download of what was looked at.
-  bool all_right() const { return wrong_.empty() && missing_.empty() && right_ > 0; }
   /// Says how many were right, wrong and missing; nothing where all were missing.
   void tell() const;
 
@@ -78,8 +78,8 @@ void CheckedFiles::tell() const {
     log::news(model_.text(), ": ", there, " files (", cli::size_text(right_bytes_), ") are as ", hub_.title(),
               " lists them, 0 wrong", missing);
   } else {
-    log::warning(model_.text(), ": ", wrong_.size(), " of ", there, " files wrong", named(wrong_), ", downloaded again",
-                 missing);
+    log::warning(model_.text(), ": ", wrong_.size(), " of ", there, " files wrong", named(wrong_),
+                 ": downloading them again", missing);
   }
 }
 
@@ -115,6 +115,26 @@ void remove_leftovers_of(const Hub& hub, const ModelName& model, const Listing& 
   for (const auto& [folder, names] : stems) { remove_leftovers(folder, names); }
 }
 
+/// Processes of two machines with one cache may take away and put back each other's files of one snapshot: who ends has
+/// seen all of them there.
+fs::path transfer_and_publish(const Hub& hub, const ModelName& model, const Listing& listing,
+                              const std::vector<ListedFile>& files, std::set<std::string> anew) {
+  constexpr int kMostTries = 10;
+  for (int tries = 1;; ++tries) {
+    transfer(hub, model, listing, files, tries == 1 ? "Downloading" : "", anew);
+    anew.clear();
+    try {
+      fs::path folder = hub.cache().publish(model, listing, files);
+      const auto lost =
+          std::ranges::find_if(files, [&](const ListedFile& file) { return !has_size(folder / file.path, file); });
+      if (lost == files.end()) { return folder; }
+      if (tries == kMostTries) { throw Vanished(folder / lost->path); }
+    } catch (const Vanished&) {
+      if (tries == kMostTries) { throw; }
+    }
+  }
+}
+
 }  // namespace
 
 fs::path download_model(const Hub& hub, const ModelName& model, Parts parts, Trust trust) {
@@ -125,22 +145,23 @@ fs::path download_model(const Hub& hub, const ModelName& model, Parts parts, Tru
   CheckedFiles checked(hub, model, listing);
   std::vector<ListedFile> files = select_small_files(listing);
   if (trust == Trust::hash) { checked.look_at(files); }
+  std::vector<ListedFile> missing = files_to_download(hub, model, listing, files, checked.wrong());
   if (parts == Parts::all || adapter) {
     const std::vector<ListedFile> weights =
         select_weights(listing, read_index(hub, model, listing), model.repository());
     if (trust == Trust::hash) { checked.look_at(weights); }
+    std::ranges::copy(files_to_download(hub, model, listing, weights, checked.wrong()), std::back_inserter(missing));
     files.insert(files.end(), weights.begin(), weights.end());
   }
   if (trust == Trust::hash) { checked.tell(); }
   std::int64_t bytes = 0;
-  for (const ListedFile& file : files) { bytes += file.size; }
-  if (!checked.all_right()) {
+  for (const ListedFile& file : missing) { bytes += file.size; }
+  if (!missing.empty()) {
     log::news("downloading ", model.text(), " from ", hub.title(), " into ", hub.cache().root().string(), ": ",
-              files.size(), " files, ", cli::size_text(bytes));
+              missing.size(), missing.size() == 1 ? " file, " : " files, ", cli::size_text(bytes));
   }
   tell_of_foreign_parts(hub, model, listing, files.front());
-  transfer(hub, model, listing, files, "Downloading", checked.wrong());
-  fs::path folder = hub.cache().publish(model, listing, files);
+  fs::path folder = transfer_and_publish(hub, model, listing, files, checked.wrong());
   remove_leftovers_of(hub, model, listing, files);
   return folder;
 }

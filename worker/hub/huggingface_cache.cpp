@@ -30,7 +30,8 @@ std::string revision_of(const ModelName& model) {
   return model.revision.value_or("main");
 }
 
-/// Whether a file of its own under `name` has the content of `blob`, or, where that moved there, the size of it.
+/// Whether the file under `name`, or that to which a link of the user's leads, has the content of `blob`, or, where
+/// that moved there, the size of it.
 bool is_right(const fs::path& blob, const fs::path& name, const ListedFile& file) {
   std::error_code error;
   if (!has_size(name, file)) { return false; }
@@ -91,9 +92,7 @@ bool HuggingFaceCache::has_right(const ModelName& model, const Listing& listing,
 
 ModelCache::PartPlace HuggingFaceCache::part_place(const ModelName& model, const Listing& /*listing*/,
                                                    const ListedFile& file) const {
-  const fs::path blobs = folder_of(model) / "blobs";
-  make_folders(blobs);
-  return {blobs, file.digest.hex};
+  return {folder_of(model) / "blobs", file.digest.hex};
 }
 
 void HuggingFaceCache::keep(const ModelName& model, const Listing& /*listing*/, const ListedFile& file,
@@ -118,7 +117,9 @@ void HuggingFaceCache::give_name(const fs::path& blob, const fs::path& name, con
   for (auto depth = std::ranges::count(file.path, '/'); depth > 0; --depth) { target += "../"; }
   target += "blobs/" + blob.filename().string();
   std::error_code error;
-  if (fs::is_symlink(name, error) ? fs::read_symlink(name, error) == target : is_right(blob, name, file)) { return; }
+  const bool is_ours = fs::is_symlink(name, error) && fs::read_symlink(name, error) == target && is_there(blob);
+  if (is_ours || is_right(blob, name, file)) { return; }
+  if (!is_there(blob)) { throw Vanished(blob); }
   const fs::path temporary = temporary_beside(name);
   if (symlinks_ && ::symlink(target.c_str(), temporary.c_str()) == 0) { return rename_to(temporary, name); }
   if (const int why = errno; symlinks_ && !knows_no_links(why)) {

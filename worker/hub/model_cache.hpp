@@ -46,7 +46,8 @@ class ModelCache {
   virtual void require_names(const ModelName& model, const Listing& listing) const = 0;
 
   /// Where the part file of `file` grows until it is whole: a folder on the same file system as its final place, and
-  /// the beginning of its name, to which the owner and ".incomplete" are added (see part_file.hpp). The folder is made.
+  /// the beginning of its name, to which the owner and ".incomplete" are added (see part_file.hpp). The folder may not
+  /// be there yet.
   struct PartPlace {
     std::filesystem::path folder;
     std::string stem;
@@ -58,7 +59,7 @@ class ModelCache {
                     const std::filesystem::path& whole) const = 0;
 
   /// When all `files` were kept: makes them the model's folder, which find() returns from then on. What find() goes by
-  /// appears last.
+  /// appears last. Throws Vanished where another process has taken a file away meanwhile.
   virtual std::filesystem::path publish(const ModelName& model, const Listing& listing,
                                         const std::vector<ListedFile>& files) const = 0;
 };

@@ -109,7 +109,6 @@ void ModelscopeCache::require_names(const ModelName& model, const Listing& /*lis
 ModelCache::PartPlace ModelscopeCache::part_place(const ModelName& model, const Listing& /*listing*/,
                                                   const ListedFile& file) const {
   const fs::path whole = whole_file(model, file);
-  make_folders(whole.parent_path());
   return {whole.parent_path(), whole.filename().string()};
 }
 
@@ -145,9 +144,15 @@ void ModelscopeCache::unpublish(const ModelName& model, const std::vector<Listed
   const fs::path snapshot = snapshot_of(model);
   for (const ListedFile& file : files) {
     if (!is_mark(file)) { continue; }
-    const fs::path mark = snapshot / file.path;
-    if (!is_there(whole_file(model, file)) && is_right(mark, file)) { moved(mark, whole_file(model, file)); }
-    fs::remove(mark);
+    // Another process may put the right one there at any time: only what was looked at under another name is removed.
+    const fs::path aside = temporary_beside(snapshot / file.path);
+    if (!moved(snapshot / file.path, aside)) { continue; }
+    if (is_right(aside, file)) {
+      make_folders(part_folder(model));
+      rename_to(aside, whole_file(model, file));
+    } else {
+      fs::remove(aside);
+    }
   }
   sync_to_disk(snapshot);
   if (!index.empty()) { fs::remove(index); }
@@ -158,12 +163,13 @@ void ModelscopeCache::give_name(const ModelName& model, const std::vector<Listed
   const fs::path snapshot = snapshot_of(model);
   const fs::path name = snapshot / file.path;
   make_folders(name.parent_path());
-  if (moved(whole_file(model, file), name) || is_right(name, file)) { return; }  // right: somebody was faster
+  const fs::path whole = whole_file(model, file);
+  if ((is_there(whole) && moved(whole, name)) || is_right(name, file)) { return; }  // right: somebody was faster
   const auto twin = std::ranges::find_if(files, [&](const ListedFile& other) {
     return other.path != file.path && file.digest.kind != Digest::Kind::none && other.digest == file.digest &&
            is_right(snapshot / other.path, file);
   });
-  if (twin == files.end()) { throw Error(str_cat(name.string(), " has vanished"), "Start the same command again."); }
+  if (twin == files.end()) { throw Vanished(name); }
   copy_whole(snapshot / twin->path, name);
 }
 

@@ -56,8 +56,9 @@ Transfer::Transfer(const TransferSource& source, std::vector<ListedFile> files)
 
 void Transfer::open(std::size_t index) {
   const ListedFile& file = files_[index];
-  parts_[index].emplace(
-      PartFile::open(source_.hub.cache().part_place(source_.model, source_.listing, file), file.size));
+  const auto place = source_.hub.cache().part_place(source_.model, source_.listing, file);
+  make_folders(place.folder);  // who publishes removes ModelScope's where it is empty
+  parts_[index].emplace(PartFile::open(place, file.size));
   state_.opened(index, parts_[index]->found());
 }
 
@@ -162,6 +163,15 @@ void Transfer::run(const std::string& what) {
 
 void transfer(const Hub& hub, const ModelName& model, const Listing& listing, const std::vector<ListedFile>& files,
               const std::string& what, const std::set<std::string>& anew, const TransferLimits& limits) {
+  const std::vector<ListedFile> missing = files_to_download(hub, model, listing, files, anew);
+  if (missing.empty()) { return; }
+  make_folders(hub.cache().part_place(model, listing, missing.front()).folder);
+  const TransferSource source{hub, model, listing, limits};
+  Transfer(source, missing).run(what);
+}
+
+std::vector<ListedFile> files_to_download(const Hub& hub, const ModelName& model, const Listing& listing,
+                                          const std::vector<ListedFile>& files, const std::set<std::string>& anew) {
   std::vector<ListedFile> missing;
   std::set<fs::path> places;  // files of one content may be one file in the cache
   for (const ListedFile& file : files) {
@@ -169,9 +179,7 @@ void transfer(const Hub& hub, const ModelName& model, const Listing& listing, co
     const auto place = hub.cache().part_place(model, listing, file);
     if (places.insert(place.folder / place.stem).second) { missing.push_back(file); }
   }
-  if (missing.empty()) { return; }
-  const TransferSource source{hub, model, listing, limits};
-  Transfer(source, missing).run(what);
+  return missing;
 }
 
 }  // namespace mdl::worker::hub

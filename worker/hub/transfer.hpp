@@ -30,4 +30,8 @@ struct TransferLimits {
 void transfer(const Hub& hub, const ModelName& model, const Listing& listing, const std::vector<ListedFile>& files,
               const std::string& what, const std::set<std::string>& anew = {}, const TransferLimits& limits = {});
 
+/// Those of `files` that transfer() would fetch.
+std::vector<ListedFile> files_to_download(const Hub& hub, const ModelName& model, const Listing& listing,
+                                          const std::vector<ListedFile>& files, const std::set<std::string>& anew);
+
 }  // namespace mdl::worker::hub

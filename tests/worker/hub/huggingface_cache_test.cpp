@@ -138,6 +138,7 @@ TEST_CASE("half a file, or another one, under a snapshot's name is replaced") {
       put_file(snapshot / "config.json", wrong);
       const ListedFile& file = made.listing.files.front();
       const auto place = cache.part_place(kName, made.listing, file);
+      fs::create_directories(place.folder);
       put_file(place.folder / "part", "config.json");
       cache.keep(kName, made.listing, file, place.folder / "part");
       cache.publish(kName, made.listing, made.listing.files);
@@ -176,4 +177,32 @@ TEST_CASE("a newer commit takes the reference over and keeps what did not change
   CHECK(cache.find_file(kName, made.listing, made.listing.files.back()));
   CHECK(made.put_into(cache) == folder.path() / "models--org--name/snapshots" / made.listing.commit);
   CHECK(cache.find(kName, Parts::all).folder.filename() == made.listing.commit);
+}
+
+TEST_CASE(
+    "a link of the user's that leads to the right content is left, and none is made to a blob that is not there") {
+  const test::TempDir folder;
+  const HuggingFaceCache cache(folder.path() / "hub", true);
+  const Made made({"config.json", "tokenizer.json"});
+  const fs::path snapshot = made.put_into(cache);
+  const fs::path name = snapshot / "tokenizer.json";
+  const fs::path elsewhere = folder.path() / "elsewhere";
+  const fs::path blob = folder.path() / "hub/models--org--name/blobs" / made.listing.files[1].digest.hex;
+  fs::rename(blob, elsewhere);
+  fs::remove(name);
+  fs::create_symlink(elsewhere, name);
+  CHECK(cache.has_right(kName, made.listing, made.listing.files[1]));
+  made.put_into(cache);
+  CHECK(fs::read_symlink(name) == elsewhere);
+  CHECK(cache.find(kName, Parts::without_weights).whole());
+
+  put_file(elsewhere, "wrong content!");  // of the same size, once the right one has come
+  put_file(blob, "tokenizer.json");
+  made.put_into(cache);
+  CHECK(read_text(name) == "tokenizer.json");
+
+  fs::remove(blob);
+  fs::remove(name);
+  CHECK_THROWS_AS(cache.publish(kName, made.listing, made.listing.files), Error);
+  CHECK_FALSE(fs::is_symlink(name));
 }

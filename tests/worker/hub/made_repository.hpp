@@ -29,6 +29,7 @@ struct Made {
     for (const ListedFile& file : listing.files) {
       if (cache.find_file(model, listing, file)) { continue; }
       const auto place = cache.part_place(model, listing, file);
+      fs::create_directories(place.folder);
       const fs::path part = place.folder / (place.stem + ".incomplete");
       write_text_atomically(part, file.path);
       cache.keep(model, listing, file, part);

@@ -2,14 +2,17 @@
 #include <unistd.h>
 
 #include <array>
+#include <barrier>
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <map>
+#include <thread>
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/unique_fd.hpp"
 #include "tests/temp_dir.hpp"
+#include "worker/hub/cache_files.hpp"
 #include "worker/hub/modelscope_cache.hpp"
 #include "worker/hub/modelscope_listing.hpp"
 #include "worker/hub/modelscope_settings.hpp"
@@ -42,9 +45,10 @@ ListedFile listed(const std::string& path, const std::string& content) {
 }
 
 /// As a download leaves it before it is published.
-void bring(const ModelscopeCache& cache, const ModelName& model, const ListedFile& file, const std::string& content) {
+void bring(const ModelscopeCache& cache, const ModelName& model, const ListedFile& file, const std::string& content,
+           const std::string& owner = "mine") {
   const auto place = cache.part_place(model, {}, file);
-  const fs::path part = place.folder / (place.stem + ".mine.incomplete");
+  const fs::path part = place.folder / (place.stem + "." + owner + ".incomplete");
   write(part, content);
   cache.keep(model, {}, file, part);
 }
@@ -159,6 +163,37 @@ TEST_CASE("who comes second with the same files takes no name away from the firs
   CHECK(::read(watch.get(), events.data(), events.size()) == -1);  // nothing lost its name
   CHECK(cache.find(kModel, Parts::without_weights).whole());
   CHECK_FALSE(fs::exists(root.path() / "models/o--n.1/.incomplete-master"));
+}
+
+TEST_CASE("of two that publish the same new files at once neither takes the other's config.json away") {
+  const std::vector old = {listed("config.json", "{}"), listed("tokenizer.json", "[]")};
+  const std::vector files = {listed("config.json", "{1}"), listed("tokenizer.json", "[1]")};
+  for (int round = 0; round < 60; ++round) {
+    const TempDir root;
+    const fs::path snapshot = root.path() / "models/o--n.1/snapshots/master";
+    write(snapshot / "config.json", "{}");
+    write(snapshot / "tokenizer.json", "[]");
+    std::barrier both(2);
+    const auto publish = [&](const std::string& owner) {
+      const ModelscopeCache cache(root.path());
+      bring(cache, kModel, files[0], "{1}", owner);
+      bring(cache, kModel, files[1], "[1]", owner);
+      both.arrive_and_wait();
+      for (int tries = 0; tries < 50; ++tries) {
+        try {
+          cache.publish(kModel, {}, files);
+          return;
+        } catch (const Vanished&) { std::this_thread::yield(); }
+      }
+    };
+    {
+      std::jthread other(publish, "theirs");
+      publish("mine");
+    }
+    REQUIRE(fs::exists(snapshot / "config.json"));
+    CHECK(read_text(snapshot / "config.json") == "{1}");
+    CHECK(read_text(snapshot / "tokenizer.json") == "[1]");
+  }
 }
 
 TEST_CASE("an index of shards goes when the model is one file") {
