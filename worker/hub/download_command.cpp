@@ -40,12 +40,13 @@ void print_help() {
 ModelName read_name(const std::string& text, bool from_modelscope) {
   if (auto model = parse_model_name(text)) { return *model; }
   std::error_code error;
+  const bool is_folder = std::filesystem::is_directory(text, error);
+  if (is_folder) { refuse_cache_folder(text); }
   throw UsageError(
       str_cat(text, " is no model's name"),
-      std::filesystem::exists(text, error)
-          ? "It is on this machine already: give it to the other commands as it is."
-          : str_cat(did_you_mean_model(text, from_modelscope), "A name is ORG/NAME or ORG/NAME@REVISION, as ",
-                    model_name_or_default({}, from_modelscope), "."));
+      is_folder ? "It is on this machine already: give it to the other commands as it is."
+                : str_cat(did_you_mean_model(text, from_modelscope), "A name is ORG/NAME or ORG/NAME@REVISION, as ",
+                          model_name_or_default({}, from_modelscope), "."));
 }
 
 }  // namespace

@@ -13,6 +13,17 @@
 
 namespace mdl::worker::hub {
 
+/// The hub does not give the listing of a model. Like a copy of what explain() returns, with the answer's status.
+class Unlisted : public Error {
+ public:
+  Unlisted(const Error& explained, long status) : Error(explained), status_(status) {}
+  /// Of HTTP; 0 where no answer came.
+  long status() const noexcept { return status_; }
+
+ private:
+  long status_;
+};
+
 /// A place that publishes models, with the cache that its models have on this machine. What is the same for all hubs
 /// (which files, several at a time, ranges, resuming, checking, one downloader a node, the bar) is in transfer.hpp and
 /// model_folder.hpp, and knows a hub by this interface only.
@@ -30,7 +41,8 @@ class Hub {
   virtual std::optional<std::string> offline() const = 0;
   virtual bool shows_progress() const = 0;
 
-  /// Asks for what `model` holds. Throws Error or UsageError as explain() has them, and Error as check_listed() does.
+  /// Asks for what `model` holds. Throws Unlisted, with what explain() has, Error as check_listed() does,
+  /// and UsageError for settings that make no sense.
   virtual Listing list(http::Client& client, const ModelName& model) const = 0;
 
   /// The request for a file of a listing, without a range.

@@ -61,7 +61,7 @@ HuggingFace::Page HuggingFace::ask(http::Client& client, const ModelName& model,
   http::Request question = request(url);
   question.connect_timeout = question.stall_timeout = settings_.etag_timeout;
   auto answer = client.text(question, kMostPageBytes, {.attempts = 4, .first_pause = std::chrono::milliseconds(500)});
-  if (!answer) { throw explain(model, "", answer.error()); }
+  if (!answer) { throw Unlisted(explain(model, "", answer.error()), answer.error().response.status); }
   const std::string* const link = answer->first.header("link");
   return {std::move(answer->second), link ? next_page(*link) : std::nullopt};
 }

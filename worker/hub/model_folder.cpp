@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -45,8 +46,23 @@ std::string turn_key(const Hub& hub, const ModelName& model, const std::string& 
   return sha256_hex(str_cat(hub.title(), "\n", identity_of(hub.cache().root()), "\n", model.text(), "\n", want));
 }
 
-std::string turn_key(const Hub& hub, const ModelName& model, Parts parts) {
-  return turn_key(hub, model, parts == Parts::all ? "all" : "without weights");
+/// What begins the answer of a turn that has compared each file's hash.
+constexpr std::string_view kChecked = "checked\n";
+
+using Find = std::function<std::optional<std::string>()>;
+
+/// Downloads in a turn of its own: of those that want the weights each one follows the other, with Trust::hash or not,
+/// as all of them write to one snapshot. One with Trust::hash does its own work after one without.
+fs::path download_in_turn(const Hub& hub, const ModelName& model, Parts parts, Trust trust, const Find& find) {
+  const std::string key = turn_key(hub, model, parts == Parts::all ? "all" : "without weights");
+  const bool checks = trust == Trust::hash;
+  std::string answer;
+  do {
+    answer = node::take_turns(key, str_cat(checks ? "checking " : "downloading ", model.text()), find, [&] {
+      return str_cat(checks ? kChecked : "", download_model(hub, model, parts, trust).string());
+    });
+  } while (checks && !answer.starts_with(kChecked));
+  return answer.starts_with(kChecked) ? answer.substr(kChecked.size()) : answer;
 }
 
 /// The files of a listing that a folder lacks, or has with another size (or hash).
@@ -65,6 +81,31 @@ std::vector<std::string> lacking_files(const fs::path& folder, const Listing& li
     look(select_weights(listing, indexed ? read_text(folder / kSafetensorsIndex) : "", model.repository()));
   }
   return lacking;
+}
+
+void warn_uncompared(const ModelName& model, const Error& error) {
+  log::warning(model.text(), " is in the cache, and could not be compared with what the hub has: ", error.problem());
+}
+
+/// Of a model that is whole in the cache. Nothing, after a warning, where the hub does not give it and Trust::size
+/// takes what is there; settings that make no sense are an error in any case.
+std::optional<Listing> ask_for_listing(const Hub& hub, const ModelName& model, Trust trust) {
+  try {
+    http::Client client;
+    return hub.list(client, model);
+  } catch (const Unlisted& error) {
+    if (trust == Trust::hash) { throw; }
+    const long status = error.status();
+    if (status == 401 || status == 403 || status == 404) {
+      log::warning(hub.title(), " answers ", status, " for ", model.text(), " now; the copy in the cache is taken");
+    } else {
+      warn_uncompared(model, error);
+    }
+  } catch (const UsageError&) { throw; } catch (const Error& error) {
+    if (trust == Trust::hash) { throw; }
+    warn_uncompared(model, error);
+  }
+  return std::nullopt;
 }
 
 bool is_of(const ModelCache::Found& found, const Listing& listing) {
@@ -124,8 +165,8 @@ fs::path snapshot_in(const fs::path& repository) {
   return found.empty() ? fs::path() : *std::ranges::min_element(found);
 }
 
-/// Throws where `folder` is of a hub's cache but no model's: models--ORG--NAME (at ModelScope ORG--NAME), or blobs,
-/// refs or snapshots in it.
+}  // namespace
+
 void refuse_cache_folder(const fs::path& folder) {
   std::error_code error;
   fs::path repository = fs::canonical(folder, error);
@@ -140,8 +181,6 @@ void refuse_cache_folder(const fs::path& folder) {
       str_cat("Give ", snapshot.empty() ? "" : str_cat("its folder ", snapshot.string(), ", or "), "the name ",
               model->model.text(), model->at_modelscope ? " with --from-modelscope true" : "", "."));
 }
-
-}  // namespace
 
 std::string model_name_or_default(const std::optional<std::string>& given, bool from_modelscope) {
   return given.value_or(from_modelscope ? kDefaultModelscopeModel : kDefaultModel);
@@ -185,8 +224,7 @@ fs::path fetch_model(const Hub& hub, const ModelName& model, Parts parts) {
     const auto there = hub.cache().find(model, parts);
     return there.whole() ? std::optional(there.folder.string()) : std::nullopt;
   };
-  return node::take_turns(turn_key(hub, model, parts), str_cat("downloading ", model.text()), find,
-                          [&] { return download_model(hub, model, parts).string(); });
+  return download_in_turn(hub, model, parts, Trust::size, find);
 }
 
 fs::path complete_model(const Hub& hub, const ModelName& model, Trust trust) {
@@ -196,20 +234,18 @@ fs::path complete_model(const Hub& hub, const ModelName& model, Trust trust) {
   }
   const auto found = hub.cache().find(model, Parts::all);
   if (trust == Trust::hash && !(found.whole() && found.read_only)) {
-    return node::take_turns(
-        turn_key(hub, model, "verified"), str_cat("checking ", model.text()), [] { return std::nullopt; },
-        [&] { return download_model(hub, model, Parts::all, Trust::hash).string(); });
+    return download_in_turn(hub, model, Parts::all, trust, [] { return std::nullopt; });
   }
   if (!found.whole() || hub.offline()) { return fetch_model(hub, model, Parts::all); }
-  Listing listing;
+  const auto asked = ask_for_listing(hub, model, trust);
+  if (!asked) { return found.folder; }
+  const Listing& listing = *asked;
   std::vector<std::string> lacking;
   try {
-    http::Client client;
-    listing = hub.list(client, model);
     lacking = lacking_files(found.folder, listing, model, trust);
   } catch (const Error& error) {
     if (trust == Trust::hash) { throw; }
-    log::warning(model.text(), " is in the cache, and could not be compared with what the hub has: ", error.problem());
+    warn_uncompared(model, error);
     return found.folder;
   }
   if (found.read_only) { return leave_older_folder(found, lacking, trust); }
@@ -223,8 +259,7 @@ fs::path complete_model(const Hub& hub, const ModelName& model, Trust trust) {
     const bool has_all = now.whole() && is_of(now, listing) && lacking_files(now.folder, listing, model, trust).empty();
     return has_all ? std::optional(now.folder.string()) : std::nullopt;
   };
-  return node::take_turns(turn_key(hub, model, Parts::all), str_cat("downloading ", model.text()), find,
-                          [&] { return download_model(hub, model, Parts::all).string(); });
+  return download_in_turn(hub, model, Parts::all, trust, find);
 }
 
 }  // namespace mdl::worker::hub

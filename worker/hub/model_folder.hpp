@@ -35,6 +35,10 @@ struct FoundModel {
 /// or requests are forbidden; Error when the download fails.
 FoundModel find_model(const std::string& name, Parts parts, bool from_modelscope);
 
+/// Throws UsageError where `folder` is of a hub's cache but no model's: models--ORG--NAME (at ModelScope ORG--NAME), or
+/// blobs, refs or snapshots in it.
+void refuse_cache_folder(const std::filesystem::path& folder);
+
 /// "ORG/NAME@REVISION at COMMIT, FOLDER" of a model that was found by its name. At ModelScope, which tells no commit, a
 /// branch stands in its place; nothing in the folders of its older package.
 std::string describe(const FoundModel& found);

@@ -46,7 +46,7 @@ Listing Modelscope::list(http::Client& client, const ModelName& model) const {
   const auto question =
       request(model, str_cat("repo/files?Revision=", http::percent_encoded(revision), "&Recursive=True"));
   const auto answer = client.text(question, kMostListingBytes);
-  if (!answer) { throw explain(model, "", answer.error()); }
+  if (!answer) { throw Unlisted(explain(model, "", answer.error()), answer.error().response.status); }
   Listing listing{.commit = revision, .files = parse_modelscope_files(answer->second, model.repository())};
   std::ranges::replace_if(
       listing.commit, [](char letter) { return std::string_view("/+@#%=,").find(letter) != std::string_view::npos; },

@@ -48,8 +48,14 @@ def test_both_sides_leave_the_same_tree_and_need_no_network_with_it(api, toolkit
     repository.clear()
     nonsense = {"HF_ENDPOINT": "nonsense", "HF_TOKEN": "a\x01", "HF_HUB_ETAG_TIMEOUT": "ten", "MODELSCOPE_DOMAIN": "ftp://x"}
     code, out, errors = ours.ask(NAME, **(nonsense if api == "huggingface" else {**nonsense, "MODELSCOPE_API_TOKEN": "a;b"}))
-    assert (code, out) == (0, folder), "what only requests need does not stand in the way"
-    assert "could not be compared" in errors and errors.count("\n") == 1
+    assert (code, out) == (2, "") and errors.count("error:") == 1, "a wrong setting is no network that fails"
+    for status in (401, 403, 404):
+        repository.fault(path="", status=status, times=1)
+        code, out, errors = ours.ask(NAME)
+        assert (code, out) == (0, folder), errors
+        assert f"answers {status} for {NAME} now; the copy in the cache is taken" in errors and errors.count("\n") == 1
+    repository.clear()
+    assert "could not be compared" in ours.ask(NAME, **{"MODELSCOPE_DOMAIN": "http://localhost:1", "HF_ENDPOINT": "http://localhost:1"})[2]
     command = [str(toolkit), "info", *ours.command(NAME)[2:]]
     assert subprocess.run(command, env={**ours.variables, **nonsense}, stdout=subprocess.DEVNULL).returncode == 0
     assert repository.asked == [], "other commands ask nothing where the cache has the model"
@@ -108,6 +114,10 @@ def test_what_the_real_package_was_not_asked_for_comes_with_download(modelscope,
     assert f"{folder} lacks " in errors
     assert (Path(folder) / "generation_config.json").exists() and (Path(folder) / "extra/notes.json").exists()
     assert repository.asked_for("model.safetensors") == []
+    lost = Path(folder) / "config.json"
+    lost.resolve().unlink()
+    lost.unlink(missing_ok=True)
+    assert ": 1 file, 2.0 kB\n" in user.ask(NAME)[2], "what is missing is counted"
 
 
 def spoil(path):
@@ -121,8 +131,10 @@ def test_verify_reads_every_file_and_downloads_wrong_ones_again(how, toolkit, hu
     variables = {"HF_HUB_DISABLE_SYMLINKS": "1"} if how == "no links" else {}
     user = Downloader(toolkit, hub, tmp_path, modelscope=how == "modelscope", **variables)
     folder = user.fetch(NAME)
+    changed = [path.stat().st_mtime_ns for path in Path(folder).parents[:2]]
     code, out, errors = user.ask(NAME, "--verify", "true")
     assert (code, out) == (0, folder) and ", 0 wrong" in errors and "downloading" not in errors, errors
+    assert changed == [path.stat().st_mtime_ns for path in Path(folder).parents[:2]], "nothing is made where nothing is missing"
     wrong = ["extra/empty.txt", "generation_config.json", "model.safetensors"]
     (Path(folder) / wrong[0]).resolve().write_text("not empty")
     for name in wrong[1:]:
@@ -131,7 +143,7 @@ def test_verify_reads_every_file_and_downloads_wrong_ones_again(how, toolkit, hu
     code, out, errors = user.ask(NAME, "--verify", "true")
     assert (code, out) == (0, folder), errors
     count = len([path for path in Path(folder).rglob("*") if path.is_file()])
-    assert f" 3 of {count} files wrong ({', '.join(wrong)})" in errors, errors
+    assert f" 3 of {count} files wrong ({', '.join(wrong)}): downloading them again" in errors, errors
     assert {asked.file for asked in repository.asked} == {"", *wrong[1:]}, "for nothing nobody is asked"
     for name in wrong:
         assert (Path(folder) / name).read_bytes() == (published / name).read_bytes()

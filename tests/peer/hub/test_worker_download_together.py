@@ -43,16 +43,28 @@ def test_two_that_do_not_know_of_each_other_leave_one_whole_model(modelscope, to
     user = Downloader(toolkit, hub, tmp_path, modelscope=modelscope)
     others = []
 
+    first, second = ((), ("--revision", "master")) if modelscope else (("--revision", "v1"), ("--revision", "v2"))
+
     def run_another():
-        others.append(user.ask(repository.name, "--revision", "v2" if not modelscope else repository.find("main").commit))
+        others.append(user.ask(repository.name, *second))
 
     repository.fault(path="model.safetensors", side="cdn", at_byte=(900_000, run_another), times=1)
-    folder = user.fetch(repository.name, "--revision", "v1")
+    folder = user.fetch(repository.name, *first)
 
     assert others[0][0] == 0, others[0][2]
-    assert modelscope or others[0][1] == folder
+    assert others[0][1] == folder
     check_names(user.cache, repository)
     assert unfinished(user.cache) == []
+    names = sorted(path.relative_to(folder) for path in Path(folder).rglob("*"))
+    for how in (first + second if modelscope else first, (*first, "--verify", "true")):  # both at once, with weights to mend
+        weights = Path(folder) / "model.safetensors"
+        weights.resolve().write_bytes(bytes(weights.stat().st_size))
+        (Path(folder) / "config.json").unlink()
+        both = [user.start(repository.name, *first, "--verify", "true"), user.start(repository.name, *how)]
+        told = [process.communicate(timeout=60) for process in both]
+        assert [process.returncode for process in both] == [0, 0], told
+        assert sorted(path.relative_to(folder) for path in Path(folder).rglob("*")) == names
+        check_names(user.cache, repository)
 
 
 @pytest.mark.parametrize("modelscope", [False, True])

@@ -85,6 +85,8 @@ ADVICE = [
     ("download --model-name a/b", "unknown option --model-name", "mdl-toolkit download a/b."),
     ("download --model_name=a/b", "unknown option --model_name", "mdl-toolkit download a/b."),
     ("download --output x a/b", "unknown option --output", "HF_HUB_CACHE"),
+    ("download models--a--b", "models--a--b is a folder of the cache", "Give the name a/b."),
+    ("download here.txt", "here.txt is no model's name", "A name is ORG/NAME"),
     ("download here", "here is no model's name", "It is on this machine already"),
     ("download --from-modelscope a/b", "--from-modelscope needs true or false, but a/b follows it", "--from-modelscope true or"),
     ("download a/b --from-modelscope", "--from-modelscope needs true or false", "--help"),
@@ -107,6 +109,8 @@ ADVICE = [
 def test_what_a_newcomer_writes_is_answered_with_what_to_do(line, wrong, advice, mdl_toolkit, tmp_path):
     (tmp_path / "here").mkdir()
     (tmp_path / "here/file").touch()
+    (tmp_path / "here.txt").touch()
+    (tmp_path / "models--a--b/snapshots").mkdir(parents=True)
     words = line.split()
     needed = ["--train-dataset", "t", "--output", "o"] if words[0] == "train" else []
     done = mdl_toolkit(words[0], *needed, *words[1:])
