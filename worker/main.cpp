@@ -13,6 +13,7 @@
 #include "common/standard_streams.hpp"
 #include "common/str_cat.hpp"
 #include "common/version.hpp"
+#include "worker/libraries/built_for.hpp"
 #include "worker/libraries/hand_over.hpp"
 #include "worker/libraries/program_libraries.hpp"
 #include "worker/process/failure_report.hpp"
@@ -87,7 +88,9 @@ int run(const std::vector<std::string>& arguments, char** argv) {
     return 0;
   }
   if (command == "--version") {
-    std::cout << "mdl-toolkit " << mdl::version() << '\n';
+    std::cout << "mdl-toolkit " << mdl::version() << " ("
+              << (*mdl::commit() ? mdl::str_cat("commit ", mdl::commit(), ", ") : "") << "built for LibTorch "
+              << mdl::worker::libraries::built_for().torch << ")\n";
     return 0;
   }
   if (command == kTellLibraries) {

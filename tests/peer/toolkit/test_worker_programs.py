@@ -22,6 +22,11 @@ def test_only_the_model_program_is_linked_to_libtorch(bin_dir):
     assert "libtorch_cpu.so" in libraries(bin_dir / "mdl-toolkit-model")
 
 
+def test_the_version_tells_the_libtorch_that_it_was_built_for(bin_dir):
+    told = started([bin_dir / "mdl-toolkit", "--version"]).stdout
+    assert told.startswith("mdl-toolkit 0.") and f"built for LibTorch {torch.__version__})\n" in told
+
+
 def test_the_programs_are_found_through_a_link_to_the_first(bin_dir, tmp_path):
     link = tmp_path / "mdl-toolkit"
     link.symlink_to(bin_dir / "mdl-toolkit")
