@@ -148,8 +148,9 @@ void ModelscopeCache::unpublish(const ModelName& model, const std::vector<Listed
     const fs::path aside = temporary_beside(snapshot / file.path);
     if (!moved(snapshot / file.path, aside)) { continue; }
     if (is_right(aside, file)) {
-      make_folders(part_folder(model));
-      rename_to(aside, whole_file(model, file));
+      do {
+        make_folders(part_folder(model));  // who publishes removes it where it is empty
+      } while (!moved(aside, whole_file(model, file)) && is_there(aside));
     } else {
       fs::remove(aside);
     }
