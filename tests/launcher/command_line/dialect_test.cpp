@@ -17,7 +17,7 @@ TEST_CASE("the name by which mdl-launch was started decides whose command line i
   }
 }
 
-TEST_CASE("accelerate's first word is a command; what it may be instead is said") {
+TEST_CASE("accelerate's first word is a command, and what it may be instead is said") {
   CHECK(from_accelerate({"launch", "--cpu", "test"}) == Words{"launch", "--cpu", "test"});
   CHECK(from_accelerate({"config", "default"}) == Words{"config", "default"});
   CHECK(from_accelerate({"--help"}) == Words{"--help"});
