@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstring>
 
 #include "common/error.hpp"
 #include "common/exception_text.hpp"
@@ -209,7 +210,6 @@ void Trainer::train_step(data::StepData& data, double epoch, const data::DataPos
     return finish_step({}, epoch, position);
   }
   steps_left_out_in_a_row_ = 0;
-  ++steps_made_;
   const double learning_rate = rate_.at(state_.step);
   optimizer_.step(learning_rate);
   samples_done_ += data.samples;
@@ -337,8 +337,7 @@ void Trainer::save() {
 
 void Trainer::save_alone() noexcept {
   // Not when it was the writing that failed.
-  if (!run_.group.is_first() || saving_ || state_.step <= last_saved_ || state_.step == first_step_) { return; }
-  if (!has_made_step()) { return; }
+  if (!run_.group.is_first() || saving_ || state_.step <= last_saved_ || !has_made_step()) { return; }
   try {
     restore_statistics();
     const auto ranks = static_cast<size_t>(run_.group.world_size());
@@ -375,8 +374,7 @@ void Trainer::stop_if_agreed() {
   if (has_made_step() && state_.step > last_saved_) { save(); }
   const int signal = stop_.requested() != 0 ? stop_.requested() : SIGTERM;
   if (run_.group.is_first()) {
-    const char* name = signal == SIGINT ? "SIGINT" : signal == SIGHUP ? "SIGHUP" : "SIGTERM";
-    log::news("stopped by ", name, " after step ", state_.step, " of ", state_.total_steps, "; ",
+    log::news("stopped by SIG", ::sigabbrev_np(signal), " after step ", state_.step, " of ", state_.total_steps, "; ",
               has_made_step()
                   ? str_cat("checkpoint-", last_saved_, " holds it: --resume-from-checkpoint true goes on from there")
                   : "no step was made, all were left out");

@@ -81,7 +81,7 @@ class Trainer {
   void restore_statistics();
 
   /// Whether the adapter is another one than at the run's start; else there is nothing to save.
-  bool has_made_step() const { return first_step_ > 0 || steps_made_ > 0; }
+  bool has_made_step() const { return state_.step > steps_left_out_; }
 
   void stop_if_agreed();
   void finish(double seconds);
@@ -109,7 +109,6 @@ class Trainer {
   int64_t last_saved_ = 0;
   bool saving_ = false;
   double loss_total_ = 0;
-  int64_t steps_made_ = 0;  ///< by this process, without those left out
   int64_t samples_left_out_ = 0, steps_left_out_ = 0, steps_left_out_in_a_row_ = 0;
   bool told_of_unlabelled_ = false;
 };
