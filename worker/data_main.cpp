@@ -7,7 +7,6 @@
 #include <filesystem>
 
 #include "common/error.hpp"
-#include "common/exception_text.hpp"
 #include "common/log.hpp"
 #include "common/standard_streams.hpp"
 #include "worker/convert/convert_command.hpp"
@@ -52,13 +51,6 @@ int main(int argc, char** argv) {
   mdl::log::set_program("mdl-toolkit");
   std::signal(SIGXFSZ, SIG_IGN);  // both as in mdl-toolkit
   std::signal(SIGPIPE, SIG_IGN);
-  try {
-    const int status = run(std::vector<std::string>(argv + 1, argv + argc), argv);
-    mdl::require_written_output();
-    return status;
-  } catch (const mdl::Error& error) {
-    return mdl::worker::process::report_failure(error.what(), error.exit_code());
-  } catch (const std::exception& error) {
-    return mdl::worker::process::report_failure(mdl::describe_exception(error), mdl::kExitFailure);
-  }
+  return mdl::worker::process::run_reporting(
+      [&] { return run(std::vector<std::string>(argv + 1, argv + argc), argv); });
 }

@@ -5,7 +5,6 @@
 #include <iostream>
 
 #include "common/error.hpp"
-#include "common/exception_text.hpp"
 #include "common/join.hpp"
 #include "common/log.hpp"
 #include "common/nearest_name.hpp"
@@ -112,13 +111,6 @@ int main(int argc, char** argv) {
   // A file that grows beyond the limit set for it is then an error of the write that can be told, as a full disk is.
   std::signal(SIGXFSZ, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);  // what has been done is worth more than telling of it to a reader that has gone
-  try {
-    const int status = run(std::vector<std::string>(argv + 1, argv + argc), argv);
-    mdl::require_written_output();
-    return status;
-  } catch (const mdl::Error& error) {
-    return mdl::worker::process::report_failure(error.what(), error.exit_code());
-  } catch (const std::exception& error) {
-    return mdl::worker::process::report_failure(mdl::describe_exception(error), mdl::kExitFailure);
-  }
+  return mdl::worker::process::run_reporting(
+      [&] { return run(std::vector<std::string>(argv + 1, argv + argc), argv); });
 }

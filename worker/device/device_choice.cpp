@@ -1,12 +1,10 @@
 #include "worker/device/device_choice.hpp"
 
-#include <algorithm>
-#include <array>
-#include <cctype>
 #include <cstdlib>
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/cli/option_values.hpp"
 
 namespace mdl::worker::device {
 namespace {
@@ -14,14 +12,6 @@ namespace {
 constexpr const char* kVisible = "CUDA_VISIBLE_DEVICES";
 constexpr const char* kUseCpu = "ACCELERATE_USE_CPU";
 constexpr const char* kToUseTheCpu = "To compute on the CPU, say so: --device cpu.";
-
-/// As accelerate's str_to_bool reads it.
-bool is_true(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
-  constexpr std::array kTrue = {"y", "yes", "t", "true", "on", "1"};
-  return std::find(kTrue.begin(), kTrue.end(), text) != kTrue.end();
-}
 
 bool names_no_gpu(const std::string& visible) {
   return visible.empty() || visible.starts_with("-1") || visible == "NoDevFiles";
@@ -57,7 +47,7 @@ Wish read_wish(const std::string& option, const Variable& variable) {
     return {Wish::What::cuda, "--device cuda"};
   }
   const std::string use_cpu = variable(kUseCpu).value_or("");
-  if (is_true(use_cpu)) { return {Wish::What::cpu, str_cat(kUseCpu, "=", use_cpu)}; }
+  if (cli::read_boolean(use_cpu).value_or(false)) { return {Wish::What::cpu, str_cat(kUseCpu, "=", use_cpu)}; }
   if (no_gpu) { return {Wish::What::cpu, of_variable}; }
   return {};
 }
