@@ -1,5 +1,6 @@
-// What GCC 12's static run-time library expects of the C library, and Debian 11's does not have. Only in builds with
-// cmake/portable.cmake, for which this is the whole list: the linker refuses whatever else is missing.
+// What GCC 12's static run-time library expects of the C library, and older ones do not have: Debian 11's in builds
+// with cmake/portable.cmake, for which this is the whole list (the linker refuses whatever else is missing), and
+// glibc 2.34 for mdl-toolkit.
 
 #include <sys/random.h>
 
@@ -9,9 +10,11 @@
 
 extern "C" {
 
-/// Whether there is only one thread, so that reference counts need no atomic operations (glibc 2.32). "No" is always
-/// right.
+#ifndef MDL_GLIBC_2_32
+/// Whether there is only one thread, so that reference counts need no atomic operations. "No" is always right. A C
+/// library that has it writes to it.
 extern const char __libc_single_threaded = 0;
+#endif
 
 /// Random bits (glibc 2.36), of std::random_device.
 std::uint32_t arc4random() {
