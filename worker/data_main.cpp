@@ -1,8 +1,6 @@
 // mdl-toolkit-data: the subcommands that need no LibTorch. mdl-toolkit starts it.
 #include <sys/prctl.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <csignal>
 #include <filesystem>
 
@@ -12,20 +10,25 @@
 #include "worker/convert/convert_command.hpp"
 #include "worker/hub/download_command.hpp"
 #include "worker/info/info_command.hpp"
+#include "worker/libraries/hand_over.hpp"
+#include "worker/libraries/program_libraries.hpp"
 #include "worker/libraries/take_over.hpp"
 #include "worker/process/failure_report.hpp"
+#include "worker/process/worker_environment.hpp"
 #include "worker/programs.hpp"
 
 namespace {
 
-/// Turns into mdl-toolkit again, which finds LibTorch.
+/// Turns into the other program, with LibTorch.
 [[noreturn]] void tell_trainable(char* name, const std::filesystem::path& folder) {
-  const auto front = std::filesystem::read_symlink("/proc/self/exe").parent_path() / mdl::worker::kFrontProgram;
-  std::string command = mdl::worker::kTellTrainable, path = folder.string();
+  namespace libraries = mdl::worker::libraries;
   mdl::require_written_output();
+  const auto own = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  const libraries::LibrarySearch search(own, mdl::worker::process::lookup_environment);
+  const auto found = find_libraries(own / mdl::worker::kModelProgram, true, search);
+  std::string command = mdl::worker::kTellTrainable, path = folder.string();
   char* command_line[] = {name, command.data(), path.data(), nullptr};
-  ::execv(front.c_str(), command_line);
-  throw mdl::Error(mdl::describe_errno("cannot start", front, errno), "Install all of mdl-toolkit's programs.");
+  libraries::hand_over(found.program, found.folders, command_line);
 }
 
 int run(const std::vector<std::string>& arguments, char** argv) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 
 #include "common/error.hpp"
@@ -14,6 +15,7 @@
 #include "common/version.hpp"
 #include "worker/libraries/built_for.hpp"
 #include "worker/libraries/hand_over.hpp"
+#include "worker/libraries/program_folder.hpp"
 #include "worker/libraries/program_libraries.hpp"
 #include "worker/process/failure_report.hpp"
 #include "worker/process/worker_environment.hpp"
@@ -62,7 +64,8 @@ fs::path own_folder() {
 }
 
 fs::path program_of(const std::string& command) {
-  return own_folder() / (computes(command) ? mdl::worker::kModelProgram : mdl::worker::kDataProgram);
+  const char* const name = computes(command) ? mdl::worker::kModelProgram : mdl::worker::kDataProgram;
+  return mdl::worker::libraries::program_folder(own_folder(), name) / name;
 }
 
 mdl::worker::libraries::LibrarySearch library_search() {
@@ -79,6 +82,20 @@ void require_command(const std::string& word) {
                         mdl::did_you_mean(word, kCommands) + "The commands are: " + mdl::joined(kCommands) + ".");
 }
 
+/// Python's mdl-toolkit has a command of this name, too, and in one environment the last installed has it.
+void warn_of_namesake() {
+  const fs::path self = fs::read_symlink("/proc/self/exe");
+  if (self.filename() != mdl::worker::kOwnName) { return; }
+  const fs::path namesake = self.parent_path() / mdl::worker::kFrontProgram;
+  std::ifstream file(namesake, std::ios::binary);
+  char begin[2] = {};
+  if (file.read(begin, sizeof begin) && std::string(begin, sizeof begin) == "#!") {
+    mdl::log::warning(namesake.string(), " is not this program but a script, as Python's mdl-toolkit has one. Start ",
+                      mdl::worker::kOwnName, ", or bring the name back: `pip install --force-reinstall --no-deps ",
+                      mdl::worker::kOwnName, "`");
+  }
+}
+
 int run(const std::vector<std::string>& arguments, char** argv) {
   if (arguments.empty()) { throw mdl::UsageError("no command given", "Try: mdl-toolkit --help"); }
   const std::string& command = arguments.front();
@@ -90,6 +107,7 @@ int run(const std::vector<std::string>& arguments, char** argv) {
     std::cout << "mdl-toolkit " << mdl::version() << " ("
               << (*mdl::commit() ? mdl::str_cat("commit ", mdl::commit(), ", ") : "") << "built for LibTorch "
               << mdl::worker::libraries::built_for().torch << ")\n";
+    warn_of_namesake();
     return 0;
   }
   if (command == kTellLibraries) {

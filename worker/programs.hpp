@@ -6,6 +6,7 @@ namespace mdl::worker {
 /// LibTorch and Arrow and turns into one of the others: mdl-toolkit-model for what computes with a model, which takes
 /// LibTorch (a quarter of a second and 390 MiB to load), and mdl-toolkit-data for the rest, which takes Arrow.
 inline constexpr const char* kFrontProgram = "mdl-toolkit";
+inline constexpr const char* kOwnName = "mdl-toolkit-native";  ///< the same program, by the name that is ours alone
 inline constexpr const char* kDataProgram = "mdl-toolkit-data";
 inline constexpr const char* kModelProgram = "mdl-toolkit-model";
 

@@ -61,12 +61,16 @@ std::string memory() {
   return text.str();
 }
 
-/// mdl-toolkit beside this program, as both are installed together; else the one in PATH.
+/// mdl-toolkit beside this program, as both are installed together, by the name that is its own where it has that; else
+/// the one in PATH.
 std::string worker_path() {
   std::error_code failure;
   auto self = std::filesystem::read_symlink("/proc/self/exe", failure);
-  auto beside = self.parent_path() / "mdl-toolkit";
-  return !failure && std::filesystem::exists(beside, failure) ? beside.string() : "mdl-toolkit";
+  for (const char* name : {"mdl-toolkit-native", "mdl-toolkit"}) {
+    const auto beside = self.parent_path() / name;
+    if (!failure && std::filesystem::exists(beside, failure)) { return beside.string(); }
+  }
+  return "mdl-toolkit";
 }
 
 const command_line::OptionTable& env_option_table() {

@@ -70,7 +70,9 @@ struct NodeFacts {
   std::string gloo_interfaces;  ///< GLOO_SOCKET_IFNAME
   std::string host_address;     ///< what this node's own name resolves to; Gloo listens there by default
   std::string program;          ///< full path of what would be started
-  std::string program_error;    ///< why it cannot be, where `program` is empty
+  std::string program_kind;     ///< of one named mdl-toolkit: "the native mdl-toolkit", or whose script it is
+  std::string native_beside;  ///< full path of mdl-toolkit-native, where the program is a script of that name beside it
+  std::string program_error;  ///< why it cannot be, where `program` is empty
   std::vector<std::string> missing_libraries;
   std::string program_problem;  ///< what mdl-toolkit says is wrong with the libraries that it needs
   std::string program_advice;
@@ -85,9 +87,9 @@ struct NodeFacts {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(NodeFacts, host, rank, launcher_version, gpus, gpu_names,
                                                 driver_version, driver_cuda, cuda_visible_devices, cores,
                                                 shared_memory_bytes, open_files, omp_threads, interfaces,
-                                                nccl_interfaces, gloo_interfaces, host_address, program, program_error,
-                                                missing_libraries, program_problem, program_advice, libtorch_version,
-                                                libtorch_cuda, nccl_version, endpoint, paths, clock_ahead_s,
-                                                unreachable)
+                                                nccl_interfaces, gloo_interfaces, host_address, program, program_kind,
+                                                native_beside, program_error, missing_libraries, program_problem,
+                                                program_advice, libtorch_version, libtorch_cuda, nccl_version, endpoint,
+                                                paths, clock_ahead_s, unreachable)
 
 }  // namespace mdl::launcher::doctor

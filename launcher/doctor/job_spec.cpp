@@ -30,6 +30,11 @@ std::string without_brackets(const std::string& host) {
 
 }  // namespace
 
+bool is_toolkit(const std::string& program) {
+  const std::string name = program.substr(program.rfind('/') + 1);
+  return name == "mdl-toolkit" || name == "mdl-toolkit-native";
+}
+
 JobSpec job_spec_of(const command_line::LaunchOptions& options, const machine::MachineFacts& facts) {
   JobSpec job;
   job.nodes = options.nnodes.min;

@@ -26,6 +26,9 @@ struct JobSpec {
   std::vector<std::string> program;  ///< with its arguments; may be empty
 };
 
+/// Whether a program is mdl-toolkit, by its name: mdl-toolkit-native is the same. Python's has the first name, too.
+bool is_toolkit(const std::string& program);
+
 /// The job that torchrun's options describe. Throws UsageError for what the nodes of a job could not find each other
 /// with.
 JobSpec job_spec_of(const command_line::LaunchOptions& options, const machine::MachineFacts& facts);

@@ -150,7 +150,7 @@ void NodeChecks::interfaces(const NodeFacts& node) {
 void NodeChecks::gloo_interface(const NodeFacts& node) {
   if (!node.gloo_interfaces.empty()) {
     add(Level::ok, "Gloo interface", node, "GLOO_SOCKET_IFNAME=" + node.gloo_interfaces);
-  } else if (!job_.program.empty() && job_.program[0].ends_with("mdl-toolkit")) {
+  } else if (!job_.program.empty() && is_toolkit(job_.program[0])) {
     add(Level::ok, "Gloo interface", node, "mdl-toolkit takes the one that leads to the endpoint");
   } else if (node.host_address.empty() || node.host_address.starts_with("127.") || node.host_address == "::1") {
     add(Level::warning, "Gloo interface", node,
@@ -202,8 +202,15 @@ void NodeChecks::program(const NodeFacts& node) {
         "Install them at the same place as where the program was built, or set LD_LIBRARY_PATH.");
     return;
   }
+  if (!node.native_beside.empty()) {
+    add(Level::warning, "program", node, str_cat(node.program, " is ", node.program_kind),
+        str_cat("The native one is ", node.native_beside, ": name that, or bring its other name back with ",
+                "`pip install --force-reinstall --no-deps mdl-toolkit-native`."));
+    return;
+  }
   add(Level::ok, "program", node,
-      str_cat(node.program, node.libtorch_version.empty() ? "" : ", with LibTorch " + node.libtorch_version));
+      str_cat(node.program, node.program_kind.empty() ? "" : ", " + node.program_kind,
+              node.libtorch_version.empty() ? "" : ", with LibTorch " + node.libtorch_version));
 }
 
 void NodeChecks::paths(const NodeFacts& node) {

@@ -10,7 +10,7 @@ namespace mdl::launcher::doctor {
 
 void warn_beforehand(const JobSpec& job) {
   const bool several = job.nodes > 1 && !job.host.empty();
-  const bool native = !job.program.empty() && job.program[0].ends_with("mdl-toolkit");
+  const bool native = !job.program.empty() && is_toolkit(job.program[0]);
   if (!several && !native) { return; }
   for (const Finding& finding : examine_cheaply(job, observe_cheaply(job))) {
     if (finding.level != Finding::Level::ok) {

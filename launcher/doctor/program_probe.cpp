@@ -110,7 +110,7 @@ std::string cuda_of(const std::string& flavour) {
 bool ask_toolkit(const JobSpec& job, NodeFacts& node) {
   std::error_code failure;
   const fs::path real = fs::canonical(node.program, failure);
-  if (failure || real.filename() != "mdl-toolkit") { return false; }
+  if (failure || !is_toolkit(real)) { return false; }
   const std::string subcommand = job.program.size() > 1 && !job.program[1].starts_with('-') ? job.program[1] : "train";
   const auto told = command::output_of({real.string(), "--libraries", subcommand}, kPatience);
   if (!told) { return false; }
@@ -127,7 +127,22 @@ bool ask_toolkit(const JobSpec& job, NodeFacts& node) {
       if (node.nccl_version.empty() && fs::exists(nccl, failure)) { node.nccl_version = nccl_version(nccl); }
     }
   } catch (const nlohmann::json::exception&) { return false; }
+  node.program_kind = "the native mdl-toolkit";
   return true;
+}
+
+/// A script named mdl-toolkit, which is no native program: Python's, where it says so.
+void observe_namesake(NodeFacts& node) {
+  std::ifstream file(node.program);
+  std::string text(4096, '\0');  // pip's scripts have some 250 bytes
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  node.program_kind = text.find("mdl_toolkit.") != std::string::npos ? "Python's mdl-toolkit, a script"
+                                                                     : "a script, not the native mdl-toolkit";
+  std::error_code ignored;
+  const fs::path native = fs::path(node.program).parent_path() / "mdl-toolkit-native";
+  if (is_elf(native) && ::access(native.c_str(), X_OK) == 0) {
+    node.native_beside = fs::absolute(native, ignored).string();
+  }
 }
 
 void observe_libraries(NodeFacts& node) {
@@ -160,6 +175,7 @@ void observe_script(const JobSpec& job, const machine::Environment& environment,
     return;
   }
   node.program = job.module ? *python + " -m " + job.program[0] : job.program[0];
+  if (!job.module && is_toolkit(node.program)) { observe_namesake(node); }
   // find_spec does not import torch, which takes seconds.
   auto origin = command::output_of(
       {*python, "-c", "import importlib.util as u; s = u.find_spec('torch'); print(s.origin if s else '')"}, kPatience);
@@ -191,7 +207,11 @@ void observe_program(const JobSpec& job, const machine::Environment& environment
   const auto program = find_executable(job.program[0], environment, node.program_error);
   if (!program) { return; }
   node.program = *program;
-  if (is_elf(node.program) && !ask_toolkit(job, node)) { observe_libraries(node); }
+  if (is_elf(node.program)) {
+    if (!ask_toolkit(job, node)) { observe_libraries(node); }
+  } else if (is_toolkit(node.program)) {
+    observe_namesake(node);
+  }
 }
 
 }  // namespace mdl::launcher::doctor

@@ -51,11 +51,15 @@ std::string install_command(const BuiltFor& built, bool of_flavour) {
 void require_fitting(const TorchPackage& torch, const std::string& found_by, const BuiltFor& built) {
   if (fits(torch, built)) { return; }
   const bool other_flavour = !built.flavour.empty() && torch.flavour != built.flavour && !torch.version.empty();
+  const std::string minor = torch.minor_version();
+  const bool other_version = !minor.empty() && minor != minor_version_of(built.torch);
   throw Error(str_cat("LibTorch ", described(torch.version, torch.flavour), " in ", torch.folder.string(), " (",
                       found_by, ") does not fit: this mdl-toolkit was built for ", built.torch),
-              str_cat(install_command(built, other_flavour),
-                      " in that environment brings one that does; or name the folder of another one in the environment "
-                      "variable MDL_TORCH."));
+              str_cat(install_command(built, other_flavour), " in that environment brings one that does; or ",
+                      other_version ? str_cat("install the wheel of mdl-toolkit-native for LibTorch ", minor,
+                                              ", whose version ends with torch", minor, "; or ")
+                                    : "",
+                      "name the folder of another one in the environment variable MDL_TORCH."));
 }
 
 void require_fitting_loaded() {

@@ -11,6 +11,7 @@
 #include "common/str_cat.hpp"
 #include "worker/libraries/fitting_torch.hpp"
 #include "worker/libraries/missing_libraries.hpp"
+#include "worker/libraries/program_folder.hpp"
 
 namespace mdl::worker::libraries {
 namespace {
@@ -29,6 +30,7 @@ ProgramLibraries locate(const fs::path& program, bool with_torch, const LibraryS
   }
   found.arrow = search.arrow();
   found.folders.push_back(found.arrow);
+  if (const fs::path own = own_libraries(program); !own.empty()) { found.folders.push_back(own); }
   return found;
 }
 
@@ -44,6 +46,10 @@ Error missing_error(const ProgramLibraries& found, const std::vector<MissingLibr
     const bool of_program = each.needed_by == found.program.filename();
     names.push_back(of_program ? each.name : str_cat(each.name, " (which ", each.needed_by, " needs)"));
     if (of_program && !comes_with_torch(each.name)) { of_system.push_back(each.name); }
+  }
+  if (!of_system.empty() && !own_libraries(found.program).empty()) {
+    return Error(str_cat("libraries of mdl-toolkit-native are missing: ", joined(of_system)),
+                 "`pip install --force-reinstall --no-deps mdl-toolkit-native` brings them.");
   }
   if (!of_system.empty()) {
     return Error(str_cat("libraries of the system are missing: ", joined(of_system)),

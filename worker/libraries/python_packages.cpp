@@ -88,10 +88,13 @@ std::vector<fs::path> packages_of_prefix(const fs::path& prefix) {
 std::vector<fs::path> packages_beside(const fs::path& folder) {
   std::vector<fs::path> folders;
   add(folders, folder / "site-packages");
+  const fs::path prefix = folder.parent_path();
+  std::error_code ignored;
+  if (fs::is_directory(prefix / kOwnPackage, ignored) && !everybody_may_write(prefix)) { add(folders, prefix); }
   for (fs::path above = folder; above.has_relative_path(); above = above.parent_path()) {
     if (is_package_folder(above)) { add(folders, above); }
   }
-  for (const fs::path& each : packages_of_prefix(folder.parent_path())) { add(folders, each); }
+  for (const fs::path& each : packages_of_prefix(prefix)) { add(folders, each); }
   return folders;
 }
 

@@ -7,6 +7,10 @@
 
 namespace mdl::worker::libraries {
 
+/// The package of pip's that holds mdl-toolkit's programs and, in its folder lib, the libraries that these brought
+/// along.
+inline constexpr const char* kOwnPackage = "mdl_toolkit_native";
+
 /// Folders that hold Python packages ("…/site-packages"), found by where they lie.
 
 /// Those of a virtual environment or another prefix: PREFIX/lib/python3.N/site-packages, the newest Python first. A
@@ -15,7 +19,7 @@ std::vector<std::filesystem::path> packages_of_prefix(const std::filesystem::pat
 
 /// Those that a program in `folder` belongs to: a folder site-packages in it (the build folder has one), the one that
 /// it lies in (as part of a package), and those of the prefix whose bin/ it is (an environment that a package put it
-/// into).
+/// into). `pip install --target` makes a folder that is both, prefix and packages: it has our package.
 std::vector<std::filesystem::path> packages_beside(const std::filesystem::path& folder);
 
 /// The python3 that a shell would start, with `search` for PATH. What is relative or empty there is passed over: it

@@ -253,6 +253,24 @@ TEST_CASE("what mdl-toolkit says of its libraries is the program's finding, with
   expect(complaint(findings), Level::fail, "program", "/usr/bin/mdl-toolkit: LibTorch 2.14.0 does not fit");
 }
 
+TEST_CASE("a script where the native mdl-toolkit lies beside it is warned of, and named otherwise") {
+  const auto with = [](const std::string& native) {
+    return after([&](auto&, auto& nodes) {
+      nodes[1].program_kind = "Python's mdl-toolkit, a script";
+      nodes[1].native_beside = native;
+    });
+  };
+  const Finding finding = complaint(with("/usr/bin/mdl-toolkit-native"));
+  expect(finding, Level::warning, "program", "/usr/bin/mdl-toolkit is Python's mdl-toolkit, a script");
+  CHECK_THAT(finding.advice, Contains("/usr/bin/mdl-toolkit-native"));
+  bool told = false;
+  for (const Finding& each : with("")) {
+    CHECK(each.level == Level::ok);
+    told = told || each.text.starts_with("/usr/bin/mdl-toolkit, Python's mdl-toolkit, a script");
+  }
+  CHECK(told);
+}
+
 TEST_CASE("the cheap checks of every launch have the doctor's words") {
   NodeFacts node = healthy("node1", 0);
   node.endpoint.state = EndpointState::unreachable;  // nobody has tried

@@ -106,6 +106,31 @@ TEST_CASE("the version of NCCL is that of the library which the program would lo
   CHECK(node.nccl_version.empty());
 }
 
+TEST_CASE("of a program named mdl-toolkit it is known whose it is, and where the native one lies") {
+  mdl::test::TempDir folder;
+  const fs::path script = folder.path() / "mdl-toolkit", native = folder.path() / "mdl-toolkit-native";
+  const auto observed = [&](const std::string& text) {
+    std::ofstream(script) << text;
+    fs::permissions(script, fs::perms::owner_all);
+    NodeFacts node;
+    observe_program(program({"mdl-toolkit"}), {{"PATH", folder.path()}}, node);
+    CHECK(node.program == script);
+    return node;
+  };
+  const std::string of_python = "#!/venv/bin/python\nimport sys\nfrom mdl_toolkit.cli import main\nsys.exit(main())\n";
+  CHECK(observed(of_python).program_kind == "Python's mdl-toolkit, a script");
+  CHECK(observed(of_python).native_beside.empty());
+  std::ofstream(native) << "no program";
+  fs::permissions(native, fs::perms::owner_all);
+  CHECK(observed(of_python).native_beside.empty());
+  fs::remove(native);
+  fs::copy_file("/bin/true", native);
+  CHECK(observed(of_python).native_beside == native);
+  CHECK(observed("#!/bin/sh\nexit 1\n").program_kind == "a script, not the native mdl-toolkit");
+  CHECK(is_toolkit("/x/mdl-toolkit-native"));
+  CHECK_FALSE(is_toolkit("/x/my-mdl-toolkit"));
+}
+
 TEST_CASE("libraries that the loader would miss are named") {
   mdl::test::TempDir folder;
   std::ifstream stream(MDL_BIN_DIR "/nccl_program", std::ios::binary);
@@ -139,6 +164,8 @@ TEST_CASE("every fact of a node survives the way through JSON") {
   node.gloo_interfaces = "eth2";
   node.host_address = "10.0.0.2";
   node.program = "/bin/prog";
+  node.program_kind = "native";
+  node.native_beside = "/bin/native";
   node.program_error = "none";
   node.missing_libraries = {"libgone.so"};
   node.program_problem = "does not fit";

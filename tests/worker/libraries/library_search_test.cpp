@@ -6,6 +6,7 @@
 #include "common/error.hpp"
 #include "tests/temp_dir.hpp"
 #include "tests/worker/libraries/made_packages.hpp"
+#include "worker/libraries/program_folder.hpp"
 
 using namespace mdl;
 using namespace mdl::worker::libraries;
@@ -81,13 +82,45 @@ TEST_CASE("a program that is part of a package finds the packages beside it") {
   CHECK(search.torch().folder == packages / "torch");
 }
 
+TEST_CASE("the programs that mdl-toolkit turns into lie beside it, or in our package of its environment") {
+  Machine machine;
+  const auto folder = [&](const std::string& of) { return program_folder(machine.path(of), "mdl-toolkit-data"); };
+  CHECK(folder("env/bin") == machine.path("env/bin"));
+  write_file(machine.path("env") / kPackages / "mdl_toolkit_native/mdl-toolkit-data", "");
+  CHECK(folder("env/bin") == machine.path("env") / kPackages / "mdl_toolkit_native");
+  write_file(machine.path("env/bin/mdl-toolkit-data"), "");
+  CHECK(folder("env/bin") == machine.path("env/bin"));
+
+  // pip install --target
+  fs::create_directories(machine.path("target/bin"));
+  write_file(machine.path("target/mdl_toolkit_native/mdl-toolkit-data"), "");
+  make_torch(machine.path("target"), "2.15.7+cu132");
+  CHECK(folder("target/bin") == machine.path("target/mdl_toolkit_native"));
+  const auto none = [](const char*) { return std::nullopt; };
+  CHECK(LibrarySearch(machine.path("target/bin"), none, kBuilt).torch().version == "2.15.7+cu132");
+  CHECK(LibrarySearch(machine.path("target/mdl_toolkit_native"), none, kBuilt).torch().version == "2.15.7+cu132");
+  fs::permissions(machine.path("target"), fs::perms::others_write, fs::perm_options::add);
+  CHECK(folder("target/bin") == machine.path("target/bin"));
+}
+
+TEST_CASE("the libraries of our own package are those in its folder lib, of no other program's") {
+  Machine machine;
+  write_file(machine.path("env/bin/lib/libx.so"), "");
+  CHECK(own_libraries(machine.path("env/bin/mdl-toolkit-data")).empty());
+  const fs::path package = machine.path("env") / kPackages / "mdl_toolkit_native";
+  CHECK(own_libraries(package / "mdl-toolkit-data").empty());
+  write_file(package / "lib/libx.so", "");
+  CHECK(own_libraries(package / "mdl-toolkit-data") == package / "lib");
+}
+
 TEST_CASE("the first place that has a LibTorch decides, and of several there the one that fits") {
   Machine machine;
   machine.set("PATH", machine.path("other/bin"));
   make_torch(machine.path("other") / kPackages, "2.15.1+cu132");
   make_torch(machine.path("env") / kPackages, "2.14.0+cu132");
   CHECK_THROWS_WITH(machine.search().torch(), Contains("LibTorch 2.14.0+cu132") && Contains("does not fit") &&
-                                                  Contains("beside " + machine.path("env/bin/mdl-toolkit").string()));
+                                                  Contains("beside " + machine.path("env/bin/mdl-toolkit").string()) &&
+                                                  Contains("whose version ends with torch2.14"));
   make_torch(machine.path("env/lib/python3.9/site-packages"), "2.15.2+cu132");
   CHECK(machine.search().torch().version == "2.15.2+cu132");
 }

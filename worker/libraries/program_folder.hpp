@@ -1,0 +1,17 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace mdl::worker::libraries {
+
+/// The folder with the program `name`, which mdl-toolkit in `folder` turns into: its own one (a build, or what was
+/// installed from it), else that of our package among the packages beside it, where pip has put it. Where neither has
+/// it: `folder`.
+std::filesystem::path program_folder(const std::filesystem::path& folder, const std::string& name);
+
+/// The libraries that a program of our package brought along: the folder lib beside it. Empty where it has none, or is
+/// part of no package.
+std::filesystem::path own_libraries(const std::filesystem::path& program);
+
+}  // namespace mdl::worker::libraries
