@@ -1,5 +1,8 @@
 # Sourced by the scripts beside it: steps that several of them share. The working folder is the repository's root.
 
+# Where setup.sh puts PyPI's CMake if the system's is too old.
+export PATH=$PWD/build/tools/bin:$PATH
+
 say() { printf '\n== %s\n' "$*"; }
 
 # build PRESET [TARGET…]: configures once and builds; quiet unless it fails.
