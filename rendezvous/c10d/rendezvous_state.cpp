@@ -149,13 +149,13 @@ bool read_boolean(const PickleValue& value, const char* what) {
   return of_kind(value, Kind::boolean, what).integer != 0;
 }
 
-void expect_type(const PickleValue& object, const std::string& type, const char* what) {
+void expect_type(const PickleValue& object, std::string_view type, const char* what) {
   of_kind(object, Kind::object, what);
   if (object.type->text != type) { fail(str_cat(what, " is a ", object.type->text, ", not a ", type)); }
 }
 
 /// The arguments of an object that is made by a call.
-const std::vector<const PickleValue*>& call(const PickleValue& object, const std::string& type, std::size_t arguments,
+const std::vector<const PickleValue*>& call(const PickleValue& object, std::string_view type, std::size_t arguments,
                                             const char* what) {
   expect_type(object, type, what);
   if (object.items.size() != arguments || object.state) { fail(str_cat(what, " is not written as expected")); }

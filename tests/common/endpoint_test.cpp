@@ -6,7 +6,7 @@
 #include "common/error.hpp"
 
 using namespace mdl;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 TEST_CASE("an endpoint without a port has the default one") {
   CHECK(parse_endpoint("node7", 29400) == Endpoint{"node7", 29400});

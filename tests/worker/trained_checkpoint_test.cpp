@@ -5,8 +5,8 @@
 #include "tests/temp_dir.hpp"
 #include "tests/worker/model/tiny_model.hpp"
 
-using Catch::Matchers::Contains;
-using Catch::Matchers::StartsWith;
+using Catch::Contains;
+using Catch::StartsWith;
 using mdl::test::TempDir;
 using mdl::test::tiny_config_json;
 using mdl::worker::tell_trainable;

@@ -8,7 +8,7 @@
 #include "common/pickle/pickle_writer.hpp"
 
 using namespace mdl;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 using Kind = PickleValue::Kind;
 
 namespace {
@@ -196,7 +196,7 @@ TEST_CASE("a short pickle cannot make many values") {
   std::string data = bytes("\x80\x04N\x94(");
   for (std::size_t i = 0; i < Pickle::kMaxValues + 1; ++i) { data += bytes("h\0"); }
   CHECK_THROWS_WITH(Pickle(data), Contains("too many values"));
-  CHECK_THROWS_WITH(Pickle("\x80\x04" + std::string(Pickle::kMaxValues + 1, 'N')), Contains("too many values"));
+  CHECK_THROWS_WITH(Pickle(bytes("\x80\x04") + std::string(Pickle::kMaxValues + 1, 'N')), Contains("too many values"));
   CHECK_THROWS_WITH(Pickle(std::string(Pickle::kMaxBytes + 1, 'N')), Contains("bytes"));
 }
 

@@ -146,7 +146,7 @@ TEST_CASE("GPUs that are missing, too few, or idle") {
   const auto found =
       std::find_if(boasting.begin(), boasting.end(), [](const Finding& f) { return f.check == "idle GPUs"; });
   REQUIRE(found != boasting.end());
-  CHECK_THAT(found->advice, Catch::Matchers::Contains("4000000000 would use them all"));
+  CHECK_THAT(found->advice, Catch::Contains("4000000000 would use them all"));
   CHECK_FALSE(would_fail(findings));
   CHECK_FALSE(would_fail(after([](auto& job, auto& nodes) {
     job.use_cpu = true;

@@ -19,7 +19,7 @@ using namespace mdl::rendezvous::client;
 using namespace mdl::rendezvous::server;
 using namespace mdl::test;
 using namespace mdl::rendezvous::store::wire;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 namespace {
 

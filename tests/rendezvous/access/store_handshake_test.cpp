@@ -18,7 +18,7 @@ using namespace mdl::rendezvous::access;
 using namespace mdl::rendezvous::store;
 using namespace mdl::rendezvous::access;
 using namespace mdl::rendezvous::store;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 namespace {
 

@@ -12,7 +12,7 @@ using namespace mdl;
 using namespace mdl::rendezvous::c10d;
 using namespace mdl::rendezvous::client;
 using namespace mdl::test;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 TEST_CASE("who has lost a compare_set backs off for any time within the limit, so that losers do not meet again") {
   std::minstd_rand random(1);

@@ -15,7 +15,7 @@ using namespace mdl::rendezvous::c10d;
 using namespace mdl::rendezvous::client;
 using namespace mdl::rendezvous::server;
 using namespace mdl::test;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 namespace {
 

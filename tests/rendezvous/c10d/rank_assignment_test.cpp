@@ -6,7 +6,7 @@
 
 using namespace mdl;
 using namespace mdl::rendezvous::c10d;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 TEST_CASE("equal nodes get their workers' ranks one after the other") {
   CHECK(assign_ranks({{"default", 0, 4}, {"default", 1, 4}}) == std::vector<AssignedRanks>{{0, 8, 0, 8}, {4, 8, 4, 8}});

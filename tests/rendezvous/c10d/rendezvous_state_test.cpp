@@ -9,7 +9,7 @@
 using namespace mdl;
 using namespace mdl::rendezvous::c10d;
 using namespace std::chrono_literals;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 namespace {
 

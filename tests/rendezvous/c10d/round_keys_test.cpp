@@ -11,7 +11,7 @@ using namespace mdl::rendezvous::access;
 using namespace mdl::rendezvous::client;
 using namespace mdl::rendezvous::server;
 using namespace mdl::test;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 TEST_CASE("a first node that publishes its master only once is found by its earlier round") {
   ServerThread server;

@@ -23,7 +23,7 @@ using namespace mdl::loop;
 using namespace mdl::rendezvous::server;
 using namespace mdl::test;
 using namespace mdl::rendezvous::store::wire;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 namespace {
 

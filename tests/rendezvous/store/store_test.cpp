@@ -9,7 +9,7 @@
 using namespace mdl;
 using namespace mdl::rendezvous::store;
 using namespace mdl::rendezvous::store::wire;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 namespace {
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 using namespace mdl::rendezvous::store::wire;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 namespace {
 

@@ -5,7 +5,7 @@
 
 using namespace mdl;
 using namespace mdl::worker::adapter;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 namespace {
 

@@ -9,7 +9,7 @@
 #include "worker/adapter/lora.hpp"
 #include "worker/adapter/pretrained.hpp"
 
-using Catch::Matchers::Contains;
+using Catch::Contains;
 using mdl::test::TempDir;
 using mdl::test::tiny_batch;
 using mdl::test::tiny_config_json;

@@ -12,7 +12,7 @@
 using namespace mdl;
 using namespace mdl::worker::dataset;
 using namespace mdl::test;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 namespace fs = std::filesystem;
 
 namespace {

@@ -15,7 +15,7 @@ using namespace mdl::worker::distributed;
 using namespace mdl::worker::process;
 using namespace mdl::worker::training;
 using namespace mdl::worker::training::loop;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 TEST_CASE("a store that nobody serves is an error with its address, after the time that ranks wait for each other") {
   WorkerEnvironment environment;

@@ -5,7 +5,7 @@
 
 namespace {
 
-using Catch::Matchers::Contains;
+using Catch::Contains;
 using mdl::worker::formats::AcousticNames;
 using mdl::worker::formats::EncoderNames;
 using mdl::worker::formats::find_encoder_names;

@@ -8,7 +8,7 @@
 #include "tests/temp_dir.hpp"
 
 using namespace mdl;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 using worker::http::read_authorities;
 
 namespace {

@@ -8,7 +8,7 @@
 
 using namespace mdl;
 using namespace mdl::worker::http;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 using test::SmallServer;
 
 namespace {

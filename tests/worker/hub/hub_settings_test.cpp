@@ -7,7 +7,7 @@
 
 using namespace mdl;
 using namespace mdl::worker::hub;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 using namespace std::chrono_literals;
 
 namespace {

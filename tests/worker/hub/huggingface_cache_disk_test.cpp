@@ -136,7 +136,7 @@ TEST_CASE("a copy that fails is an error with both names, and leaves nothing") {
   put_file(folder.path() / "a/name", "old");
   copy_whole(folder.path() / "blob", folder.path() / "a/name");
   CHECK(read_text(folder.path() / "a/name") == "x");
-  using Catch::Matchers::Contains;
+  using Catch::Contains;
   CHECK_THROWS_WITH(copy_whole(folder.path() / "none", folder.path() / "a/name"),
                     Contains("none to ") && Contains("a/name"));
   const rlimit small{.rlim_cur = 4096, .rlim_max = RLIM_INFINITY};

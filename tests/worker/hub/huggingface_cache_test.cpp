@@ -160,7 +160,7 @@ TEST_CASE("names may be as long as the disk takes, and a revision without a plac
   const ModelName below{"org", "name", "a/b"};
   CHECK_THROWS_AS(cache.require_names(below, made.listing), UsageError);
   made.put_into(cache, {"org", "name", "c/d"});
-  CHECK_THROWS_WITH(cache.require_names({"org", "name", "c"}, made.listing), Catch::Matchers::Contains("refs/c"));
+  CHECK_THROWS_WITH(cache.require_names({"org", "name", "c"}, made.listing), Catch::Contains("refs/c"));
   CHECK_THROWS_AS(cache.require_names({"org", "name", std::string(256, 'r')}, made.listing), UsageError);
   CHECK_NOTHROW(cache.require_names({"org", "name", kSha}, made.listing));
   const ModelscopeCache other(folder.path() / "ms");

@@ -19,7 +19,7 @@
 
 using namespace mdl;
 using namespace mdl::worker::hub;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 using mdl::test::TempDir;
 namespace fs = std::filesystem;
 

@@ -15,7 +15,7 @@ using namespace mdl;
 using namespace mdl::worker;
 using namespace mdl::worker::hub;
 using namespace std::chrono_literals;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 using test::SmallServer;
 
 namespace {

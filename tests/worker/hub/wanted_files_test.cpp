@@ -6,7 +6,7 @@
 
 using namespace mdl;
 using namespace mdl::worker::hub;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 namespace {
 

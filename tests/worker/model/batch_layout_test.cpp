@@ -7,7 +7,7 @@
 #include "tests/worker/model/tiny_model.hpp"
 #include "worker/layers/attention.hpp"
 
-using Catch::Matchers::Contains;
+using Catch::Contains;
 using mdl::test::TempDir;
 using mdl::test::tiny_batch;
 using mdl::test::tiny_config_json;

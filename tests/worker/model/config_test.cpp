@@ -4,7 +4,7 @@
 #include "tests/temp_dir.hpp"
 #include "tests/worker/model/tiny_model.hpp"
 
-using Catch::Matchers::Contains;
+using Catch::Contains;
 using mdl::test::TempDir;
 using mdl::test::tiny_config_json;
 using mdl::test::write_config_and_load;

@@ -8,7 +8,7 @@
 #include "tests/temp_dir.hpp"
 #include "tests/worker/model/tiny_model.hpp"
 
-using Catch::Matchers::Contains;
+using Catch::Contains;
 using mdl::test::random_weights;
 using mdl::test::TempDir;
 using mdl::test::tiny_batch;

@@ -11,7 +11,7 @@
 #include "worker/automatic_type.hpp"
 #include "worker/model/float32_model.hpp"
 
-using Catch::Matchers::Contains;
+using Catch::Contains;
 using mdl::test::random_weights;
 using mdl::test::TempDir;
 using mdl::test::tiny_batch;

@@ -8,7 +8,7 @@
 
 using namespace mdl;
 using namespace mdl::worker::process;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 namespace {
 

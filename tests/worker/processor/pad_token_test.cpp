@@ -6,7 +6,7 @@
 #include "common/error.hpp"
 #include "tests/temp_dir.hpp"
 
-using Catch::Matchers::Contains;
+using Catch::Contains;
 using mdl::worker::processor::find_pad_token;
 using mdl::worker::processor::read_pad_token_id;
 

@@ -12,7 +12,7 @@
 #include "tests/temp_dir.hpp"
 #include "worker/tensors/safetensors.hpp"
 
-using Catch::Matchers::Contains;
+using Catch::Contains;
 using mdl::test::TempDir;
 namespace fs = std::filesystem;
 

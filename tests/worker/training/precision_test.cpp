@@ -20,7 +20,7 @@ TEST_CASE("no mixed precision leaves the choice to the device") {
 
 TEST_CASE("a precision that the model is not trained in is an error, unless --bf16 overrules it") {
   for (const char* wanted : {"fp16", "fp8", "int4"}) {
-    CHECK_THROWS_WITH(choose_dtype(std::nullopt, wanted, true), Catch::Matchers::Contains(wanted));
+    CHECK_THROWS_WITH(choose_dtype(std::nullopt, wanted, true), Catch::Contains(wanted));
     CHECK_THROWS_AS(choose_dtype(std::nullopt, wanted, true), UsageError);
     CHECK(choose_dtype(false, wanted, true) == at::kFloat);
   }

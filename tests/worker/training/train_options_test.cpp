@@ -7,7 +7,7 @@ using namespace mdl;
 using namespace mdl::worker::adapter;
 using namespace mdl::worker::reports;
 using namespace mdl::worker::training;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 namespace {
 

@@ -119,7 +119,7 @@ TEST_CASE("who waits tells now and then for whom") {
   CHECK(take_turns(key, "testing", nothing, none, std::chrono::milliseconds(1)) == "made");
   worker.join();
   const std::string line = str_cat("waiting for process ", ::getpid(), ", which is testing");
-  CHECK_THAT(told.text(), Catch::Matchers::Contains(line + "\n") && Catch::Matchers::Contains(line + " (0 min)\n"));
+  CHECK_THAT(told.text(), Catch::Contains(line + "\n") && Catch::Contains(line + " (0 min)\n"));
 }
 
 TEST_CASE("those who wait get the error of the one who worked") {

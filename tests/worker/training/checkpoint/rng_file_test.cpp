@@ -56,13 +56,12 @@ TEST_CASE("a state of the wrong size is refused by name") {
   const test::TempDir folder;
   const auto file = folder.path() / "rng_state.pth";
   save_rng_state(file, {.cpu = torch::zeros({100}, at::kByte), .cuda = {}}, 42, 1);
-  CHECK_THROWS_WITH(load_rng_state(file),
-                    Catch::Matchers::Contains("rng_state.pth") && Catch::Matchers::Contains("100 bytes"));
+  CHECK_THROWS_WITH(load_rng_state(file), Catch::Contains("rng_state.pth") && Catch::Contains("100 bytes"));
 }
 
 TEST_CASE("a file that is no random state is refused by name") {
   const test::TempDir folder;
   const auto file = folder.path() / "rng_state.pth";
   write_text_atomically(file, "nothing of the kind");
-  CHECK_THROWS_WITH(load_rng_state(file), Catch::Matchers::Contains("rng_state.pth"));
+  CHECK_THROWS_WITH(load_rng_state(file), Catch::Contains("rng_state.pth"));
 }

@@ -6,7 +6,7 @@
 using namespace mdl;
 using namespace mdl::worker;
 using namespace mdl::worker::training::checkpoint;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 namespace fs = std::filesystem;
 
 namespace {
