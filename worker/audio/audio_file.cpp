@@ -52,8 +52,25 @@ struct MemoryFile {
   }
 };
 
+/// Whether the libsndfile that was loaded reads mp3. Its number in the headers is as young as that.
+bool library_reads_mp3() {
+  constexpr int kMpeg = 0x230000;
+  int count = 0;
+  ::sf_command(nullptr, SFC_GET_FORMAT_MAJOR_COUNT, &count, sizeof count);
+  for (int i = 0; i < count; ++i) {
+    SF_FORMAT_INFO info{};
+    info.format = i;
+    if (::sf_command(nullptr, SFC_GET_FORMAT_MAJOR, &info, sizeof info) == 0 && info.format == kMpeg) { return true; }
+  }
+  return false;
+}
+
 AudioInfo checked(SNDFILE* file, const SF_INFO& header, const std::string& name) {
-  if (!file) { throw Error(str_cat("cannot read the sound file ", name, ": ", sf_strerror(nullptr)), kSoundAdvice); }
+  if (!file) {
+    const std::string why = sf_strerror(nullptr);  // before it is asked anything else
+    throw Error(str_cat("cannot read the sound file ", name, ": ", why),
+                unknown_sound_advice(library_reads_mp3(), sf_version_string()));
+  }
   if (header.frames <= 0) { throw Error(str_cat("the sound file ", name, " has no samples"), kSoundAdvice); }
   return {header.frames, header.samplerate, header.channels};
 }
@@ -131,6 +148,12 @@ std::vector<float> from_clip(const VorbisClip::Mono& clip, const std::string& na
 }
 
 }  // namespace
+
+std::string unknown_sound_advice(bool reads_mp3, const std::string& version) {
+  if (reads_mp3) { return kSoundAdvice; }
+  return str_cat("This machine's ", version, " reads no mp3; 1.1 and newer do. ",
+                 "Convert it to wav, flac or ogg, or take its row out of the CSV file.");
+}
 
 void require_file(const fs::path& path) {
   std::error_code error;

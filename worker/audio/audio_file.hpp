@@ -17,6 +17,10 @@ inline constexpr std::chrono::seconds kLongestSound = std::chrono::hours(4);
 /// What an error says can be done about a sound file that cannot be used.
 inline constexpr const char* kSoundAdvice = "Convert it to wav, flac, ogg or mp3, or take its row out of the CSV file.";
 
+/// What to do about a file that libsndfile of this version ("libsndfile-1.2.0") does not know: those before 1.1 read no
+/// mp3.
+std::string unknown_sound_advice(bool reads_mp3, const std::string& version);
+
 /// What a sound file's header says.
 struct AudioInfo {
   std::int64_t frames = 0;  ///< samples of each channel

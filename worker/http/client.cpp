@@ -165,7 +165,11 @@ void Client::Handle::set_up(const Request& request, const Url& url, const Header
   curl_easy_reset(curl.get());  // keeps the connections
   const auto set = [&](CURLoption option, auto value) { curl_easy_setopt(curl.get(), option, value); };
   set(CURLOPT_URL, url.text().c_str());
+#if LIBCURL_VERSION_NUM >= 0x075500
   set(CURLOPT_PROTOCOLS_STR, "http,https");
+#else  // before 7.85
+  set(CURLOPT_PROTOCOLS, static_cast<long>(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
   set(CURLOPT_FOLLOWLOCATION, 0L);  // see get()
   set(CURLOPT_NOSIGNAL, 1L);        // signals and threads do not mix
   set(CURLOPT_CONNECTTIMEOUT, static_cast<long>(request.connect_timeout.count()));

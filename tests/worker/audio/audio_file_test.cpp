@@ -15,6 +15,7 @@
 
 using mdl::worker::audio::load_audio;
 using mdl::worker::audio::probe_audio;
+using mdl::worker::audio::unknown_sound_advice;
 namespace fs = std::filesystem;
 
 namespace {
@@ -90,6 +91,12 @@ TEST_CASE("what is no sound is an error that names the file") {
   CHECK_THROWS_WITH(probe_audio(path), Catch::Contains("no samples"));
   write_wav(path, {0.0F, std::numeric_limits<float>::quiet_NaN()}, 1);
   CHECK_THROWS_WITH(load_audio(path, 16000), Catch::Contains("no number") && Catch::Contains("frame 1"));
+}
+
+TEST_CASE("what to do about an unknown sound names mp3 only where libsndfile reads it") {
+  CHECK_THAT(unknown_sound_advice(true, "libsndfile-1.2.0"), Catch::StartsWith("Convert it to wav, flac, ogg or mp3"));
+  CHECK_THAT(unknown_sound_advice(false, "libsndfile-1.0.31"),
+             Catch::Contains("libsndfile-1.0.31 reads no mp3") && Catch::Contains("to wav, flac or ogg, or"));
 }
 
 TEST_CASE("a length that a header does not know, or cannot be, is counted") {
