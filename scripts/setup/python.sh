@@ -19,11 +19,12 @@ need_python() {
   find_python 3.10 venv && return
   found=$(python3 -c 'import sys; print(".".join(map(str, sys.version_info[:3])))' 2>/dev/null) || found=
   if [ -z "$found" ]; then
-    die "there is no python3; the wheels that mdl-toolkit is built from need Python 3.10 or newer"
+    die "there is no python3, and the wheels that mdl-toolkit is built from need Python 3.10 or newer"
   elif find_python 3.10; then
     die "$python has no module venv or ensurepip: install python3-venv"
   fi
-  die "python3 is Python $found, and the wheels that mdl-toolkit is built from need 3.10 or newer. Install one beside it (RHEL: dnf install python3.11; Ubuntu 20.04 has none: use the packages)"
+  die "python3 is Python $found, and the wheels that mdl-toolkit is built from need 3.10 or newer. Install one beside it (RHEL: dnf install" \
+    "python3.11; Ubuntu 20.04 has none: use the packages)"
 }
 
 # make_environment VENV LIST…: a virtual environment with the wheels of these lists. What is there already is left as it is.
@@ -41,7 +42,7 @@ make_environment() {
     if cmp -s "$list" "$stamp"; then
       say "wheels of $list: all there"
     else
-      say "installing the wheels of $list (the first time, torch and its CUDA are about 3 GB)"
+      say "installing the wheels of $list$([ "$list" != scripts/requirements.txt ] || echo ' (the first time, torch and its CUDA are about 3 GB)')"
       "$venv/bin/python" -m pip install -q --disable-pip-version-check -r "$list"
       cp "$list" "$stamp"
     fi
@@ -69,7 +70,8 @@ need_cmake() {
     found=$(cmake_version cmake)
   fi
   say "CMake: ${found:-none} here, $cmake_needed or newer is needed; taking PyPI's"
-  find_python 3.8 venv || die "CMake is ${found:-missing}, $cmake_needed or newer is needed, and PyPI's needs Python 3.8 or newer with venv and ensurepip: install python3-venv, or a newer CMake"
+  find_python 3.8 venv || die "CMake is ${found:-missing}, $cmake_needed or newer is needed, and PyPI's needs Python 3.8 or newer with venv and" \
+    "ensurepip: install python3-venv, or a newer CMake"
   make_environment $tools/venv scripts/requirements-tools.txt
   mkdir -p $tools/bin
   ln -sf ../venv/bin/cmake ../venv/bin/ctest $tools/bin/

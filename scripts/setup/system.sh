@@ -11,8 +11,7 @@ there() {
       compiler) command -v "$cxx" ;;
       command) command -v "$name" || { PATH=$PATH:/usr/sbin:/sbin command -v "$name"; } ;;
       file) [ -e "$name" ] ;;
-      # pcre2.h wants to know a width.
-      header) printf '#define PCRE2_CODE_UNIT_WIDTH 8\n#if !__has_include(<%s>)\n#error none\n#endif\n' "$name" | "$cxx" -std=c++20 -x c++ -fsyntax-only - ;;
+      header) printf '#if !__has_include(<%s>)\n#error none\n#endif\n' "$name" | "$cxx" -std=c++20 -x c++ -fsyntax-only - ;;
       library) printf 'int main() {}\n' | "$cxx" -x c++ - -l"$name" -o /dev/null ;;
       archive) [ -e "$("$cxx" -print-file-name="lib$name.a")" ] ;;
       python) find_python 3.0 "$name" ;;
@@ -115,6 +114,7 @@ install_needs() {
   elif command -v dnf >/dev/null; then
     with_dnf
   fi
-  [ ${#missing[@]} = 0 ] || die "these are missing: $(column 1 "${missing[@]}" | paste -sd ' '). Install them; Debian's packages are $(column 2 "${missing[@]}" | paste -sd ' ')"
+  [ ${#missing[@]} = 0 ] || die "these are missing: $(column 1 "${missing[@]}" | paste -sd ' ')
+  Install them; Debian has them in $(column 2 "${missing[@]}" | paste -sd ' ')"
   say "what the build needs of the system ($*): all there"
 }
