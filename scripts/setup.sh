@@ -6,14 +6,15 @@ cd "$(dirname "$0")/.."
 
 usage() {
   cat <<'TEXT'
-usage: scripts/setup.sh [--peers] [--reference] [--launcher-only] [--packages]
+usage: scripts/setup.sh [--peers] [--reference] [--launcher-only] [--packages] [--torch X.Y]
 
   --peers          also the real torchrun's friends that tests and the demo use: transformers, peft, accelerate, datasets,
                    the Python mdl-toolkit, and Debian's sounds
   --reference      also build/venv-4.57, for scripts/parity.sh: the Python stack that MiDashengLM's published remote code is made for
                    (6 GB, three minutes)
   --launcher-only  only what mdl-launch needs: no LibTorch, no Python
-  --packages       also what scripts/package.sh needs: GCC 12 for x86-64 and 64-bit ARM, and qemu to try the latter
+  --packages       also what scripts/package.sh needs: GCC 12 for x86-64 and 64-bit ARM, patchelf, and qemu to try what is for ARM
+  --torch X.Y      not build/venv but build/venv-torchX.Y, to build mdl-toolkit with that version of LibTorch
   MDL_VENV         environment variable: another place for the virtual environment (default: build/venv)
 
 A CMake older than 3.25 stays; PyPI's comes into build/tools/bin, where the other scripts find it.
@@ -21,16 +22,22 @@ TEXT
 }
 
 os_release=${MDL_OS_RELEASE:-/etc/os-release}  # another one: for tests
-peers=0 reference=0 launcher_only=0 packaging=0
-for arg in "$@"; do
-  case "$arg" in
+peers=0 reference=0 launcher_only=0 packaging=0 torch=
+while [ $# -gt 0 ]; do
+  case "$1" in
     --peers) peers=1 ;;
     --reference) peers=1 reference=1 ;;
     --launcher-only) launcher_only=1 ;;
     --packages) packaging=1 ;;
+    --torch)
+      torch=${2:-}
+      [[ "$torch" =~ ^[0-9]+\.[0-9]+$ ]] || { echo "setup.sh: --torch needs a version such as 2.11" >&2; exit 2; }
+      shift
+      ;;
     -h | --help) usage; exit 0 ;;
-    *) echo "setup.sh: unknown option $arg" >&2; usage >&2; exit 2 ;;
+    *) echo "setup.sh: unknown option $1" >&2; usage >&2; exit 2 ;;
   esac
+  shift
 done
 
 say() { printf '== %s\n' "$*"; }
@@ -52,6 +59,17 @@ lists=(scripts/requirements.txt)
 [ "$peers" = 0 ] || lists+=(scripts/requirements-peers.txt)
 
 need_python
+
+if [ -n "$torch" ]; then
+  venv=build/venv-torch$torch list=build/requirements-torch$torch.txt
+  mkdir -p build
+  { echo "torch==$torch.*"; grep '^pyarrow==' scripts/requirements.txt; } >"$list"
+  make_environment "$venv" "$list"
+  cuda_headers "$venv" >"build/requirements-torch$torch-headers.txt"
+  make_environment "$venv" "build/requirements-torch$torch-headers.txt"
+  exit 0
+fi
+
 make_environment "$venv" "${lists[@]}"
 if [ "$reference" = 1 ]; then
   make_environment build/venv-4.57 scripts/requirements-reference.txt

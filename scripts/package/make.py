@@ -5,7 +5,6 @@ The same input makes the same bytes. SHA256SUMS of the folder is written anew.
 """
 
 import argparse
-import hashlib
 import re
 import sys
 from pathlib import Path
@@ -19,6 +18,8 @@ HERE = Path(__file__).resolve().parent
 OLDEST_GLIBC = (2, 28)
 DEBIAN_NAMES = {"x86_64": "amd64", "aarch64": "arm64"}
 # bash's exec -a; a wheel holds no links, and pip copies what it holds.
+SUMMARY = "Starts and watches the processes of a distributed PyTorch job: torchrun and accelerate launch as one program without Python"
+NAMES_SUMMARY = "Puts mdl-launch in the place of the commands torchrun and accelerate"
 NAME_SCRIPT = '#!/usr/bin/env bash\n# mdl-launch reads the command line that belongs to this name.\nexec -a {name} "${{BASH_SOURCE[0]%/*}}/mdl-launch" "$@"\n'
 
 
@@ -31,7 +32,11 @@ def make_launcher(options, elf: symbol_versions.ElfFile, licence: bytes) -> dict
     arch, glibc = elf.processor, glibc_of(elf)
     files = {"bin/mdl-launch": program, **tree.share(options.manual, tree.Places())}
     made = dict(
-        [wheel.wheel("mdl-launch", options.version, f"py3-none-manylinux_{glibc[0]}_{glibc[1]}_{arch}", files, licence, options.time)]
+        [
+            wheel.wheel(
+                "mdl-launch", options.version, f"py3-none-manylinux_{glibc[0]}_{glibc[1]}_{arch}", SUMMARY, files, licence, options.time
+            )
+        ]
     )
 
     stem = f"mdl-launch-{options.version}-linux-{arch}"
@@ -58,7 +63,13 @@ def make_names(options, licence: bytes) -> dict[str, bytes]:
     package = "mdl-launch-as-torchrun"
     names = ("torchrun", "accelerate")
     scripts = {f"bin/{name}": tree.File(NAME_SCRIPT.format(name=name).encode(), 0o755) for name in names}
-    made = dict([wheel.wheel(package, options.version, "py3-none-any", scripts, licence, options.time, [f"mdl-launch=={options.version}"])])
+    made = dict(
+        [
+            wheel.wheel(
+                package, options.version, "py3-none-any", NAMES_SUMMARY, scripts, licence, options.time, (f"mdl-launch=={options.version}",)
+            )
+        ]
+    )
     version = deb.debian_version(options.version)
     documents = {
         f"usr/share/doc/{package}/copyright": tree.File(deb.COPYRIGHT.encode()),
@@ -73,13 +84,6 @@ def make_names(options, licence: bytes) -> dict[str, bytes]:
     return made
 
 
-def write_sums(folder: Path) -> None:
-    lines = [
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(folder.iterdir()) if path.name != "SHA256SUMS"
-    ]
-    (folder / "SHA256SUMS").write_text("".join(lines))
-
-
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", type=Path, required=True, metavar="FILE", help="mdl-launch")
@@ -89,7 +93,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--root", type=Path, default=Path("/"), metavar="FOLDER", help="the system with the libraries that were linked in")
     parser.add_argument("--output", type=Path, default=Path("dist"), metavar="FOLDER")
     options = parser.parse_args(arguments)
-    if not re.fullmatch(r"\d+(\.\d+)*(\.dev\d+)?(\+[a-z0-9.]+)?", options.version):
+    if not re.fullmatch(tree.VERSION, options.version):
         parser.error(f"--version {options.version} is no version as PEP 440 writes them")
     elf = symbol_versions.ElfFile(options.program.read_bytes())
     if elf.processor not in DEBIAN_NAMES:
@@ -100,7 +104,7 @@ def main(arguments: list[str]) -> int:
     made |= make_names(options, own.encode())
     for name, data in made.items():
         (options.output / name).write_bytes(data)
-    write_sums(options.output)
+    tree.write_sums(options.output)
     return 0
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Which versions of the C and C++ libraries an ELF file asks for, and whether they stay below a bound.
 
-usage: symbol_versions.py [--glibc 2.28] [--glibcxx 3.4.29] FILE…
+usage: symbol_versions.py [--glibc 2.28] [--glibcxx 3.4.29] [--cxxabi 1.3.13] [--gcc 11.0.0] FILE…
 
 Prints a line for each file. Ends with 1 where a file needs a newer version than the bound, and says which. Without a bound it only prints.
 Reads the file itself (64 bits, little-endian), so that files for other processors need no tools of theirs.
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 PT_LOAD, PT_DYNAMIC = 1, 2
-DT_NEEDED, DT_STRTAB, DT_VERNEED, DT_VERNEEDNUM = 1, 5, 0x6FFFFFFE, 0x6FFFFFFF
+DT_NEEDED, DT_STRTAB, DT_RPATH, DT_RUNPATH, DT_VERNEED, DT_VERNEEDNUM = 1, 5, 15, 29, 0x6FFFFFFE, 0x6FFFFFFF
 PROCESSORS = {62: "x86_64", 183: "aarch64"}
 
 
@@ -61,6 +61,11 @@ class ElfFile:
         """The libraries that it loads."""
         return [self.text(value) for name, value in self.dynamic if name == DT_NEEDED]
 
+    def search(self) -> list[str]:
+        """The folders in which it has the loader look for them; an empty one is the current folder."""
+        paths = [self.text(value) for tag in (DT_RUNPATH, DT_RPATH) for name, value in self.dynamic if name == tag]
+        return [folder for path in paths for folder in path.split(":")]
+
     def versions(self) -> dict[str, set[str]]:
         """The versions of symbols that it asks for, by library."""
         found = {}
@@ -97,6 +102,12 @@ def above(version: str | None, bound: str | None) -> bool:
     return not re.fullmatch(r"[0-9.]*[0-9]", version) or number(version) > number(bound)
 
 
+def beyond(elf: ElfFile, bounds: dict[str, str | None]) -> list[str]:
+    """What a file asks for above its bounds, by family: "GLIBC_2.36; the bound is GLIBC_2.34"."""
+    found = {family: newest(elf, family) for family in bounds}
+    return [f"{name}_{found[name]}; the bound is {name}_{bound}" for name, bound in bounds.items() if above(found[name], bound)]
+
+
 def check(path: str, bounds: dict[str, str | None]) -> bool:
     """Prints what the file asks for; False where that is above a bound, or where it is no such file."""
     try:
@@ -108,21 +119,22 @@ def check(path: str, bounds: dict[str, str | None]) -> bool:
         return False
     told = ", ".join(f"{family}_{version}" for family, version in found.items() if version) or "no versions"
     print(f"{path}: {elf.processor}, at most {told}; loads {loads}")
-    good = True
-    for family, bound in bounds.items():
-        if above(found[family], bound):
-            print(f"symbol_versions.py: {path} needs {family}_{found[family]}; the bound is {family}_{bound}", file=sys.stderr)
-            good = False
-    return good
+    too_new = beyond(elf, bounds)
+    for line in too_new:
+        print(f"symbol_versions.py: {path} needs {line}", file=sys.stderr)
+    return not too_new
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--glibc", metavar="VERSION")
     parser.add_argument("--glibcxx", metavar="VERSION")
+    parser.add_argument("--cxxabi", metavar="VERSION")
+    parser.add_argument("--gcc", metavar="VERSION")
     parser.add_argument("files", nargs="+", metavar="FILE")
     options = parser.parse_args(arguments)
     bounds = {"GLIBC": options.glibc, "GLIBCXX": options.glibcxx}
+    bounds |= {family: bound for family, bound in (("CXXABI", options.cxxabi), ("GCC", options.gcc)) if bound}
     return 0 if all([check(path, bounds) for path in options.files]) else 1
 
 

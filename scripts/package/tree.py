@@ -1,6 +1,7 @@
 """What an installation of mdl-launch is made of, as files in memory. The packages differ only in the places and the wrapping."""
 
 import gzip
+import hashlib
 import io
 import tarfile
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ class File:
 
 
 LONG = 200_000
+VERSION = r"\d+(\.\d+)*(\.dev\d+)?(\+[a-z0-9.]+)?"  # as PEP 440 writes them
 
 
 def without_files(text: str) -> str:
@@ -37,11 +39,24 @@ def licences(root: Path, own: str) -> bytes:
     """The project's licence `own`, then the text of each licence of what is linked in, from the packages that it was linked from."""
     parts = [own]
     for name, package in LINKED_IN:
-        path = root / "usr/share/doc" / package / "copyright"
-        if package == "gcc-10-base" and not path.exists():  # an ordinary build has the unwinder of its own compiler
-            continue
-        text = path.read_text(errors="replace")
-        parts.append(f"{name}: Debian's copyright file of {package}\n\n{text if len(text) < LONG else without_files(text)}")
+        # An ordinary build has the unwinder of its own compiler.
+        if package != "gcc-10-base" or copyright_file(root, package).exists():
+            parts.append(f"{name}: Debian's copyright file of {package}\n\n{copyright_text(root, package)}")
+    return joined(parts)
+
+
+def copyright_file(root: Path, package: str) -> Path:
+    return root / "usr/share/doc" / package / "copyright"
+
+
+def copyright_text(root: Path, package: str) -> str:
+    """What Debian says of a package's licences, without what is too long to be read."""
+    text = copyright_file(root, package).read_text(errors="replace")
+    return text if len(text) < LONG else without_files(text)
+
+
+def joined(parts: list[str]) -> bytes:
+    """Licences one below the other."""
     return f"\n{'=' * 100}\n\n".join(part.rstrip() + "\n" for part in parts).encode()
 
 
@@ -77,3 +92,10 @@ def tar(files: dict[str, File], time: int) -> bytes:
             entry.uname = entry.gname = "root"
             archive.addfile(entry, io.BytesIO(file.data))
     return gzip.compress(buffer.getvalue(), 9, mtime=time)
+
+
+def write_sums(folder: Path) -> None:
+    lines = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(folder.iterdir()) if path.name != "SHA256SUMS"
+    ]
+    (folder / "SHA256SUMS").write_text("".join(lines))

@@ -8,32 +8,42 @@ import zipfile
 
 from tree import File
 
-SUMMARY = "Starts and watches the processes of a distributed PyTorch job: torchrun and accelerate launch as one program without Python"
-
 
 def record_line(name: str, data: bytes) -> str:
     digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
     return f"{name},sha256={digest},{len(data)}\n"
 
 
-def metadata(name: str, version: str, summary: str, requires: list[str]) -> bytes:
+def metadata(name: str, version: str, summary: str, requires: list[str], about: str) -> bytes:
     lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", f"Summary: {summary}", "License: Apache-2.0"]
     lines += ["Operating System :: POSIX :: Linux", "Environment :: Console"]
     lines = [f"Classifier: {line}" if " :: " in line else line for line in lines]
-    return "".join(line + "\n" for line in [*lines, *(f"Requires-Dist: {other}" for other in requires)]).encode()
+    lines += [f"Requires-Dist: {other}" for other in requires]
+    lines += ["Description-Content-Type: text/plain", "", about] if about else []
+    return "".join(line + "\n" for line in lines).encode()
 
 
 def wheel(
-    name: str, version: str, tag: str, files: dict[str, File], licence: bytes, time: int, requires: list[str] | None = None
+    name: str,
+    version: str,
+    tag: str,
+    summary: str,
+    files: dict[str, File],
+    licence: bytes,
+    time: int,
+    requires: tuple[str, ...] = (),
+    description: str = "",
 ) -> tuple[str, bytes]:
-    """The file's name and its content. `files` by path: bin/… goes where an environment has its programs, the rest below its root."""
+    """The file's name and its content. `files` by path: bin/… goes where an environment has its programs, site-packages/… among its packages,
+    the rest below its root."""
     stem = f"{name.replace('-', '_')}-{version}"
+    places = {"bin/": f"{stem}.data/scripts/", "site-packages/": ""}
     placed = {}
     for path, file in files.items():
-        placed[f"{stem}.data/scripts/{path[4:]}" if path.startswith("bin/") else f"{stem}.data/data/{path}"] = file
+        begin = next((begin for begin in places if path.startswith(begin)), "")
+        placed[places.get(begin, f"{stem}.data/data/") + path.removeprefix(begin)] = file
     about = f"{stem}.dist-info"
-    summary = SUMMARY if not requires else "Puts mdl-launch in the place of the commands torchrun and accelerate"
-    placed[f"{about}/METADATA"] = File(metadata(name, version, summary, requires or []))
+    placed[f"{about}/METADATA"] = File(metadata(name, version, summary, list(requires), description))
     placed[f"{about}/WHEEL"] = File(f"Wheel-Version: 1.0\nGenerator: mdl-launch\nRoot-Is-Purelib: false\nTag: {tag}\n".encode())
     placed[f"{about}/licenses/LICENSES.txt"] = File(licence)
     record = "".join(record_line(path, file.data) for path, file in sorted(placed.items())) + f"{about}/RECORD,,\n"

@@ -49,6 +49,16 @@ make_environment() {
   done
 }
 
+# cuda_headers VENV: the headers of torch's CUDA that neither its wheel nor what that requires has.
+cuda_headers() {
+  local cuda
+  cuda=$(sed -n "s/^cuda[^=]*= '\(.*\)'$/\1/p" "$1"/lib/python3*/site-packages/torch/version.py)
+  case "$cuda" in
+    12.*) printf 'nvidia-cuda-%s-cu12=='"$cuda"'.*\n' nvcc cccl ;;
+    ?*) echo "nvidia-cuda-crt==$cuda.*" ;;
+  esac
+}
+
 cmake_needed=3.25
 
 # cmake_version COMMAND: of that CMake; empty where it is none.

@@ -74,6 +74,21 @@ class SymbolVersions(unittest.TestCase):
         self.assertEqual(self.check(both, "--glibcxx", "3.4.30")[0], 0)
         self.assertEqual(self.check(both, "--glibcxx", "3.4.29")[0], 1)
 
+    def test_the_run_time_libraries_of_the_compiler_have_bounds_of_their_own(self):
+        file = elf(X86_64, ["CXXABI_1.3.13", "CXXABI_1.3.9", "GCC_12.0.0"], "libgcc_s.so.1")
+        self.assertEqual(self.check(file, "--cxxabi", "1.3.13")[0], 0)
+        self.assertEqual(self.check(file, "--cxxabi", "1.3.12")[0], 1)
+        status, _, said = self.check(file, "--gcc", "11.0.0")
+        self.assertEqual((status, said), (1, "symbol_versions.py: FILE needs GCC_12.0.0; the bound is GCC_11.0.0\n"))
+
+    def test_the_folders_in_which_a_file_looks_for_libraries_are_told_with_empty_ones(self):
+        named = elf(X86_64, ["GLIBC_2.2.5"], "$ORIGIN/lib:")
+        # The last entry of the dynamic section ends it; the name of the library stands in for the folders.
+        at = HEADER + 2 * SEGMENT + 4 * 16
+        told = symbol_versions.ElfFile(named[:at] + struct.pack("<QQ", 29, 1) + named[at + 16 :])
+        self.assertEqual(told.search(), ["$ORIGIN/lib", ""])
+        self.assertEqual(symbol_versions.ElfFile(named).search(), [])
+
     def test_a_file_that_asks_for_nothing_is_good(self):
         self.assertEqual(self.check(elf(X86_64, []), "--glibc", "2.28")[:2], (0, "x86_64, at most no versions; loads libc.so.6\n"))
 
