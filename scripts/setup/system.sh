@@ -105,6 +105,17 @@ with_dnf() {
   As root: $(dnf_command "$ID" "$VERSION_ID" "${packages[@]}")"
 }
 
+# refuse_old_compiler: CMake would say the same, after all is installed.
+refuse_old_compiler() {
+  local gcc clang
+  read -r gcc clang < <(printf '__GNUC__ __clang_major__\n' | "$cxx" -E -P -x c++ - 2>/dev/null) || return 0
+  case "$clang" in
+    *[!0-9]*) [ "$gcc" -ge 11 ] || die "$cxx is GCC $gcc, and 11 or newer is needed. Where there is one: CXX=g++-11 scripts/setup.sh; else use the" \
+      "packages, which start here (docs/portability.md)" ;;
+    *) [ "$clang" -ge 16 ] || die "$cxx is Clang $clang, and 16 or newer is needed. Set CXX to one, or to g++" ;;
+  esac
+}
+
 # install_needs GROUP…: what these need is there afterwards, or the script ends with what to do.
 install_needs() {
   missing_needs "$@"
@@ -114,6 +125,7 @@ install_needs() {
   elif command -v dnf >/dev/null; then
     with_dnf
   fi
+  refuse_old_compiler
   [ ${#missing[@]} = 0 ] || die "these are missing: $(column 1 "${missing[@]}" | paste -sd ' ')
   Install them; Debian has them in $(column 2 "${missing[@]}" | paste -sd ' ')"
   say "what the build needs of the system ($*): all there"

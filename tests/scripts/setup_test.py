@@ -16,7 +16,7 @@ STANDINS = {
         for name in $(cat "$STATE/missing"); do
           case "$text $* " in *"<$name>"* | *"-l$name "*) exit 1 ;; *"lib$name.a"*) echo "lib$name.a"; exit ;; esac
         done
-        case "$*" in -print-file-name*) echo "$STATE/missing" ;; esac""",
+        case "$*" in -print-file-name*) echo "$STATE/missing" ;; -E*) echo "$STATE_COMPILER" ;; esac""",
     "apt-get": """echo "apt-get $*" >>"$STATE/log"
         case "$*" in install*) : >"$STATE/missing" ;; esac""",
     "apt-cache": 'case " $(cat "$STATE/unknown") " in *" $2 "*) exit 100 ;; esac',
@@ -74,7 +74,7 @@ class Setup(unittest.TestCase):
     def has(self, name, text):
         (self.state / name).write_text(text)
 
-    def setup(self, *options, system="debian", release="", uid=1000, cmake="3.25.1", python="3.11.2", venv=True):
+    def setup(self, *options, system="debian", release="", uid=1000, cmake="3.25.1", python="3.11.2", venv=True, compiler="12 __clang_major__"):
         """The status, what was said, and what changed the system."""
         for name in SYSTEMS[system]:
             self.program(name, STANDINS[name])
@@ -85,6 +85,7 @@ class Setup(unittest.TestCase):
             "STATE_UID": str(uid),
             "STATE_CMAKE": cmake,
             "STATE_PYTHON": python,
+            "STATE_COMPILER": compiler,
             "STATE_NO_VENV": "" if venv else "1",
             "MDL_OS_RELEASE": str(self.folder / "os-release"),
             "LC_ALL": "C.UTF-8",
@@ -170,6 +171,14 @@ class Setup(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertIn("do not build on Red Hat Enterprise Linux 8.10", said)
         self.assertIn("Use the packages", said)
+
+    def test_a_compiler_that_is_too_old_is_told_with_its_version(self):
+        for compiler, words in (("10 __clang_major__", "c++ is GCC 10, and 11 or newer is needed"), ("4 14", "c++ is Clang 14, and 16 or newer")):
+            status, said, _ = self.setup("--launcher-only", compiler=compiler)
+            self.assertEqual(status, 1)
+            self.assertIn(words, said)
+        for compiler in ("11 __clang_major__", "4 16"):
+            self.assertEqual(self.setup("--launcher-only", compiler=compiler)[0], 0)
 
     def test_a_python_that_is_too_old_or_has_no_environments_is_one_line(self):
         status, said, done = self.setup(python="3.8.10")
