@@ -55,10 +55,10 @@ class Configuration(unittest.TestCase):
         write(self.site / "nvidia/nccl/include/nccl.h")
         write(self.site / "nvidia/nccl/lib/libnccl.so.2")
 
-    def configure(self, *options, toolkit=""):
+    def configure(self, *options, toolkit="", fresh=True):
         command = [CMAKE, "-S", self.folder, "-B", self.folder / "build", f"-DLibTorch_ROOT={self.site}/torch", *options]
         environment = {name: value for name, value in os.environ.items() if name not in ("CUDA_HOME", "CUDA_PATH")}
-        command += [f"-DMDL_CUDA_TOOLKITS={toolkit}", "-G", "Ninja", "--fresh"]
+        command += [f"-DMDL_CUDA_TOOLKITS={toolkit}", "-G", "Ninja", *(["--fresh"] if fresh else [])]
         done = subprocess.run(command, capture_output=True, text=True, env=environment)
         return done.returncode, " ".join((done.stdout + done.stderr).split())
 
@@ -99,6 +99,16 @@ class Configuration(unittest.TestCase):
         code, told = self.configure(toolkit=toolkit)
         self.assertEqual(code, 0, told)
         self.assertIn(f"headers in {self.site}/nvidia/nccl/include, {toolkit}/include)", told)
+
+    def test_what_is_found_decides_anew_each_time(self):
+        self.torch("13.2")
+        self.wheels("13.2")
+        self.assertIn("CUDA: yes", self.configure()[1])
+        (self.site / "torch/lib/libtorch_cuda.so").unlink()
+        self.torch(None)
+        code, told = self.configure(fresh=False)
+        self.assertEqual(code, 0, told)
+        self.assertIn("CUDA: no, because LibTorch 2.15.0+cpu has no CUDA", told)
 
     def test_a_libtorch_without_cuda_says_so(self):
         self.torch(None)

@@ -7,10 +7,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OPTION = re.compile(r"^\s*(?:option\((MDL_\w+)|set\((MDL_\w+) .* CACHE )", re.MULTILINE)
-FROM_ELSEWHERE = {
-    "MDL_WITH_CUDA",  # follows from the LibTorch that is found
-    "MDL_PORTABLE",  # of a toolchain file, which only the presets have that set it
-}
+FROM_ELSEWHERE = {"MDL_PORTABLE"}  # of a toolchain file, which only the presets have that set it
 
 
 class Presets(unittest.TestCase):

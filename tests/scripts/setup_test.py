@@ -74,7 +74,9 @@ class Setup(unittest.TestCase):
     def has(self, name, text):
         (self.state / name).write_text(text)
 
-    def setup(self, *options, system="debian", release="", uid=1000, cmake="3.25.1", python="3.11.2", venv=True, compiler="12 __clang_major__"):
+    def setup(
+        self, *options, system="debian", release="", uid=1000, cmake="3.25.1", python="3.11.2", venv=True, compiler="12 __clang_major__"
+    ):
         """The status, what was said, and what changed the system."""
         for name in SYSTEMS[system]:
             self.program(name, STANDINS[name])
@@ -173,7 +175,10 @@ class Setup(unittest.TestCase):
         self.assertIn("Use the packages", said)
 
     def test_a_compiler_that_is_too_old_is_told_with_its_version(self):
-        for compiler, words in (("10 __clang_major__", "c++ is GCC 10, and 11 or newer is needed"), ("4 14", "c++ is Clang 14, and 16 or newer")):
+        for compiler, words in (
+            ("10 __clang_major__", "c++ is GCC 10, and 11 or newer is needed"),
+            ("4 14", "c++ is Clang 14, and 16 or newer"),
+        ):
             status, said, _ = self.setup("--launcher-only", compiler=compiler)
             self.assertEqual(status, 1)
             self.assertIn(words, said)
