@@ -55,7 +55,8 @@ std::string download(const std::string& url, const DownloadLimits& limits) {
       const int tries = retry.failures();
       throw Error(str_cat("cannot download ", http::without_password(url), ": ", failure.reason,
                           tries > 1 ? str_cat(" (tried ", tries, " times)") : ""),
-                  "Open the address in a browser, or save the sound to a file and name that.");
+                  failure.advice.empty() ? "Open the address in a browser, or save the sound to a file and name that."
+                                         : failure.advice);
     }
     std::this_thread::sleep_for(*pause);
   }

@@ -1,8 +1,12 @@
 #include "worker/http/authorities.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <ranges>
+#include <string_view>
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
@@ -11,25 +15,70 @@ namespace mdl::worker::http {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+bool is_allowed(const std::string& path, int access) {
+  return ::faccessat(AT_FDCWD, path.c_str(), access, AT_EACCESS) == 0;
+}
+
+bool is_file_with_content(const std::string& path) {
+  std::error_code error;
+  if (!fs::exists(path, error) || fs::is_directory(path, error)) { return false; }
+  return is_allowed(path, R_OK) && !(fs::is_regular_file(path, error) && fs::file_size(path, error) == 0);
+}
+
+bool is_folder(const std::string& path) {
+  std::error_code error;
+  return fs::is_directory(path, error) && is_allowed(path, R_OK | X_OK);
+}
+
+bool is_one_a_folder(std::string_view paths) {
+  return std::ranges::any_of(paths | std::views::split(':'),
+                             [](auto path) { return is_folder(std::string(path.begin(), path.end())); });
+}
+
+/// What is wrong with the file or folder that a variable names; empty: nothing.
+const char* fault_of(std::string_view variable, const std::string& value) {
+  if (variable == "SSL_CERT_DIR") { return is_one_a_folder(value) ? "" : " is no folder that can be read"; }
+  if (is_file_with_content(value) || (variable != "SSL_CERT_FILE" && is_folder(value))) { return ""; }
+  std::error_code error;
+  const bool empty = fs::is_regular_file(value, error) && is_allowed(value, R_OK);
+  return empty ? " is an empty file" : " is no file that can be read";
+}
+
+}  // namespace
+
+std::vector<std::string> system_authorities() {
+  return {
+      "/etc/ssl/certs/ca-certificates.crt",                 // Debian, Ubuntu, Arch, Alpine
+      "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  // RHEL, Fedora, Amazon Linux
+      "/etc/pki/tls/certs/ca-bundle.crt",                   // their older releases
+      "/etc/ssl/ca-bundle.pem",                             // SUSE
+      "/var/lib/ca-certificates/ca-bundle.pem",             // where its link leads
+      "/etc/ssl/cert.pem",                                  // Alpine without the package, and OpenSSL's own name
+  };
+}
+
 Authorities read_authorities(const process::Lookup& lookup) {
   for (const char* name : {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR"}) {
     const auto value = lookup(name);
-    if (!value) { continue; }
-    std::error_code error;
-    const bool folder = fs::is_directory(*value, error);
-    const bool may_be_folder = std::string_view(name) != "SSL_CERT_FILE";
-    const bool may_be_file = std::string_view(name) != "SSL_CERT_DIR";
-    if (::access(value->c_str(), R_OK) != 0 || (folder ? !may_be_folder : !may_be_file)) {
-      throw UsageError(str_cat(name, "=", *value, may_be_file ? " is no file that can be read" : " is no folder"),
-                       str_cat("The variable names the certificates of the authorities that are believed. Correct it, "
-                               "or unset it to believe those of this system."));
+    if (!value || value->empty()) { continue; }
+    if (const std::string_view fault = fault_of(name, *value); !fault.empty()) {
+      throw UsageError(str_cat(name, "=", *value, fault),
+                       "The variable names the certificates of the authorities that are believed. Correct it, or unset "
+                       "it to believe those of this system.");
     }
     Authorities found;
-    (folder ? found.folder : found.file) = *value;
+    (is_file_with_content(*value) ? found.file : found.folder) = *value;
     found.variable = name;
     return found;
   }
   return {};
+}
+
+std::optional<std::string> first_of(const std::vector<std::string>& places) {
+  const auto found = std::ranges::find_if(places, is_file_with_content);
+  return found == places.end() ? std::nullopt : std::optional(*found);
 }
 
 }  // namespace mdl::worker::http

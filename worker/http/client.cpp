@@ -131,6 +131,13 @@ bool is_hopeless(CURLcode code) {
          code == CURLE_SSL_CACERT_BADFILE || code == CURLE_OUT_OF_MEMORY || code == CURLE_BAD_FUNCTION_ARGUMENT;
 }
 
+std::string certificate_advice(const Authorities& authorities) {
+  const std::string from = authorities.variable.empty() ? "" : str_cat(authorities.variable, "=");
+  return str_cat("Its certificate is not one that this machine believes (", from,
+                 authorities.file ? *authorities.file : authorities.folder.value_or(""),
+                 "). If your network has an authority of its own, name the file of its certificates in SSL_CERT_FILE.");
+}
+
 struct HeaderList {
   ~HeaderList() { curl_slist_free_all(first); }
   void add(const std::string& line) {
@@ -154,6 +161,8 @@ struct Client::Handle {
   }
 
   void set_up(const Request& request, const Url& url, const HeaderList& headers, Exchange& exchange);
+  std::optional<Failure> find_authorities(const Url& url);
+  void set_authorities();
   Expected<Response, Failure> get_once(const Request& request, const Url& url, bool authorized,
                                        const Receiver& receiver);
 
@@ -178,8 +187,7 @@ void Client::Handle::set_up(const Request& request, const Url& url, const Header
   set(CURLOPT_USERAGENT, "mdl-toolkit");
   set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   set(CURLOPT_HTTPHEADER, headers.first);
-  if (authorities.file) { set(CURLOPT_CAINFO, authorities.file->c_str()); }
-  if (authorities.folder) { set(CURLOPT_CAPATH, authorities.folder->c_str()); }
+  set_authorities();
   if (request.range) {
     set(CURLOPT_RANGE, str_cat(request.range->begin, "-", request.range->end - 1).c_str());  // curl keeps a copy
   }
@@ -192,9 +200,38 @@ void Client::Handle::set_up(const Request& request, const Url& url, const Header
   set(CURLOPT_XFERINFODATA, &exchange);
 }
 
+/// What TLS with `url` has to know: nothing is looked for where there is no TLS. A failure where nothing is found.
+std::optional<Failure> Client::Handle::find_authorities(const Url& url) {
+  if (url.scheme != "https" || authorities.file || authorities.folder) { return {}; }
+  authorities.file = first_of(authorities.places);
+  if (authorities.file) { return {}; }
+  std::string reason = "this machine has no file of the authorities that it believes; looked for";
+  for (const std::string& place : authorities.places) {
+    reason += str_cat(" ", place, &place == &authorities.places.back() ? "" : ",");
+  }
+  Failure failure{Failure::Kind::certificate, std::move(reason), url.shown()};
+  failure.advice =
+      "Install the package ca-certificates (on SUSE ca-certificates-mozilla), or name such a file in SSL_CERT_FILE: "
+      "Python's certifi has one, whose path `python3 -m certifi` prints.";
+  return failure;
+}
+
+/// A variable's are the only ones: libcurl was built with a file and a folder of its own.
+void Client::Handle::set_authorities() {
+  if (!authorities.file && !authorities.folder) { return; }
+  const auto text_of = [](const std::optional<std::string>& path) { return path ? path->c_str() : nullptr; };
+  for (const CURLoption option : {CURLOPT_CAINFO, CURLOPT_PROXY_CAINFO}) {
+    curl_easy_setopt(curl.get(), option, text_of(authorities.file));
+  }
+  for (const CURLoption option : {CURLOPT_CAPATH, CURLOPT_PROXY_CAPATH}) {
+    curl_easy_setopt(curl.get(), option, text_of(authorities.folder));
+  }
+}
+
 /// One answer, which may be a redirect.
 Expected<Response, Failure> Client::Handle::get_once(const Request& request, const Url& url, bool authorized,
                                                      const Receiver& receiver) {
+  if (auto failure = find_authorities(url)) { return Unexpected{std::move(*failure)}; }
   HeaderList headers;
   for (const std::string& header : request.headers) { headers.add(header); }
   if (authorized && !request.authorization.empty()) { headers.add("Authorization: " + request.authorization); }
@@ -220,7 +257,9 @@ Expected<Response, Failure> Client::Handle::get_once(const Request& request, con
     return Unexpected{Failure{Failure::Kind::cut, reason, url.shown(), true}};
   }
   if (code != CURLE_OK && !exchange.enough) {
-    return Unexpected{Failure{kind_of(code), curl_easy_strerror(code), url.shown(), !is_hopeless(code)}};
+    Failure failure{kind_of(code), curl_easy_strerror(code), url.shown(), !is_hopeless(code)};
+    if (failure.kind == Failure::Kind::certificate) { failure.advice = certificate_advice(authorities); }
+    return Unexpected{std::move(failure)};
   }
   if (!exchange.begun) { add_body(exchange, {}); }  // an empty body
   if (exchange.refused) {

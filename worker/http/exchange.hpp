@@ -70,6 +70,7 @@ struct Failure {
   std::string reason;        ///< "Couldn't connect to server", "the server answered 503"
   std::string url;           ///< that failed, as it may be shown
   bool may_pass = false;     ///< worth another attempt
+  std::string advice{};      ///< of Kind::certificate: what to do
   Response response{};       ///< of Kind::status: status and headers
   std::string body_start{};  ///< of Kind::status: the first 4096 bytes of its text
   /// What the server asks to wait before the next attempt (Retry-After, or Hugging Face's ratelimit header).

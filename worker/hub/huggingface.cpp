@@ -132,9 +132,7 @@ Error HuggingFace::explain(const ModelName& model, const std::string& file, cons
   const std::string page = str_cat(endpoint, "/", model.repository());
   const long status = failure.response.status;
   if (failure.kind == Kind::certificate) {
-    return Error(str_cat("cannot ask ", failure.url, " for ", what, ": ", failure.reason),
-                 "Its certificate is not one that this machine believes. If your network has an authority of its own, "
-                 "name the file of its certificates in SSL_CERT_FILE.");
+    return Error(str_cat("cannot ask ", failure.url, " for ", what, ": ", failure.reason), failure.advice);
   }
   if (failure.kind != Kind::status) {
     return Error(str_cat("cannot get ", what, " from ", failure.url, ": ", failure.reason), network_advice(settings_));

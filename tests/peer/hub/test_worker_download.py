@@ -1,5 +1,6 @@
 """`mdl-toolkit download`: what it leaves is what the real packages leave, and each side goes on with the other's cache."""
 
+import os
 import queue
 import shutil
 import subprocess
@@ -263,6 +264,31 @@ def test_only_the_right_certificate_is_believed(toolkit, authority, published, t
             errors = ours.refuse(NAME, SSL_CERT_FILE=str(authority.certificate))
             assert "127.0.0.1" in errors and "certificate" in errors
         assert repository.asked == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="hiding /etc/ssl needs root")
+def test_authorities_are_looked_for_where_systems_keep_them(toolkit, authority, published, tmp_path):
+    """In a mount namespace whose /etc/ssl has nothing, or what SUSE has there."""
+    hidden = tmp_path / "hidden.sh"
+    keeps = '{ [ -z "${KEPT:-}" ] || cp "$KEPT" /etc/ssl/ca-bundle.pem; }'
+    inner = f'mount -t tmpfs tmpfs /etc/ssl && {keeps} && exec "$@"'
+    hidden.write_text(f"#!/bin/sh\nexec unshare --mount sh -c '{inner}' sh {toolkit} \"$@\"\n")
+    hidden.chmod(0o755)
+    if subprocess.run([hidden, "--version"], capture_output=True).returncode != 0:
+        pytest.skip("needs the right to mount")
+    if any(Path(place).exists() for place in ("/etc/pki/tls/certs/ca-bundle.crt", "/var/lib/ca-certificates/ca-bundle.pem")):
+        pytest.skip("this system has authorities elsewhere")
+    with HubServer(authority.sign("DNS:localhost", "IP:127.0.0.1")) as server:
+        repository = server.add(NAME, published)
+        ours = Downloader(hidden, server, tmp_path)
+        errors = ours.refuse(NAME, exit_code=1)
+        for told in ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem"):
+            assert told in errors
+        assert "SSL_CERT_FILE" in errors and "package ca-certificates" in errors
+        errors = ours.refuse(NAME, exit_code=2, SSL_CERT_FILE="/nowhere.pem")
+        assert "SSL_CERT_FILE=/nowhere.pem is no file that can be read" in errors
+        assert repository.asked == []
+        ours.fetch(NAME, KEPT=str(authority.certificate))
 
 
 SCAN = "import huggingface_hub as h; i = h.scan_cache_dir(); print(len(i.repos), i.size_on_disk, *i.warnings)"

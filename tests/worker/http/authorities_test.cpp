@@ -1,10 +1,13 @@
 #include "worker/http/authorities.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <map>
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
+#include "tests/plain_user.hpp"
 #include "tests/temp_dir.hpp"
 
 using namespace mdl;
@@ -36,9 +39,43 @@ TEST_CASE("the authorities are those of the first variable that is set") {
   CHECK(authorities_of({{"REQUESTS_CA_BUNDLE", folder.path()}}).folder == folder.path().string());
 }
 
+TEST_CASE("an empty variable is an unset one, and SSL_CERT_DIR may name several folders") {
+  const test::TempDir folder;
+  const std::string one = folder.path() / "one.pem";
+  write_text_atomically(one, "x");
+  CHECK(authorities_of({{"SSL_CERT_FILE", ""}, {"CURL_CA_BUNDLE", one}}).file == one);
+  const std::string both = "/nowhere:" + folder.path().string();
+  CHECK(authorities_of({{"SSL_CERT_DIR", both}}).folder == both);
+  CHECK_THROWS_WITH(authorities_of({{"SSL_CERT_DIR", "/nowhere:" + one}}), Contains("SSL_CERT_DIR=/nowhere:"));
+}
+
+TEST_CASE("without a variable the first place of the system that has certificates counts") {
+  const test::TempDir folder;
+  const std::string empty = folder.path() / "empty.pem";
+  const std::string full = folder.path() / "full.pem";
+  write_text_atomically(empty, "");
+  write_text_atomically(full, "x");
+  const std::vector<std::string> places = authorities_of({}).places;
+  CHECK(std::ranges::count(places, "/etc/ssl/certs/ca-certificates.crt") == 1);
+  CHECK(std::ranges::count(places, "/etc/pki/tls/certs/ca-bundle.crt") == 1);
+  CHECK(std::ranges::count(places, "/etc/ssl/ca-bundle.pem") == 1);
+  CHECK(worker::http::first_of({"/nowhere.pem", folder.path(), empty, full, "/etc"}) == full);
+  CHECK_FALSE(worker::http::first_of({"/nowhere.pem", empty}));
+  write_text_atomically(folder.path() / "locked.pem", "x");
+  std::filesystem::permissions(folder.path() / "locked.pem", std::filesystem::perms::none);
+  const test::PlainUser user({folder.path()});
+  CHECK(worker::http::first_of({folder.path() / "locked.pem", full}) == full);
+  CHECK_THROWS_WITH(authorities_of({{"SSL_CERT_FILE", folder.path() / "locked.pem"}}),
+                    Contains("is no file that can be read"));
+}
+
 TEST_CASE("a variable that names no authorities is named") {
   const test::TempDir folder;
   CHECK_THROWS_WITH(authorities_of({{"SSL_CERT_FILE", "/nowhere.pem"}}), Contains("SSL_CERT_FILE=/nowhere.pem"));
   CHECK_THROWS_AS(authorities_of({{"SSL_CERT_FILE", folder.path()}}), UsageError);
   CHECK_THROWS_WITH(authorities_of({{"CURL_CA_BUNDLE", "/nowhere.pem"}}), Contains("CURL_CA_BUNDLE"));
+  const std::string empty = folder.path() / "empty.pem";
+  write_text_atomically(empty, "");
+  CHECK_THROWS_WITH(authorities_of({{"REQUESTS_CA_BUNDLE", empty}}),
+                    Contains("REQUESTS_CA_BUNDLE=" + empty + " is an empty file"));
 }

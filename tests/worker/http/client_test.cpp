@@ -35,6 +35,23 @@ TEST_CASE("a text that does not come to its end is given up") {
   CHECK(answer.error().reason == "the answer has not come to its end within 1 s");
 }
 
+TEST_CASE("a machine without authorities is told so before TLS begins, and asks without TLS all the same") {
+  const SmallServer server(
+      [](int client, const std::string& /*request*/) { test::send_text(client, test::head_of(2) + "ok"); });
+  Authorities none;
+  none.places = {"/nowhere/one.pem", "/nowhere/two.pem"};
+  Client client(none);
+  Request request = request_to(server);
+  CHECK(client.text(request, 1000)->second == "ok");
+  request.url.replace(0, 4, "https");
+  const auto answer = client.text(request, 1000);
+  REQUIRE_FALSE(answer);
+  CHECK(answer.error().kind == Failure::Kind::certificate);
+  CHECK_FALSE(answer.error().may_pass);
+  CHECK_THAT(answer.error().reason, Contains("looked for /nowhere/one.pem, /nowhere/two.pem"));
+  CHECK_THAT(answer.error().advice, Contains("ca-certificates") && Contains("SSL_CERT_FILE"));
+}
+
 TEST_CASE("an answer that drips is given up as one that is cut") {
   const SmallServer server([](int client, const std::string& /*request*/) {
     test::send_text(client, test::head_of(300));
