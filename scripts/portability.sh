@@ -48,6 +48,14 @@ if grep -q '^VERSION_ID="12"' /etc/os-release; then try_here "Debian 12"; fi
 try_debian trixie "Debian 13"
 try_arm "Debian 11's C library, 64-bit ARM"
 calculate
+say "whether auditwheel agrees with the wheels' names"
+if [ ! -x build/auditwheel/bin/auditwheel ]; then
+  python3 -m venv build/auditwheel
+  build/auditwheel/bin/pip install -q --disable-pip-version-check auditwheel==6.8.2
+fi
+agrees=0
+python3 scripts/package/audit.py build/auditwheel/bin/auditwheel dist/*-manylinux_*.whl || agrees=1
 say "what runs where"
 print_table | tee build/portability.md
 if grep -q '\*\*' build/portability.md; then exit 1; fi
+exit $agrees
