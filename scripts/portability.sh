@@ -42,11 +42,13 @@ mkdir -p build/portability
 . scripts/portability/systems.sh
 . scripts/portability/worker.sh
 . scripts/portability/source.sh
+. scripts/portability/container.sh
 
 try_debian bullseye "Debian 11"
 if grep -q '^VERSION_ID="12"' /etc/os-release; then try_here "Debian 12"; fi
 try_debian trixie "Debian 13"
 try_arm "Debian 11's C library, 64-bit ARM"
+try_container
 calculate
 say "whether auditwheel agrees with the wheels' names"
 if [ ! -x build/auditwheel/bin/auditwheel ]; then

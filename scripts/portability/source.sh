@@ -29,21 +29,25 @@ outcome() {
 
 # source_here COMPILER NAME
 source_here() {
-  local log=build/portability/source-$1.log status=0
+  local folder=build/portability/${2// /-} log status=0
+  folder=${folder,,}
+  log=$folder.log
   command -v "$1" >/dev/null || { echo "$2 is not here"; return; }
-  sh -c "$build_and_test" sh "$PWD" "$PWD/build/portability/$1" "$1" "$(nproc)" >"$log" 2>&1 || status=$?
+  sh -c "$build_and_test" sh "$PWD" "$PWD/$folder" "$1" "$(nproc)" >"$log" 2>&1 || status=$?
   outcome $status "$log" "$2"
 }
 
 # source_in SUITE COMPILER NAME: in a system of build/roots, set up there by setup.sh.
 source_in() {
-  local root=$PWD/build/roots/$1 log=build/portability/source-$1-$2.log status=0
-  rm -rf "$root/source"
-  mkdir -p "$root/source"
-  git ls-files -z | xargs -0 tar -c | tar -x -C "$root/source"
+  local root=$PWD/build/roots/$1 folder=${3// /-} log status=0
+  folder=${folder,,}
+  log=build/portability/$1-$folder.log
+  rm -rf "$root/src"
+  mkdir -p "$root/src"
+  git ls-files -z | xargs -0 tar -c | tar -x -C "$root/src"
   inside "$root" sh -ec '[ "$1" = c++ ] || { apt-get update -qq; apt-get install -y -qq --no-install-recommends "$1"; }
-    cd /source; CXX=$1 scripts/setup.sh --launcher-only' sh "$2" >"$log" 2>&1 || { outcome 3 "$log" "$3"; return; }
-  inside "$root" sh -c "$build_and_test" sh /source "/build/$2" "$2" "$(nproc)" >>"$log" 2>&1 || status=$?
+    cd /src; CXX=$1 scripts/setup.sh --launcher-only' sh "$2" >"$log" 2>&1 || { outcome 3 "$log" "$3"; return; }
+  inside "$root" sh -c "$build_and_test" sh /src "/out/$folder" "$2" "$(nproc)" >>"$log" 2>&1 || status=$?
   outcome $status "$log" "$3"
 }
 

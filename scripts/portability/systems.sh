@@ -88,11 +88,12 @@ try_arm() {
 
 # asks_for GLIBC GLIBCXX FILE…: "yes", or what the files ask for that is newer.
 asks_for() {
-  local said
+  local said newer
   if said=$(python3 scripts/package/symbol_versions.py --glibc "$1" --glibcxx "$2" "${@:3}" 2>&1 >/dev/null); then
     echo yes
   else
-    echo "no: $(sed -n 's/.* needs \([A-Z0-9_.]*\);.*/\1/p' <<<"$said" | sort -uV | tail -1)"
+    newer=$(sed -n 's/.* needs \([A-Z0-9_.]*\);.*/\1/p' <<<"$said" | sort -uV | tail -1)
+    if [ -n "$newer" ]; then echo "no: it asks for $newer"; else echo "**$said**"; fi
   fi
 }
 
@@ -100,6 +101,7 @@ asks_for() {
 calculate() {
   local glibc glibcxx system source_cell programs
   mapfile -t programs < <(worker_programs)
+  [ ${#programs[@]} -gt 0 ] || { echo "portability.sh: no programs in ${wheels[0]}" >&2; exit 1; }
   while IFS='|' read -r system source_cell; do
     read -r glibc glibcxx system <<<"$system"
     cell "$system" glibc "$glibc"
