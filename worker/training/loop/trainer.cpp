@@ -173,7 +173,7 @@ void Trainer::train_epoch() {
       data = data::read_step(run_.train_data, order, run_.group.rank(), step * accumulation,
                              data::micro_batches(rest, accumulation, step), train_batches_);
     });
-    if (device_.is_cuda()) {
+    if (!device_.is_cpu()) {
       for (batch::Batch& batch : data.batches) { batch.input_values = batch.input_values.pin_memory(); }
     }
     return data;
