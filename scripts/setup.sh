@@ -65,8 +65,9 @@ if [ -n "$torch" ]; then
   mkdir -p build
   { echo "torch==$torch.*"; grep '^pyarrow==' scripts/requirements.txt; } >"$list"
   make_environment "$venv" "$list"
-  cuda_headers "$venv" >"build/requirements-torch$torch-headers.txt"
-  make_environment "$venv" "build/requirements-torch$torch-headers.txt"
+  headers=build/requirements-torch$torch-headers.txt
+  [ -e "$venv/.installed-$(basename "$headers")" ] || cuda_headers "$venv" >"$headers"
+  [ ! -s "$headers" ] || make_environment "$venv" "$headers"
   exit 0
 fi
 

@@ -49,14 +49,17 @@ make_environment() {
   done
 }
 
-# cuda_headers VENV: the headers of torch's CUDA that neither its wheel nor what that requires has.
+# cuda_headers VENV: the packages with headers of torch's CUDA that neither torch's wheel nor what that requires has brought.
 cuda_headers() {
-  local cuda
-  cuda=$(sed -n "s/^cuda[^=]*= '\(.*\)'$/\1/p" "$1"/lib/python3*/site-packages/torch/version.py)
+  local site cuda suffix='' of_crt=crt
+  site=$(echo "$1"/lib/python3*/site-packages)
+  cuda=$(sed -n "s/^cuda[^=]*= '\(.*\)'$/\1/p" "$site/torch/version.py")
   case "$cuda" in
-    12.*) printf 'nvidia-cuda-%s-cu12=='"$cuda"'.*\n' nvcc cccl ;;
-    ?*) echo "nvidia-cuda-crt==$cuda.*" ;;
+    "") return ;;
+    12.*) suffix=-cu12 of_crt=nvcc ;;
   esac
+  compgen -G "$site/nvidia/*/include/crt/host_config.h" >/dev/null || echo "nvidia-cuda-$of_crt$suffix==$cuda.*"
+  compgen -G "$site/nvidia/*/include/nv/target" >/dev/null || echo "nvidia-cuda-cccl$suffix==$cuda.*"
 }
 
 cmake_needed=3.25
