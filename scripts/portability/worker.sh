@@ -10,6 +10,7 @@ worker_data() {
   "$venv/bin/python" scripts/peer/make_checkpoint.py --out $data/checkpoint >build/portability/data.log 2>&1 || { cat build/portability/data.log >&2; exit 1; }
   "$venv/bin/python" scripts/peer/make_dataset.py --out $data --test-every 3
   mv $data/test.csv $data/train.csv  # enough of them
+  chmod -R a+rX "$data"  # a container has another user
   touch $data/.complete
 }
 
