@@ -24,6 +24,10 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(headers "${CMAKE_SYSROOT}/usr/include")
 # The folder of the sources stands in no file that is the same for everybody.
 set(CMAKE_CXX_FLAGS_INIT "-ffile-prefix-map=${source}/= -nostdinc++ -isystem ${headers}/c++/12 -isystem ${headers}/${triplet}/c++/12 -isystem ${headers}/c++/12/backward")
+# Debian's compiler for another processor looks in its own C library's headers first, which are this machine's age.
+if(NOT MDL_PORTABLE STREQUAL CMAKE_HOST_SYSTEM_PROCESSOR)
+  string(APPEND CMAKE_CXX_FLAGS_INIT " -isystem ${headers}/${triplet} -isystem ${headers}")
+endif()
 # The compiler's own folders would come first otherwise, and beside them lies this machine's C library. In unwinder/ lies Debian 11's
 # libgcc_eh.a: the compiler's asks the C library for _dl_find_object (glibc 2.35).
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-s -B${CMAKE_SYSROOT}/usr/lib/${triplet} -L${CMAKE_SYSROOT}/unwinder -L${CMAKE_SYSROOT}/usr/lib/${triplet}")
