@@ -82,9 +82,8 @@ InferenceRun prepare(const InferenceOptions& options) {
 
 /// Gloo also between GPUs: ranks exchange nothing but the answers' text.
 distributed::ProcessGroup join_group(const InferenceRun& run) {
-  const auto& environment = run.environment;
-  return environment && environment->world_size > 1
-             ? distributed::ProcessGroup(*environment, at::kCPU, process::kDefaultDdpTimeout, run.meeting.store)
+  return run.meeting.store
+             ? distributed::ProcessGroup(*run.environment, at::kCPU, process::kDefaultDdpTimeout, run.meeting.store)
              : distributed::ProcessGroup();
 }
 

@@ -19,6 +19,7 @@
 #include "worker/training/checkpoint/checkpoint.hpp"
 #include "worker/training/checkpoint/job_identity.hpp"
 #include "worker/training/loop/trainer.hpp"
+#include "worker/training/memory_peak.hpp"
 #include "worker/training_inputs.hpp"
 
 namespace mdl::worker {
@@ -29,11 +30,9 @@ namespace fs = std::filesystem;
 constexpr const char* kAdapterWeights = "adapter_model.safetensors";
 
 distributed::ProcessGroup join_ranks(const TrainingInputs& inputs) {
-  const auto& environment = inputs.environment;
-  return environment && environment->world_size > 1
-             ? distributed::ProcessGroup(*environment, inputs.meeting.device, inputs.options.ddp_timeout,
-                                         inputs.meeting.store)
-             : distributed::ProcessGroup();
+  return inputs.meeting.store ? distributed::ProcessGroup(*inputs.environment, inputs.meeting.device,
+                                                          inputs.options.ddp_timeout, inputs.meeting.store)
+                              : distributed::ProcessGroup();
 }
 
 void announce(const distributed::ProcessGroup& group, const distributed::Meeting& meeting) {
@@ -48,6 +47,14 @@ void print_parameter_counts(model::MiDashengLM& model) {
               info::with_commas(counts.trainable).c_str(), info::with_commas(counts.all).c_str(),
               100.0 * static_cast<double>(counts.trainable) / static_cast<double>(counts.all));
   std::fflush(stdout);
+}
+
+/// The lines of the Python tool, of rank 0's GPU. The count begins anew.
+void print_memory_peak(const char* phase, at::Device device, const distributed::ProcessGroup& group) {
+  const auto peak = training::memory_peak(device);
+  training::reset_memory_peak(device);
+  if (!peak || !group.is_first()) { return; }
+  std::cout << training::describe_memory_peak(phase, *peak) << std::flush;
 }
 
 void warn_of_unused_tensors(const model::MiDashengLM& model) {
@@ -74,6 +81,7 @@ std::shared_ptr<model::MiDashengLM> load_trained_model(const TrainingInputs& inp
     warn_of_unused_tensors(*model);
     print_parameter_counts(*model);
   }
+  print_memory_peak("loading", inputs.meeting.device, group);
   return model;
 }
 
@@ -148,6 +156,7 @@ int run_train(const std::vector<std::string>& arguments) {
   const auto model = load_trained_model(inputs, run, group);
   clear_output(inputs.options.output, run, group);
   const TrainingEnd end = train_model(inputs, run, agents, *model, group);
+  print_memory_peak("training", inputs.meeting.device, group);
   if (group.is_first() && !(end.done_before && leaves_final(inputs.options, run.start, end.step))) {
     write_final(inputs, run, model, end.step);
   }

@@ -85,6 +85,7 @@ void read_log(TinyResult& result) {
       result.losses.push_back(entry.at("loss"));
       result.gradient_norms.push_back(entry.at("grad_norm"));
     }
+    if (entry.contains("peak_vram_gib_rank_0")) { result.peak_gib = entry.at("peak_vram_gib_rank_0"); }
     if (entry.contains("eval_loss")) { result.evaluation_losses.push_back(entry.at("eval_loss")); }
   }
 }

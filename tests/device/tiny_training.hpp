@@ -46,6 +46,7 @@ struct TinyRun {
 /// What a run logged and left.
 struct TinyResult {
   std::vector<double> losses, gradient_norms, evaluation_losses;
+  std::optional<double> peak_gib;         ///< as the run reports it
   worker::tensors::NamedTensors trained;  ///< on the CPU
   std::filesystem::path output;
   Traffic loading, training;

@@ -37,7 +37,8 @@ class ProcessGroup {
   int64_t rank() const { return rank_; }
   int64_t world_size() const { return world_size_; }
   bool is_first() const { return rank_ == 0; }
-  bool is_alone() const { return world_size_ == 1; }
+  /// There is no group. A group of one process does all that a larger one does.
+  bool is_alone() const { return !group_; }
 
   /// A sum over all ranks on its way. wait() before the tensor is read.
   class PendingSum {

@@ -1,5 +1,6 @@
 #include "worker/distributed/rank_meeting.hpp"
 
+#include <ATen/Context.h>
 #include <torch/torch.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
@@ -150,6 +151,20 @@ c10::intrusive_ptr<c10d::Store> join_store(const process::WorkerEnvironment& env
   }
 }
 
+bool forms_group(const std::optional<process::WorkerEnvironment>& environment, const process::Lookup& lookup) {
+  const bool forced = process::lookup_switch("MDL_FORCE_GROUP", "1 makes a group of a single process.", lookup);
+  if (forced && !environment) {
+    throw UsageError("MDL_FORCE_GROUP=1 in a process that no launcher started",
+                     "Start it with mdl-launch or torchrun, --nproc-per-node 1, or unset the variable.");
+  }
+  return environment && (forced || environment->world_size > 1);
+}
+
+void choose_attention(const process::Lookup& lookup) {
+  at::globalContext().setSDPUseCuDNN(
+      process::lookup_switch("MDL_CUDNN_ATTENTION", "1 lets cuDNN compute attention on a GPU.", lookup));
+}
+
 void agree_on_device(c10d::Store& store, const process::WorkerEnvironment& environment, const device::Choice& choice,
                      std::chrono::milliseconds timeout) {
   store.set(key_of(environment.rank), bytes_of(device::to_text({environment.rank, host_name(), choice})));
@@ -178,10 +193,12 @@ void agree_on_device(c10d::Store& store, const process::WorkerEnvironment& envir
 
 Meeting meet_ranks(const std::optional<process::WorkerEnvironment>& environment, const device::Wish& wish,
                    std::chrono::milliseconds timeout) {
+  choose_attention();
+  const bool grouped = forms_group(environment);
   const device::CudaView cuda = wish.what == device::Wish::What::cpu ? device::CudaView{} : view_cuda();
   const device::Choice choice = device::choose(wish, cuda, [] { return nvidia::find_driver(); });
   Meeting meeting{.device = at::kCPU, .because = choice.because, .store = nullptr};
-  if (environment && environment->world_size > 1) {
+  if (grouped) {
     meeting.store = join_store(*environment, choice.problem.empty() ? timeout : kFarewell);
     agree_on_device(*meeting.store, *environment, choice, timeout);
   } else if (!choice.problem.empty()) {

@@ -16,14 +16,24 @@ namespace mdl::worker::distributed {
 struct Meeting {
   at::Device device = at::kCPU;
   std::string because;                    ///< of the CPU: see device::Choice
-  c10::intrusive_ptr<c10d::Store> store;  ///< of several ranks; null when alone
+  c10::intrusive_ptr<c10d::Store> store;  ///< of ranks that form a group; null when alone
 };
 
-/// Chooses this worker's device, the GPU of its local rank or the CPU, and with several ranks meets the others in the
-/// store: they tell each other their kinds of device before any of them makes a connection for NCCL or Gloo, which
-/// would wait for each other in vain. Throws Error, on all ranks alike and with rank and host, when one cannot compute
-/// as it should or the kinds differ, and when a rank has not come within `timeout`; UsageError when there are GPUs, but
-/// fewer than this local rank needs.
+/// Whether this process is of a group: with several ranks, or alone with MDL_FORCE_GROUP=1, so that one GPU is enough
+/// to try NCCL. Throws UsageError for another value of that variable than 0 and 1, and for 1 without a launcher.
+bool forms_group(const std::optional<process::WorkerEnvironment>& environment,
+                 const process::Lookup& lookup = process::lookup_environment);
+
+/// Forbids attention by cuDNN, which builds a plan for every new shape of a batch, on each thread anew; flash and
+/// memory-efficient attention need none. MDL_CUDNN_ATTENTION=1 allows it, for comparing. Throws UsageError for another
+/// value than 0 and 1.
+void choose_attention(const process::Lookup& lookup = process::lookup_environment);
+
+/// Chooses this worker's device, the GPU of its local rank or the CPU, and what computes attention there, and in a
+/// group meets the others in the store: they tell each other their kinds of device before any of them makes a
+/// connection for NCCL or Gloo, which would wait for each other in vain. Throws Error, on all ranks alike and with rank
+/// and host, when one cannot compute as it should or the kinds differ, and when a rank has not come within `timeout`;
+/// UsageError when there are GPUs, but fewer than this local rank needs.
 Meeting meet_ranks(const std::optional<process::WorkerEnvironment>& environment, const device::Wish& wish,
                    std::chrono::milliseconds timeout = process::kDefaultDdpTimeout);
 

@@ -30,6 +30,14 @@ std::optional<std::string> lookup_environment(const char* name) {
   return value;
 }
 
+bool lookup_switch(const char* name, const char* meaning, const Lookup& lookup) {
+  const std::string value = lookup(name).value_or("0");
+  if (value != "0" && value != "1") {
+    throw UsageError(str_cat("environment variable ", name, "=", value, ": expected 0 or 1"), meaning);
+  }
+  return value == "1";
+}
+
 std::optional<WorkerEnvironment> read_worker_environment(const Lookup& lookup) {
   if (!lookup("RANK") && !lookup("WORLD_SIZE")) { return std::nullopt; }
   const auto require = [&](const char* name) {

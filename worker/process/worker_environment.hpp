@@ -31,6 +31,10 @@ using Lookup = std::function<std::optional<std::string>(const char* name)>;
 
 std::optional<std::string> lookup_environment(const char* name);
 
+/// Whether an environment variable is 1: not when it is 0, empty or unset. Throws UsageError with `meaning` for
+/// anything else.
+bool lookup_switch(const char* name, const char* meaning, const Lookup& lookup = lookup_environment);
+
 /// Reads RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT as torch's env:// rendezvous does. Nothing when
 /// neither RANK nor WORLD_SIZE is set: the program was started by hand. Throws UsageError naming the variable that is
 /// missing or makes no sense.

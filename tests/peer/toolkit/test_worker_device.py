@@ -56,6 +56,17 @@ def test_gpus_that_cuda_does_not_open_end_the_run_before_anything_is_read(toolki
     assert done.returncode == 2 and "--device gpu: expected auto, cuda or cpu" in done.stderr
 
 
+def test_a_switch_of_the_environment_is_0_or_1(toolkit, environment, tmp_path):
+    nothing = tmp_path / "nothing"
+    for name in ("MDL_CUDNN_ATTENTION", "MDL_FORCE_GROUP"):
+        for command in (
+            train(toolkit, (nothing, nothing, nothing), tmp_path / "output"),
+            [toolkit, "inference", nothing, "--model-name", nothing, "--output", nothing],
+        ):
+            done = started(*command, env=environment(gpus=0, **{name: "yes"}))
+            assert done.returncode == 2 and f"environment variable {name}=yes: expected 0 or 1" in done.stderr, done.stderr
+
+
 def test_the_cpu_is_a_choice(toolkit, data, environment, tmp_path):
     done = started(*train(toolkit, data, tmp_path / "option", "--device", "cpu"), env=environment())
     assert done.returncode == 0 and "--device cpu: training on the CPU" in done.stderr, done.stderr

@@ -125,6 +125,17 @@ def test_two_ranks_equal_two_ranks_of_the_trainer(toolkit, bin_dir, venv_bin, da
     assert_same_evaluations(history(ours)[1], history(theirs)[1], keys=("eval_loss",))
 
 
+def test_one_process_in_a_group_trains_as_one_without(toolkit, bin_dir, venv_bin, data, adapter, tmp_path):
+    """MDL_FORCE_GROUP=1 is how NCCL is tried with one GPU; here the group is Gloo's."""
+    options = ["--initial-adapter", adapter, "--batch-size", "4", "--eval-steps", "4", "--lr", "1e-3"]
+    run(train_command(toolkit, data, tmp_path / "alone", *options))
+    launcher = ["1" if word == "2" else word for word in two("mdl-launch", bin_dir, venv_bin)]
+    done = run([*launcher, *train_command(toolkit, data, tmp_path / "group", *options)], env={"MDL_FORCE_GROUP": "1"})
+    assert "in 1 processes joined by Gloo" in done.stderr
+    assert_same(history(tmp_path / "group")[0], history(tmp_path / "alone")[0], rtol=1e-6)
+    assert_same(history(tmp_path / "group")[1], history(tmp_path / "alone")[1], keys=("eval_loss",), rtol=1e-6)
+
+
 @pytest.mark.parametrize("launcher", ["torchrun", "mdl-launch"])
 def test_two_ranks_equal_one_with_twice_the_batch(toolkit, bin_dir, venv_bin, data, adapter, tmp_path, launcher):
     """Batch normalisation by the batch would make a clip's loss depend on its batch, in Python too; so it is frozen here."""

@@ -15,6 +15,7 @@
 #include "worker/dataset/parallel.hpp"
 #include "worker/training/checkpoint/run_checkpoint.hpp"
 #include "worker/training/checkpoint/training_args.hpp"
+#include "worker/training/loop/memory_report.hpp"
 #include "worker/training/loop/step_faults.hpp"
 
 namespace mdl::worker::training::loop {
@@ -30,18 +31,6 @@ constexpr int64_t kMostStepsLeftOut = 10;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-/// Rounded as the Trainer rounds what it reports.
-double rounded(double value, double places) {
-  return std::round(value * std::pow(10, places)) / std::pow(10, places);
-}
-
-/// runtime, samples and steps per second, under the Trainer's names.
-reports::Metrics speed(const std::string& prefix, double seconds, double samples, double steps) {
-  return {{prefix + "_runtime", rounded(seconds, 4)},
-          {prefix + "_samples_per_second", rounded(samples / seconds, 3)},
-          {prefix + "_steps_per_second", rounded(steps / seconds, 3)}};
 }
 
 batch::BatchOptions batch_options(const TrainingRun& run, int64_t batch_size) {
@@ -300,7 +289,7 @@ void Trainer::run_evaluation() {
   const double seconds = seconds_since(start);
   reports::Metrics metrics = {{"eval_loss", result.loss}};
   for (const auto& metric :
-       speed("eval", seconds, static_cast<double>(result.samples), static_cast<double>(result.batches))) {
+       reports::speed("eval", seconds, static_cast<double>(result.samples), static_cast<double>(result.batches))) {
     metrics.push_back(metric);
   }
   metrics.emplace_back("epoch", state_.epoch);
@@ -386,11 +375,12 @@ void Trainer::finish(double seconds) {
   const auto steps = static_cast<double>(state_.total_steps - first_step_);  // of this process
   const double share = steps / static_cast<double>(std::max<int64_t>(state_.total_steps, 1));
   const double samples = static_cast<double>(run_.train_data.size()) * run_.options.epochs * share;
-  reports::Metrics metrics = speed("train", seconds, samples, steps);
+  reports::Metrics metrics = reports::speed("train", seconds, samples, steps);
   metrics.emplace_back("train_loss", loss_total_ / std::max(steps - static_cast<double>(steps_left_out_), 1.0));
   metrics.emplace_back("epoch", state_.epoch);
   log(metrics);
   progress_->line(metrics);
+  report_memory(device_, run_.group, reports_ ? &*reports_ : nullptr, state_.step);
   if (run_.group.is_first() && run_.options.skip_bad_samples) {
     log::emit(samples_left_out_ + steps_left_out_ > 0 ? log::Level::warning : log::Level::news, samples_left_out_,
               " bad samples and ", steps_left_out_, " steps were left out");

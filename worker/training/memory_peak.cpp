@@ -1,0 +1,52 @@
+#include "worker/training/memory_peak.hpp"
+
+#include <c10/core/CachingDeviceAllocator.h>
+
+#include <array>
+#include <cstdio>
+
+#include "common/str_cat.hpp"
+
+namespace mdl::worker::training {
+namespace {
+
+constexpr double kGib = 1 << 30;
+
+/// Null for the CPU, whose allocator keeps no account.
+c10::DeviceAllocator* allocator_of(at::Device device) {
+  return device.is_cpu() ? nullptr : dynamic_cast<c10::DeviceAllocator*>(c10::GetAllocator(device.type()));
+}
+
+std::string three_digits(int64_t bytes) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.3f", in_gib(bytes));
+  return text.data();
+}
+
+}  // namespace
+
+std::optional<MemoryPeak> memory_peak(at::Device device) {
+  c10::DeviceAllocator* const allocator = allocator_of(device);
+  if (!allocator) { return std::nullopt; }
+  const auto stats = allocator->getDeviceStats(device.index());
+  constexpr auto kAll = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+  return MemoryPeak{.allocated = stats.allocated_bytes.at(kAll).peak, .reserved = stats.reserved_bytes.at(kAll).peak};
+}
+
+void reset_memory_peak(at::Device device) {
+  if (c10::DeviceAllocator* const allocator = allocator_of(device)) { allocator->resetPeakStats(device.index()); }
+}
+
+double in_gib(int64_t bytes) {
+  return static_cast<double>(bytes) / kGib;
+}
+
+std::string describe_memory_peak(const std::string& phase, const MemoryPeak& peak) {
+  std::string lines = str_cat("Peak VRAM during ", phase, ": ", three_digits(peak.allocated), " GiB\n");
+  if (phase == "training") {
+    lines += str_cat("Reserved VRAM during training: ", three_digits(peak.reserved), " GiB\n");
+  }
+  return lines;
+}
+
+}  // namespace mdl::worker::training
