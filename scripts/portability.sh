@@ -29,7 +29,7 @@ esac
 for tool in debootstrap qemu-aarch64-static python3; do
   command -v $tool >/dev/null || { echo "portability.sh: there is no $tool; apt-get install debootstrap qemu-user-static python3" >&2; exit 1; }
 done
-debs=(dist/mdl-launch_*_amd64.deb) archives=(dist/mdl-launch-*-linux-aarch64.tar.gz) names=(dist/mdl-launch-as-torchrun_*_all.deb)
+debs=(dist/mdl-launch_*_amd64.deb) archives=(dist/mdl-launch_*_linux_aarch64.tar.gz) names=(dist/mdl-launch-as-torchrun_*_all.deb)
 wheels=(dist/mdl_toolkit_native-*_x86_64.whl)
 for file in "${debs[0]}" "${archives[0]}" "${names[0]}" "${wheels[0]}"; do
   [ -e "$file" ] || { echo "portability.sh: there is no $file; run scripts/package.sh" >&2; exit 1; }

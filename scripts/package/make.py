@@ -39,7 +39,7 @@ def make_launcher(options, elf: symbol_versions.ElfFile, licence: bytes) -> dict
         ]
     )
 
-    stem = f"mdl-launch-{options.version}-linux-{arch}"
+    stem = f"mdl-launch_{options.version}_linux_{arch}"  # with a hyphen behind the name pip would take it for the source
     inside = {**files, "share/doc/mdl-launch/LICENSES.txt": tree.File(licence)}
     made[f"{stem}.tar.gz"] = tree.tar({f"{stem}/{path}": file for path, file in inside.items()}, options.time)
 

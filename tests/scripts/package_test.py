@@ -93,8 +93,9 @@ class Wheel(unittest.TestCase):
     def test_pip_installs_it_and_its_names_read_their_own_command_lines(self):
         place = PACKAGES.folder / "venv"
         subprocess.run([sys.executable, "-m", "venv", place], check=True)
-        wheels = [PACKAGES.one("mdl_launch-*.whl"), PACKAGES.one("mdl_launch_as_torchrun-*.whl")]
-        done = run(place / "bin/pip", "install", "-q", "--disable-pip-version-check", "--no-index", "--no-deps", *wheels)
+        # By their names, of the folder with everything: pip must not take another file for them.
+        words = ["-q", "--disable-pip-version-check", "--no-index", "--find-links", PACKAGES.dist]
+        done = run(place / "bin/pip", "install", *words, "mdl-launch", "mdl-launch-as-torchrun")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(run(place / "bin/mdl-launch", "--version").stdout, run(BIN / "mdl-launch", "--version").stdout)
         self.assertTrue((place / "share/man/man1/mdl-launch-doctor.1").exists())
