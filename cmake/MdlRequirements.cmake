@@ -19,6 +19,6 @@ endif()
 
 # For all rooms, as what find_package makes is seen in the folders below.
 find_package(nlohmann_json REQUIRED)
-mdl_refuse_older(nlohmann/json "${nlohmann_json_VERSION}" 3.10
-  "the oldest that the tests have run with. It lies in ${nlohmann_json_DIR}. Unpack a newer release anywhere, run cmake --install on it, and "
+mdl_refuse_older(nlohmann/json "${nlohmann_json_VERSION}" 3.11
+  "for NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT. It lies in ${nlohmann_json_DIR}. Unpack a newer release anywhere, run cmake --install on it, and "
   "configure with -Dnlohmann_json_DIR=PREFIX/share/cmake/nlohmann_json.")

@@ -37,7 +37,7 @@ source_here() {
   outcome $status "$log" "$2"
 }
 
-# source_in SUITE COMPILER NAME: in a system of build/roots, set up there by setup.sh.
+# source_in SUITE COMPILER NAME [OPTION…]: in a system of build/roots, set up there by setup.sh.
 source_in() {
   local root=$PWD/build/roots/$1 folder=${3// /-} log status=0
   folder=${folder,,}
@@ -47,7 +47,7 @@ source_in() {
   git ls-files -z | xargs -0 tar -c | tar -x -C "$root/src"
   inside "$root" sh -ec '[ "$1" = c++ ] || { apt-get update -qq; apt-get install -y -qq --no-install-recommends "$1"; }
     cd /src; CXX=$1 scripts/setup.sh --launcher-only' sh "$2" >"$log" 2>&1 || { outcome 3 "$log" "$3"; return; }
-  inside "$root" sh -c "$build_and_test" sh /src "/out/$folder" "$2" "$(nproc)" >>"$log" 2>&1 || status=$?
+  inside "$root" sh -c "$build_and_test" sh /src "/out/$folder" "$2" "$(nproc)" "${@:4}" >>"$log" 2>&1 || status=$?
   outcome $status "$log" "$3"
 }
 
@@ -55,7 +55,8 @@ sources_in() {
   say "$2: sources"
   case "$1" in
     bullseye) cell "$2" source "$(source_in "$1" c++ "GCC 10")" ;;  # the only one there
-    *) cell "$2" source "$(source_in "$1" g++-13 "GCC 13"), $(source_in "$1" g++-14 "GCC 14")" ;;
+    # Debian's Catch2 asks for the C++ library that is loaded there, which is younger than that of GCC 13.
+    *) cell "$2" source "$(source_in "$1" g++-13 "GCC 13" -DCMAKE_CXX_STANDARD_LIBRARIES=-l:libstdc++.so.6), $(source_in "$1" g++-14 "GCC 14")" ;;
   esac
 }
 

@@ -24,7 +24,7 @@ class Requirements(unittest.TestCase):
 
     def test_what_is_new_enough_is_taken(self):
         for compiler in (("GNU", "11.4.0"), ("GNU", "14.2.0"), ("Clang", "16.0.6")):
-            for json in ("3.10.5", "3.12.0"):
+            for json in ("3.11.0", "3.12.0"):
                 self.assertEqual(self.configure(*compiler, json), (0, ""))
 
     def test_an_old_compiler_is_refused_with_both_versions_and_what_to_do(self):
@@ -37,9 +37,9 @@ class Requirements(unittest.TestCase):
         self.assertIn("Clang 14.0.0 is too old: 16 or newer is needed", self.configure("Clang", "14.0.0")[1])
 
     def test_an_old_json_library_is_refused_with_its_place(self):
-        status, said = self.configure("GNU", "12.2.0", "3.9.1")
+        status, said = self.configure("GNU", "12.2.0", "3.10.5")
         self.assertEqual(status, 1)
-        self.assertIn("nlohmann/json 3.9.1 is too old: 3.10 or newer is needed", said)
+        self.assertIn("nlohmann/json 3.10.5 is too old: 3.11 or newer is needed, for NLOHMANN_DEFINE_TYPE", said)
         self.assertIn("-Dnlohmann_json_DIR=PREFIX/share/cmake/nlohmann_json", said)
 
 
