@@ -4,7 +4,7 @@
 find_python() {
   local needed=$1 candidate modules=sys
   [ "${2:-}" != venv ] || modules=sys,venv,ensurepip
-  for candidate in python3 /usr/bin/python3 python3.14 python3.13 python3.12 python3.11 python3.10; do
+  for candidate in python3 /usr/bin/python3 python3.14 python3.13 python3.12 python3.11; do
     if "$candidate" -c "import $modules; sys.exit(sys.version_info < (${needed/./, }))" 2>/dev/null; then
       python=$candidate
       return
@@ -16,15 +16,15 @@ find_python() {
 # need_python: a Python for the wheels, or one line that says what is wrong with the one that is there.
 need_python() {
   local found
-  find_python 3.10 venv && return
+  find_python 3.11 venv && return
   found=$(python3 -c 'import sys; print(".".join(map(str, sys.version_info[:3])))' 2>/dev/null) || found=
   if [ -z "$found" ]; then
-    die "there is no python3, and the wheels that mdl-toolkit is built from need Python 3.10 or newer"
-  elif find_python 3.10; then
+    die "there is no python3, and the wheels that mdl-toolkit is built from need Python 3.11 or newer"
+  elif find_python 3.11; then
     die "$python has no module venv or ensurepip: install python3-venv"
   fi
-  die "python3 is Python $found, and the wheels that mdl-toolkit is built from need 3.10 or newer. Install one beside it (RHEL: dnf install" \
-    "python3.11; Ubuntu 20.04 has none: use the packages)"
+  die "python3 is Python $found, and the wheels that mdl-toolkit is built from need 3.11 or newer. Install one beside it (RHEL: dnf install" \
+    "python3.11; Ubuntu 22.04: apt-get install python3.11-venv; Ubuntu 20.04 has none)"
 }
 
 # make_environment VENV LIST…: a virtual environment with the wheels of these lists. What is there already is left as it is.

@@ -186,11 +186,11 @@ class Setup(unittest.TestCase):
             self.assertEqual(self.setup("--launcher-only", compiler=compiler)[0], 0)
 
     def test_a_python_that_is_too_old_or_has_no_environments_is_one_line(self):
-        status, said, done = self.setup(python="3.8.10")
+        status, said, done = self.setup(python="3.10.12")
         self.assertEqual((status, done), (1, []))
         self.assertEqual(said.count("\n"), 2, said)  # one of them: all needs are met
-        self.assertIn("python3 is Python 3.8.10, and the wheels that mdl-toolkit is built from need 3.10 or newer", said)
-        self.assertEqual(self.setup("--launcher-only", python="3.8.10")[0], 0)
+        self.assertIn("python3 is Python 3.10.12, and the wheels that mdl-toolkit is built from need 3.11 or newer", said)
+        self.assertEqual(self.setup("--launcher-only", python="3.10.12")[0], 0)
         status, said, _ = self.setup(venv=False)
         self.assertEqual(status, 1)
         self.assertIn("Ask root to run: apt-get install python3-venv", said)
