@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -16,6 +17,11 @@ struct Nvml::PciInfo {
   char rest[256];
 };
 
+/// nvmlMemory_t: bytes.
+struct Nvml::Memory {
+  unsigned long long total, free, used;
+};
+
 // nvmlReturn_t is an int, and 0 means success.
 Nvml::Nvml() : library_(::dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL)) {
   if (!library_) { return; }
@@ -25,6 +31,7 @@ Nvml::Nvml() : library_(::dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL)) {
   handle_ = symbol<int(unsigned, void**)>("nvmlDeviceGetHandleByIndex_v2", "nvmlDeviceGetHandleByIndex");
   uuid_ = symbol<int(void*, char*, unsigned)>("nvmlDeviceGetUUID");
   pci_ = symbol<int(void*, PciInfo*)>("nvmlDeviceGetPciInfo_v3", "nvmlDeviceGetPciInfo_v2");
+  memory_ = symbol<int(void*, Memory*)>("nvmlDeviceGetMemoryInfo");
   driver_ = symbol<int(char*, unsigned)>("nvmlSystemGetDriverVersion");
   cuda_ = symbol<int(int*)>("nvmlSystemGetCudaDriverVersion_v2", "nvmlSystemGetCudaDriverVersion");
   ready_ = init && init() == 0;
@@ -72,6 +79,20 @@ std::optional<std::vector<std::string>> Nvml::pci_addresses(unsigned count) cons
     found.emplace_back(text.data());
   }
   return found;
+}
+
+std::optional<std::int64_t> Nvml::least_memory() const {
+  const unsigned count = gpu_count().value_or(0);
+  if (!handle_ || !memory_) { return std::nullopt; }
+  std::optional<std::int64_t> least;
+  for (unsigned i = 0; i < count; ++i) {
+    void* device = nullptr;
+    Memory memory{};
+    if (handle_(i, &device) != 0 || memory_(device, &memory) != 0) { return std::nullopt; }
+    const auto total = static_cast<std::int64_t>(memory.total);
+    least = std::min(least.value_or(total), total);
+  }
+  return least;
 }
 
 std::optional<std::string> Nvml::driver_version() const {

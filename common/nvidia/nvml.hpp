@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,6 +21,8 @@ class Nvml {
   std::optional<std::vector<std::string>> uuids(unsigned count) const;
   /// "0000:dc:00.0" of each, as /sys names them.
   std::optional<std::vector<std::string>> pci_addresses(unsigned count) const;
+  /// Bytes of memory of the GPU that has least.
+  std::optional<std::int64_t> least_memory() const;
   std::optional<std::string> driver_version() const;  ///< "580.65.06"
   /// The newest CUDA that the driver runs, as CUDA writes versions: 13020 is 13.2. A package of forward compatibility
   /// counts.
@@ -27,6 +30,7 @@ class Nvml {
 
  private:
   struct PciInfo;
+  struct Memory;
   template <typename Function>
   Function* symbol(const char* name, const char* older_name = nullptr) const;
 
@@ -36,6 +40,7 @@ class Nvml {
   int (*handle_)(unsigned, void**) = nullptr;
   int (*uuid_)(void*, char*, unsigned) = nullptr;
   int (*pci_)(void*, PciInfo*) = nullptr;
+  int (*memory_)(void*, Memory*) = nullptr;
   int (*driver_)(char*, unsigned) = nullptr;
   int (*cuda_)(int*) = nullptr;
   bool ready_ = false;

@@ -48,6 +48,13 @@ int nvmlDeviceGetPciInfo_v3(void* device, void* info) {
   const bool known = text && std::sscanf(text, "%x:%x:%x", &address->domain, &address->bus, &address->device) == 3;
   return known ? 0 : 3;  // NVML_ERROR_NOT_SUPPORTED
 }
+// MDL_FAKE_MEMORY: bytes of memory of each GPU; without it they are not known.
+int nvmlDeviceGetMemoryInfo(void* /*device*/, void* memory) {
+  const char* text = std::getenv("MDL_FAKE_MEMORY");
+  if (!text) { return 3; }
+  *static_cast<unsigned long long*>(memory) = std::strtoull(text, nullptr, 10);  // total, before free and used
+  return 0;
+}
 // MDL_FAKE_DRIVER: the driver's version, "580.65.06"; MDL_FAKE_CUDA: the newest CUDA that it runs, "13020".
 int nvmlSystemGetDriverVersion(char* version, unsigned length) {
   const char* text = std::getenv("MDL_FAKE_DRIVER");
