@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <sstream>
@@ -113,16 +115,22 @@ void OptionValues::bytes(const std::string& name, std::int64_t& target) const {
   if (!value) { return; }
   const std::size_t digits = std::min(value->find_first_not_of("0123456789"), value->size());
   const std::string unit = value->substr(digits);
-  const std::int64_t factor = unit.empty()   ? 1
-                              : unit == "KB" ? 1'000
-                              : unit == "MB" ? 1'000'000
-                              : unit == "GB" ? 1'000'000'000
-                                             : 0;
+  static const std::map<std::string, std::int64_t> kFactors = {
+      {"", 1},
+      {"KB", 1'000},
+      {"MB", 1'000'000},
+      {"GB", 1'000'000'000},
+      {"KiB", std::int64_t{1} << 10},
+      {"MiB", std::int64_t{1} << 20},
+      {"GiB", std::int64_t{1} << 30},
+  };
+  const auto factor = kFactors.find(unit);
   const auto number = parse_digits<std::int64_t>(std::string_view(*value).substr(0, digits));
-  if (!number || *number == 0 || *number >= 1'000'000'000 || factor == 0) {
+  if (!number || *number == 0 || factor == kFactors.end() ||
+      *number > std::numeric_limits<std::int64_t>::max() / factor->second) {
     reject_value(name, *value, "a size, for example 500MB");
   }
-  target = *number * factor;
+  target = *number * factor->second;
 }
 
 void OptionValues::interval(const std::string& name, bool may_be_zero, StepInterval& target) const {

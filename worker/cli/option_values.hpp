@@ -59,7 +59,7 @@ class OptionValues {
   /// A finite number from `least`.
   void number_from(const std::string& name, double least, double& target) const;
 
-  /// A size above 0: plain bytes, or with KB, MB or GB (powers of 1000) behind the number.
+  /// A size above 0: plain bytes, or with KB, MB or GB (powers of 1000), KiB, MiB or GiB (of 1024) behind the number.
   void bytes(const std::string& name, std::int64_t& target) const;
 
   void interval(const std::string& name, bool may_be_zero, StepInterval& target) const;
