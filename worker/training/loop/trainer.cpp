@@ -215,7 +215,7 @@ double Trainer::accumulate_gradients(data::StepData& data) {
   at::Tensor totals = torch::zeros({2}, torch::dtype(at::kDouble).device(device_));
   for (size_t i = 0; i < data.batches.size(); ++i) {
     const bool last = i + 1 == data.batches.size();
-    batch::Batch& batch = data.batches[i];
+    batch::Batch batch = std::move(data.batches[i]);  // leaves the device before the next one comes
     batch.input_values = batch.input_values.to(device_, /*non_blocking=*/true);
     data_parallel_.begin_forward(last);
     const at::Tensor sum = run_.model.loss_sum(batch);
