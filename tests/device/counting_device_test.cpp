@@ -8,7 +8,7 @@
 #include "tests/device/traffic.hpp"
 
 using namespace mdl::test::device;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 namespace {
 

@@ -11,7 +11,7 @@
 using namespace mdl;
 using namespace mdl::worker;
 using namespace mdl::worker::distributed;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 namespace {
 
