@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "worker/dataset/dataset_folder.hpp"
+
+namespace mdl::worker::plan {
+
+/// One row of a batch.
+struct RowSize {
+  int64_t samples = 0;  ///< of its sound, at 16 kHz
+  int64_t tokens = 0;   ///< of its text, the places of the sound among them
+  int64_t labels = 0;   ///< tokens that the loss counts
+};
+
+/// The heaviest rows that a batch may hold: no batch of so many rows takes more memory.
+class HeaviestRows {
+ public:
+  /// Of rows that are all of this size.
+  explicit HeaviestRows(const RowSize& each) : rows_{each} {}
+
+  /// Of a dataset: its i-th longest sound with its i-th longest text and its i-th most labels. Throws for none.
+  explicit HeaviestRows(const dataset::DatasetFolder& dataset) : HeaviestRows(sizes_of(dataset)) {}
+
+  explicit HeaviestRows(const std::vector<RowSize>& rows);
+
+  /// `count` rows; where the dataset has less, its lightest one again and again.
+  std::vector<RowSize> first(int64_t count) const;
+
+  const RowSize& heaviest() const { return rows_.front(); }
+
+ private:
+  static std::vector<RowSize> sizes_of(const dataset::DatasetFolder& dataset);
+
+  std::vector<RowSize> rows_;
+};
+
+}  // namespace mdl::worker::plan
