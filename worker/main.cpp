@@ -31,6 +31,7 @@ std::string help() {
   const std::vector<mdl::HelpRow> commands = {
       {"train", "train a LoRA adapter, alone or as one of the workers of mdl-launch or torchrun"},
       {"convert-dataset", "turn a CSV file of sounds and texts into a dataset folder"},
+      {"plan", "tell how much memory a training takes, before it starts"},
       {"info", "tell what a model's, adapter's or dataset's folder holds"},
       {"inference", "answer the rows of a CSV file of sounds"},
       {"download", "bring a model from Hugging Face or ModelScope into the local cache"},
@@ -48,11 +49,11 @@ std::string help() {
                       help_rows(options, text_column(options), width));
 }
 
-const std::vector<std::string> kCommands = {"train", "convert-dataset", "inference", "info", "download"};
+const std::vector<std::string> kCommands = {"train", "convert-dataset", "inference", "info", "download", "plan"};
 const std::vector<std::string> kOptions = {"--help", "--version", kTellLibraries};
 
 bool computes(const std::string& command) {
-  return command == "train" || command == "inference" || command == mdl::worker::kTellTrainable;
+  return command == "train" || command == "inference" || command == "plan" || command == mdl::worker::kTellTrainable;
 }
 
 bool is_command(const std::string& word) {

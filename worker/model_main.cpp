@@ -13,6 +13,7 @@
 #include "worker/inference_command.hpp"
 #include "worker/libraries/fitting_torch.hpp"
 #include "worker/libraries/take_over.hpp"
+#include "worker/plan_command.hpp"
 #include "worker/process/failure_report.hpp"
 #include "worker/process/stop_signal.hpp"
 #include "worker/programs.hpp"
@@ -25,6 +26,7 @@ int run(const std::vector<std::string>& arguments) {
   if (!arguments.empty()) {
     const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
     if (arguments.front() == "train") { return mdl::worker::run_train(rest); }
+    if (arguments.front() == "plan") { return mdl::worker::run_plan(rest); }
     if (arguments.front() == "inference") { return mdl::worker::run_inference(rest); }
     if (arguments.front() == mdl::worker::kTellTrainable && rest.size() == 1) {
       std::cout << mdl::worker::tell_trainable(rest.front()) << '\n';

@@ -13,6 +13,8 @@ namespace mdl::worker::adapter {
 void save_adapter(model::MiDashengLM& model, const LoraConfig& config, const BaseModel& base_model,
                   const std::filesystem::path& folder);
 
+inline constexpr int64_t kShardBytes = 5'000'000'000;  ///< of a checkpoint that is written, as transformers has it
+
 /// Writes a whole checkpoint: the model's tensors (model.safetensors, or shards with an index when they exceed
 /// `shard_bytes`) and every other file of `source_folder` (configuration, tokenizer, processor, chat template, remote
 /// code), with the weights' type noted in config.json. `source_folder` is where the model was loaded from: the tensors
@@ -23,7 +25,7 @@ void save_adapter(model::MiDashengLM& model, const LoraConfig& config, const Bas
 /// is complete, and when `finish` has added to it what else is to be there; an older one of that name is replaced.
 /// Throws Error on a failed write; part of the adapters may be merged then.
 void save_merged(model::MiDashengLM& model, const std::filesystem::path& source_folder,
-                 const std::filesystem::path& folder, int64_t shard_bytes = 5'000'000'000,
+                 const std::filesystem::path& folder, int64_t shard_bytes = kShardBytes,
                  const std::function<void(const std::filesystem::path& unfinished)>& finish = {});
 
 }  // namespace mdl::worker::adapter

@@ -25,8 +25,8 @@ struct TextConfig {
   bool tie_word_embeddings = false;  ///< lm_head.weight is embed_tokens.weight
   bool qkv_bias = true;
   bool o_bias = false;
-  bool qk_norm = false;                 ///< each query and key head is normalised before it is rotated
-  std::optional<int64_t> pad_token_id;  ///< the embedding row that never gets a gradient
+  bool qk_norm = false;                   ///< each query and key head is normalised before it is rotated
+  std::optional<int64_t> pad_token_id{};  ///< the embedding row that never gets a gradient
 };
 
 /// What a decoder family has where its config does not say. A size that is unset must be there.

@@ -18,8 +18,8 @@ namespace mdl::worker::plan {
 struct StepSettings {
   model::ModelConfig config;
   at::ScalarType dtype = at::kBFloat16;  ///< of the base model
-  adapter::LoraConfig lora;
-  std::optional<quantization::Quantization> quantization;
+  adapter::LoraConfig lora{};
+  std::optional<quantization::Quantization> quantization{};
   bool gradient_checkpointing = true;
   bool frozen_batch_norm = false;
   /// Gradients stay from one forward pass to the next: they are accumulated, or lie in the buckets of several ranks.

@@ -159,19 +159,9 @@ void read_csv_options(const cli::OptionValues& values, TrainOptions& options) {
   }
 }
 
-po::variables_map parse(const std::vector<std::string>& arguments) {
-  po::variables_map given = cli::parse_command_line("train", kOptions, arguments, hub::kRevisionInName);
-  cli::refuse_standing_arguments(given, "train");
-  for (const char* name : kMayBeNothing) {
-    const auto found = given.find(name);
-    if (found != given.end() && found->second.as<std::vector<std::string>>().back() == "null") { given.erase(found); }
-  }
-  return given;
-}
-
 void read_places(const cli::OptionValues& values, TrainOptions& options) {
-  options.train_dataset = values.required_path("train-dataset");
-  options.output = values.required_path("output");
+  options.train_dataset = values.text("train-dataset").value_or("");
+  options.output = values.text("output").value_or("");
   options.from_modelscope = values.boolean("from-modelscope").value_or(false);
   options.model_name = hub::model_name_or_default(values.text("model-name"), options.from_modelscope);
   if (values.text("eval-dataset")) { options.eval_dataset = values.required_path("eval-dataset"); }
@@ -245,9 +235,22 @@ std::string train_help() {
       kOptions);
 }
 
-TrainOptions parse_train_options(const std::vector<std::string>& arguments) {
-  const po::variables_map given = parse(arguments);
-  const cli::OptionValues values(given);
+std::span<const cli::OptionText> train_option_texts() {
+  return kOptions;
+}
+
+po::variables_map parse_settings(const std::string& command, std::span<const cli::OptionText> options,
+                                 const std::vector<std::string>& arguments) {
+  po::variables_map given = cli::parse_command_line(command, options, arguments, hub::kRevisionInName);
+  cli::refuse_standing_arguments(given, command);
+  for (const char* name : kMayBeNothing) {
+    const auto found = given.find(name);
+    if (found != given.end() && found->second.as<std::vector<std::string>>().back() == "null") { given.erase(found); }
+  }
+  return given;
+}
+
+TrainOptions read_settings(const cli::OptionValues& values) {
   TrainOptions options;
   read_places(values, options);
   read_adapter_options(values, options);
@@ -257,6 +260,14 @@ TrainOptions parse_train_options(const std::vector<std::string>& arguments) {
   options.resume_from = read_resume(values);
   read_csv_options(values, options);
   return options;
+}
+
+TrainOptions parse_train_options(const std::vector<std::string>& arguments) {
+  const po::variables_map given = parse_settings("train", kOptions, arguments);
+  const cli::OptionValues values(given);
+  values.required_path("train-dataset");
+  values.required_path("output");
+  return read_settings(values);
 }
 
 }  // namespace mdl::worker::training

@@ -1,15 +1,19 @@
 #pragma once
 
+#include <boost/program_options/variables_map.hpp>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "worker/adapter/adopted_lora.hpp"
 #include "worker/adapter/lora.hpp"
+#include "worker/cli/command_line.hpp"
+#include "worker/cli/option_values.hpp"
 #include "worker/cli/step_interval.hpp"
 #include "worker/convert/convert_options.hpp"
 #include "worker/convert/row.hpp"
@@ -76,6 +80,18 @@ struct TrainOptions {
   std::optional<int64_t> save_total_limit;
   ResumeFrom resume_from;  ///< --resume-from-checkpoint: see plan_start()
 };
+
+/// The options of train, for a command that takes them and more.
+std::span<const cli::OptionText> train_option_texts();
+
+/// A command line of train's options, or of `options` that they are among. What may be nothing and is `null` is left
+/// out. Throws UsageError as cli::parse_command_line() does, or for an argument that stands alone.
+boost::program_options::variables_map parse_settings(const std::string& command,
+                                                     std::span<const cli::OptionText> options,
+                                                     const std::vector<std::string>& arguments);
+
+/// Reads and checks all values. What train requires may be missing: it is empty then.
+TrainOptions read_settings(const cli::OptionValues& values);
 
 /// The text of `mdl-toolkit train --help`.
 std::string train_help();

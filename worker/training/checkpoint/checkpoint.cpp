@@ -29,8 +29,6 @@ constexpr const char* kTextFiles[] = {"tokenizer.json",
                                       "processor_config.json",
                                       "added_tokens.json"};
 
-constexpr int64_t kShardBytes = 5'000'000'000;
-
 }  // namespace
 
 std::optional<int64_t> step_of(const fs::path& folder) {
@@ -92,7 +90,7 @@ fs::path save_final(const fs::path& output, model::MiDashengLM& model, const ada
     kept = keep_users_files(target, folder);
   };
   if (merge) {
-    adapter::save_merged(model, base_model.folder, target, kShardBytes, finish);
+    adapter::save_merged(model, base_model.folder, target, adapter::kShardBytes, finish);
   } else {
     write_folder_atomically(target, [&](const fs::path& folder) {
       save_trained_adapter(model, lora, base_model, folder);

@@ -1,0 +1,168 @@
+#include "worker/plan/memory_plan.hpp"
+
+#include <cmath>
+
+#include <catch2/catch.hpp>
+#include "worker/plan/sized_device.hpp"
+
+using namespace mdl::worker;
+using namespace mdl::worker::plan;
+
+namespace {
+
+/// The published 7B.
+model::ModelConfig seven_billion() {
+  model::ModelConfig config;
+  config.audio.embed_dim = 1280;
+  config.audio.depth = 32;
+  config.audio.num_heads = 16;
+  config.audio.target_length = 1008;
+  config.text = {.hidden_size = 3584,
+                 .num_layers = 28,
+                 .intermediate_size = 18944,
+                 .num_heads = 28,
+                 .num_kv_heads = 4,
+                 .head_dim = 128,
+                 .vocab_size = 152064,
+                 .rope_theta = 1e6};
+  config.audio_token_id = 151646;
+  return config;
+}
+
+model::ModelConfig small() {
+  model::ModelConfig config;
+  config.audio.embed_dim = 64;
+  config.audio.depth = 2;
+  config.audio.num_heads = 4;
+  config.text = {.hidden_size = 128,
+                 .num_layers = 3,
+                 .intermediate_size = 256,
+                 .num_heads = 8,
+                 .num_kv_heads = 2,
+                 .head_dim = 16,
+                 .vocab_size = 1000};
+  config.audio_token_id = 7;
+  return config;
+}
+
+/// Sounds of ten seconds, 300 tokens, 50 of them learned.
+PlannedRun run_of(const model::ModelConfig& config) {
+  return {.settings = {.config = config}, .rows = HeaviestRows(RowSize{160000, 300, 50})};
+}
+
+double in_gib(int64_t bytes) {
+  return static_cast<double>(bytes) / (1 << 30);
+}
+
+int64_t sum_of_parts(const StepMemory& memory) {
+  return memory.weights + memory.adapters + memory.moments + memory.gradients + memory.kept + memory.working;
+}
+
+}  // namespace
+
+TEST_CASE("a step of the 7B takes what was counted when each of its operators computed") {
+  // Counted once on a device of host memory, which took minutes and 30 GiB.
+  PlannedRun run = run_of(seven_billion());
+  const auto within = [](double counted) { return Approx(counted).epsilon(0.03); };
+  CHECK(in_gib(plan_memory(run).device) == within(17.7));
+  run.settings.gradient_checkpointing = false;
+  CHECK(in_gib(plan_memory(run).device) == within(29.9));
+  run.settings.gradient_checkpointing = true;
+  run.settings.quantization = quantization::Quantization{.kind = quantization::Quantization::Kind::nf4};
+  CHECK(in_gib(plan_memory(run).device) == within(8.2));
+}
+
+TEST_CASE("the parts of a step's memory add up to its peak, whatever is trained and how") {
+  using quantization::Quantization;
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    for (const bool checkpointing : {false, true}) {
+      for (const double dropout : {0.0, 0.1}) {
+        for (const std::optional<Quantization>& bits :
+             {std::optional<Quantization>(), std::optional(Quantization{.kind = Quantization::Kind::int8}),
+              std::optional(Quantization{.kind = Quantization::Kind::nf4, .double_quantization = true})}) {
+          PlannedRun run = run_of(small());
+          run.settings.dtype = dtype;
+          run.settings.gradient_checkpointing = checkpointing;
+          run.settings.lora.dropout = dropout;
+          run.settings.quantization = bits;
+          run.settings.lora.targets.insert(adapter::Target::embed_tokens);
+          run.settings.lora.targets.insert(adapter::Target::lm_head);
+          run.accumulation_steps = 2;
+          run.eval_batch_size = 4;
+          const MemoryPlan plan = plan_memory(run);
+          CHECK(sum_of_parts(plan.step) == plan.step.peak);
+          // Two moments of the gradients' sizes, and a count for each tensor.
+          CHECK(static_cast<double>(plan.step.moments) ==
+                Approx(2.0 * static_cast<double>(plan.step.gradients)).epsilon(0.02));
+          CHECK(plan.step.working > 0);
+          CHECK(plan.evaluation > plan.step.weights);
+          CHECK(plan.evaluation < plan.step.peak);
+        }
+      }
+    }
+  }
+  CHECK(sized_bytes().live == 0);
+}
+
+TEST_CASE("weights count with their type, and tied ones once") {
+  const auto weights_of = [](at::ScalarType dtype, bool tied) {
+    PlannedRun run = run_of(small());
+    run.settings.dtype = dtype;
+    run.settings.config.text.tie_word_embeddings = tied;
+    return plan_memory(run).step.weights;
+  };
+  const auto& text = small().text;
+  const int64_t of_embeddings = text.vocab_size * text.hidden_size;
+  CHECK(weights_of(at::kFloat, false) - weights_of(at::kFloat, true) == 4 * of_embeddings);
+  CHECK(weights_of(at::kBFloat16, false) - weights_of(at::kBFloat16, true) == 2 * of_embeddings);
+  // The window and the filters of the sound stay in float32.
+  CHECK(static_cast<double>(weights_of(at::kFloat, false)) ==
+        Approx(2.0 * static_cast<double>(weights_of(at::kBFloat16, false))).epsilon(0.05));
+}
+
+TEST_CASE("the largest batch is the last one that fits") {
+  PlannedRun run = run_of(small());
+  run.batch_size = 11;
+  const int64_t takes = plan_memory(run).device + kBesideTensors;
+  CHECK(largest_batch(run, takes) == 11);
+  CHECK(largest_batch(run, takes - 1) == 10);
+  run.batch_size = 1;
+  CHECK(largest_batch(run, plan_memory(run).device + kBesideTensors - 1) == 0);
+}
+
+TEST_CASE("what does not fit is told what would, the mildest first") {
+  PlannedRun run = run_of(seven_billion());
+  run.settings.gradient_checkpointing = false;
+  const std::string text = what_fits(run, int64_t{24} << 30);
+  const size_t smaller = text.find("--batch-size 3 takes 21.40 GiB"),
+               again = text.find("\n--gradient-checkpointing true takes 17.68 GiB");
+  INFO(text);
+  CHECK(smaller == 0);
+  REQUIRE(again != std::string::npos);
+  CHECK(text.find("\n--gradient-checkpointing true --quantization 4bit --quantization-type nf4 takes ") > again);
+  CHECK(what_fits(run, int64_t{2} << 30).empty());
+}
+
+TEST_CASE("a batch of the heaviest rows has the longest sounds, texts and answers of a dataset") {
+  const HeaviestRows rows(std::vector<RowSize>{{10, 5, 1}, {30, 4, 2}, {20, 6, 3}});
+  const auto two = rows.first(2);
+  REQUIRE(two.size() == 2);
+  CHECK(two[0].samples == 30);
+  CHECK(two[0].tokens == 6);
+  CHECK(two[1].samples == 20);
+  CHECK(two[1].labels == 2);
+  CHECK(rows.first(5).back().samples == 10);
+}
+
+TEST_CASE("train tells what a step takes, and what would fit where that is too much") {
+  const PlannedRun run = run_of(seven_billion());
+  CHECK(memory_news(run, int64_t{80} << 30) ==
+        "a step takes about 17.68 GiB of the GPU's 80.00 GiB (mdl-toolkit plan tells its parts)");
+  const std::string tight = memory_news(run, int64_t{16} << 30);
+  CHECK(tight.starts_with("a step takes about 17.68 GiB of the GPU's 16.00 GiB"));
+  CHECK(tight.find("may be too little. What would fit:\n--quantization 4bit --quantization-type nf4 takes ") !=
+        std::string::npos);
+  CHECK(out_of_memory_advice(run, int64_t{16} << 30).starts_with("What fits into 16.00 GiB by `mdl-toolkit plan`:\n"));
+  CHECK(out_of_memory_advice(run, int64_t{2} << 30) ==
+        "By `mdl-toolkit plan` nothing that train offers fits into 2.00 GiB.");
+}

@@ -1,0 +1,199 @@
+#include "worker/plan/memory_plan.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <vector>
+
+#include "common/str_cat.hpp"
+#include "worker/adapter/pretrained.hpp"
+
+namespace mdl::worker::plan {
+namespace {
+
+constexpr int64_t kMostClips = 4096;  ///< in a batch: nobody wants more
+constexpr double kSampleRate = 16000;
+constexpr size_t kColumn = 50;                        ///< of the numbers in the table
+constexpr int64_t kHostProgram = int64_t{400} << 20;  ///< LibTorch, loaded, without CUDA's part: 390 MiB measured
+
+StepSettings step_settings(const PlannedRun& run) {
+  StepSettings settings = run.settings;
+  settings.gradients_stay = run.accumulation_steps > 1 || run.ranks > 1;
+  return settings;
+}
+
+int64_t device_peak(StepMeter& meter, const PlannedRun& run, int64_t batch_size) {
+  const int64_t training = meter.training(run.rows.first(batch_size)).peak;
+  return run.eval_batch_size ? std::max(training, meter.evaluation(run.rows.first(*run.eval_batch_size))) : training;
+}
+
+bool fits(int64_t peak, int64_t memory) {
+  return peak + kBesideTensors <= memory;
+}
+
+std::string line(const std::string& name, const std::string& value) {
+  return str_cat("  ", name, std::string(name.size() < kColumn ? kColumn - name.size() : 1, ' '), value, '\n');
+}
+
+std::string dtype_text(const StepSettings& settings) {
+  const std::string type = settings.dtype == at::kBFloat16 ? "bfloat16" : "float32";
+  return settings.quantization ? str_cat(settings.quantization->name(), " and ", type) : type;
+}
+
+std::string seconds_text(int64_t samples) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.1f s", static_cast<double>(samples) / kSampleRate);
+  return text.data();
+}
+
+/// Other settings of the same run that take less, the mildest first.
+std::vector<std::pair<std::string, PlannedRun>> lighter(const PlannedRun& run) {
+  std::vector<std::pair<std::string, PlannedRun>> others;
+  PlannedRun other = run;
+  const auto add = [&](const std::string& option) {
+    others.emplace_back(others.empty() ? option : str_cat(others.back().first, ' ', option), other);
+  };
+  if (!run.settings.gradient_checkpointing) {
+    other.settings.gradient_checkpointing = true;
+    add("--gradient-checkpointing true");
+  }
+  if (run.settings.dtype == at::kFloat) {
+    other.settings.dtype = at::kBFloat16;
+    add("--bf16 true");
+  }
+  if (!run.settings.quantization) {
+    other.settings.quantization = quantization::Quantization{.kind = quantization::Quantization::Kind::nf4};
+    add("--quantization 4bit --quantization-type nf4");
+  }
+  return others;
+}
+
+}  // namespace
+
+std::string memory_text(int64_t bytes) {
+  std::array<char, 32> text{};
+  const bool small = bytes < (int64_t{1} << 30) / 10;
+  std::snprintf(text.data(), text.size(), small ? "%.1f MiB" : "%.2f GiB",
+                static_cast<double>(bytes) / (small ? 1 << 20 : 1 << 30));
+  return text.data();
+}
+
+MemoryPlan plan_memory(const PlannedRun& run) {
+  StepMeter meter(step_settings(run));
+  MemoryPlan plan;
+  plan.step = meter.training(run.rows.first(run.batch_size));
+  if (run.eval_batch_size) { plan.evaluation = meter.evaluation(run.rows.first(*run.eval_batch_size)); }
+  plan.device = std::max(plan.step.peak, plan.evaluation);
+  // Two steps' batches: one that is computed, and the next, which is read meanwhile.
+  plan.host_batches =
+      2 * run.accumulation_steps * run.batch_size * run.rows.heaviest().samples * static_cast<int64_t>(sizeof(float));
+  const int64_t shard =
+      run.settings.quantization ? adapter::kShardBytes : std::min(plan.step.weights, adapter::kShardBytes);
+  plan.host_final = run.merges ? shard : plan.step.adapters;
+  return plan;
+}
+
+int64_t largest_batch(const PlannedRun& run, int64_t memory) {
+  StepMeter meter(step_settings(run));
+  const auto fitting = [&](int64_t batch) { return fits(device_peak(meter, run, batch), memory); };
+  if (!fitting(1)) { return 0; }
+  int64_t good = 1, bad = 2;
+  while (bad <= kMostClips && fitting(bad)) {
+    good = bad;
+    bad *= 2;
+  }
+  while (bad - good > 1) {
+    const int64_t middle = (good + bad) / 2;
+    (fitting(middle) ? good : bad) = middle;
+  }
+  return good;
+}
+
+std::string what_fits(const PlannedRun& run, int64_t memory) {
+  std::string text;
+  const auto add = [&](const std::string& options, const PlannedRun& other) {
+    StepMeter meter(step_settings(other));
+    text +=
+        str_cat(text.empty() ? "" : "\n", options, " takes ", memory_text(device_peak(meter, other, other.batch_size)));
+  };
+  const int64_t largest = largest_batch(run, memory);
+  if (largest > 0 && largest < run.batch_size) {
+    PlannedRun other = run;
+    other.batch_size = largest;
+    add(str_cat("--batch-size ", largest), other);
+  }
+  for (const auto& [options, other] : lighter(run)) {
+    if (largest_batch(other, memory) >= run.batch_size) { add(options, other); }
+  }
+  return text;
+}
+
+std::string plan_table(const PlannedRun& run, const MemoryPlan& plan, const std::optional<int64_t>& memory,
+                       const std::string& whose) {
+  const StepMemory& step = plan.step;
+  const RowSize& row = run.rows.heaviest();
+  std::string text =
+      str_cat("memory of each process, at the peak of a training step; its heaviest batch: ", run.batch_size,
+              " clips, the longest ", seconds_text(row.samples), " and ", row.tokens, " tokens\n");
+  text += line(str_cat("base model, ", dtype_text(run.settings)), memory_text(step.weights));
+  text += line(str_cat("adapters of rank ", run.settings.lora.rank), memory_text(step.adapters));
+  text += line("optimizer", memory_text(step.moments));
+  if (step.gradients > 0) { text += line("gradients", memory_text(step.gradients)); }
+  text += line(str_cat("kept for the backward pass", run.settings.gradient_checkpointing ? ", with checkpointing" : ""),
+               memory_text(step.kept));
+  text += line(step.gradients > 0 ? "working memory" : "gradients and working memory", memory_text(step.working));
+  text += line("device, training", memory_text(step.peak));
+  if (plan.evaluation > 0) { text += line("device, evaluation", memory_text(plan.evaluation)); }
+  text += line("beside it: CUDA, NCCL, the allocator (a guess)", memory_text(kBesideTensors));
+  text += line("host: program, batches, a shard of final/",
+               memory_text(kHostProgram + plan.host_batches + plan.host_final));
+  if (!memory) { return text + "There is no GPU here, and no --memory to compare it with.\n"; }
+  text += line(whose, memory_text(*memory));
+  if (fits(plan.device, *memory)) {
+    return text + str_cat("It fits. The largest --batch-size that does is ", largest_batch(run, *memory), ".\n");
+  }
+  const std::string others = what_fits(run, *memory);
+  return text + "It does not fit." +
+         (others.empty() ? " Nor does a smaller batch, fewer bits or checkpointing.\n"
+                         : str_cat(" These do:\n", others, '\n'));
+}
+
+nlohmann::ordered_json plan_json(const PlannedRun& run, const MemoryPlan& plan, const std::optional<int64_t>& memory) {
+  const StepMemory& step = plan.step;
+  nlohmann::ordered_json json = {{"batch_size", run.batch_size},
+                                 {"weights", step.weights},
+                                 {"adapters", step.adapters},
+                                 {"optimizer", step.moments},
+                                 {"gradients", step.gradients},
+                                 {"kept_for_backward", step.kept},
+                                 {"working", step.working},
+                                 {"device_training", step.peak},
+                                 {"device_evaluation", plan.evaluation},
+                                 {"device_beside", kBesideTensors},
+                                 {"host", kHostProgram + plan.host_batches + plan.host_final}};
+  if (memory) {
+    json["device_memory"] = *memory;
+    json["largest_batch_size"] = largest_batch(run, *memory);
+  }
+  return json;
+}
+
+std::string memory_news(const PlannedRun& run, int64_t memory) {
+  const int64_t needed = plan_memory(run).device;
+  std::string text = str_cat("a step takes about ", memory_text(needed), " of the GPU's ", memory_text(memory),
+                             " (mdl-toolkit plan tells its parts)");
+  if (fits(needed, memory)) { return text; }
+  const std::string others = what_fits(run, memory);
+  return text + ", which may be too little" + (others.empty() ? "" : str_cat(". What would fit:\n", others));
+}
+
+std::string out_of_memory_advice(const PlannedRun& run, int64_t memory) {
+  const std::string others = what_fits(run, memory);
+  if (others.empty()) {
+    return str_cat("By `mdl-toolkit plan` nothing that train offers fits into ", memory_text(memory), ".");
+  }
+  return str_cat("What fits into ", memory_text(memory), " by `mdl-toolkit plan`:\n", others,
+                 "\nWith a smaller batch, --gradient-accumulation-steps keeps the number of clips in a step.");
+}
+
+}  // namespace mdl::worker::plan

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "worker/plan/step_memory.hpp"
+
+namespace mdl::worker::plan {
+
+/// Bytes of a GPU that a process takes beside its tensors: CUDA's context, the buffers of NCCL and cuBLAS, and what the
+/// allocator holds but cannot use. A guess with a margin.
+inline constexpr int64_t kBesideTensors = int64_t{1} << 30;
+
+/// A training of which the memory is wanted.
+struct PlannedRun {
+  StepSettings settings;
+  HeaviestRows rows;
+  int64_t batch_size = 8;
+  std::optional<int64_t> eval_batch_size{};  ///< nothing: no evaluation
+  int64_t accumulation_steps = 1;
+  int64_t ranks = 1;
+  bool merges = true;  ///< final/ is a whole model
+};
+
+/// What it takes in each of its processes.
+struct MemoryPlan {
+  StepMemory step;         ///< of the heaviest batch
+  int64_t evaluation = 0;  ///< peak of an evaluation; 0: there is none
+  int64_t device = 0;      ///< the greater peak
+  int64_t host_batches = 0;
+  int64_t host_final = 0;  ///< for the shard of final/ that is being written
+};
+MemoryPlan plan_memory(const PlannedRun& run);
+
+/// The largest --batch-size with which a training fits into so many bytes of a GPU, others of its settings unchanged;
+/// 0: none does.
+int64_t largest_batch(const PlannedRun& run, int64_t memory);
+
+/// What would fit into so many bytes, one suggestion a line, the mildest first; empty where nothing would:
+/// "--batch-size 4 takes 15.20 GiB".
+std::string what_fits(const PlannedRun& run, int64_t memory);
+
+/// The table of `mdl-toolkit plan`. `memory` is what there is of a GPU, `whose` says where that comes from.
+std::string plan_table(const PlannedRun& run, const MemoryPlan& plan, const std::optional<int64_t>& memory,
+                       const std::string& whose);
+
+/// The same for other programs: bytes by their names, and largest_batch_size where there is a memory.
+nlohmann::ordered_json plan_json(const PlannedRun& run, const MemoryPlan& plan, const std::optional<int64_t>& memory);
+
+/// What train says before it loads the weights onto a GPU of so much memory: what a step takes, and where that is too
+/// much, what would fit.
+std::string memory_news(const PlannedRun& run, int64_t memory);
+
+/// What an out-of-memory error says can be done.
+std::string out_of_memory_advice(const PlannedRun& run, int64_t memory);
+
+/// "17.68 GiB", "41.3 MiB"
+std::string memory_text(int64_t bytes);
+
+}  // namespace mdl::worker::plan

@@ -1,0 +1,73 @@
+#include "worker/plan_command.hpp"
+
+#include <cmath>
+#include <iostream>
+
+#include "common/error.hpp"
+#include "common/nvidia/nvml.hpp"
+#include "common/standard_streams.hpp"
+#include "common/str_cat.hpp"
+#include "worker/adapter/adapter_folder.hpp"
+#include "worker/automatic_type.hpp"
+#include "worker/cli/command_line.hpp"
+#include "worker/dataset/csv.hpp"
+#include "worker/hub/model_folder.hpp"
+#include "worker/plan/plan_options.hpp"
+#include "worker/planned_run.hpp"
+
+namespace mdl::worker {
+namespace {
+
+plan::HeaviestRows planned_rows(const plan::PlanOptions& options, const model::ModelConfig& config) {
+  const auto& dataset = options.train.train_dataset;
+  if (dataset.empty()) {
+    const auto samples =
+        static_cast<int64_t>(std::ceil(options.seconds * static_cast<double>(config.audio.sample_rate)));
+    const int64_t tokens = options.tokens.value_or(model::audio_token_count(samples, config) + 100);
+    return plan::HeaviestRows(
+        plan::RowSize{.samples = samples, .tokens = tokens, .labels = options.labels.value_or(50)});
+  }
+  if (dataset::is_csv(dataset)) {
+    throw UsageError(str_cat(dataset.string(), " is a CSV file, whose lengths nobody knows yet"),
+                     "Convert it first (mdl-toolkit convert-dataset), or give --seconds and --tokens instead.");
+  }
+  return plan::HeaviestRows(dataset::DatasetFolder(dataset));
+}
+
+adapter::LoraConfig planned_lora(const training::TrainOptions& options, const model::ModelConfig& config) {
+  adapter::LoraConfig lora = options.lora;
+  lora.encoder_blocks = config.audio.names.blocks;
+  if (!options.initial_adapter) { return lora; }
+  const auto initial = adapter::AdapterFolder::load(*options.initial_adapter, adapter::AdapterUse::training);
+  return adapter::adopt_lora(options.given_lora, initial.config.lora, initial.config_file().string(),
+                             adapter::linear_layer_names(config));
+}
+
+}  // namespace
+
+int run_plan(const std::vector<std::string>& arguments) {
+  if (cli::asks_for_help(arguments)) {
+    std::cout << plan::plan_help();
+    return 0;
+  }
+  const plan::PlanOptions options = plan::parse_plan_options(arguments);
+  const auto& wanted = options.train;
+  const auto found = hub::find_model(wanted.model_name, hub::Parts::without_weights, wanted.from_modelscope);
+  const model::ModelConfig config = model::load_config(found.folder, model::Tokenizer::may_be_missing);
+  const at::ScalarType dtype =
+      wanted.bf16 ? (*wanted.bf16 ? at::kBFloat16 : at::kFloat) : automatic_type(at::kBFloat16, config, std::nullopt);
+  training::TrainOptions train = options.train;
+  train.lora = planned_lora(train, config);
+  const plan::PlannedRun run = planned_run(train, config, dtype, planned_rows(options, config), options.ranks);
+  const auto memory = options.memory ? options.memory : nvidia::Nvml().least_memory();
+  const plan::MemoryPlan memory_plan = plan::plan_memory(run);
+  if (options.json) {
+    std::cout << plan_json(run, memory_plan, memory).dump(2) << '\n';
+  } else {
+    std::cout << plan_table(run, memory_plan, memory, options.memory ? "--memory" : "the GPU here");
+  }
+  require_written_output();
+  return 0;
+}
+
+}  // namespace mdl::worker
