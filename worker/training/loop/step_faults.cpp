@@ -34,16 +34,18 @@ std::string describe_rows(const std::vector<std::vector<int64_t>>& rows, const d
   return str_cat(text.empty() ? "no rows" : text, " of ", dataset.path().string());
 }
 
-void explain_failures(int64_t step, const std::string& rows, const std::function<void()>& work) {
+void explain_failures(int64_t step, const std::string& rows, const std::function<void()>& work,
+                      const MemoryAdvice& memory_advice) {
+  const auto advice = [&] { return memory_advice ? memory_advice() : kMemoryAdvice; };
   try {
     work();
   } catch (const Error& error) {
     throw Error(str_cat("step ", step, ", ", rows, ": ", error.problem()), error.advice());
   } catch (const std::bad_alloc&) {
-    throw Error(str_cat("step ", step, ", ", rows, ": out of memory"), kMemoryAdvice);
+    throw Error(str_cat("step ", step, ", ", rows, ": out of memory"), advice());
   } catch (const c10::Error& error) {
     if (!is_out_of_memory(error)) { throw; }
-    throw Error(str_cat("step ", step, ", ", rows, ": out of memory: ", error.what_without_backtrace()), kMemoryAdvice);
+    throw Error(str_cat("step ", step, ", ", rows, ": out of memory: ", error.what_without_backtrace()), advice());
   }
 }
 
