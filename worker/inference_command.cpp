@@ -20,6 +20,7 @@
 #include "worker/inference_options.hpp"
 #include "worker/loading_bar.hpp"
 #include "worker/model_choice.hpp"
+#include "worker/training/precision.hpp"
 
 namespace mdl::worker {
 namespace {
@@ -49,6 +50,9 @@ generation::AnswerLimits answer_limits(const InferenceOptions& options, const ge
 InferenceRun prepare(const InferenceOptions& options) {
   const auto environment = process::read_worker_environment();
   const distributed::Meeting meeting = distributed::meet_ranks(environment, options.device);
+  if (options.bf16.value_or(false)) {
+    training::require_dtype(at::kBFloat16, distributed::describe_gpu_without_bf16(meeting.device));
+  }
   // A mistake that shows without the weights, of which a download may be 33 GB, is told before it.
   ModelChoice choice = choose_model(options);
   convert::RowFile file = convert::read_rows(options.input);
@@ -155,7 +159,7 @@ int run_inference(const std::vector<std::string>& arguments) {
   answer(run, reader, batches, group, table);
   if (table) { table->finish(group.world_size()); }
   // A rank is done when the answers are written: where that fails, all start again.
-  group.share("finished", "");
+  group.leave();
   return 0;
 }
 

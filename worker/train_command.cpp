@@ -164,6 +164,7 @@ int run_train(const std::vector<std::string>& arguments) {
   distributed::ProcessGroup group = join_ranks(inputs);
   convert_csv_files(inputs, group);
   group.require_same(training_facts(inputs));
+  group.connect();
   announce(group, inputs.meeting);
 
   const std::vector<std::string> agents = group.gather("agents", training::checkpoint::launcher_agent());
@@ -178,7 +179,7 @@ int run_train(const std::vector<std::string>& arguments) {
   }
   // A rank is done when the job is: where rank 0 cannot write the last files, all start again from the last checkpoint,
   // which a launcher whose workers have ended well would not do.
-  group.meet();
+  group.leave();
   return 0;
 }
 

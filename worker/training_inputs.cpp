@@ -85,6 +85,7 @@ TrainingInputs read_training_inputs(const training::TrainOptions& options) {
   const at::Device device = meeting.device;
   const at::ScalarType wanted = training::choose_dtype(
       options.bf16, process::lookup_environment("ACCELERATE_MIXED_PRECISION"), distributed::prefers_bf16(device));
+  training::require_dtype(wanted, distributed::describe_gpu_without_bf16(device));
   layers::Quantize quantize =
       options.quantization ? quantization::make_quantizer(*options.quantization, device) : layers::Quantize();
   auto train_data = open_dataset(options.train_dataset), eval_data = open_dataset(options.eval_dataset);

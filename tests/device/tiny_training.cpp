@@ -112,7 +112,8 @@ std::shared_ptr<worker::model::MiDashengLM> load(const TinyInputs& inputs, const
   return load_with(options_of(inputs, run, inputs.folder() / "unused"), run, device);
 }
 
-TinyResult train(const TinyInputs& inputs, const TinyRun& run, at::Device device) {
+TinyResult train(const TinyInputs& inputs, const TinyRun& run, at::Device device,
+                 worker::distributed::ProcessGroup* group) {
   static int runs = 0;
   TinyResult result;
   result.output = inputs.folder() / str_cat("output-", ++runs);
@@ -126,7 +127,7 @@ TinyResult train(const TinyInputs& inputs, const TinyRun& run, at::Device device
   const auto model = load_with(options, run, device);
   result.bytes_loaded = bytes_now() - bytes_before;
   result.loading = traffic() - before;
-  worker::distributed::ProcessGroup group;
+  worker::distributed::ProcessGroup alone;
   reset_peak();
   forget_stacks();
   worker::training::loop::Trainer({.options = options,
@@ -134,7 +135,7 @@ TinyResult train(const TinyInputs& inputs, const TinyRun& run, at::Device device
                                    .model = *model,
                                    .train_data = train_data,
                                    .eval_data = evaluation_data ? &*evaluation_data : nullptr,
-                                   .group = group,
+                                   .group = group ? *group : alone,
                                    .pad_token_id = kPadToken,
                                    .checkpoint = run.checkpoint})
       .train();

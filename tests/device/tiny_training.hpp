@@ -8,6 +8,7 @@
 #include "tests/device/traffic.hpp"
 #include "tests/temp_dir.hpp"
 #include "worker/batch/batch.hpp"
+#include "worker/distributed/process_group.hpp"
 #include "worker/model/config.hpp"
 #include "worker/model/midashenglm.hpp"
 #include "worker/tensors/safetensors.hpp"
@@ -54,8 +55,9 @@ struct TinyResult {
   int64_t bytes_at_peak = 0;
 };
 
-/// Loads, trains and saves as `mdl-toolkit train` does, in an output folder of its own.
-TinyResult train(const TinyInputs& inputs, const TinyRun& run, at::Device device);
+/// Loads, trains and saves as `mdl-toolkit train` does, in an output folder of its own. `group`: null when alone.
+TinyResult train(const TinyInputs& inputs, const TinyRun& run, at::Device device,
+                 worker::distributed::ProcessGroup* group = nullptr);
 
 /// The model as train() loads it, with the adapters of `checkpoint` where one is given.
 std::shared_ptr<worker::model::MiDashengLM> load(const TinyInputs& inputs, const TinyRun& run, at::Device device);

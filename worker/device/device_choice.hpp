@@ -42,6 +42,7 @@ struct Choice {
   std::string because;  ///< of the CPU: who wanted it; empty where there is no GPU
   std::string problem;  ///< empty: all is well
   std::string advice;
+  std::string gpu{};  ///< where it sits on the bus of its host, "0000:3B:00.0"; empty: not known
 };
 
 /// The GPU where CUDA opens one, unless the CPU is wanted. Where it opens none although the machine has GPUs, that is a

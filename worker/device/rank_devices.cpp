@@ -40,6 +40,19 @@ std::vector<RankDevice> those(const std::vector<RankDevice>& devices, Condition 
   return found;
 }
 
+std::optional<Disagreement> find_shared_gpu(const std::vector<RankDevice>& devices) {
+  std::map<std::string, std::vector<RankDevice>> users;
+  for (const RankDevice& each : devices) {
+    if (!each.choice.gpu.empty()) { users[str_cat(each.host, ' ', each.choice.gpu)].push_back(each); }
+  }
+  for (const auto& [place, ranks] : users) {
+    if (ranks.size() == 1) { continue; }
+    return Disagreement{str_cat(describe_ranks(ranks), " have the same GPU, ", ranks.front().choice.gpu),
+                        "Start at most one process for each GPU (--nproc-per-node gpu), or show each its own."};
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string to_text(const RankDevice& device) {
@@ -48,7 +61,8 @@ std::string to_text(const RankDevice& device) {
                         {"cuda", device.choice.kind == Kind::cuda},
                         {"because", device.choice.because},
                         {"problem", device.choice.problem},
-                        {"advice", device.choice.advice}}
+                        {"advice", device.choice.advice},
+                        {"gpu", device.choice.gpu}}
       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -58,7 +72,8 @@ RankDevice from_text(const std::string& text) {
     return {json.at("rank").get<int>(),
             json.at("host").get<std::string>(),
             {json.at("cuda").get<bool>() ? Kind::cuda : Kind::cpu, json.at("because").get<std::string>(),
-             json.at("problem").get<std::string>(), json.at("advice").get<std::string>()}};
+             json.at("problem").get<std::string>(), json.at("advice").get<std::string>(),
+             json.at("gpu").get<std::string>()}};
   } catch (const nlohmann::json::exception&) {
     throw Error(str_cat("a rank does not tell its device as this version does: ", text.substr(0, 200)),
                 "Start the same mdl-toolkit on all nodes.");
@@ -76,7 +91,8 @@ std::optional<Disagreement> find_disagreement(const std::vector<RankDevice>& dev
                         first.advice};
   }
   const auto on_cpu = those(devices, [](const RankDevice& each) { return each.choice.kind == Kind::cpu; });
-  if (on_cpu.empty() || on_cpu.size() == devices.size()) { return std::nullopt; }
+  if (on_cpu.size() == devices.size()) { return std::nullopt; }
+  if (on_cpu.empty()) { return find_shared_gpu(devices); }
   const auto on_gpu = those(devices, [](const RankDevice& each) { return each.choice.kind == Kind::cuda; });
   const std::string because = on_cpu.front().choice.because;
   return Disagreement{

@@ -25,7 +25,8 @@ struct Disagreement {
   std::string advice;
 };
 
-/// nullopt when all of them compute on the same kind of device and none has a problem (pure).
+/// nullopt when all of them compute on the same kind of device, none has a problem, and no two have the same GPU
+/// (pure).
 std::optional<Disagreement> find_disagreement(const std::vector<RankDevice>& devices);
 
 }  // namespace mdl::worker::device

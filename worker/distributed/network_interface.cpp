@@ -60,7 +60,10 @@ std::optional<std::string> first_outside_address() {
 
 std::variant<InterfaceName, NumericAddress> choose_gloo_address(const process::WorkerEnvironment& environment) {
   if (const auto name = process::lookup_environment("GLOO_SOCKET_IFNAME")) { return InterfaceName{*name}; }
+  return address_towards_master(environment);
+}
 
+NumericAddress address_towards_master(const process::WorkerEnvironment& environment) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_DGRAM;
   addrinfo* found = nullptr;

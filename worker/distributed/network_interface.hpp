@@ -21,4 +21,7 @@ struct NumericAddress {
 /// no address.
 std::variant<InterfaceName, NumericAddress> choose_gloo_address(const process::WorkerEnvironment& environment);
 
+/// The address of this host from which MASTER_ADDR is reached, as choose_gloo_address() takes it. Throws as it does.
+NumericAddress address_towards_master(const process::WorkerEnvironment& environment);
+
 }  // namespace mdl::worker::distributed

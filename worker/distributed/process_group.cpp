@@ -12,6 +12,8 @@
 
 #include "common/base64.hpp"
 #include "common/error.hpp"
+#include "common/host.hpp"
+#include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/distributed/network_interface.hpp"
 #include "worker/distributed/rank_meeting.hpp"
@@ -30,6 +32,9 @@ constexpr size_t kBroadcastBytes = size_t{250} << 20;
 /// How long one question to the store waits before it is asked again.
 constexpr std::chrono::milliseconds kPatience = std::chrono::seconds(60);
 
+/// For how long rank 0, which may serve the store, stays for the others when all is done.
+constexpr std::chrono::seconds kGoodbye{10};
+
 c10::intrusive_ptr<c10d::Backend> make_gloo(const c10::intrusive_ptr<c10d::Store>& store,
                                             const process::WorkerEnvironment& environment,
                                             std::chrono::milliseconds timeout) {
@@ -46,29 +51,47 @@ c10::intrusive_ptr<c10d::Backend> make_gloo(const c10::intrusive_ptr<c10d::Store
   return c10::make_intrusive<c10d::ProcessGroupGloo>(store, environment.rank, environment.world_size, options);
 }
 
+#ifdef MDL_WITH_CUDA
+c10::intrusive_ptr<c10d::Backend> make_nccl(const c10::intrusive_ptr<c10d::Store>& store,
+                                            const process::WorkerEnvironment& environment,
+                                            std::chrono::milliseconds timeout) {
+  auto options = c10d::ProcessGroupNCCL::Options::create();
+  options->timeout = timeout;
+  return c10::make_intrusive<c10d::ProcessGroupNCCL>(store, environment.rank, environment.world_size, options);
+}
+#endif
+
+/// NCCL for a GPU, else Gloo, with keys of its own in the store.
+c10::intrusive_ptr<c10d::Backend> make_backend(const c10::intrusive_ptr<c10d::Store>& store,
+                                               const process::WorkerEnvironment& environment, at::Device device,
+                                               std::chrono::milliseconds timeout) {
+  const auto keys = [&](const char* name) { return c10::make_intrusive<c10d::PrefixStore>(name, store); };
+#ifdef MDL_WITH_CUDA
+  if (device.is_cuda()) { return make_nccl(keys("nccl"), environment, timeout); }
+#endif
+  static_cast<void>(device);
+  return make_gloo(keys("gloo"), environment, timeout);
+}
+
 }  // namespace
 
 ProcessGroup::ProcessGroup(const process::WorkerEnvironment& environment, at::Device device,
-                           std::chrono::milliseconds timeout, c10::intrusive_ptr<c10d::Store> store)
-    : rank_(environment.rank), world_size_(environment.world_size), device_(device), store_(std::move(store)) {
+                           std::chrono::milliseconds timeout, c10::intrusive_ptr<c10d::Store> store,
+                           c10::intrusive_ptr<c10d::Backend> backend)
+    : rank_(environment.rank),
+      world_size_(environment.world_size),
+      device_(device),
+      environment_(environment),
+      store_(std::move(store)) {
   using Group = c10d::ProcessGroup;
   if (!store_) { store_ = join_store(environment, timeout); }
   group_ = c10::make_intrusive<Group>(store_, environment.rank, environment.world_size);
-  if (device.is_cuda()) {
-#ifdef MDL_WITH_CUDA
-    auto options = c10d::ProcessGroupNCCL::Options::create();
-    options->timeout = timeout;
-    auto nccl = c10::make_intrusive<c10d::ProcessGroupNCCL>(c10::make_intrusive<c10d::PrefixStore>("nccl", store_),
-                                                            environment.rank, environment.world_size, options);
-    group_->setBackend(at::kCUDA, Group::NCCL, std::optional<c10::intrusive_ptr<c10d::Backend>>(nccl));
-    group_->setDefaultBackend(Group::NCCL);
-    group_->setBoundDeviceId(device);
-#endif
-  } else {
-    auto gloo = make_gloo(c10::make_intrusive<c10d::PrefixStore>("gloo", store_), environment, timeout);
-    group_->setBackend(at::kCPU, Group::GLOO, std::optional<c10::intrusive_ptr<c10d::Backend>>(gloo));
-    group_->setDefaultBackend(Group::GLOO);
-  }
+  // The backend takes it over as it is set; later it would learn of its GPU from the first tensor.
+  if (!device.is_cpu()) { group_->setBoundDeviceId(device); }
+  const auto type = backend ? Group::CUSTOM : device.is_cuda() ? Group::NCCL : Group::GLOO;
+  if (!backend) { backend = make_backend(store_, environment, device, timeout); }
+  group_->setBackend(device.type(), type, std::optional<c10::intrusive_ptr<c10d::Backend>>(backend));
+  group_->setDefaultBackend(type);
   group_->setGroupName("mdl");
 }
 
@@ -88,6 +111,51 @@ ProcessGroup::PendingSum ProcessGroup::start_sum(at::Tensor& tensor) {
   if (is_alone()) { return PendingSum(nullptr); }
   std::vector<at::Tensor> tensors{tensor};
   return PendingSum(group_->allreduce(tensors));
+}
+
+Error ProcessGroup::not_connected(const std::string& why) const {
+  std::string address;
+  try {
+    address = str_cat(", which reaches MASTER_ADDR ", environment_.master_addr, " from ",
+                      address_towards_master(environment_).address, ",");
+  } catch (const Error& error) { address = str_cat(" (", error.problem(), ")"); }
+  return Error(
+      str_cat("rank ", rank_, " on ", host_name(), address, " cannot connect its GPU with the other ranks': ", why),
+      "NCCL_DEBUG=INFO tells what NCCL tries. NCCL_SOCKET_IFNAME names the network interface that leads to the "
+      "other hosts, where it takes a wrong one.");
+}
+
+void ProcessGroup::connect() {
+  if (is_alone() || device_.is_cpu()) { return; }
+  try {
+    group_->getDefaultBackend()->eagerConnectSingleDevice(device_);
+    meet();
+  } catch (const c10::Error& error) {
+    throw not_connected(error.what_without_backtrace());
+  } catch (const std::exception& error) { throw not_connected(error.what()); }
+}
+
+void ProcessGroup::leave() {
+  if (is_alone()) { return; }
+  share("finished", "");
+  try {
+    group_->shutdown();
+  } catch (const std::exception& error) {  // all is written
+    log::warning("the connections with the other ranks were not shut down as they should: ", error.what());
+  }
+  const auto left = [](int64_t rank) { return str_cat("mdl/left/", rank); };
+  if (!is_first()) {
+    store_->set(left(rank_), std::vector<uint8_t>{1});
+  } else {
+    std::vector<std::string> others;
+    for (int64_t rank = 1; rank < world_size_; ++rank) { others.push_back(left(rank)); }
+    try {
+      store_->wait(others, kGoodbye);
+    } catch (const std::exception&) {
+      log::warning("not all ranks have said goodbye within ", kGoodbye.count(), " s; what was to be written is");
+    }
+  }
+  group_.reset();
 }
 
 void ProcessGroup::meet() {
@@ -185,6 +253,18 @@ bool prefers_bf16(at::Device device) {
 #endif
   static_cast<void>(device);
   return false;
+}
+
+std::string describe_gpu_without_bf16(at::Device device) {
+#ifdef MDL_WITH_CUDA
+  cudaDeviceProp properties{};
+  if (device.is_cuda() && !prefers_bf16(device) &&
+      cudaGetDeviceProperties(&properties, device.index()) == cudaSuccess) {
+    return str_cat(properties.name, " of compute capability ", properties.major, ".", properties.minor);
+  }
+#endif
+  static_cast<void>(device);
+  return {};
 }
 
 }  // namespace mdl::worker::distributed

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/Device.h>
+#include <torch/csrc/distributed/c10d/Backend.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 #include <torch/csrc/distributed/c10d/Store.hpp>
 
@@ -11,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "common/error.hpp"
 #include "worker/process/worker_environment.hpp"
 
 namespace mdl::worker::distributed {
@@ -25,9 +27,10 @@ class ProcessGroup {
   /// Joins the others: NCCL when `device` is a GPU, else Gloo. Returns when all ranks are there. Throws Error naming
   /// the address when the store cannot be reached within `timeout`, or five minutes where that is shorter. An operation
   /// that others do not take part in for `timeout` throws. `store`: where the ranks have met; null: it is joined here.
+  /// `backend`: for another kind of device than these two.
   ProcessGroup(const process::WorkerEnvironment& environment, at::Device device,
                std::chrono::milliseconds timeout = process::kDefaultDdpTimeout,
-               c10::intrusive_ptr<c10d::Store> store = nullptr);
+               c10::intrusive_ptr<c10d::Store> store = nullptr, c10::intrusive_ptr<c10d::Backend> backend = nullptr);
 
   /// Frees the connections; pending operations of other ranks fail.
   ~ProcessGroup();
@@ -55,6 +58,14 @@ class ProcessGroup {
   /// Starts replacing `tensor` (on the group's device) by its sum over all ranks.
   [[nodiscard]] PendingSum start_sum(at::Tensor& tensor);
   void sum(at::Tensor& tensor) { start_sum(tensor).wait(); }
+
+  /// Connects the ranks' GPUs, which NCCL else does with the first operation: a network that does not work is told
+  /// before a model is read. Throws Error naming rank, host and its address. CPUs are connected already.
+  void connect();
+
+  /// The orderly end, after which there is no group: the ranks wait for rank 0, which may have files to write, in the
+  /// store, so that no GPU waits; then the connections are shut down, and rank 0, which may serve the store, goes last.
+  void leave();
 
   /// Returns when all ranks have called it. Throws when one has ended before, or has not come after the group's
   /// timeout.
@@ -91,10 +102,12 @@ class ProcessGroup {
 
  private:
   std::string wait_for(const std::string& key);
+  Error not_connected(const std::string& why) const;
 
   int64_t rank_ = 0;
   int64_t world_size_ = 1;
   at::Device device_ = at::kCPU;
+  process::WorkerEnvironment environment_;
   std::map<std::string, int64_t> numbers_;  ///< next_number()'s of a single process
   c10::intrusive_ptr<c10d::Store> store_;
   c10::intrusive_ptr<c10d::ProcessGroup> group_;
@@ -102,5 +115,8 @@ class ProcessGroup {
 
 /// Whether `device` computes in bfloat16 (a GPU of compute capability 8.0 or newer; as a CPU has no fast bfloat16: no).
 bool prefers_bf16(at::Device device);
+
+/// "Tesla T4 of compute capability 7.5" where `device` is a GPU that does not compute in bfloat16; else empty.
+std::string describe_gpu_without_bf16(at::Device device);
 
 }  // namespace mdl::worker::distributed

@@ -6,6 +6,7 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -58,15 +59,26 @@ device::CudaView view_cuda() {
 
 at::Device device_of(const device::Choice& choice, int gpus, int local_rank) {
   if (choice.kind == device::Kind::cpu) { return at::kCPU; }
-  if (local_rank >= gpus) {
-    throw UsageError(str_cat("local rank ", local_rank, " has no GPU: this host shows ", gpus, " to the job"),
-                     "Start at most one process for each GPU (--nproc-per-node gpu).");
-  }
-  const auto index = static_cast<c10::DeviceIndex>(local_rank);
+  const auto index = static_cast<c10::DeviceIndex>(gpu_of(local_rank, gpus));
 #ifdef MDL_WITH_CUDA
   c10::cuda::set_device(index);
 #endif
   return {at::kCUDA, index};
+}
+
+/// Where the GPU of a local rank sits on this host's bus; empty for the CPU, and where that is not known.
+std::string place_of_gpu(const device::Choice& choice, int gpus, int local_rank) {
+#ifdef MDL_WITH_CUDA
+  const bool has_one = choice.kind == device::Kind::cuda && choice.problem.empty() && (local_rank < gpus || gpus == 1);
+  std::array<char, 32> place{};
+  if (has_one && cudaDeviceGetPCIBusId(place.data(), place.size(), gpu_of(local_rank, gpus)) == cudaSuccess) {
+    return place.data();
+  }
+#endif
+  static_cast<void>(choice);
+  static_cast<void>(gpus);
+  static_cast<void>(local_rank);
+  return {};
 }
 
 std::vector<uint8_t> bytes_of(const std::string& text) {
@@ -139,8 +151,8 @@ c10::intrusive_ptr<c10d::Store> join_store(const process::WorkerEnvironment& env
   options.timeout = std::min(timeout, kLongestSearch);
   try {
     c10::intrusive_ptr<c10d::Store> store = c10::make_intrusive<c10d::TCPStore>(environment.master_addr, options);
-    // It would be the limit for keys of ranks as well that start later than this one.
-    store->setTimeout(c10d::Store::kDefaultTimeout);
+    // For the keys of other ranks, which may start later than this one, and for NCCL's.
+    store->setTimeout(timeout);
     if (environment.store_prefix.empty()) { return store; }
     return c10::make_intrusive<c10d::PrefixStore>(environment.store_prefix, store);
   } catch (const c10::Error& error) {  // its what() would add a C++ stack trace
@@ -149,6 +161,13 @@ c10::intrusive_ptr<c10d::Store> join_store(const process::WorkerEnvironment& env
                 options.isServer ? "Another program may hold the port; choose a different MASTER_PORT."
                                  : "Is rank 0 (or the launcher) running, and does a firewall let this port through?");
   }
+}
+
+int gpu_of(int local_rank, int gpus) {
+  if (local_rank < gpus) { return local_rank; }
+  if (gpus == 1) { return 0; }
+  throw UsageError(str_cat("local rank ", local_rank, " has no GPU: this host shows ", gpus, " to the job"),
+                   "Start at most one process for each GPU (--nproc-per-node gpu).");
 }
 
 bool forms_group(const std::optional<process::WorkerEnvironment>& environment, const process::Lookup& lookup) {
@@ -196,7 +215,8 @@ Meeting meet_ranks(const std::optional<process::WorkerEnvironment>& environment,
   choose_attention();
   const bool grouped = forms_group(environment);
   const device::CudaView cuda = wish.what == device::Wish::What::cpu ? device::CudaView{} : view_cuda();
-  const device::Choice choice = device::choose(wish, cuda, [] { return nvidia::find_driver(); });
+  device::Choice choice = device::choose(wish, cuda, [] { return nvidia::find_driver(); });
+  choice.gpu = place_of_gpu(choice, cuda.gpus, environment ? environment->local_rank : 0);
   Meeting meeting{.device = at::kCPU, .because = choice.because, .store = nullptr};
   if (grouped) {
     meeting.store = join_store(*environment, choice.problem.empty() ? timeout : kFarewell);

@@ -19,6 +19,10 @@ struct Meeting {
   c10::intrusive_ptr<c10d::Store> store;  ///< of ranks that form a group; null when alone
 };
 
+/// The number of the GPU of a local rank, where this process sees so many: its own number, but the only one where there
+/// is one, as with Slurm's --gpus-per-task=1. Throws UsageError where it has none.
+int gpu_of(int local_rank, int gpus);
+
 /// Whether this process is of a group: with several ranks, or alone with MDL_FORCE_GROUP=1, so that one GPU is enough
 /// to try NCCL. Throws UsageError for another value of that variable than 0 and 1, and for 1 without a launcher.
 bool forms_group(const std::optional<process::WorkerEnvironment>& environment,

@@ -15,4 +15,10 @@ at::ScalarType choose_dtype(std::optional<bool> bf16, const std::optional<std::s
                    "Launch with --mixed-precision bf16 or no, or give train --bf16 true or false.");
 }
 
+void require_dtype(at::ScalarType dtype, const std::string& gpu) {
+  if (dtype != at::kBFloat16 || gpu.empty()) { return; }
+  throw UsageError(str_cat("bfloat16 on a ", gpu, ", which does not compute in it"),
+                   "Leave --bf16 out, or say --bf16 false: float32.");
+}
+
 }  // namespace mdl::worker::training

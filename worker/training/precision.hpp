@@ -14,4 +14,9 @@ namespace mdl::worker::training {
 at::ScalarType choose_dtype(std::optional<bool> bf16, const std::optional<std::string>& mixed_precision,
                             bool device_prefers_bf16);
 
+/// Throws UsageError where `dtype` is bfloat16 on a GPU that does not compute in it, older than compute capability 8.0
+/// (V100, T4): it would take many times as long. `gpu` describes such a GPU; empty: this device computes in it, or is
+/// no GPU.
+void require_dtype(at::ScalarType dtype, const std::string& gpu);
+
 }  // namespace mdl::worker::training
