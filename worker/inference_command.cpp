@@ -49,7 +49,8 @@ generation::AnswerLimits answer_limits(const InferenceOptions& options, const ge
 /// Meets the other ranks, and reads and checks all that needs nothing else of them, nor the model.
 InferenceRun prepare(const InferenceOptions& options) {
   const auto environment = process::read_worker_environment();
-  const distributed::Meeting meeting = distributed::meet_ranks(environment, options.device);
+  const distributed::Meeting meeting = distributed::meet_ranks(environment, options.device, process::kDefaultDdpTimeout,
+                                                               distributed::Gpus::may_be_shared);
   if (options.bf16.value_or(false)) {
     training::require_dtype(at::kBFloat16, distributed::describe_gpu_without_bf16(meeting.device));
   }

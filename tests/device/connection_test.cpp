@@ -20,7 +20,7 @@ using namespace mdl;
 using namespace mdl::test::device;
 using namespace mdl::worker;
 using namespace mdl::worker::distributed;
-using Catch::Matchers::Contains;
+using Catch::Contains;
 
 namespace {
 
@@ -118,12 +118,14 @@ TEST_CASE(
 TEST_CASE("ranks leave after rank 0, shut their connections down, and rank 0 goes last") {
   const auto store = c10::make_intrusive<c10d::HashStore>();
   std::atomic<bool> written = false;
+  bool written_before = false, other_is_alone = false;  // looked at when its thread has ended
+  std::vector<std::string> calls_of_other;
   std::thread other([&] {
     Joined rank = joined(store, 1, 2);
     rank.group.leave();
-    CHECK(written);
-    CHECK(rank.backend->calls == std::vector<std::string>{"shutdown"});
-    CHECK(rank.group.is_alone());
+    written_before = written;
+    calls_of_other = rank.backend->calls;
+    other_is_alone = rank.group.is_alone();
   });
   Joined rank = joined(store, 0, 2);
   written = true;
@@ -131,6 +133,9 @@ TEST_CASE("ranks leave after rank 0, shut their connections down, and rank 0 goe
   CHECK(store->check({"mdl/left/1"}));
   CHECK(rank.backend->calls == std::vector<std::string>{"shutdown"});
   other.join();
+  CHECK(written_before);
+  CHECK(calls_of_other == std::vector<std::string>{"shutdown"});
+  CHECK(other_is_alone);
 }
 
 TEST_CASE("training in a group hands its backend tensors of the device only") {
@@ -153,17 +158,17 @@ TEST_CASE("a worker that sees one GPU takes it, whatever its local rank; of seve
   CHECK_THROWS_WITH(gpu_of(4, 4), Contains("local rank 4 has no GPU: this host shows 4 to the job"));
 }
 
-TEST_CASE("two ranks with one GPU are told so, but not those of two hosts") {
+TEST_CASE("two ranks with one GPU are told so") {
   const auto rank = [](int number, const std::string& host, const std::string& gpu) {
     device::RankDevice device{number, host, {}};
     device.choice.kind = device::Kind::cuda;
     device.choice.gpu = gpu;
     return device::from_text(device::to_text(device));
   };
-  CHECK(!device::find_disagreement({rank(0, "a", "3B"), rank(1, "a", "3C"), rank(2, "b", "3B"), rank(3, "b", "")}));
-  const auto found = device::find_disagreement({rank(0, "a", "3B"), rank(1, "b", "3B"), rank(2, "a", "3B")});
+  CHECK(!device::find_disagreement({rank(0, "a", "GPU-1"), rank(1, "a", "GPU-2"), rank(2, "a", ""), rank(3, "a", "")}));
+  const auto found = device::find_disagreement({rank(0, "a", "GPU-1"), rank(1, "b", "GPU-2"), rank(2, "a", "GPU-1")});
   REQUIRE(found);
-  CHECK(found->problem == "ranks 0, 2 on a have the same GPU, 3B");
+  CHECK(found->problem == "ranks 0, 2 on a have the same GPU, GPU-1");
   CHECK_THAT(found->advice, Contains("--nproc-per-node gpu"));
 }
 

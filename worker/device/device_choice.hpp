@@ -42,7 +42,7 @@ struct Choice {
   std::string because;  ///< of the CPU: who wanted it; empty where there is no GPU
   std::string problem;  ///< empty: all is well
   std::string advice;
-  std::string gpu{};  ///< where it sits on the bus of its host, "0000:3B:00.0"; empty: not known
+  std::string gpu{};  ///< "GPU-1f2e3d4c-…", its UUID; empty: not known, or nobody minds that it is shared
 };
 
 /// The GPU where CUDA opens one, unless the CPU is wanted. Where it opens none although the machine has GPUs, that is a

@@ -43,11 +43,11 @@ std::vector<RankDevice> those(const std::vector<RankDevice>& devices, Condition 
 std::optional<Disagreement> find_shared_gpu(const std::vector<RankDevice>& devices) {
   std::map<std::string, std::vector<RankDevice>> users;
   for (const RankDevice& each : devices) {
-    if (!each.choice.gpu.empty()) { users[str_cat(each.host, ' ', each.choice.gpu)].push_back(each); }
+    if (!each.choice.gpu.empty()) { users[each.choice.gpu].push_back(each); }
   }
-  for (const auto& [place, ranks] : users) {
+  for (const auto& [gpu, ranks] : users) {
     if (ranks.size() == 1) { continue; }
-    return Disagreement{str_cat(describe_ranks(ranks), " have the same GPU, ", ranks.front().choice.gpu),
+    return Disagreement{str_cat(describe_ranks(ranks), " have the same GPU, ", gpu),
                         "Start at most one process for each GPU (--nproc-per-node gpu), or show each its own."};
   }
   return std::nullopt;

@@ -6,7 +6,6 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -66,13 +65,22 @@ at::Device device_of(const device::Choice& choice, int gpus, int local_rank) {
   return {at::kCUDA, index};
 }
 
-/// Where the GPU of a local rank sits on this host's bus; empty for the CPU, and where that is not known.
-std::string place_of_gpu(const device::Choice& choice, int gpus, int local_rank) {
+/// "GPU-1f2e3d4c-…", which no other GPU, or part of one, in the world has, of the GPU of a local rank; empty for the
+/// CPU, and where it is not known.
+std::string identity_of_gpu(const device::Choice& choice, int gpus, int local_rank) {
 #ifdef MDL_WITH_CUDA
   const bool has_one = choice.kind == device::Kind::cuda && choice.problem.empty() && (local_rank < gpus || gpus == 1);
-  std::array<char, 32> place{};
-  if (has_one && cudaDeviceGetPCIBusId(place.data(), place.size(), gpu_of(local_rank, gpus)) == cudaSuccess) {
-    return place.data();
+  cudaDeviceProp properties{};
+  if (has_one && cudaGetDeviceProperties(&properties, gpu_of(local_rank, gpus)) == cudaSuccess) {
+    std::string text = "GPU-";
+    for (size_t i = 0; i < sizeof properties.uuid.bytes; ++i) {
+      constexpr std::string_view kDigits = "0123456789abcdef";
+      const auto byte = static_cast<unsigned char>(properties.uuid.bytes[i]);
+      if (i == 4 || i == 6 || i == 8 || i == 10) { text += '-'; }
+      text += kDigits[byte >> 4];
+      text += kDigits[byte & 15];
+    }
+    return text;
   }
 #endif
   static_cast<void>(choice);
@@ -211,12 +219,14 @@ void agree_on_device(c10d::Store& store, const process::WorkerEnvironment& envir
 }
 
 Meeting meet_ranks(const std::optional<process::WorkerEnvironment>& environment, const device::Wish& wish,
-                   std::chrono::milliseconds timeout) {
+                   std::chrono::milliseconds timeout, Gpus gpus) {
   choose_attention();
   const bool grouped = forms_group(environment);
   const device::CudaView cuda = wish.what == device::Wish::What::cpu ? device::CudaView{} : view_cuda();
   device::Choice choice = device::choose(wish, cuda, [] { return nvidia::find_driver(); });
-  choice.gpu = place_of_gpu(choice, cuda.gpus, environment ? environment->local_rank : 0);
+  if (gpus == Gpus::one_each) {
+    choice.gpu = identity_of_gpu(choice, cuda.gpus, environment ? environment->local_rank : 0);
+  }
   Meeting meeting{.device = at::kCPU, .because = choice.because, .store = nullptr};
   if (grouped) {
     meeting.store = join_store(*environment, choice.problem.empty() ? timeout : kFarewell);

@@ -33,13 +33,16 @@ bool forms_group(const std::optional<process::WorkerEnvironment>& environment,
 /// value than 0 and 1.
 void choose_attention(const process::Lookup& lookup = process::lookup_environment);
 
+/// Whether ranks may share a GPU: not where NCCL connects them, which would say so with other words.
+enum class Gpus { one_each, may_be_shared };
+
 /// Chooses this worker's device, the GPU of its local rank or the CPU, and what computes attention there, and in a
 /// group meets the others in the store: they tell each other their kinds of device before any of them makes a
 /// connection for NCCL or Gloo, which would wait for each other in vain. Throws Error, on all ranks alike and with rank
-/// and host, when one cannot compute as it should or the kinds differ, and when a rank has not come within `timeout`;
-/// UsageError when there are GPUs, but fewer than this local rank needs.
+/// and host, when one cannot compute as it should, the kinds differ or two have one GPU that need one each, and when a
+/// rank has not come within `timeout`; UsageError when there are GPUs, but fewer than this local rank needs.
 Meeting meet_ranks(const std::optional<process::WorkerEnvironment>& environment, const device::Wish& wish,
-                   std::chrono::milliseconds timeout = process::kDefaultDdpTimeout);
+                   std::chrono::milliseconds timeout = process::kDefaultDdpTimeout, Gpus gpus = Gpus::one_each);
 
 /// The store at MASTER_ADDR:MASTER_PORT. Throws Error naming the address when it cannot be reached within `timeout`, or
 /// five minutes where that is shorter.
