@@ -27,14 +27,20 @@ need_python() {
     "python3.11; Ubuntu 22.04: apt-get install python3.11-venv; Ubuntu 20.04 has none)"
 }
 
-# make_environment VENV LIST…: a virtual environment with the wheels of these lists. What is there already is left as it is.
+# make_environment VENV LIST…: a virtual environment with the wheels of these lists. What is there already is left as it is. One that was made
+# here and has no pip (it was interrupted, or its Python is gone) is made anew; any other folder is its owner's, and nothing in it is removed.
 make_environment() {
   local venv=$1 list stamp
   shift
-  mkdir -p "$(dirname "$venv")"
   if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
+    if [ -e "$venv/.made-by-setup" ]; then
+      rm -rf "$venv"
+    elif [ -e "$venv" ] && [ -n "$(ls -A "$venv")" ]; then
+      die "$venv is there and has no pip. Give it one ($venv/bin/python -m ensurepip), or name another place in MDL_VENV"
+    fi
     say "making a virtual environment in $venv"
-    rm -rf "$venv"
+    mkdir -p "$venv"
+    : >"$venv/.made-by-setup"
     "$python" -m venv "$venv"
   fi
   for list in "$@"; do

@@ -7,7 +7,7 @@ import unittest
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-TOOLS = "bash awk basename cat cmp cp dirname env head ln mkdir paste rm sed sort".split()
+TOOLS = "bash awk basename cat cmp cp dirname env head ln ls mkdir paste rm sed sort".split()
 
 # Each writes what it was asked to the log where that would change the system. `missing` holds what the stand-in for the compiler does not find,
 # `unknown` what apt has never heard of.
@@ -75,7 +75,16 @@ class Setup(unittest.TestCase):
         (self.state / name).write_text(text)
 
     def setup(
-        self, *options, system="debian", release="", uid=1000, cmake="3.25.1", python="3.11.2", venv=True, compiler="12 __clang_major__"
+        self,
+        *options,
+        system="debian",
+        release="",
+        uid=1000,
+        cmake="3.25.1",
+        python="3.11.2",
+        venv=True,
+        compiler="12 __clang_major__",
+        **variables,
     ):
         """The status, what was said, and what changed the system."""
         for name in SYSTEMS[system]:
@@ -91,6 +100,7 @@ class Setup(unittest.TestCase):
             "STATE_NO_VENV": "" if venv else "1",
             "MDL_OS_RELEASE": str(self.folder / "os-release"),
             "LC_ALL": "C.UTF-8",
+            **variables,
         }
         words = [self.programs / "bash", self.folder / "scripts/setup.sh", *options]
         done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60)
@@ -194,6 +204,20 @@ class Setup(unittest.TestCase):
         status, said, _ = self.setup(venv=False)
         self.assertEqual(status, 1)
         self.assertIn("Ask root to run: apt-get install python3-venv", said)
+
+    def test_a_folder_that_it_did_not_make_stays_and_one_that_it_made_is_made_anew(self):
+        place = self.folder / "place"
+        place.mkdir()
+        (place / "thesis.tex").write_text("x")
+        status, said, done = self.setup(MDL_VENV=str(place))
+        self.assertEqual((status, done), (1, []), said)
+        self.assertIn(f"{place} is there and has no pip. Give it one", said)
+        self.assertEqual((place / "thesis.tex").read_text(), "x")
+        (place / "thesis.tex").unlink()
+        self.assertEqual(self.setup(MDL_VENV=str(place))[0], 0)  # an empty one
+        (place / "bin/python").unlink()  # the system's Python is another one now
+        self.assertEqual(self.setup(MDL_VENV=str(place))[0], 0)
+        self.assertTrue((place / "bin/python").exists())
 
 
 if __name__ == "__main__":
