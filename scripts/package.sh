@@ -11,10 +11,12 @@ usage: scripts/package.sh [--launcher-only | --arch x86_64|aarch64 | --torch X.Y
 
   --launcher-only  only mdl-launch: no LibTorch, no minutes
   --arch           only mdl-launch, for this processor
-  --torch          only mdl-toolkit's wheel for this version of LibTorch, such as 2.11, beside what lies in dist/. Without it: for the one
-                   in build/venv
+  --torch          only mdl-toolkit's wheel for this version of LibTorch, such as 2.11. Without it: for the one in build/venv
   MDL_VENV         environment variable: another place for that virtual environment
   MDL_NO_SETUP=1   environment variable: the packages of scripts/setup.sh --packages are there; do not look
+
+A package replaces those of its kind with other versions; what else lies in dist/ stays: other wheels, and mdl-toolkit's for other versions of
+LibTorch.
 
 Needs Debian 12 on x86-64. The version is git's: that of a tag vX.Y.Z, else X.Y.Z.devN+gCOMMIT; mdl-toolkit's has +torchX.Y behind it.
 TEXT
@@ -82,7 +84,6 @@ package_worker() {
 }
 
 if [ -z "$torch" ]; then
-  rm -rf dist
   package_launcher
 fi
 case "$only" in "" | --torch) package_worker ;; esac

@@ -47,10 +47,10 @@ def control(package: str, version: str, arch: str, depends: str, about: str, siz
     ).encode()
 
 
-def build(output: Path, control_file: bytes, files: dict[str, File], links: dict[str, str], time: int) -> None:
-    """Writes the package; `files` and `links` by path below the system's root."""
+def build(control_file: bytes, files: dict[str, File], links: dict[str, str], time: int) -> bytes:
+    """The package; `files` and `links` by path below the system's root."""
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder) / "root"
+        root, output = Path(folder) / "root", Path(folder) / "package.deb"
         sums = "".join(f"{hashlib.md5(file.data).hexdigest()}  {path}\n" for path, file in sorted(files.items())).encode()
         for path, file in {**files, "DEBIAN/control": File(control_file), "DEBIAN/md5sums": File(sums)}.items():
             target = root / path
@@ -71,3 +71,4 @@ def build(output: Path, control_file: bytes, files: dict[str, File], links: dict
             env=environment,
             stdout=subprocess.DEVNULL,
         )
+        return output.read_bytes()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the packages of mdl-launch for one kind of processor: a wheel, a Debian package and a .tar.gz. scripts/package.sh says of what.
 
-The same input makes the same bytes. SHA256SUMS of the folder is written anew.
+The same input makes the same bytes. They replace those of other versions; SHA256SUMS of the folder is written anew.
 """
 
 import argparse
@@ -20,7 +20,7 @@ DEBIAN_NAMES = {"x86_64": "amd64", "aarch64": "arm64"}
 # bash's exec -a; a wheel holds no links, and pip copies what it holds.
 SUMMARY = "Starts and watches the processes of a distributed PyTorch job: torchrun and accelerate launch as one program without Python"
 NAMES_SUMMARY = "Puts mdl-launch in the place of the commands torchrun and accelerate"
-NAME_SCRIPT = '#!/usr/bin/env bash\n# mdl-launch reads the command line that belongs to this name.\nexec -a {name} "${{BASH_SOURCE[0]%/*}}/mdl-launch" "$@"\n'
+NAME_SCRIPT = '#!/usr/bin/env bash\n# mdl-launch reads the command line that belongs to this name.\nexec -a {name} "$(dirname "$(readlink -f "${{BASH_SOURCE[0]}}")")/mdl-launch" "$@"\n'
 
 
 def glibc_of(elf: symbol_versions.ElfFile) -> tuple[int, ...]:
@@ -54,7 +54,7 @@ def make_launcher(options, elf: symbol_versions.ElfFile, licence: bytes) -> dict
     size = sum(len(file.data) for file in installed.values())
     depends = f"libc6 (>= {glibc[0]}.{glibc[1]})"
     control = deb.control("mdl-launch", version, DEBIAN_NAMES[arch], depends, deb.ABOUT_LAUNCHER, size)
-    deb.build(options.output / f"mdl-launch_{version}_{DEBIAN_NAMES[arch]}.deb", control, installed, {}, options.time)
+    made[f"mdl-launch_{version}_{DEBIAN_NAMES[arch]}.deb"] = deb.build(control, installed, {}, options.time)
     return made
 
 
@@ -80,8 +80,19 @@ def make_names(options, licence: bytes) -> dict[str, bytes]:
     )
     links = {f"usr/bin/{name}": "mdl-launch" for name in names}
     links |= {f"usr/share/man/man1/{name}.1.gz": "mdl-launch.1.gz" for name in names}
-    deb.build(options.output / f"{package}_{version}_all.deb", control, documents, links, options.time)
+    made[f"{package}_{version}_all.deb"] = deb.build(control, documents, links, options.time)
     return made
+
+
+def older(arch: str) -> list[str]:
+    """What the packages that are made here replace, of whatever version."""
+    return [
+        f"mdl_launch-*-py3-none-manylinux_*_{arch}.whl",
+        f"mdl-launch_*_linux_{arch}.tar.gz",
+        f"mdl-launch_*_{DEBIAN_NAMES[arch]}.deb",
+        "mdl_launch_as_torchrun-*-py3-none-any.whl",
+        "mdl-launch-as-torchrun_*_all.deb",
+    ]
 
 
 def main(arguments: list[str]) -> int:
@@ -98,13 +109,14 @@ def main(arguments: list[str]) -> int:
     elf = symbol_versions.ElfFile(options.program.read_bytes())
     if elf.processor not in DEBIAN_NAMES:
         parser.error(f"{options.program} is for {elf.processor}")
-    options.output.mkdir(parents=True, exist_ok=True)
     own = (HERE.parents[1] / "LICENSE").read_text()
     made = make_launcher(options, elf, tree.licences(options.root, own))
     made |= make_names(options, own.encode())
-    for name, data in made.items():
-        (options.output / name).write_bytes(data)
-    tree.write_sums(options.output)
+    try:
+        tree.replace(options.output, made, older(elf.processor))
+    except OSError as error:
+        print(f"make.py: {error}; what was in {options.output} is as it was", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -96,11 +96,7 @@ def make(options) -> None:
     requires = (f"torch=={minor(built['libtorch'])}.*", f"pyarrow=={built['pyarrow'].split('.')[0]}.*")
     version = wheel_version(built["version"], built["libtorch"])
     name, data = wheel.wheel("mdl-toolkit-native", version, TAG, SUMMARY, files, licence, options.time, requires, ABOUT)
-    options.output.mkdir(parents=True, exist_ok=True)
-    for other in options.output.glob(f"{PACKAGE}-*torch{minor(built['libtorch'])}-{TAG}.whl"):
-        other.unlink()
-    (options.output / name).write_bytes(data)
-    tree.write_sums(options.output)
+    tree.replace(options.output, {name: data}, [f"{PACKAGE}-*torch{minor(built['libtorch'])}-{TAG}.whl"])
 
 
 def main(arguments: list[str]) -> int:

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import os
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,8 +95,36 @@ def tar(files: dict[str, File], time: int) -> bytes:
     return gzip.compress(buffer.getvalue(), 9, mtime=time)
 
 
+def replace(folder: Path, made: dict[str, bytes], older: list[str]) -> None:
+    """Writes these packages, then removes those of the patterns `older` that are not among them, and writes SHA256SUMS anew. What else lies in
+    the folder stays. Where a package cannot be written, all is as it was. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_files(folder, made)
+    for pattern in older:
+        for path in folder.glob(pattern):
+            if path.name not in made:
+                path.unlink()
+    write_sums(folder)
+
+
+def write_files(folder: Path, files: dict[str, bytes]) -> None:
+    """All of them, or none: each gets its name when all are written."""
+    parts = {folder / f".{name}.part": folder / name for name in files}
+    try:
+        for (part, _), data in zip(parts.items(), files.values(), strict=True):
+            with part.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        for part, path in parts.items():
+            part.replace(path)
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
+
+
 def write_sums(folder: Path) -> None:
-    lines = [
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(folder.iterdir()) if path.name != "SHA256SUMS"
-    ]
-    (folder / "SHA256SUMS").write_text("".join(lines))
+    """SHA256SUMS of the files in the folder; folders, and what is hidden, are no packages."""
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != "SHA256SUMS" and not path.name.startswith("."))
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
+    write_files(folder, {"SHA256SUMS": "".join(lines).encode()})

@@ -8,6 +8,8 @@ import zipfile
 
 from tree import File
 
+FIRST_TIME = 315_532_800  # 1980: a .zip knows no time before
+
 
 def record_line(name: str, data: bytes) -> str:
     digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
@@ -50,7 +52,7 @@ def wheel(
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for path, file in [*sorted(placed.items()), (f"{about}/RECORD", File(record.encode()))]:
-            entry = zipfile.ZipInfo(path, clock.gmtime(time)[:6])
+            entry = zipfile.ZipInfo(path, clock.gmtime(max(time, FIRST_TIME))[:6])
             entry.external_attr = (0o100000 | file.mode) << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, file.data)
