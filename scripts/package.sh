@@ -18,7 +18,8 @@ usage: scripts/package.sh [--launcher-only | --arch x86_64|aarch64 | --torch X.Y
 A package replaces those of its kind with other versions; what else lies in dist/ stays: other wheels, and mdl-toolkit's for other versions of
 LibTorch.
 
-Needs Debian 12 on x86-64. The version is git's: that of a tag vX.Y.Z, else X.Y.Z.devN+gCOMMIT; mdl-toolkit's has +torchX.Y behind it.
+Needs Debian 12 on x86-64. The version is git's: that of a tag vX.Y.Z (vX.Y.ZrcN, vX.Y.Z.postN), else X.Y.Z.devN+gCOMMIT, which a
+shallow clone cannot count; mdl-toolkit's has +torchX.Y behind it.
 TEXT
 }
 
@@ -42,7 +43,11 @@ done
 [[ -z "$torch" || "$torch" =~ ^[0-9]+\.[0-9]+$ ]] || { echo "package.sh: --torch $torch is no version such as 2.11" >&2; exit 2; }
 
 time=$(git log -1 --format=%ct 2>/dev/null || stat -c %Y CMakeLists.txt)
-set_up() { [ "${MDL_NO_SETUP:-0}" = 1 ] || scripts/setup.sh --packages "$@"; }
+set_up() {
+  [ "${MDL_NO_SETUP:-0}" = 1 ] || scripts/setup.sh --packages "$@"
+  mkdir -p build
+  cmake -DSOURCE="$PWD" -DVERSION=0 -DOUTPUT="$PWD/build/version_of_package.h" -DSTRICT=ON -P cmake/write_version.cmake
+}
 preset_of() { if [ "$1" = x86_64 ]; then echo portable; else echo "portable-$1"; fi; }
 
 package_launcher() {

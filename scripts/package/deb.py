@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import os
+import re
 import subprocess
 import tempfile
 from email.utils import formatdate
@@ -31,8 +32,9 @@ License: Apache-2.0
 
 
 def debian_version(version: str) -> str:
-    """Of PEP 440's: a development version comes before what it leads to."""
-    return version.replace(".dev", "~dev")
+    """Of PEP 440's: a development version comes before what it leads to, and so does one that is tried (a, b, rc)."""
+    public, plus, local = version.partition("+")
+    return re.sub(r"(a|b|rc)(?=\d)", r"~\1", public.replace(".dev", "~dev")) + plus + local
 
 
 def changelog(package: str, version: str, time: int) -> bytes:

@@ -27,7 +27,7 @@ class File:
 
 
 LONG = 200_000
-VERSION = r"\d+(\.\d+)*(\.dev\d+)?(\+[a-z0-9.]+)?"  # as PEP 440 writes them
+VERSION = r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?(\+[a-z0-9.]+)?"  # as PEP 440 writes them
 
 
 def without_files(text: str) -> str:
