@@ -84,7 +84,8 @@ need_cmake() {
   if cmake_is_new_enough cmake || cmake_is_new_enough $tools/bin/cmake; then return; fi
   found=$(cmake_version cmake)
   if [ -z "$found" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    apt-get install -y -qq --no-install-recommends cmake >/dev/null
+    apt_update
+    apt_install cmake || say "apt-get could not install cmake"
     cmake_is_new_enough cmake && return
     found=$(cmake_version cmake)
   fi

@@ -18,6 +18,7 @@ STANDINS = {
         done
         case "$*" in -print-file-name*) echo "$STATE/missing" ;; -E*) echo "$STATE_COMPILER" ;; esac""",
     "apt-get": """echo "apt-get $*" >>"$STATE/log"
+        case " $STATE_APT_FAILS " in *" $1 "* | *" ${5:-none} "*) exit 100 ;; esac
         case "$*" in install*) : >"$STATE/missing" ;; esac""",
     "apt-cache": 'case " $(cat "$STATE/unknown") " in *" $2 "*) exit 100 ;; esac',
     "dnf": 'echo "dnf $*" >>"$STATE/log"',
@@ -38,7 +39,7 @@ STANDINS = {
           for name in cmake ctest; do printf '#!/bin/sh\necho "cmake version 3.31.6"\n' >"${0%/*}/$name"; chmod +x "${0%/*}/$name"; done ;;
         esac""",
 }
-SYSTEMS = {"debian": ("apt-get", "apt-cache"), "redhat": ("dnf",)}
+SYSTEMS = {"debian": ("apt-get", "apt-cache"), "redhat": ("dnf",), "both": ("apt-get", "apt-cache", "dnf"), "other": ()}
 
 
 class Setup(unittest.TestCase):
@@ -100,6 +101,7 @@ class Setup(unittest.TestCase):
             "STATE_NO_VENV": "" if venv else "1",
             "MDL_OS_RELEASE": str(self.folder / "os-release"),
             "LC_ALL": "C.UTF-8",
+            "STATE_APT_FAILS": "",
             **variables,
         }
         words = [self.programs / "bash", self.folder / "scripts/setup.sh", *options]
@@ -128,10 +130,15 @@ class Setup(unittest.TestCase):
     def test_a_build_goes_without_what_only_makes_it_faster(self):
         for name in ("mold", "ccache"):
             (self.programs / name).unlink()
-        self.assertEqual(self.setup("--launcher-only")[::2], (0, []))
+        for uid in (0, 1000):
+            status, said, done = self.setup("--launcher-only", uid=uid)
+            self.assertEqual((status, done), (0, []))
+            self.assertIn("a build goes without, and is faster with: mold ccache", said)
         self.has("unknown", "mold")  # Ubuntu 20.04
         self.has("missing", "nlohmann/json.hpp")
-        self.assertIn("install -y -qq --no-install-recommends nlohmann-json3-dev ccache", self.setup("--launcher-only", uid=0)[2][-1])
+        done = self.setup("--launcher-only", uid=0)[2]
+        install = "apt-get install -y -qq --no-install-recommends"
+        self.assertEqual(done, ["apt-get update -qq", f"{install} nlohmann-json3-dev", f"{install} ccache"])
 
     def test_a_package_that_apt_does_not_know_is_named(self):
         self.has("missing", "simdjson.h")
@@ -218,6 +225,82 @@ class Setup(unittest.TestCase):
         (place / "bin/python").unlink()  # the system's Python is another one now
         self.assertEqual(self.setup(MDL_VENV=str(place))[0], 0)
         self.assertTrue((place / "bin/python").exists())
+
+    def test_apt_is_not_asked_where_nothing_is_missing_and_may_fail_in_what_is_only_wished(self):
+        self.assertEqual(self.setup("--launcher-only", uid=0, STATE_APT_FAILS="update")[::2], (0, []))
+        (self.programs / "ccache").unlink()
+        self.has("missing", "nlohmann/json.hpp")
+        status, said, done = self.setup("--launcher-only", uid=0, STATE_APT_FAILS="update ccache")
+        self.assertEqual((status, len(done)), (0, 3), said)
+        self.assertIn("apt-get update failed; going on", said)
+        self.has("missing", "nlohmann/json.hpp")
+        self.assertEqual(self.setup("--launcher-only", uid=0, STATE_APT_FAILS="nlohmann-json3-dev")[0], 1)
+
+    def test_a_cmake_from_apt_is_installed_after_an_update(self):
+        (self.programs / "cmake").unlink()
+        status, said, done = self.setup("--launcher-only", uid=0)
+        self.assertEqual(status, 0, said)
+        self.assertEqual(done[:2], ["apt-get update -qq", "apt-get install -y -qq --no-install-recommends cmake"])
+
+    def test_an_old_compiler_is_told_before_what_it_does_not_find(self):
+        self.has("missing", "boost/asio.hpp nlohmann/json.hpp")
+        status, said, done = self.setup("--launcher-only", uid=0, compiler="9 __clang_major__")
+        self.assertEqual((status, done), (1, []))
+        self.assertIn("c++ is GCC 9, and 11 or newer is needed", said)
+
+    def test_cxx_is_a_command_or_the_path_of_a_program(self):
+        spaced = self.folder / "a b"
+        spaced.mkdir()
+        (spaced / "c++").symlink_to(self.programs / "c++")
+        for command in ("c++", "ccache c++", "c++ -m64", "ccache c++ -m64", str(spaced / "c++")):
+            (self.programs / "ccache").write_text('#!/bin/sh\nexec "$@"\n')
+            self.has("missing", "")
+            status, said, _ = self.setup("--launcher-only", CXX=command)
+            self.assertEqual(status, 0, said)
+            self.has("missing", "nlohmann/json.hpp")
+            self.assertIn("missing: header:nlohmann/json.hpp\n", self.setup("--launcher-only", CXX=command)[1])
+        for command in ("g++-14", "ccache g++-14"):
+            status, said, done = self.setup("--launcher-only", uid=0, CXX=command)
+            self.assertEqual((status, said, done), (1, f"setup.sh: CXX={command}: no such program\n", []))
+
+    def test_dnf_commands_are_told_only_where_the_repositories_are_known(self):
+        self.has("missing", "nlohmann/json.hpp curl/curl.h")
+        known = "As root: dnf install -y json-devel libcurl-devel\n"
+        listed = "Install them, where its repositories have them: json-devel libcurl-devel\n"
+        for release, words in (
+            ('ID=nobara\nID_LIKE="fedora"\nVERSION_ID=43', known),
+            ("ID=fedora", known),
+            ('ID="amzn"\nID_LIKE="fedora"\nVERSION_ID="2023"', listed),
+            ('ID="ol"\nID_LIKE="fedora"\nVERSION_ID="9.4"', listed),
+            ('ID="azurelinux"\nVERSION_ID="3.0"', listed),
+            ('ID="eurolinux"\nID_LIKE="rhel fedora centos"\nVERSION_ID="9.4"', listed),
+            ('ID="centos"\nID_LIKE="rhel fedora"\nVERSION_ID="rolling"', listed),
+            ('ID="openmandriva"\nVERSION_ID="a[0]"', listed),
+            ("", listed),
+        ):
+            status, said, done = self.setup(system="redhat", release=release)
+            self.assertEqual((status, done), (1, []))
+            self.assertIn(words, said)
+            self.assertNotIn(".sh: line", said)
+
+    def test_where_there_are_two_package_managers_the_system_decides(self):
+        self.has("missing", "nlohmann/json.hpp")
+        for release, words in (
+            ("ID=debian", "Ask root to run: apt-get install nlohmann-json3-dev"),
+            ("ID=mint\nID_LIKE='ubuntu debian'", "Ask root to run: apt-get install"),
+            ("", "Ask root to run: apt-get install"),
+            ("ID=fedora\nVERSION_ID=43", "As root: dnf install -y json-devel"),
+            ("ID=rocky\nID_LIKE='rhel centos fedora'\nVERSION_ID=9.4", "As root: dnf install -y epel-release"),
+        ):
+            self.assertIn(words, self.setup("--launcher-only", system="both", release=release)[1])
+
+    def test_a_system_with_neither_gets_the_list(self):
+        status, said, _ = self.setup("--launcher-only", system="other", release="ID=arch")
+        self.assertEqual(status, 0, said)
+        self.has("missing", "nlohmann/json.hpp curl/curl.h")
+        status, said, _ = self.setup(system="other", release="ID=arch")
+        self.assertEqual(status, 1)
+        self.assertIn("Debian has them in nlohmann-json3-dev libcurl4-openssl-dev\n  and Fedora in json-devel libcurl-devel\n", said)
 
 
 if __name__ == "__main__":
