@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Measures ours beside the real programs in one run. Prints JSON lines: bench, case, ours, theirs, ratio, unit.
 set -euo pipefail
+unset CDPATH  # with it cd may go elsewhere
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Faults on three hosts (network namespaces; needs root): scripts/chaos.sh --help
 set -euo pipefail
+unset CDPATH  # with it cd may go elsewhere
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # MiDashengLM 7B at its true size on CPUs: scripts/check_7b.sh --help
 set -euo pipefail
+unset CDPATH  # with it cd may go elsewhere
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Which lines the tests run: builds with gcov's counters, runs ctest, prints a figure for each folder and the functions that no test enters.
 set -euo pipefail
+unset CDPATH  # with it cd may go elsewhere
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 

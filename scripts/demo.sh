@@ -2,6 +2,7 @@
 # The main job, for real: mdl-launch starts two mdl-toolkit processes that LoRA-train a small MiDashengLM on real sounds.
 # Needs nothing but git and this folder; about ten minutes the first time, most of it download and build.
 set -euo pipefail
+unset CDPATH  # with it cd may go elsewhere
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 

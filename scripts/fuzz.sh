@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Fuzzes the parsers of what comes from outside (tests/fuzz). Ends with 1 when an input does harm, and says where it lies.
 set -euo pipefail
+unset CDPATH  # with it cd may go elsewhere
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 

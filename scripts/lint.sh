@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Formatting (C++ and Python), co_await, ruff, cppcheck and clang-tidy over the sources. Ends with 1 when one of them has something to say.
 set -euo pipefail
+unset CDPATH  # with it cd may go elsewhere
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 

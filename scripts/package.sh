@@ -2,6 +2,7 @@
 # Makes what users install, in dist/: mdl-launch as a wheel, a Debian package and a .tar.gz, for x86-64 and 64-bit ARM, and mdl-toolkit as a
 # wheel for x86-64.
 set -euo pipefail
+unset CDPATH  # with it cd may go elsewhere
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what lies in dist/ in other systems and tries it there. Prints a table of what runs where. Not part of CI.
 set -euo pipefail
+unset CDPATH  # with it cd may go elsewhere
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 

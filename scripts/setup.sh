@@ -2,6 +2,7 @@
 # Installs what the build needs: packages of the system (apt; for dnf it names them), and Python wheels in build/venv. Safe to run again; asks
 # nothing. Without root it is enough that everything is there.
 set -euo pipefail
+unset CDPATH  # with it cd may go elsewhere
 cd "$(dirname "$0")/.."
 
 usage() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Thousands of restarts and rendezvous rounds against one launcher: scripts/soak.sh --help
 set -euo pipefail
+unset CDPATH  # with it cd may go elsewhere
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 

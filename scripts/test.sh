@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Set-up, build, all tests. Extra arguments go to ctest: scripts/test.sh -R store
 set -euo pipefail
+unset CDPATH  # with it cd may go elsewhere
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 

@@ -2,6 +2,7 @@
 # Makes build/sysroot/ARCH: headers and libraries of scripts/package/sysroot.txt, for cmake/portable.cmake. Needs no root: apt fetches
 # into folders of its own and checks Debian's signatures. What is there already is left as it is.
 set -euo pipefail
+unset CDPATH  # with it cd may go elsewhere
 cd "$(dirname "$0")/../.."
 
 usage() {

@@ -2,6 +2,7 @@
 # The number of cases that scripts/test.sh prints last (count_claims of scripts/lib.sh), with the real ctest: each of its tests counts for the
 # cases in it, whether they pass or fail and however much is printed before.
 set -euo pipefail
+unset CDPATH  # with it cd may go elsewhere
 cd "$(dirname "$0")/../.."
 . scripts/lib.sh
 

@@ -2,6 +2,7 @@
 # CI's second try (run_failed_again of scripts/lib.sh) with the real ctest: what fails by chance passes and is named, what fails always
 # fails, and nothing passes because nobody says what failed.
 set -euo pipefail
+unset CDPATH  # with it cd may go elsewhere
 cd "$(dirname "$0")/../.."
 . scripts/lib.sh
 

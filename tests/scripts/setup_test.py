@@ -104,8 +104,8 @@ class Setup(unittest.TestCase):
             "STATE_APT_FAILS": "",
             **variables,
         }
-        words = [self.programs / "bash", self.folder / "scripts/setup.sh", *options]
-        done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60)
+        words = [self.programs / "bash", "scripts/setup.sh", *options]
+        done = subprocess.run(words, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=60)
         return done.returncode, done.stdout + done.stderr, (self.state / "log").read_text().splitlines()
 
     def test_what_is_there_is_enough_whoever_installed_it(self):
@@ -301,6 +301,14 @@ class Setup(unittest.TestCase):
         status, said, _ = self.setup(system="other", release="ID=arch")
         self.assertEqual(status, 1)
         self.assertIn("Debian has them in nlohmann-json3-dev libcurl4-openssl-dev\n  and Fedora in json-devel libcurl-devel\n", said)
+
+    def test_cdpath_leads_no_script_elsewhere(self):
+        (self.folder / "elsewhere/scripts").mkdir(parents=True)
+        status, said, _ = self.setup("--launcher-only", CDPATH=str(self.folder / "elsewhere"))
+        self.assertEqual(status, 0, said)
+        for path in REPOSITORY.glob("scripts/**/*.sh"):
+            before, found, _ = path.read_text().partition('\ncd "$(dirname "$0")')
+            self.assertTrue(not found or "\nunset CDPATH" in before, path)
 
 
 if __name__ == "__main__":
