@@ -20,7 +20,11 @@ DEBIAN_NAMES = {"x86_64": "amd64", "aarch64": "arm64"}
 # bash's exec -a; a wheel holds no links, and pip copies what it holds.
 SUMMARY = "Starts and watches the processes of a distributed PyTorch job: torchrun and accelerate launch as one program without Python"
 NAMES_SUMMARY = "Puts mdl-launch in the place of the commands torchrun and accelerate"
-NAME_SCRIPT = '#!/usr/bin/env bash\n# mdl-launch reads the command line that belongs to this name.\nexec -a {name} "$(dirname "$(readlink -f "${{BASH_SOURCE[0]}}")")/mdl-launch" "$@"\n'
+NAME_SCRIPT = """#!/usr/bin/env bash
+# mdl-launch reads the command line that belongs to this name. It lies beside this file, to which a link may lead.
+file=$(readlink -f "${{BASH_SOURCE[0]}}")
+exec -a {name} "${{file%/*}}/mdl-launch" "$@"
+"""
 
 
 def glibc_of(elf: symbol_versions.ElfFile) -> tuple[int, ...]:
