@@ -21,7 +21,7 @@ std::vector<fs::path> packages_named(const std::string& value) {
   if (failure) { return {}; }
   std::vector<fs::path> folders = {named};
   if (read_torch_package(named)) { folders = {named.parent_path()}; }
-  const auto of_environment = packages_of_prefix(named);
+  const auto of_environment = packages_of_prefix(named, true);
   folders.insert(folders.end(), of_environment.begin(), of_environment.end());
   return folders;
 }
@@ -57,9 +57,9 @@ std::vector<LibrarySearch::Place> LibrarySearch::places(const std::string& wante
   all.push_back(
       {str_cat("beside ", (folder_ / "mdl-toolkit").string()), false, [this] { return packages_beside(folder_); }});
   if (const auto python = python_of_path(variable_("PATH").value_or(""))) {
-    const bool extended = variable_("PYTHONPATH").has_value();
+    const std::string python_path = variable_("PYTHONPATH").value_or("");
     all.push_back({str_cat("of PATH's ", python->string()), false,
-                   [python, wanted, extended] { return packages_of_python(*python, wanted, extended); }});
+                   [python, wanted, python_path] { return packages_of_python(*python, wanted, python_path); }});
   }
   return all;
 }

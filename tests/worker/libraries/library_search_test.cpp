@@ -1,12 +1,14 @@
 #include "worker/libraries/library_search.hpp"
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
 #include <map>
 
 #include "common/error.hpp"
 #include "tests/temp_dir.hpp"
 #include "tests/worker/libraries/made_packages.hpp"
 #include "worker/libraries/program_folder.hpp"
+#include "worker/libraries/python_packages.hpp"
 
 using namespace mdl;
 using namespace mdl::worker::libraries;
@@ -151,6 +153,71 @@ TEST_CASE("a python3 that is no environment of its own is asked, away from the c
   CHECK(machine.search().torch().version == "2.15.1+cu132");
   machine.set("PYTHONPATH", "/somewhere");  // there may be another torch, which only Python knows; this one fails
   CHECK_THROWS_WITH(machine.search().torch(), Contains("there is no LibTorch"));
+}
+
+TEST_CASE("Python is asked in the root folder, without the parts of PYTHONPATH that mean the current one") {
+  Machine machine;
+  const std::string answer = machine.path("answer");
+  write_file(machine.path("other/bin/python3"), "#!/bin/sh\necho \"$PWD $PYTHONPATH\" >" + answer + "\n");
+  for (const auto& [given, told] : std::map<std::string, std::string>{
+           {"/x:", "/ /x\n"}, {":rel:/x:.:/y", "/ /x:/y\n"}, {"rel", "/ \n"}, {":", "/ \n"}}) {
+    CHECK(packages_of_python(machine.path("other/bin/python3"), "torch", given).empty());
+    std::ifstream file(answer);
+    CHECK(std::string(std::istreambuf_iterator<char>(file), {}) == told);
+  }
+  CHECK(fs::current_path() != "/");
+
+  const fs::path before = fs::current_path();
+  make_torch(machine.path("here"), "2.15.6+cu132");
+  write_file(machine.path("here/torch/__init__.py"), "");
+  fs::current_path(machine.path("here"));
+  for (const std::string given : {"/x:", "", ".", "here"}) {
+    ::setenv("PYTHONPATH", given.c_str(), 1);
+    for (const fs::path& each : packages_of_python("/usr/bin/python3", "torch", given)) {
+      CHECK(each != machine.path("here"));
+    }
+  }
+  ::unsetenv("PYTHONPATH");
+  const auto named = packages_of_python("/usr/bin/python3", "torch", machine.path("here"));
+  CHECK_THAT(named, Catch::VectorContains(machine.path("here")));
+  fs::current_path(before);
+}
+
+TEST_CASE("what lies beside the programs is passed over where everybody may write") {
+  Machine machine;
+  const auto open = [&](const std::string& folder, bool to_all) {
+    fs::permissions(machine.path(folder), fs::perms::others_write,
+                    to_all ? fs::perm_options::add : fs::perm_options::remove);
+  };
+  make_torch(machine.path("env/bin/site-packages"), "2.15.3+cu132");
+  make_torch(machine.path("lib/site-packages"), "2.15.3+cu132");
+  make_torch(machine.path("prefix") / kPackages, "2.15.3+cu132");
+  fs::create_directories(machine.path("lib/site-packages/package"));
+  fs::create_directories(machine.path("prefix/bin"));
+  const std::map<std::string, std::vector<std::string>> all = {
+      {"env/bin", {"env/bin", "env/bin/site-packages"}},
+      {"lib/site-packages/package", {"lib/site-packages"}},
+      {"prefix/bin", {"prefix", "prefix/lib", "prefix/lib/python3.11", std::string("prefix/") + kPackages}}};
+  for (const auto& [folder, guarded] : all) {
+    CHECK(packages_beside(machine.path(folder)).size() == 1);
+    for (const std::string& each : guarded) {
+      open(each, true);
+      CHECK(packages_beside(machine.path(folder)).empty());
+      open(each, false);
+    }
+  }
+  open("prefix", true);
+  machine.set("MDL_TORCH", machine.path("prefix"));  // who names it wants it
+  CHECK(machine.search().torch().version == "2.15.3+cu132");
+}
+
+TEST_CASE("the packages of a free-threaded Python are found") {
+  Machine machine;
+  make_torch(machine.path("env/lib/python3.14t/site-packages"), "2.15.2+cu132");
+  fs::create_directories(machine.path("env/lib/python3.t/site-packages"));
+  fs::create_directories(machine.path("env/lib/python3.1tt/site-packages"));
+  CHECK(packages_of_prefix(machine.path("env")).size() == 1);
+  CHECK(machine.search().torch().version == "2.15.2+cu132");
 }
 
 TEST_CASE("Arrow is found by the library's name, and another version is told") {
