@@ -88,12 +88,13 @@ void warn_of_namesake() {
   const fs::path self = fs::read_symlink("/proc/self/exe");
   if (self.filename() != mdl::worker::kOwnName) { return; }
   const fs::path namesake = self.parent_path() / mdl::worker::kFrontProgram;
+  std::error_code ignored;
+  if (!fs::is_regular_file(namesake, ignored)) { return; }  // a pipe would never answer
   std::ifstream file(namesake, std::ios::binary);
   char begin[2] = {};
   if (file.read(begin, sizeof begin) && std::string(begin, sizeof begin) == "#!") {
     mdl::log::warning(namesake.string(), " is not this program but a script, as Python's mdl-toolkit has one. Start ",
-                      mdl::worker::kOwnName, ", or bring the name back: `pip install --force-reinstall --no-deps ",
-                      mdl::worker::kOwnName, "`");
+                      mdl::worker::kOwnName, ", or bring the name back: ", mdl::worker::libraries::kReinstall);
   }
 }
 

@@ -5,6 +5,11 @@
 
 namespace mdl::worker::libraries {
 
+/// The command that makes our package whole. It names the wheel's file: the name alone would mean PyPI's package of it,
+/// whosever that is.
+inline constexpr const char* kReinstall =
+    "`pip install --force-reinstall --no-deps mdl_toolkit_native-*.whl`, the file of the wheel that it came from";
+
 /// The folder with the program `name`, which mdl-toolkit in `folder` turns into: its own one (a build, or what was
 /// installed from it), else that of our package among the packages beside it, where pip has put it. Where neither has
 /// it: `folder`.

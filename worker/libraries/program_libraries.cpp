@@ -49,7 +49,7 @@ Error missing_error(const ProgramLibraries& found, const std::vector<MissingLibr
   }
   if (!of_system.empty() && !own_libraries(found.program).empty()) {
     return Error(str_cat("libraries of mdl-toolkit-native are missing: ", joined(of_system)),
-                 "`pip install --force-reinstall --no-deps mdl-toolkit-native` brings them.");
+                 str_cat(kReinstall, ", brings them."));
   }
   if (!of_system.empty()) {
     return Error(str_cat("libraries of the system are missing: ", joined(of_system)),

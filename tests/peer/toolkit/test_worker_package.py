@@ -265,6 +265,7 @@ def test_its_commands_convert_train_and_tell_under_the_installed_launcher(enviro
     assert f"built for LibTorch {torch.__version__})" in told.stdout
     warning = f"{bin_dir}/mdl-toolkit is not this program but a script, as Python's mdl-toolkit has one. Start mdl-toolkit-native"
     assert (warning in told.stderr) == with_python
+    assert ("--no-deps mdl_toolkit_native-*.whl`, the file of the wheel" in told.stderr) == with_python
     doctor = succeeded(bin_dir / "mdl-launch", "doctor", "--standalone", "--no-python", "mdl-toolkit", "train", env=env).stdout
     if with_python:
         assert (
@@ -325,3 +326,4 @@ def test_another_minor_version_of_torch_in_its_environment_is_told_with_what_fit
     program.write_bytes(program.read_bytes().replace(b"libsndfile.so.1", b"libsndfile.so.9"))
     done = started(home / "bin/mdl-toolkit", "info", "--help", env=variables(home))
     assert done.returncode == 1 and "libraries of mdl-toolkit-native are missing: libsndfile.so.9" in done.stderr
+    assert "`pip install --force-reinstall --no-deps mdl_toolkit_native-*.whl`" in done.stderr  # the name alone is no package of ours

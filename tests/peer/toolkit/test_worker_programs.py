@@ -44,6 +44,13 @@ def test_a_missing_model_program_is_named_and_reaches_the_launchers_error_file(b
     assert "mdl-toolkit-model" in json.loads((tmp_path / "error.json").read_text())["message"]["message"]
 
 
+def test_a_pipe_with_the_commands_name_does_not_hold_up_the_version(bin_dir, tmp_path):
+    program = shutil.copy(bin_dir / "mdl-toolkit", tmp_path / "mdl-toolkit-native")
+    os.mkfifo(tmp_path / "mdl-toolkit")
+    told = started([program, "--version"])
+    assert told.returncode == 0 and told.stderr == ""
+
+
 def test_output_that_cannot_be_written_is_an_error_and_a_reader_that_has_gone_is_none(bin_dir):
     for arguments in (["--version"], ["--libraries"], ["download", "--help"]):
         for file, status, message in (("/dev/full", 1, "cannot write the output: No space left on device"), (None, 0, "")):
