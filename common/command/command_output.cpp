@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::size_t kMaximalOutput = 1 << 20;
 
+using Clock = std::chrono::steady_clock;
+
 /// Kills and reaps the child unless it was waited for.
 class Child {
  public:
@@ -29,15 +31,21 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
-  bool succeeded() { return wait() && WIFEXITED(status_) && WEXITSTATUS(status_) == 0; }
+  /// False also where it still runs at the deadline.
+  bool succeeds_until(Clock::time_point deadline) {
+    pid_t done = 0;
+    while ((done = ::waitpid(pid_, &status_, WNOHANG)) == 0 || (done < 0 && errno == EINTR)) {
+      if (Clock::now() >= deadline) { return false; }
+      ::poll(nullptr, 0, 1);  // a program ends soon after its output
+    }
+    pid_ = 0;
+    return done > 0 && WIFEXITED(status_) && WEXITSTATUS(status_) == 0;
+  }
 
  private:
-  bool wait() {
+  void wait() {
     pid_t done = 0;
     do { done = ::waitpid(pid_, &status_, 0); } while (done < 0 && errno == EINTR);
-    bool reaped = done == pid_;
-    pid_ = 0;
-    return reaped;
   }
 
   pid_t pid_;
@@ -86,12 +94,11 @@ std::optional<std::string> output_of(const std::vector<std::string>& command, st
   writing.reset();
   if (pid == 0) { return std::nullopt; }
   Child child(pid);
-  auto deadline = std::chrono::steady_clock::now() + limit;
+  const auto deadline = Clock::now() + limit;
   std::string text;
   char buffer[4096];
-  while (text.size() < kMaximalOutput) {
-    auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+  while (true) {
+    auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
     pollfd ready{reading.get(), POLLIN, 0};
     int events = ::poll(&ready, 1, static_cast<int>(std::max<long long>(left, 0)));
     if (events < 0 && errno == EINTR) { continue; }
@@ -100,8 +107,9 @@ std::optional<std::string> output_of(const std::vector<std::string>& command, st
     if (got < 0) { return std::nullopt; }
     if (got == 0) { break; }
     text.append(buffer, static_cast<std::size_t>(got));
+    if (text.size() > kMaximalOutput) { return std::nullopt; }
   }
-  if (!child.succeeded()) { return std::nullopt; }
+  if (!child.succeeds_until(deadline)) { return std::nullopt; }
   return text;
 }
 
