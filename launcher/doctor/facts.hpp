@@ -71,10 +71,13 @@ struct NodeFacts {
   std::string host_address;     ///< what this node's own name resolves to; Gloo listens there by default
   std::string program;          ///< full path of what would be started
   std::string program_kind;     ///< of one named mdl-toolkit: "the native mdl-toolkit", or whose script it is
-  std::string native_beside;  ///< full path of mdl-toolkit-native, where the program is a script of that name beside it
+  /// Full path of mdl-toolkit-native: beside a program named mdl-toolkit that is a script, or in PATH where that has no
+  /// mdl-toolkit.
+  std::string native_beside;
   std::string program_error;  ///< why it cannot be, where `program` is empty
   std::vector<std::string> missing_libraries;
-  std::string program_problem;  ///< what mdl-toolkit says is wrong with the libraries that it needs
+  std::string
+      program_problem;  ///< why it cannot start, or what mdl-toolkit says is wrong with the libraries that it needs
   std::string program_advice;
   std::string libtorch_version;
   std::string libtorch_cuda;  ///< the CUDA that the program uses through LibTorch: "13.2", "none"

@@ -33,6 +33,11 @@ std::string suggested_interface(const NodeFacts& node) {
   return interface && !interface->loopback ? "=" + interface->name : "";
 }
 
+std::string native_advice(const NodeFacts& node) {
+  return str_cat("The native one is ", node.native_beside, ": name that, or bring its other name back with `pip ",
+                 "install --force-reinstall --no-deps mdl_toolkit_native-*.whl`, the file that it was installed from.");
+}
+
 }  // namespace
 
 void NodeChecks::endpoint_name(const NodeFacts& node) {
@@ -190,7 +195,9 @@ void NodeChecks::program(const NodeFacts& node) {
   if (job_.program.empty()) { return; }
   if (node.program.empty()) {
     add(Level::fail, "program", node, node.program_error,
-        "Install it on this node or correct the path; without --no-python it must be a Python script.");
+        !node.native_beside.empty()
+            ? native_advice(node)
+            : "Install it on this node or correct the path; without --no-python it must be a Python script.");
     return;
   }
   if (!node.program_problem.empty()) {
@@ -203,9 +210,7 @@ void NodeChecks::program(const NodeFacts& node) {
     return;
   }
   if (!node.native_beside.empty()) {
-    add(Level::warning, "program", node, str_cat(node.program, " is ", node.program_kind),
-        str_cat("The native one is ", node.native_beside, ": name that, or bring its other name back with ",
-                "`pip install --force-reinstall --no-deps mdl-toolkit-native`."));
+    add(Level::warning, "program", node, str_cat(node.program, " is ", node.program_kind), native_advice(node));
     return;
   }
   add(Level::ok, "program", node,

@@ -20,8 +20,8 @@ NodeFacts observe_cheaply(const JobSpec& job);
 /// can be used here.
 std::vector<PathFacts> observe_paths(const std::vector<std::string>& program);
 
-/// Finds the program and what it would load; fills program, program_error, program_problem, program_advice,
-/// missing_libraries, libtorch_version, libtorch_cuda, nccl_version.
+/// Finds the program and what it would load, and whether it can start; fills program, program_kind, native_beside,
+/// program_error, program_problem, program_advice, missing_libraries, libtorch_version, libtorch_cuda, nccl_version.
 void observe_program(const JobSpec& job, const machine::Environment& environment, NodeFacts& node);
 
 /// A library that a program needs.

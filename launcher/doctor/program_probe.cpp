@@ -1,8 +1,10 @@
 // What a program would load, found without running it.
 #include <elf.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <regex>
@@ -50,11 +52,45 @@ std::optional<std::string> find_executable(const std::string& name, const machin
   return std::nullopt;
 }
 
-bool is_elf(const std::string& path) {
+/// Whether every segment lies within the file. Programs of 32 bits are taken for whole.
+bool is_whole_elf(std::ifstream& file, std::uint64_t size) {
+  Elf64_Ehdr head{};
+  file.read(reinterpret_cast<char*>(&head), sizeof head);
+  if (file.gcount() < EI_NIDENT || std::memcmp(head.e_ident, ELFMAG, SELFMAG) != 0) { return false; }
+  if (head.e_ident[EI_CLASS] == ELFCLASS32) { return size >= sizeof(Elf32_Ehdr); }
+  if (!file || head.e_ident[EI_CLASS] != ELFCLASS64 || (head.e_type != ET_EXEC && head.e_type != ET_DYN) ||
+      head.e_phentsize != sizeof(Elf64_Phdr) || head.e_phoff > size) {
+    return false;
+  }
+  std::vector<Elf64_Phdr> segments(head.e_phnum);
+  file.seekg(static_cast<std::streamoff>(head.e_phoff));
+  file.read(reinterpret_cast<char*>(segments.data()), std::ssize(segments) * std::streamoff{sizeof(Elf64_Phdr)});
+  return file && !segments.empty() && std::ranges::all_of(segments, [&](const Elf64_Phdr& segment) {
+           return segment.p_filesz <= size && segment.p_offset <= size - segment.p_filesz;
+         });
+}
+
+/// A whole program, by its header; a script, or what is cut short, is none.
+bool is_elf(const fs::path& path) {
+  std::error_code failure;
+  if (!fs::is_regular_file(path, failure)) { return false; }  // to open a FIFO may wait for ever
+  const std::uint64_t size = fs::file_size(path, failure);
   std::ifstream file(path, std::ios::binary);
-  char magic[4] = {};
-  file.read(magic, 4);
-  return std::string(magic, 4) == std::string(ELFMAG);
+  return !failure && is_whole_elf(file, size);
+}
+
+bool is_script(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  char begin[2] = {};
+  return file.read(begin, sizeof begin) && std::string_view(begin, sizeof begin) == "#!";
+}
+
+bool is_readable(const std::string& path) {
+  return ::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) == 0;
+}
+
+bool is_native(const fs::path& path) {
+  return is_elf(path) && ::access(path.c_str(), X_OK) == 0;
 }
 
 /// The version and CUDA in torch/version.py, which lies above the folder of its libraries, or the version in
@@ -140,9 +176,27 @@ void observe_namesake(NodeFacts& node) {
                                                                      : "a script, not the native mdl-toolkit";
   std::error_code ignored;
   const fs::path native = fs::path(node.program).parent_path() / "mdl-toolkit-native";
-  if (is_elf(native) && ::access(native.c_str(), X_OK) == 0) {
-    node.native_beside = fs::absolute(native, ignored).string();
+  if (is_native(native)) { node.native_beside = fs::absolute(native, ignored).string(); }
+}
+
+/// mdl-toolkit is gone from PATH, as after Python's was removed, which had taken the name; is the native one there?
+void find_native(const machine::Environment& environment, NodeFacts& node) {
+  std::string reason;
+  std::error_code ignored;
+  const auto native = find_executable("mdl-toolkit-native", environment, reason);
+  if (native && is_native(*native)) { node.native_beside = fs::absolute(*native, ignored).string(); }
+}
+
+/// Whether the system would start it; else says why not.
+bool can_start(NodeFacts& node) {
+  if (!is_readable(node.program)) {
+    node.program_problem = "it cannot be read, as a script must be";
+    node.program_advice = "Let the user of the job read it: chmod +r";
+  } else if (!is_elf(node.program) && !is_script(node.program)) {
+    node.program_problem = "it is neither a whole program nor a script that names its interpreter after #!";
+    node.program_advice = "Install it again (it may be cut short), or correct the path.";
   }
+  return node.program_problem.empty();
 }
 
 void observe_libraries(NodeFacts& node) {
@@ -172,6 +226,10 @@ void observe_script(const JobSpec& job, const machine::Environment& environment,
   std::error_code ignored;
   if (!job.module && !fs::is_regular_file(job.program[0], ignored)) {
     node.program_error = job.program[0] + ": no such script";
+    return;
+  }
+  if (!job.module && !is_readable(job.program[0])) {
+    node.program_error = job.program[0] + " cannot be read (chmod +r)";
     return;
   }
   node.program = job.module ? *python + " -m " + job.program[0] : job.program[0];
@@ -205,8 +263,12 @@ void observe_program(const JobSpec& job, const machine::Environment& environment
   if (job.program.empty()) { return; }
   if (!job.no_python) { return observe_script(job, environment, node); }
   const auto program = find_executable(job.program[0], environment, node.program_error);
-  if (!program) { return; }
+  if (!program) {
+    if (job.program[0] == "mdl-toolkit") { find_native(environment, node); }
+    return;
+  }
   node.program = *program;
+  if (!can_start(node)) { return; }
   if (is_elf(node.program)) {
     if (!ask_toolkit(job, node)) { observe_libraries(node); }
   } else if (is_toolkit(node.program)) {

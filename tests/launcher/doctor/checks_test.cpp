@@ -262,7 +262,14 @@ TEST_CASE("a script where the native mdl-toolkit lies beside it is warned of, an
   };
   const Finding finding = complaint(with("/usr/bin/mdl-toolkit-native"));
   expect(finding, Level::warning, "program", "/usr/bin/mdl-toolkit is Python's mdl-toolkit, a script");
-  CHECK_THAT(finding.advice, Contains("/usr/bin/mdl-toolkit-native"));
+  CHECK_THAT(finding.advice, Contains("/usr/bin/mdl-toolkit-native") && Contains("mdl_toolkit_native-*.whl"));
+  const Finding gone = complaint(after([](auto&, auto& nodes) {
+    nodes[1].program.clear();
+    nodes[1].program_error = "mdl-toolkit: no such program in PATH";
+    nodes[1].native_beside = "/usr/bin/mdl-toolkit-native";
+  }));
+  expect(gone, Level::fail, "program", "no such program in PATH");
+  CHECK(gone.advice == finding.advice);
   bool told = false;
   for (const Finding& each : with("")) {
     CHECK(each.level == Level::ok);

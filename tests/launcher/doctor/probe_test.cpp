@@ -1,10 +1,13 @@
 #include "launcher/doctor/probe.hpp"
 
+#include <sys/stat.h>
+
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
 
 #include "common/error.hpp"
+#include "tests/plain_user.hpp"
 #include "tests/temp_dir.hpp"
 
 using namespace mdl;
@@ -129,6 +132,60 @@ TEST_CASE("of a program named mdl-toolkit it is known whose it is, and where the
   CHECK(observed("#!/bin/sh\nexit 1\n").program_kind == "a script, not the native mdl-toolkit");
   CHECK(is_toolkit("/x/mdl-toolkit-native"));
   CHECK_FALSE(is_toolkit("/x/my-mdl-toolkit"));
+}
+
+TEST_CASE("a file that the system would not start is a problem of the program") {
+  mdl::test::TempDir folder;
+  const fs::path file = folder.path() / "mdl-toolkit";
+  const auto problem_of = [&](const std::string& bytes, std::uintmax_t size = 0) {
+    std::ofstream(file, std::ios::binary) << bytes;
+    if (size > 0) { fs::resize_file(file, size); }
+    fs::permissions(file, fs::perms::owner_all);
+    NodeFacts node;
+    observe_program(program({file}), {}, node);
+    return node.program_problem;
+  };
+  const std::string neither = "it is neither a whole program nor a script";
+  std::ifstream stream("/bin/true", std::ios::binary);
+  const std::string whole{std::istreambuf_iterator<char>(stream), {}};
+  CHECK_THAT(problem_of(""), Contains(neither));
+  CHECK_THAT(problem_of("", 50ull << 30), Contains(neither));
+  CHECK_THAT(problem_of("\x7f"
+                        "ELF" +
+                        std::string(4000, 'x')),
+             Contains(neither));
+  CHECK_THAT(problem_of(whole.substr(0, whole.size() / 4)), Contains(neither));
+  CHECK_THAT(problem_of(whole.substr(0, 100)), Contains(neither));
+  CHECK_THAT(problem_of("echo hello\n"), Contains(neither));
+  CHECK(problem_of(whole).empty());
+  CHECK(problem_of("#!/bin/sh\n").empty());
+  fs::permissions(file, fs::perms::owner_exec | fs::perms::group_exec | fs::perms::others_exec);
+  const mdl::test::PlainUser user({folder.path()});
+  NodeFacts node;
+  observe_program(program({file}), {}, node);
+  CHECK_THAT(node.program_problem, Contains("cannot be read"));
+  observe_program(program({file}, false), {{"PATH", "/usr/bin:/bin"}, {"PYTHON_EXEC", "/bin/true"}}, node = {});
+  CHECK_THAT(node.program_error, Contains("cannot be read"));
+}
+
+TEST_CASE("the native program is found in PATH where its other name is gone, and a FIFO of its name is not opened") {
+  mdl::test::TempDir folder, other;
+  const fs::path native = folder.path() / "mdl-toolkit-native", script = folder.path() / "mdl-toolkit";
+  fs::copy_file("/bin/true", native);
+  const auto observed = [&](const std::string& name) {
+    NodeFacts node;
+    observe_program(program({name}), {{"PATH", other.path().string() + ":" + folder.path().string()}}, node);
+    return node;
+  };
+  CHECK(observed("mdl-toolkit").program.empty());
+  CHECK(observed("mdl-toolkit").native_beside == native);
+  CHECK(observed("other").native_beside.empty());
+  std::ofstream(script) << "#!/bin/sh\n";
+  fs::permissions(script, fs::perms::owner_all);
+  fs::remove(native);
+  REQUIRE(::mkfifo(native.c_str(), 0700) == 0);
+  CHECK(observed("mdl-toolkit").program == script);
+  CHECK(observed("mdl-toolkit").native_beside.empty());
 }
 
 TEST_CASE("libraries that the loader would miss are named") {
