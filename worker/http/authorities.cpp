@@ -21,9 +21,15 @@ bool is_allowed(const std::string& path, int access) {
   return ::faccessat(AT_FDCWD, path.c_str(), access, AT_EACCESS) == 0;
 }
 
+/// A shell's `<(cat file)` is a FIFO, too, which somebody writes; one with a name of its own may have nobody.
+bool is_named_fifo(const std::string& path) {
+  std::error_code error;
+  return fs::is_fifo(path, error) && !path.starts_with("/dev/fd/") && !path.starts_with("/proc/");
+}
+
 bool is_file_with_content(const std::string& path) {
   std::error_code error;
-  if (!fs::exists(path, error) || fs::is_directory(path, error)) { return false; }
+  if (!fs::exists(path, error) || fs::is_directory(path, error) || is_named_fifo(path)) { return false; }
   return is_allowed(path, R_OK) && !(fs::is_regular_file(path, error) && fs::file_size(path, error) == 0);
 }
 
@@ -41,6 +47,7 @@ bool is_one_a_folder(std::string_view paths) {
 const char* fault_of(std::string_view variable, const std::string& value) {
   if (variable == "SSL_CERT_DIR") { return is_one_a_folder(value) ? "" : " is no folder that can be read"; }
   if (is_file_with_content(value) || (variable != "SSL_CERT_FILE" && is_folder(value))) { return ""; }
+  if (is_named_fifo(value)) { return " is a FIFO, not a file"; }
   std::error_code error;
   const bool empty = fs::is_regular_file(value, error) && is_allowed(value, R_OK);
   return empty ? " is an empty file" : " is no file that can be read";
@@ -60,20 +67,21 @@ std::vector<std::string> system_authorities() {
 }
 
 Authorities read_authorities(const process::Lookup& lookup) {
+  Authorities found;
   for (const char* name : {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR"}) {
+    const bool beside = found.variable == "SSL_CERT_FILE" && std::string_view(name) == "SSL_CERT_DIR";
     const auto value = lookup(name);
-    if (!value || value->empty()) { continue; }
+    if (!value || value->empty() || !(found.variable.empty() || beside)) { continue; }
     if (const std::string_view fault = fault_of(name, *value); !fault.empty()) {
+      if (beside) { continue; }  // OpenSSL takes what is there
       throw UsageError(str_cat(name, "=", *value, fault),
                        "The variable names the certificates of the authorities that are believed. Correct it, or unset "
                        "it to believe those of this system.");
     }
-    Authorities found;
     (is_file_with_content(*value) ? found.file : found.folder) = *value;
-    found.variable = name;
-    return found;
+    if (!beside) { found.variable = name; }
   }
-  return {};
+  return found;
 }
 
 std::optional<std::string> first_of(const std::vector<std::string>& places) {

@@ -21,9 +21,10 @@ struct Authorities {
 };
 
 /// SSL_CERT_FILE, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE (a file; the last two may name a folder, as in Python's requests),
-/// then SSL_CERT_DIR (folders with colons between them, as in OpenSSL; one of them has to be there). An empty variable
-/// is an unset one. Looks at no place of the system. Throws UsageError naming the variable where there is no such file
-/// or folder, or where the file is empty.
+/// then SSL_CERT_DIR (folders with colons between them, as in OpenSSL; one of them has to be there). The first that is
+/// set counts; beside SSL_CERT_FILE SSL_CERT_DIR counts, too, as in OpenSSL. An empty variable is an unset one. Looks
+/// at no place of the system. Throws UsageError naming the variable where there is no such file or folder, where the
+/// file is empty, or where it is a FIFO that no shell has made.
 Authorities read_authorities(const process::Lookup& lookup = process::lookup_environment);
 
 /// The first of the places whose file can be read and is not empty.

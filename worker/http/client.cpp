@@ -131,10 +131,28 @@ bool is_hopeless(CURLcode code) {
          code == CURLE_SSL_CACERT_BADFILE || code == CURLE_OUT_OF_MEMORY || code == CURLE_BAD_FUNCTION_ARGUMENT;
 }
 
-std::string certificate_advice(const Authorities& authorities) {
+/// Whether a variable that curl reads names a proxy with https://.
+bool speaks_tls_to_proxy(const process::Lookup& lookup = process::lookup_environment) {
+  return std::ranges::any_of(
+      std::array{"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}, [&](const char* name) {
+        std::string value = lookup(name).value_or("");
+        std::ranges::transform(value, value.begin(), [](unsigned char letter) { return std::tolower(letter); });
+        return value.starts_with("https://");
+      });
+}
+
+std::string certificate_advice(const Authorities& authorities, CURLcode code, const Url& url) {
   const std::string from = authorities.variable.empty() ? "" : str_cat(authorities.variable, "=");
-  return str_cat("Its certificate is not one that this machine believes (", from,
-                 authorities.file ? *authorities.file : authorities.folder.value_or(""),
+  const std::string place = from + (authorities.file ? *authorities.file : authorities.folder.value_or(""));
+  if (code == CURLE_SSL_CACERT_BADFILE) {
+    return str_cat(place, " holds no certificate that can be read. It has to be a file of PEM",
+                   from.empty() ? "." : ", or the variable unset to believe the authorities of this system.");
+  }
+  const bool of_proxy = speaks_tls_to_proxy();
+  const std::string_view whose = !of_proxy              ? "Its certificate"
+                                 : url.scheme == "http" ? "The proxy's certificate"
+                                                        : "Its certificate or the proxy's";
+  return str_cat(whose, " is not one that this machine believes (", place,
                  "). If your network has an authority of its own, name the file of its certificates in SSL_CERT_FILE.");
 }
 
@@ -200,9 +218,10 @@ void Client::Handle::set_up(const Request& request, const Url& url, const Header
   set(CURLOPT_XFERINFODATA, &exchange);
 }
 
-/// What TLS with `url` has to know: nothing is looked for where there is no TLS. A failure where nothing is found.
+/// What TLS with `url` or a proxy has to know: nothing is looked for where there is no TLS. A failure where nothing is
+/// found.
 std::optional<Failure> Client::Handle::find_authorities(const Url& url) {
-  if (url.scheme != "https" || authorities.file || authorities.folder) { return {}; }
+  if ((url.scheme != "https" && !speaks_tls_to_proxy()) || authorities.file || authorities.folder) { return {}; }
   authorities.file = first_of(authorities.places);
   if (authorities.file) { return {}; }
   std::string reason = "this machine has no file of the authorities that it believes; looked for";
@@ -258,7 +277,7 @@ Expected<Response, Failure> Client::Handle::get_once(const Request& request, con
   }
   if (code != CURLE_OK && !exchange.enough) {
     Failure failure{kind_of(code), curl_easy_strerror(code), url.shown(), !is_hopeless(code)};
-    if (failure.kind == Failure::Kind::certificate) { failure.advice = certificate_advice(authorities); }
+    if (failure.kind == Failure::Kind::certificate) { failure.advice = certificate_advice(authorities, code, url); }
     return Unexpected{std::move(failure)};
   }
   if (!exchange.begun) { add_body(exchange, {}); }  // an empty body

@@ -1,5 +1,8 @@
 #include "worker/http/authorities.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -7,6 +10,8 @@
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "common/unique_fd.hpp"
 #include "tests/plain_user.hpp"
 #include "tests/temp_dir.hpp"
 
@@ -67,6 +72,30 @@ TEST_CASE("without a variable the first place of the system that has certificate
   CHECK(worker::http::first_of({folder.path() / "locked.pem", full}) == full);
   CHECK_THROWS_WITH(authorities_of({{"SSL_CERT_FILE", folder.path() / "locked.pem"}}),
                     Contains("is no file that can be read"));
+}
+
+TEST_CASE("SSL_CERT_FILE and SSL_CERT_DIR count together, as in OpenSSL") {
+  const test::TempDir folder;
+  const std::string one = folder.path() / "one.pem";
+  write_text_atomically(one, "x");
+  const auto both = authorities_of({{"SSL_CERT_FILE", one}, {"SSL_CERT_DIR", folder.path()}});
+  CHECK(both.file == one);
+  CHECK(both.folder == folder.path().string());
+  CHECK(both.variable == "SSL_CERT_FILE");
+  CHECK_FALSE(authorities_of({{"REQUESTS_CA_BUNDLE", one}, {"SSL_CERT_DIR", folder.path()}}).folder);
+  CHECK(authorities_of({{"SSL_CERT_FILE", one}, {"SSL_CERT_DIR", "/nowhere"}}).file == one);
+}
+
+TEST_CASE("a FIFO with a name is refused, and a shell's is taken") {
+  const test::TempDir folder;
+  const std::string fifo = folder.path() / "fifo";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  CHECK_THROWS_WITH(authorities_of({{"SSL_CERT_FILE", fifo}}), Contains("SSL_CERT_FILE=" + fifo + " is a FIFO"));
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const UniqueFd reading(ends[0]), writing(ends[1]);
+  const std::string of_shell = str_cat("/dev/fd/", reading.get());
+  CHECK(authorities_of({{"SSL_CERT_FILE", of_shell}}).file == of_shell);
 }
 
 TEST_CASE("a variable that names no authorities is named") {

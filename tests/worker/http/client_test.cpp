@@ -1,6 +1,7 @@
 #include "worker/http/client.hpp"
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
 
 #include "common/str_cat.hpp"
 #include "tests/rendezvous/stderr_capture.hpp"
@@ -50,6 +51,25 @@ TEST_CASE("a machine without authorities is told so before TLS begins, and asks 
   CHECK_FALSE(answer.error().may_pass);
   CHECK_THAT(answer.error().reason, Contains("looked for /nowhere/one.pem, /nowhere/two.pem"));
   CHECK_THAT(answer.error().advice, Contains("ca-certificates") && Contains("SSL_CERT_FILE"));
+}
+
+TEST_CASE("for a proxy with TLS authorities are looked for, too, and a file without certificates is called one") {
+  const SmallServer server([](int client, const std::string& /*request*/) { test::send_text(client, "no TLS"); });
+  ::setenv("http_proxy", "https://127.0.0.1:9", 1);
+  Authorities none;
+  none.places = {"/nowhere/one.pem"};
+  const auto without = Client(none).get(request_to(server), {});
+  Authorities garbage;
+  garbage.file = "/dev/null";
+  garbage.variable = "SSL_CERT_FILE";
+  ::unsetenv("http_proxy");
+  REQUIRE_FALSE(without);
+  CHECK_THAT(without.error().reason, Contains("looked for /nowhere/one.pem"));
+  Request request = request_to(server);
+  request.url.replace(0, 4, "https");
+  const auto answer = Client(garbage).get(request, {});
+  REQUIRE_FALSE(answer);
+  CHECK_THAT(answer.error().advice, Contains("SSL_CERT_FILE=/dev/null holds no certificate"));
 }
 
 TEST_CASE("an answer that drips is given up as one that is cut") {
