@@ -40,15 +40,28 @@ bool comes_with_torch(const std::string& name) {
   return std::any_of(kBeginnings.begin(), kBeginnings.end(), [&](const char* each) { return name.starts_with(each); });
 }
 
+/// Whether a library is one of the C library's or the compiler's, which no package of pip's brings.
+bool comes_with_system(const std::string& name) {
+  constexpr std::array kBeginnings = {"libstdc++", "libgcc_s", "libc.",       "libm.",     "libdl.",
+                                      "librt.",    "libutil.", "libpthread.", "libresolv."};
+  return std::any_of(kBeginnings.begin(), kBeginnings.end(), [&](const char* each) { return name.starts_with(each); });
+}
+
 Error missing_error(const ProgramLibraries& found, const std::vector<MissingLibrary>& missing) {
-  std::vector<std::string> names, of_system;
+  std::vector<std::string> names, of_program_alone, of_system;
   for (const MissingLibrary& each : missing) {
     const bool of_program = each.needed_by == found.program.filename();
     names.push_back(of_program ? each.name : str_cat(each.name, " (which ", each.needed_by, " needs)"));
-    if (of_program && !comes_with_torch(each.name)) { of_system.push_back(each.name); }
+    if (comes_with_system(each.name)) {
+      of_system.push_back(each.name);
+    } else if (of_program && !comes_with_torch(each.name)) {
+      of_program_alone.push_back(each.name);
+    }
   }
-  if (!of_system.empty() && !own_libraries(found.program).empty()) {
-    return Error(str_cat("libraries of mdl-toolkit-native are missing: ", joined(of_system)),
+  const bool brings_its_own = !own_libraries(found.program).empty();
+  if (!brings_its_own) { of_system.insert(of_system.end(), of_program_alone.begin(), of_program_alone.end()); }
+  if (of_system.empty() && !of_program_alone.empty()) {
+    return Error(str_cat("libraries of mdl-toolkit-native are missing: ", joined(of_program_alone)),
                  str_cat(kReinstall, ", brings them."));
   }
   if (!of_system.empty()) {

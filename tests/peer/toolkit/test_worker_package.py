@@ -327,3 +327,6 @@ def test_another_minor_version_of_torch_in_its_environment_is_told_with_what_fit
     done = started(home / "bin/mdl-toolkit", "info", "--help", env=variables(home))
     assert done.returncode == 1 and "libraries of mdl-toolkit-native are missing: libsndfile.so.9" in done.stderr
     assert "`pip install --force-reinstall --no-deps mdl_toolkit_native-*.whl`" in done.stderr  # the name alone is no package of ours
+    program.write_bytes(program.read_bytes().replace(b"libstdc++.so.6", b"libstdc++.so.9"))
+    done = started(home / "bin/mdl-toolkit", "info", "--help", env=variables(home))
+    assert done.returncode == 1 and "libraries of the system are missing: libstdc++.so.9" in done.stderr
