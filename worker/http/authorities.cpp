@@ -24,7 +24,8 @@ bool is_allowed(const std::string& path, int access) {
 /// A shell's `<(cat file)` is a FIFO, too, which somebody writes; one with a name of its own may have nobody.
 bool is_named_fifo(const std::string& path) {
   std::error_code error;
-  return fs::is_fifo(path, error) && !path.starts_with("/dev/fd/") && !path.starts_with("/proc/");
+  return fs::is_fifo(path, error) && path != "/dev/stdin" && !path.starts_with("/dev/fd/") &&
+         !path.starts_with("/proc/");
 }
 
 bool is_file_with_content(const std::string& path) {
