@@ -21,7 +21,13 @@ constexpr const char* kLibraryPath = "LD_LIBRARY_PATH";
 
 LibraryPath library_path(const std::vector<fs::path>& folders, const char* of_user, const fs::path& current) {
   LibraryPath path;
-  for (const fs::path& folder : folders) { path.text += str_cat(path.text.empty() ? "" : ":", folder.string()); }
+  for (const fs::path& folder : folders) {
+    if (folder.string().find_first_of(":;") != std::string::npos) {
+      throw Error(str_cat("the loader takes no library of ", folder.string(), ": the name has a colon or a semicolon"),
+                  str_cat(kLibraryPath, " ends a folder there. Move the environment to a folder without one."));
+    }
+    path.text += str_cat(path.text.empty() ? "" : ":", folder.string());
+  }
   const std::string users = of_user ? of_user : "";
   if (users.empty()) { return path; }  // the loader takes it for one that is not set
   for (std::size_t begin = 0;;) {

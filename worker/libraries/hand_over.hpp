@@ -20,7 +20,8 @@ inline constexpr const char* kStartVariable = "MDL_TOOLKIT_START";
                             char** argv);
 
 /// LD_LIBRARY_PATH for the program: `folders`, then what the user has there (null: nothing), whose relative parts are
-/// below `current`. Empty parts, which mean the current folder, are left out and counted (pure).
+/// below `current`. Empty parts, which mean the current folder, are left out and counted (pure). Throws Error when
+/// one of the folders has a colon or semicolon, where the loader would end its name.
 struct LibraryPath {
   std::string text;
   int left_out = 0;

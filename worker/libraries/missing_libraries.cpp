@@ -41,24 +41,27 @@ class Walk {
  public:
   explicit Walk(const std::vector<fs::path>& folders) : folders_(folders), cache_(bytes_of("/etc/ld.so.cache")) {}
 
-  void follow(const fs::path& file) {
+  /// False where the file is no library.
+  bool follow(const fs::path& file) {
     const auto elf = read_elf_file(file);
-    if (!elf) { return; }
+    if (!elf) { return false; }
     for (const std::string& name : elf->needed) {
       if (!seen_.insert(name).second) { continue; }
       if (const auto found = find(name, *elf, file)) {
-        next_.push_back(*found);
+        next_.push_back({name, file.filename().string(), *found});
       } else if (!system_has(name, cache_, kSystemFolders)) {
-        missing_.push_back({name, file.filename().string()});
+        missing_.push_back({name, file.filename().string(), {}});
       }
     }
+    return true;
   }
 
   std::vector<MissingLibrary> from(const fs::path& program) {
-    for (next_.push_back(program); !next_.empty();) {
-      const fs::path file = next_.front();
+    follow(program);
+    while (!next_.empty()) {
+      const MissingLibrary library = next_.front();
       next_.erase(next_.begin());
-      follow(file);
+      if (!follow(library.damaged)) { missing_.push_back(library); }
     }
     return missing_;
   }
@@ -80,7 +83,7 @@ class Walk {
   const std::vector<fs::path>& folders_;
   std::string cache_;
   std::set<std::string> seen_;
-  std::vector<fs::path> next_;  ///< files that were found, in the loader's order
+  std::vector<MissingLibrary> next_;  ///< were found, in the loader's order; damaged until they are read
   std::vector<MissingLibrary> missing_;
 };
 

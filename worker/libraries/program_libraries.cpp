@@ -10,6 +10,7 @@
 #include "common/join.hpp"
 #include "common/str_cat.hpp"
 #include "worker/libraries/fitting_torch.hpp"
+#include "worker/libraries/hand_over.hpp"
 #include "worker/libraries/missing_libraries.hpp"
 #include "worker/libraries/program_folder.hpp"
 
@@ -31,6 +32,7 @@ ProgramLibraries locate(const fs::path& program, bool with_torch, const LibraryS
   found.arrow = search.arrow();
   found.folders.push_back(found.arrow);
   if (const fs::path own = own_libraries(program); !own.empty()) { found.folders.push_back(own); }
+  static_cast<void>(library_path(found.folders, nullptr, "/"));  // or it throws
   return found;
 }
 
@@ -50,6 +52,12 @@ bool comes_with_system(const std::string& name) {
 Error missing_error(const ProgramLibraries& found, const std::vector<MissingLibrary>& missing) {
   std::vector<std::string> names, of_program_alone, of_system;
   for (const MissingLibrary& each : missing) {
+    if (!each.damaged.empty()) {
+      return Error(
+          str_cat(each.damaged.string(), " is damaged: it is no library of 64-bit programs"),
+          "Install the package that it is part of anew: `pip install --force-reinstall` with its name, or with "
+          "the wheel's file for one of mdl-toolkit-native.");
+    }
     const bool of_program = each.needed_by == found.program.filename();
     names.push_back(of_program ? each.name : str_cat(each.name, " (which ", each.needed_by, " needs)"));
     if (comes_with_system(each.name)) {

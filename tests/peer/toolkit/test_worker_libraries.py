@@ -220,6 +220,12 @@ def test_a_missing_library_is_named_with_what_needs_it_and_what_brings_it(instal
     done = started(installed / "mdl-toolkit", "train", "--help", env=environment(MDL_TORCH=whole))
     assert done.returncode == 1 and f"libraries are missing of LibTorch {torch.__version__} in {whole}: libc10.so" in done.stderr
     assert "pip install --force-reinstall" in done.stderr
+    (whole / "lib/libc10.so").touch()
+    done = started(installed / "mdl-toolkit", "train", "--help", env=environment(MDL_TORCH=whole))
+    assert done.returncode == 1 and f"{whole}/lib/libc10.so is damaged" in done.stderr and "file too short" not in done.stderr
+    colon = linked_torch(tmp_path / "a:b", torch.__version__)
+    done = started(installed / "mdl-toolkit", "train", "--help", env=environment(MDL_TORCH=colon))
+    assert done.returncode == 1 and f"the loader takes no library of {colon}/lib: the name has a colon" in done.stderr
     if torch.version.cuda:
         apart = linked_torch(tmp_path / "apart", torch.__version__, without=("nvshmem",))
         done = started(installed / "mdl-toolkit", "train", "--help", env=environment(MDL_TORCH=apart))

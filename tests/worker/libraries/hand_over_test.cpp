@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "common/command/command_output.hpp"
+#include "common/error.hpp"
 #include "tests/temp_dir.hpp"
 
 using namespace mdl;
@@ -49,6 +50,9 @@ TEST_CASE("the found folders go before the user's, whose empty parts are left ou
   CHECK(path.text == "/a:/x:/here/rel/y:/z:$LIB/w");
   CHECK(path.left_out == 2);
   CHECK(library_path({}, "/x", "/here").left_out == 0);
+  for (const char* each : {"/x:y/torch/lib", "/x;y/torch/lib"}) {
+    CHECK_THROWS_WITH(library_path({"/a", each}, nullptr, "/here"), Catch::Contains(each));
+  }
 }
 
 TEST_CASE("a program starts in the root folder with the found libraries, and then sees what mdl-toolkit saw") {

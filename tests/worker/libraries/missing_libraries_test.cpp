@@ -74,6 +74,15 @@ TEST_CASE("a library that a library needs is missed too") {
   CHECK(missing.front().needed_by == "libarrow.so.2600");
 }
 
+TEST_CASE("a file with a library's name that is none is damaged") {
+  test::TempDir folder;
+  test::write_file(folder.path() / "libarrow.so.2600", "");
+  const auto missing = missing_libraries(kProgram, {folder.path()});
+  REQUIRE(missing.size() == 1);
+  CHECK(missing.front().name == "libarrow.so.2600");
+  CHECK(missing.front().damaged == folder.path() / "libarrow.so.2600");
+}
+
 TEST_CASE("the loader's cache has names with a zero byte or a folder before them") {
   const std::string cache = "glibc-ld.so.cache1.1\0libz.so.1\0/lib/libz.so.1\0/usr/lib/libcurl.so.4\0"s;
   CHECK(system_has("libz.so.1", cache, {}));
