@@ -9,6 +9,7 @@
 #include "common/error.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
+#include "worker/libraries/program_folder.hpp"
 
 namespace mdl::worker::libraries {
 namespace {
@@ -58,8 +59,7 @@ void hand_over(const fs::path& program, const std::vector<fs::path>& folders, ch
   ::setenv(kLibraryPath, path.text.c_str(), 1);
   if (here >= 0 && ::chdir("/") != 0) { throw Error(describe_errno("cannot enter", "/", errno)); }
   ::execv(program.c_str(), argv);
-  throw Error(describe_errno("cannot start", program, errno),
-              "It must lie beside mdl-toolkit: install all of its programs.");
+  throw Error(describe_errno("cannot start", program, errno), advice_to_start(program));
 }
 
 }  // namespace mdl::worker::libraries

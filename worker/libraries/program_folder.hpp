@@ -15,6 +15,9 @@ inline constexpr const char* kReinstall =
 /// it: `folder`.
 std::filesystem::path program_folder(const std::filesystem::path& folder, const std::string& name);
 
+/// What to do when `program`, which program_folder() found or did not find, cannot be started.
+std::string advice_to_start(const std::filesystem::path& program);
+
 /// The libraries that a program of our package brought along: the folder lib beside it. Empty where it has none, or is
 /// part of no package.
 std::filesystem::path own_libraries(const std::filesystem::path& program);

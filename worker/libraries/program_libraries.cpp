@@ -21,8 +21,7 @@ namespace fs = std::filesystem;
 
 ProgramLibraries locate(const fs::path& program, bool with_torch, const LibrarySearch& search) {
   if (::access(program.c_str(), X_OK) != 0) {
-    throw Error(describe_errno("cannot start", program, errno),
-                "It must lie beside mdl-toolkit: install all of its programs.");
+    throw Error(describe_errno("cannot start", program, errno), advice_to_start(program));
   }
   ProgramLibraries found{program, std::nullopt, {}, {}};
   if (with_torch) {

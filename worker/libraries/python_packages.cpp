@@ -35,11 +35,6 @@ bool is_package_folder(const fs::path& folder) {
   return folder.filename() == "site-packages" || folder.filename() == "dist-packages";
 }
 
-bool everybody_may_write(const fs::path& folder) {
-  struct stat facts{};
-  return ::stat(folder.c_str(), &facts) != 0 || (facts.st_mode & S_IWOTH) != 0;
-}
-
 /// 11 of "python3.11", 14 of the free-threaded "python3.14t"; -1 for what is no folder of a Python 3.
 int minor_of(const fs::path& folder) {
   const std::string name = folder.filename().string(), begin = "python3.";
@@ -97,6 +92,11 @@ std::string absolute_parts(const std::string& search) {
 }
 
 }  // namespace
+
+bool everybody_may_write(const fs::path& folder) {
+  struct stat facts{};
+  return ::stat(folder.c_str(), &facts) != 0 || (facts.st_mode & S_IWOTH) != 0;
+}
 
 std::vector<fs::path> packages_of_prefix(const fs::path& prefix, bool trusted) {
   std::vector<fs::path> folders, pythons;

@@ -11,6 +11,9 @@ namespace mdl::worker::libraries {
 /// along.
 inline constexpr const char* kOwnPackage = "mdl_toolkit_native";
 
+/// True also for what is not there.
+bool everybody_may_write(const std::filesystem::path& folder);
+
 /// Folders that hold Python packages ("…/site-packages"), found by where they lie.
 
 /// Those of a virtual environment or another prefix: PREFIX/lib/python3.N/site-packages, the newest Python first. A

@@ -105,6 +105,19 @@ TEST_CASE("the programs that mdl-toolkit turns into lie beside it, or in our pac
   CHECK(folder("target/bin") == machine.path("target/bin"));
 }
 
+TEST_CASE("what cannot be started is told with what helps where it was installed") {
+  Machine machine;
+  const fs::path program = machine.path("env/bin/mdl-toolkit-data");
+  CHECK_THAT(advice_to_start(program), Contains("must lie beside mdl-toolkit"));
+  write_file(machine.path("env/bin/mdl-toolkit-native"), "");
+  CHECK_THAT(advice_to_start(program), Contains("--no-deps mdl_toolkit_native-*.whl`") && !Contains("beside"));
+  fs::permissions(machine.path("env"), fs::perms::others_write, fs::perm_options::add);
+  CHECK_THAT(advice_to_start(program), Contains("Everybody may write to " + machine.path("env").string()) &&
+                                           Contains("`chmod o-w " + machine.path("env").string() + "`"));
+  write_file(program, "");
+  CHECK_THAT(advice_to_start(program), Contains("chmod a+x") && Contains("noexec"));
+}
+
 TEST_CASE("the libraries of our own package are those in its folder lib, of no other program's") {
   Machine machine;
   write_file(machine.path("env/bin/lib/libx.so"), "");
