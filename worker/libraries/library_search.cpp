@@ -56,11 +56,20 @@ std::vector<LibrarySearch::Place> LibrarySearch::places(const std::string& wante
   }
   all.push_back(
       {str_cat("beside ", (folder_ / "mdl-toolkit").string()), false, [this] { return packages_beside(folder_); }});
-  if (const auto python = python_of_path(variable_("PATH").value_or(""))) {
-    const std::string python_path = variable_("PYTHONPATH").value_or("");
-    all.push_back({str_cat("of PATH's ", python->string()), false,
-                   [python, wanted, python_path] { return packages_of_python(*python, wanted, python_path); }});
+  const std::string python_path = variable_("PYTHONPATH").value_or("");
+  const auto add_python = [&](const std::string& of, const std::string& folders) {
+    if (const auto python = python_of_path(folders)) {
+      all.push_back({str_cat(of, python->string()), false,
+                     [python, wanted, python_path] { return packages_of_python(*python, wanted, python_path); }});
+    }
+  };
+  std::error_code ignored;
+  const fs::path prefix = folder_.parent_path();
+  // A virtual environment's own Python also knows what its .pth files name.
+  if (fs::exists(prefix / "pyvenv.cfg", ignored) && !everybody_may_write(prefix) && !everybody_may_write(folder_)) {
+    add_python("of ", folder_.string());
   }
+  add_python("of PATH's ", variable_("PATH").value_or(""));
   return all;
 }
 

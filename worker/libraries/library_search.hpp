@@ -18,9 +18,10 @@ using Variable = std::function<std::optional<std::string>(const char* name)>;
 ///
 /// 1. in MDL_TORCH: the folder `torch` itself, or an environment or site-packages that holds it;
 /// 2. beside the program (packages_beside());
-/// 3. among the packages of PATH's python3 (packages_of_python()).
+/// 3. among the packages of the python3 of the virtual environment that the program is part of (packages_of_python());
+/// 4. among those of PATH's python3.
 ///
-/// Python is started in the third place only, if at all.
+/// Python is started in the last two places only, if at all.
 class LibrarySearch {
  public:
   /// `folder`: the program's.

@@ -168,6 +168,18 @@ TEST_CASE("a python3 that is no environment of its own is asked, away from the c
   CHECK_THROWS_WITH(machine.search().torch(), Contains("there is no LibTorch"));
 }
 
+TEST_CASE("the program's own virtual environment is asked before PATH's python3") {
+  Machine machine;
+  machine.set("PATH", machine.path("other/bin"));
+  make_torch(machine.path("other") / kPackages, "2.15.1+cu132");
+  make_torch(machine.path("elsewhere"), "2.15.8+cu132");
+  write_file(machine.path("env/bin/python3"), "#!/bin/sh\necho " + machine.path("elsewhere/torch").string() + "\n");
+  fs::permissions(machine.path("env/bin/python3"), fs::perms::owner_all);
+  CHECK(machine.search().torch().version == "2.15.1+cu132");
+  write_file(machine.path("env/pyvenv.cfg"), "include-system-site-packages = false\n");
+  CHECK(machine.search().torch().version == "2.15.8+cu132");
+}
+
 TEST_CASE("Python is asked in the root folder, without the parts of PYTHONPATH that mean the current one") {
   Machine machine;
   const std::string answer = machine.path("answer");
