@@ -12,26 +12,29 @@
 #include "worker/cli/command_line.hpp"
 #include "worker/dataset/csv.hpp"
 #include "worker/hub/model_folder.hpp"
+#include "worker/plan/memory_plan.hpp"
 #include "worker/plan/plan_options.hpp"
-#include "worker/planned_run.hpp"
 
 namespace mdl::worker {
 namespace {
 
+plan::HeaviestRows rows_of(const std::filesystem::path& dataset) {
+  if (dataset::is_csv(dataset)) {
+    throw UsageError(str_cat(dataset.string(), " is a CSV file, whose lengths nobody knows yet"),
+                     "Convert it first (mdl-toolkit convert-dataset), or give --seconds and --tokens instead.");
+  }
+  return plan::HeaviestRows(dataset::DatasetFolder(dataset));
+}
+
 plan::HeaviestRows planned_rows(const plan::PlanOptions& options, const model::ModelConfig& config) {
-  const auto& dataset = options.train.train_dataset;
-  if (dataset.empty()) {
+  if (options.train.train_dataset.empty()) {
     const auto samples =
         static_cast<int64_t>(std::ceil(options.seconds * static_cast<double>(config.audio.sample_rate)));
     const int64_t tokens = options.tokens.value_or(model::audio_token_count(samples, config) + 100);
     return plan::HeaviestRows(
         plan::RowSize{.samples = samples, .tokens = tokens, .labels = options.labels.value_or(50)});
   }
-  if (dataset::is_csv(dataset)) {
-    throw UsageError(str_cat(dataset.string(), " is a CSV file, whose lengths nobody knows yet"),
-                     "Convert it first (mdl-toolkit convert-dataset), or give --seconds and --tokens instead.");
-  }
-  return plan::HeaviestRows(dataset::DatasetFolder(dataset));
+  return rows_of(options.train.train_dataset);
 }
 
 adapter::LoraConfig planned_lora(const training::TrainOptions& options, const model::ModelConfig& config) {
@@ -56,9 +59,23 @@ int run_plan(const std::vector<std::string>& arguments) {
   const model::ModelConfig config = model::load_config(found.folder, model::Tokenizer::may_be_missing);
   const at::ScalarType dtype =
       wanted.bf16 ? (*wanted.bf16 ? at::kBFloat16 : at::kFloat) : automatic_type(at::kBFloat16, config, std::nullopt);
-  training::TrainOptions train = options.train;
-  train.lora = planned_lora(train, config);
-  const plan::PlannedRun run = planned_run(train, config, dtype, planned_rows(options, config), options.ranks);
+  // Before the run is made: what throws in the middle of its members GCC 12 destroys twice.
+  adapter::LoraConfig lora = planned_lora(wanted, config);
+  plan::HeaviestRows rows = planned_rows(options, config);
+  auto eval_rows = wanted.eval_dataset ? std::optional(rows_of(*wanted.eval_dataset)) : std::nullopt;
+  const plan::PlannedRun run{.settings = {.config = config,
+                                          .dtype = dtype,
+                                          .lora = std::move(lora),
+                                          .quantization = wanted.quantization,
+                                          .gradient_checkpointing = wanted.gradient_checkpointing,
+                                          .frozen_batch_norm = wanted.batch_norm == training::BatchNorm::frozen},
+                             .rows = std::move(rows),
+                             .batch_size = wanted.batch_size,
+                             .eval_rows = std::move(eval_rows),
+                             .eval_batch_size = wanted.eval_batch_size,
+                             .accumulation_steps = wanted.accumulation_steps,
+                             .ranks = options.ranks,
+                             .merges = wanted.merge_lora};
   const auto memory = options.memory ? options.memory : nvidia::Nvml().least_memory();
   const plan::MemoryPlan memory_plan = plan::plan_memory(run);
   if (options.json) {

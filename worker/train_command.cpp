@@ -16,7 +16,6 @@
 #include "worker/cli/command_line.hpp"
 #include "worker/info/describe_model.hpp"
 #include "worker/loading_bar.hpp"
-#include "worker/planned_run.hpp"
 #include "worker/training/checkpoint/checkpoint.hpp"
 #include "worker/training/checkpoint/job_identity.hpp"
 #include "worker/training/loop/trainer.hpp"
@@ -64,12 +63,6 @@ void warn_of_unused_tensors(const model::MiDashengLM& model) {
   }
 }
 
-/// Whether the GPU will do, before the weights are read.
-void announce_memory(const TrainingInputs& inputs, const distributed::ProcessGroup& group) {
-  const auto memory = memory_of(inputs.meeting.device);
-  if (memory && group.is_first()) { log::news(plan::memory_news(planned_run(inputs), *memory)); }
-}
-
 /// The base model with its adapters, which are fresh, the initial ones, or on rank 0 the checkpoint's.
 std::shared_ptr<model::MiDashengLM> load_trained_model(const TrainingInputs& inputs, const BegunRun& run,
                                                        const distributed::ProcessGroup& group) {
@@ -103,13 +96,6 @@ struct TrainingEnd {
   int64_t step;
 };
 
-/// What a step that runs out of a GPU's memory is told to do; null on the CPU.
-std::function<std::string()> memory_advice(const TrainingInputs& inputs) {
-  const auto memory = memory_of(inputs.meeting.device);
-  if (!memory) { return {}; }
-  return [&inputs, memory = *memory] { return plan::out_of_memory_advice(planned_run(inputs), memory); };
-}
-
 TrainingEnd train_model(const TrainingInputs& inputs, const BegunRun& run, const std::vector<std::string>& agents,
                         model::MiDashengLM& model, distributed::ProcessGroup& group) {
   training::loop::Trainer trainer({.options = inputs.options,
@@ -122,7 +108,6 @@ TrainingEnd train_model(const TrainingInputs& inputs, const BegunRun& run, const
                                    .checkpoint = run.checkpoint,
                                    .agents = agents,
                                    .identity = run.identity,
-                                   .memory_advice = memory_advice(inputs),
                                    .superseded = run.start.superseded});
   const bool done_before = trainer.nothing_left();
   if (!done_before) { trainer.train(); }
@@ -169,7 +154,6 @@ int run_train(const std::vector<std::string>& arguments) {
 
   const std::vector<std::string> agents = group.gather("agents", training::checkpoint::launcher_agent());
   const BegunRun run = begin_run(inputs, group, agents);
-  announce_memory(inputs, group);
   const auto model = load_trained_model(inputs, run, group);
   clear_output(inputs.options.output, run, group);
   const TrainingEnd end = train_model(inputs, run, agents, *model, group);

@@ -22,9 +22,13 @@ StepSettings step_settings(const PlannedRun& run) {
   return settings;
 }
 
+/// 0 without an evaluation.
+int64_t evaluation_peak(StepMeter& meter, const PlannedRun& run, int64_t batch_size) {
+  return run.eval_rows ? meter.evaluation(run.eval_rows->first(run.eval_batch_size.value_or(batch_size))) : 0;
+}
+
 int64_t device_peak(StepMeter& meter, const PlannedRun& run, int64_t batch_size) {
-  const int64_t training = meter.training(run.rows.first(batch_size)).peak;
-  return run.eval_batch_size ? std::max(training, meter.evaluation(run.rows.first(*run.eval_batch_size))) : training;
+  return std::max(meter.training(run.rows.first(batch_size)).peak, evaluation_peak(meter, run, batch_size));
 }
 
 bool fits(int64_t peak, int64_t memory) {
@@ -82,7 +86,7 @@ MemoryPlan plan_memory(const PlannedRun& run) {
   StepMeter meter(step_settings(run));
   MemoryPlan plan;
   plan.step = meter.training(run.rows.first(run.batch_size));
-  if (run.eval_batch_size) { plan.evaluation = meter.evaluation(run.rows.first(*run.eval_batch_size)); }
+  plan.evaluation = evaluation_peak(meter, run, run.batch_size);
   plan.device = std::max(plan.step.peak, plan.evaluation);
   // Two steps' batches: one that is computed, and the next, which is read meanwhile.
   plan.host_batches =
@@ -176,24 +180,6 @@ nlohmann::ordered_json plan_json(const PlannedRun& run, const MemoryPlan& plan, 
     json["largest_batch_size"] = largest_batch(run, *memory);
   }
   return json;
-}
-
-std::string memory_news(const PlannedRun& run, int64_t memory) {
-  const int64_t needed = plan_memory(run).device;
-  std::string text = str_cat("a step takes about ", memory_text(needed), " of the GPU's ", memory_text(memory),
-                             " (mdl-toolkit plan tells its parts)");
-  if (fits(needed, memory)) { return text; }
-  const std::string others = what_fits(run, memory);
-  return text + ", which may be too little" + (others.empty() ? "" : str_cat(". What would fit:\n", others));
-}
-
-std::string out_of_memory_advice(const PlannedRun& run, int64_t memory) {
-  const std::string others = what_fits(run, memory);
-  if (others.empty()) {
-    return str_cat("By `mdl-toolkit plan` nothing that train offers fits into ", memory_text(memory), ".");
-  }
-  return str_cat("What fits into ", memory_text(memory), " by `mdl-toolkit plan`:\n", others,
-                 "\nWith a smaller batch, --gradient-accumulation-steps keeps the number of clips in a step.");
 }
 
 }  // namespace mdl::worker::plan

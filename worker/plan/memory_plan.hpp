@@ -18,7 +18,8 @@ struct PlannedRun {
   StepSettings settings;
   HeaviestRows rows;
   int64_t batch_size = 8;
-  std::optional<int64_t> eval_batch_size{};  ///< nothing: no evaluation
+  std::optional<HeaviestRows> eval_rows{};   ///< nothing: no evaluation
+  std::optional<int64_t> eval_batch_size{};  ///< unset: batch_size
   int64_t accumulation_steps = 1;
   int64_t ranks = 1;
   bool merges = true;  ///< final/ is a whole model
@@ -48,13 +49,6 @@ std::string plan_table(const PlannedRun& run, const MemoryPlan& plan, const std:
 
 /// The same for other programs: bytes by their names, and largest_batch_size where there is a memory.
 nlohmann::ordered_json plan_json(const PlannedRun& run, const MemoryPlan& plan, const std::optional<int64_t>& memory);
-
-/// What train says before it loads the weights onto a GPU of so much memory: what a step takes, and where that is too
-/// much, what would fit.
-std::string memory_news(const PlannedRun& run, int64_t memory);
-
-/// What an out-of-memory error says can be done.
-std::string out_of_memory_advice(const PlannedRun& run, int64_t memory);
 
 /// "17.68 GiB", "41.3 MiB"
 std::string memory_text(int64_t bytes);

@@ -15,6 +15,9 @@ namespace mdl::worker::plan {
 /// throws; so does one whose tensors lie on different devices, as CUDA's do. A number that is read from the device
 /// is 1. Attention allocates as FlashAttention 2 does; where CUDA has no fused kernel (float32 with grouped query
 /// heads), as the plain formula.
+///
+/// Not for a process that computes on a GPU: LibTorch takes such a device for the accelerator before CUDA, for pinned
+/// memory and the streams of a backward pass.
 at::Device sized_device();
 
 /// Bytes of the device's tensors, each rounded up to 512 as CUDA's caching allocator rounds them.

@@ -88,6 +88,7 @@ TEST_CASE("the parts of a step's memory add up to its peak, whatever is trained 
           run.settings.lora.targets.insert(adapter::Target::embed_tokens);
           run.settings.lora.targets.insert(adapter::Target::lm_head);
           run.accumulation_steps = 2;
+          run.eval_rows = run.rows;
           run.eval_batch_size = 4;
           const MemoryPlan plan = plan_memory(run);
           CHECK(sum_of_parts(plan.step) == plan.step.peak);
@@ -154,15 +155,13 @@ TEST_CASE("a batch of the heaviest rows has the longest sounds, texts and answer
   CHECK(rows.first(5).back().samples == 10);
 }
 
-TEST_CASE("train tells what a step takes, and what would fit where that is too much") {
-  const PlannedRun run = run_of(seven_billion());
-  CHECK(memory_news(run, int64_t{80} << 30) ==
-        "a step takes about 17.68 GiB of the GPU's 80.00 GiB (mdl-toolkit plan tells its parts)");
-  const std::string tight = memory_news(run, int64_t{16} << 30);
-  CHECK(tight.starts_with("a step takes about 17.68 GiB of the GPU's 16.00 GiB"));
-  CHECK(tight.find("may be too little. What would fit:\n--quantization 4bit --quantization-type nf4 takes ") !=
-        std::string::npos);
-  CHECK(out_of_memory_advice(run, int64_t{16} << 30).starts_with("What fits into 16.00 GiB by `mdl-toolkit plan`:\n"));
-  CHECK(out_of_memory_advice(run, int64_t{2} << 30) ==
-        "By `mdl-toolkit plan` nothing that train offers fits into 2.00 GiB.");
+TEST_CASE("an evaluation has its own rows, and batches as large as the training's where nothing else is said") {
+  PlannedRun run = run_of(small());
+  const int64_t training = plan_memory(run).device;
+  run.eval_rows = HeaviestRows(RowSize{16 * 160000, 9000, 50});
+  CHECK(plan_memory(run).device > training);
+  run.batch_size = 1;
+  const int64_t of_one = plan_memory(run).device + kBesideTensors;
+  run.batch_size = 64;  // whose evaluation would not fit
+  CHECK(largest_batch(run, of_one) == 1);
 }

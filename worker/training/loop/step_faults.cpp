@@ -16,7 +16,7 @@ namespace {
 
 constexpr const char* kMemoryAdvice =
     "A smaller --batch-size needs less; --gradient-accumulation-steps keeps the number of clips in a step, and "
-    "--gradient-checkpointing true keeps less of a pass.";
+    "--gradient-checkpointing true keeps less of a pass. `mdl-toolkit plan` with the same options tells what fits.";
 
 /// LibTorch's allocator for the CPU has no exception of its own.
 bool is_out_of_memory(const c10::Error& error) {
@@ -34,18 +34,16 @@ std::string describe_rows(const std::vector<std::vector<int64_t>>& rows, const d
   return str_cat(text.empty() ? "no rows" : text, " of ", dataset.path().string());
 }
 
-void explain_failures(int64_t step, const std::string& rows, const std::function<void()>& work,
-                      const MemoryAdvice& memory_advice) {
-  const auto advice = [&] { return memory_advice ? memory_advice() : kMemoryAdvice; };
+void explain_failures(int64_t step, const std::string& rows, const std::function<void()>& work) {
   try {
     work();
   } catch (const Error& error) {
     throw Error(str_cat("step ", step, ", ", rows, ": ", error.problem()), error.advice());
   } catch (const std::bad_alloc&) {
-    throw Error(str_cat("step ", step, ", ", rows, ": out of memory"), advice());
+    throw Error(str_cat("step ", step, ", ", rows, ": out of memory"), kMemoryAdvice);
   } catch (const c10::Error& error) {
     if (!is_out_of_memory(error)) { throw; }
-    throw Error(str_cat("step ", step, ", ", rows, ": out of memory: ", error.what_without_backtrace()), advice());
+    throw Error(str_cat("step ", step, ", ", rows, ": out of memory: ", error.what_without_backtrace()), kMemoryAdvice);
   }
 }
 

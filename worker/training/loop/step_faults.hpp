@@ -13,11 +13,8 @@ namespace mdl::worker::training::loop {
 std::string describe_rows(const std::vector<std::vector<int64_t>>& rows, const dataset::DatasetFolder& dataset);
 
 /// Runs `work` on some rows in step `step`. An Error, or memory that runs out, becomes an Error that names step and
-/// rows; other exceptions, such as a broken connection, pass: they are not the rows' fault. `memory_advice` tells what
-/// would need less memory; null: what mostly does.
-using MemoryAdvice = std::function<std::string()>;
-void explain_failures(int64_t step, const std::string& rows, const std::function<void()>& work,
-                      const MemoryAdvice& memory_advice = {});
+/// rows; other exceptions, such as a broken connection, pass: they are not the rows' fault.
+void explain_failures(int64_t step, const std::string& rows, const std::function<void()>& work);
 
 /// The rows of a step whose loss is no finite number when they are taken alone, described; empty when there is none.
 /// The model comes back as it was.

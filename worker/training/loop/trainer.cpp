@@ -192,7 +192,7 @@ void Trainer::train_step(data::StepData& data, double epoch, const data::DataPos
     return finish_step({}, epoch, position);
   }
   double loss = 0;
-  explain_failures(state_.step + 1, rows, [&] { loss = accumulate_gradients(data); }, run_.memory_advice);
+  explain_failures(state_.step + 1, rows, [&] { loss = accumulate_gradients(data); });
   const double norm = clip_gradients(parameters_, kMaxGradientNorm);
   if (!std::isfinite(loss) || !std::isfinite(norm)) {
     leave_out_step(data, loss, norm);

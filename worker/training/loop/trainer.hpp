@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <optional>
 
 #include "worker/adapter/base_model.hpp"
@@ -34,7 +33,6 @@ struct TrainingRun {
   std::optional<std::filesystem::path> checkpoint;  ///< to go on from: its adapter is loaded already, on rank 0
   std::vector<std::string> agents{};                ///< launcher_agent() of all ranks; rank 0 only
   checkpoint::RunIdentity identity{};               ///< rank 0 only
-  std::function<std::string()> memory_advice{};     ///< of a step that runs out of memory; null: a general one
   std::vector<std::filesystem::path> superseded{};  ///< older runs' checkpoints, see RunStart; rank 0 only
 };
 
