@@ -31,13 +31,14 @@ for tool in debootstrap qemu-aarch64-static python3; do
   command -v $tool >/dev/null || { echo "portability.sh: there is no $tool; apt-get install debootstrap qemu-user-static python3" >&2; exit 1; }
 done
 debs=(dist/mdl-launch_*_amd64.deb) archives=(dist/mdl-launch_*_linux_aarch64.tar.gz) names=(dist/mdl-launch-as-torchrun_*_all.deb)
-wheels=(dist/mdl_toolkit_native-*_x86_64.whl)
-for file in "${debs[0]}" "${archives[0]}" "${names[0]}" "${wheels[0]}"; do
-  [ -e "$file" ] || { echo "portability.sh: there is no $file; run scripts/package.sh" >&2; exit 1; }
-done
 venv=$(realpath "${MDL_VENV:-build/venv}")
 sites=("$venv"/lib/python3*/site-packages)
 [ -e "${sites[0]}/torch/version.py" ] || { echo "portability.sh: there is no LibTorch in $venv; run scripts/setup.sh --peers" >&2; exit 1; }
+minor=$(sed -n "s/^__version__ = '\([0-9]*\.[0-9]*\).*/\1/p" "${sites[0]}/torch/version.py")
+wheels=(dist/mdl_toolkit_native-*"torch$minor"-*_x86_64.whl)  # dist/ may have others, too
+for file in "${debs[0]}" "${archives[0]}" "${names[0]}" "${wheels[0]}"; do
+  [ -e "$file" ] || { echo "portability.sh: there is no $file; run scripts/package.sh" >&2; exit 1; }
+done
 
 mkdir -p build/portability
 . scripts/portability/systems.sh

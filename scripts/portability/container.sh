@@ -8,7 +8,7 @@ in_storage() { buildah --root "$containers" --runroot "$containers/run" --storag
 
 # build_image TARGET: localhost/midashenglm-TARGET.
 build_image() {
-  in_storage build --isolation chroot --target "$1" --build-arg BASE=localhost/base --build-arg PIP_OPTIONS="--no-index --no-deps" \
+  in_storage build --isolation chroot --target "$1" --build-arg BASE=localhost/base --build-arg "TORCH=torch$minor" --build-arg PIP_OPTIONS="--no-index --no-deps" \
     --tag "localhost/midashenglm-$1" --file scripts/cluster/Dockerfile dist
 }
 
