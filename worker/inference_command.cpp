@@ -20,6 +20,7 @@
 #include "worker/inference_options.hpp"
 #include "worker/loading_bar.hpp"
 #include "worker/model_choice.hpp"
+#include "worker/tensors/out_of_memory.hpp"
 #include "worker/training/precision.hpp"
 
 namespace mdl::worker {
@@ -118,8 +119,10 @@ void answer(const InferenceRun& run, const convert::RowReader& reader, const Bat
             distributed::ProcessGroup& group, std::optional<AnswerTable>& table) {
   std::shared_ptr<model::MiDashengLM> model;
   if (!batches.empty()) {
-    model = load_chosen_model(run.choice, run.options.merge_adapter, run.dtype, run.meeting.device, run.quantize,
-                              group.is_first() ? loading_bar(stderr) : model::LoadProgress());
+    tensors::explain_memory("loading the model", "--quantization 4bit or --bf16 true needs less.", [&] {
+      model = load_chosen_model(run.choice, run.options.merge_adapter, run.dtype, run.meeting.device, run.quantize,
+                                group.is_first() ? loading_bar(stderr) : model::LoadProgress());
+    });
     const auto unused = model->names.tell_unused();
     if (unused && group.is_first()) { log::warning(*unused); }
   }
@@ -131,7 +134,16 @@ void answer(const InferenceRun& run, const convert::RowReader& reader, const Bat
         return generation::load_rows(rows, reader, run.options.rows.workers);
       },
       [&](const generation::LoadedRows& rows) {
-        return generation::answer_rows(*model, run.processor, rows, run.limits, run.config, run.options.seed);
+        generation::BatchAnswers answers;
+        tensors::explain_memory(
+            str_cat("answering ", rows.rows.size(), " rows from row ",
+                    rows.rows.empty() ? 0 : rows.rows.front().number),
+            "A smaller --batch-size needs less, and so do a smaller --max-new-tokens, --quantization 4bit or --bf16 "
+            "true. What was answered is kept; start the command again to go on.",
+            [&] {
+              answers = generation::answer_rows(*model, run.processor, rows, run.limits, run.config, run.options.seed);
+            });
+        return answers;
       },
       [&](const generation::BatchAnswers& answers) { table->take(answers); });
 }

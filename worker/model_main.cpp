@@ -58,8 +58,7 @@ int main(int argc, char** argv) {
     return mdl::worker::process::report_failure(error.what(), error.exit_code());
   } catch (const c10::OutOfMemoryError& error) {
     return mdl::worker::process::report_failure(
-        mdl::str_cat("out of memory: ", error.what_without_backtrace(), "\n  A smaller --batch-size needs less; ",
-                     "--gradient-accumulation-steps keeps the number of clips in a step."),
+        mdl::str_cat("out of memory: ", error.what_without_backtrace(), "\n  A smaller --batch-size needs less."),
         mdl::kExitFailure);
   } catch (const c10::Error& error) {  // its what() would add a C++ stack trace
     return mdl::worker::process::report_failure(error.what_without_backtrace(), mdl::kExitFailure);

@@ -15,9 +15,13 @@
 #include "worker/begun_run.hpp"
 #include "worker/cli/command_line.hpp"
 #include "worker/info/describe_model.hpp"
+#include "worker/libraries/take_over.hpp"
 #include "worker/loading_bar.hpp"
+#include "worker/planned_memory.hpp"
+#include "worker/tensors/out_of_memory.hpp"
 #include "worker/training/checkpoint/checkpoint.hpp"
 #include "worker/training/checkpoint/job_identity.hpp"
+#include "worker/training/loop/step_faults.hpp"
 #include "worker/training/loop/trainer.hpp"
 #include "worker/training/memory_peak.hpp"
 #include "worker/training_inputs.hpp"
@@ -47,6 +51,22 @@ void print_parameter_counts(model::MiDashengLM& model) {
               info::with_commas(counts.trainable).c_str(), info::with_commas(counts.all).c_str(),
               100.0 * static_cast<double>(counts.trainable) / static_cast<double>(counts.all));
   std::fflush(stdout);
+}
+
+/// Nothing on the CPU, whose memory no plan knows.
+std::optional<PlannedMemory> planned_memory(const TrainingInputs& inputs, const BegunRun& run) {
+  const auto of_gpu = memory_of(inputs.meeting.device);
+  if (!of_gpu) { return std::nullopt; }
+  const auto adapter = run.checkpoint ? run.checkpoint : inputs.options.initial_adapter;
+  return ask_plan(libraries::front_program(), plan_arguments(inputs, adapter, *of_gpu));
+}
+
+/// One line of rank 0's GPU, before the weights are read.
+void tell_plan(const TrainingInputs& inputs, const BegunRun& run, const distributed::ProcessGroup& group) {
+  if (!group.is_first()) { return; }
+  if (const auto planned = planned_memory(inputs, run)) {
+    log::emit(planned->fits() ? log::Level::news : log::Level::warning, describe(*planned));
+  }
 }
 
 /// The lines of the Python tool, of rank 0's GPU. The count begins anew.
@@ -154,9 +174,19 @@ int run_train(const std::vector<std::string>& arguments) {
 
   const std::vector<std::string> agents = group.gather("agents", training::checkpoint::launcher_agent());
   const BegunRun run = begin_run(inputs, group, agents);
-  const auto model = load_trained_model(inputs, run, group);
-  clear_output(inputs.options.output, run, group);
-  const TrainingEnd end = train_model(inputs, run, agents, *model, group);
+  tell_plan(inputs, run, group);
+  std::shared_ptr<model::MiDashengLM> model;
+  TrainingEnd end{};
+  try {
+    tensors::explain_memory("loading the model", training::loop::kMemoryAdvice,
+                            [&] { model = load_trained_model(inputs, run, group); });
+    clear_output(inputs.options.output, run, group);
+    end = train_model(inputs, run, agents, *model, group);
+  } catch (const tensors::OutOfMemory& error) {
+    const auto planned = planned_memory(inputs, run);
+    if (!planned) { throw; }
+    throw Error(error.problem(), advice_on_memory(*planned));
+  }
   print_memory_peak("training", inputs.meeting.device, group);
   if (group.is_first() && !(end.done_before && leaves_final(inputs.options, run.start, end.step))) {
     write_final(inputs, run, model, end.step);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <mutex>
 #include <new>
 #include <set>
@@ -31,9 +32,11 @@ class DeviceMemory : public c10::DeviceAllocator {
  public:
   c10::DataPtr allocate(size_t bytes) override {
     if (bytes == 0) { return {nullptr, kCountingDevice}; }
+    const std::lock_guard lock(mutex_);
+    TORCH_CHECK_WITH(OutOfMemoryError, allocated().current + static_cast<int64_t>(rounded(bytes, kBlock)) <= limit_,
+                     "the device has no ", bytes, " bytes more");
     auto* const block = new Block{host_block(bytes), rounded(bytes, kBlock), this};
     std::memset(block->data, kNan, bytes);
-    const std::lock_guard lock(mutex_);
     allocated().increase(block->counted);
     if (allocated().current > reserved().current) {
       reserved().increase(rounded(static_cast<size_t>(allocated().current - reserved().current), kSegment));
@@ -60,6 +63,11 @@ class DeviceMemory : public c10::DeviceAllocator {
     reserved().reset_peak();
   }
 
+  void limit(int64_t bytes) {
+    const std::lock_guard lock(mutex_);
+    limit_ = bytes;
+  }
+
  private:
   struct Block {
     void* data;
@@ -81,6 +89,7 @@ class DeviceMemory : public c10::DeviceAllocator {
   c10::CachingAllocator::Stat& reserved() { return stats_.reserved_bytes[0]; }
 
   std::mutex mutex_;
+  int64_t limit_ = std::numeric_limits<int64_t>::max();
   c10::CachingDeviceAllocator::DeviceStats stats_;
 };
 
@@ -138,6 +147,14 @@ int64_t bytes_at_peak() {
 
 void reset_peak() {
   device_memory().resetPeakStats(0);
+}
+
+MemoryLimit::MemoryLimit(int64_t bytes) {
+  static_cast<DeviceMemory&>(device_memory()).limit(bytes);
+}
+
+MemoryLimit::~MemoryLimit() {
+  static_cast<DeviceMemory&>(device_memory()).limit(std::numeric_limits<int64_t>::max());
 }
 
 }  // namespace mdl::test::device

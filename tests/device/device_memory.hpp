@@ -20,4 +20,13 @@ int64_t bytes_now();
 int64_t bytes_at_peak();
 void reset_peak();
 
+/// The device has so many bytes while this lives: more is an error, as of a GPU.
+class MemoryLimit {
+ public:
+  explicit MemoryLimit(int64_t bytes);
+  ~MemoryLimit();
+  MemoryLimit(const MemoryLimit&) = delete;
+  MemoryLimit& operator=(const MemoryLimit&) = delete;
+};
+
 }  // namespace mdl::test::device

@@ -14,6 +14,9 @@ namespace mdl::worker::libraries {
 /// program how to undo both, which take_over() does first of all.
 inline constexpr const char* kStartVariable = "MDL_TOOLKIT_START";
 
+/// The program that has handed over, for take_over() as well.
+inline constexpr const char* kFrontVariable = "MDL_TOOLKIT_FRONT";
+
 /// Replaces this process, which stays the same for whoever started it (process id, environment, open files), by
 /// `program`. `argv`: the command line of main(). Throws Error when that fails.
 [[noreturn]] void hand_over(const std::filesystem::path& program, const std::vector<std::filesystem::path>& folders,

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <cstring>
 #include <string_view>
 
 #include "worker/libraries/hand_over.hpp"
@@ -14,6 +15,10 @@ namespace mdl::worker::libraries {
 namespace {
 
 int first_folder = -1;
+
+// No std::string: its functions, which the linker may take from any of the objects that have them, would bring this one
+// into programs that do not call it.
+const char* front = "";
 
 /// Before the libraries' constructors.
 void leave_folder(int, char**, char**) {
@@ -50,6 +55,14 @@ void take_over() {
     ::setenv("LD_LIBRARY_PATH", text.data() + colon + 1, 1);
   }
   ::unsetenv(kStartVariable);
+  const char* const program = std::getenv(kFrontVariable);
+  const char* const copy = program ? ::strdup(program) : nullptr;
+  if (copy) { front = copy; }
+  ::unsetenv(kFrontVariable);
+}
+
+const char* front_program() {
+  return front;
 }
 
 }  // namespace mdl::worker::libraries

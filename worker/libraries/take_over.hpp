@@ -10,4 +10,8 @@ namespace mdl::worker::libraries {
 /// it.
 void take_over();
 
+/// The program that has handed over, mdl-toolkit: who wants another of its commands done starts it. Empty where this
+/// program was started by hand.
+const char* front_program();
+
 }  // namespace mdl::worker::libraries

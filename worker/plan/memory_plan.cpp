@@ -113,12 +113,11 @@ int64_t largest_batch(const PlannedRun& run, int64_t memory) {
   return good;
 }
 
-std::string what_fits(const PlannedRun& run, int64_t memory) {
-  std::string text;
+std::vector<std::string> what_fits(const PlannedRun& run, int64_t memory) {
+  std::vector<std::string> lines;
   const auto add = [&](const std::string& options, const PlannedRun& other) {
     StepMeter meter(step_settings(other));
-    text +=
-        str_cat(text.empty() ? "" : "\n", options, " takes ", memory_text(device_peak(meter, other, other.batch_size)));
+    lines.push_back(str_cat(options, " takes ", memory_text(device_peak(meter, other, other.batch_size))));
   };
   const int64_t largest = largest_batch(run, memory);
   if (largest > 0 && largest < run.batch_size) {
@@ -129,7 +128,7 @@ std::string what_fits(const PlannedRun& run, int64_t memory) {
   for (const auto& [options, other] : lighter(run)) {
     if (largest_batch(other, memory) >= run.batch_size) { add(options, other); }
   }
-  return text;
+  return lines;
 }
 
 std::string plan_table(const PlannedRun& run, const MemoryPlan& plan, const std::optional<int64_t>& memory,
@@ -156,10 +155,11 @@ std::string plan_table(const PlannedRun& run, const MemoryPlan& plan, const std:
   if (fits(plan.device, *memory)) {
     return text + str_cat("It fits. The largest --batch-size that does is ", largest_batch(run, *memory), ".\n");
   }
-  const std::string others = what_fits(run, *memory);
-  return text + "It does not fit." +
-         (others.empty() ? " Nor does a smaller batch, fewer bits or checkpointing.\n"
-                         : str_cat(" These do:\n", others, '\n'));
+  const auto others = what_fits(run, *memory);
+  if (others.empty()) { return text + "It does not fit. Nor does a smaller batch, fewer bits or checkpointing.\n"; }
+  text += "It does not fit. These do:\n";
+  for (const std::string& other : others) { text += other + '\n'; }
+  return text;
 }
 
 nlohmann::ordered_json plan_json(const PlannedRun& run, const MemoryPlan& plan, const std::optional<int64_t>& memory) {
@@ -178,6 +178,7 @@ nlohmann::ordered_json plan_json(const PlannedRun& run, const MemoryPlan& plan, 
   if (memory) {
     json["device_memory"] = *memory;
     json["largest_batch_size"] = largest_batch(run, *memory);
+    json["lighter"] = fits(plan.device, *memory) ? std::vector<std::string>() : what_fits(run, *memory);
   }
   return json;
 }

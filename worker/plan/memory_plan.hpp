@@ -39,15 +39,15 @@ MemoryPlan plan_memory(const PlannedRun& run);
 /// 0: none does.
 int64_t largest_batch(const PlannedRun& run, int64_t memory);
 
-/// What would fit into so many bytes, one suggestion a line, the mildest first; empty where nothing would:
-/// "--batch-size 4 takes 15.20 GiB".
-std::string what_fits(const PlannedRun& run, int64_t memory);
+/// What would fit into so many bytes, the mildest first; empty where nothing would: "--batch-size 4 takes 15.20 GiB".
+std::vector<std::string> what_fits(const PlannedRun& run, int64_t memory);
 
 /// The table of `mdl-toolkit plan`. `memory` is what there is of a GPU, `whose` says where that comes from.
 std::string plan_table(const PlannedRun& run, const MemoryPlan& plan, const std::optional<int64_t>& memory,
                        const std::string& whose);
 
-/// The same for other programs: bytes by their names, and largest_batch_size where there is a memory.
+/// The same for other programs: bytes by their names; where there is a memory, largest_batch_size and what_fits() as
+/// `lighter`.
 nlohmann::ordered_json plan_json(const PlannedRun& run, const MemoryPlan& plan, const std::optional<int64_t>& memory);
 
 /// "17.68 GiB", "41.3 MiB"

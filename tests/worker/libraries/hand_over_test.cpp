@@ -58,15 +58,16 @@ TEST_CASE("the found folders go before the user's, whose empty parts are left ou
 TEST_CASE("a program starts in the root folder with the found libraries, and then sees what mdl-toolkit saw") {
   test::TempDir folder;
   const std::string here = fs::canonical(folder.path());
+  const std::string end =
+      "\nstart (none)\nfront " + fs::read_symlink("/proc/self/exe").string() + " (none)\narguments 2 word\n";
   CHECK(handed_over(here, "/user/libs") ==
-        "at start /\ngiven /one:/two:/user/libs\nthen " + here + "\npath /user/libs\nstart (none)\narguments 2 word\n");
-  CHECK(handed_over(here, nullptr) ==
-        "at start /\ngiven /one:/two\nthen " + here + "\npath (none)\nstart (none)\narguments 2 word\n");
+        "at start /\ngiven /one:/two:/user/libs\nthen " + here + "\npath /user/libs" + end);
+  CHECK(handed_over(here, nullptr) == "at start /\ngiven /one:/two\nthen " + here + "\npath (none)" + end);
 }
 
 TEST_CASE("started by itself, a program leaves the current folder only while its libraries start") {
   const std::string here = fs::current_path();
   CHECK(command::output_of({kProbe}, 10s, {"LD_LIBRARY_PATH=/user/libs"}) ==
-        "at start /\ngiven /user/libs\nthen " + here + "\npath /user/libs\nstart (none)\narguments 1 " +
+        "at start /\ngiven /user/libs\nthen " + here + "\npath /user/libs\nstart (none)\nfront  (none)\narguments 1 " +
             kProbe.string() + "\n");
 }

@@ -23,5 +23,7 @@ int main(int argc, char** argv) {
   std::cout << "then " << std::filesystem::current_path().string() << '\n'
             << "path " << variable("LD_LIBRARY_PATH") << '\n'
             << "start " << variable(mdl::worker::libraries::kStartVariable) << '\n'
+            << "front " << mdl::worker::libraries::front_program() << ' '
+            << variable(mdl::worker::libraries::kFrontVariable) << '\n'
             << "arguments " << argc << ' ' << argv[argc - 1] << '\n';
 }

@@ -1,30 +1,16 @@
 #include "worker/training/loop/step_faults.hpp"
 
-#include <c10/util/Exception.h>
 #include <torch/torch.h>
 
 #include <cmath>
-#include <new>
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "worker/batch/collate.hpp"
 #include "worker/model/float32_model.hpp"
+#include "worker/tensors/out_of_memory.hpp"
 
 namespace mdl::worker::training::loop {
-namespace {
-
-constexpr const char* kMemoryAdvice =
-    "A smaller --batch-size needs less; --gradient-accumulation-steps keeps the number of clips in a step, and "
-    "--gradient-checkpointing true keeps less of a pass. `mdl-toolkit plan` with the same options tells what fits.";
-
-/// LibTorch's allocator for the CPU has no exception of its own.
-bool is_out_of_memory(const c10::Error& error) {
-  return dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr ||
-         std::string(error.what_without_backtrace()).find("can't allocate memory") != std::string::npos;
-}
-
-}  // namespace
 
 std::string describe_rows(const std::vector<std::vector<int64_t>>& rows, const dataset::DatasetFolder& dataset) {
   std::string text;
@@ -35,15 +21,11 @@ std::string describe_rows(const std::vector<std::vector<int64_t>>& rows, const d
 }
 
 void explain_failures(int64_t step, const std::string& rows, const std::function<void()>& work) {
+  const std::string where = str_cat("step ", step, ", ", rows);
   try {
-    work();
-  } catch (const Error& error) {
-    throw Error(str_cat("step ", step, ", ", rows, ": ", error.problem()), error.advice());
-  } catch (const std::bad_alloc&) {
-    throw Error(str_cat("step ", step, ", ", rows, ": out of memory"), kMemoryAdvice);
-  } catch (const c10::Error& error) {
-    if (!is_out_of_memory(error)) { throw; }
-    throw Error(str_cat("step ", step, ", ", rows, ": out of memory: ", error.what_without_backtrace()), kMemoryAdvice);
+    tensors::explain_memory(where, kMemoryAdvice, work);
+  } catch (const tensors::OutOfMemory&) { throw; } catch (const Error& error) {
+    throw Error(str_cat(where, ": ", error.problem()), error.advice());
   }
 }
 

@@ -12,8 +12,13 @@ namespace mdl::worker::training::loop {
 /// "rows 3, 17 of FOLDER": what a step of this rank was made of.
 std::string describe_rows(const std::vector<std::vector<int64_t>>& rows, const dataset::DatasetFolder& dataset);
 
-/// Runs `work` on some rows in step `step`. An Error, or memory that runs out, becomes an Error that names step and
-/// rows; other exceptions, such as a broken connection, pass: they are not the rows' fault.
+/// What helps a training whose memory has run out.
+inline constexpr const char* kMemoryAdvice =
+    "A smaller --batch-size needs less; --gradient-accumulation-steps keeps the number of clips in a step, and "
+    "--gradient-checkpointing true keeps less of a pass. `mdl-toolkit plan` with the same options tells what fits.";
+
+/// Runs `work` on some rows in step `step`. An Error becomes one that names step and rows, and memory that runs out a
+/// tensors::OutOfMemory that does; other exceptions, such as a broken connection, pass: they are not the rows' fault.
 void explain_failures(int64_t step, const std::string& rows, const std::function<void()>& work);
 
 /// The rows of a step whose loss is no finite number when they are taken alone, described; empty when there is none.
