@@ -16,7 +16,7 @@ usage: scripts/lint.sh --setup
   --format  rewrites what is formatted otherwise, all of it
   FOLDER    default: everything (common, rendezvous, launcher, worker, tests, scripts)
 
-The rules are in .clang-format, .ruff.toml, scripts/checks/check_co_await.py, .clang-tidy and .cppcheck-suppressions. clang-tidy needs no
+The rules are in .clang-format, .ruff.toml, scripts/checks/check_{co_await,initializers}.py, .clang-tidy and .cppcheck-suppressions. clang-tidy needs no
 build, only a configuration (build/lint); for the worker and its tests this needs what scripts/setup.sh installs.
 TEXT
 }
@@ -67,6 +67,8 @@ if [ ${#files[@]} -gt 0 ]; then
 
   say "co_await expressions that GCC 12 compiles wrongly, ${#files[@]} files"
   python3 scripts/checks/check_co_await.py "${files[@]}" || failed+=(check_co_await.py)
+  say "initializers that GCC 12 compiles wrongly, ${#files[@]} files"
+  python3 scripts/checks/check_initializers.py "${files[@]}" || failed+=(check_initializers.py)
 fi
 if [ ${#sources[@]} -gt 0 ]; then
   say "cppcheck, ${#sources[@]} files"

@@ -59,23 +59,20 @@ int run_plan(const std::vector<std::string>& arguments) {
   const model::ModelConfig config = model::load_config(found.folder, model::Tokenizer::may_be_missing);
   const at::ScalarType dtype =
       wanted.bf16 ? (*wanted.bf16 ? at::kBFloat16 : at::kFloat) : automatic_type(at::kBFloat16, config, std::nullopt);
-  // Before the run is made: what throws in the middle of its members GCC 12 destroys twice.
-  adapter::LoraConfig lora = planned_lora(wanted, config);
-  plan::HeaviestRows rows = planned_rows(options, config);
-  auto eval_rows = wanted.eval_dataset ? std::optional(rows_of(*wanted.eval_dataset)) : std::nullopt;
-  const plan::PlannedRun run{.settings = {.config = config,
-                                          .dtype = dtype,
-                                          .lora = std::move(lora),
-                                          .quantization = wanted.quantization,
-                                          .gradient_checkpointing = wanted.gradient_checkpointing,
-                                          .frozen_batch_norm = wanted.batch_norm == training::BatchNorm::frozen},
-                             .rows = std::move(rows),
-                             .batch_size = wanted.batch_size,
-                             .eval_rows = std::move(eval_rows),
-                             .eval_batch_size = wanted.eval_batch_size,
-                             .accumulation_steps = wanted.accumulation_steps,
-                             .ranks = options.ranks,
-                             .merges = wanted.merge_lora};
+  const plan::PlannedRun run{
+      .settings = plan::StepSettings{.config = config,
+                                     .dtype = dtype,
+                                     .lora = planned_lora(wanted, config),
+                                     .quantization = wanted.quantization,
+                                     .gradient_checkpointing = wanted.gradient_checkpointing,
+                                     .frozen_batch_norm = wanted.batch_norm == training::BatchNorm::frozen},
+      .rows = planned_rows(options, config),
+      .batch_size = wanted.batch_size,
+      .eval_rows = wanted.eval_dataset ? std::optional(rows_of(*wanted.eval_dataset)) : std::nullopt,
+      .eval_batch_size = wanted.eval_batch_size,
+      .accumulation_steps = wanted.accumulation_steps,
+      .ranks = options.ranks,
+      .merges = wanted.merge_lora};
   const auto memory = options.memory ? options.memory : nvidia::Nvml().least_memory();
   const plan::MemoryPlan memory_plan = plan::plan_memory(run);
   if (options.json) {

@@ -47,7 +47,7 @@ model::ModelConfig small() {
 
 /// Sounds of ten seconds, 300 tokens, 50 of them learned.
 PlannedRun run_of(const model::ModelConfig& config) {
-  return {.settings = {.config = config}, .rows = HeaviestRows(RowSize{160000, 300, 50})};
+  return {.settings = StepSettings{.config = config}, .rows = HeaviestRows(RowSize{160000, 300, 50})};
 }
 
 double in_gib(int64_t bytes) {
