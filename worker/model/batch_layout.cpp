@@ -89,6 +89,12 @@ void plan_audio(const batch::Batch& batch, const ModelConfig& config, int64_t fr
     return std::pair(a.patches, a.keys) > std::pair(b.patches, b.keys);
   });
 
+  for (const auto& piece : layout.pieces) {
+    for (int64_t i = 0; i < piece.patches; ++i) {
+      layout.patch_rows.push_back(piece.clip * batch_patches + piece.first_patch + i);
+      layout.patch_times.push_back(i);
+    }
+  }
   std::vector<std::vector<std::pair<int64_t, int64_t>>> rows_of(clips);  // (first patch, row of the output)
   int64_t row = 0;
   for (const auto& piece : layout.pieces) {

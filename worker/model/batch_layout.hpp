@@ -36,6 +36,8 @@ struct BatchLayout {
   std::vector<AudioClip> clips;
   std::vector<AudioPiece> pieces;
   std::vector<int64_t> folded_patches;  ///< rows of the encoder's output that the projector folds, clip after clip
+  std::vector<int64_t> patch_rows;   ///< of each patch: clip · patches of the batch's longest clip + patch of its clip
+  std::vector<int64_t> patch_times;  ///< of each patch: its place in its piece
 
   int64_t tokens() const { return static_cast<int64_t>(token_index.size()); }
 };

@@ -3,7 +3,6 @@
 #include <ATen/ops/gelu.h>
 
 #include "worker/layers/checkpoint_layer.hpp"
-#include "worker/tensors/index_tensor.hpp"
 
 namespace mdl::worker::model {
 namespace {
@@ -81,44 +80,28 @@ AudioFeatures DashengEncoder::features(const at::Tensor& waveform) const {
           .acoustic = acoustic_ ? acoustic_->frontend->forward(waveform) : at::Tensor()};
 }
 
-at::Tensor DashengEncoder::encode(const AudioFeatures& features, const std::vector<AudioPiece>& pieces) {
+at::Tensor DashengEncoder::encode(const AudioFeatures& features, const PackedBatch& batch) {
   const at::Tensor mel = init_bn->forward(features.mel.to(time_pos_embed_.scalar_type()));
-  const at::Tensor rows = patch_rows(mel, pieces);
   std::vector<int64_t> queries, keys;
-  for (const auto& piece : pieces) {
+  for (const auto& piece : batch.layout.pieces) {
     queries.push_back(piece.patches);
     keys.push_back(piece.keys);
   }
   const auto groups = layers::group_sequences(queries, keys);
-  at::Tensor h = embed(mel, rows, pieces);
+  at::Tensor h = embed(mel, batch);
   for (const auto& block : blocks_) {
     const auto run = [block, groups](const at::Tensor& x) { return block->forward(x, groups); };
     h = gradient_checkpointing ? layers::checkpoint_layer(run, h, block->trained()) : run(h);
   }
   h = norm_->forward(h);
   // Both branches have the same frames, so that none of the transformer's rows need be cut off.
-  return acoustic_ ? h + acoustic_->forward(features.acoustic, rows) : h;
+  return acoustic_ ? h + acoustic_->forward(features.acoustic, batch.patch_rows) : h;
 }
 
-at::Tensor DashengEncoder::patch_rows(const at::Tensor& mel, const std::vector<AudioPiece>& pieces) const {
-  const int64_t per_clip = patch_embed_->patches_of(mel);
-  std::vector<int64_t> rows;
-  for (const auto& piece : pieces) {
-    for (int64_t i = 0; i < piece.patches; ++i) { rows.push_back(piece.clip * per_clip + piece.first_patch + i); }
-  }
-  return tensors::index_tensor(rows, mel.device());
-}
-
-at::Tensor DashengEncoder::embed(const at::Tensor& mel, const at::Tensor& rows,
-                                 const std::vector<AudioPiece>& pieces) const {
-  std::vector<int64_t> time_rows;
-  for (const auto& piece : pieces) {
-    for (int64_t i = 0; i < piece.patches; ++i) { time_rows.push_back(i); }  // positions start again in each piece
-  }
+at::Tensor DashengEncoder::embed(const at::Tensor& mel, const PackedBatch& batch) const {
   const at::Tensor time = time_pos_embed_.flatten().view({config_.embed_dim, -1}).t();
   const at::Tensor frequency = freq_pos_embed_.flatten();
-  return patch_embed_->forward(mel, rows) + time.index_select(0, tensors::index_tensor(time_rows, mel.device())) +
-         frequency;
+  return patch_embed_->forward(mel, batch.patch_rows) + time.index_select(0, batch.patch_times) + frequency;
 }
 
 }  // namespace mdl::worker::model

@@ -7,8 +7,8 @@
 #include "worker/layers/linear.hpp"
 #include "worker/layers/norm.hpp"
 #include "worker/model/acoustic_branch.hpp"
-#include "worker/model/batch_layout.hpp"
 #include "worker/model/mel_frontend.hpp"
+#include "worker/model/packed_batch.hpp"
 #include "worker/model/patch_embed.hpp"
 
 namespace mdl::worker::model {
@@ -42,15 +42,12 @@ class DashengEncoder : public layers::Layer {
  public:
   DashengEncoder(const AudioEncoderConfig& config, at::ScalarType dtype);
 
-  /// waveform [batch, samples] float32 -> one row [dim] for each patch of `pieces`, in their order.
-  at::Tensor forward(const at::Tensor& waveform, const std::vector<AudioPiece>& pieces) {
-    return encode(features(waveform), pieces);
-  }
-
+  /// waveform [batch, samples] float32.
   AudioFeatures features(const at::Tensor& waveform) const;
 
-  /// The same as forward() from the features on.
-  at::Tensor encode(const AudioFeatures& features, const std::vector<AudioPiece>& pieces);
+  /// One row [dim] for each patch of the batch's pieces, in their order. Of the batch, the layout and the patches'
+  /// rows and times are read.
+  at::Tensor encode(const AudioFeatures& features, const PackedBatch& batch);
 
   bool gradient_checkpointing = false;  ///< recompute each block in the backward pass
   std::shared_ptr<layers::MelBatchNorm> init_bn;
@@ -58,11 +55,8 @@ class DashengEncoder : public layers::Layer {
  private:
   void declare_frontends();
 
-  /// The rows of all pieces' patches, as PatchEmbed::forward() has them.
-  at::Tensor patch_rows(const at::Tensor& mel, const std::vector<AudioPiece>& pieces) const;
-
   /// Embeds patches, positions added: [rows, dim].
-  at::Tensor embed(const at::Tensor& mel, const at::Tensor& rows, const std::vector<AudioPiece>& pieces) const;
+  at::Tensor embed(const at::Tensor& mel, const PackedBatch& batch) const;
 
   AudioEncoderConfig config_;
   std::shared_ptr<MelFrontend> frontend_;

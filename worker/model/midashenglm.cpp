@@ -67,16 +67,20 @@ BatchLayout MiDashengLM::layout(const batch::Batch& batch) const {
                     wave.defined() ? MelFrontend::frame_count(wave.size(1), config_.audio) : 0);
 }
 
+PackedBatch MiDashengLM::pack(const batch::Batch& batch, HostMemory where) const {
+  return {layout(batch), waveforms(batch), where};
+}
+
 AudioFeatures MiDashengLM::features(const batch::Batch& batch) {
-  return audio_encoder->features(waveforms(batch));
+  return audio_encoder->features(waveforms(batch).to(device()));
 }
 
 at::Tensor MiDashengLM::encode(const batch::Batch& batch) {
-  return audio_encoder->forward(waveforms(batch), layout(batch).pieces);
+  const PackedBatch packed = pack(batch).to(device());
+  return audio_encoder->encode(audio_encoder->features(packed.input_values), packed);
 }
 
-AudioFeatures MiDashengLM::lone_features(const batch::Batch& batch) {
-  const at::Tensor wave = waveforms(batch), lengths = batch.audio_length.cpu();
+AudioFeatures MiDashengLM::lone_features(const at::Tensor& wave, const at::Tensor& lengths) {
   const int64_t frames = MelFrontend::frame_count(wave.size(1), config_.audio);
   AudioFeatures all;
   for (int64_t clip = 0; clip < wave.size(0); ++clip) {
@@ -93,34 +97,36 @@ AudioFeatures MiDashengLM::lone_features(const batch::Batch& batch) {
   return all;
 }
 
-at::Tensor MiDashengLM::embeddings(const AudioFeatures& features, const BatchLayout& plan) {
-  const at::Device place = device();
-  at::Tensor text = decoder->embed(tensors::index_tensor(plan.token_ids, place));
-  if (plan.clips.empty()) { return text; }
-  const at::Tensor patches = audio_encoder->encode(features, plan.pieces);
-  const at::Tensor audio =
-      audio_projector->forward(patches.index_select(0, tensors::index_tensor(plan.folded_patches, place)));
-  return text.index_copy(0, tensors::index_tensor(plan.audio_rows, place), audio.to(text.scalar_type()));
+at::Tensor MiDashengLM::embeddings(const AudioFeatures& features, const PackedBatch& batch) {
+  at::Tensor text = decoder->embed(batch.token_ids);
+  if (batch.layout.clips.empty()) { return text; }
+  const at::Tensor patches = audio_encoder->encode(features, batch);
+  const at::Tensor audio = audio_projector->forward(patches.index_select(0, batch.folded_patches));
+  return text.index_copy(0, batch.audio_rows, audio.to(text.scalar_type()));
 }
 
-at::Tensor MiDashengLM::hidden_states(const batch::Batch& batch, const BatchLayout& plan, const at::Tensor& rows) {
-  const at::Tensor h = embeddings(plan.clips.empty() ? AudioFeatures() : features(batch), plan);
+at::Tensor MiDashengLM::hidden_states(const PackedBatch& batch, const at::Tensor& rows) {
+  const BatchLayout& plan = batch.layout;
+  const at::Tensor h =
+      embeddings(plan.clips.empty() ? AudioFeatures() : audio_encoder->features(batch.input_values), batch);
   const auto groups = layers::group_sequences(plan.row_lengths, plan.row_lengths);
-  return decoder->forward(h, tensors::index_tensor(plan.positions, device()), groups, rows, nullptr);
+  return decoder->forward(h, batch.positions, groups, rows, nullptr);
 }
 
 MiDashengLM::Prefill MiDashengLM::read_prompts(const batch::Batch& batch) {
-  const BatchLayout plan = layout(batch);
-  std::vector<int64_t> positions, last;
+  BatchLayout plan = layout(batch);
+  plan.positions.clear();
+  plan.predicting_rows.clear();
   for (const int64_t length : plan.row_lengths) {
-    for (int64_t t = 0; t < length; ++t) { positions.push_back(t); }
-    last.push_back(std::ssize(positions) - 1);
+    for (int64_t t = 0; t < length; ++t) { plan.positions.push_back(t); }
+    plan.predicting_rows.push_back(std::ssize(plan.positions) - 1);
   }
   KvCache cache(config_.text.num_layers, plan.row_lengths, device());
-  const at::Tensor h = embeddings(plan.clips.empty() ? AudioFeatures() : lone_features(batch), plan);
+  const PackedBatch packed = PackedBatch(plan, waveforms(batch), HostMemory::plain).to(device());
+  const at::Tensor h = embeddings(
+      plan.clips.empty() ? AudioFeatures() : lone_features(packed.input_values, batch.audio_length.cpu()), packed);
   const auto groups = layers::group_sequences(plan.row_lengths, plan.row_lengths);
-  const at::Tensor hidden = decoder->forward(h, tensors::index_tensor(positions, device()), groups,
-                                             tensors::index_tensor(last, device()), &cache);
+  const at::Tensor hidden = decoder->forward(h, packed.positions, groups, packed.predicting_rows, &cache);
   return {decoder->logits(hidden).to(at::kFloat), std::move(cache)};
 }
 
@@ -129,18 +135,21 @@ at::Tensor MiDashengLM::next_logits(const at::Tensor& tokens, KvCache& cache) {
 }
 
 at::Tensor MiDashengLM::logits(const batch::Batch& batch) {
-  const BatchLayout plan = layout(batch);
-  const at::Tensor packed = decoder->logits(hidden_states(batch, plan));
+  const PackedBatch plan = pack(batch).to(device());
+  const at::Tensor packed = decoder->logits(hidden_states(plan));
   const at::Tensor padded = at::zeros({batch.input_ids.numel(), packed.size(1)}, packed.options());
-  return padded.index_copy(0, tensors::index_tensor(plan.token_index, device()), packed)
+  return padded.index_copy(0, tensors::index_tensor(plan.layout.token_index, device()), packed)
       .view({batch.input_ids.size(0), batch.input_ids.size(1), -1});
 }
 
 at::Tensor MiDashengLM::loss_sum(const batch::Batch& batch) {
   if (!batch.labels.defined()) { throw Error("batch: the loss needs labels"); }
-  const BatchLayout plan = layout(batch);
-  const at::Tensor hidden = hidden_states(batch, plan, tensors::index_tensor(plan.predicting_rows, device()));
-  return layers::token_loss_sum(hidden, decoder->lm_head->weight, tensors::index_tensor(plan.targets, device()));
+  return loss_sum(pack(batch).to(device()));
+}
+
+at::Tensor MiDashengLM::loss_sum(const PackedBatch& batch) {
+  const at::Tensor hidden = hidden_states(batch, batch.predicting_rows);
+  return layers::token_loss_sum(hidden, decoder->lm_head->weight, batch.targets);
 }
 
 }  // namespace mdl::worker::model

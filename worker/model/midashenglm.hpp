@@ -5,11 +5,11 @@
 
 #include "worker/batch/batch.hpp"
 #include "worker/model/audio_projector.hpp"
-#include "worker/model/batch_layout.hpp"
 #include "worker/model/checkpoint_names.hpp"
 #include "worker/model/config.hpp"
 #include "worker/model/dasheng_encoder.hpp"
 #include "worker/model/decoder.hpp"
+#include "worker/model/packed_batch.hpp"
 
 namespace mdl::worker::model {
 
@@ -19,8 +19,8 @@ namespace mdl::worker::model {
 /// real audio patches go through the layers, as rows of one matrix. The results for them are those of the padded
 /// computation.
 ///
-/// Of a Batch, `input_values` must be on the model's device. The others are small and best left on the CPU: the plan is
-/// made there. On a GPU they work too, at the price of one wait for the device per call.
+/// A Batch is best left on the CPU, where the plan is made. On a GPU it works too, at the price of a wait for the
+/// device. Who makes batches ahead of the device on another thread pack()s them there, in pinned memory.
 ///
 /// train() and eval() matter, as under Hugging Face's Trainer, to audio_encoder.init_bn: in train mode it normalises by
 /// the statistics of this batch (padding included) and moves its running statistics, in eval mode it uses these. The
@@ -34,6 +34,9 @@ class MiDashengLM : public layers::Layer {
   /// Makes the layers on the meta device; `dtype` is float32 or bfloat16. The mel frontend is float32 in any case.
   MiDashengLM(const ModelConfig& config, at::ScalarType dtype);
 
+  /// Plans a batch and lays out all that the device needs of it. Any thread may call it, while the model computes.
+  PackedBatch pack(const batch::Batch& batch, HostMemory where = HostMemory::plain) const;
+
   /// [batch, tokens, vocab] in the model's type; zero at padding.
   at::Tensor logits(const batch::Batch& batch);
 
@@ -42,6 +45,9 @@ class MiDashengLM : public layers::Layer {
   /// exist only for labelled positions, and only for some of these at a time. A label in the first column or right
   /// behind padding has no position that predicts it and does not count.
   at::Tensor loss_sum(const batch::Batch& batch);
+
+  /// The same of a batch that was pack()ed and brought to the model's device.
+  at::Tensor loss_sum(const PackedBatch& batch);
 
   /// What the encoder sees before its normalisation.
   AudioFeatures features(const batch::Batch& batch);
@@ -89,14 +95,15 @@ class MiDashengLM : public layers::Layer {
   /// input_values, made long enough for one audio token with zeros, as MiDashengLM does with a lone short clip.
   at::Tensor waveforms(const batch::Batch& batch) const;
 
-  /// features(), but each clip by itself; frames behind its end, which nobody looks at, are zero.
-  AudioFeatures lone_features(const batch::Batch& batch);
+  /// features(), but each clip by itself; frames behind its end, which nobody looks at, are zero. `wave` as waveforms()
+  /// gives it, `lengths` its clips' samples, on the CPU.
+  AudioFeatures lone_features(const at::Tensor& wave, const at::Tensor& lengths);
 
   /// The packed tokens' embeddings, [layout.tokens, hidden], with the audio's in their places.
-  at::Tensor embeddings(const AudioFeatures& features, const BatchLayout& layout);
+  at::Tensor embeddings(const AudioFeatures& features, const PackedBatch& batch);
 
   /// Final hidden states of the packed tokens, [layout.tokens, hidden], or with `rows` of some of them.
-  at::Tensor hidden_states(const batch::Batch& batch, const BatchLayout& layout, const at::Tensor& rows = {});
+  at::Tensor hidden_states(const PackedBatch& batch, const at::Tensor& rows = {});
 
   ModelConfig config_;
   at::ScalarType dtype_;

@@ -126,7 +126,7 @@ TEST_CASE("in training and in answering each clip of a batch has the patches of 
   const auto batch = tiny_batch(config);
   const auto features = model->features(batch);
   CHECK(features.acoustic.sizes() == at::IntArrayRef({2, 20, features.mel.size(2)}));
-  CHECK(at::equal(model->encode(batch), model->audio_encoder->encode(features, model->layout(batch).pieces)));
+  CHECK(at::equal(model->encode(batch), model->audio_encoder->encode(features, model->pack(batch))));
   // The second clip is the longest, so that it has no padding: alone it is heard as in its batch.
   const auto alone =
       model->read_prompts({batch.input_ids.narrow(0, 1, 1), batch.attention_mask.narrow(0, 1, 1),

@@ -9,6 +9,7 @@
 #include "common/str_cat.hpp"
 #include "worker/batch/collate.hpp"
 #include "worker/dataset/parallel.hpp"
+#include "worker/training/loop/packed_step.hpp"
 
 namespace mdl::worker::training::loop {
 namespace {
@@ -16,10 +17,11 @@ namespace {
 /// This rank's part of a batch; empty at the end of the data.
 struct Part {
   std::vector<dataset::Sample> samples;
-  batch::Batch batch;
+  model::PackedBatch batch;
 };
 
-Part read_part(const dataset::DatasetFolder& dataset, const batch::BatchOptions& options, int64_t first, int64_t end) {
+Part read_part(const dataset::DatasetFolder& dataset, const batch::BatchOptions& options,
+               const model::MiDashengLM& model, int64_t first, int64_t end) {
   Part part;
   for (int64_t row = first; row < end; ++row) {
     dataset::Sample sample = dataset.sample(row);
@@ -30,7 +32,10 @@ Part read_part(const dataset::DatasetFolder& dataset, const batch::BatchOptions&
       throw Error(str_cat("evaluation: ", dataset.describe(row), ": ", *fault));
     }
   }
-  if (!part.samples.empty()) { part.batch = batch::collate(part.samples, options.pad_token_id, options.audio_dtype); }
+  if (!part.samples.empty()) {
+    part.batch = model.pack(batch::collate(part.samples, options.pad_token_id, options.audio_dtype),
+                            host_memory_for(model.device()));
+  }
   return part;
 }
 
@@ -75,7 +80,7 @@ EvaluationResult evaluate(model::MiDashengLM& model, const dataset::DatasetFolde
   };
   dataset::OrderedPipeline<Part> parts(static_cast<std::size_t>(batches), 1, 0, [&](std::size_t index) {
     const int64_t first = static_cast<int64_t>(index) * stride + group.rank() * options.batch_size;
-    return read_part(dataset, options, first, std::min(first + options.batch_size, rows));
+    return read_part(dataset, options, model, first, std::min(first + options.batch_size, rows));
   });
   for (int64_t index = 0; index < batches; ++index) {
     Part part = parts.take();
@@ -84,8 +89,7 @@ EvaluationResult evaluate(model::MiDashengLM& model, const dataset::DatasetFolde
     const int64_t at = index % stretch;
     totals[2][at] = std::ssize(part.samples);
     if (tokens > 0) {
-      part.batch.input_values = part.batch.input_values.to(model.device());
-      totals[0][at] = model.loss_sum(part.batch).to(at::kDouble);
+      totals[0][at] = model.loss_sum(part.batch.to(model.device())).to(at::kDouble);
       totals[1][at] = tokens;
     }
     if (at + 1 == stretch || index + 1 == batches) { collect(at + 1); }

@@ -38,8 +38,7 @@ std::string rows_without_a_loss(model::MiDashengLM& model, const data::StepData&
   for (const auto& rows : data.rows) {
     for (const int64_t row : rows) {
       const std::vector<dataset::Sample> alone = {dataset.sample(row)};
-      batch::Batch batch = batch::collate(alone, options.pad_token_id, options.audio_dtype);
-      batch.input_values = batch.input_values.to(model.device());
+      const batch::Batch batch = batch::collate(alone, options.pad_token_id, options.audio_dtype);
       if (!std::isfinite(model.loss_sum(batch).item<double>())) { found.front().push_back(row); }
     }
   }

@@ -162,25 +162,26 @@ void Trainer::train_epoch() {
       data = data::read_step(run_.train_data, order, run_.group.rank(), step * accumulation,
                              data::micro_batches(rest, accumulation, step), train_batches_);
     });
-    if (!device_.is_cpu()) {
-      for (batch::Batch& batch : data.batches) { batch.input_values = batch.input_values.pin_memory(); }
-    }
-    return data;
+    PackedStep packed;
+    explain_failures(steps_before + step + 1, describe_rows(data.rows, run_.train_data),
+                     [&] { packed = pack_step(std::move(data), run_.model); });
+    return packed;
   };
-  dataset::OrderedPipeline<data::StepData> source(static_cast<std::size_t>(std::max<int64_t>(0, end)), 1, 0, read);
+  dataset::OrderedPipeline<PackedStep> source(static_cast<std::size_t>(std::max<int64_t>(0, end)), 1, 0, read);
   for (int64_t step = 0; step < end; ++step) {
-    data::StepData data = source.take();
-    const int64_t batches_done = step * accumulation + static_cast<int64_t>(data.batches.size());
+    PackedStep packed = source.take();
+    const int64_t batches_done = step * accumulation + static_cast<int64_t>(packed.data.rows.size());
     const double part = static_cast<double>(batches_done) / static_cast<double>(rest.batches);
     const double epoch_then = batches_done == rest.batches ? epoch + 1 : epoch + done_before + (1 - done_before) * part;
-    train_step(data, epoch_then, data::advance(data_.shape, begin, batches_done));
+    train_step(packed, epoch_then, data::advance(data_.shape, begin, batches_done));
     log::debug("step ", state_.step, " is done; rank ", run_.group.rank(), ": ",
-               describe_rows(data.rows, run_.train_data));
+               describe_rows(packed.data.rows, run_.train_data));
     stop_if_agreed();
   }
 }
 
-void Trainer::train_step(data::StepData& data, double epoch, const data::DataPosition& position) {
+void Trainer::train_step(PackedStep& step, double epoch, const data::DataPosition& position) {
+  const data::StepData& data = step.data;
   count_bad_samples(data);
   const std::string rows = describe_rows(data.rows, run_.train_data);
   if (data.label_tokens == 0) {
@@ -192,7 +193,7 @@ void Trainer::train_step(data::StepData& data, double epoch, const data::DataPos
     return finish_step({}, epoch, position);
   }
   double loss = 0;
-  explain_failures(state_.step + 1, rows, [&] { loss = accumulate_gradients(data); });
+  explain_failures(state_.step + 1, rows, [&] { loss = accumulate_gradients(step); });
   const double norm = clip_gradients(parameters_, kMaxGradientNorm);
   if (!std::isfinite(loss) || !std::isfinite(norm)) {
     leave_out_step(data, loss, norm);
@@ -207,16 +208,15 @@ void Trainer::train_step(data::StepData& data, double epoch, const data::DataPos
               position);
 }
 
-double Trainer::accumulate_gradients(data::StepData& data) {
+double Trainer::accumulate_gradients(PackedStep& step) {
   data_parallel_.zero_gradients();
   // Ranks' gradients are averaged; times world_size it becomes the sum over all label tokens that is wanted.
-  const double scale = static_cast<double>(run_.group.world_size()) / static_cast<double>(data.label_tokens);
+  const double scale = static_cast<double>(run_.group.world_size()) / static_cast<double>(step.data.label_tokens);
   // [0]: the loss, [1]: ranks that were asked to stop.
   at::Tensor totals = torch::zeros({2}, torch::dtype(at::kDouble).device(device_));
-  for (size_t i = 0; i < data.batches.size(); ++i) {
-    const bool last = i + 1 == data.batches.size();
-    batch::Batch batch = std::move(data.batches[i]);  // leaves the device before the next one comes
-    batch.input_values = batch.input_values.to(device_, /*non_blocking=*/true);
+  for (size_t i = 0; i < step.batches.size(); ++i) {
+    const bool last = i + 1 == step.batches.size();
+    const model::PackedBatch batch = step.batches[i].to(device_);  // leaves the device before the next one comes
     data_parallel_.begin_forward(last);
     const at::Tensor sum = run_.model.loss_sum(batch);
     totals[0] += sum.detach();
@@ -228,7 +228,7 @@ double Trainer::accumulate_gradients(data::StepData& data) {
   run_.group.sum(totals);
   const at::Tensor host = totals.cpu();
   stop_agreed_ = host[1].item<double>() > 0;
-  return host[0].item<double>() / static_cast<double>(data.label_tokens);
+  return host[0].item<double>() / static_cast<double>(step.data.label_tokens);
 }
 
 void Trainer::leave_out_step(const data::StepData& data, double loss, double norm) {

@@ -14,8 +14,8 @@
 #include "worker/training/checkpoint/run_identity.hpp"
 #include "worker/training/checkpoint/run_state.hpp"
 #include "worker/training/data/data_progress.hpp"
-#include "worker/training/data/step_source.hpp"
 #include "worker/training/loop/evaluation.hpp"
+#include "worker/training/loop/packed_step.hpp"
 #include "worker/training/loop/progress.hpp"
 #include "worker/training/train_options.hpp"
 
@@ -61,9 +61,9 @@ class Trainer {
   /// Takes over from run_.checkpoint, which only rank 0 needs to reach.
   void resume();
   void train_epoch();
-  void train_step(data::StepData& data, double epoch, const data::DataPosition& position);
+  void train_step(PackedStep& step, double epoch, const data::DataPosition& position);
   /// Loss and gradients of a step; returns the loss over all ranks. Learns whether a rank was asked to stop.
-  double accumulate_gradients(data::StepData& data);
+  double accumulate_gradients(PackedStep& step);
   /// The loss or a gradient is not finite: leaves the step out, or throws.
   void leave_out_step(const data::StepData& data, double loss, double norm);
   void count_bad_samples(const data::StepData& data);
