@@ -1,0 +1,116 @@
+"""Acceptance of mdl-toolkit on one GPU, stage by stage (accept.sh)."""
+
+import json
+import os
+import platform
+import shutil
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import large_stages
+import options as command_line
+import small_stages
+import table
+from acceptance import LEAST, Acceptance, Failed, NoTimeLeft, Stage
+
+# In the order of importance, with the most seconds that each may take. A dry run tells no times: a busy machine may take its own.
+PATIENCE_OF_DRY_RUN = 10
+STAGES = {
+    "start": (small_stages.start, 30),
+    "prepare": (large_stages.prepare, 40),
+    "small": (small_stages.small, 90),
+    "trainer": (small_stages.trainer, 60),
+    "group": (small_stages.group, 90),
+    "model": (large_stages.model, 150),
+    "training": (large_stages.training, 90),
+    "training_python": (large_stages.training_python, 170),
+    "inference": (large_stages.inference, 120),
+    "quantized": (large_stages.quantized, 120),
+    "memory": (large_stages.memory, 80),
+    "mixed": (large_stages.mixed, 60),
+    "mixed_python": (large_stages.mixed_python, 120),
+    "small_quantized": (small_stages.small_quantized, 60),
+    "kept": (large_stages.kept, 60),
+    "cudnn": (large_stages.cudnn, 120),
+}
+
+
+def run_stage(work: Acceptance, name: str) -> Stage:
+    function, limit = STAGES[name]
+    limit *= PATIENCE_OF_DRY_RUN if work.dry else 1
+    stage = work.stage = Stage(name, limit)
+    begin = time.monotonic()
+    work.end_of_stage = begin + limit
+    if work.end - begin < LEAST:
+        stage.why = "no time left"
+        return stage
+    try:
+        function(work)
+        stage.result = "passed"
+    except NoTimeLeft as missing:
+        stage.why = str(missing)
+    except Failed as reason:
+        stage.problems.append(str(reason))
+    except Exception:  # a fault of the script's must not hide the other stages
+        stage.problems.append(traceback.format_exc())
+    if stage.problems:
+        stage.result = "failed"
+    stage.seconds = round(time.monotonic() - begin, 2)
+    return stage
+
+
+def tell(stage: Stage) -> None:
+    print(f"{stage.result:8} {stage.name:16} {stage.seconds:6.1f} s  {stage.why}".rstrip(), flush=True)
+    for problem in stage.problems:
+        print(f"    {problem}", flush=True)
+
+
+def write(work: Acceptance, stages: list[Stage]) -> str:
+    """results.json and table.txt, after each stage anew: who is killed leaves what is known. Returns the table."""
+    made = table.make(work)
+    results = {
+        "dry_run": work.dry,
+        "machine": platform.node(),
+        "facts": work.facts,
+        "stages": [vars(stage) for stage in stages],
+        "table": made,
+        "runs": [run.as_json() for run in work.runs.values()],
+    }
+    for name, text in (("results.json", json.dumps(results, indent=1) + "\n"), ("table.txt", table.text_of(made))):
+        unfinished = work.options.output / f"{name}.unfinished"
+        unfinished.write_text(text)
+        os.replace(unfinished, work.options.output / name)
+    return table.text_of(made)
+
+
+def status_of(stages: list[Stage]) -> int:
+    results = {stage.result for stage in stages}
+    return 1 if "failed" in results else 3 if "skipped" in results else 0
+
+
+def main(arguments: list[str]) -> int:
+    options = command_line.read(arguments, list(STAGES))
+    work = Acceptance(options)
+    stages: list[Stage] = []
+    text = ""
+    try:
+        for name in options.stages:
+            stages.append(run_stage(work, name))
+            tell(stages[-1])
+            text = write(work, stages)
+    finally:
+        work.close()
+        if options.remove_work:
+            shutil.rmtree(options.work, ignore_errors=True)
+    print(f"\n{text}")
+    for result in ("failed", "skipped"):
+        if names := [stage.name for stage in stages if stage.result == result]:
+            print(f"{result}: {', '.join(names)}")
+    print(f"results: {Path(options.output) / 'results.json'}")
+    return status_of(stages)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,127 @@
+"""scripts/gpu/accept.sh: its dry run on the CPU, and that it finds what is wrong."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+import preloaded
+
+SCRIPTS = Path(__file__).resolve().parents[3] / "scripts/gpu"
+sys.path.append(str(SCRIPTS))
+PARAMETERS_OF_7B = 8_281_739_904
+
+
+@pytest.fixture(scope="module")
+def inputs(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("inputs")
+    for name, place in zip(("checkpoint", "train", "test"), data, strict=True):
+        (folder / name).symlink_to(place)
+    return folder
+
+
+def script(path, text):
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory):
+    """Starts at once with what py_train.py and its neighbours import; modules (torchrun) are run by the real one."""
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1", "CUDA_VISIBLE_DEVICES": ""}
+    stand_in = " ".join(preloaded.stand_in(("transformers.trainer", "peft", "pyarrow"), env))
+    text = f'case "$1" in -m) exec {sys.executable} "$@" ;; esac\nexec {stand_in} "$@"'
+    return script(tmp_path_factory.mktemp("python") / "python3", text)
+
+
+@pytest.fixture(scope="module")
+def accept(bin_dir, inputs, python, tmp_path_factory):
+    """accept(*options) -> (status, what it printed, results.json)."""
+
+    def run(*options, toolkit=bin_dir):
+        folder = tmp_path_factory.mktemp("acceptance")
+        words = [SCRIPTS / "accept.sh", "--dry-run", "--bin-dir", toolkit, "--launcher", bin_dir / "mdl-launch", "--inputs", inputs]
+        words += ["--python", python, "--output", folder / "out", "--work", folder / "work", *options]
+        env = {**os.environ, "MDL_PYTHON": sys.executable}
+        done = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=800, env=env)
+        results = folder / "out/results.json"
+        return done.returncode, done.stdout + done.stderr, json.loads(results.read_text()) if results.exists() else None
+
+    return run
+
+
+def test_the_dry_run_passes_all_stages_and_fills_the_table(accept):
+    status, said, results = accept()
+    assert status == 0, said
+    stages = {stage["name"]: stage["result"] for stage in results["stages"]}
+    assert set(stages.values()) == {"passed"} and len(stages) == 16
+    runs = {run["name"]: run for run in results["runs"]}
+    assert len(runs["group-none"]["losses"]) == 18
+    assert runs["group-stopped"]["status"] == 1 and len(runs["group-stopped"]["losses"]) < 18
+    ours, theirs = runs["small-float32"], runs["trainer-float32"]
+    assert len(ours["losses"]) == 9
+    assert list(ours["losses"].values()) == pytest.approx(list(theirs["losses"].values()), rel=1e-3)
+    assert ours["evaluations"][-1] == pytest.approx(theirs["evaluations"][-1], rel=1e-3)
+    rows = {(row["setting"], row["program"]): row for row in results["table"]}
+    assert len(rows) == 14
+    for program in ("mdl-toolkit", "Python's Trainer", "ratio"):
+        for setting in ("bf16, equal lengths", "bf16, mixed lengths"):
+            row = rows[setting, program]
+            assert all(row[f"{name}_seconds"] > 0 for name in ("load", "first_step", "step"))
+            assert row["clips_per_second"] > 0 and row["tokens_per_second"] > 0
+    equal = rows["bf16, equal lengths", "mdl-toolkit"]
+    assert equal["clips_per_second"] * 300 == pytest.approx(equal["tokens_per_second"])
+    assert results["facts"]["answers"]["equal"] == "8 of 8"
+
+
+def test_what_is_wrong_is_named_and_ends_with_status_1(accept, bin_dir, tmp_path):
+    """A toolkit that dies of dropout, and whose losses without checkpointing are those of other rows."""
+    toolkit = bin_dir / "mdl-toolkit"
+    faults = f'case "$*" in *--lora-dropout*) echo went wrong; exit 7 ;; *--gradient-checkpointing*) exec {toolkit} "$@" --seed 7 ;; esac'
+    script(tmp_path / "mdl-toolkit", f'{faults}\nexec {toolkit} "$@"')
+    status, said, results = accept("--only", "prepare,small,model,kept", toolkit=tmp_path)
+    assert status == 1
+    assert {stage["name"]: stage["result"] for stage in results["stages"]} == {
+        "prepare": "passed",
+        "small": "failed",
+        "model": "passed",
+        "kept": "failed",
+    }
+    assert "small-dropout ended with 7 instead of 0:\n      went wrong" in said
+    assert "of it apart" in said and "in small-kept and" in said
+    assert "needs the run equal, which was not made" in said
+    assert said.count("\nfailed: small, kept\n") == 1
+
+
+def test_stages_without_time_are_skipped_by_name(accept):
+    status, said, results = accept("--only", "start,small", "--seconds", "1")
+    assert status == 3
+    assert [stage["why"] for stage in results["stages"]] == ["no time left"] * 2
+    assert "\nskipped: start, small\n" in said
+
+
+def test_mistakes_on_the_command_line_are_told(accept, tmp_path):
+    status, said, _ = accept("--only", "start,large")
+    assert (status, "there is no stage large; there are start, prepare" in said) == (2, True)
+    status, said, _ = accept(toolkit=tmp_path)
+    assert (status, f"there is no {tmp_path / 'mdl-toolkit'}; --bin-dir names its place" in said) == (2, True)
+
+
+def test_the_made_model_has_the_7b_s_sizes_or_those_of_the_small_one(data):
+    import make_model
+    import table
+
+    config = json.loads((data[0] / "config.json").read_text())
+    with safe_open(data[0] / "model.safetensors", "pt") as file:
+        small = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys() if not name.startswith(make_model.FRONT_END)}
+    assert make_model.shapes_of(config) == small
+    large = make_model.with_sizes_of_7b(config)
+    assert make_model.parameters_of(large) == PARAMETERS_OF_7B
+    # Eight clips of 10 s with 300 tokens, 100 of them labels: 70 TFLOP forward and back.
+    assert table.operations_of_step(large, 2400, 2000, 800) == pytest.approx(69.4e12, rel=0.01)
