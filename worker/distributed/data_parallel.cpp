@@ -4,6 +4,7 @@
 #include <torch/csrc/distributed/c10d/reducer.hpp>
 
 #include <algorithm>
+#include <type_traits>
 #include <unordered_map>
 
 namespace mdl::worker::distributed {
@@ -13,6 +14,16 @@ namespace {
 /// DistributedDataParallel.
 constexpr int64_t kFirstBucketBytes = c10d::kDefaultFirstBucketBytes;
 constexpr int64_t kBucketBytes = c10d::kDefaultBucketBytesCap;
+
+/// A reducer, which since LibTorch 2.11 at the latest takes one thing more: bucket_bytes_cap_list.
+template <typename Reducer, typename... Arguments>
+std::unique_ptr<Reducer> made(Arguments... arguments) {
+  if constexpr (std::is_constructible_v<Reducer, Arguments..., std::vector<int64_t>>) {
+    return std::make_unique<Reducer>(arguments..., std::vector<int64_t>{});
+  } else {
+    return std::make_unique<Reducer>(arguments...);
+  }
+}
 
 std::unique_ptr<c10d::Reducer> make_reducer(ProcessGroup& group,
                                             const std::vector<std::pair<std::string, at::Tensor>>& parameters,
@@ -24,12 +35,10 @@ std::unique_ptr<c10d::Reducer> make_reducer(ProcessGroup& group,
   std::reverse(buckets.begin(), buckets.end());
   std::unordered_map<size_t, std::string> names;
   for (size_t i = 0; i < parameters.size(); ++i) { names.emplace(i, parameters[i].first); }
-  return std::make_unique<c10d::Reducer>(tensors, buckets, group.c10d_group(),
-                                         /*expect_sparse_gradients=*/std::vector<bool>(tensors.size(), false),
-                                         kBucketBytes, /*find_unused_parameters=*/false,
-                                         /*gradient_as_bucket_view=*/true, names, kFirstBucketBytes,
-                                         /*skip_all_reduce_unused_params=*/false, /*use_python_reducer=*/false,
-                                         /*bucket_bytes_cap_list=*/std::vector<int64_t>{});
+  return made<c10d::Reducer>(tensors, buckets, group.c10d_group(),
+                             /*expect_sparse_gradients=*/std::vector<bool>(tensors.size(), false), kBucketBytes,
+                             /*find_unused_parameters=*/false, /*gradient_as_bucket_view=*/true, names,
+                             kFirstBucketBytes, /*skip_all_reduce_unused_params=*/false, /*use_python_reducer=*/false);
 }
 
 }  // namespace

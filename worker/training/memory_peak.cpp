@@ -1,6 +1,13 @@
 #include "worker/training/memory_peak.hpp"
 
 #include <c10/core/CachingDeviceAllocator.h>
+#include <torch/version.h>
+
+#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 9
+#define MDL_LIBTORCH_HAS_DEVICE_ALLOCATOR  // one interface to the allocators of all devices
+#elif defined(MDL_WITH_CUDA)
+#include <c10/cuda/CUDACachingAllocator.h>
+#endif
 
 #include <array>
 #include <cstdio>
@@ -13,9 +20,23 @@ namespace {
 constexpr double kGib = 1 << 30;
 
 /// Null for the CPU, whose allocator keeps no account.
+#ifdef MDL_LIBTORCH_HAS_DEVICE_ALLOCATOR
 c10::DeviceAllocator* allocator_of(at::Device device) {
   return device.is_cpu() ? nullptr : dynamic_cast<c10::DeviceAllocator*>(c10::GetAllocator(device.type()));
 }
+#elif defined(MDL_WITH_CUDA)
+c10::cuda::CUDACachingAllocator::CUDAAllocator* allocator_of(at::Device device) {
+  return device.is_cuda() ? c10::cuda::CUDACachingAllocator::get() : nullptr;
+}
+#else
+struct NoAllocator {
+  static c10::CachingDeviceAllocator::DeviceStats getDeviceStats(c10::DeviceIndex /*device*/) { return {}; }
+  static void resetPeakStats(c10::DeviceIndex /*device*/) {}
+};
+NoAllocator* allocator_of(at::Device /*device*/) {
+  return nullptr;
+}
+#endif
 
 std::string three_digits(int64_t bytes) {
   std::array<char, 32> text{};
@@ -26,7 +47,7 @@ std::string three_digits(int64_t bytes) {
 }  // namespace
 
 std::optional<MemoryPeak> memory_peak(at::Device device) {
-  c10::DeviceAllocator* const allocator = allocator_of(device);
+  auto* const allocator = allocator_of(device);
   if (!allocator) { return std::nullopt; }
   const auto stats = allocator->getDeviceStats(device.index());
   constexpr auto kAll = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
@@ -34,7 +55,7 @@ std::optional<MemoryPeak> memory_peak(at::Device device) {
 }
 
 void reset_memory_peak(at::Device device) {
-  if (c10::DeviceAllocator* const allocator = allocator_of(device)) { allocator->resetPeakStats(device.index()); }
+  if (auto* const allocator = allocator_of(device)) { allocator->resetPeakStats(device.index()); }
 }
 
 double in_gib(int64_t bytes) {

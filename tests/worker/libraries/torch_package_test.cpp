@@ -55,6 +55,10 @@ TEST_CASE("a LibTorch fits when its minor version and its flavour are those that
   CHECK_FALSE(fits({"/t", "2.1.0+cu132", "cu132"}, cuda));
   CHECK_FALSE(fits({"/t", "2.150.0+cu132", "cu132"}, any));
   CHECK_FALSE(fits({"/t", "3.15.0+cu132", "cu132"}, any));
+  const BuiltFor older{"2.8.0+cu128", "cu128", "", ""};
+  CHECK(fits({"/t", "2.8.0+cu128", "cu128"}, older));
+  CHECK_FALSE(fits({"/t", "2.8.0+cu126", "cu126"}, older));
+  CHECK_FALSE(fits({"/t", "2.80.0+cu128", "cu128"}, older));
 }
 
 TEST_CASE("one that does not fit is told with both versions and the command that helps") {
