@@ -76,6 +76,7 @@ def training(work: Acceptance) -> None:
     """Rows of one length, in bfloat16 with checkpointing."""
     data = large_data(work, "equal")
     work.train("equal", data)
+    work.check(work.dry or "memory: by its plan" in work.runs["equal"].text(), "equal did not begin with a line of its plan")
     compare_with_plan(work, "equal", data)
 
 
@@ -183,6 +184,8 @@ def memory(work: Acceptance) -> None:
         run_out_on_gpu(work)
     text = work.runs["memory"].text()
     work.check("out of memory" in text, "memory: no line says that it is out of memory")
+    # By the plan it fits into the whole GPU, so the advice is to look for the other program.
+    work.check(work.dry or "another program may hold the rest" in text, "memory: the error does not say what the plan says")
     errors = re.findall(r"^.*\bE\d{4} .*$|^mdl-toolkit: .*$", text, re.M)
     work.check(len(errors) == 1, f"memory: {len(errors)} errors instead of one")
     work.train("memory-after", small_data(work), *FLOAT32)
