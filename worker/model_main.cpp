@@ -3,6 +3,7 @@
 #include <sys/prctl.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 
 #include "common/error.hpp"
@@ -10,6 +11,7 @@
 #include "common/log.hpp"
 #include "common/standard_streams.hpp"
 #include "common/str_cat.hpp"
+#include "worker/distributed/peer_watch.hpp"
 #include "worker/inference_command.hpp"
 #include "worker/libraries/fitting_torch.hpp"
 #include "worker/libraries/take_over.hpp"
@@ -54,6 +56,9 @@ int main(int argc, char** argv) {
     std::signal(stop.signal, SIG_DFL);
     std::raise(stop.signal);
     return 128 + stop.signal;  // only where the signal is blocked
+  } catch (const mdl::worker::distributed::PeersLost& lost) {
+    // Not by return: what LibTorch ends then might wait for the other ranks, or for a device that waits for them.
+    std::_Exit(mdl::worker::process::report_failure(lost.what(), lost.exit_code()));
   } catch (const mdl::Error& error) {
     return mdl::worker::process::report_failure(error.what(), error.exit_code());
   } catch (const c10::OutOfMemoryError& error) {

@@ -1,5 +1,7 @@
 #include "worker/distributed/process_group.hpp"
 
+#include <c10/core/Event.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/torch.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
@@ -9,6 +11,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <thread>
 
 #include "common/base64.hpp"
 #include "common/error.hpp"
@@ -16,6 +19,7 @@
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/distributed/network_interface.hpp"
+#include "worker/distributed/peer_sockets.hpp"
 #include "worker/distributed/rank_meeting.hpp"
 
 #ifdef MDL_WITH_CUDA
@@ -29,8 +33,9 @@ namespace {
 /// Bytes of one broadcast message, as torch's DistributedDataParallel has it.
 constexpr size_t kBroadcastBytes = size_t{250} << 20;
 
-/// How long one question to the store waits before it is asked again.
-constexpr std::chrono::milliseconds kPatience = std::chrono::seconds(60);
+/// How long one question to the store waits before it is asked again, and how often the host looks at the device.
+constexpr std::chrono::milliseconds kPatience = std::chrono::seconds(1);
+constexpr std::chrono::microseconds kPoll{50};
 
 /// For how long rank 0, which may serve the store, stays for the others when all is done.
 constexpr std::chrono::seconds kGoodbye{10};
@@ -75,27 +80,64 @@ c10::intrusive_ptr<c10d::Backend> make_backend(const c10::intrusive_ptr<c10d::St
 
 }  // namespace
 
-ProcessGroup::ProcessGroup(const process::WorkerEnvironment& environment, at::Device device,
-                           std::chrono::milliseconds timeout, c10::intrusive_ptr<c10d::Store> store,
-                           c10::intrusive_ptr<c10d::Backend> backend)
+ProcessGroup::ProcessGroup(const process::WorkerEnvironment& environment, at::Device device, const WaitLimits& limits,
+                           c10::intrusive_ptr<c10d::Store> store, c10::intrusive_ptr<c10d::Backend> backend)
     : rank_(environment.rank),
       world_size_(environment.world_size),
       device_(device),
       environment_(environment),
       store_(std::move(store)) {
   using Group = c10d::ProcessGroup;
-  if (!store_) { store_ = join_store(environment, timeout); }
+  if (!store_) { store_ = join_store(environment, limits.timeout); }
   group_ = c10::make_intrusive<Group>(store_, environment.rank, environment.world_size);
   // The backend takes it over as it is set; later it would learn of its GPU from the first tensor.
   if (!device.is_cpu()) { group_->setBoundDeviceId(device); }
   const auto type = backend ? Group::CUSTOM : device.is_cuda() ? Group::NCCL : Group::GLOO;
-  if (!backend) { backend = make_backend(store_, environment, device, timeout); }
+  std::vector<PeerSocket> sockets;
+  if (!backend) {
+    const std::vector<PeerSocket> before = open_peer_sockets();
+    backend = make_backend(store_, environment, device, limits.timeout);
+    // Gloo's abort() does nothing, but its waits end when its connections do. NCCL makes its own later.
+    if (device.is_cpu()) { sockets = new_peer_sockets(before, open_peer_sockets()); }
+  }
   group_->setBackend(device.type(), type, std::optional<c10::intrusive_ptr<c10d::Backend>>(backend));
   group_->setDefaultBackend(type);
   group_->setGroupName("mdl");
+  watch_ = std::make_unique<PeerWatch>(rank_, limits, backend, [backend, sockets] {
+    end_connections(sockets);
+    backend->abort();
+  });
 }
 
-ProcessGroup::~ProcessGroup() = default;
+ProcessGroup::~ProcessGroup() {
+  if (watch_ && watch_->ended()) { static_cast<void>(group_.release()); }
+}
+
+PeerWatch::Expectation ProcessGroup::expect(const std::string& what) {
+  return watch_ ? watch_->expect(what) : PeerWatch::Expectation(nullptr);
+}
+
+std::optional<PeersLost> ProcessGroup::explain(const std::exception& error) const {
+  return watch_ ? watch_->explain(error) : std::nullopt;
+}
+
+at::Tensor ProcessGroup::fetch(const at::Tensor& tensor) {
+  const auto begin = std::chrono::steady_clock::now();
+  at::Tensor host = tensor;
+  if (!tensor.is_cpu()) {
+    host = at::empty(tensor.sizes(), tensor.options().device(at::kCPU).pinned_memory(true));
+    host.copy_(tensor, /*non_blocking=*/true);
+    c10::Event copied(tensor.device().type());
+    copied.record(c10::impl::VirtualGuardImpl(tensor.device().type()).getStream(tensor.device()));
+    while (!copied.query()) {
+      if (watch_) { watch_->check(begin); }
+      std::this_thread::sleep_for(kPoll);
+    }
+  }
+  // Operations that were broken off count as done, with any numbers.
+  if (watch_) { watch_->check(); }
+  return host;
+}
 
 void ProcessGroup::PendingSum::wait() {
   if (work_) { work_->wait(); }
@@ -139,6 +181,7 @@ void ProcessGroup::leave() {
   if (is_alone()) { return; }
   share("finished", "");
   try {
+    watch_.reset();
     group_->shutdown();
   } catch (const std::exception& error) {  // all is written
     log::warning("the connections with the other ranks were not shut down as they should: ", error.what());
@@ -161,7 +204,7 @@ void ProcessGroup::leave() {
 void ProcessGroup::meet() {
   at::Tensor count = at::ones({1}, at::TensorOptions(device_).dtype(at::kLong));
   sum(count);
-  static_cast<void>(count.item<int64_t>());  // on a GPU this is what waits
+  static_cast<void>(fetch(count));  // on a GPU this is what waits
 }
 
 void ProcessGroup::broadcast(const std::vector<at::Tensor>& tensors) {
@@ -210,6 +253,7 @@ std::string ProcessGroup::wait_for(const std::string& key) {
     } catch (const c10::DistStoreError&) {
       // Not there yet. A rank that has ended takes its launcher's store, and so this connection, with it: another
       // error.
+      if (watch_) { watch_->check(); }
     }
   }
   const std::vector<uint8_t> bytes = store_->get(key);

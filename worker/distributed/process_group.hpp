@@ -8,11 +8,13 @@
 
 #include <chrono>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "common/error.hpp"
+#include "worker/distributed/peer_watch.hpp"
 #include "worker/process/worker_environment.hpp"
 
 namespace mdl::worker::distributed {
@@ -30,12 +32,16 @@ class ProcessGroup {
   /// `backend`: for another kind of device than these two.
   ProcessGroup(const process::WorkerEnvironment& environment, at::Device device,
                std::chrono::milliseconds timeout = process::kDefaultDdpTimeout,
-               c10::intrusive_ptr<c10d::Store> store = nullptr, c10::intrusive_ptr<c10d::Backend> backend = nullptr);
+               c10::intrusive_ptr<c10d::Store> store = nullptr, c10::intrusive_ptr<c10d::Backend> backend = nullptr)
+      : ProcessGroup(environment, device, WaitLimits{timeout}, std::move(store), std::move(backend)) {}
+  ProcessGroup(const process::WorkerEnvironment& environment, at::Device device, const WaitLimits& limits,
+               c10::intrusive_ptr<c10d::Store> store, c10::intrusive_ptr<c10d::Backend> backend);
 
-  /// Frees the connections; pending operations of other ranks fail.
+  /// Frees the connections; pending operations of other ranks fail. After PeersLost it leaves that to the system: the
+  /// backend's end might wait for what never comes.
   ~ProcessGroup();
   ProcessGroup(ProcessGroup&&) noexcept = default;
-  ProcessGroup& operator=(ProcessGroup&&) noexcept = default;
+  ProcessGroup& operator=(ProcessGroup&&) = delete;
 
   int64_t rank() const { return rank_; }
   int64_t world_size() const { return world_size_; }
@@ -58,6 +64,18 @@ class ProcessGroup {
   /// Starts replacing `tensor` (on the group's device) by its sum over all ranks.
   [[nodiscard]] PendingSum start_sum(at::Tensor& tensor);
   void sum(at::Tensor& tensor) { start_sum(tensor).wait(); }
+
+  /// Announces what all ranks do together from here on, for as long as the object lives, so that it ends when a rank
+  /// does not do its part: whatever waits for the others then throws, see PeerWatch, explain().
+  [[nodiscard]] PeerWatch::Expectation expect(const std::string& what);
+
+  /// The values of a tensor of the group's device, on the CPU: the one way in which the host waits for what other ranks
+  /// take part in. It does not block in the device, but looks whether it is done. Throws PeersLost when a rank is gone,
+  /// at a stop signal that the others do not follow, and when nothing comes within the group's timeout.
+  at::Tensor fetch(const at::Tensor& tensor);
+
+  /// PeersLost where `error` came of other ranks; see PeerWatch::explain.
+  std::optional<PeersLost> explain(const std::exception& error) const;
 
   /// Connects the ranks' GPUs, which NCCL else does with the first operation: a network that does not work is told
   /// before a model is read. Throws Error naming rank, host and its address. CPUs are connected already.
@@ -111,6 +129,7 @@ class ProcessGroup {
   std::map<std::string, int64_t> numbers_;  ///< next_number()'s of a single process
   c10::intrusive_ptr<c10d::Store> store_;
   c10::intrusive_ptr<c10d::ProcessGroup> group_;
+  std::unique_ptr<PeerWatch> watch_;  ///< null when alone
 };
 
 /// Whether `device` computes in bfloat16 (a GPU of compute capability 8.0 or newer; as a CPU has no fast bfloat16: no).

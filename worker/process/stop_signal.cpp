@@ -28,9 +28,10 @@ StopSignal::StopSignal() {
 
 StopSignal::~StopSignal() {
   for (size_t i = 0; i < kSignals.size(); ++i) { ::sigaction(kSignals[i], &previous_[i], nullptr); }
+  received = 0;
 }
 
-int StopSignal::requested() const {
+int StopSignal::requested() {
   return received;
 }
 

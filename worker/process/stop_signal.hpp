@@ -15,8 +15,8 @@ class StopSignal {
   StopSignal(const StopSignal&) = delete;
   StopSignal& operator=(const StopSignal&) = delete;
 
-  /// The signal that came, or 0.
-  int requested() const;
+  /// The signal that came, or 0. Of the process: any thread may ask.
+  static int requested();
 
  private:
   std::array<struct sigaction, 3> previous_{};
