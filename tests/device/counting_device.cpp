@@ -5,16 +5,22 @@
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 
 #include "tests/device/device_memory.hpp"
+#include "tests/device/held_stream.hpp"
 #include "tests/device/traffic.hpp"
 
 namespace mdl::test::device {
 namespace {
 
-c10::Stream only_stream() {
-  return c10::Stream(c10::Stream::DEFAULT, kCountingDevice);
+c10::Stream stream_of(c10::StreamId id) {
+  return c10::Stream(c10::Stream::UNSAFE, kCountingDevice, id);
 }
 
-/// One device with one stream, on which all is done already; to wait for it is counted all the same.
+struct CountingEvent {
+  c10::StreamId stream;
+  bool waited_for;
+};
+
+/// One device, on which all is done already unless its stream is held; to wait for it is counted all the same.
 struct CountingGuard final : c10::impl::DeviceGuardImplInterface {
   c10::DeviceType type() const override { return c10::DeviceType::PrivateUse1; }
   c10::DeviceIndex deviceCount() const noexcept override { return 1; }
@@ -23,25 +29,42 @@ struct CountingGuard final : c10::impl::DeviceGuardImplInterface {
   void setDevice(c10::Device /*device*/) const override {}
   void uncheckedSetDevice(c10::Device /*device*/) const noexcept override {}
 
-  c10::Stream getStream(c10::Device /*device*/) const override { return only_stream(); }
-  c10::Stream getDefaultStream(c10::Device /*device*/) const override { return only_stream(); }
-  c10::Stream exchangeStream(c10::Stream /*stream*/) const override { return only_stream(); }
-  bool queryStream(const c10::Stream& /*stream*/) const override { return true; }
+  c10::Stream getStream(c10::Device /*device*/) const override { return stream_of(current_stream()); }
+  c10::Stream getDefaultStream(c10::Device /*device*/) const override { return stream_of(kDefaultStream); }
+  c10::Stream getStreamFromGlobalPool(c10::Device /*device*/, bool /*isHighPriority*/) const override {
+    return stream_of(kOtherStream);
+  }
+  c10::Stream exchangeStream(c10::Stream stream) const override { return stream_of(exchange_stream(stream.id())); }
+  bool queryStream(const c10::Stream& stream) const override { return is_done(stream.id()); }
   void synchronizeStream(const c10::Stream& /*stream*/) const override {
+    require_living_stream("synchronize a stream");
     count_wait(Wait::host_read, "synchronize a stream");
   }
   void synchronizeDevice(c10::DeviceIndex /*device*/) const override {
+    require_living_stream("synchronize the device");
     count_wait(Wait::host_read, "synchronize the device");
   }
 
-  void record(void** event, const c10::Stream& /*stream*/, c10::DeviceIndex /*device*/,
+  void record(void** event, const c10::Stream& stream, c10::DeviceIndex /*device*/,
               c10::EventFlag /*flag*/) const override {
-    static char done;
-    *event = &done;
+    if (!*event) { *event = new CountingEvent; }
+    *static_cast<CountingEvent*>(*event) = {stream.id(), false};
+  }
+  void destroyEvent(void* event, c10::DeviceIndex /*device*/) const noexcept override {
+    delete static_cast<CountingEvent*>(event);
   }
   void block(void* /*event*/, const c10::Stream& /*stream*/) const override {}
-  bool queryEvent(void* /*event*/) const override { return true; }
-  void synchronizeEvent(void* /*event*/) const override { count_wait(Wait::host_read, "synchronize an event"); }
+  /// A host that finds an event done has waited for it, once.
+  bool queryEvent(void* pointer) const override {
+    auto& event = *static_cast<CountingEvent*>(pointer);
+    if (!is_done(event.stream)) { return false; }
+    if (!std::exchange(event.waited_for, true)) { count_wait(Wait::host_read, "wait for an event"); }
+    return true;
+  }
+  void synchronizeEvent(void* /*event*/) const override {
+    require_living_stream("synchronize an event");
+    count_wait(Wait::host_read, "synchronize an event");
+  }
 };
 
 struct CountingHooks final : at::PrivateUse1HooksInterface {

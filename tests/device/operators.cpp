@@ -8,6 +8,7 @@
 #include <torch/library.h>
 
 #include "tests/device/device_memory.hpp"
+#include "tests/device/held_stream.hpp"
 #include "tests/device/host_call.hpp"
 #include "tests/device/traffic.hpp"
 
@@ -34,8 +35,12 @@ at::Tensor empty_strided(c10::SymIntArrayRef size, c10::SymIntArrayRef stride, O
 
 void count_copy(const at::Tensor& from, const at::Tensor& to, bool non_blocking) {
   if (is_on_device(from) && is_on_device(to)) { return count_kernel(); }
-  if (is_on_device(from)) { return count_wait(Wait::host_read, "a copy to the host"); }
-  if (non_blocking && is_pinned(from.storage().data())) { return count_copy_to_device(); }
+  const bool to_host = is_on_device(from);
+  if (non_blocking && is_pinned((to_host ? to : from).storage().data())) { return count_other_copy(); }
+  if (to_host) {
+    require_living_stream("a copy to the host");
+    return count_wait(Wait::host_read, "a copy to the host");
+  }
   count_wait(Wait::blocking_copy, non_blocking ? "a copy of unpinned memory" : "a copy");
 }
 
@@ -46,6 +51,7 @@ at::Tensor copy_from(const at::Tensor& from, const at::Tensor& to, bool non_bloc
 }
 
 at::Scalar item(const at::Tensor& tensor) {
+  require_living_stream("item");
   count_wait(Wait::host_read, "item");
   return host_view(tensor).item();
 }

@@ -65,7 +65,7 @@ void count_kernel() {
   ++ledger().traffic.kernels;
 }
 
-void count_copy_to_device() {
+void count_other_copy() {
   const std::lock_guard lock(ledger().mutex);
   ++ledger().traffic.other_copies;
 }

@@ -11,7 +11,7 @@ struct Traffic {
   int64_t host_reads = 0;  ///< where a host waits for the device: values or copies it takes from there, synchronize
   int64_t blocking_copies =
       0;                     ///< host to device, where the host waits too: blocking ones, and those of unpinned memory
-  int64_t other_copies = 0;  ///< host to device, of pinned memory and not blocking
+  int64_t other_copies = 0;  ///< either way, of pinned memory and not blocking
 
   Traffic operator-(const Traffic& other) const;
 };
@@ -22,7 +22,7 @@ enum class Wait { host_read, blocking_copy };
 Traffic traffic();
 
 void count_kernel();
-void count_copy_to_device();
+void count_other_copy();
 /// Keeps the stack of the calling thread as well. `what`: "item", "aten::nonzero".
 void count_wait(Wait wait, const std::string& what);
 

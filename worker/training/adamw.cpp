@@ -49,17 +49,17 @@ void AdamW::step(double learning_rate) {
   }
 }
 
-double clip_gradients(const std::vector<at::Tensor>& parameters, double max_norm) {
+at::Tensor clip_gradients(const std::vector<at::Tensor>& parameters, double max_norm) {
   std::vector<at::Tensor> gradients;
   for (const at::Tensor& parameter : parameters) {
     if (parameter.grad().defined()) { gradients.push_back(parameter.grad()); }
   }
-  if (gradients.empty()) { return 0; }
+  if (gradients.empty()) { return {}; }
   const torch::NoGradGuard no_grad;
   const at::Tensor norm = torch::stack(at::_foreach_norm(gradients)).norm();
   // The small number keeps the quotient finite for a zero norm; torch has it too.
   at::_foreach_mul_(gradients, torch::clamp_max(max_norm / (norm + 1e-6), 1.0));
-  return norm.item<double>();
+  return norm;
 }
 
 }  // namespace mdl::worker::training

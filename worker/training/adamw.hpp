@@ -29,7 +29,8 @@ class AdamW {
 };
 
 /// Scales the gradients so that their joint 2-norm is at most `max_norm` and returns the norm before (torch's
-/// clip_grad_norm_). NaN when a gradient is not finite.
-double clip_gradients(const std::vector<at::Tensor>& parameters, double max_norm);
+/// clip_grad_norm_), a single number on their device: the host does not wait. NaN when a gradient is not finite; then
+/// so are the gradients. Undefined where there is no gradient.
+at::Tensor clip_gradients(const std::vector<at::Tensor>& parameters, double max_norm);
 
 }  // namespace mdl::worker::training

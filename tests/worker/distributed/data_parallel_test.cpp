@@ -105,9 +105,9 @@ TEST_CASE("gradients are clipped to norm 1 and the norm before is told") {
   at::Tensor b = torch::zeros({1}, torch::requires_grad());
   a.mutable_grad() = torch::full({1}, 3.0);
   b.mutable_grad() = torch::full({1}, 4.0);
-  CHECK(clip_gradients({a, b}, 1.0) == Approx(5.0));
+  CHECK(clip_gradients({a, b}, 1.0).item<double>() == Approx(5.0));
   CHECK(a.grad().item<double>() == Approx(0.6));
-  CHECK(clip_gradients({a, b}, 1.0) == Approx(1.0));
+  CHECK(clip_gradients({a, b}, 1.0).item<double>() == Approx(1.0));
   CHECK(b.grad().item<double>() == Approx(0.8));  // within the norm: left as it was
 }
 

@@ -69,7 +69,7 @@ EvaluationResult evaluate(model::MiDashengLM& model, const dataset::DatasetFolde
   std::vector<int64_t> clips_of_batches;
   const auto collect = [&](int64_t count) {
     group.sum(totals);
-    const at::Tensor host = totals.cpu();
+    const at::Tensor host = group.fetch(totals);
     const auto values = host.accessor<double, 2>();
     for (int64_t i = 0; i < count; ++i) {
       loss_sums.push_back(values[0][i]);

@@ -7,6 +7,7 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "worker/batch/collate.hpp"
+#include "worker/distributed/peer_watch.hpp"
 #include "worker/model/float32_model.hpp"
 #include "worker/tensors/out_of_memory.hpp"
 
@@ -24,6 +25,8 @@ void explain_failures(int64_t step, const std::string& rows, const std::function
   const std::string where = str_cat("step ", step, ", ", rows);
   try {
     tensors::explain_memory(where, kMemoryAdvice, work);
+  } catch (const distributed::PeersLost&) {  // not the rows' fault
+    throw;
   } catch (const tensors::OutOfMemory&) { throw; } catch (const Error& error) {
     throw Error(str_cat(where, ": ", error.problem()), error.advice());
   }

@@ -21,7 +21,6 @@
 namespace mdl::worker::training::loop {
 namespace {
 
-namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr double kMaxGradientNorm = 1.0;
@@ -77,51 +76,6 @@ Trainer::Trainer(const TrainingRun& run)
   progress_.emplace(run.group.is_first(), state_.total_steps, first_step_);
 }
 
-void Trainer::resume() {
-  const fs::path& folder = *run_.checkpoint;
-  const checkpoint::ResumedRun resumed =
-      checkpoint::read_checkpoint(folder, run_.model, optimizer_.state(), run_.group);
-  state_ = resumed.state;
-  first_step_ = last_saved_ = state_.step;
-  const auto& saved = resumed.progress;
-  if (saved) {
-    data_.position = saved->position;
-  } else {
-    data::DataShape shape = data_.shape;
-    shape.world_size = resumed.world_size;
-    if (resumed.batch_size > 0) { shape.batch_size = resumed.batch_size; }
-    data_.position = data::position_after(shape, state_.step);
-  }
-  const int64_t left = data::steps_left(data_.shape, data_.position, run_.options.epochs);
-  state_.total_steps = state_.step + left;
-
-  rate_.base = resumed.base_rate;  // as the Trainer: the schedule goes on, whatever --lr says
-  checkpoint::set_learning_rate(run_.identity, rate_.base);
-  rate_.first_step = state_.step;
-  const bool same_run = saved && saved->epochs == run_.options.epochs && saved->shape.rows == data_.shape.rows;
-  rate_.position = same_run ? saved->schedule_position : static_cast<double>(state_.step);
-  rate_.total = same_run ? saved->schedule_total : static_cast<double>(state_.total_steps);
-  if (left > 0) { rate_.per_step = (rate_.total - rate_.position) / static_cast<double>(left); }
-
-  if (resumed.rng && resumed.world_size == data_.shape.world_size) {
-    checkpoint::set_rng_state(*resumed.rng, device_);
-  } else if (run_.options.lora.dropout > 0) {  // no stream to go on with: a new one, not that of the first steps
-    torch::manual_seed(run_.options.seed + static_cast<uint64_t>(state_.step + run_.group.rank()));
-  }
-  if (!run_.group.is_first()) { return; }
-  log::news("resuming from ", folder.string(), ": step ", state_.step, " of ", state_.total_steps, ", ",
-            data_.position.rows_taken, " of ", data_.shape.rows, " rows of epoch ", data_.position.epoch + 1,
-            " are done",
-            resumed.world_size == data_.shape.world_size
-                ? ""
-                : str_cat("; written by ", resumed.world_size, " processes, now ", data_.shape.world_size),
-            rate_.base == run_.options.learning_rate ? "" : str_cat("; learning rate ", rate_.base, " as there"));
-  if (saved && (saved->seed != data_.seed || saved->shape.rows != data_.shape.rows)) {
-    log::warning("the checkpoint was written with ", saved->shape.rows, " rows and --seed ", saved->seed,
-                 ": the order of the samples is another one now, so that some come twice in this epoch");
-  }
-}
-
 void Trainer::train() {
   const auto start = Clock::now();
   run_.model.use_running_statistics(run_.options.batch_norm == BatchNorm::frozen);
@@ -135,13 +89,12 @@ void Trainer::train() {
     }
     while (state_.step < state_.total_steps) { train_epoch(); }
     if (!has_made_step()) { reject_empty_run(steps_left_out_, run_.train_data); }
-  } catch (const Error&) {
+  } catch (const distributed::PeersLost& lost) { end_without_peers(lost); } catch (const Error&) {
     save_alone();
     throw;
-  } catch (const std::exception&) {
-    // A launcher that stops a run stops all workers, each at its own moment; the others' connections then break here.
+  } catch (const std::exception& error) {
+    if (const auto lost = run_.group.explain(error)) { end_without_peers(*lost); }
     save_alone();
-    if (stop_.requested() != 0) { throw process::StoppedBySignal{stop_.requested()}; }
     throw;
   }
   finish(seconds_since(start));
@@ -192,9 +145,9 @@ void Trainer::train_step(PackedStep& step, double epoch, const data::DataPositio
     ++steps_left_out_;
     return finish_step({}, epoch, position);
   }
-  double loss = 0;
-  explain_failures(state_.step + 1, rows, [&] { loss = accumulate_gradients(step); });
-  const double norm = clip_gradients(parameters_, kMaxGradientNorm);
+  StepTotals::Values totals;
+  explain_failures(state_.step + 1, rows, [&] { totals = accumulate_gradients(step); });
+  const double loss = totals.loss / static_cast<double>(data.label_tokens), norm = totals.norm;
   if (!std::isfinite(loss) || !std::isfinite(norm)) {
     leave_out_step(data, loss, norm);
     return finish_step({}, epoch, position);
@@ -208,30 +161,32 @@ void Trainer::train_step(PackedStep& step, double epoch, const data::DataPositio
               position);
 }
 
-double Trainer::accumulate_gradients(PackedStep& step) {
+StepTotals::Values Trainer::accumulate_gradients(PackedStep& step) {
+  const auto together = run_.group.expect(str_cat("step ", state_.step + 1));
   data_parallel_.zero_gradients();
   // Ranks' gradients are averaged; times world_size it becomes the sum over all label tokens that is wanted.
   const double scale = static_cast<double>(run_.group.world_size()) / static_cast<double>(step.data.label_tokens);
-  // [0]: the loss, [1]: ranks that were asked to stop.
-  at::Tensor totals = torch::zeros({2}, torch::dtype(at::kDouble).device(device_));
+  StepTotals totals(device_);
   for (size_t i = 0; i < step.batches.size(); ++i) {
     const bool last = i + 1 == step.batches.size();
     const model::PackedBatch batch = step.batches[i].to(device_);  // leaves the device before the next one comes
     data_parallel_.begin_forward(last);
     const at::Tensor sum = run_.model.loss_sum(batch);
-    totals[0] += sum.detach();
+    totals.add_loss(sum);
     const at::Tensor loss = sum * scale;
     data_parallel_.begin_backward(loss, last);
     loss.backward();
   }
-  if (stop_.requested() != 0) { totals[1] += 1; }
-  run_.group.sum(totals);
-  const at::Tensor host = totals.cpu();
-  stop_agreed_ = host[1].item<double>() > 0;
-  return host[0].item<double>() / static_cast<double>(step.data.label_tokens);
+  if (stop_.requested() != 0) { totals.ask_to_stop(); }
+  totals.sum(run_.group);
+  totals.set_norm(clip_gradients(parameters_, kMaxGradientNorm));
+  const StepTotals::Values values = totals.fetch(run_.group);
+  stop_agreed_ = values.stop;
+  return values;
 }
 
 void Trainer::leave_out_step(const data::StepData& data, double loss, double norm) {
+  const auto together = run_.group.expect(str_cat("finding the faults of step ", state_.step + 1));
   restore_statistics();
   std::string faults;
   const std::string mine = rows_without_a_loss(run_.model, data, run_.train_data, train_batches_);
@@ -276,6 +231,7 @@ void Trainer::log(const reports::Metrics& metrics) {
 }
 
 void Trainer::run_evaluation() {
+  const auto together = run_.group.expect(str_cat("the evaluation after step ", state_.step));
   // In training each rank's running statistics follow its own batches; rank 0's count, as under
   // DistributedDataParallel.
   {
@@ -315,48 +271,6 @@ void Trainer::restore_statistics() {
   for (size_t i = 0; i < tensors.size(); ++i) { at::Tensor(tensors[i]).copy_(statistics_[i]); }
 }
 
-void Trainer::save() {
-  saving_ = true;
-  const auto ranks = static_cast<size_t>(run_.group.world_size());
-  // Ranks whose numbers nothing draws from need not be asked.
-  write(run_.options.lora.dropout > 0 ? run_.group.gather(str_cat("rng/", state_.step), rng_)
-                                      : std::vector<std::string>(ranks, rng_));
-  saving_ = false;
-}
-
-void Trainer::save_alone() noexcept {
-  // Not when it was the writing that failed.
-  if (!run_.group.is_first() || saving_ || state_.step <= last_saved_ || !has_made_step()) { return; }
-  try {
-    restore_statistics();
-    const auto ranks = static_cast<size_t>(run_.group.world_size());
-    write(std::vector<std::string>(run_.options.lora.dropout > 0 ? 1 : ranks, rng_));
-    log::news("checkpoint-", last_saved_, " holds the steps that were done");
-  } catch (const std::exception& error) {
-    log::error("the steps since checkpoint-", last_saved_, " are lost: ", as_error(error).problem());
-  }
-}
-
-void Trainer::write(std::vector<std::string> rng) {
-  if (run_.group.is_first()) {
-    data_.schedule_position = rate_.position_of(state_.step);
-    data_.schedule_total = rate_.total;
-    checkpoint::write_checkpoint({.options = run_.options,
-                                  .base_model = run_.base_model,
-                                  .model = run_.model,
-                                  .optimizer = optimizer_.state(),
-                                  .state = state_,
-                                  .progress = data_,
-                                  .identity = run_.identity,
-                                  .base_rate = rate_.base,
-                                  .next_rate = rate_.at(state_.step),
-                                  .rng = std::move(rng),
-                                  .superseded = run_.superseded});
-    run_.superseded.clear();
-  }
-  last_saved_ = state_.step;
-}
-
 void Trainer::stop_if_agreed() {
   if (run_.group.is_alone() && stop_.requested() != 0) { stop_agreed_ = true; }
   if (!stop_agreed_) { return; }
@@ -380,6 +294,7 @@ void Trainer::finish(double seconds) {
   metrics.emplace_back("epoch", state_.epoch);
   log(metrics);
   progress_->line(metrics);
+  const auto together = run_.group.expect("the end of the training");
   report_memory(device_, run_.group, reports_ ? &*reports_ : nullptr, state_.step);
   if (run_.group.is_first() && run_.options.skip_bad_samples) {
     log::emit(samples_left_out_ + steps_left_out_ > 0 ? log::Level::warning : log::Level::news, samples_left_out_,

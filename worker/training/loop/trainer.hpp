@@ -17,6 +17,7 @@
 #include "worker/training/loop/evaluation.hpp"
 #include "worker/training/loop/packed_step.hpp"
 #include "worker/training/loop/progress.hpp"
+#include "worker/training/loop/step_totals.hpp"
 #include "worker/training/train_options.hpp"
 
 namespace mdl::worker::training::loop {
@@ -62,8 +63,8 @@ class Trainer {
   void resume();
   void train_epoch();
   void train_step(PackedStep& step, double epoch, const data::DataPosition& position);
-  /// Loss and gradients of a step; returns the loss over all ranks. Learns whether a rank was asked to stop.
-  double accumulate_gradients(PackedStep& step);
+  /// Gradients of a step, clipped, with loss and norm over all ranks. Learns whether a rank was asked to stop.
+  StepTotals::Values accumulate_gradients(PackedStep& step);
   /// The loss or a gradient is not finite: leaves the step out, or throws.
   void leave_out_step(const data::StepData& data, double loss, double norm);
   void count_bad_samples(const data::StepData& data);
@@ -76,6 +77,8 @@ class Trainer {
   void save();
   /// The same by rank 0 alone, when other ranks may be gone. Not being able to is only told.
   void save_alone() noexcept;
+  /// Ends the run when other ranks are gone, or do not follow a stop signal.
+  [[noreturn]] void end_without_peers(const distributed::PeersLost& lost);
   void write(std::vector<std::string> rng);
   void remember_step();
   void restore_statistics();

@@ -1,0 +1,114 @@
+// What a Trainer writes and takes up again.
+#include <torch/torch.h>
+
+#include "common/error.hpp"
+#include "common/exception_text.hpp"
+#include "common/log.hpp"
+#include "common/str_cat.hpp"
+#include "worker/process/error_file.hpp"
+#include "worker/training/checkpoint/run_checkpoint.hpp"
+#include "worker/training/loop/living_stream.hpp"
+#include "worker/training/loop/trainer.hpp"
+
+namespace mdl::worker::training::loop {
+
+void Trainer::resume() {
+  const std::filesystem::path& folder = *run_.checkpoint;
+  const checkpoint::ResumedRun resumed =
+      checkpoint::read_checkpoint(folder, run_.model, optimizer_.state(), run_.group);
+  state_ = resumed.state;
+  first_step_ = last_saved_ = state_.step;
+  const auto& saved = resumed.progress;
+  if (saved) {
+    data_.position = saved->position;
+  } else {
+    data::DataShape shape = data_.shape;
+    shape.world_size = resumed.world_size;
+    if (resumed.batch_size > 0) { shape.batch_size = resumed.batch_size; }
+    data_.position = data::position_after(shape, state_.step);
+  }
+  const int64_t left = data::steps_left(data_.shape, data_.position, run_.options.epochs);
+  state_.total_steps = state_.step + left;
+
+  rate_.base = resumed.base_rate;  // as the Trainer: the schedule goes on, whatever --lr says
+  checkpoint::set_learning_rate(run_.identity, rate_.base);
+  rate_.first_step = state_.step;
+  const bool same_run = saved && saved->epochs == run_.options.epochs && saved->shape.rows == data_.shape.rows;
+  rate_.position = same_run ? saved->schedule_position : static_cast<double>(state_.step);
+  rate_.total = same_run ? saved->schedule_total : static_cast<double>(state_.total_steps);
+  if (left > 0) { rate_.per_step = (rate_.total - rate_.position) / static_cast<double>(left); }
+
+  if (resumed.rng && resumed.world_size == data_.shape.world_size) {
+    checkpoint::set_rng_state(*resumed.rng, device_);
+  } else if (run_.options.lora.dropout > 0) {  // no stream to go on with: a new one, not that of the first steps
+    torch::manual_seed(run_.options.seed + static_cast<uint64_t>(state_.step + run_.group.rank()));
+  }
+  if (!run_.group.is_first()) { return; }
+  log::news("resuming from ", folder.string(), ": step ", state_.step, " of ", state_.total_steps, ", ",
+            data_.position.rows_taken, " of ", data_.shape.rows, " rows of epoch ", data_.position.epoch + 1,
+            " are done",
+            resumed.world_size == data_.shape.world_size
+                ? ""
+                : str_cat("; written by ", resumed.world_size, " processes, now ", data_.shape.world_size),
+            rate_.base == run_.options.learning_rate ? "" : str_cat("; learning rate ", rate_.base, " as there"));
+  if (saved && (saved->seed != data_.seed || saved->shape.rows != data_.shape.rows)) {
+    log::warning("the checkpoint was written with ", saved->shape.rows, " rows and --seed ", saved->seed,
+                 ": the order of the samples is another one now, so that some come twice in this epoch");
+  }
+}
+
+void Trainer::save() {
+  std::vector<std::string> rng(static_cast<size_t>(run_.group.world_size()), rng_);
+  if (run_.options.lora.dropout > 0) {  // ranks whose numbers nothing draws from need not be asked
+    const auto together = run_.group.expect(str_cat("the checkpoint of step ", state_.step));
+    rng = run_.group.gather(str_cat("rng/", state_.step), rng_);
+  }
+  saving_ = true;
+  write(std::move(rng));
+  saving_ = false;
+}
+
+void Trainer::end_without_peers(const distributed::PeersLost& lost) {
+  save_alone();
+  if (stop_.requested() == 0) { throw lost; }
+  // A launcher that stops a run stops all workers, each at its own moment; the others' connections then break here.
+  log::error(lost.what());
+  process::write_error_file(lost.what());
+  throw process::StoppedBySignal{stop_.requested()};
+}
+
+void Trainer::save_alone() noexcept {
+  // Not when it was the writing that failed.
+  if (!run_.group.is_first() || saving_ || state_.step <= last_saved_ || !has_made_step()) { return; }
+  try {
+    const LivingStream stream(device_);
+    restore_statistics();
+    const auto ranks = static_cast<size_t>(run_.group.world_size());
+    write(std::vector<std::string>(run_.options.lora.dropout > 0 ? 1 : ranks, rng_));
+    log::news("checkpoint-", last_saved_, " holds the steps that were done");
+  } catch (const std::exception& error) {
+    log::error("the steps since checkpoint-", last_saved_, " are lost: ", as_error(error).problem());
+  }
+}
+
+void Trainer::write(std::vector<std::string> rng) {
+  if (run_.group.is_first()) {
+    data_.schedule_position = rate_.position_of(state_.step);
+    data_.schedule_total = rate_.total;
+    checkpoint::write_checkpoint({.options = run_.options,
+                                  .base_model = run_.base_model,
+                                  .model = run_.model,
+                                  .optimizer = optimizer_.state(),
+                                  .state = state_,
+                                  .progress = data_,
+                                  .identity = run_.identity,
+                                  .base_rate = rate_.base,
+                                  .next_rate = rate_.at(state_.step),
+                                  .rng = std::move(rng),
+                                  .superseded = run_.superseded});
+    run_.superseded.clear();
+  }
+  last_saved_ = state_.step;
+}
+
+}  // namespace mdl::worker::training::loop
