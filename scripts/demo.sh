@@ -7,7 +7,6 @@ cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
 work=build/demo
-checkpoint=$work/checkpoint
 output=$work/output
 export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 
@@ -19,17 +18,10 @@ venv=$(realpath "${MDL_VENV:-build/venv}")
 
 say "making a small random checkpoint and a dataset of real sounds"
 rm -rf "$work"
-mkdir -p "$work"
-"$venv/bin/python" scripts/peer/make_checkpoint.py --out "$checkpoint" 2>"$work/make_checkpoint.log"
-"$venv/bin/python" scripts/peer/make_dataset.py --out "$work/sounds"
-for part in train test; do
-  "$bin/mdl-toolkit" convert-dataset "$work/sounds/$part.csv" --model-name "$checkpoint" --output "$work/$part-converted"
-done
+make_demo_inputs "$work" "$bin" "$venv/bin/python"
 
 say "training on two processes"
-command=("$bin/mdl-launch" --standalone --nproc-per-node 2 --no-python "$bin/mdl-toolkit" train
-  --model-name "$checkpoint" --train-dataset "$work/train-converted" --eval-dataset "$work/test-converted" --output "$output"
-  --lora-rank 16 --lr 5e-3 --batch-size 4 --num-epochs 8 --eval-steps 10 --save-steps 20)
+demo_training "$bin" "$work" "$output"
 printf '$ %s\n' "${command[*]/#$PWD\//}"
 "${command[@]}" | tee "$work/train.log"
 

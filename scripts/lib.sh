@@ -15,6 +15,33 @@ build() {
   cmake --build "build/$preset" ${1:+--target "$@"}
 }
 
+# build_for_torch X.Y [TARGET…]: in build/release-torchX.Y, with the LibTorch of that version that scripts/setup.sh --torch has installed. What an
+# older or newer one warns of is an error.
+build_for_torch() {
+  local folder=build/release-torch$1 log=build/configure-torch$1.log
+  cmake --preset ci -B "$folder" -DMDL_VENV="$PWD/build/venv-torch$1" >"$log" 2>&1 || { cat "$log" >&2; return 1; }
+  cmake --build "$folder" --target "${@:2}"
+}
+
+# make_demo_inputs FOLDER BIN PYTHON: the demo's small random checkpoint and its real sounds, of which that mdl-toolkit makes datasets. PYTHON has
+# what scripts/setup.sh --peers brings.
+make_demo_inputs() {
+  local part
+  mkdir -p "$1"
+  "$3" scripts/peer/make_checkpoint.py --out "$1/checkpoint" 2>"$1/make_checkpoint.log" || { cat "$1/make_checkpoint.log" >&2; return 1; }
+  "$3" scripts/peer/make_dataset.py --out "$1/sounds"
+  for part in train test; do
+    "$2/mdl-toolkit" convert-dataset "$1/sounds/$part.csv" --model-name "$1/checkpoint" --output "$1/$part-converted"
+  done
+}
+
+# demo_training BIN INPUTS OUTPUT: sets `command`, the demo's training by two processes.
+demo_training() {
+  command=("$1/mdl-launch" --standalone --nproc-per-node 2 --no-python "$1/mdl-toolkit" train
+    --model-name "$2/checkpoint" --train-dataset "$2/train-converted" --eval-dataset "$2/test-converted" --output "$3"
+    --lora-rank 16 --lr 5e-3 --batch-size 4 --num-epochs 8 --eval-steps 10 --save-steps 20)
+}
+
 # check_options PROGRAM [ARGUMENT…]: the Python program tells a mistake, or answers --help, before anything is built. On a machine without Python
 # a mistake is told after it.
 check_options() {

@@ -77,9 +77,7 @@ package_worker() {
     set_up --torch "$torch"
     folder=build/release-torch$torch
     say "building mdl-toolkit for LibTorch $torch"
-    cmake --preset release -B "$folder" -DMDL_VENV="$PWD/build/venv-torch$torch" >"build/configure-torch$torch.log" 2>&1 ||
-      { cat "build/configure-torch$torch.log" >&2; return 1; }
-    cmake --build "$folder" --target mdl-toolkit
+    build_for_torch "$torch" mdl-toolkit
   else
     set_up
     say "building mdl-toolkit"

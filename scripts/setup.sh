@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 usage() {
   cat <<'TEXT'
-usage: scripts/setup.sh [--peers] [--reference] [--launcher-only] [--packages] [--torch X.Y]
+usage: scripts/setup.sh [--peers] [--reference] [--launcher-only] [--packages] [--torch X.Y[.Z]]
 
   --peers          also the real torchrun's friends that tests and the demo use: transformers, peft, accelerate, datasets,
                    the Python mdl-toolkit, and Debian's sounds
@@ -15,7 +15,7 @@ usage: scripts/setup.sh [--peers] [--reference] [--launcher-only] [--packages] [
                    (6 GB, three minutes)
   --launcher-only  only what mdl-launch needs: no LibTorch, no Python
   --packages       also what scripts/package.sh needs: GCC 12 for x86-64 and 64-bit ARM, patchelf, and qemu to try what is for ARM
-  --torch X.Y      not build/venv but build/venv-torchX.Y, to build mdl-toolkit with that version of LibTorch
+  --torch X.Y[.Z]  not build/venv but build/venv-torchX.Y, to build mdl-toolkit with that version of LibTorch
   MDL_VENV         environment variable: another place for the virtual environment (default: build/venv)
 
 A CMake older than 3.25 stays; PyPI's comes into build/tools/bin, where the other scripts find it.
@@ -32,7 +32,7 @@ while [ $# -gt 0 ]; do
     --packages) packaging=1 ;;
     --torch)
       torch=${2:-}
-      [[ "$torch" =~ ^[0-9]+\.[0-9]+$ ]] || { echo "setup.sh: --torch needs a version such as 2.11" >&2; exit 2; }
+      [[ "$torch" =~ ^[0-9]+\.[0-9]+(\.[0-9]+)?$ ]] || { echo "setup.sh: --torch needs a version such as 2.11" >&2; exit 2; }
       shift
       ;;
     -h | --help) usage; exit 0 ;;
@@ -62,18 +62,19 @@ lists=(scripts/requirements.txt)
 need_python
 
 if [ -n "$torch" ]; then
-  venv=build/venv-torch$torch list=build/requirements-torch$torch.txt
+  minor=$(cut -d. -f1,2 <<<"$torch")
+  venv=build/venv-torch$minor list=build/requirements-torch$minor.txt
+  [ "$torch" != "$minor" ] || torch="$minor.*"
   mkdir -p build
-  { echo "torch==$torch.*"; grep '^pyarrow==' scripts/requirements.txt; } >"$list"
+  { echo "torch==$torch"; grep '^pyarrow==' scripts/requirements.txt; } >"$list"
   make_environment "$venv" "$list"
-  headers=build/requirements-torch$torch-headers.txt
-  [ -e "$venv/.installed-$(basename "$headers")" ] || cuda_headers "$venv" >"$headers"
-  [ ! -s "$headers" ] || make_environment "$venv" "$headers"
+  add_cuda_headers "$venv" "build/requirements-torch$minor-headers.txt"
   exit 0
 fi
 
 make_environment "$venv" "${lists[@]}"
 if [ "$reference" = 1 ]; then
   make_environment build/venv-4.57 scripts/requirements-reference.txt
+  add_cuda_headers build/venv-4.57 build/requirements-4.57-headers.txt
   build/venv-4.57/bin/python -m pip install -q --disable-pip-version-check --no-deps "$(grep '^mdl-toolkit==' scripts/requirements-peers.txt)"
 fi

@@ -121,6 +121,8 @@ class Acceptance:
             ours["MDL_BITSANDBYTES"] = str(quantizers)
         if self.dry:
             ours |= {"CUDA_VISIBLE_DEVICES": "", "ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": "1"}
+        elif "CUDA_VISIBLE_DEVICES" not in os.environ:
+            ours["CUDA_VISIBLE_DEVICES"] = "0"  # transformers would spread a model over several
         return {**os.environ, **ours, **(more or {})}
 
     def run(self, name: str, command: list, *, expected: int = 0, environment=None, output: Path | None = None, watch=None):

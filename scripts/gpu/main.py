@@ -19,7 +19,7 @@ from acceptance import LEAST, Acceptance, Failed, NoTimeLeft, Stage
 PATIENCE_OF_DRY_RUN = 10
 STAGES = {
     "start": (small_stages.start, 30),
-    "prepare": (large_stages.prepare, 40),
+    "prepare": (large_stages.prepare, 60),
     "small": (small_stages.small, 90),
     "trainer": (small_stages.trainer, 60),
     "group": (small_stages.group, 90),
@@ -68,8 +68,9 @@ def tell(stage: Stage) -> None:
 
 
 def write(work: Acceptance, stages: list[Stage]) -> str:
-    """results.json and table.txt, after each stage anew: who is killed leaves what is known. Returns the table."""
+    """results.json and table.txt, after each stage anew: who is killed leaves what is known. Returns the latter."""
     made = table.make(work)
+    told = f"{work.facts.get('card', 'no GPU')}; {work.facts.get('toolkit', '')}; {work.facts.get('versions', '')}\n\n{table.text_of(made)}"
     results = {
         "dry_run": work.dry,
         "machine": platform.node(),
@@ -78,11 +79,11 @@ def write(work: Acceptance, stages: list[Stage]) -> str:
         "table": made,
         "runs": [run.as_json() for run in work.runs.values()],
     }
-    for name, text in (("results.json", json.dumps(results, indent=1) + "\n"), ("table.txt", table.text_of(made))):
+    for name, text in (("results.json", json.dumps(results, indent=1) + "\n"), ("table.txt", told)):
         unfinished = work.options.output / f"{name}.unfinished"
         unfinished.write_text(text)
         os.replace(unfinished, work.options.output / name)
-    return table.text_of(made)
+    return told
 
 
 def status_of(stages: list[Stage]) -> int:

@@ -1,5 +1,6 @@
 """Stages on a small model of random weights and real sounds: what is computed, not how fast."""
 
+import json
 import re
 import shutil
 import signal
@@ -131,7 +132,10 @@ def start(work: Acceptance) -> None:
     )
     work.run("versions", [work.options.python, "-c", versions])
     work.run("toolkit", [work.options.bin_dir / "mdl-toolkit", "--version"])
-    work.run("libraries", [work.options.bin_dir / "mdl-toolkit", "--libraries", "train"])
+    libraries = work.run("libraries", [work.options.bin_dir / "mdl-toolkit", "--libraries", "train"])
+    if libraries.passed:
+        problem = json.loads(libraries.text())["problem"]
+        work.check(not problem, f"mdl-toolkit has not what it needs: {problem}")
     query = "--query-gpu=name,driver_version,memory.total"
     if not work.dry and shutil.which("nvidia-smi"):
         work.run("card", ["nvidia-smi", query, "--format=csv,noheader"])

@@ -68,6 +68,12 @@ cuda_headers() {
   compgen -G "$site/nvidia/*/include/nv/target" >/dev/null || echo "nvidia-cuda-cccl$suffix==$cuda.*"
 }
 
+# add_cuda_headers VENV LIST: these packages, whose names are written to LIST the first time.
+add_cuda_headers() {
+  [ -e "$1/.installed-$(basename "$2")" ] || cuda_headers "$1" >"$2"
+  [ ! -s "$2" ] || make_environment "$1" "$2"
+}
+
 cmake_needed=3.25
 
 # cmake_version COMMAND: of that CMake; empty where it is none.
