@@ -1,6 +1,7 @@
 """compare_losses.py FOLDER VERSION…: the losses of FOLDER/VERSION/log.jsonl side by side; ends with 1 where they differ by more than rounding."""
 
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def main(folder: Path, versions: list[str]) -> int:
     print("| |", " | ".join(versions), "| differ by |\n|" + "---|" * (len(versions) + 2))
     for index, name in enumerate(first):
         values = [losses[version][name] for version in versions]
-        apart = (max(values) - min(values)) / abs(values[0])
+        apart = (max(values) - min(values)) / abs(values[0]) if all(map(math.isfinite, values)) else math.inf
         worst = max(worst, apart)
         if index % SHOWN == 0 or "evaluation" in name or apart > ALLOWED:
             print(f"| {name} |", " | ".join(f"{value:.6f}" for value in values), f"| {apart:.1e} |")

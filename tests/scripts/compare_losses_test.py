@@ -41,6 +41,13 @@ class CompareLosses(unittest.TestCase):
         self.assertIn("| step 2 | 6.000000 | 6.001000 | 1.7e-04 |", said)
         self.assertEqual(self.compare("2.8.0", "2.15.0")[0], 1)
 
+    def test_what_is_no_number_fails(self):
+        self.log("2.8.0", [7.0, 6.0])
+        self.log("2.15.0", [7.0, float("nan")])
+        status, said = self.compare("2.8.0", "2.15.0")
+        self.assertEqual(status, 1)
+        self.assertIn("| step 2 | 6.000000 | nan |", said)
+
     def test_a_version_that_trained_less_fails(self):
         self.log("2.8.0", [7.0, 6.0])
         self.log("2.15.0", [7.0])
