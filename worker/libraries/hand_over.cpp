@@ -10,6 +10,7 @@
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/libraries/program_folder.hpp"
+#include "worker/libraries/torch_defaults.hpp"
 
 namespace mdl::worker::libraries {
 namespace {
@@ -58,6 +59,7 @@ void hand_over(const fs::path& program, const std::vector<fs::path>& folders, ch
   ::setenv(kStartVariable, (of_user ? str_cat(here, ':', of_user) : std::to_string(here)).c_str(), 1);
   ::setenv(kLibraryPath, path.text.c_str(), 1);
   ::setenv(kFrontVariable, fs::read_symlink("/proc/self/exe", failure).c_str(), 1);
+  set_torch_defaults();
   if (here >= 0 && ::chdir("/") != 0) { throw Error(describe_errno("cannot enter", "/", errno)); }
   ::execv(program.c_str(), argv);
   throw Error(describe_errno("cannot start", program, errno), advice_to_start(program));

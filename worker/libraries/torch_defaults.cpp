@@ -1,0 +1,20 @@
+#include "worker/libraries/torch_defaults.hpp"
+
+#include <cstdlib>
+
+namespace mdl::worker::libraries {
+namespace {
+
+/// Unless it, or the other name that LibTorch knows it by, is set.
+void set_default(const char* name, const char* other_name, const char* value) {
+  if (!std::getenv(name) && !std::getenv(other_name)) { ::setenv(name, value, 1); }
+}
+
+}  // namespace
+
+void set_torch_defaults() {
+  set_default("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF", "expandable_segments:True");
+  set_default("TORCH_NCCL_ASYNC_ERROR_HANDLING", "NCCL_ASYNC_ERROR_HANDLING", "0");
+}
+
+}  // namespace mdl::worker::libraries
