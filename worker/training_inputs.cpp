@@ -86,6 +86,7 @@ TrainingInputs read_training_inputs(const training::TrainOptions& options) {
   const at::ScalarType wanted = training::choose_dtype(
       options.bf16, process::lookup_environment("ACCELERATE_MIXED_PRECISION"), distributed::prefers_bf16(device));
   training::require_dtype(wanted, distributed::describe_gpu_without_bf16(device));
+  training::choose_tf32(options.tf32, distributed::prefers_bf16(device));  // the GPUs that have the one have the other
   layers::Quantize quantize =
       options.quantization ? quantization::make_quantizer(*options.quantization, device) : layers::Quantize();
   auto train_data = open_dataset(options.train_dataset), eval_data = open_dataset(options.eval_dataset);
@@ -132,7 +133,7 @@ std::string training_facts(const TrainingInputs& inputs) {
                  options.seed, "\n--skip-bad-samples ", options.skip_bad_samples, "\n--eval-steps ",
                  options.eval_steps.value, "\n--eval-batch-size ", options.eval_batch_size.value_or(options.batch_size),
                  "\n--eval-accumulation-steps ", options.eval_accumulation_steps.value_or(0), "\n--bf16 ",
-                 inputs.dtype == at::kBFloat16, "\n--quantization ",
+                 inputs.dtype == at::kBFloat16, "\n--tf32 ", options.tf32.value_or(false), "\n--quantization ",
                  options.quantization ? options.quantization->name() : "none", "\n--batch-norm ",
                  static_cast<int>(options.batch_norm), "\na training dataset of ", inputs.train_data->size(),
                  " rows\nan evaluation dataset of ", inputs.eval_data ? inputs.eval_data->size() : 0, " rows\n");

@@ -1,5 +1,7 @@
 #include "worker/training/precision.hpp"
 
+#include <ATen/Context.h>
+
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 
@@ -19,6 +21,15 @@ void require_dtype(at::ScalarType dtype, const std::string& gpu) {
   if (dtype != at::kBFloat16 || gpu.empty()) { return; }
   throw UsageError(str_cat("bfloat16 on a ", gpu, ", which does not compute in it"),
                    "Leave --bf16 out, or say --bf16 false: float32.");
+}
+
+void choose_tf32(std::optional<bool> tf32, bool gpu_has_it) {
+  if (!tf32) { return; }
+  if (*tf32 && !gpu_has_it) {
+    throw UsageError("--tf32 true needs a GPU of compute capability 8.0 or newer", "Leave --tf32 out.");
+  }
+  at::globalContext().setAllowTF32CuBLAS(*tf32);
+  at::globalContext().setAllowTF32CuDNN(*tf32);
 }
 
 }  // namespace mdl::worker::training

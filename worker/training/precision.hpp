@@ -19,4 +19,8 @@ at::ScalarType choose_dtype(std::optional<bool> bf16, const std::optional<std::s
 /// no GPU.
 void require_dtype(at::ScalarType dtype, const std::string& gpu);
 
+/// Whether a GPU multiplies float32 matrices in TF32 (--tf32); unset: LibTorch's own choice stays. Throws UsageError
+/// for true without a GPU of compute capability 8.0 or newer, as transformers does; `gpu_has_it`: there is one.
+void choose_tf32(std::optional<bool> tf32, bool gpu_has_it);
+
 }  // namespace mdl::worker::training

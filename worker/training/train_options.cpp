@@ -24,7 +24,8 @@ namespace po = boost::program_options;
 constexpr const char* kMayBeNothing[] = {
     "bf16",         "quantization",           "quantization-type", "double-quantization",
     "eval-dataset", "eval-batch-size",        "system-prompt",     "eval-accumulation-steps",
-    "user-prompt",  "resume-from-checkpoint", "base-dir",          "save-total-limit"};
+    "user-prompt",  "resume-from-checkpoint", "base-dir",          "save-total-limit",
+    "tf32"};
 
 /// Options that matter only where a dataset is a CSV file.
 constexpr const char* kForCsv[] = {"system-prompt", "user-prompt", "base-dir", "tokenizing-batch-size", "num-workers"};
@@ -60,6 +61,8 @@ constexpr cli::OptionText kOptions[] = {
     {"bf16",
      "true, false or auto: base model in bfloat16 "
      "(auto: what ACCELERATE_MIXED_PRECISION says, else where the GPU has it)"},
+    {"tf32", "true: float32 matrix products in TF32, faster and with 10 bits of mantissa (LibTorch's: false)",
+     cli::kTrueOrFalse},
     {"device",
      "auto, cuda or cpu (auto: the GPU of this process's local rank, or the CPU where there is none or "
      "ACCELERATE_USE_CPU=true or an empty CUDA_VISIBLE_DEVICES says so)"},
@@ -192,6 +195,7 @@ void read_step_options(const cli::OptionValues& values, TrainOptions& options) {
 void read_device_options(const cli::OptionValues& values, TrainOptions& options) {
   if (const auto recompute = values.boolean("gradient-checkpointing")) { options.gradient_checkpointing = *recompute; }
   options.bf16 = values.boolean_or_auto("bf16");
+  options.tf32 = values.boolean("tf32");
   options.device = device::read_wish(values.choice("device", {"auto", "cuda", "cpu"}).value_or("auto"));
   options.quantization = quantization::parse_quantization(values.text("quantization"), values.text("quantization-type"),
                                                           values.boolean("double-quantization"));

@@ -65,6 +65,7 @@ struct TrainOptions {
   int64_t accumulation_steps = 1;
   bool gradient_checkpointing = true;
   std::optional<bool> bf16;  ///< unset: when the GPU has it
+  std::optional<bool> tf32;  ///< float32 products in TF32; unset: as LibTorch does
   device::Wish device;       ///< not in the Python tool
   /// For each operation of all ranks; a rank that hangs ends the others.
   std::chrono::seconds ddp_timeout = process::kDefaultDdpTimeout;

@@ -86,6 +86,8 @@ TEST_CASE("booleans take values in many spellings") {
   CHECK_FALSE(parse({"--merge-lora", "false"}).merge_lora);
   CHECK_FALSE(parse({"--merge-lora", "No"}).merge_lora);
   CHECK(parse({"--bf16", "1"}).bf16 == true);
+  CHECK(parse({"--tf32", "true"}).tf32 == true);
+  CHECK_FALSE(parse({"--tf32", "null"}).tf32.has_value());
   CHECK_FALSE(parse({"--bf16", "auto"}).bf16.has_value());
 }
 
