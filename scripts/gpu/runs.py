@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -13,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+VARIABLE = "MDL_ACCEPTANCE_RUN"
+COUNTER = itertools.count()
 PEAK = re.compile(r"^(Peak|Reserved) VRAM during (loading|training): ([\d.]+) GiB$")
 
 
@@ -72,9 +75,29 @@ def read_log(run: Run, log: Path) -> None:
             run.evaluations.append(row["eval_loss"])
 
 
+def kill_marked(mark: str) -> None:
+    """Whoever has this in the environment that it was started with: a program's workers are in sessions of their own."""
+    found = True
+    while found:  # one that died may have started another just before
+        found = False
+        for place in Path("/proc").glob("[0-9]*/environ"):
+            with contextlib.suppress(OSError):
+                if mark.encode() in place.read_bytes().split(b"\0"):
+                    os.kill(int(place.parent.name), signal.SIGKILL)
+                    found = True
+
+
+def read_output(process: subprocess.Popen, run: Run, begin: float, watch: Callable | None) -> None:
+    for line in process.stdout:
+        read_line(run, round(time.monotonic() - begin, 4), line.rstrip("\n"))
+        if watch:
+            watch(process, run)
+
+
 def follow(run: Run, environment: dict[str, str], limit: float, log: Path | None, watch: Callable | None) -> Run:
-    """Runs run.command to its end, or kills it and what it started at `limit` seconds. `watch(process, run)` is called behind each line."""
+    """Runs run.command to its end, or kills it at `limit` seconds. Nothing that it started stays. `watch(process, run)` is called behind each line."""
     begin = time.monotonic()
+    variable = f"{os.getpid()}-{next(COUNTER)}"
     process = subprocess.Popen(
         run.command,
         stdin=subprocess.DEVNULL,
@@ -82,27 +105,20 @@ def follow(run: Run, environment: dict[str, str], limit: float, log: Path | None
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        env=environment,
+        env={**environment, VARIABLE: variable},
         start_new_session=True,
     )
-
-    def kill():
-        run.timed_out = True
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-
-    timer = threading.Timer(limit, kill)
-    timer.start()
+    reader = threading.Thread(target=read_output, args=(process, run, begin, watch))
+    reader.start()
     try:
-        for line in process.stdout:
-            read_line(run, round(time.monotonic() - begin, 4), line.rstrip("\n"))
-            if watch:
-                watch(process, run)
-        run.status = process.wait()
+        run.status = process.wait(timeout=limit)
+    except subprocess.TimeoutExpired:
+        run.timed_out = True
     finally:
-        timer.cancel()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # what it may have left behind
+        kill_marked(f"{VARIABLE}={variable}")
+        run.status = process.wait()
+        reader.join()
+        process.stdout.close()
     run.seconds = round(time.monotonic() - begin, 3)
     if log:
         read_log(run, log)

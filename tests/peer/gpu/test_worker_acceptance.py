@@ -106,6 +106,18 @@ def test_stages_without_time_are_skipped_by_name(accept):
     assert "\nskipped: start, small\n" in said
 
 
+def test_a_run_without_an_end_is_killed_with_what_it_started(tmp_path):
+    """A worker in a session of its own would hold the output open, and the GPU's memory."""
+    import runs
+
+    command = ["sh", "-c", f"setsid sh -c 'echo $$ >{tmp_path}/worker; exec sleep 1000' & echo started; sleep 1000"]
+    run = runs.follow(runs.Run("endless", command), dict(os.environ), 2, None, None)
+    assert run.timed_out and not run.passed
+    assert [line for _, line in run.lines] == ["started"]
+    worker = (tmp_path / "worker").read_text().strip()
+    assert not Path(f"/proc/{worker}").exists() or "Z" in Path(f"/proc/{worker}/stat").read_text()
+
+
 def test_mistakes_on_the_command_line_are_told(accept, tmp_path):
     status, said, _ = accept("--only", "start,large")
     assert (status, "there is no stage large; there are start, prepare" in said) == (2, True)
