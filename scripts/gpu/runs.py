@@ -16,6 +16,7 @@ from pathlib import Path
 
 VARIABLE = "MDL_ACCEPTANCE_RUN"
 COUNTER = itertools.count()
+PATIENCE = 10  # seconds for what was killed to go: a GPU's memory takes a moment
 PEAK = re.compile(r"^(Peak|Reserved) VRAM during (loading|training): ([\d.]+) GiB$")
 
 
@@ -77,8 +78,8 @@ def read_log(run: Run, log: Path) -> None:
 
 def kill_marked(mark: str) -> None:
     """Whoever has this in the environment that it was started with: a program's workers are in sessions of their own."""
-    found = True
-    while found:  # one that died may have started another just before
+    found, end = True, time.monotonic() + PATIENCE
+    while found and time.monotonic() < end:  # one that died may have started another just before
         found = False
         for place in Path("/proc").glob("[0-9]*/environ"):
             with contextlib.suppress(OSError):
@@ -88,10 +89,11 @@ def kill_marked(mark: str) -> None:
 
 
 def read_output(process: subprocess.Popen, run: Run, begin: float, watch: Callable | None) -> None:
-    for line in process.stdout:
-        read_line(run, round(time.monotonic() - begin, 4), line.rstrip("\n"))
-        if watch:
-            watch(process, run)
+    with process.stdout:
+        for line in process.stdout:
+            read_line(run, round(time.monotonic() - begin, 4), line.rstrip("\n"))
+            if watch:
+                watch(process, run)
 
 
 def follow(run: Run, environment: dict[str, str], limit: float, log: Path | None, watch: Callable | None) -> Run:
@@ -108,7 +110,7 @@ def follow(run: Run, environment: dict[str, str], limit: float, log: Path | None
         env={**environment, VARIABLE: variable},
         start_new_session=True,
     )
-    reader = threading.Thread(target=read_output, args=(process, run, begin, watch))
+    reader = threading.Thread(target=read_output, args=(process, run, begin, watch), daemon=True)
     reader.start()
     try:
         run.status = process.wait(timeout=limit)
@@ -117,8 +119,7 @@ def follow(run: Run, environment: dict[str, str], limit: float, log: Path | None
     finally:
         kill_marked(f"{VARIABLE}={variable}")
         run.status = process.wait()
-        reader.join()
-        process.stdout.close()
+        reader.join(PATIENCE)
     run.seconds = round(time.monotonic() - begin, 3)
     if log:
         read_log(run, log)
