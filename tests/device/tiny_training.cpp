@@ -102,7 +102,10 @@ std::shared_ptr<worker::model::MiDashengLM> load_with(const worker::training::Tr
 }  // namespace
 
 TinyInputs::TinyInputs(Clips clips, const std::string& decoder) {
-  write_checkpoint(model(), tiny_config_json(decoder));
+  nlohmann::json config = tiny_config_json(decoder);
+  config["audio_encoder_config"]["embed_dim"] = 16;  // heads of 8, the least that flash attention takes
+  config["text_config"]["head_dim"] = 8;
+  write_checkpoint(model(), config);
   config_ = worker::model::load_config(model());
   write_rows(train_data(), kRows, clips, config_);
   write_rows(evaluation_data(), kRows / 2, clips, config_);

@@ -1,23 +1,14 @@
 #include "worker/layers/attention.hpp"
 
+#include <ATen/ops/_flash_attention_forward.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 
 namespace mdl::worker::layers {
 
-std::vector<SequenceGroup> group_sequences(const std::vector<int64_t>& queries, const std::vector<int64_t>& keys) {
-  std::vector<SequenceGroup> groups;
-  for (size_t i = 0; i < queries.size(); ++i) {
-    if (!groups.empty() && groups.back().queries == queries[i] && groups.back().keys == keys[i]) {
-      ++groups.back().count;
-    } else {
-      groups.push_back({1, queries[i], keys[i]});
-    }
-  }
-  return groups;
-}
+namespace {
 
-at::Tensor packed_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+at::Tensor attend_by_groups(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                             const std::vector<SequenceGroup>& groups, bool causal) {
   std::vector<int64_t> rows;
   rows.reserve(groups.size());
@@ -44,6 +35,18 @@ at::Tensor packed_attention(const at::Tensor& query, const at::Tensor& key, cons
     outputs.push_back(y.transpose(1, 2).reshape({rows[i], -1}));
   }
   return outputs.size() == 1 ? outputs.front() : at::cat(outputs);
+}
+
+}  // namespace
+
+at::Tensor packed_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                            const PackedSequences& sequences, bool causal) {
+  if (!sequences.ends) { return attend_by_groups(query, key, value, sequences.groups, causal); }
+  const SequenceEnds& ends = *sequences.ends;
+  return std::get<0>(at::_flash_attention_forward(query, key, value, ends.queries, ends.keys, ends.longest_query,
+                                                  ends.longest_key, /*dropout_p=*/0.0, causal,
+                                                  /*return_debug_mask=*/false))
+      .flatten(1);
 }
 
 }  // namespace mdl::worker::layers

@@ -1,25 +1,15 @@
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
-#include <vector>
+#include "worker/layers/packed_sequences.hpp"
 
 namespace mdl::worker::layers {
 
-/// Adjacent sequences of equal sizes among packed rows: they go through one kernel call.
-struct SequenceGroup {
-  int64_t count;    ///< sequences
-  int64_t queries;  ///< rows of each
-  int64_t keys;     ///< the first rows of each that may be attended to
-};
-
-/// Joins neighbours of equal sizes. `queries` and `keys` have an entry for each sequence.
-std::vector<SequenceGroup> group_sequences(const std::vector<int64_t>& queries, const std::vector<int64_t>& keys);
-
-/// Scaled dot-product attention inside each packed sequence. No mask is ever made, so that the flash kernels apply.
+/// Scaled dot-product attention inside each packed sequence: one call of flash attention where `sequences` has ends,
+/// else one of scaled_dot_product_attention for each group, without a mask, so that its fused kernels apply.
 /// query [rows, heads, head_dim]; key, value [rows, kv_heads, head_dim], where each key head serves heads / kv_heads
-/// query heads. Returns [rows, heads · head_dim]. With `causal`, a row sees itself and the rows before it.
+/// query heads. Returns [rows, heads · head_dim]. With `causal`, a row sees itself and the rows before it; then no rows
+/// may be hidden.
 at::Tensor packed_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                            const std::vector<SequenceGroup>& groups, bool causal);
+                            const PackedSequences& sequences, bool causal);
 
 }  // namespace mdl::worker::layers

@@ -28,9 +28,10 @@ EncoderBlock::EncoderBlock(const AudioEncoderConfig& config, at::ScalarType dtyp
   fc2_ = mlp->register_module("fc2", std::make_shared<layers::Linear>(config.mlp_dim(), dim, true, dtype));
 }
 
-at::Tensor EncoderBlock::forward(const at::Tensor& x, const std::vector<layers::SequenceGroup>& groups) const {
+at::Tensor EncoderBlock::forward(const at::Tensor& x, const layers::PackedSequences& sequences) const {
   const auto qkv = qkv_->forward(norm1_->forward(x)).unflatten(1, {3, heads_, -1}).unbind(1);
-  const at::Tensor h = x + proj_->forward(layers::packed_attention(qkv[0], qkv[1], qkv[2], groups, /*causal=*/false));
+  const at::Tensor h =
+      x + proj_->forward(layers::packed_attention(qkv[0], qkv[1], qkv[2], sequences, /*causal=*/false));
   return h + fc2_->forward(at::gelu(fc1_->forward(norm2_->forward(h))));
 }
 
@@ -82,15 +83,9 @@ AudioFeatures DashengEncoder::features(const at::Tensor& waveform) const {
 
 at::Tensor DashengEncoder::encode(const AudioFeatures& features, const PackedBatch& batch) {
   const at::Tensor mel = init_bn->forward(features.mel.to(time_pos_embed_.scalar_type()));
-  std::vector<int64_t> queries, keys;
-  for (const auto& piece : batch.layout.pieces) {
-    queries.push_back(piece.patches);
-    keys.push_back(piece.keys);
-  }
-  const auto groups = layers::group_sequences(queries, keys);
   at::Tensor h = embed(mel, batch);
   for (const auto& block : blocks_) {
-    const auto run = [block, groups](const at::Tensor& x) { return block->forward(x, groups); };
+    const auto run = [block, sequences = batch.audio](const at::Tensor& x) { return block->forward(x, sequences); };
     h = gradient_checkpointing ? layers::checkpoint_layer(run, h, block->trained()) : run(h);
   }
   h = norm_->forward(h);

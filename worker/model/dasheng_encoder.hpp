@@ -19,7 +19,7 @@ class EncoderBlock : public layers::Layer {
   EncoderBlock(const AudioEncoderConfig& config, at::ScalarType dtype);
 
   /// x [rows, dim], packed sequences.
-  at::Tensor forward(const at::Tensor& x, const std::vector<layers::SequenceGroup>& groups) const;
+  at::Tensor forward(const at::Tensor& x, const layers::PackedSequences& sequences) const;
 
   std::vector<at::Tensor> trained() const;  ///< the tensors that need gradients
 

@@ -22,7 +22,7 @@ class Decoder : public layers::Layer {
   /// for lm_head. With `rows`, which may be undefined, only those of these tokens: the last layer does no work for the
   /// others. With `cache`, which may be null, keys and values of all layers are kept in it.
   virtual at::Tensor forward(const at::Tensor& embeddings, const at::Tensor& positions,
-                             const std::vector<layers::SequenceGroup>& groups, const at::Tensor& rows,
+                             const layers::PackedSequences& sequences, const at::Tensor& rows,
                              KvCache* cache) const = 0;
 
   /// Embeddings [rows, hidden] of one further token of each cached sequence -> final states [rows, hidden].

@@ -1,9 +1,10 @@
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <cstdint>
+#include <optional>
 #include <vector>
+
+#include "worker/layers/packed_sequences.hpp"
 
 namespace mdl::worker::model {
 
@@ -20,17 +21,19 @@ class LayerCache {
  private:
   friend class KvCache;
   class KvCache* owner_ = nullptr;
-  at::Tensor keys_, values_;  ///< [rows, columns, kv_heads, head_dim]; columns grow in steps
+  at::Tensor keys_, values_;  ///< [rows, KvCache::capacity_, kv_heads, head_dim]
 };
 
 /// Keys and values of all layers, so that a further token costs one row of work for each sequence instead of all of it.
 ///
 /// Sequences are aligned at their ends: the token of a step has the same column in all rows, and a shorter row has
-/// unused columns at its beginning, which a mask hides. Rows of similar length waste little.
+/// unused columns at its beginning, which a mask hides, or which flash attention leaves out. Rows of similar length
+/// waste little. What changes from token to token is computed on the device, so that a token needs no copy to there.
 class KvCache {
  public:
-  /// `lengths`: tokens of each prompt, at least one each.
-  KvCache(int64_t layers, std::vector<int64_t> lengths, at::Device device);
+  /// `lengths`: tokens of each prompt, at least one each; `dtype` and `head_dim`: of keys and values.
+  KvCache(int64_t layers, const std::vector<int64_t>& lengths, at::Device device, at::ScalarType dtype,
+          int64_t head_dim);
   KvCache(KvCache&& other) noexcept;
   KvCache& operator=(KvCache&&) = delete;
 
@@ -38,7 +41,7 @@ class KvCache {
   int64_t rows() const { return static_cast<int64_t>(unused_.size()); }
 
   /// The rope position of the next token of each row: its tokens so far. int64 [rows] on the device.
-  at::Tensor positions() const;
+  const at::Tensor& positions() const { return positions_; }
 
   /// Ends a step: all layers have taken its token.
   void advance();
@@ -49,13 +52,21 @@ class KvCache {
  private:
   friend class LayerCache;
   int64_t columns_;              ///< used of each layer, without the token of this step
+  int64_t capacity_;             ///< columns that there are; more than columns_
   std::vector<int64_t> unused_;  ///< columns at the beginning of each row
-  at::Device device_;
-  at::Tensor mask_;  ///< [rows, 1, 1, columns + 1], true for what may be seen; undefined when that is everything
-  at::Tensor packed_index_;  ///< where fill() puts each packed token: row · columns + column
+  bool flash_;                   ///< whether flash attention serves
+  at::Tensor begins_;            ///< unused_ on the device
+  at::Tensor positions_;
+  at::Tensor mask_;  ///< [rows, 1, 1, capacity], true for what may be seen; undefined when that is everything
+  /// For flash attention. The keys' numbers tell where each row begins in [rows · capacity], not where it ends.
+  layers::SequenceEnds ends_;
+  at::Tensor seen_;          ///< int32 [rows]: keys that the token of this step sees
+  at::Tensor packed_index_;  ///< where fill() puts each packed token: row · capacity + column
   std::vector<LayerCache> layers_;
 
-  void make_mask();
+  /// Makes what depends on the rows and on the capacity.
+  void arrange();
+  int64_t longest() const;
 };
 
 }  // namespace mdl::worker::model

@@ -68,7 +68,12 @@ BatchLayout MiDashengLM::layout(const batch::Batch& batch) const {
 }
 
 PackedBatch MiDashengLM::pack(const batch::Batch& batch, HostMemory where) const {
-  return {layout(batch), waveforms(batch), where};
+  return {layout(batch), waveforms(batch), where, flash_attention()};
+}
+
+FlashAttention MiDashengLM::flash_attention() const {
+  const auto serves = [&](int64_t head_dim) { return layers::takes_flash_attention(device(), dtype_, head_dim); };
+  return {.text = serves(config_.text.head_dim), .audio = serves(config_.audio.embed_dim / config_.audio.num_heads)};
 }
 
 AudioFeatures MiDashengLM::features(const batch::Batch& batch) {
@@ -109,8 +114,7 @@ at::Tensor MiDashengLM::hidden_states(const PackedBatch& batch, const at::Tensor
   const BatchLayout& plan = batch.layout;
   const at::Tensor h =
       embeddings(plan.clips.empty() ? AudioFeatures() : audio_encoder->features(batch.input_values), batch);
-  const auto groups = layers::group_sequences(plan.row_lengths, plan.row_lengths);
-  return decoder->forward(h, batch.positions, groups, rows, nullptr);
+  return decoder->forward(h, batch.positions, batch.text, rows, nullptr);
 }
 
 MiDashengLM::Prefill MiDashengLM::read_prompts(const batch::Batch& batch) {
@@ -121,12 +125,11 @@ MiDashengLM::Prefill MiDashengLM::read_prompts(const batch::Batch& batch) {
     for (int64_t t = 0; t < length; ++t) { plan.positions.push_back(t); }
     plan.predicting_rows.push_back(std::ssize(plan.positions) - 1);
   }
-  KvCache cache(config_.text.num_layers, plan.row_lengths, device());
-  const PackedBatch packed = PackedBatch(plan, waveforms(batch), HostMemory::plain).to(device());
+  KvCache cache(config_.text.num_layers, plan.row_lengths, device(), dtype_, config_.text.head_dim);
+  const PackedBatch packed = PackedBatch(plan, waveforms(batch), HostMemory::plain, flash_attention()).to(device());
   const at::Tensor h = embeddings(
       plan.clips.empty() ? AudioFeatures() : lone_features(packed.input_values, batch.audio_length.cpu()), packed);
-  const auto groups = layers::group_sequences(plan.row_lengths, plan.row_lengths);
-  const at::Tensor hidden = decoder->forward(h, packed.positions, groups, packed.predicting_rows, &cache);
+  const at::Tensor hidden = decoder->forward(h, packed.positions, packed.text, packed.predicting_rows, &cache);
   return {decoder->logits(hidden).to(at::kFloat), std::move(cache)};
 }
 

@@ -102,6 +102,8 @@ class MiDashengLM : public layers::Layer {
   /// The packed tokens' embeddings, [layout.tokens, hidden], with the audio's in their places.
   at::Tensor embeddings(const AudioFeatures& features, const PackedBatch& batch);
 
+  FlashAttention flash_attention() const;
+
   /// Final hidden states of the packed tokens, [layout.tokens, hidden], or with `rows` of some of them.
   at::Tensor hidden_states(const PackedBatch& batch, const at::Tensor& rows = {});
 

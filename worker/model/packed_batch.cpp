@@ -3,17 +3,11 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 
-#include <array>
-
 namespace mdl::worker::model {
 namespace {
 
 /// Of each tensor in the common memory, as a device's allocator would give it.
 constexpr int64_t kAlignment = 512;
-
-constexpr std::array kParts = {&PackedBatch::input_values,   &PackedBatch::token_ids,  &PackedBatch::positions,
-                               &PackedBatch::audio_rows,     &PackedBatch::targets,    &PackedBatch::predicting_rows,
-                               &PackedBatch::folded_patches, &PackedBatch::patch_rows, &PackedBatch::patch_times};
 
 int64_t aligned(size_t bytes) {
   return (static_cast<int64_t>(bytes) + kAlignment - 1) / kAlignment * kAlignment;
@@ -29,9 +23,29 @@ at::Tensor part_of(const at::Tensor& memory, int64_t offset, const at::Tensor& l
   return memory.narrow(0, offset, static_cast<int64_t>(like.nbytes())).view(like.scalar_type()).view(like.sizes());
 }
 
+layers::PackedSequences pieces_of_sound(const BatchLayout& layout, bool flash) {
+  std::vector<int64_t> queries, keys;
+  for (const auto& piece : layout.pieces) {
+    queries.push_back(piece.patches);
+    keys.push_back(piece.keys);
+  }
+  return layers::pack_sequences(queries, keys, flash);
+}
+
 }  // namespace
 
-PackedBatch::PackedBatch(BatchLayout plan, const at::Tensor& sounds, HostMemory where)
+std::vector<at::Tensor*> PackedBatch::parts() {
+  std::vector<at::Tensor*> parts = {&input_values,    &token_ids,      &positions,  &audio_rows, &targets,
+                                    &predicting_rows, &folded_patches, &patch_rows, &patch_times};
+  for (auto* const sequences : {&text, &audio}) {
+    if (!sequences->ends) { continue; }
+    parts.push_back(&sequences->ends->queries);
+    parts.push_back(&sequences->ends->keys);
+  }
+  return parts;
+}
+
+PackedBatch::PackedBatch(BatchLayout plan, const at::Tensor& sounds, HostMemory where, FlashAttention flash)
     : layout(std::move(plan)),
       input_values(sounds),
       token_ids(numbers(layout.token_ids)),
@@ -41,16 +55,18 @@ PackedBatch::PackedBatch(BatchLayout plan, const at::Tensor& sounds, HostMemory 
       targets(numbers(layout.targets)),
       folded_patches(numbers(layout.folded_patches)),
       patch_rows(numbers(layout.patch_rows)),
-      patch_times(numbers(layout.patch_times)) {
+      patch_times(numbers(layout.patch_times)),
+      text(layers::pack_sequences(layout.row_lengths, layout.row_lengths, flash.text)),
+      audio(pieces_of_sound(layout, flash.audio)) {
   int64_t bytes = 0;
-  for (const auto part : kParts) {
-    const at::Tensor& tensor = this->*part;
+  for (const at::Tensor* part : parts()) {
+    const at::Tensor& tensor = *part;
     if (tensor.defined() && tensor.is_cpu()) { bytes += aligned(tensor.nbytes()); }
   }
   memory_ = at::empty({bytes}, at::TensorOptions().dtype(at::kByte).pinned_memory(where == HostMemory::pinned));
   int64_t offset = 0;
-  for (const auto part : kParts) {
-    at::Tensor& tensor = this->*part;
+  for (at::Tensor* part : parts()) {
+    at::Tensor& tensor = *part;
     if (!tensor.defined() || !tensor.is_cpu()) { continue; }
     const at::Tensor place = part_of(memory_, offset, tensor);
     offset += aligned(tensor.nbytes());
@@ -61,8 +77,8 @@ PackedBatch::PackedBatch(BatchLayout plan, const at::Tensor& sounds, HostMemory 
 PackedBatch PackedBatch::to(at::Device device) const {
   PackedBatch moved = *this;
   moved.memory_ = memory_.to(device, /*non_blocking=*/memory_.is_pinned());
-  for (const auto part : kParts) {
-    at::Tensor& tensor = moved.*part;
+  for (at::Tensor* part : moved.parts()) {
+    at::Tensor& tensor = *part;
     if (!tensor.defined() || tensor.device() == device) { continue; }
     tensor = tensor.is_alias_of(memory_)
                  ? part_of(moved.memory_, tensor.storage_offset() * static_cast<int64_t>(tensor.itemsize()), tensor)

@@ -34,12 +34,12 @@ QwenDecoderLayer::QwenDecoderLayer(const TextConfig& config, at::ScalarType dtyp
 }
 
 at::Tensor QwenDecoderLayer::forward(const at::Tensor& x, const layers::RopeAngles& rope,
-                                     const std::vector<layers::SequenceGroup>& groups, const at::Tensor& rows,
+                                     const layers::PackedSequences& sequences, const at::Tensor& rows,
                                      LayerCache* cache) const {
   const auto kept = [&](const at::Tensor& all) { return rows.defined() ? all.index_select(0, rows) : all; };
   const auto [query, key, value] = heads(input_norm_->forward(x), rope);
   if (cache) { cache->fill(key, value); }
-  return finish(kept(x), kept(layers::packed_attention(query, key, value, groups, /*causal=*/true)));
+  return finish(kept(x), kept(layers::packed_attention(query, key, value, sequences, /*causal=*/true)));
 }
 
 at::Tensor QwenDecoderLayer::step(const at::Tensor& x, const layers::RopeAngles& rope, LayerCache& cache) const {
@@ -86,7 +86,7 @@ QwenDecoder::QwenDecoder(const TextConfig& config, at::ScalarType dtype) : confi
 }
 
 at::Tensor QwenDecoder::forward(const at::Tensor& embeddings, const at::Tensor& positions,
-                                const std::vector<layers::SequenceGroup>& groups, const at::Tensor& rows,
+                                const layers::PackedSequences& sequences, const at::Tensor& rows,
                                 KvCache* cache) const {
   const auto rope = layers::rope_angles(positions, config_.head_dim, config_.rope_theta, embeddings.scalar_type());
   at::Tensor h = embeddings;
@@ -95,7 +95,7 @@ at::Tensor QwenDecoder::forward(const at::Tensor& embeddings, const at::Tensor& 
     const bool last = i + 1 == layers_.size();
     const at::Tensor wanted = last ? rows : at::Tensor();
     LayerCache* const kept = cache ? &cache->layer(i) : nullptr;
-    const auto run = [=](const at::Tensor& x) { return layer->forward(x, rope, groups, wanted, kept); };
+    const auto run = [=](const at::Tensor& x) { return layer->forward(x, rope, sequences, wanted, kept); };
     // The backward pass begins with the last layer: dropping what it computed would free nothing.
     h = gradient_checkpointing && !last ? layers::checkpoint_layer(run, h, layer->trained()) : run(h);
   }

@@ -17,9 +17,8 @@ class QwenDecoderLayer : public layers::Layer {
 
   /// x [tokens, hidden], packed causal sequences. With `rows`, only these tokens are computed past the attention and
   /// returned, in this order: [rows, hidden]. With `cache`, it keeps the keys and values.
-  at::Tensor forward(const at::Tensor& x, const layers::RopeAngles& rope,
-                     const std::vector<layers::SequenceGroup>& groups, const at::Tensor& rows = {},
-                     LayerCache* cache = nullptr) const;
+  at::Tensor forward(const at::Tensor& x, const layers::RopeAngles& rope, const layers::PackedSequences& sequences,
+                     const at::Tensor& rows = {}, LayerCache* cache = nullptr) const;
 
   /// One further token of each cached sequence: x [rows, hidden] -> [rows, hidden].
   at::Tensor step(const at::Tensor& x, const layers::RopeAngles& rope, LayerCache& cache) const;
@@ -49,8 +48,7 @@ class QwenDecoder : public Decoder {
   QwenDecoder(const TextConfig& config, at::ScalarType dtype);
 
   at::Tensor forward(const at::Tensor& embeddings, const at::Tensor& positions,
-                     const std::vector<layers::SequenceGroup>& groups, const at::Tensor& rows,
-                     KvCache* cache) const override;
+                     const layers::PackedSequences& sequences, const at::Tensor& rows, KvCache* cache) const override;
   at::Tensor step(const at::Tensor& embeddings, KvCache& cache) const override;
 
  private:

@@ -2,10 +2,7 @@
 
 #include <ATen/EmptyTensor.h>
 #include <ATen/ExpandUtils.h>
-#include <ATen/SDPBackend.h>
 #include <ATen/core/dispatch/Dispatcher.h>
-#include <ATen/native/DispatchStub.h>
-#include <ATen/native/transformers/attention.h>
 #include <ATen/ops/_reshape_alias_native.h>
 #include <ATen/ops/as_strided_native.h>
 #include <ATen/ops/empty.h>
@@ -22,6 +19,7 @@
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/plan/sized_attention.hpp"
 #include "worker/plan/sized_device.hpp"
 
 namespace mdl::worker::plan {
@@ -156,44 +154,6 @@ Tensor int_mm(const Tensor& a, const Tensor& b) {
   return at::empty({a.size(0), b.size(1)}, a.options().dtype(at::kInt));
 }
 
-// Attention.
-
-int64_t choose_attention(const Tensor& query, const Tensor& key, const Tensor&, const std::optional<Tensor>& mask,
-                         double, bool, std::optional<double>, bool) {
-  const bool flash = query.scalar_type() == at::kBFloat16 || query.scalar_type() == at::kHalf;
-  const bool fused = !mask && (flash || query.size(1) == key.size(1));
-  return static_cast<int64_t>(fused ? at::SDPBackend::overrideable : at::SDPBackend::math);
-}
-
-/// As FlashAttention: the result lies [batch, length, heads, dim], and each head's row has a number in float32.
-std::tuple<Tensor, Tensor, Tensor, Tensor, c10::SymInt, c10::SymInt, Tensor, Tensor, Tensor> fused_attention(
-    const Tensor& query, const Tensor& key, const Tensor& /*value*/, const std::optional<Tensor>& /*mask*/,
-    double /*dropout*/, bool /*causal*/, bool /*debug*/, std::optional<double> /*scale*/) {
-  const int64_t batch = query.size(0), heads = query.size(1), length = query.size(2);
-  const auto seed = [&] { return at::empty({1}, query.options().dtype(at::kLong)); };
-  return {at::empty({batch, length, heads, query.size(3)}, query.options()).transpose(1, 2),
-          at::empty({batch, heads, length}, query.options().dtype(at::kFloat)),
-          Tensor(),
-          Tensor(),
-          length,
-          key.size(2),
-          seed(),
-          seed(),
-          Tensor()};
-}
-
-/// As FlashAttention 2: the query's gradient is added up in float32, the key's and value's are made for all query
-/// heads.
-std::tuple<Tensor, Tensor, Tensor, Tensor> fused_attention_backward(
-    const Tensor& /*grad*/, const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& /*mask*/,
-    std::array<bool, 4> /*wanted*/, const Tensor& /*out*/, const Tensor& /*logsumexp*/, const Tensor& /*queries*/,
-    const Tensor& /*keys*/, c10::SymInt /*longest_query*/, c10::SymInt /*longest_key*/, double /*dropout*/,
-    bool /*causal*/, const Tensor& /*seed*/, const Tensor& /*offset*/, std::optional<double> /*scale*/) {
-  const Tensor sum = at::empty(query.sizes(), query.options().dtype(at::kFloat));
-  const Tensor of_key = at::empty(query.sizes(), query.options()), of_value = at::empty_like(of_key);
-  return {at::empty_like(query), at::empty_like(key), at::empty_like(value), Tensor()};
-}
-
 // All others.
 
 /// One call of an operator: its arguments become meta tensors, its results tensors of the device.
@@ -318,9 +278,7 @@ void register_operators() {
   aten.impl("where.self_out", TORCH_FN(where_out));
   aten.impl("nonzero", TORCH_FN(nonzero));
   aten.impl("_int_mm", TORCH_FN(int_mm));
-  aten.impl("_scaled_dot_product_fused_attention_overrideable", TORCH_FN(fused_attention));
-  aten.impl("_scaled_dot_product_fused_attention_overrideable_backward", TORCH_FN(fused_attention_backward));
-  at::native::_fused_sdp_choice_stub.set_privateuse1_dispatch_ptr(&choose_attention);
+  register_attention(aten);
 
   static torch::Library all(torch::Library::IMPL, "_", c10::DispatchKey::PrivateUse1, __FILE__, __LINE__);
   all.fallback(torch::CppFunction::makeFromBoxedFunction<&fallback>());
