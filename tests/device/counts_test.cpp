@@ -95,20 +95,40 @@ TEST_CASE("an evaluation reads once from the device, however many batches it has
   check_costs(costs(with.training - without.training, 1, 0), {1, 0, 3, 340});
 }
 
-TEST_CASE("a token of an answer reads twice from the device, and its other costs do not grow") {
-  const Clips clips = GENERATE(Clips::equal, Clips::mixed);
+namespace {
+
+/// Of one more token of three answers.
+Costs costs_of_a_token(Clips clips, at::ScalarType dtype, const mdl::worker::generation::GenerationConfig& config) {
   const TinyInputs inputs(clips);
-  const auto model = load(inputs, {}, kCountingDevice);
+  const auto model = load(inputs, {.dtype = dtype}, kCountingDevice);
   model->eval();
   const auto batch = prompts(inputs, 3, kCountingDevice);
   const auto traffic_of = [&](int64_t tokens) {
     const std::vector<mdl::worker::generation::Continuation> three = {{0, tokens}, {1, tokens}, {2, tokens}};
     const Traffic before = traffic();
     forget_stacks();
-    mdl::worker::generation::generate(*model, batch, three, {}, /*seed=*/1);
+    mdl::worker::generation::generate(*model, batch, three, config, /*seed=*/1);
     return traffic() - before;
   };
   const Traffic few = traffic_of(8);
-  const Costs bound = clips == Clips::equal ? Costs{2, 0, 0, 99} : Costs{2, 0, 0, 105};
-  check_costs(costs(traffic_of(28) - few, 20, 0), bound);
+  return costs(traffic_of(28) - few, 20, 0);
+}
+
+}  // namespace
+
+TEST_CASE("a token of an answer reads once from the device, and its other costs do not grow") {
+  SECTION("of one length") {
+    check_costs(costs_of_a_token(Clips::equal, at::kFloat, {}), {1, 0, 0, 100});
+  }
+  SECTION("of mixed lengths") {
+    check_costs(costs_of_a_token(Clips::mixed, at::kFloat, {}), {1, 0, 0, 106});
+  }
+  SECTION("of mixed lengths, bfloat16") {
+    check_costs(costs_of_a_token(Clips::mixed, at::kBFloat16, {}), {1, 0, 0, 116});
+  }
+  SECTION("of mixed lengths, sampled") {
+    mdl::worker::generation::GenerationConfig config;
+    config.do_sample = true;
+    check_costs(costs_of_a_token(Clips::mixed, at::kFloat, config), {1, 0, 1, 117});
+  }
 }

@@ -14,12 +14,15 @@
 namespace mdl::worker::generation {
 namespace {
 
+constexpr int64_t kMostTokens = int64_t{1} << 24;  ///< of a vocabulary: their numbers are exact in float32
+
 /// The sequences of a batch that have not ended, with what the choice of the next token needs to know of them.
 class Generation {
  public:
   Generation(const std::vector<Continuation>& continuations, const GenerationConfig& config, uint64_t seed,
              int64_t vocabulary, const model::MiDashengLM& model)
       : continuations_(continuations), config_(config), seed_(seed), model_(model), answers_(continuations.size()) {
+    TORCH_INTERNAL_ASSERT(vocabulary <= kMostTokens);
     for (size_t row = 0; row < continuations.size(); ++row) { active_.push_back(row); }
     // The prompt's tokens do not count: MiDashengLM's generate() hands its decoder embeddings, not tokens.
     if (config.repetition_penalty != 1) {
@@ -32,12 +35,14 @@ class Generation {
   /// which of the active ones go on, by their place.
   std::vector<int64_t> take(const at::Tensor& logits) {
     const at::Tensor tokens = choose(logits);
-    const at::Tensor host = tokens.cpu();
+    // The one wait for the device: the tokens, or NaN for a row whose logits are not all finite. float32 holds both.
+    const at::Tensor host = at::add(tokens, logits.sum(1), /*alpha=*/0).cpu();
+    require_finite(host);
     std::vector<int64_t> going_on;
     std::vector<size_t> rows;
     for (size_t place = 0; place < active_.size(); ++place) {
       const size_t row = active_[place];
-      const int64_t token = host.const_data_ptr<int64_t>()[place];
+      const auto token = static_cast<int64_t>(host.const_data_ptr<float>()[place]);
       answers_[row].push_back(token);
       const bool ended = std::count(config_.eos_token_ids.begin(), config_.eos_token_ids.end(), token) > 0 ||
                          std::ssize(answers_[row]) >= continuations_[row].most_new_tokens;
@@ -62,7 +67,6 @@ class Generation {
 
  private:
   at::Tensor choose(const at::Tensor& logits) const {
-    require_finite(logits);
     at::Tensor scores = logits;
     if (seen_.defined()) { scores = penalize_repetition(scores, seen_, config_.repetition_penalty); }
     const auto step = answers_[active_.front()].size();  // the same for all that are active
@@ -75,10 +79,9 @@ class Generation {
     return sampled(filter_for_sampling(scores, config_), numbers);
   }
 
-  void require_finite(const at::Tensor& logits) const {
-    const at::Tensor sums = logits.sum(1).cpu();
+  void require_finite(const at::Tensor& numbers) const {
     for (size_t place = 0; place < active_.size(); ++place) {
-      if (std::isfinite(sums.const_data_ptr<float>()[place])) { continue; }
+      if (std::isfinite(numbers.const_data_ptr<float>()[place])) { continue; }
       throw Error(str_cat("row ", continuations_[active_[place]].id, ": the model gives numbers that are not finite",
                           model::blame_bfloat16(model_.config(), model_.dtype())),
                   model::advise_float32(

@@ -31,6 +31,14 @@ at::Tensor min_p_only(const at::Tensor& scores, double p) {
   return scores.masked_fill(probabilities < probabilities.amax(1, /*keepdim=*/true) * p, kRuledOut);
 }
 
+/// Without waiting for the device.
+at::Tensor on_device(const std::vector<double>& numbers, at::Device device) {
+  const at::Tensor host =
+      at::empty({std::ssize(numbers)}, at::TensorOptions().dtype(at::kDouble).pinned_memory(!device.is_cpu()));
+  std::copy(numbers.begin(), numbers.end(), host.mutable_data_ptr<double>());
+  return host.to(device, /*non_blocking=*/true);
+}
+
 /// One round of the splitmix64 generator.
 uint64_t mixed(uint64_t x) {
   x += 0x9e3779b97f4a7c15ULL;
@@ -67,7 +75,7 @@ at::Tensor likeliest(const at::Tensor& scores) {
 at::Tensor sampled(const at::Tensor& scores, const std::vector<double>& numbers) {
   const at::Tensor ends = scores.softmax(1).to(at::kDouble).cumsum(1);
   const at::Tensor whole = ends.narrow(1, ends.size(1) - 1, 1);
-  const at::Tensor points = at::tensor(numbers, at::kDouble).to(scores.device()).unsqueeze(1) * whole;
+  const at::Tensor points = on_device(numbers, scores.device()).unsqueeze(1) * whole;
   // A rounded product must not pass the end: there is no token behind it.
   const at::Tensor inside = at::minimum(points, at::nextafter(whole, at::zeros_like(whole)));
   return at::searchsorted(ends, inside, /*out_int32=*/false, /*right=*/true).squeeze(1);
