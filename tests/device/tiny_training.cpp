@@ -13,6 +13,7 @@
 #include "worker/adapter/lora.hpp"
 #include "worker/adapter/running_statistics.hpp"
 #include "worker/batch/collate.hpp"
+#include "worker/quantization/quantization.hpp"
 #include "worker/training/loop/trainer.hpp"
 
 namespace mdl::test::device {
@@ -93,7 +94,10 @@ void read_log(TinyResult& result) {
 std::shared_ptr<worker::model::MiDashengLM> load_with(const worker::training::TrainOptions& options, const TinyRun& run,
                                                       at::Device device) {
   torch::manual_seed(options.seed);
-  auto model = worker::model::load_model(options.model_name, run.dtype, device);
+  const worker::layers::Quantize quantize = options.quantization
+                                                ? worker::quantization::make_quantizer(*options.quantization, device)
+                                                : worker::layers::Quantize();
+  auto model = worker::model::load_model(options.model_name, run.dtype, device, quantize);
   worker::adapter::attach_lora(*model, options.lora, options.seed);
   if (run.checkpoint) { worker::adapter::load_lora(*model, *run.checkpoint / "adapter_model.safetensors"); }
   return model;

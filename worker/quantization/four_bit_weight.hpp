@@ -31,7 +31,8 @@ class FourBitWeight : public layers::QuantizedWeight {
   at::Tensor scale_offset_;  ///< float32, a number: the mean of the scales
 };
 
-/// The 256 values of bitsandbytes' 8-bit "dynamic" type (arXiv 1511.04561), in order: float32.
-at::Tensor dynamic_type_values();
+/// The 256 values of bitsandbytes' 8-bit "dynamic" type (arXiv 1511.04561), in order: float32. Made once for each
+/// device; shared, so not to be written to.
+at::Tensor dynamic_type_values(at::Device device);
 
 }  // namespace mdl::worker::quantization

@@ -37,7 +37,7 @@ TEST_CASE("the version of the package is read from the folder that pip puts besi
 }
 
 TEST_CASE("the 8-bit dynamic type has 256 values between -1 and 1, dense around zero") {
-  const at::Tensor values = dynamic_type_values();
+  const at::Tensor values = dynamic_type_values(at::kCPU);
   REQUIRE(values.size(0) == 256);
   CHECK((values.diff() > 0).all().item<bool>());
   CHECK(values[255].item<float>() == 1);
