@@ -61,20 +61,20 @@ Costs costs_of_a_step(const TinyInputs& inputs, const TinyRun& run, int64_t step
 TEST_CASE("a training step reads once from the device, and its other costs do not grow") {
   const TinyInputs inputs(Clips::equal);
   SECTION("float32") {
-    check_costs(costs_of_a_step(inputs, {.options = {"--gradient-checkpointing", "false"}}), {1, 0, 2, 406, 921600});
+    check_costs(costs_of_a_step(inputs, {.options = {"--gradient-checkpointing", "false"}}), {1, 0, 2, 358, 921600});
   }
   SECTION("checkpointing") {
-    check_costs(costs_of_a_step(inputs, {}), {1, 0, 2, 480, 921600});
+    check_costs(costs_of_a_step(inputs, {}), {1, 0, 2, 424, 921600});
   }
   SECTION("bfloat16") {
-    check_costs(costs_of_a_step(inputs, {.dtype = at::kBFloat16}), {1, 0, 2, 589, 891392});
+    check_costs(costs_of_a_step(inputs, {.dtype = at::kBFloat16}), {1, 0, 2, 478, 891392});
   }
   SECTION("two micro-batches") {
     const TinyRun run{.options = {"--gradient-accumulation-steps", "2"}};
-    check_costs(costs_of_a_step(inputs, run, kStepsOfAnEpoch / 2), {1, 0, 3, 969, 974336});
+    check_costs(costs_of_a_step(inputs, run, kStepsOfAnEpoch / 2), {1, 0, 3, 857, 935936});
   }
   SECTION("dropout") {
-    check_costs(costs_of_a_step(inputs, {.options = {"--lora-dropout", "0.1"}}), {1, 0, 2, 547, 921600});
+    check_costs(costs_of_a_step(inputs, {.options = {"--lora-dropout", "0.1"}}), {1, 0, 2, 491, 921600});
   }
 }
 
@@ -92,7 +92,7 @@ TEST_CASE("an evaluation reads once from the device, however many batches it has
   const TinyResult without = train_epochs(inputs, {}, "1");
   const TinyResult with =
       train_epochs(inputs, {.options = {"--eval-dataset", inputs.evaluation_data(), "--eval-steps", "4"}}, "1");
-  check_costs(costs(with.training - without.training, 1, 0), {1, 0, 3, 340});
+  check_costs(costs(with.training - without.training, 1, 0), {1, 0, 3, 300});
 }
 
 namespace {
@@ -118,17 +118,17 @@ Costs costs_of_a_token(Clips clips, at::ScalarType dtype, const mdl::worker::gen
 
 TEST_CASE("a token of an answer reads once from the device, and its other costs do not grow") {
   SECTION("of one length") {
-    check_costs(costs_of_a_token(Clips::equal, at::kFloat, {}), {1, 0, 0, 100});
+    check_costs(costs_of_a_token(Clips::equal, at::kFloat, {}), {1, 0, 0, 80});
   }
   SECTION("of mixed lengths") {
-    check_costs(costs_of_a_token(Clips::mixed, at::kFloat, {}), {1, 0, 0, 106});
+    check_costs(costs_of_a_token(Clips::mixed, at::kFloat, {}), {1, 0, 0, 86});
   }
   SECTION("of mixed lengths, bfloat16") {
-    check_costs(costs_of_a_token(Clips::mixed, at::kBFloat16, {}), {1, 0, 0, 116});
+    check_costs(costs_of_a_token(Clips::mixed, at::kBFloat16, {}), {1, 0, 0, 96});
   }
   SECTION("of mixed lengths, sampled") {
     mdl::worker::generation::GenerationConfig config;
     config.do_sample = true;
-    check_costs(costs_of_a_token(Clips::mixed, at::kFloat, config), {1, 0, 1, 117});
+    check_costs(costs_of_a_token(Clips::mixed, at::kFloat, config), {1, 0, 1, 97});
   }
 }

@@ -5,6 +5,14 @@
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/custom_function.h>
+#include <torch/version.h>
+
+// From 2.9 on LibTorch has the kernels for GPUs.
+#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 9
+#define MDL_FUSED_RMS_NORM
+#include <ATen/ops/_fused_rms_norm.h>
+#include <ATen/ops/_fused_rms_norm_backward.h>
+#endif
 
 namespace mdl::worker::layers {
 namespace {
@@ -12,25 +20,55 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
+#ifdef MDL_FUSED_RMS_NORM
+bool has_fused_kernel(const at::Tensor& x, const at::Tensor& weight) {
+  return !x.is_cpu() && x.scalar_type() == weight.scalar_type();
+}
+#endif
+
+struct Normalized {
+  at::Tensor y;        ///< x / sqrt(mean(x²) + eps), in the type of x
+  at::Tensor inverse;  ///< of the root, float32, one for each row
+};
+
+Normalized normalize(const at::Tensor& x, [[maybe_unused]] const at::Tensor& weight, double eps) {
+#ifdef MDL_FUSED_RMS_NORM
+  if (has_fused_kernel(x, weight)) {
+    auto [y, inverse] = at::_fused_rms_norm(x, weight.sizes(), /*weight=*/std::nullopt, eps);
+    return {std::move(y), std::move(inverse)};
+  }
+#endif
+  const at::Tensor wide = x.to(at::kFloat);
+  at::Tensor inverse = at::rsqrt(wide.square().mean(-1, /*keepdim=*/true).add_(eps));
+  return {(wide * inverse).to(x.scalar_type()), std::move(inverse)};
+}
+
+/// With r the inverse root and g the gradient times the weight: r · g - x · r³ · mean(g · x).
+at::Tensor gradient_of(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& inverse,
+                       const at::Tensor& of_y) {
+#ifdef MDL_FUSED_RMS_NORM
+  if (has_fused_kernel(x, weight)) {
+    return std::get<0>(at::_fused_rms_norm_backward(of_y, x, weight.sizes(), inverse, weight, {true, false}));
+  }
+#endif
+  const at::Tensor wide = x.to(at::kFloat);
+  at::Tensor grad = (of_y * weight).to(at::kFloat);
+  at::Tensor mean = (grad * wide).mean(-1, /*keepdim=*/true);
+  grad.mul_(inverse).addcmul_(wide, mean.mul_(inverse.pow(3)), -1);
+  return grad.to(x.scalar_type());
+}
+
 /// One node instead of the seven that autograd would make; the weight is frozen.
 struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, double eps) {
-    const at::Tensor wide = x.to(at::kFloat);
-    const at::Tensor inverse = at::rsqrt(wide.square().mean(-1, /*keepdim=*/true).add_(eps));
+    auto [y, inverse] = normalize(x, weight, eps);
     context->save_for_backward({x, weight, inverse});
-    at::Tensor y = (wide * inverse).to(x.scalar_type());  // rounded before the weight, as transformers does
-    return y.mul_(weight);
+    return y.mul_(weight);  // y is rounded before the weight, as transformers does
   }
 
-  /// With r the inverse root and g the gradient times the weight: r · g - x · r³ · mean(g · x).
   static tensor_list backward(AutogradContext* context, const tensor_list& grads) {
     const auto saved = context->get_saved_variables();
-    const at::Tensor wide = saved[0].to(at::kFloat);
-    const at::Tensor& inverse = saved[2];
-    at::Tensor grad = (grads[0] * saved[1]).to(at::kFloat);
-    const at::Tensor mean = (grad * wide).mean(-1, /*keepdim=*/true);
-    grad.mul_(inverse).addcmul_(wide, mean.mul_(inverse.pow(3)), -1);
-    return {grad.to(saved[0].scalar_type()), at::Tensor(), at::Tensor()};
+    return {gradient_of(saved[0], saved[1], saved[2], grads[0]), at::Tensor(), at::Tensor()};
   }
 };
 

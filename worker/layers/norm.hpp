@@ -5,6 +5,8 @@
 namespace mdl::worker::layers {
 
 /// Root-mean-square normalisation over the last dimension, computed in float32: weight · x / sqrt(mean(x²) + eps).
+/// The quotient is rounded to the type of x before it is multiplied with the weight. On a GPU it is one kernel each
+/// way.
 class RmsNorm : public Layer {
  public:
   RmsNorm(int64_t dim, double eps, at::ScalarType dtype);

@@ -1,9 +1,8 @@
 #include "worker/model/qwen_decoder.hpp"
 
-#include <ATen/ops/silu.h>
-
 #include "worker/formats/json_fields.hpp"
 #include "worker/layers/checkpoint_layer.hpp"
+#include "worker/layers/gated_silu.hpp"
 
 namespace mdl::worker::model {
 
@@ -50,7 +49,7 @@ at::Tensor QwenDecoderLayer::step(const at::Tensor& x, const layers::RopeAngles&
 at::Tensor QwenDecoderLayer::finish(const at::Tensor& x, const at::Tensor& attended) const {
   const at::Tensor h = x + o_->forward(attended);
   const at::Tensor n = post_norm_->forward(h);
-  return h + down_->forward(at::silu(gate_->forward(n)) * up_->forward(n));
+  return h + down_->forward(layers::gated_silu(gate_->forward(n), up_->forward(n)));
 }
 
 std::vector<at::Tensor> QwenDecoderLayer::trained() const {

@@ -13,6 +13,7 @@
 #include <ATen/ops/view_as_real_native.h>
 #include <ATen/ops/view_native.h>
 #include <torch/library.h>
+#include <torch/version.h>
 
 #include <array>
 #include <tuple>
@@ -74,6 +75,21 @@ Tensor reshape_alias(const Tensor& x, c10::SymIntArrayRef size, c10::SymIntArray
 }
 
 // Operators that LibTorch has no meta kernel of.
+
+#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 9
+std::tuple<Tensor, Tensor> fused_rms_norm(const Tensor& x, at::IntArrayRef, const std::optional<Tensor>&,
+                                          std::optional<double>) {
+  auto rows = x.sizes().vec();
+  rows.back() = 1;
+  return {at::empty_like(x), at::empty(rows, x.options().dtype(at::kFloat))};
+}
+
+std::tuple<Tensor, Tensor> fused_rms_norm_backward(const Tensor& /*grad*/, const Tensor& x, at::IntArrayRef,
+                                                   const Tensor& /*inverse*/, const std::optional<Tensor>& weight,
+                                                   std::array<bool, 2> wanted) {
+  return {at::empty_like(x), wanted[1] ? at::empty_like(*weight) : Tensor()};
+}
+#endif
 
 Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index) {
   auto sizes = x.sizes().vec();
@@ -265,6 +281,10 @@ void register_operators() {
   aten.impl("_reshape_alias", TORCH_FN(reshape_alias));
   aten.impl("unfold", TORCH_FN(at::native::unfold));
   aten.impl("view_as_real", TORCH_FN(at::native::view_as_real));
+#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 9
+  aten.impl("_fused_rms_norm", TORCH_FN(fused_rms_norm));
+  aten.impl("_fused_rms_norm_backward", TORCH_FN(fused_rms_norm_backward));
+#endif
   aten.impl("index_select", TORCH_FN(index_select));
   aten.impl("embedding_dense_backward", TORCH_FN(embedding_dense_backward));
   aten.impl("native_dropout", TORCH_FN(native_dropout));

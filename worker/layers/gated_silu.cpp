@@ -1,0 +1,32 @@
+#include "worker/layers/gated_silu.hpp"
+
+#include <ATen/ops/silu.h>
+#include <ATen/ops/silu_backward.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+namespace mdl::worker::layers {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::tensor_list;
+
+struct GatedSilu : torch::autograd::Function<GatedSilu> {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& gate, const at::Tensor& up) {
+    context->save_for_backward({gate, up});
+    return at::silu(gate).mul_(up);
+  }
+
+  static tensor_list backward(AutogradContext* context, const tensor_list& grads) {
+    const auto saved = context->get_saved_variables();
+    const auto &gate = saved[0], &up = saved[1];
+    return {at::silu_backward(grads[0] * up, gate), at::silu(gate).mul_(grads[0])};
+  }
+};
+
+}  // namespace
+
+at::Tensor gated_silu(const at::Tensor& gate, const at::Tensor& up) {
+  return GatedSilu::apply(gate, up);
+}
+
+}  // namespace mdl::worker::layers
