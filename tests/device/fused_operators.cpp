@@ -1,3 +1,4 @@
+#include <ATen/ops/mm.h>
 #include <ATen/ops/rsqrt.h>
 #include <torch/library.h>
 #include <torch/version.h>
@@ -14,6 +15,14 @@ namespace mdl::test::device {
 namespace {
 
 using at::Tensor;
+
+/// The product of two matrices of half precision, summed and given in float32.
+Tensor product_in_type(const Tensor& a, const Tensor& b, at::ScalarType dtype) {
+  count_kernel();
+  TORCH_CHECK(is_on_device(a) && is_on_device(b), "mm: mixed devices");
+  TORCH_CHECK(a.scalar_type() == b.scalar_type() && dtype == at::kFloat, "mm: no kernel for these types");
+  return device_copy(at::mm(host_view(a).to(dtype), host_view(b).to(dtype)));
+}
 
 #if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 9
 
@@ -51,6 +60,7 @@ std::tuple<Tensor, Tensor> rms_norm_backward(const Tensor& gradient, const Tenso
 }  // namespace
 
 TORCH_LIBRARY_IMPL(aten, PrivateUse1, operators) {
+  operators.impl("mm.dtype", TORCH_FN(product_in_type));
 #if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 9
   operators.impl("_fused_rms_norm", TORCH_FN(rms_norm));
   operators.impl("_fused_rms_norm_backward", TORCH_FN(rms_norm_backward));

@@ -7,6 +7,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "common/error.hpp"
+#include "worker/layers/split_product.hpp"
 
 namespace mdl::worker::layers {
 namespace {
@@ -14,14 +15,29 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
-/// y += factor · a·b, in y's type; the product is rounded only with the sum.
-void add_product(at::Tensor& y, const at::Tensor& a, const at::Tensor& b, double factor) {
-  if (y.scalar_type() == a.scalar_type()) {
-    y.addmm_(a, b, 1, factor);
-  } else {
-    y.add_(at::mm(a, b), factor);
+/// Products of an adapter's float32 matrices and a layer's inputs or outputs, [rows, in] or [rows, out] in the type of
+/// the layer.
+struct AdapterProducts {
+  bool split;  ///< see split_product.hpp
+
+  /// x·w and w·x: float32.
+  at::Tensor with_wide(const at::Tensor& x, const at::Tensor& w) const {
+    return split ? product_with_wide(x, w) : at::mm(x.to(w.scalar_type()), w);
   }
-}
+  at::Tensor of_wide(const at::Tensor& w, const at::Tensor& x) const {
+    return split ? product_of_wide(w, x) : at::mm(w, x.to(w.scalar_type()));
+  }
+
+  /// y += factor · a·b, in y's type; the product is rounded only with the sum.
+  void add(at::Tensor& y, const at::Tensor& a, const at::Tensor& b, double factor) const {
+    if (split) { return add_wide_product(y, a, b, factor); }
+    if (y.scalar_type() == a.scalar_type()) {
+      y.addmm_(a, b, 1, factor);
+    } else {
+      y.add_(at::mm(a, b), factor);
+    }
+  }
+};
 
 /// What gets no gradient; no argument of its own to autograd.
 struct FrozenLinear {
@@ -70,8 +86,9 @@ struct AdaptedLinear : torch::autograd::Function<AdaptedLinear> {
   static at::Tensor forward(AutogradContext* context, const FrozenLinear& base, const at::Tensor& x,
                             const at::Tensor& a, const at::Tensor& b, double scaling) {
     at::Tensor y = base.forward(x);
-    const at::Tensor low = at::linear(x.to(a.scalar_type()), a);  // [rows, rank]
-    add_product(y, low, b.t(), scaling);
+    const AdapterProducts products{takes_split_products(x, a.size(1), b.size(0))};
+    const at::Tensor low = products.with_wide(x, a.t());  // [rows, rank]
+    products.add(y, low, b.t(), scaling);
     base.save(context, {x, a, b, low});
     context->saved_data["scaling"] = scaling;
     return y;
@@ -82,15 +99,17 @@ struct AdaptedLinear : torch::autograd::Function<AdaptedLinear> {
     const auto &x = saved[0], &a = saved[1], &b = saved[2], &low = saved[3];
     const double scaling = context->saved_data["scaling"].toDouble();
     const at::Tensor& grad = grads[0];
-    const at::Tensor wide_grad = grad.to(a.scalar_type());
-    const at::Tensor grad_low = at::mm(wide_grad, b).mul_(scaling);
+    const AdapterProducts products{takes_split_products(x, a.size(1), b.size(0))};
+    // Where products need a float32 gradient, one copy serves both.
+    const at::Tensor shared_grad = products.split ? grad : grad.to(a.scalar_type());
+    const at::Tensor grad_low = products.with_wide(shared_grad, b).mul_(scaling);
     at::Tensor grad_x;
     if (x.requires_grad()) {
       grad_x = at::mm(grad, FrozenLinear::saved_weight(context, saved[4], grad.scalar_type()));
-      add_product(grad_x, grad_low, a, 1);
+      products.add(grad_x, grad_low, a, 1);
     }
-    const at::Tensor grad_a = at::mm(grad_low.t(), x.to(a.scalar_type()));
-    const at::Tensor grad_b = at::mm(wide_grad.t(), low).mul_(scaling);
+    const at::Tensor grad_a = products.of_wide(grad_low.t(), x);
+    const at::Tensor grad_b = products.with_wide(shared_grad.t(), low).mul_(scaling);
     return {at::Tensor(), grad_x, grad_a, grad_b, at::Tensor()};
   }
 };

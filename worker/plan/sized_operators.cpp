@@ -76,6 +76,10 @@ Tensor reshape_alias(const Tensor& x, c10::SymIntArrayRef size, c10::SymIntArray
 
 // Operators that LibTorch has no meta kernel of.
 
+Tensor mm_dtype(const Tensor& a, const Tensor& b, at::ScalarType dtype) {
+  return at::empty({a.size(0), b.size(1)}, a.options().dtype(dtype));
+}
+
 #if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 9
 std::tuple<Tensor, Tensor> fused_rms_norm(const Tensor& x, at::IntArrayRef, const std::optional<Tensor>&,
                                           std::optional<double>) {
@@ -281,6 +285,7 @@ void register_operators() {
   aten.impl("_reshape_alias", TORCH_FN(reshape_alias));
   aten.impl("unfold", TORCH_FN(at::native::unfold));
   aten.impl("view_as_real", TORCH_FN(at::native::view_as_real));
+  aten.impl("mm.dtype", TORCH_FN(mm_dtype));
 #if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 9
   aten.impl("_fused_rms_norm", TORCH_FN(fused_rms_norm));
   aten.impl("_fused_rms_norm_backward", TORCH_FN(fused_rms_norm_backward));
