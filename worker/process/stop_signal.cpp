@@ -1,11 +1,14 @@
 #include "worker/process/stop_signal.hpp"
 
+#include <atomic>
+
 namespace mdl::worker::process {
 namespace {
 
 constexpr std::array<int, 3> kSignals = {SIGTERM, SIGINT, SIGHUP};
 
-volatile std::sig_atomic_t received = 0;
+std::atomic<int> received = 0;  // a signal may come to one thread while another asks
+static_assert(std::atomic<int>::is_always_lock_free, "or a signal handler must not touch it");
 
 void remember(int signal) {
   received = signal;
