@@ -3,6 +3,7 @@
 #include <sys/prctl.h>
 
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <iostream>
 
@@ -58,7 +59,10 @@ int main(int argc, char** argv) {
     return 128 + stop.signal;  // only where the signal is blocked
   } catch (const mdl::worker::distributed::PeersLost& lost) {
     // Not by return: what LibTorch ends then might wait for the other ranks, or for a device that waits for them.
-    std::_Exit(mdl::worker::process::report_failure(lost.what(), lost.exit_code()));
+    const int status = mdl::worker::process::report_failure(lost.what(), lost.exit_code());
+    std::cout << std::flush;
+    std::fflush(nullptr);
+    std::_Exit(status);
   } catch (const mdl::Error& error) {
     return mdl::worker::process::report_failure(error.what(), error.exit_code());
   } catch (const c10::OutOfMemoryError& error) {

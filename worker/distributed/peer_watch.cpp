@@ -54,6 +54,7 @@ PeerWatch::~PeerWatch() {
 PeerWatch::Expectation::~Expectation() {
   if (!watch_) { return; }
   const std::lock_guard lock(watch_->mutex_);
+  watch_->longest_ = std::max(watch_->longest_, Clock::now() - *watch_->expected_since_);
   watch_->expected_since_.reset();
 }
 
@@ -65,15 +66,21 @@ PeerWatch::Expectation PeerWatch::expect(const std::string& what) {
   return Expectation(this);
 }
 
+PeerWatch::Clock::duration PeerWatch::patience_after_stop() const {
+  return longest_ > limits_.after_stop ? 2 * limits_.after_stop : limits_.after_stop;
+}
+
 void PeerWatch::run() {
   std::unique_lock lock(mutex_);
   while (!leaving_) {
     changed_.wait_for(lock, kRound);
     if (!stop_seen_ && process::StopSignal::requested() != 0) { stop_seen_ = Clock::now(); }
     if (leaving_ || !expected_since_ || !why_.empty()) { continue; }
-    if (stop_seen_ && Clock::now() - std::max(*stop_seen_, *expected_since_) >= limits_.after_stop) {
+    const Clock::duration patience = patience_after_stop();
+    if (stop_seen_ && Clock::now() - std::max(*stop_seen_, *expected_since_) >= patience) {
       const std::string why =
-          str_cat(what_, " has not come to its end within ", in_seconds(limits_.after_stop), " of the stop signal");
+          str_cat(what_, " has not come to its end within ",
+                  in_seconds(std::chrono::duration_cast<std::chrono::milliseconds>(patience)), " of the stop signal");
       lock.unlock();
       end_waits(why);
       lock.lock();

@@ -25,8 +25,9 @@ class PeersLost : public Error {
 
 /// How long a rank waits for others.
 struct WaitLimits {
-  std::chrono::milliseconds timeout;            ///< without a result, see --ddp-timeout
-  std::chrono::milliseconds after_stop{8'000};  ///< for the end of what is under way, after a stop signal
+  std::chrono::milliseconds timeout;  ///< without a result, see --ddp-timeout
+  /// For the end of what is under way, after a stop signal; twice as long where such a thing has taken longer before.
+  std::chrono::milliseconds after_stop{8'000};
   std::chrono::milliseconds for_abort{10'000};  ///< for the connections to close
 };
 
@@ -79,6 +80,7 @@ class PeerWatch {
   };
 
   void run();
+  Clock::duration patience_after_stop() const;
   std::optional<std::string> fault_of_backend();
   void end_waits(const std::string& why);
   /// After the connections are closed, or not in time.
@@ -94,7 +96,8 @@ class PeerWatch {
   std::condition_variable changed_;
   std::string what_ = "the start";
   std::optional<Clock::time_point> expected_since_, stop_seen_;
-  std::string why_;  ///< the waits were ended; empty: they were not
+  Clock::duration longest_{};  ///< that was expected and came
+  std::string why_;            ///< the waits were ended; empty: they were not
   bool leaving_ = false, tells_errors_ = true;
   const std::shared_ptr<Closing> closing_;
   std::thread thread_;

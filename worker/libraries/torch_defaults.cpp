@@ -1,9 +1,12 @@
 #include "worker/libraries/torch_defaults.hpp"
 
 #include <cstdlib>
+#include <string_view>
 
 namespace mdl::worker::libraries {
 namespace {
+
+constexpr const char* kErrorHandling = "TORCH_NCCL_ASYNC_ERROR_HANDLING";
 
 /// Unless it, or the other name that LibTorch knows it by, is set.
 void set_default(const char* name, const char* other_name, const char* value) {
@@ -13,8 +16,12 @@ void set_default(const char* name, const char* other_name, const char* value) {
 }  // namespace
 
 void set_torch_defaults() {
+  const char* const handling = std::getenv(kErrorHandling);
+  if (std::getenv("TORCHELASTIC_RUN_ID") && handling && std::string_view(handling) == "1") {
+    ::unsetenv(kErrorHandling);
+  }
   set_default("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF", "expandable_segments:True");
-  set_default("TORCH_NCCL_ASYNC_ERROR_HANDLING", "NCCL_ASYNC_ERROR_HANDLING", "0");
+  set_default(kErrorHandling, "NCCL_ASYNC_ERROR_HANDLING", "0");
 }
 
 }  // namespace mdl::worker::libraries

@@ -8,7 +8,8 @@ namespace mdl::worker::libraries {
 ///   GPU's memory that no later batch fits; segments that grow have none. Nothing where that variable or
 ///   PYTORCH_ALLOC_CONF, its newer name, is set. LibTorch 2.8 to 2.15 read the older one.
 /// - TORCH_NCCL_ASYNC_ERROR_HANDLING=0. NCCL's watchdog would else end the process when a rank is lost, before rank 0
-///   has saved what was trained: we look for its errors ourselves and keep the time, see distributed::PeerWatch.
+///   has saved what was trained: we look for its errors ourselves and keep the time, see distributed::PeerWatch. A
+///   launcher of torch's kind gives its workers 1 where the user has set nothing, so there 1 counts as nothing.
 void set_torch_defaults();
 
 }  // namespace mdl::worker::libraries

@@ -33,6 +33,18 @@ TEST_CASE("a GPU's memory has segments that grow, and NCCL's errors are ours to 
   CHECK(value_of("TORCH_NCCL_ASYNC_ERROR_HANDLING") == "0");
 }
 
+TEST_CASE("what a launcher gives its workers by itself is not what the user has set") {
+  const WithoutSettings nothing;
+  ::setenv("TORCHELASTIC_RUN_ID", "job", 1);
+  ::setenv("TORCH_NCCL_ASYNC_ERROR_HANDLING", "1", 1);
+  set_torch_defaults();
+  CHECK(value_of("TORCH_NCCL_ASYNC_ERROR_HANDLING") == "0");
+  ::setenv("TORCH_NCCL_ASYNC_ERROR_HANDLING", "3", 1);
+  set_torch_defaults();
+  ::unsetenv("TORCHELASTIC_RUN_ID");
+  CHECK(value_of("TORCH_NCCL_ASYNC_ERROR_HANDLING") == "3");
+}
+
 TEST_CASE("what the user has set for LibTorch's allocator and NCCL stays, under either name") {
   const WithoutSettings nothing;
   ::setenv("PYTORCH_ALLOC_CONF", "max_split_size_mb:64", 1);
