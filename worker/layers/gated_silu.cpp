@@ -19,7 +19,9 @@ struct GatedSilu : torch::autograd::Function<GatedSilu> {
   static tensor_list backward(AutogradContext* context, const tensor_list& grads) {
     const auto saved = context->get_saved_variables();
     const auto &gate = saved[0], &up = saved[1];
-    return {at::silu_backward(grads[0] * up, gate), at::silu(gate).mul_(grads[0])};
+    at::Tensor of_gate = grads[0] * up;
+    of_gate = at::silu_backward(of_gate, gate);  // each of these is large: none lives longer than it must
+    return {of_gate, at::silu(gate).mul_(grads[0])};
   }
 };
 
