@@ -85,7 +85,8 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, operators) {
   operators.impl("unfold", TORCH_FN(at::native::unfold));
   operators.impl("view_as_real", TORCH_FN(at::native::view_as_real));
   // One call each, as on a GPU, where torch would else take the tensors one by one.
-  for (const char* const name : {"_foreach_norm.Scalar", "_foreach_mul_.Tensor", "_foreach_add_.Scalar"}) {
+  for (const char* const name :
+       {"_foreach_norm.Scalar", "_foreach_mul_.Tensor", "_foreach_add_.Scalar", "silu_backward"}) {
     operators.impl(name, torch::CppFunction::makeFromBoxedFunction<&call_on_host>());
   }
 }

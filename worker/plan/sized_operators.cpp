@@ -147,6 +147,11 @@ Tensor fft_r2c(const Tensor& x, at::IntArrayRef dims, int64_t /*normalization*/,
   return at::empty(sizes, x.options().dtype(c10::toComplexType(x.scalar_type())));
 }
 
+/// Which LibTorch takes apart where it knows no kernel.
+Tensor silu_backward(const Tensor& grad, const Tensor& /*x*/) {
+  return at::empty_like(grad);
+}
+
 Tensor absolute(const Tensor& x) {
   return at::empty_like(x, x.options().dtype(c10::toRealValueType(x.scalar_type())));
 }
@@ -298,6 +303,7 @@ void register_operators() {
   aten.impl("native_batch_norm_backward", TORCH_FN(native_batch_norm_backward));
   aten.impl("native_layer_norm_backward", TORCH_FN(native_layer_norm_backward));
   aten.impl("_fft_r2c", TORCH_FN(fft_r2c));
+  aten.impl("silu_backward", TORCH_FN(silu_backward));
   aten.impl("abs", TORCH_FN(absolute));
   aten.impl("where.self", TORCH_FN(where));
   aten.impl("where.self_out", TORCH_FN(where_out));
