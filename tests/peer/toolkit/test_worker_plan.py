@@ -54,16 +54,16 @@ def test_the_7b_needs_no_weights_and_is_compared_with_a_memory(plan, seven_billi
     rows = ("--model-name", seven_billion, "--seconds", 10, "--tokens", 300, "--labels", 50)
     done = plan(*rows, "--memory", "24GiB")
     assert done.returncode == 0, done.stderr
-    assert sizes(done.stdout)["device, training"] == pytest.approx(17.7 * 1024, rel=0.03)
+    assert sizes(done.stdout)["device, training"] == pytest.approx(17.3 * 1024, rel=0.03)
     assert re.search(r"^It fits\. The largest --batch-size that does is \d+\.$", done.stdout, re.M)
     largest = int(re.search(r"--batch-size that does is (\d+)", done.stdout)[1])
     assert "It fits" in plan(*rows, "--memory", "24GiB", "--batch-size", largest).stdout
     assert "It does not fit" in plan(*rows, "--memory", "24GiB", "--batch-size", largest + 1).stdout
     done = plan(*rows, "--memory", "24GiB", "--gradient-checkpointing", "false")
-    assert "It does not fit. These do:\n--batch-size 3 takes" in done.stdout
-    assert "\n--gradient-checkpointing true takes 17.68 GiB\n" in done.stdout
+    assert "It does not fit. These do:\n--batch-size 4 takes" in done.stdout
+    assert "\n--gradient-checkpointing true takes 17.34 GiB\n" in done.stdout
     done = plan(*rows, "--quantization", "4bit", "--ranks", 2, "--memory", "80GB")
-    assert sizes(done.stdout)["device, training"] == pytest.approx(8.2 * 1024, rel=0.05)
+    assert sizes(done.stdout)["device, training"] == pytest.approx(7.8 * 1024, rel=0.05)
     assert "gradients" in sizes(done.stdout)  # of two ranks they stay
 
 
