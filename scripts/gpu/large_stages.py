@@ -31,6 +31,7 @@ def prepare(work: Acceptance) -> None:
     rows = 16 if work.dry else 64
     for kind, count in (("equal", rows), ("mixed", rows), ("sounds", BATCH), *([("long", 12)] if work.dry else [])):
         work.python(f"rows-{kind}", "make_rows.py", work.vocabulary, work.work(kind), kind, "--rows", count)
+    work.python("rows-edges", "make_rows.py", work.checkpoint, work.work("edges"), "edges", "--rows", 8)
 
 
 def model(work: Acceptance) -> None:

@@ -1,7 +1,7 @@
 """Synthetic sounds: make_rows.py MODEL OUT KIND [--rows N]. A dataset folder as convert-dataset writes it, and sizes.json with what is in it.
 
-KIND: equal (10 s, 300 tokens, 100 of them labels), mixed (2 to 25 s, 80 to 400 tokens), long (one row of ten minutes among others of a
-second), or sounds (OUT/N.wav of 10 s and OUT/rows.csv, for inference).
+KIND: equal (10 s, 300 tokens, 100 of them labels), mixed (2 to 25 s, 80 to 400 tokens), edges (64 and 192 patches, where the tiles of
+attention's kernels end), long (one row of ten minutes among others of a second), or sounds (OUT/N.wav of 10 s and OUT/rows.csv, for inference).
 """
 
 import argparse
@@ -36,6 +36,8 @@ def lengths(random: np.random.Generator, kind: str, index: int) -> tuple[int, in
     """Samples, tokens and labels of a row."""
     if kind == "equal":
         return 10 * RATE, 300, 100
+    if kind == "edges":
+        return (64 if index % 2 else 192) * 4 * HOP, 64, 20
     if kind == "long":
         return (600 if index == 5 else 1) * RATE, 40, 20
     return int(random.uniform(2, 25) * RATE), int(random.integers(80, 401)), int(random.integers(20, 61))
@@ -102,7 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("kind", choices=("equal", "mixed", "long", "sounds"))
+    parser.add_argument("kind", choices=("equal", "mixed", "edges", "long", "sounds"))
     parser.add_argument("--rows", type=int, default=64)
     options = parser.parse_args()
     random = np.random.default_rng(5)

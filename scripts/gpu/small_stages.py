@@ -26,6 +26,19 @@ def on_cpu(work: Acceptance) -> dict[str, str]:
     return {"CUDA_VISIBLE_DEVICES": "", "ACCELERATE_USE_CPU": "1", **({} if work.dry else {"OMP_NUM_THREADS": "4"})}
 
 
+def small_edges(work: Acceptance) -> list:
+    return [
+        "--model-name",
+        work.checkpoint,
+        "--initial-adapter",
+        work.work("small-adapter"),
+        "--batch-size",
+        4,
+        "--train-dataset",
+        work.work("edges"),
+    ]
+
+
 def small(work: Acceptance) -> None:
     """The GPU computes what the CPU does, whatever the options."""
     data = small_data(work)
@@ -46,6 +59,17 @@ def small(work: Acceptance) -> None:
         train("dropout-again", *FLOAT32, "--lora-dropout", 0.1),
         train("cudnn", *BFLOAT16, MDL_CUDNN_ATTENTION="1"),
     )
+    edges = small_edges(work)
+    work.together(
+        lambda: work.train("edges-float32", edges, *FLOAT32),
+        lambda: work.train("edges-cpu", edges, *FLOAT32, environment=on_cpu(work)),
+        lambda: work.train("edges-bfloat16", edges, *BFLOAT16),
+        *([] if work.dry else [train("tf32", *FLOAT32, "--tf32", "true")]),  # which a CPU refuses
+    )
+    work.same("edges-float32", "edges-cpu", CLOSE_ON_DEVICES, norms=1e-3)
+    work.same("edges-bfloat16", "edges-float32", CLOSE_IN_BFLOAT16)
+    if not work.dry:
+        work.same("small-tf32", "small-float32", CLOSE_IN_BFLOAT16)
     work.same("small-float32", "small-cpu", CLOSE_ON_DEVICES, norms=1e-3)
     work.same("small-kept", "small-float32", SAME, norms=1e-4)
     work.same("small-accumulated", "small-float32", CLOSE_IN_BFLOAT16)  # the encoder's first norm sees other batches
