@@ -4,6 +4,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mm.h>
+#include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "common/error.hpp"
@@ -81,37 +82,50 @@ struct QuantizedLinear : torch::autograd::Function<QuantizedLinear> {
 
 /// A frozen linear layer with its adapter as one node of the graph. Beside what autograd would make of the same
 /// formula, it adds both halves of the output and of the input's gradient in place, and keeps x in its own type instead
-/// of a float32 copy.
+/// of a float32 copy. With dropout x is kept with a mask of bytes; what is left of it is scaled behind the product, so
+/// that it is not rounded.
 struct AdaptedLinear : torch::autograd::Function<AdaptedLinear> {
   static at::Tensor forward(AutogradContext* context, const FrozenLinear& base, const at::Tensor& x,
-                            const at::Tensor& a, const at::Tensor& b, double scaling) {
-    at::Tensor y = base.forward(x);
+                            const at::Tensor& a, const at::Tensor& b, double scaling, double dropout) {
+    at::Tensor y = base.forward(x), mask;
+    if (dropout > 0) { mask = at::empty(x.sizes(), x.options().dtype(at::kBool)).bernoulli_(1 - dropout); }
     const AdapterProducts products{takes_split_products(x, a.size(1), b.size(0))};
-    const at::Tensor low = products.with_wide(x, a.t());  // [rows, rank]
+    at::Tensor low = products.with_wide(masked(x, mask), a.t());  // [rows, rank]
+    if (mask.defined()) { low.div_(1 - dropout); }
     products.add(y, low, b.t(), scaling);
-    base.save(context, {x, a, b, low});
+    base.save(context, {x, a, b, low, mask});
     context->saved_data["scaling"] = scaling;
+    context->saved_data["kept"] = 1 - dropout;
     return y;
   }
 
   static tensor_list backward(AutogradContext* context, const tensor_list& grads) {
     const auto saved = context->get_saved_variables();
-    const auto &x = saved[0], &a = saved[1], &b = saved[2], &low = saved[3];
-    const double scaling = context->saved_data["scaling"].toDouble();
+    const auto &x = saved[0], &a = saved[1], &b = saved[2], &low = saved[3], &mask = saved[4];
+    const double scaling = context->saved_data["scaling"].toDouble(), kept = context->saved_data["kept"].toDouble();
     const at::Tensor& grad = grads[0];
     const AdapterProducts products{takes_split_products(x, a.size(1), b.size(0))};
     // Where products need a float32 gradient, one copy serves both.
     const at::Tensor shared_grad = products.split ? grad : grad.to(a.scalar_type());
-    const at::Tensor grad_low = products.with_wide(shared_grad, b).mul_(scaling);
+    const at::Tensor grad_low = products.with_wide(shared_grad, b).mul_(scaling / kept);
     at::Tensor grad_x;
     if (x.requires_grad()) {
-      grad_x = at::mm(grad, FrozenLinear::saved_weight(context, saved[4], grad.scalar_type()));
-      products.add(grad_x, grad_low, a, 1);
+      grad_x = at::mm(grad, FrozenLinear::saved_weight(context, saved[5], grad.scalar_type()));
+      if (mask.defined()) {
+        at::Tensor through_adapter = at::zeros_like(grad_x);
+        products.add(through_adapter, grad_low, a, 1);
+        grad_x.add_(through_adapter.mul_(mask));
+      } else {
+        products.add(grad_x, grad_low, a, 1);
+      }
     }
-    const at::Tensor grad_a = products.of_wide(grad_low.t(), x);
+    const at::Tensor grad_a = products.of_wide(grad_low.t(), masked(x, mask));
     const at::Tensor grad_b = products.with_wide(shared_grad.t(), low).mul_(scaling);
-    return {at::Tensor(), grad_x, grad_a, grad_b, at::Tensor()};
+    return {at::Tensor(), grad_x, grad_a, grad_b, at::Tensor(), at::Tensor()};
   }
+
+ private:
+  static at::Tensor masked(const at::Tensor& x, const at::Tensor& mask) { return mask.defined() ? x * mask : x; }
 };
 
 }  // namespace
@@ -123,12 +137,13 @@ Linear::Linear(int64_t in, int64_t out, bool with_bias, at::ScalarType dtype) {
 
 at::Tensor Linear::forward(const at::Tensor& x) const {
   const FrozenLinear base{weight, bias, quantized, is_training()};
-  if (adapter && !(adapter->dropout > 0 && is_training())) {
-    return AdaptedLinear::apply(base, x, adapter->a, adapter->b, adapter->scaling);
+  const double dropout = adapter && is_training() ? adapter->dropout : 0;
+  if (adapter && (dropout == 0 || takes_split_products(x, in_features(), out_features()))) {
+    return AdaptedLinear::apply(base, x, adapter->a, adapter->b, adapter->scaling, dropout);
   }
   at::Tensor y = quantized ? QuantizedLinear::apply(base, x) : base.forward(x);
   if (!adapter) { return y; }
-  const at::Tensor dropped = at::dropout(x.to(adapter->a.scalar_type()), adapter->dropout, /*train=*/true);
+  const at::Tensor dropped = at::dropout(x.to(adapter->a.scalar_type()), dropout, /*train=*/true);
   const at::Tensor delta = at::linear(at::linear(dropped, adapter->a), adapter->b);
   return (y + delta * adapter->scaling).to(y.scalar_type());
 }
