@@ -18,8 +18,11 @@ constexpr std::chrono::milliseconds kRound{50};
 constexpr std::chrono::milliseconds kLongestMargin{30'000};
 
 constexpr const char* kAdviceOnPeers =
-    "A rank that is gone or hangs says why in its own messages, or its host does. The checkpoint of the last whole "
-    "step is rank 0's; --resume-from-checkpoint true goes on from there.";
+    "A rank that is gone or hangs says why in its own messages, or its host does. Rank 0 saves the last whole step "
+    "where "
+    "it still can, and says so; --resume-from-checkpoint true goes on from the newest checkpoint, if there is one. "
+    "With "
+    "--max-restarts a launcher goes on by itself.";
 
 std::string in_seconds(std::chrono::milliseconds time) {
   return time.count() % 1000 == 0 ? str_cat(time.count() / 1000, " s") : str_cat(time.count(), " ms");

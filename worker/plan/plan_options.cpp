@@ -11,8 +11,11 @@
 namespace mdl::worker::plan {
 namespace {
 
+constexpr int64_t kLeastMemory = int64_t{1} << 20;  ///< less is a unit that was forgotten
+
 constexpr cli::OptionText kOwn[] = {
-    {"memory", "memory of a GPU to compare with, for example 24GiB (that of the smallest GPU here)"},
+    {"memory",
+     "memory of a GPU to compare with, as nvidia-smi tells it: 81559MiB, 24GiB (that of the smallest GPU here)"},
     {"ranks", "processes of the run (WORLD_SIZE, else 1)"},
     {"json", "true: bytes for other programs to read (false)", cli::kTrueOrFalse},
     {"seconds", "without --train-dataset: length of each sound (10)"},
@@ -58,7 +61,10 @@ PlanOptions parse_plan_options(const std::vector<std::string>& arguments) {
   const cli::OptionValues values(given, "plan");
   PlanOptions plan;
   plan.train = training::read_settings(values);
-  if (values.text("memory")) { values.bytes("memory", plan.memory.emplace()); }
+  if (const auto text = values.text("memory")) {
+    values.bytes("memory", plan.memory.emplace());
+    if (*plan.memory < kLeastMemory) { cli::reject_value("memory", *text, "a GPU's memory, for example 80GiB"); }
+  }
   plan.ranks = default_ranks();
   values.integer("ranks", 1, plan.ranks);
   plan.json = values.boolean("json").value_or(false);

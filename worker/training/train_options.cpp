@@ -61,7 +61,10 @@ constexpr cli::OptionText kOptions[] = {
     {"bf16",
      "true, false or auto: base model in bfloat16 "
      "(auto: what ACCELERATE_MIXED_PRECISION says, else where the GPU has it)"},
-    {"tf32", "true: float32 matrix products in TF32, faster and with 10 bits of mantissa (LibTorch's: false)",
+    {"tf32",
+     "true: products of float32 matrices (--bf16 false) in TF32, faster and with 10 bits of mantissa, on a GPU of "
+     "compute "
+     "capability 8.0 or newer (LibTorch's: false)",
      cli::kTrueOrFalse},
     {"device",
      "auto, cuda or cpu (auto: the GPU of this process's local rank, or the CPU where there is none or "

@@ -132,6 +132,13 @@ TEST_CASE("the largest batch is the last one that fits") {
   CHECK(largest_batch(run, plan_memory(run).device + kBesideTensors - 1) == 0);
 }
 
+TEST_CASE("dropout costs the 7B a mask, and no float32 copy of its inputs") {
+  PlannedRun run = run_of(seven_billion());
+  run.settings.gradient_checkpointing = false;
+  run.settings.lora.dropout = 0.1;
+  CHECK(in_gib(plan_memory(run).device) == Approx(29.6).epsilon(0.01));  // 33.3 with copies
+}
+
 TEST_CASE("what does not fit is told what would, the mildest first") {
   PlannedRun run = run_of(seven_billion());
   run.settings.gradient_checkpointing = false;
