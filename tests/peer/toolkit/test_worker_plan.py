@@ -86,7 +86,7 @@ def test_other_programs_read_bytes(plan, seven_billion):
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (("--memory", str(24 << 30)), None),
+        (("--memory", str(64 << 20)), None),
         (("--memory", "24"), "--memory 24: expected a GPU's memory, for example 80GiB"),
         (("--memory", "24GiBi"), "--memory 24GiBi: expected a size, for example 500MB"),
         (("--memory", "0GiB"), "--memory 0GiB: expected a size"),
