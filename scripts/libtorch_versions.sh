@@ -20,6 +20,10 @@ case "${1:-}" in -h | --help) usage; exit 0 ;; -*) usage >&2; exit 2 ;; esac
 versions=("$@")
 [ $# -gt 0 ] || versions=(2.8.0 2.11.0 2.15.0)
 
+for version in "${versions[@]}"; do
+  [[ "$version" =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || { echo "libtorch_versions.sh: $version is no version such as 2.11.0" >&2; exit 2; }
+done
+
 work=build/libtorch_versions
 export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false OMP_NUM_THREADS=1
 [ -n "${MDL_VENV:-}" ] || scripts/setup.sh --peers

@@ -2,10 +2,12 @@
 #include <c10/util/Exception.h>
 #include <sys/prctl.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <thread>
 
 #include "common/error.hpp"
 #include "common/exception_text.hpp"
@@ -24,6 +26,8 @@
 #include "worker/trained_checkpoint.hpp"
 
 namespace {
+
+constexpr std::chrono::milliseconds kForTheCulprit{1500};
 
 int run(const std::vector<std::string>& arguments) {
   if (!arguments.empty()) {
@@ -62,6 +66,8 @@ int main(int argc, char** argv) {
     const int status = mdl::worker::process::report_failure(lost.what(), lost.exit_code());
     std::cout << std::flush;
     std::fflush(nullptr);
+    // The rank that is to blame has an error of its own, which a launcher takes for the cause where it comes first.
+    std::this_thread::sleep_for(kForTheCulprit);
     std::_Exit(status);
   } catch (const mdl::Error& error) {
     return mdl::worker::process::report_failure(error.what(), error.exit_code());

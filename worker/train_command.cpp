@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "common/atomic_folder.hpp"
+#include "common/exception_text.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/adapter/adapter_folder.hpp"
@@ -18,6 +19,7 @@
 #include "worker/libraries/take_over.hpp"
 #include "worker/loading_bar.hpp"
 #include "worker/planned_memory.hpp"
+#include "worker/process/error_file.hpp"
 #include "worker/tensors/out_of_memory.hpp"
 #include "worker/training/checkpoint/checkpoint.hpp"
 #include "worker/training/checkpoint/job_identity.hpp"
@@ -158,15 +160,8 @@ void write_final(const TrainingInputs& inputs, const BegunRun& run, const std::s
   std::cout << "saved " << folder.string() << std::endl;
 }
 
-}  // namespace
-
-int run_train(const std::vector<std::string>& arguments) {
-  if (cli::asks_for_help(arguments)) {
-    std::cout << training::train_help();
-    return 0;
-  }
-  TrainingInputs inputs = read_training_inputs(training::parse_train_options(arguments));
-  distributed::ProcessGroup group = join_ranks(inputs);
+/// The whole training, from what is read without the other ranks on.
+void train_in(distributed::ProcessGroup& group, TrainingInputs& inputs) {
   convert_csv_files(inputs, group);
   group.require_same(training_facts(inputs));
   group.connect();
@@ -194,6 +189,37 @@ int run_train(const std::vector<std::string>& arguments) {
   // A rank is done when the job is: where rank 0 cannot write the last files, all start again from the last checkpoint,
   // which a launcher whose workers have ended well would not do.
   group.leave();
+}
+
+/// Throws the exception that is handled again, when it can be told who is to blame: another rank whose connection broke
+/// before the first step, or this one, whose error is in the launcher's file before its own connections end, which is
+/// another error elsewhere.
+[[noreturn]] void pass_on(const distributed::ProcessGroup& group) {
+  try {
+    throw;
+  } catch (const distributed::PeersLost&) { throw; } catch (const Error& error) {
+    process::write_error_file(error.what());
+    throw;
+  } catch (const std::exception& error) {
+    if (const auto lost = group.explain(error)) { throw distributed::PeersLost(*lost); }
+    const auto* const of_torch = dynamic_cast<const c10::Error*>(&error);  // whose what() has a stack
+    process::write_error_file(of_torch ? of_torch->what_without_backtrace() : describe_exception(error));
+    throw;
+  }
+}
+
+}  // namespace
+
+int run_train(const std::vector<std::string>& arguments) {
+  if (cli::asks_for_help(arguments)) {
+    std::cout << training::train_help();
+    return 0;
+  }
+  TrainingInputs inputs = read_training_inputs(training::parse_train_options(arguments));
+  distributed::ProcessGroup group = join_ranks(inputs);
+  try {
+    train_in(group, inputs);
+  } catch (const std::exception&) { pass_on(group); }
   return 0;
 }
 

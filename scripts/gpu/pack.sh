@@ -24,8 +24,11 @@ TEXT
 torch=2.11.0 output=dist
 while [ $# -gt 0 ]; do
   case "$1" in
-    --torch) torch=${2:-}; shift 2 || true ;;
-    --output) output=${2:?--output needs a value}; shift 2 ;;
+    --torch | --output)
+      [ $# -ge 2 ] || { echo "pack.sh: $1 needs a value" >&2; usage >&2; exit 2; }
+      case "$1" in --torch) torch=$2 ;; *) output=$2 ;; esac
+      shift 2
+      ;;
     -h | --help) usage; exit 0 ;;
     *) echo "pack.sh: unknown option $1" >&2; usage >&2; exit 2 ;;
   esac

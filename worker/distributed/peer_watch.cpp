@@ -31,15 +31,21 @@ std::string in_seconds(std::chrono::milliseconds time) {
 std::string text_of_error(const std::exception& error) {
   const auto* const of_torch = dynamic_cast<const c10::Error*>(&error);
   const std::string text = of_torch ? of_torch->what_without_backtrace() : error.what();
-  return text.substr(0, text.find(". This is typically caused by"));  // Gloo's guesses and wishes
+  // Gloo's place in its source, guesses and wishes.
+  const std::size_t begin = text.starts_with('[') && text.find("] ") != std::string::npos ? text.find("] ") + 2 : 0;
+  const std::size_t end = std::min({text.find(". This "), text.find(". Check the logs"), text.find('\n'), text.size()});
+  return text.substr(begin, std::max(begin, end) - begin);
+}
+
+bool is_of_store(const std::exception& error) {
+  return dynamic_cast<const c10::DistStoreError*>(&error) || dynamic_cast<const c10::DistNetworkError*>(&error);
 }
 
 }  // namespace
 
-PeerWatch::PeerWatch(int64_t rank, WaitLimits limits, c10::intrusive_ptr<c10d::Backend> backend,
+PeerWatch::PeerWatch(WaitLimits limits, c10::intrusive_ptr<c10d::Backend> backend,
                      std::function<void()> close_connections)
-    : rank_(rank),
-      limits_(limits),
+    : limits_(limits),
       backend_(std::move(backend)),
       close_connections_(std::move(close_connections)),
       closing_(std::make_shared<Closing>()),
@@ -78,7 +84,11 @@ void PeerWatch::run() {
   while (!leaving_) {
     changed_.wait_for(lock, kRound);
     if (!stop_seen_ && process::StopSignal::requested() != 0) { stop_seen_ = Clock::now(); }
-    if (leaving_ || !expected_since_ || !why_.empty()) { continue; }
+    if (leaving_ || !expected_since_) { continue; }
+    if (!why_.empty()) {
+      help_the_stuck(lock);
+      continue;
+    }
     const Clock::duration patience = patience_after_stop();
     if (stop_seen_ && Clock::now() - std::max(*stop_seen_, *expected_since_) >= patience) {
       const std::string why =
@@ -89,6 +99,26 @@ void PeerWatch::run() {
       lock.lock();
     }
   }
+}
+
+void PeerWatch::when_stuck(std::function<void(const PeersLost&)> last_resort) {
+  const std::lock_guard lock(mutex_);
+  last_resort_ = std::move(last_resort);
+}
+
+void PeerWatch::help_the_stuck(std::unique_lock<std::mutex>& lock) {
+  const auto now = Clock::now();
+  bool closed = false;
+  {
+    const std::lock_guard closing(closing_->mutex);
+    closed = closing_->done && now - *closing_->done_at >= limits_.for_waking;
+  }
+  if (!last_resort_ || (!closed && now - ended_at_ < limits_.for_abort + limits_.for_waking)) { return; }
+  const auto last_resort = std::exchange(last_resort_, nullptr);
+  const PeersLost error = lost(why_);
+  lock.unlock();
+  last_resort(error);
+  lock.lock();
 }
 
 std::optional<std::string> PeerWatch::fault_of_backend() {
@@ -113,6 +143,7 @@ void PeerWatch::end_waits(const std::string& why) {
     const std::lock_guard lock(mutex_);
     if (!why_.empty()) { return; }
     why_ = why;
+    ended_at_ = Clock::now();
   }
   // In a thread of its own, which is left behind where the backend itself hangs.
   std::thread([close = close_connections_, closing = closing_] {
@@ -123,6 +154,7 @@ void PeerWatch::end_waits(const std::string& why) {
     }
     const std::lock_guard lock(closing->mutex);
     closing->done = true;
+    closing->done_at = Clock::now();
     closing->changed.notify_all();
   }).detach();
 }
@@ -134,7 +166,7 @@ PeersLost PeerWatch::after_closing(const std::string& why) const {
 }
 
 PeersLost PeerWatch::lost(const std::string& why) const {
-  return PeersLost(str_cat("rank ", rank_, ": ", why), kAdviceOnPeers);
+  return PeersLost(why, kAdviceOnPeers);
 }
 
 void PeerWatch::check(std::optional<Clock::time_point> waiting_since) {
@@ -166,7 +198,10 @@ std::optional<PeersLost> PeerWatch::explain(const std::exception& error) {
   }
   if (!why.empty()) { return after_closing(why); }
   const std::string text = text_of_error(error);
-  const bool of_gloo = text.find("gloo/") != std::string::npos;  // its exceptions are runtime_errors
+  if (is_of_store(error)) {
+    return lost(str_cat(what, ": the store does not answer, which the launcher or rank 0 serves: ", text));
+  }
+  const bool of_gloo = std::string_view(error.what()).find("gloo/") != std::string_view::npos;  // runtime_errors
   if (!of_gloo && !dynamic_cast<const c10::DistError*>(&error)) { return std::nullopt; }
   return lost(str_cat(what, ": another rank is gone or does not answer: ", text));
 }

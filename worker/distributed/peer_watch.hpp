@@ -29,6 +29,7 @@ struct WaitLimits {
   /// For the end of what is under way, after a stop signal; twice as long where such a thing has taken longer before.
   std::chrono::milliseconds after_stop{8'000};
   std::chrono::milliseconds for_abort{10'000};  ///< for the connections to close
+  std::chrono::milliseconds for_waking{2'000};  ///< for what waits to fail, once they are closed
 };
 
 /// Ends the waits of this rank for others that do not come. What all ranks do together is announced by expect(). Where
@@ -38,8 +39,7 @@ struct WaitLimits {
 class PeerWatch {
  public:
   /// `close_connections` may be called from another thread, once, and may block.
-  PeerWatch(int64_t rank, WaitLimits limits, c10::intrusive_ptr<c10d::Backend> backend,
-            std::function<void()> close_connections);
+  PeerWatch(WaitLimits limits, c10::intrusive_ptr<c10d::Backend> backend, std::function<void()> close_connections);
   ~PeerWatch();
   PeerWatch(const PeerWatch&) = delete;
   PeerWatch& operator=(const PeerWatch&) = delete;
@@ -57,6 +57,10 @@ class PeerWatch {
   };
   /// `what`: "step 12". One at a time; within another one it changes nothing.
   Expectation expect(const std::string& what);
+
+  /// Where what was expected is still not over when its connections have long been closed (Gloo never wakes some of its
+  /// waits), the watch's own thread calls `last_resort`, while the one that waits stays where it is. Empty: nobody.
+  void when_stuck(std::function<void(const PeersLost&)> last_resort);
 
   /// Throws PeersLost when the waits were ended, or the backend has an error, once the connections are closed. With
   /// `waiting_since` also when that is longer ago than the timeout allows.
@@ -77,9 +81,12 @@ class PeerWatch {
     std::mutex mutex;
     std::condition_variable changed;
     bool done = false;
+    std::optional<Clock::time_point> done_at;
   };
 
   void run();
+  /// With mutex_ held by `lock`: calls the last resort when its time has come.
+  void help_the_stuck(std::unique_lock<std::mutex>& lock);
   Clock::duration patience_after_stop() const;
   std::optional<std::string> fault_of_backend();
   void end_waits(const std::string& why);
@@ -87,7 +94,6 @@ class PeerWatch {
   PeersLost after_closing(const std::string& why) const;
   PeersLost lost(const std::string& why) const;
 
-  const int64_t rank_;
   const WaitLimits limits_;
   const c10::intrusive_ptr<c10d::Backend> backend_;
   const std::function<void()> close_connections_;
@@ -98,6 +104,8 @@ class PeerWatch {
   std::optional<Clock::time_point> expected_since_, stop_seen_;
   Clock::duration longest_{};  ///< that was expected and came
   std::string why_;            ///< the waits were ended; empty: they were not
+  Clock::time_point ended_at_;
+  std::function<void(const PeersLost&)> last_resort_;
   bool leaving_ = false, tells_errors_ = true;
   const std::shared_ptr<Closing> closing_;
   std::thread thread_;

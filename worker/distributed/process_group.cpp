@@ -33,8 +33,8 @@ namespace {
 /// Bytes of one broadcast message, as torch's DistributedDataParallel has it.
 constexpr size_t kBroadcastBytes = size_t{250} << 20;
 
-/// How long one question to the store waits before it is asked again, and how often the host looks at the device.
-constexpr std::chrono::milliseconds kPatience = std::chrono::seconds(1);
+/// How often the store is asked for a key, which is soon there or late, and how often the host looks at the device.
+constexpr std::chrono::milliseconds kFirstLook{1}, kLastLook{200};
 constexpr std::chrono::microseconds kPoll{50};
 
 /// For how long rank 0, which may serve the store, stays for the others when all is done.
@@ -103,7 +103,7 @@ ProcessGroup::ProcessGroup(const process::WorkerEnvironment& environment, at::De
   group_->setBackend(device.type(), type, std::optional<c10::intrusive_ptr<c10d::Backend>>(backend));
   group_->setDefaultBackend(type);
   group_->setGroupName("mdl");
-  watch_ = std::make_unique<PeerWatch>(rank_, limits, backend, [backend, sockets] {
+  watch_ = std::make_unique<PeerWatch>(limits, backend, [backend, sockets] {
     end_connections(sockets);
     backend->abort();
   });
@@ -179,7 +179,7 @@ void ProcessGroup::connect() {
 
 void ProcessGroup::leave() {
   if (is_alone()) { return; }
-  share("finished", "");
+  share("finished", "", Patience::timeout);
   try {
     watch_.reset();
     group_->shutdown();
@@ -211,14 +211,14 @@ void ProcessGroup::broadcast(const std::vector<at::Tensor>& tensors) {
   if (!is_alone() && !tensors.empty()) { c10d::broadcast_coalesced(group_, tensors, kBroadcastBytes, /*rank=*/0); }
 }
 
-std::string ProcessGroup::share(const std::string& name, const std::string& text) {
+std::string ProcessGroup::share(const std::string& name, const std::string& text, Patience patience) {
   if (is_alone()) { return text; }
   const std::string key = "mdl/" + name;
   if (is_first()) {
     store_->set(key, std::vector<uint8_t>(text.begin(), text.end()));
     return text;
   }
-  return wait_for(key);
+  return wait_for(key, patience);
 }
 
 std::vector<std::string> ProcessGroup::gather(const std::string& name, const std::string& text) {
@@ -230,7 +230,7 @@ std::vector<std::string> ProcessGroup::gather(const std::string& name, const std
   }
   std::vector<std::string> texts = {text};
   for (int64_t rank = 1; rank < world_size_; ++rank) {
-    texts.push_back(wait_for(key_of(rank)));
+    texts.push_back(wait_for(key_of(rank), Patience::timeout));
     store_->deleteKey(key_of(rank));
   }
   return texts;
@@ -239,22 +239,20 @@ std::vector<std::string> ProcessGroup::gather(const std::string& name, const std
 std::vector<std::string> ProcessGroup::share_all(const std::string& name, const std::string& text) {
   const nlohmann::json texts = gather(name, base64_encode(text));
   std::vector<std::string> all;
-  for (const auto& item : nlohmann::json::parse(share(name + "/all", texts.dump()))) {
+  for (const auto& item : nlohmann::json::parse(share(name + "/all", texts.dump(), Patience::timeout))) {
     all.push_back(base64_decode(item.get<std::string>()).value());
   }
   return all;
 }
 
-std::string ProcessGroup::wait_for(const std::string& key) {
-  for (;;) {
-    try {
-      store_->wait({key}, kPatience);
-      break;
-    } catch (const c10::DistStoreError&) {
-      // Not there yet. A rank that has ended takes its launcher's store, and so this connection, with it: another
-      // error.
-      if (watch_) { watch_->check(); }
-    }
+std::string ProcessGroup::wait_for(const std::string& key, Patience patience) {
+  std::optional<std::chrono::steady_clock::time_point> begin;
+  if (patience == Patience::timeout) { begin = std::chrono::steady_clock::now(); }
+  // Not by the store's own wait, which warns of each timeout. A rank that has ended takes its launcher's store, and so
+  // this connection, with it.
+  for (auto pause = kFirstLook; !store_->check({key}); pause = std::min(2 * pause, kLastLook)) {
+    if (watch_) { watch_->check(begin); }
+    std::this_thread::sleep_for(pause);
   }
   const std::vector<uint8_t> bytes = store_->get(key);
   return {bytes.begin(), bytes.end()};

@@ -7,6 +7,7 @@
 #include <torch/csrc/distributed/c10d/Store.hpp>
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -69,6 +70,11 @@ class ProcessGroup {
   /// does not do its part: whatever waits for the others then throws, see PeerWatch, explain().
   [[nodiscard]] PeerWatch::Expectation expect(const std::string& what);
 
+  /// What to do where a wait cannot be ended, see PeerWatch; nothing when alone.
+  void when_stuck(const std::function<void(const PeersLost&)>& last_resort) {
+    if (watch_) { watch_->when_stuck(last_resort); }
+  }
+
   /// The values of a tensor of the group's device, on the CPU: the one way in which the host waits for what other ranks
   /// take part in. It does not block in the device, but looks whether it is done. Throws PeersLost when a rank is gone,
   /// at a stop signal that the others do not follow, and when nothing comes within the group's timeout.
@@ -92,8 +98,11 @@ class ProcessGroup {
   /// Replaces the tensors by those of rank 0.
   void broadcast(const std::vector<at::Tensor>& tensors);
 
-  /// Rank 0's text, on every rank. `name` is used once in a run. The others wait for as long as rank 0 works on it.
-  std::string share(const std::string& name, const std::string& text);
+  /// How long a rank waits for another one's text: until the group's timeout, or for as long as that one works on it.
+  enum class Patience { timeout, endless };
+
+  /// Rank 0's text, on every rank. `name` is used once in a run. Throws PeersLost at the timeout.
+  std::string share(const std::string& name, const std::string& text, Patience patience = Patience::endless);
 
   /// The texts of all ranks, by rank, on rank 0; nothing on the others, which do not wait. `name` is used once in a
   /// run.
@@ -119,7 +128,7 @@ class ProcessGroup {
   const c10::intrusive_ptr<c10d::ProcessGroup>& c10d_group() const { return group_; }
 
  private:
-  std::string wait_for(const std::string& key);
+  std::string wait_for(const std::string& key, Patience patience);
   Error not_connected(const std::string& why) const;
 
   int64_t rank_ = 0;

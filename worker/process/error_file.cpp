@@ -1,5 +1,6 @@
 #include "worker/process/error_file.hpp"
 
+#include <atomic>
 #include <ctime>
 #include <nlohmann/json.hpp>
 
@@ -9,9 +10,10 @@
 namespace mdl::worker::process {
 
 void write_error_file(const std::string& message) noexcept {
+  static std::atomic<bool> written = false;
   try {
     const auto file = lookup_environment("TORCHELASTIC_ERROR_FILE");
-    if (!file) { return; }
+    if (!file || written.exchange(true)) { return; }
     // torchrun shows py_callstack; there is no Python stack here, so that the message takes its place.
     const nlohmann::json extra = {{"py_callstack", message}, {"timestamp", std::to_string(std::time(nullptr))}};
     const nlohmann::json error = {{"message", {{"message", message}, {"extraInfo", extra}}}};

@@ -82,6 +82,7 @@ void Trainer::train() {
   run_.model.set_gradient_checkpointing(run_.options.gradient_checkpointing);
   run_.model.train();
   remember_step();
+  run_.group.when_stuck([this](const distributed::PeersLost& lost) { end_stuck(lost); });
   try {
     if (run_.group.is_first()) {
       reports_.emplace(run_.options.report_to, run_.options.output, checkpoint::settings_text(run_.options),
@@ -98,6 +99,7 @@ void Trainer::train() {
     throw;
   }
   finish(seconds_since(start));
+  run_.group.when_stuck({});
 }
 
 void Trainer::train_epoch() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <optional>
 
@@ -79,6 +80,8 @@ class Trainer {
   void save_alone() noexcept;
   /// Ends the run when other ranks are gone, or do not follow a stop signal.
   [[noreturn]] void end_without_peers(const distributed::PeersLost& lost);
+  /// The same in the thread that watches the others, while the one that trains cannot be woken.
+  [[noreturn]] void end_stuck(const distributed::PeersLost& lost);
   void write(std::vector<std::string> rng);
   void remember_step();
   void restore_statistics();
@@ -111,6 +114,7 @@ class Trainer {
   int64_t first_step_ = 0;  ///< done before this process began
   int64_t last_saved_ = 0;
   bool saving_ = false;
+  std::atomic<bool> saving_alone_ = false;
   double loss_total_ = 0;
   int64_t samples_left_out_ = 0, steps_left_out_ = 0, steps_left_out_in_a_row_ = 0;
   bool told_of_unlabelled_ = false;

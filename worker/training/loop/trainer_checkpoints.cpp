@@ -1,11 +1,16 @@
 // What a Trainer writes and takes up again.
 #include <torch/torch.h>
 
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
 #include "common/error.hpp"
 #include "common/exception_text.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
-#include "worker/process/error_file.hpp"
+#include "worker/process/failure_report.hpp"
 #include "worker/training/checkpoint/run_checkpoint.hpp"
 #include "worker/training/loop/living_stream.hpp"
 #include "worker/training/loop/trainer.hpp"
@@ -72,14 +77,26 @@ void Trainer::end_without_peers(const distributed::PeersLost& lost) {
   save_alone();
   if (stop_.requested() == 0) { throw lost; }
   // A launcher that stops a run stops all workers, each at its own moment; the others' connections then break here.
-  log::error(lost.what());
-  process::write_error_file(lost.what());
+  process::report_failure(lost.what(), lost.exit_code());
   throw process::StoppedBySignal{stop_.requested()};
+}
+
+void Trainer::end_stuck(const distributed::PeersLost& lost) {
+  save_alone();
+  const int status = process::report_failure(lost.what(), lost.exit_code());
+  std::fflush(nullptr);
+  if (const int signal = stop_.requested()) {
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);
+  }
+  std::_Exit(status);
 }
 
 void Trainer::save_alone() noexcept {
   // Not when it was the writing that failed.
   if (!run_.group.is_first() || saving_ || state_.step <= last_saved_ || !has_made_step()) { return; }
+  // The other thread that has come here ends the process.
+  if (saving_alone_.exchange(true)) { std::this_thread::sleep_for(std::chrono::hours(1)); }
   try {
     const LivingStream stream(device_);
     restore_statistics();
