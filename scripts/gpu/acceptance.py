@@ -150,11 +150,17 @@ class Acceptance:
     def python(self, name: str, program: str, *arguments, **rest) -> Run:
         return self.run(name, [self.options.python, HERE / program, *arguments], **rest)
 
-    def train(self, name: str, data: list, *arguments, launcher=(), output: str | None = None, **rest) -> Run:
+    def device(self, environment: dict[str, str] | None = None) -> list[str]:
+        """The options of a run that must not compute on the CPU by accident."""
+        on_cpu = self.dry or (environment or {}).get("CUDA_VISIBLE_DEVICES") == ""
+        return [] if on_cpu else ["--device", "cuda"]
+
+    def train(self, name: str, data: list, *arguments, launcher=(), output: str | None = None, environment=None, **rest) -> Run:
         """`data`: the options that say what is trained on."""
         folder = self.work("out", output or name)
         command = [*launcher, self.options.bin_dir / "mdl-toolkit", "train", *data, "--output", folder, "--report-to", "json"]
-        return self.run(name, [*command, "--merge-lora", "false", *arguments], output=folder, **rest)
+        command += ["--merge-lora", "false", *self.device(environment), *arguments]
+        return self.run(name, command, output=folder, environment=environment, **rest)
 
     def together(self, *calls) -> None:
         """Several runs at once: calls without arguments."""

@@ -156,7 +156,8 @@ def inference(work: Acceptance) -> None:
     """Greedy answers of ours and of transformers' generate(), and their tokens a second."""
     work.require("model-adapter")
     new, kind = (8, FLOAT32) if work.dry else (64, ())
-    toolkit = [work.options.bin_dir / "mdl-toolkit", "inference", work.work("sounds/rows.csv"), "--model-name", work.work("model"), *kind]
+    toolkit = [work.options.bin_dir / "mdl-toolkit", "inference", work.work("sounds/rows.csv"), "--model-name", work.work("model")]
+    toolkit += [*kind, *work.device()]
     for count in (1, new):
         output = work.work(f"answers-{count}.csv")
         work.run(f"answers-{count}", [*toolkit, "--output", output, "--batch-size", BATCH, "--max-new-tokens", count])

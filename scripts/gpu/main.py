@@ -12,13 +12,14 @@ from pathlib import Path
 import large_stages
 import options as command_line
 import small_stages
+import start_stage
 import table
 from acceptance import LEAST, Acceptance, Failed, NoTimeLeft, Stage
 
 # In the order of importance, with the most seconds that each may take. A dry run tells no times: a busy machine may take its own.
 PATIENCE_OF_DRY_RUN = 10
 STAGES = {
-    "start": (small_stages.start, 30),
+    "start": (start_stage.start, 60),
     "prepare": (large_stages.prepare, 60),
     "small": (small_stages.small, 90),
     "trainer": (small_stages.trainer, 60),
@@ -101,6 +102,9 @@ def main(arguments: list[str]) -> int:
             stages.append(run_stage(work, name))
             tell(stages[-1])
             text = write(work, stages)
+            if name == "start" and stages[-1].result == "failed":
+                print("no other stage was run, as none would mean anything", flush=True)
+                break
     finally:
         work.close()
         if options.remove_work:

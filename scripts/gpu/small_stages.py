@@ -1,8 +1,5 @@
 """Stages on a small model of random weights and real sounds: what is computed, not how fast."""
 
-import json
-import re
-import shutil
 import signal
 
 from acceptance import Acceptance
@@ -147,24 +144,3 @@ def small_quantized(work: Acceptance) -> None:
     work.together(*calls)
     for name in kinds:
         work.same(f"small-{name}", "small-float32" if work.dry else f"small-{name}-cpu", CLOSE_IN_BFLOAT16)
-
-
-def start(work: Acceptance) -> None:
-    """The programs start, find LibTorch, and there is a GPU."""
-    versions = (
-        "import importlib.metadata as m, json; print(json.dumps({n: m.version(n) for n in ('torch', 'transformers', 'peft', 'pyarrow')}))"
-    )
-    work.run("versions", [work.options.python, "-c", versions])
-    work.run("toolkit", [work.options.bin_dir / "mdl-toolkit", "--version"])
-    libraries = work.run("libraries", [work.options.bin_dir / "mdl-toolkit", "--libraries", "train"])
-    if libraries.passed:
-        problem = json.loads(libraries.text())["problem"]
-        work.check(not problem, f"mdl-toolkit has not what it needs: {problem}")
-    query = "--query-gpu=name,driver_version,memory.total"
-    if not work.dry and shutil.which("nvidia-smi"):
-        work.run("card", ["nvidia-smi", query, "--format=csv,noheader"])
-    else:
-        work.check(work.dry, "there is no nvidia-smi, so no GPU; --dry-run needs none")
-    for name in ("versions", "toolkit", "card"):
-        if name in work.runs and work.runs[name].passed:
-            work.facts[name] = re.sub(r"\s+", " ", work.runs[name].text()).strip()

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from safetensors import safe_open
@@ -44,11 +45,11 @@ def python(tmp_path_factory):
 def accept(bin_dir, inputs, python, tmp_path_factory):
     """accept(*options) -> (status, what it printed, results.json)."""
 
-    def run(*options, toolkit=bin_dir):
+    def run(*options, toolkit=bin_dir, dry=("--dry-run",), env=None):
         folder = tmp_path_factory.mktemp("acceptance")
-        words = [SCRIPTS / "accept.sh", "--dry-run", "--bin-dir", toolkit, "--launcher", bin_dir / "mdl-launch", "--inputs", inputs]
+        words = [SCRIPTS / "accept.sh", *dry, "--bin-dir", toolkit, "--launcher", bin_dir / "mdl-launch", "--inputs", inputs]
         words += ["--python", python, "--output", folder / "out", "--work", folder / "work", *options]
-        env = {**os.environ, "MDL_PYTHON": sys.executable}
+        env = {**os.environ, "MDL_PYTHON": sys.executable, **(env or {})}
         done = subprocess.run(list(map(str, words)), capture_output=True, text=True, timeout=800, env=env)
         results = folder / "out/results.json"
         return done.returncode, done.stdout + done.stderr, json.loads(results.read_text()) if results.exists() else None
@@ -88,6 +89,7 @@ def test_what_is_wrong_is_named_and_ends_with_status_1(accept, bin_dir, tmp_path
     status, said, results = accept("--only", "prepare,small,model,kept", toolkit=tmp_path)
     assert status == 1
     assert {stage["name"]: stage["result"] for stage in results["stages"]} == {
+        "start": "passed",
         "prepare": "passed",
         "small": "failed",
         "model": "passed",
@@ -97,6 +99,56 @@ def test_what_is_wrong_is_named_and_ends_with_status_1(accept, bin_dir, tmp_path
     assert "of it apart" in said and "in small-kept and" in said
     assert "needs the run equal, which was not made" in said
     assert said.count("\nfailed: small, kept\n") == 1
+
+
+def test_without_a_gpu_nothing_is_run_behind_start(accept, tmp_path):
+    """CPU against CPU would pass."""
+    script(tmp_path / "nvidia-smi", "echo Card, 580.1, 1 MiB")
+    env = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "CUDA_VISIBLE_DEVICES": ""}
+    status, said, results = accept("--only", "prepare,small", dry=(), env=env)
+    assert (status, [(stage["name"], stage["result"]) for stage in results["stages"]]) == (1, [("start", "failed")]), said
+    assert "opens no GPU" in said
+
+
+@pytest.fixture
+def stand_in_run(tmp_path, monkeypatch):
+    """stand_in_run(*stages) -> (stages, runs by their name) of a run on a GPU, whose programs end at once without having done anything."""
+    import main
+    from acceptance import Acceptance
+
+    monkeypatch.setattr(Acceptance, "same", lambda work, name, other, *rest, **more: work.require(name) and work.require(other))
+
+    inputs = tmp_path / "inputs"
+    (inputs / "checkpoint").mkdir(parents=True)
+    said = (
+        """echo holding; echo parameters 1; echo tokens per second: 1; echo '{"device_training": 1, "device_beside": 1, "problem": ""}'"""
+    )
+    for name in ("mdl-toolkit", "mdl-launch", "python3"):
+        script(tmp_path / name, said)
+    places = {"bin_dir": tmp_path, "launcher": tmp_path / "mdl-launch", "python": tmp_path / "python3", "inputs": inputs}
+
+    def run(*names):
+        work = Acceptance(SimpleNamespace(dry_run=False, seconds=600, output=tmp_path / "out", work=tmp_path / "work", **places))
+        stages = [main.run_stage(work, name) for name in names]
+        work.close()
+        return stages, work.runs
+
+    return run
+
+
+def test_what_the_gpu_is_to_compute_is_never_left_to_the_cpu(stand_in_run):
+    import main
+
+    _, runs = stand_in_run(*(name for name in main.STAGES if name != "start"))
+    ours = {name: run.command for name, run in runs.items() if {"train", "inference"} & set(run.command)}
+    assert {"small-float32", "small-cpu", "group-launch", "answers-1", "equal", "8bit", "memory", "mixed-cudnn", "kept"} <= set(ours)
+    assert {name for name, command in ours.items() if "--device cuda" not in " ".join(command)} == {
+        "small-cpu",
+        "edges-cpu",
+        "small-nf4-cpu",
+        "small-nf4-double-cpu",
+        "small-8bit-cpu",
+    }
 
 
 def test_stages_without_time_are_skipped_by_name(accept):
