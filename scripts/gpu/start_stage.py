@@ -4,11 +4,18 @@ import json
 import re
 import shutil
 
-from acceptance import Acceptance
+from acceptance import Acceptance, Failed
 
-VERSIONS = (
-    "import importlib.metadata as m, json; print(json.dumps({n: m.version(n) for n in ('torch', 'transformers', 'peft', 'pyarrow')}))"
-)
+PACKAGES = ("torch", "transformers", "peft", "accelerate", "safetensors", "pyarrow", "numpy")
+VERSIONS = """
+import importlib.metadata, importlib.util, json, sys
+def version(name):
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+print(json.dumps({name: version(name) if importlib.util.find_spec(name) else None for name in sys.argv[1:]}))
+"""
 OPEN_GPU = """
 import sys, torch
 try:
@@ -20,7 +27,7 @@ except Exception as error:
 
 def start(work: Acceptance) -> None:
     """The programs start, find LibTorch, and there is a GPU."""
-    work.run("versions", [work.options.python, "-c", VERSIONS])
+    find_packages(work)
     work.run("toolkit", [work.options.bin_dir / "mdl-toolkit", "--version"])
     libraries = work.run("libraries", [work.options.bin_dir / "mdl-toolkit", "--libraries", "train"])
     if libraries.passed:
@@ -31,6 +38,24 @@ def start(work: Acceptance) -> None:
     for name in ("versions", "toolkit", "card"):
         if name in work.runs and work.runs[name].passed:
             work.facts[name] = re.sub(r"\s+", " ", work.runs[name].text()).strip()
+
+
+def find_packages(work: Acceptance) -> None:
+    """Python has what py_train.py and its neighbours import."""
+    python = work.options.python
+    asked = work.run("versions", [python, "-c", VERSIONS, *PACKAGES]) if shutil.which(python) else None
+    if not asked or not asked.passed:
+        raise Failed(f"{python} does not run; --python names one with {', '.join(PACKAGES)}")
+    missing = [name for name, version in json.loads(asked.text()).items() if version is None]
+    if missing:
+        wanted = [f"torch=={torch}" if name == "torch" and (torch := built_for(work)) else name for name in missing]
+        raise Failed(f"{python} has no {', '.join(missing)}. Install with: {python} -m pip install {' '.join(wanted)}")
+
+
+def built_for(work: Acceptance) -> str | None:
+    """The LibTorch of mdl-toolkit, without its CUDA."""
+    told = re.search(r'"libtorch": "([\d.]+)', work.run("libraries", [work.options.bin_dir / "mdl-toolkit", "--libraries"]).text())
+    return told[1] if told else None
 
 
 def find_gpu(work: Acceptance) -> None:

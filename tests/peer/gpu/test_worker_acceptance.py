@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -108,6 +109,18 @@ def test_without_a_gpu_nothing_is_run_behind_start(accept, tmp_path):
     status, said, results = accept("--only", "prepare,small", dry=(), env=env)
     assert (status, [(stage["name"], stage["result"]) for stage in results["stages"]]) == (1, [("start", "failed")]), said
     assert "opens no GPU" in said
+
+
+def test_packages_that_are_missing_are_named_at_once_and_nothing_is_run(accept, tmp_path):
+    for name in ("transformers", "accelerate", "safetensors", "numpy"):
+        (tmp_path / f"{name}.py").touch()
+    bare = script(tmp_path / "python3", f'PYTHONPATH={tmp_path} exec {sys.executable} -S "$@"')
+    status, said, results = accept("--python", bare)
+    assert (status, [stage["name"] for stage in results["stages"]]) == (1, ["start"])
+    assert len(results["stages"][0]["problems"]) == 1
+    assert re.search(
+        rf"\n    {bare} has no torch, peft, pyarrow\. Install with: {bare} -m pip install torch==[\d.]+ peft pyarrow\n", said
+    ), said
 
 
 @pytest.fixture
