@@ -36,6 +36,35 @@ STAGES = {
     "kept": (large_stages.kept, 60),
     "cudnn": (large_stages.cudnn, 120),
 }
+# What a stage goes on from or compares with; `start` comes before all.
+NEEDS = {
+    "small": ("prepare",),
+    "trainer": ("small",),
+    "group": ("prepare",),
+    "model": ("prepare",),
+    "training": ("model",),
+    "training_python": ("training",),
+    "inference": ("model",),
+    "quantized": ("training",),
+    "memory": ("small", "model"),
+    "mixed": ("model",),
+    "mixed_python": ("mixed",),
+    "small_quantized": ("prepare",),
+    "kept": ("training",),
+    "cudnn": ("training", "mixed"),
+}
+NEEDS_OF_DRY_RUN = {"small_quantized": ("small",)}  # there is no GPU to compare the CPU with
+
+
+def with_needed(wanted: list[str], dry: bool) -> list[str]:
+    """In the order of STAGES."""
+    needs = NEEDS | (NEEDS_OF_DRY_RUN if dry else {})
+    found, ahead = set(), ["start", *wanted]
+    while ahead:
+        name = ahead.pop()
+        found.add(name)
+        ahead += needs.get(name, ())
+    return [name for name in STAGES if name in found]
 
 
 def run_stage(work: Acceptance, name: str) -> Stage:
@@ -98,7 +127,7 @@ def main(arguments: list[str]) -> int:
     stages: list[Stage] = []
     text = ""
     try:
-        for name in options.stages:
+        for name in with_needed(options.stages, options.dry_run):
             stages.append(run_stage(work, name))
             tell(stages[-1])
             text = write(work, stages)

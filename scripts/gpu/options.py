@@ -28,10 +28,7 @@ def read(arguments: list[str], stages: list[str]) -> argparse.Namespace:
         "--output", type=Path, default=Path("gpu-acceptance"), help="folder of results.json, table.txt and log.txt (%(default)s)"
     )
     parser.add_argument("--work", type=Path, help="folder for the 7B's checkpoint and the trainings (a temporary one, removed at the end)")
-    parser.add_argument(
-        "--only",
-        help=f"stages with commas: {', '.join(stages)} (all; `start` always runs; `prepare` and `model` come before what needs them)",
-    )
+    parser.add_argument("--only", help=f"stages with commas, to which `start` and what they need are added: {', '.join(stages)} (all)")
     parser.add_argument("--bin-dir", type=Path, default=HERE / "toolkit/bin", help="folder of mdl-toolkit (%(default)s)")
     parser.add_argument("--launcher", type=Path, help="mdl-launch (the one beside mdl-toolkit)")
     parser.add_argument(
@@ -40,10 +37,9 @@ def read(arguments: list[str], stages: list[str]) -> argparse.Namespace:
     parser.add_argument("--python", default=sys.executable, help="that has transformers and peft (the one that runs this)")
     options = parser.parse_args(arguments)
     options.launcher = options.launcher or options.bin_dir / "mdl-launch"
-    wanted = options.only.split(",") if options.only else stages
-    if unknown := [name for name in wanted if name not in stages]:
+    options.stages = options.only.split(",") if options.only else list(stages)
+    if unknown := [name for name in options.stages if name not in stages]:
         parser.error(f"there is no stage {', '.join(unknown)}; there are {', '.join(stages)}")
-    options.stages = ["start", *(name for name in wanted if name != "start")]
     for place, what in (
         (options.bin_dir / "mdl-toolkit", "--bin-dir"),
         (options.launcher, "--launcher"),

@@ -87,19 +87,17 @@ def test_what_is_wrong_is_named_and_ends_with_status_1(accept, bin_dir, tmp_path
     toolkit = bin_dir / "mdl-toolkit"
     faults = f'case "$*" in *--lora-dropout*) echo went wrong; exit 7 ;; *--gradient-checkpointing*) exec {toolkit} "$@" --seed 7 ;; esac'
     script(tmp_path / "mdl-toolkit", f'{faults}\nexec {toolkit} "$@"')
-    status, said, results = accept("--only", "prepare,small,model,kept", toolkit=tmp_path)
+    status, said, results = accept("--only", "trainer", toolkit=tmp_path)
     assert status == 1
     assert {stage["name"]: stage["result"] for stage in results["stages"]} == {
         "start": "passed",
         "prepare": "passed",
         "small": "failed",
-        "model": "passed",
-        "kept": "failed",
+        "trainer": "passed",
     }
     assert "small-dropout ended with 7 instead of 0:\n      went wrong" in said
     assert "of it apart" in said and "in small-kept and" in said
-    assert "needs the run equal, which was not made" in said
-    assert said.count("\nfailed: small, kept\n") == 1
+    assert said.count("\nfailed: small\n") == 1
 
 
 def test_without_a_gpu_nothing_is_run_behind_start(accept, tmp_path):
@@ -164,11 +162,24 @@ def test_what_the_gpu_is_to_compute_is_never_left_to_the_cpu(stand_in_run):
     }
 
 
+def test_what_a_stage_needs_is_run_before_it_and_nothing_else(stand_in_run):
+    import main
+
+    assert main.with_needed(["kept", "group"], False) == ["start", "prepare", "group", "model", "training", "kept"]
+    assert main.with_needed(["small_quantized"], True) == ["start", "prepare", "small", "small_quantized"]
+    for name in list(main.STAGES)[1:]:
+        stages, _ = stand_in_run(*main.with_needed([name], False)[1:])
+        needed = [problem for stage in stages for problem in stage.problems if re.search("needs the run|did not run|KeyError", problem)]
+        assert not needed, name
+    (lonely,), _ = stand_in_run("kept")
+    assert lonely.problems == ["it needs the run model-adapter, which was not made"]
+
+
 def test_stages_without_time_are_skipped_by_name(accept):
-    status, said, results = accept("--only", "start,small", "--seconds", "1")
+    status, said, results = accept("--only", "small", "--seconds", "1")
     assert status == 3
-    assert [stage["why"] for stage in results["stages"]] == ["no time left"] * 2
-    assert "\nskipped: start, small\n" in said
+    assert [stage["why"] for stage in results["stages"]] == ["no time left"] * 3
+    assert "\nskipped: start, prepare, small\n" in said
 
 
 def test_a_run_without_an_end_is_killed_with_what_it_started(tmp_path):
