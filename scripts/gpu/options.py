@@ -8,10 +8,25 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+CHECKOUT = HERE.parents[1]
+PACKED = (HERE / "toolkit/bin", HERE / "inputs")
+BUILT = (CHECKOUT / "build/release/bin", CHECKOUT / "build/demo")
+HOW_TO_GET_THEM = "in a checkout scripts/demo.sh makes programs and inputs, for a machine with a GPU scripts/gpu/pack.sh packs them"
 # The 7B's checkpoint of 16.6 GB is written and read several times: memory is the best place for it, where there is so much.
 NEEDED_FOR_MODEL = 40 << 30
 TEXT = """Each stage has a time limit of its own; when the seconds are used up, the stages that are left are named as skipped. The status is 0 when
 all stages passed, 1 when one failed, 3 when none failed but one was skipped, 2 for a mistake on the command line."""
+
+
+def default_places() -> tuple[Path, Path]:
+    """Of programs and inputs: what pack.sh has packed beside this file, or else what demo.sh has made in the checkout."""
+    return PACKED if any(place.exists() for place in PACKED) else BUILT
+
+
+def rows_in(inputs: Path, part: str) -> Path:
+    """The dataset folder `part`, which demo.sh calls otherwise than pack.sh."""
+    made = inputs / f"{part}-converted"
+    return made if made.exists() else inputs / part
 
 
 def work_folder() -> Path:
@@ -21,6 +36,7 @@ def work_folder() -> Path:
 
 
 def read(arguments: list[str], stages: list[str]) -> argparse.Namespace:
+    bin_dir, inputs = default_places()
     parser = argparse.ArgumentParser(prog="accept.sh", description="Acceptance of mdl-toolkit on one GPU.", epilog=TEXT)
     parser.add_argument("--dry-run", action="store_true", help="on the CPU, with a small model instead of the 7B: tests the script")
     parser.add_argument("--seconds", type=float, default=600, help="for everything (600)")
@@ -29,10 +45,10 @@ def read(arguments: list[str], stages: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--work", type=Path, help="folder for the 7B's checkpoint and the trainings (a temporary one, removed at the end)")
     parser.add_argument("--only", help=f"stages with commas, to which `start` and what they need are added: {', '.join(stages)} (all)")
-    parser.add_argument("--bin-dir", type=Path, default=HERE / "toolkit/bin", help="folder of mdl-toolkit (%(default)s)")
+    parser.add_argument("--bin-dir", type=Path, default=bin_dir, help="folder of mdl-toolkit (%(default)s)")
     parser.add_argument("--launcher", type=Path, help="mdl-launch (the one beside mdl-toolkit)")
     parser.add_argument(
-        "--inputs", type=Path, default=HERE / "inputs", help="folder with checkpoint, train, test and, if you like, vocabulary"
+        "--inputs", type=Path, default=inputs, help="folder with checkpoint, train, test and, if you like, vocabulary (%(default)s)"
     )
     parser.add_argument("--python", default=sys.executable, help="that has transformers and peft (the one that runs this)")
     options = parser.parse_args(arguments)
@@ -40,15 +56,18 @@ def read(arguments: list[str], stages: list[str]) -> argparse.Namespace:
     options.stages = options.only.split(",") if options.only else list(stages)
     if unknown := [name for name in options.stages if name not in stages]:
         parser.error(f"there is no stage {', '.join(unknown)}; there are {', '.join(stages)}")
+    for name in ("output", "bin_dir", "launcher", "inputs"):
+        setattr(options, name, Path(os.path.abspath(getattr(options, name))))
+    options.train_rows, options.test_rows = (rows_in(options.inputs, part) for part in ("train", "test"))
     for place, what in (
         (options.bin_dir / "mdl-toolkit", "--bin-dir"),
         (options.launcher, "--launcher"),
         (options.inputs / "checkpoint", "--inputs"),
+        (options.train_rows, "--inputs"),
+        (options.test_rows, "--inputs"),
     ):
         if not place.exists():
-            parser.error(f"there is no {place}; {what} names its place (scripts/gpu/pack.sh packs all that is needed)")
+            parser.error(f"there is no {place}; {what} names its place ({HOW_TO_GET_THEM})")
     options.remove_work = options.work is None
-    options.work = options.work or work_folder()
-    for name in ("output", "work", "bin_dir", "launcher", "inputs"):
-        setattr(options, name, Path(os.path.abspath(getattr(options, name))))
+    options.work = Path(os.path.abspath(options.work or work_folder()))
     return options

@@ -14,9 +14,8 @@ STOPPED_AFTER = 5
 
 def small_data(work: Acceptance) -> list:
     """The options of the small runs: 35 clips, nine steps an epoch."""
-    inputs = work.options.inputs
     data = ["--model-name", work.checkpoint, "--initial-adapter", work.work("small-adapter"), "--batch-size", 4, "--lr", 1e-3]
-    return [*data, "--train-dataset", inputs / "train", "--eval-dataset", inputs / "test", "--save-steps", 0]
+    return [*data, "--train-dataset", work.options.train_rows, "--eval-dataset", work.options.test_rows, "--save-steps", 0]
 
 
 def on_cpu(work: Acceptance) -> dict[str, str]:
@@ -115,9 +114,9 @@ def trainer(work: Acceptance) -> None:
     """Hugging Face's Trainer on the same rows has the same losses."""
 
     def compare(type_name: str, tolerance: float):
-        inputs, name = work.options.inputs, f"trainer-{type_name}"
-        data = ["--model", work.checkpoint, "--adapter", work.work("small-adapter"), "--train-dataset", inputs / "train"]
-        data += ["--eval-dataset", inputs / "test", "--batch-size", 4, "--lr", 1e-3, "--dtype", type_name]
+        name = f"trainer-{type_name}"
+        data = ["--model", work.checkpoint, "--adapter", work.work("small-adapter"), "--train-dataset", work.options.train_rows]
+        data += ["--eval-dataset", work.options.test_rows, "--batch-size", 4, "--lr", 1e-3, "--dtype", type_name]
         work.python(name, "py_train.py", *data, "--output", work.work("out", name), output=work.work("out", name))
         work.same(f"small-{type_name}", name, tolerance)
 

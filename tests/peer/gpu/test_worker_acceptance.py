@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -137,6 +138,7 @@ def stand_in_run(tmp_path, monkeypatch):
     for name in ("mdl-toolkit", "mdl-launch", "python3"):
         script(tmp_path / name, said)
     places = {"bin_dir": tmp_path, "launcher": tmp_path / "mdl-launch", "python": tmp_path / "python3", "inputs": inputs}
+    places |= {"train_rows": inputs / "train", "test_rows": inputs / "test"}
 
     def run(*names):
         work = Acceptance(SimpleNamespace(dry_run=False, seconds=600, output=tmp_path / "out", work=tmp_path / "work", **places))
@@ -199,6 +201,28 @@ def test_mistakes_on_the_command_line_are_told(accept, tmp_path):
     assert (status, "there is no stage large; there are start, prepare" in said) == (2, True)
     status, said, _ = accept(toolkit=tmp_path)
     assert (status, f"there is no {tmp_path / 'mdl-toolkit'}; --bin-dir names its place" in said) == (2, True)
+
+
+def test_programs_and_inputs_are_the_packed_ones_or_those_of_the_checkout(bin_dir, data, tmp_path):
+    scripts = shutil.copytree(SCRIPTS, tmp_path / "scripts/gpu", ignore=shutil.ignore_patterns("__pycache__"))
+
+    def accept():
+        words = [scripts / "accept.sh", "--dry-run", "--only", "start", "--seconds", "1", "--output", tmp_path / "out"]
+        done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, "MDL_PYTHON": sys.executable})
+        return done.returncode, done.stdout + done.stderr
+
+    status, said = accept()
+    assert status == 2 and f"there is no {tmp_path}/build/release/bin/mdl-toolkit" in said
+    assert "scripts/demo.sh" in said and "scripts/gpu/pack.sh" in said
+    (tmp_path / "build/demo").mkdir(parents=True)
+    (tmp_path / "build/release").mkdir()
+    (tmp_path / "build/release/bin").symlink_to(bin_dir)
+    for name, place in zip(("checkpoint", "train-converted", "test-converted"), data, strict=True):
+        (tmp_path / "build/demo" / name).symlink_to(place)
+    assert accept()[0] == 3  # no time left
+    (scripts / "inputs").mkdir()
+    status, said = accept()
+    assert status == 2 and f"there is no {scripts}/toolkit/bin/mdl-toolkit" in said
 
 
 def test_the_made_model_has_the_7b_s_sizes_or_those_of_the_small_one(data):
