@@ -6,11 +6,11 @@ import os
 import subprocess
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runs import Run, follow
+from runs import VARIABLE, Run, follow, kill_marked, mark_of_all
 
 HERE = Path(__file__).resolve().parent
 LEAST = 5.0  # seconds; with less no program is started
@@ -47,16 +47,20 @@ class Acceptance:
         self.lock = threading.Lock()
         self.making_model: subprocess.Popen | None = None
         self.threads = ThreadPoolExecutor(2 if self.dry else 6)
+        self.calls: list[Future] = []  # of together()
+        self.closed = False
         options.output.mkdir(parents=True, exist_ok=True)
         options.work.mkdir(parents=True, exist_ok=True)
         self.log = (options.output / "log.txt").open("w")
 
     def close(self) -> None:
-        """Nothing goes on behind the end."""
-        if self.making_model and self.making_model.poll() is None:
-            self.making_model.kill()
-            self.making_model.wait()
-        self.threads.shutdown()
+        """Nothing goes on behind the end, wherever that comes."""
+        self.closed = True
+        self.threads.shutdown(wait=False, cancel_futures=True)
+        kill_marked(mark_of_all())
+        while not all(call.done() for call in self.calls):  # one may have been about to start a program
+            time.sleep(0.05)
+            kill_marked(mark_of_all())
         self.log.close()
 
     # Places.
@@ -115,7 +119,13 @@ class Acceptance:
 
     def environment(self, more: dict[str, str] | None = None) -> dict[str, str]:
         programs = os.pathsep.join([str(Path(self.options.python).parent), os.environ.get("PATH", "")])
-        ours = {"PATH": programs, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
+        ours = {
+            VARIABLE: mark_of_all(),
+            "PATH": programs,
+            "HF_HUB_OFFLINE": "1",
+            "TOKENIZERS_PARALLELISM": "false",
+            "PYTHONUNBUFFERED": "1",
+        }
         quantizers = self.options.bin_dir.parent / "bitsandbytes"
         if quantizers.is_dir():
             ours["MDL_BITSANDBYTES"] = str(quantizers)
@@ -127,7 +137,7 @@ class Acceptance:
 
     def run(self, name: str, command: list, *, expected: int = 0, environment=None, output: Path | None = None, watch=None):
         """Runs a program to its end, which is the stage's at the latest; a bad end is a problem of this stage. May raise NoTimeLeft."""
-        left = self.left()
+        left = 0 if self.closed else self.left()
         if left < LEAST:
             raise NoTimeLeft(f"no time left for {name}")
         run = Run(name, [str(part) for part in command], expected)
@@ -164,7 +174,8 @@ class Acceptance:
 
     def together(self, *calls) -> None:
         """Several runs at once: calls without arguments."""
-        for each in [self.threads.submit(call) for call in calls]:
+        self.calls = [self.threads.submit(call) for call in calls]
+        for each in self.calls:
             each.result()
 
     def plan(self, data: list, *arguments) -> dict:

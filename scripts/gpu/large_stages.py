@@ -27,7 +27,8 @@ def prepare(work: Acceptance) -> None:
     make = [work.options.python, HERE / "make_model.py", work.vocabulary, work.work("model"), *sizes]
     # Into files, as nobody reads pipes before the stage `model`.
     with work.work("make_model.log").open("w") as log:
-        work.making_model = subprocess.Popen(list(map(str, make)), env=work.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        streams = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
+        work.making_model = subprocess.Popen(list(map(str, make)), env=work.environment(), start_new_session=True, **streams)
     rows = 16 if work.dry else 64
     for kind, count in (("equal", rows), ("mixed", rows), ("sounds", BATCH), *([("long", 12)] if work.dry else [])):
         work.python(f"rows-{kind}", "make_rows.py", work.vocabulary, work.work(kind), kind, "--rows", count)
@@ -206,6 +207,7 @@ def run_out_on_gpu(work: Acceptance) -> None:
         stdout=subprocess.PIPE,
         text=True,
         env=work.environment(),
+        start_new_session=True,
     )
     try:
         work.check(holder.stdout.readline().startswith("holding"), "fill_memory.py could not take the GPU's memory")

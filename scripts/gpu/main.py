@@ -7,14 +7,15 @@ import shutil
 import sys
 import time
 import traceback
-from pathlib import Path
 
 import large_stages
 import options as command_line
 import small_stages
 import start_stage
+import stop
 import table
 from acceptance import LEAST, Acceptance, Failed, NoTimeLeft, Stage
+from stop import Stopped
 
 # In the order of importance, with the most seconds that each may take. A dry run tells no times: a busy machine may take its own.
 PATIENCE_OF_DRY_RUN = 10
@@ -79,15 +80,19 @@ def run_stage(work: Acceptance, name: str) -> Stage:
     try:
         function(work)
         stage.result = "passed"
+    except Stopped as signal:
+        stage.why = str(signal)
+        raise
     except NoTimeLeft as missing:
         stage.why = str(missing)
     except Failed as reason:
         stage.problems.append(str(reason))
     except Exception:  # a fault of the script's must not hide the other stages
         stage.problems.append(traceback.format_exc())
+    finally:
+        stage.seconds = round(time.monotonic() - begin, 2)
     if stage.problems:
         stage.result = "failed"
-    stage.seconds = round(time.monotonic() - begin, 2)
     return stage
 
 
@@ -121,28 +126,44 @@ def status_of(stages: list[Stage]) -> int:
     return 1 if "failed" in results else 3 if "skipped" in results else 0
 
 
+def run_stages(work: Acceptance, stages: list[Stage]) -> str:
+    """Into `stages`, one by one; returns the table."""
+    text = ""
+    for name in with_needed(work.options.stages, work.dry):
+        stages.append(run_stage(work, name))
+        tell(stages[-1])
+        text = write(work, stages)
+        if name == "start" and stages[-1].result == "failed":
+            print("no other stage was run, as none would mean anything", flush=True)
+            break
+    return text
+
+
 def main(arguments: list[str]) -> int:
     options = command_line.read(arguments, list(STAGES))
-    work = Acceptance(options)
-    stages: list[Stage] = []
-    text = ""
+    work, stages, place = None, [], options.output / "results.json"
     try:
-        for name in with_needed(options.stages, options.dry_run):
-            stages.append(run_stage(work, name))
-            tell(stages[-1])
-            text = write(work, stages)
-            if name == "start" and stages[-1].result == "failed":
-                print("no other stage was run, as none would mean anything", flush=True)
-                break
+        stop.by_signals()
+        work = Acceptance(options)
+        text = run_stages(work, stages)
+    except Stopped as signal:
+        if work:
+            work.close()
+            broken_off = [work.stage] if work.stage.name in STAGES and work.stage not in stages else []
+            write(work, stages + broken_off)
+        print(f"accept.sh: {signal}{f' in the stage {work.stage.name}; what is known: {place}' if work else ''}", file=sys.stderr)
+        return signal.status
     finally:
-        work.close()
+        stop.by_none()
+        if work:
+            work.close()
         if options.remove_work:
             shutil.rmtree(options.work, ignore_errors=True)
     print(f"\n{text}")
     for result in ("failed", "skipped"):
         if names := [stage.name for stage in stages if stage.result == result]:
             print(f"{result}: {', '.join(names)}")
-    print(f"results: {Path(options.output) / 'results.json'}")
+    print(f"results: {place}")
     return status_of(stages)
 
 

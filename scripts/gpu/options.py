@@ -15,7 +15,8 @@ HOW_TO_GET_THEM = "in a checkout scripts/demo.sh makes programs and inputs, for 
 # The 7B's checkpoint of 16.6 GB is written and read several times: memory is the best place for it, where there is so much.
 NEEDED_FOR_MODEL = 40 << 30
 TEXT = """Each stage has a time limit of its own; when the seconds are used up, the stages that are left are named as skipped. The status is 0 when
-all stages passed, 1 when one failed, 3 when none failed but one was skipped, 2 for a mistake on the command line."""
+all stages passed, 1 when one failed, 3 when none failed but one was skipped, 2 for a mistake on the command line, and 128 and its number for a signal that
+ended it."""
 
 
 def default_places() -> tuple[Path, Path]:

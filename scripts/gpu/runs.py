@@ -76,14 +76,20 @@ def read_log(run: Run, log: Path) -> None:
             run.evaluations.append(row["eval_loss"])
 
 
+def mark_of_all() -> str:
+    """What the marks of all programs begin with that this process starts."""
+    return f"{os.getpid()}-"
+
+
 def kill_marked(mark: str) -> None:
-    """Whoever has this in the environment that it was started with: a program's workers are in sessions of their own."""
+    """Whoever has VARIABLE, which begins so, in the environment that it was started with: a program's workers are in sessions of their own."""
+    beginning = f"{VARIABLE}={mark}".encode()
     found, end = True, time.monotonic() + PATIENCE
     while found and time.monotonic() < end:  # one that died may have started another just before
         found = False
         for place in Path("/proc").glob("[0-9]*/environ"):
             with contextlib.suppress(OSError):
-                if mark.encode() in place.read_bytes().split(b"\0"):
+                if any(variable.startswith(beginning) for variable in place.read_bytes().split(b"\0")):
                     os.kill(int(place.parent.name), signal.SIGKILL)
                     found = True
 
@@ -99,7 +105,7 @@ def read_output(process: subprocess.Popen, run: Run, begin: float, watch: Callab
 def follow(run: Run, environment: dict[str, str], limit: float, log: Path | None, watch: Callable | None) -> Run:
     """Runs run.command to its end, or kills it at `limit` seconds. Nothing that it started stays. `watch(process, run)` is called behind each line."""
     begin = time.monotonic()
-    variable = f"{os.getpid()}-{next(COUNTER)}"
+    mark = f"{mark_of_all()}{next(COUNTER)}-"
     process = subprocess.Popen(
         run.command,
         stdin=subprocess.DEVNULL,
@@ -107,7 +113,7 @@ def follow(run: Run, environment: dict[str, str], limit: float, log: Path | None
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        env={**environment, VARIABLE: variable},
+        env={**environment, VARIABLE: mark},
         start_new_session=True,
     )
     reader = threading.Thread(target=read_output, args=(process, run, begin, watch), daemon=True)
@@ -117,7 +123,7 @@ def follow(run: Run, environment: dict[str, str], limit: float, log: Path | None
     except subprocess.TimeoutExpired:
         run.timed_out = True
     finally:
-        kill_marked(f"{VARIABLE}={variable}")
+        kill_marked(mark)
         run.status = process.wait()
         reader.join(PATIENCE)
     run.seconds = round(time.monotonic() - begin, 3)

@@ -4,9 +4,11 @@ import json
 import os
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -192,8 +194,45 @@ def test_a_run_without_an_end_is_killed_with_what_it_started(tmp_path):
     run = runs.follow(runs.Run("endless", command), dict(os.environ), 2, None, None)
     assert run.timed_out and not run.passed
     assert [line for _, line in run.lines] == ["started"]
-    worker = (tmp_path / "worker").read_text().strip()
-    assert not Path(f"/proc/{worker}").exists() or "Z" in Path(f"/proc/{worker}/stat").read_text()
+    assert has_ended((tmp_path / "worker").read_text().strip())
+
+
+def has_ended(process):
+    place = Path(f"/proc/{process}/stat")
+    return not place.exists() or ") Z " in place.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_everything_and_leaves_what_is_known(bin_dir, inputs, tmp_path, number):
+    """As timeout, Slurm or Ctrl-C would: two trainings run, with a process of each in a session of its own, and a third waits for its turn."""
+    endless = f'echo "$*" >{tmp_path}/options-$$; setsid sleep 1000 & echo $$ $! >{tmp_path}/began-$$.new; '
+    endless += f"mv {tmp_path}/began-$$.new {tmp_path}/began-$$; wait"
+    for name in ("mdl-toolkit", "mdl-launch"):
+        script(tmp_path / name, f'case "$*" in *train*--output*) {endless} ;; *) exec {bin_dir}/{name} "$@" ;; esac')
+    script(tmp_path / "python3", """echo '{"torch": "2"}'""")
+    words = [SCRIPTS / "accept.sh", "--dry-run", "--only", "group", "--bin-dir", tmp_path, "--inputs", inputs]
+    words += ["--python", tmp_path / "python3", "--output", tmp_path / "out"]
+    accept = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "MDL_PYTHON": sys.executable}
+    )
+    end = time.monotonic() + 60
+    while len(began := list(tmp_path.glob("began-*[0-9]"))) < 2 and time.monotonic() < end:
+        time.sleep(0.02)
+    accept.send_signal(number)
+    said, errors = accept.communicate(timeout=60)
+    assert accept.returncode == 128 + number, said + errors
+    place = tmp_path / "out/results.json"
+    assert errors == f"accept.sh: stopped by {number.name} in the stage group; what is known: {place}\n"
+    stages = json.loads(place.read_text())["stages"]
+    assert [(stage["name"], stage["result"]) for stage in stages] == [("start", "passed"), ("prepare", "passed"), ("group", "skipped")], (
+        said
+    )
+    assert stages[2]["why"] == f"stopped by {number.name}" and (tmp_path / "out/table.txt").exists()
+    processes = " ".join(path.read_text() for path in began).split()
+    assert len(processes) == 4 and all(map(has_ended, processes))
+    options = next(tmp_path.glob("options-*")).read_text().split()
+    work = Path(options[options.index("--output") + 1]).parents[1]
+    assert work.name.startswith("mdl-accept-") and not work.exists()
 
 
 def test_mistakes_on_the_command_line_are_told(accept, tmp_path):
