@@ -157,8 +157,7 @@ def main(arguments: list[str]) -> int:
         stop.by_none()
         if work:
             work.close()
-        if options.remove_work:
-            shutil.rmtree(options.work, ignore_errors=True)
+        shutil.rmtree(options.work, ignore_errors=True)
     print(f"\n{text}")
     for result in ("failed", "skipped"):
         if names := [stage.name for stage in stages if stage.result == result]:

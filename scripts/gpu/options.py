@@ -1,6 +1,7 @@
 """The command line of accept.sh."""
 
 import argparse
+import itertools
 import os
 import shutil
 import sys
@@ -30,10 +31,20 @@ def rows_in(inputs: Path, part: str) -> Path:
     return made if made.exists() else inputs / part
 
 
-def work_folder() -> Path:
+def without_results(folder: Path) -> Path:
+    """A run must not write over another's results: folder, folder-2, folder-3 …"""
+    numbered = (folder.with_name(f"{folder.name}-{number}") for number in itertools.count(2))
+    return next(place for place in itertools.chain([folder], numbered) if not (place / "log.txt").exists())
+
+
+def work_folder(parent: Path | None) -> Path:
+    """A temporary one."""
     memory = Path("/dev/shm")
-    roomy = memory.is_dir() and shutil.disk_usage(memory).free > NEEDED_FOR_MODEL
-    return Path(tempfile.mkdtemp(prefix="mdl-accept-", dir=memory if roomy else None))
+    if parent:
+        parent.mkdir(parents=True, exist_ok=True)
+    elif memory.is_dir() and shutil.disk_usage(memory).free > NEEDED_FOR_MODEL:
+        parent = memory
+    return Path(tempfile.mkdtemp(prefix="mdl-accept-", dir=parent))
 
 
 def read(arguments: list[str], stages: list[str]) -> argparse.Namespace:
@@ -42,9 +53,14 @@ def read(arguments: list[str], stages: list[str]) -> argparse.Namespace:
     parser.add_argument("--dry-run", action="store_true", help="on the CPU, with a small model instead of the 7B: tests the script")
     parser.add_argument("--seconds", type=float, default=600, help="for everything (600)")
     parser.add_argument(
-        "--output", type=Path, default=Path("gpu-acceptance"), help="folder of results.json, table.txt and log.txt (%(default)s)"
+        "--output",
+        type=Path,
+        default=Path("gpu-results"),
+        help="folder of results.json, table.txt and log.txt (%(default)s); where it has results already, FOLDER-2, FOLDER-3 … is taken",
     )
-    parser.add_argument("--work", type=Path, help="folder for the 7B's checkpoint and the trainings (a temporary one, removed at the end)")
+    parser.add_argument(
+        "--work", type=Path, help="where a folder for the 7B's checkpoint and the trainings is made, 20 GB (memory, or TMPDIR)"
+    )
     parser.add_argument("--only", help=f"stages with commas, to which `start` and what they need are added: {', '.join(stages)} (all)")
     parser.add_argument("--bin-dir", type=Path, default=bin_dir, help="folder of mdl-toolkit (%(default)s)")
     parser.add_argument("--launcher", type=Path, help="mdl-launch (the one beside mdl-toolkit)")
@@ -69,6 +85,6 @@ def read(arguments: list[str], stages: list[str]) -> argparse.Namespace:
     ):
         if not place.exists():
             parser.error(f"there is no {place}; {what} names its place ({HOW_TO_GET_THEM})")
-    options.remove_work = options.work is None
-    options.work = Path(os.path.abspath(options.work or work_folder()))
+    options.output = without_results(options.output)
+    options.work = Path(os.path.abspath(work_folder(options.work)))
     return options

@@ -197,6 +197,15 @@ def test_a_run_without_an_end_is_killed_with_what_it_started(tmp_path):
     assert has_ended((tmp_path / "worker").read_text().strip())
 
 
+def test_a_run_leaves_the_results_of_another(accept, tmp_path):
+    """Nor does what one left in --work disturb the next."""
+    for folder in ("out", "out-2"):
+        _, said, _ = accept("--only", "start", "--seconds", "1", "--output", tmp_path / "out", "--work", tmp_path / "work")
+        assert f"\nresults: {tmp_path / folder / 'results.json'}\n" in said
+    assert (tmp_path / "out/log.txt").exists() and (tmp_path / "out-2/log.txt").exists()
+    assert not list((tmp_path / "work").iterdir())
+
+
 def has_ended(process):
     place = Path(f"/proc/{process}/stat")
     return not place.exists() or ") Z " in place.read_text()
