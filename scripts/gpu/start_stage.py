@@ -31,8 +31,8 @@ def start(work: Acceptance) -> None:
     work.run("toolkit", [work.options.bin_dir / "mdl-toolkit", "--version"])
     libraries = work.run("libraries", [work.options.bin_dir / "mdl-toolkit", "--libraries", "train"])
     if libraries.passed:
-        problem = json.loads(libraries.text())["problem"]
-        work.check(not problem, f"mdl-toolkit has not what it needs: {problem}")
+        told = json.loads(libraries.text())
+        work.check(not told["problem"], f"mdl-toolkit has not what it needs: {told['problem']}\n      {told['advice']}")
     if not work.dry:
         find_gpu(work)
     for name in ("versions", "toolkit", "card"):

@@ -124,6 +124,16 @@ def test_packages_that_are_missing_are_named_at_once_and_nothing_is_run(accept, 
     ), said
 
 
+def test_a_libtorch_that_does_not_fit_is_told_with_what_helps(accept, bin_dir, tmp_path):
+    (tmp_path / "torch/lib").mkdir(parents=True)
+    (tmp_path / "torch/lib/libtorch_cpu.so").touch()
+    (tmp_path / "torch/version.py").write_text("__version__ = '2.0.0+cu118'\ncuda = '11.8'\n")
+    script(tmp_path / "mdl-toolkit", f'MDL_TORCH={tmp_path}/torch exec {bin_dir}/mdl-toolkit "$@"')
+    status, said, results = accept("--only", "prepare", toolkit=tmp_path)
+    assert (status, [stage["name"] for stage in results["stages"]]) == (1, ["start"]), said
+    assert re.search(r"LibTorch 2\.0\.0\+cu118 in .* does not fit: this mdl-toolkit was built for .*\n.*pip install", said), said
+
+
 @pytest.fixture
 def stand_in_run(tmp_path, monkeypatch):
     """stand_in_run(*stages) -> (stages, runs by their name) of a run on a GPU, whose programs end at once without having done anything."""
