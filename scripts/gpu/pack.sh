@@ -17,7 +17,7 @@ That machine needs x86-64, glibc 2.34, NVIDIA's driver, and Python 3.11 or newer
 pyarrow; no network and no package of the system. The archive has mdl-toolkit as its wheel installs it, mdl-launch, Arrow's library, those of
 bitsandbytes for its CUDA and for CPUs, a small checkpoint with real sounds, the tokenizer for the 7B, and the scripts. More than 64 MiB are refused.
 
-There: tar xf gpu-acceptance-torchX.Y.Z.tar.xz && gpu-acceptance/accept.sh
+There: tar xf gpu-acceptance-torchX.Y.Z.tar.xz && gpu-acceptance/accept.sh (docs/gpu.md, "On a rented card")
 TEXT
 }
 
