@@ -174,8 +174,9 @@ class Acceptance:
 
     def together(self, *calls) -> None:
         """Several runs at once: calls without arguments."""
-        self.calls = [self.threads.submit(call) for call in calls]
-        for each in self.calls:
+        begun = [self.threads.submit(call) for call in calls]
+        self.calls += begun  # those behind one that fails may outlive the stage
+        for each in begun:
             each.result()
 
     def plan(self, data: list, *arguments) -> dict:

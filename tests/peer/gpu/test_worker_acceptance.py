@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -214,6 +215,24 @@ def test_a_run_leaves_the_results_of_another(accept, tmp_path):
         assert f"\nresults: {tmp_path / folder / 'results.json'}\n" in said
     assert (tmp_path / "out/log.txt").exists() and (tmp_path / "out-2/log.txt").exists()
     assert not list((tmp_path / "work").iterdir())
+
+
+def test_the_end_waits_for_what_a_failed_stage_left_running(tmp_path):
+    from acceptance import Acceptance
+
+    places = {"output": tmp_path / "out", "work": tmp_path / "work", "bin_dir": tmp_path, "python": sys.executable}
+    work = Acceptance(SimpleNamespace(dry_run=True, seconds=600, **places))
+    began = threading.Event()
+
+    def fail():
+        began.wait(60)
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        work.together(fail, lambda: work.run("endless", ["sh", "-c", "echo; sleep 1000"], watch=lambda *_: began.set()))
+    work.together(lambda: None)
+    work.close()
+    assert work.runs["endless"].status == -signal.SIGKILL
 
 
 def has_ended(process):
