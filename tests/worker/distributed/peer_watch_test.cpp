@@ -17,6 +17,13 @@ namespace {
 
 constexpr auto kPatience = 300ms;
 
+/// A backend of ranks that are not there.
+struct Nobody : c10d::Backend {
+  using Backend::Backend;
+  const std::string getBackendName() const override { return "nobody"; }
+  void abort() override {}
+};
+
 /// How long after a stop signal the connections are closed under something that does not end; `before`: how long the
 /// same took when it ended.
 Clock::duration closed_after(std::chrono::milliseconds before) {
@@ -67,7 +74,7 @@ TEST_CASE("a rank waits for another one's text in the store until the timeout, a
   for (const int rank : {0, 1}) {
     environment.rank = environment.local_rank = rank;
     ProcessGroup group(environment, at::kCPU, WaitLimits{.timeout = 400ms}, c10::make_intrusive<c10d::HashStore>(),
-                       c10::make_intrusive<c10d::Backend>(rank, 2));
+                       c10::make_intrusive<Nobody>(rank, 2));
     const auto together = group.expect("the checkpoint of step 3");
     const auto wait = [&] {
       rank == 0 ? static_cast<void>(group.gather("rng/3", ""))
