@@ -137,7 +137,7 @@ def check(source):
         parameters = code[match.end() : ending(code, match.end(), match.end())]
         if re.search(r"=\s*[\w:<>, ]*\{", parameters):
             found.add((code.count("\n", 0, match.start()) + 1, "a default argument in braces, of a coroutine"))
-    return sorted(found)
+    return [(line, f"co_await: {complaint}; name the object in the line before") for line, complaint in sorted(found)]
 
 
 GOOD = (
@@ -191,29 +191,29 @@ BAD = (
 )
 
 
-def self_test():
-    failures = [f"finds nothing in: {text}" for text in BAD if not check("void f() {\n" + text + "\n}\n")]
-    failures += [f"takes for bad: {text}: {found}" for text in GOOD if (found := check("void f() {\n" + text + "\n}\n"))]
+def self_test(program, check, good, bad):
+    failures = [f"finds nothing in: {text}" for text in bad if not check("void f() {\n" + text + "\n}\n")]
+    failures += [f"takes for bad: {text}: {found}" for text in good if (found := check("void f() {\n" + text + "\n}\n"))]
     for failure in failures:
-        print(f"check_co_await.py: self-test: {failure}", file=sys.stderr)
+        print(f"{program}: self-test: {failure}", file=sys.stderr)
     return not failures
 
 
-def main(arguments):
+def run(arguments, doc, check, good, bad):
+    """The program of a check: `check` gives (line, complaint) of a source, some for each of `bad` and none for `good`."""
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(__doc__.strip())
+        print(doc.strip())
         return 0 if arguments else 2
-    if not self_test():
+    program = Path(sys.argv[0]).name
+    if not self_test(program, check, good, bad):
         return 1
     if arguments == ["--self-test"]:
         return 0
-    bad = False
-    for path in arguments:
-        for line, complaint in check(Path(path).read_text()):
-            print(f"{path}:{line}: co_await: {complaint}; name the object in the line before (see scripts/checks/check_co_await.py)")
-            bad = True
-    return 1 if bad else 0
+    found = [(path, line, complaint) for path in arguments for line, complaint in check(Path(path).read_text())]
+    for path, line, complaint in found:
+        print(f"{path}:{line}: {complaint} (see scripts/checks/{program})")
+    return 1 if found else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:], __doc__, check, GOOD, BAD))

@@ -12,9 +12,8 @@ braces without a type that have designators may be followed, in the braces aroun
 
 import re
 import sys
-from pathlib import Path
 
-from check_co_await import without_texts
+from check_co_await import run, without_texts
 
 NESTED = re.compile(r"\.\w+\s*=\s*\{\s*\.")
 
@@ -35,13 +34,13 @@ def closing(code, at):
 
 
 def check(source):
-    """The lines of one file that are so."""
+    """Lines and complaints of one file."""
     code = without_texts(source)
     found = []
     for match in NESTED.finditer(code):
         end = closing(code, code.index("{", match.start()) + 1)
         if "(" in code[end + 1 : closing(code, end + 1)]:
-            found.append(code.count("\n", 0, match.start()) + 1)
+            found.append((code.count("\n", 0, match.start()) + 1, "braces without a type before a value that may throw"))
     return found
 
 
@@ -59,29 +58,5 @@ GOOD = (
 )
 
 
-def self_test():
-    failures = [f"finds nothing in: {text}" for text in BAD if not check("void f() {\n" + text + "\n}\n")]
-    failures += [f"takes for bad: {text}" for text in GOOD if check("void f() {\n" + text + "\n}\n")]
-    for failure in failures:
-        print(f"check_initializers.py: self-test: {failure}", file=sys.stderr)
-    return not failures
-
-
-def main(arguments):
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(__doc__.strip())
-        return 0 if arguments else 2
-    if not self_test():
-        return 1
-    if arguments == ["--self-test"]:
-        return 0
-    bad = False
-    for path in arguments:
-        for line in check(Path(path).read_text()):
-            print(f"{path}:{line}: braces without a type before a value that may throw (see scripts/checks/check_initializers.py)")
-            bad = True
-    return 1 if bad else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:], __doc__, check, GOOD, BAD))
