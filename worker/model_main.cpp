@@ -64,7 +64,6 @@ int main(int argc, char** argv) {
   } catch (const mdl::worker::distributed::PeersLost& lost) {
     // Not by return: what LibTorch ends then might wait for the other ranks, or for a device that waits for them.
     const int status = mdl::worker::process::report_failure(lost.what(), lost.exit_code());
-    std::cout << std::flush;
     std::fflush(nullptr);
     // The rank that is to blame has an error of its own, which a launcher takes for the cause where it comes first.
     std::this_thread::sleep_for(kForTheCulprit);

@@ -188,7 +188,7 @@ void train_in(distributed::ProcessGroup& group, TrainingInputs& inputs) {
   }
   // A rank is done when the job is: where rank 0 cannot write the last files, all start again from the last checkpoint,
   // which a launcher whose workers have ended well would not do.
-  group.leave();
+  group.leave(distributed::ProcessGroup::Patience::timeout);
 }
 
 /// Throws the exception that is handled again, when it can be told who is to blame: another rank whose connection broke

@@ -1,3 +1,5 @@
+#include <sys/wait.h>
+#include <unistd.h>
 #include <torch/csrc/distributed/c10d/HashStore.hpp>
 #include <torch/csrc/distributed/c10d/Work.hpp>
 
@@ -28,6 +30,7 @@ enum class Loss {
   kills_device,  ///< the same, and abort() does not help
   fails,         ///< NCCL tells of an error, and the operation is done, with any numbers
   blocks_host,   ///< the host waits in the operation, as under Gloo, and a stop signal comes
+  never_wakes,   ///< the same, and abort() does not help, as sometimes under Gloo
 };
 
 /// The backend of a rank whose sums are its own, until it loses the others.
@@ -60,7 +63,9 @@ struct LosingBackend : c10d::Backend {
   void abort() override {
     ++aborts;
     if (how == Loss::holds_device) { hold_default_stream(false); }
-    if (pending) { pending->setError(std::make_exception_ptr(std::runtime_error("closed"))); }
+    if (pending && how != Loss::never_wakes) {
+      pending->setError(std::make_exception_ptr(std::runtime_error("closed")));
+    }
   }
 
   static c10::intrusive_ptr<c10::ivalue::Future> make_future() {
@@ -75,7 +80,7 @@ struct LosingBackend : c10d::Backend {
   void lose() {
     hold_default_stream(how == Loss::holds_device || how == Loss::kills_device);
     failed = how == Loss::fails;
-    blocked = how == Loss::blocks_host;
+    blocked = how == Loss::blocks_host || how == Loss::never_wakes;
   }
 
   const Loss how;
@@ -102,7 +107,8 @@ LosingRank losing_rank(Loss how) {
   process::WorkerEnvironment environment;
   environment.master_addr = "127.0.0.1";
   const distributed::WaitLimits limits{.timeout = std::chrono::milliseconds(500),
-                                       .after_stop = std::chrono::milliseconds(50)};
+                                       .after_stop = std::chrono::milliseconds(50),
+                                       .for_waking = std::chrono::milliseconds(50)};
   auto backend = c10::make_intrusive<LosingBackend>(how);
   return {
       {},
@@ -111,9 +117,9 @@ LosingRank losing_rank(Loss how) {
 }
 
 /// The one checkpoint that was written, of the one run.
-std::string checkpoint_in(const TinyInputs& inputs) {
+std::string checkpoint_in(const std::filesystem::path& folder) {
   std::string found;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(inputs.folder())) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
     if (entry.path().filename() == "adapter_model.safetensors") { found += entry.path().parent_path().filename(); }
   }
   return found;
@@ -137,7 +143,7 @@ TEST_CASE("a rank that loses the others ends in time, with an error that says so
     CHECK_THAT(lost.advice(), Contains("--resume-from-checkpoint true"));
   }
   CHECK(rank.backend->aborts == 1);
-  CHECK(checkpoint_in(inputs) == "checkpoint-2");
+  CHECK(checkpoint_in(inputs.folder()) == "checkpoint-2");
 }
 
 TEST_CASE("a stop signal ends a wait of the host inside LibTorch when the others do not follow") {
@@ -151,10 +157,37 @@ TEST_CASE("a stop signal ends a wait of the host inside LibTorch when the others
   } catch (const process::StoppedBySignal& stop) { CHECK(stop.signal == SIGTERM); }
   ::unsetenv("TORCHELASTIC_ERROR_FILE");
   CHECK(rank.backend->aborts == 1);
-  CHECK(checkpoint_in(inputs) == "checkpoint-2");
+  CHECK(checkpoint_in(inputs.folder()) == "checkpoint-2");
   std::ifstream file(error_file);
   CHECK_THAT(std::string(std::istreambuf_iterator<char>(file), {}),
              Contains("step 3 has not come to its end within 50 ms of the stop signal"));
+}
+
+TEST_CASE("a wait that nobody can wake ends with its process, and the steps before are saved") {
+  if (std::getenv("MDL_TEST_STUCK")) {  // the process that ends
+    const TinyInputs inputs(Clips::equal);
+    LosingRank rank = losing_rank(Loss::never_wakes);
+    train(inputs, {}, kCountingDevice, &rank.group);
+    return;
+  }
+  const mdl::test::TempDir folder;
+  const auto error_file = folder.path() / "error.json";
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::setenv("MDL_TEST_STUCK", "1", 1);
+    ::setenv("TMPDIR", folder.path().c_str(), 1);
+    ::setenv("TORCHELASTIC_ERROR_FILE", error_file.c_str(), 1);
+    ::execl("/proc/self/exe", "device_tests", "a wait that nobody can wake ends with its process*", nullptr);
+    ::_exit(127);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFSIGNALED(status));
+  CHECK(WTERMSIG(status) == SIGTERM);
+  CHECK(checkpoint_in(folder.path()) == "checkpoint-2");
+  std::ifstream file(error_file);
+  CHECK_THAT(std::string(std::istreambuf_iterator<char>(file), {}), Contains("step 3 has not come to its end within"));
 }
 
 TEST_CASE("ranks that meet do not wait for ever for one that is gone") {

@@ -111,7 +111,7 @@ void PeerWatch::help_the_stuck(std::unique_lock<std::mutex>& lock) {
   bool closed = false;
   {
     const std::lock_guard closing(closing_->mutex);
-    closed = closing_->done && now - *closing_->done_at >= limits_.for_waking;
+    closed = closing_->done_at && now - *closing_->done_at >= limits_.for_waking;
   }
   if (!last_resort_ || (!closed && now - ended_at_ < limits_.for_abort + limits_.for_waking)) { return; }
   const auto last_resort = std::exchange(last_resort_, nullptr);
@@ -153,7 +153,6 @@ void PeerWatch::end_waits(const std::string& why) {
       log::warning("the connections with the other ranks could not be closed: ", text_of_error(error));
     }
     const std::lock_guard lock(closing->mutex);
-    closing->done = true;
     closing->done_at = Clock::now();
     closing->changed.notify_all();
   }).detach();
@@ -161,7 +160,7 @@ void PeerWatch::end_waits(const std::string& why) {
 
 PeersLost PeerWatch::after_closing(const std::string& why) const {
   std::unique_lock lock(closing_->mutex);
-  closing_->changed.wait_for(lock, limits_.for_abort, [&] { return closing_->done; });
+  closing_->changed.wait_for(lock, limits_.for_abort, [&] { return closing_->done_at.has_value(); });
   return lost(why);
 }
 

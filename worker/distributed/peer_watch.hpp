@@ -80,7 +80,6 @@ class PeerWatch {
   struct Closing {
     std::mutex mutex;
     std::condition_variable changed;
-    bool done = false;
     std::optional<Clock::time_point> done_at;
   };
 

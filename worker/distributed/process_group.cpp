@@ -177,9 +177,9 @@ void ProcessGroup::connect() {
   } catch (const std::exception& error) { throw not_connected(error.what()); }
 }
 
-void ProcessGroup::leave() {
+void ProcessGroup::leave(Patience patience) {
   if (is_alone()) { return; }
-  share("finished", "", Patience::timeout);
+  share("finished", "", patience);
   try {
     watch_.reset();
     group_->shutdown();
@@ -221,7 +221,7 @@ std::string ProcessGroup::share(const std::string& name, const std::string& text
   return wait_for(key, patience);
 }
 
-std::vector<std::string> ProcessGroup::gather(const std::string& name, const std::string& text) {
+std::vector<std::string> ProcessGroup::gather(const std::string& name, const std::string& text, Patience patience) {
   if (is_alone()) { return {text}; }
   const auto key_of = [&](int64_t rank) { return str_cat("mdl/", name, "/", rank); };
   if (!is_first()) {
@@ -230,16 +230,16 @@ std::vector<std::string> ProcessGroup::gather(const std::string& name, const std
   }
   std::vector<std::string> texts = {text};
   for (int64_t rank = 1; rank < world_size_; ++rank) {
-    texts.push_back(wait_for(key_of(rank), Patience::timeout));
+    texts.push_back(wait_for(key_of(rank), patience));
     store_->deleteKey(key_of(rank));
   }
   return texts;
 }
 
-std::vector<std::string> ProcessGroup::share_all(const std::string& name, const std::string& text) {
-  const nlohmann::json texts = gather(name, base64_encode(text));
+std::vector<std::string> ProcessGroup::share_all(const std::string& name, const std::string& text, Patience patience) {
+  const nlohmann::json texts = gather(name, base64_encode(text), patience);
   std::vector<std::string> all;
-  for (const auto& item : nlohmann::json::parse(share(name + "/all", texts.dump(), Patience::timeout))) {
+  for (const auto& item : nlohmann::json::parse(share(name + "/all", texts.dump(), patience))) {
     all.push_back(base64_decode(item.get<std::string>()).value());
   }
   return all;

@@ -44,6 +44,10 @@ class ProcessGroup {
   ProcessGroup(ProcessGroup&&) noexcept = default;
   ProcessGroup& operator=(ProcessGroup&&) = delete;
 
+  /// How long a rank waits for another one's text: until the group's timeout, which is PeersLost, or for as long as
+  /// that one works on it.
+  enum class Patience { timeout, endless };
+
   int64_t rank() const { return rank_; }
   int64_t world_size() const { return world_size_; }
   bool is_first() const { return rank_ == 0; }
@@ -89,7 +93,7 @@ class ProcessGroup {
 
   /// The orderly end, after which there is no group: the ranks wait for rank 0, which may have files to write, in the
   /// store, so that no GPU waits; then the connections are shut down, and rank 0, which may serve the store, goes last.
-  void leave();
+  void leave(Patience patience = Patience::endless);
 
   /// Returns when all ranks have called it. Throws when one has ended before, or has not come after the group's
   /// timeout.
@@ -98,18 +102,17 @@ class ProcessGroup {
   /// Replaces the tensors by those of rank 0.
   void broadcast(const std::vector<at::Tensor>& tensors);
 
-  /// How long a rank waits for another one's text: until the group's timeout, or for as long as that one works on it.
-  enum class Patience { timeout, endless };
-
-  /// Rank 0's text, on every rank. `name` is used once in a run. Throws PeersLost at the timeout.
+  /// Rank 0's text, on every rank. `name` is used once in a run.
   std::string share(const std::string& name, const std::string& text, Patience patience = Patience::endless);
 
   /// The texts of all ranks, by rank, on rank 0; nothing on the others, which do not wait. `name` is used once in a
   /// run.
-  std::vector<std::string> gather(const std::string& name, const std::string& text);
+  std::vector<std::string> gather(const std::string& name, const std::string& text,
+                                  Patience patience = Patience::endless);
 
   /// gather(), but every rank gets the texts.
-  std::vector<std::string> share_all(const std::string& name, const std::string& text);
+  std::vector<std::string> share_all(const std::string& name, const std::string& text,
+                                     Patience patience = Patience::endless);
 
   /// 0, 1, 2, … in the order in which ranks ask, each number once: how ranks share out work of unequal length.
   int64_t next_number(const std::string& name);

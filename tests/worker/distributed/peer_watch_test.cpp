@@ -77,10 +77,22 @@ TEST_CASE("a rank waits for another one's text in the store until the timeout, a
                        c10::make_intrusive<Nobody>(rank, 2));
     const auto together = group.expect("the checkpoint of step 3");
     const auto wait = [&] {
-      rank == 0 ? static_cast<void>(group.gather("rng/3", ""))
+      rank == 0 ? static_cast<void>(group.gather("rng/3", "", ProcessGroup::Patience::timeout))
                 : static_cast<void>(group.share("finished", "", ProcessGroup::Patience::timeout));
     };
     CHECK_THROWS_WITH(wait(),
                       Catch::StartsWith("the checkpoint of step 3: nothing has come from the other ranks for "));
   }
+}
+
+TEST_CASE("a rank waits for as long as another one works, where no timeout is meant") {
+  mdl::worker::process::WorkerEnvironment environment;
+  environment.world_size = environment.local_world_size = 2;
+  const auto store = c10::make_intrusive<c10d::HashStore>();
+  ProcessGroup group(environment, at::kCPU, WaitLimits{.timeout = 100ms}, store, c10::make_intrusive<Nobody>(0, 2));
+  const auto late = std::async(std::launch::async, [&] {
+    std::this_thread::sleep_for(400ms);
+    store->set("mdl/converted/1", std::vector<uint8_t>{'o', 'k'});
+  });
+  CHECK(group.gather("converted", "mine") == std::vector<std::string>{"mine", "ok"});
 }

@@ -11,7 +11,8 @@ void report_memory(at::Device device, distributed::ProcessGroup& group, reports:
   const auto peak = memory_peak(device);
   if (!peak) { return; }
   const nlohmann::json mine = {{"allocated", peak->allocated}, {"reserved", peak->reserved}};
-  const std::vector<std::string> texts = group.gather("memory peaks", mine.dump());
+  const std::vector<std::string> texts =
+      group.gather("memory peaks", mine.dump(), distributed::ProcessGroup::Patience::timeout);
   if (!reports) { return; }
   reports::Metrics metrics;
   for (size_t rank = 0; rank < texts.size(); ++rank) {

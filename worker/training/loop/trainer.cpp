@@ -192,7 +192,8 @@ void Trainer::leave_out_step(const data::StepData& data, double loss, double nor
   restore_statistics();
   std::string faults;
   const std::string mine = rows_without_a_loss(run_.model, data, run_.train_data, train_batches_);
-  for (const std::string& fault : run_.group.share_all(str_cat("faults/", state_.step + 1), mine)) {
+  for (const std::string& fault :
+       run_.group.share_all(str_cat("faults/", state_.step + 1), mine, distributed::ProcessGroup::Patience::timeout)) {
     if (!fault.empty()) { faults += (faults.empty() ? "" : "; ") + fault; }
   }
   const std::string what = str_cat("step ", state_.step + 1, ": the loss is ", loss, " and the gradient norm ", norm,

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <atomic>
 #include <filesystem>
+#include <mutex>
 #include <optional>
 
 #include "worker/adapter/base_model.hpp"
@@ -114,7 +114,7 @@ class Trainer {
   int64_t first_step_ = 0;  ///< done before this process began
   int64_t last_saved_ = 0;
   bool saving_ = false;
-  std::atomic<bool> saving_alone_ = false;
+  std::mutex saving_alone_;  ///< who waits and who watches may both come to it
   double loss_total_ = 0;
   int64_t samples_left_out_ = 0, steps_left_out_ = 0, steps_left_out_in_a_row_ = 0;
   bool told_of_unlabelled_ = false;

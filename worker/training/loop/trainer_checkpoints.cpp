@@ -4,7 +4,6 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <thread>
 
 #include "common/error.hpp"
 #include "common/exception_text.hpp"
@@ -66,7 +65,7 @@ void Trainer::save() {
   std::vector<std::string> rng(static_cast<size_t>(run_.group.world_size()), rng_);
   if (run_.options.lora.dropout > 0) {  // ranks whose numbers nothing draws from need not be asked
     const auto together = run_.group.expect(str_cat("the checkpoint of step ", state_.step));
-    rng = run_.group.gather(str_cat("rng/", state_.step), rng_);
+    rng = run_.group.gather(str_cat("rng/", state_.step), rng_, distributed::ProcessGroup::Patience::timeout);
   }
   saving_ = true;
   write(std::move(rng));
@@ -93,10 +92,9 @@ void Trainer::end_stuck(const distributed::PeersLost& lost) {
 }
 
 void Trainer::save_alone() noexcept {
+  const std::lock_guard lock(saving_alone_);
   // Not when it was the writing that failed.
   if (!run_.group.is_first() || saving_ || state_.step <= last_saved_ || !has_made_step()) { return; }
-  // The other thread that has come here ends the process.
-  if (saving_alone_.exchange(true)) { std::this_thread::sleep_for(std::chrono::hours(1)); }
   try {
     const LivingStream stream(device_);
     restore_statistics();
