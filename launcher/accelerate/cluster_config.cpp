@@ -11,13 +11,13 @@
 #include "common/error.hpp"
 #include "common/nearest_name.hpp"
 #include "common/str_cat.hpp"
+#include "common/yaml/yaml_document.hpp"
 #include "launcher/accelerate/launch_option_table.hpp"
-#include "launcher/accelerate/yaml_document.hpp"
 
 namespace mdl::launcher::accelerate {
 namespace {
 
-using Type = YamlValue::Type;
+using Type = yaml::YamlValue::Type;
 
 // The fields of ClusterConfig that no option gives, and the two old names that accelerate still converts.
 const std::vector<std::string> kKeysOfTheFileAlone{"compute_environment",
@@ -59,7 +59,7 @@ std::vector<std::string> dynamo_backends_in_capitals() {
   return names;
 }
 
-bool is_empty(const YamlValue& value) {
+bool is_empty(const yaml::YamlValue& value) {
   return value.type == Type::null || (value.type == Type::boolean && !value.boolean) ||
          (value.type == Type::list && value.items.empty()) || (value.type == Type::map && value.entries.empty()) ||
          (value.type == Type::text && value.text.empty());
@@ -68,7 +68,7 @@ bool is_empty(const YamlValue& value) {
 /// Reads one file: turns its values into the fields, and every objection into one message with the place.
 class Reader {
  public:
-  Reader(const YamlValue& root, const std::filesystem::path& file) : root_(root) { config_.file = file; }
+  Reader(const yaml::YamlValue& root, const std::filesystem::path& file) : root_(root) { config_.file = file; }
 
   ClusterConfig read() {
     for (const auto& [key, value] : root_.entries) { config_.lines[key] = value.key_line; }
@@ -88,7 +88,7 @@ class Reader {
  private:
   static constexpr int kMost = std::numeric_limits<int>::max();
 
-  const YamlValue* find(const std::string& key) const {
+  const yaml::YamlValue* find(const std::string& key) const {
     for (const auto& [name, value] : root_.entries) {
       if (name == key) { return &value; }
     }
@@ -100,7 +100,7 @@ class Reader {
   }
 
   void refuse_sagemaker() const {
-    const YamlValue* value = find("compute_environment");
+    const yaml::YamlValue* value = find("compute_environment");
     if (!value || value->text == "LOCAL_MACHINE") { return; }
     if (value->text == "AMAZON_SAGEMAKER") {
       refuse("compute_environment", ": AMAZON_SAGEMAKER needs the SageMaker SDK of Python",
@@ -110,7 +110,7 @@ class Reader {
            did_you_mean(value->text, std::vector<std::string>{"LOCAL_MACHINE"}) + "Write LOCAL_MACHINE.");
   }
 
-  void refuse_unknown_keys(const YamlValue& map, const std::vector<std::string>& known,
+  void refuse_unknown_keys(const yaml::YamlValue& map, const std::vector<std::string>& known,
                            const std::string& section) const {
     std::string unknown;
     for (const auto& [key, value] : map.entries) {
@@ -125,7 +125,7 @@ class Reader {
   }
 
   void read_distributed_type() {
-    const YamlValue* value = find("distributed_type");
+    const yaml::YamlValue* value = find("distributed_type");
     if (!value) {
       throw UsageError(
           config_.file.string() + ": the key distributed_type is missing; accelerate refuses such a file too",
@@ -180,12 +180,12 @@ class Reader {
                                                                     {"commands", "a TPU pod"},
                                                                     {"command_file", "a TPU pod"}};
     for (const auto& [key, engine] : sections) {
-      const YamlValue* value = find(key);
+      const yaml::YamlValue* value = find(key);
       if (value && !is_empty(*value)) {
         refuse(key, str_cat(" needs ", engine), str_cat(kUseAccelerate, "Remove the key, or use Python's accelerate."));
       }
     }
-    if (const YamlValue* value = find("mpirun_config"); value && !is_empty(*value)) {
+    if (const yaml::YamlValue* value = find("mpirun_config"); value && !is_empty(*value)) {
       refuse("mpirun_config", " needs mpirun",
              "mdl-launch starts the processes itself: remove mpirun_config, write distributed_type: MULTI_GPU with "
              "use_cpu: true, and run the same command on each machine.");
@@ -193,7 +193,7 @@ class Reader {
   }
 
   std::optional<std::string> text_of(const std::string& key) const {
-    const YamlValue* value = find(key);
+    const yaml::YamlValue* value = find(key);
     if (!value || value->type == Type::null) { return std::nullopt; }
     if (value->type == Type::list || value->type == Type::map) {
       refuse(key, " must be text, but is " + value->type_name(), "");
@@ -209,10 +209,10 @@ class Reader {
   }
 
   std::optional<int> number_of(const std::string& key, long long least, long long most) const {
-    const YamlValue* value = find(key);
+    const yaml::YamlValue* value = find(key);
     if (!value || value->type == Type::null) { return std::nullopt; }
-    YamlValue number =
-        value->type == Type::text ? resolve_plain_scalar(value->text) : *value;  // '8' in quotes is meant as 8
+    yaml::YamlValue number =
+        value->type == Type::text ? yaml::resolve_plain_scalar(value->text) : *value;  // '8' in quotes is meant as 8
     if (number.type != Type::integer) {
       refuse(key, " must be a whole number, but is " + value->type_name(), "Write for example " + key + ": 8");
     }
@@ -223,9 +223,9 @@ class Reader {
   }
 
   bool truth_of(const std::string& key) const {
-    const YamlValue* value = find(key);
+    const yaml::YamlValue* value = find(key);
     if (!value || value->type == Type::null) { return false; }
-    YamlValue truth = value->type == Type::text ? resolve_plain_scalar(value->text) : *value;
+    yaml::YamlValue truth = value->type == Type::text ? yaml::resolve_plain_scalar(value->text) : *value;
     if (truth.type != Type::boolean) { refuse(key, " must be true or false, but is " + value->type_name(), ""); }
     return truth.boolean;
   }
@@ -246,7 +246,7 @@ class Reader {
     }
     if (!config_.num_processes && config_.distributed_type == DistributedType::no) { config_.num_processes = 1; }
     config_.num_machines = number_of("num_machines").value_or(1);
-    if (const YamlValue* rank = find("machine_rank"); rank && rank->text == "auto") {
+    if (const yaml::YamlValue* rank = find("machine_rank"); rank && rank->text == "auto") {
       config_.machine_rank = kMachineRankAuto;
     } else {
       config_.machine_rank = number_of("machine_rank").value_or(0);
@@ -265,7 +265,7 @@ class Reader {
 
   void read_mixed_precision() {
     std::string key = "mixed_precision";
-    const YamlValue* value = find(key);
+    const yaml::YamlValue* value = find(key);
     if (!value) {
       if (truth_of("fp16")) {
         config_.mixed_precision = "fp16";  // the key of accelerate's first versions
@@ -292,7 +292,7 @@ class Reader {
   }
 
   void read_dynamo() {
-    auto take = [this](const std::string& key, const std::string& place, const YamlValue& value) {
+    auto take = [this](const std::string& key, const std::string& place, const yaml::YamlValue& value) {
       std::string text = value.as_python_text();
       if (key == "dynamo_backend") {
         if (value.type == Type::boolean && !value.boolean) { text = "NO"; }
@@ -306,15 +306,15 @@ class Reader {
       }
       config_.dynamo[key] = text;
     };
-    if (const YamlValue* old = find("dynamo_backend"); old && old->text != "NO") {
+    if (const yaml::YamlValue* old = find("dynamo_backend"); old && old->text != "NO") {
       take("dynamo_backend", config_.place_of("dynamo_backend"), *old);
     }
-    const YamlValue* section = find("dynamo_config");
+    const yaml::YamlValue* section = find("dynamo_config");
     if (!section || section->type == Type::null) { return; }
     if (section->type != Type::map) {
       refuse("dynamo_config", " must be a section, but is " + section->type_name(), "");
     }
-    YamlValue prefixed = *section;
+    yaml::YamlValue prefixed = *section;
     for (auto& [key, value] : prefixed.entries) {
       if (!key.starts_with("dynamo_")) {
         key.insert(0, "dynamo_");  // accelerate adds the prefix as well
@@ -326,7 +326,7 @@ class Reader {
     }
   }
 
-  const YamlValue& root_;
+  const yaml::YamlValue& root_;
   ClusterConfig config_;
 };
 
@@ -368,7 +368,10 @@ std::string ClusterConfig::place_of(const std::string& key) const {
 }
 
 ClusterConfig parse_config(const std::string& text, const std::filesystem::path& file) {
-  YamlValue root = parse_yaml(text, file);
+  const yaml::YamlAdvice advice{
+      .write_anew = "write the file anew with: mdl-launch config --config-file " + file.string(),
+      .nesting = "A configuration of accelerate's has two levels."};
+  const yaml::YamlValue root = yaml::parse_yaml(text, file, advice);
   return Reader(root, file).read();
 }
 

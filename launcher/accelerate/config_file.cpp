@@ -5,14 +5,14 @@
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
-#include "launcher/accelerate/yaml_document.hpp"
+#include "common/yaml/yaml_document.hpp"
 
 namespace mdl::launcher::accelerate {
 namespace {
 
 /// Whether the text can stand without quotes and still be read as the same text.
 bool is_plain(const std::string& text) {
-  if (text.empty() || resolve_plain_scalar(text).type != YamlValue::Type::text) { return false; }
+  if (text.empty() || yaml::resolve_plain_scalar(text).type != yaml::YamlValue::Type::text) { return false; }
   if (std::string("-?:,[]{}#&*!|>'\"%@`= ").find(text[0]) != std::string::npos || text.back() == ' ' ||
       text.back() == ':') {
     return false;
