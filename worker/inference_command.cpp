@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/log.hpp"
+#include "common/standard_streams.hpp"
 #include "common/str_cat.hpp"
 #include "worker/answer_fingerprint.hpp"
 #include "worker/answer_output.hpp"
@@ -155,7 +156,13 @@ int run_inference(const std::vector<std::string>& arguments) {
     std::cout << inference_help();
     return 0;
   }
-  InferenceRun run = prepare(parse_inference_options(arguments));
+  const InferenceOptions options = parse_inference_options(arguments);
+  if (options.printed_config) {
+    std::cout << *options.printed_config;
+    require_written_output();
+    return 0;
+  }
+  InferenceRun run = prepare(options);
   const convert::RowReader reader(run.processor, run.options.rows, convert::RowPurpose::answering,
                                   run.limits.most_prompt_tokens());
   distributed::ProcessGroup group = join_group(run);

@@ -1,10 +1,10 @@
 #include "worker/inference_options.hpp"
 
-#include <boost/program_options.hpp>
-
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/cli/command_line.hpp"
 #include "worker/cli/help_text.hpp"
+#include "worker/cli/printed_config.hpp"
 #include "worker/hub/model_folder.hpp"
 
 namespace mdl::worker {
@@ -13,27 +13,59 @@ namespace {
 constexpr const char* kInferenceCommand = "inference";
 
 constexpr cli::OptionText kInferenceOptions[] = {
-    {"output", "CSV file to write: the columns of the input and prediction (required)"},
-    {"model-name",
-     "MiDashengLM checkpoint: a folder, or a model's name ORG/NAME[@REVISION] at Hugging Face, which is downloaded "
-     "where it is not in the local cache yet; or an adapter, which names its model (required)"},
-    {"batch-size", "rows that are answered together by each process (32)"},
-    {"max-length", "tokens of a prompt, those of the sound included, and its answer (128)"},
-    {"max-new-tokens",
-     "tokens of an answer; then --max-length does not count (max_new_tokens of generation_config.json, else what "
-     "--max-length leaves)"},
-    {"adapter", "folder of a LoRA adapter, of train's or PEFT's, that is put on the model (none)"},
-    {"merge-adapter", "true: merge the adapter into the weights first, which is faster (false)", cli::kTrueOrFalse},
-    {"bf16", "true, false or auto: compute in bfloat16 (auto: as the checkpoint is stored)"},
-    {"device",
-     "auto, cuda or cpu (auto: the GPU of this process's local rank, or the CPU where there is none or "
-     "ACCELERATE_USE_CPU=true or an empty CUDA_VISIBLE_DEVICES says so)"},
-    {"quantization", "8bit or 4bit: keep the linear layers' weights so, with the package bitsandbytes (none)"},
-    {"quantization-type", "of 4bit: fp4 or nf4 (fp4)"},
-    {"double-quantization", "of 4bit: true quantizes the scales too (false)", cli::kTrueOrFalse},
-    {"seed", "decides what is sampled where generation_config.json has do_sample (42)"},
-    {"tokenizing-batch-size", "as the Python tool's; nothing is padded here, so every value does the same (8)"},
+    {.name = "model-name",
+     .help = "MiDashengLM checkpoint: a folder, or a model's name ORG/NAME[@REVISION] at Hugging Face, which is "
+             "downloaded where it is not in the local cache yet; or an adapter, which names its model (required)",
+     .takes = cli::kPathOrName,
+     .also = "model,model-name-or-path",
+     .section = "Model and output"},
+    {.name = "adapter",
+     .help = "folder of a LoRA adapter, of train's or PEFT's, that is put on the model (none)",
+     .takes = cli::kPath},
+    {.name = "merge-adapter",
+     .help = "true: merge the adapter into the weights first, which is faster",
+     .fallback = "false",
+     .takes = cli::kTrueOrFalse},
+    {.name = "output",
+     .help = "CSV file to write: the columns of the input and prediction (required)",
+     .takes = cli::kPath},
+
+    {.name = "batch-size",
+     .help = "rows that are answered together by each process",
+     .fallback = "32",
+     .section = "Answers"},
+    {.name = "max-length",
+     .help = "tokens of a prompt, those of the sound included, and its answer",
+     .fallback = "128"},
+    {.name = "max-new-tokens",
+     .help = "tokens of an answer; then --max-length does not count (max_new_tokens of generation_config.json, else "
+             "what --max-length leaves)"},
+    {.name = "seed", .help = "decides what is sampled where generation_config.json has do_sample", .fallback = "42"},
+
+    {.name = "device",
+     .help = "auto, cuda or cpu (auto: the GPU of this process's local rank, or the CPU where there is none or "
+             "ACCELERATE_USE_CPU=true or an empty CUDA_VISIBLE_DEVICES says so)",
+     .fallback = "auto",
+     .section = "Device, precision and memory"},
+    {.name = "bf16",
+     .help = "true, false or auto: compute in bfloat16 (auto: as the checkpoint is stored)",
+     .fallback = "auto"},
+    {.name = "quantization",
+     .help = "8bit or 4bit: keep the linear layers' weights so, with the package bitsandbytes (none)"},
+    {.name = "quantization-type", .help = "of 4bit: fp4 or nf4", .fallback = "fp4"},
+    {.name = "double-quantization",
+     .help = "of 4bit: true quantizes the scales too",
+     .fallback = "false",
+     .takes = cli::kTrueOrFalse},
+
+    {.name = "tokenizing-batch-size",
+     .help = "as the Python tool's; nothing is padded here, so every value does the same",
+     .fallback = "8",
+     .section = "Rows"},
 };
+
+constexpr const char* kExample[] = {
+    "mdl-toolkit inference clips.csv --model-name run/final --output answers.csv --user-prompt \"What is heard?\""};
 
 std::vector<cli::OptionText> all_inference_options() {
   std::vector<cli::OptionText> options(std::begin(kInferenceOptions), std::end(kInferenceOptions));
@@ -42,23 +74,7 @@ std::vector<cli::OptionText> all_inference_options() {
   return options;
 }
 
-}  // namespace
-
-std::string inference_help() {
-  return cli::command_help(
-      "inference INPUT.csv --model-name DIR|NAME --output OUT.csv [options]",
-      "Answers each row of a CSV file, whose columns are audio (a path, or an http or https address) and, if you like, "
-      "system_prompt and user_prompt, and writes the answers into the column prediction, "
-      "alone or as one of the workers of mdl-launch or torchrun. "
-      "How an answer is chosen says the checkpoint's generation_config.json. "
-      "All rows are checked before the model is loaded. "
-      "A run that was cut off goes on where it was when it is started again. Defaults in parentheses.",
-      all_inference_options());
-}
-
-InferenceOptions parse_inference_options(const std::vector<std::string>& arguments) {
-  const auto given =
-      cli::parse_command_line(kInferenceCommand, all_inference_options(), arguments, hub::kRevisionInName);
+InferenceOptions read_options(const cli::GivenOptions& given) {
   const cli::OptionValues values(given, kInferenceCommand);
   InferenceOptions options;
   options.input = cli::standing_argument(given, kInferenceCommand, "CSV file");
@@ -80,6 +96,32 @@ InferenceOptions parse_inference_options(const std::vector<std::string>& argumen
   values.integer("seed", 0, options.seed);
   std::size_t any = 0;
   values.integer("tokenizing-batch-size", 1, any);
+  return options;
+}
+
+}  // namespace
+
+std::string inference_help() {
+  return cli::command_help(
+      {.usage = "inference INPUT.csv --model-name DIR|NAME --output OUT.csv [options]",
+       .about = "Answers each row of a CSV file, whose columns are audio (a path, or an http or https address) and, if "
+                "you like, "
+                "system_prompt and user_prompt, and writes the answers into the column prediction, "
+                "alone or as one of the workers of mdl-launch or torchrun. "
+                "How an answer is chosen says the checkpoint's generation_config.json. "
+                "All rows are checked before the model is loaded. "
+                "A run that was cut off goes on where it was when it is started again. Defaults in parentheses.",
+       .example = kExample},
+      all_inference_options());
+}
+
+InferenceOptions parse_inference_options(const std::vector<std::string>& arguments) {
+  const auto texts = all_inference_options();
+  const cli::CommandSyntax syntax{
+      .name = kInferenceCommand, .options = texts, .other_ways = hub::kRevisionInName, .standing = "input"};
+  const cli::GivenOptions given = cli::parse_command_line(syntax, arguments);
+  InferenceOptions options = cli::with_places(given, [&] { return read_options(given); });
+  if (given.prints_config()) { options.printed_config = cli::printed_config(syntax, given); }
   return options;
 }
 

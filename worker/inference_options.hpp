@@ -28,6 +28,7 @@ struct InferenceOptions {
   std::optional<bool> bf16;  ///< unset: the type of the checkpoint
   std::optional<quantization::Quantization> quantization;
   uint64_t seed = 42;
+  std::optional<std::string> printed_config{};  ///< nothing else is wanted
 };
 
 /// The text of `mdl-toolkit inference --help`.

@@ -54,6 +54,11 @@ int run_plan(const std::vector<std::string>& arguments) {
     return 0;
   }
   const plan::PlanOptions options = plan::parse_plan_options(arguments);
+  if (options.printed_config) {
+    std::cout << *options.printed_config;
+    require_written_output();
+    return 0;
+  }
   const auto& wanted = options.train;
   const auto found = hub::find_model(wanted.model_name, hub::Parts::without_weights, wanted.from_modelscope);
   const model::ModelConfig config = model::load_config(found.folder, model::Tokenizer::may_be_missing);

@@ -6,9 +6,11 @@
 #include <filesystem>
 #include <iostream>
 
+#include "common/atomic_file.hpp"
 #include "common/atomic_folder.hpp"
 #include "common/exception_text.hpp"
 #include "common/log.hpp"
+#include "common/standard_streams.hpp"
 #include "common/str_cat.hpp"
 #include "worker/adapter/adapter_folder.hpp"
 #include "worker/adapter/running_statistics.hpp"
@@ -26,6 +28,7 @@
 #include "worker/training/loop/step_faults.hpp"
 #include "worker/training/loop/trainer.hpp"
 #include "worker/training/memory_peak.hpp"
+#include "worker/training/train_option_table.hpp"
 #include "worker/training_inputs.hpp"
 
 namespace mdl::worker {
@@ -113,6 +116,13 @@ void clear_output(const fs::path& output, const BegunRun& run, const distributed
   for (const fs::path& folder : run.start.remove) { remove_folder_atomically(folder); }
 }
 
+/// OUTPUT/run.yaml, with which the run can be repeated.
+void write_configuration(const training::TrainOptions& options, const distributed::ProcessGroup& group) {
+  if (!group.is_first()) { return; }
+  fs::create_directories(options.output);
+  write_text_atomically(options.output / "run.yaml", options.configuration);
+}
+
 struct TrainingEnd {
   bool done_before;  ///< the checkpoint was of the last step already
   int64_t step;
@@ -176,6 +186,7 @@ void train_in(distributed::ProcessGroup& group, TrainingInputs& inputs) {
     tensors::explain_memory("loading the model", training::loop::kMemoryAdvice,
                             [&] { model = load_trained_model(inputs, run, group); });
     clear_output(inputs.options.output, run, group);
+    write_configuration(inputs.options, group);
     end = train_model(inputs, run, agents, *model, group);
   } catch (const tensors::OutOfMemory& error) {
     const auto planned = planned_memory(inputs, run);
@@ -215,7 +226,13 @@ int run_train(const std::vector<std::string>& arguments) {
     std::cout << training::train_help();
     return 0;
   }
-  TrainingInputs inputs = read_training_inputs(training::parse_train_options(arguments));
+  const training::TrainOptions options = training::parse_train_options(arguments);
+  if (options.prints_config) {
+    std::cout << options.configuration;
+    require_written_output();
+    return 0;
+  }
+  TrainingInputs inputs = read_training_inputs(options);
   distributed::ProcessGroup group = join_ranks(inputs);
   try {
     train_in(group, inputs);

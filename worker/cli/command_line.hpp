@@ -1,45 +1,33 @@
 #pragma once
 
-#include <boost/program_options/variables_map.hpp>
-#include <span>
+#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "worker/cli/given_options.hpp"
+#include "worker/cli/option_text.hpp"
+
 namespace mdl::worker::cli {
-
-inline constexpr const char* kTrueOrFalse = "true or false";
-
-/// An option of a subcommand, --name VALUE. The help ends with the default in parentheses.
-struct OptionText {
-  const char* name;
-  const char* help;
-  const char* takes = "a value";  ///< kTrueOrFalse: nothing else, which is checked before all other values
-};
-
-/// An option that a subcommand has not, though it is easily taken for one of its own.
-struct OtherWay {
-  const char* name;
-  const char* advice;  ///< what to write instead; "VALUE" in it stands for the value that was given
-};
 
 /// Whether --help or -h is among the arguments: then nothing else counts.
 bool asks_for_help(const std::vector<std::string>& arguments);
 
-/// Parses `mdl-toolkit COMMAND arguments…`. Every option takes a text, any number of times; OptionValues makes sense of
-/// it. "help" is there too, and takes none. What stands alone is kept under "standing". Throws UsageError: an unknown
-/// option (with the advice of `other_ways`, or the nearest known name), an option without its value, another value than
-/// true or false where nothing else is taken.
-boost::program_options::variables_map parse_command_line(const std::string& command,
-                                                         std::span<const OptionText> options,
-                                                         const std::vector<std::string>& arguments,
-                                                         std::span<const OtherWay> other_ways = {});
+/// Parses `mdl-toolkit COMMAND arguments…`, and the file that --config names; of an option that both have the command
+/// line's values hold. Every option takes a text, any number of times; '_' and '-' in its name are the same. Throws
+/// UsageError: an unknown option (with the advice of the syntax's other ways, or the nearest known name), an option
+/// without its value, another value than true or false where nothing else is taken, what read_config_file() throws.
+GivenOptions parse_command_line(const CommandSyntax& syntax, const std::vector<std::string>& arguments);
+
+/// Throws UsageError for an option that is not known, `typed` as it was written.
+[[noreturn]] void refuse_option(const CommandSyntax& syntax, const std::string& typed, const std::string& place,
+                                const std::vector<std::string>& arguments);
 
 /// The one argument that stands alone. `what` it is: "CSV file"; `hint`: a sentence about it. Throws UsageError when
-/// there is none or more than one.
-std::string standing_argument(const boost::program_options::variables_map& given, const std::string& command,
-                              const std::string& what, const std::string& hint = {});
+/// there is none (unless only the options are to be printed: empty then) or more than one.
+std::string standing_argument(const GivenOptions& given, const std::string& command, const std::string& what,
+                              const std::string& hint = {});
 
 /// Throws UsageError when an argument stands alone, for a command that takes options only.
-void refuse_standing_arguments(const boost::program_options::variables_map& given, const std::string& command);
+void refuse_standing_arguments(const GivenOptions& given, const std::string& command);
 
 }  // namespace mdl::worker::cli

@@ -26,27 +26,27 @@ double read_number(const std::string& name, const std::string& value) {
 }  // namespace
 
 void reject_value(const std::string& option, const std::string& value, const std::string& expected) {
-  throw UsageError(str_cat("--", option, " ", value.empty() ? "\"\"" : value, ": expected ", expected));
+  throw RejectedValue(option, str_cat("--", option, " ", value.empty() ? "\"\"" : value, ": expected ", expected));
 }
 
 void reject_choice(const std::string& option, const std::string& value, const std::vector<std::string>& choices) {
   const std::string others = joined(std::span(choices).first(choices.size() - 1));
   const auto nearest = nearest_name(value, choices);
-  throw UsageError(
-      str_cat("--", option, " ", value.empty() ? "\"\"" : value, ": expected ", others, " or ", choices.back()),
+  throw RejectedValue(
+      option, str_cat("--", option, " ", value.empty() ? "\"\"" : value, ": expected ", others, " or ", choices.back()),
       nearest ? str_cat("Did you mean ", *nearest, "?") : "");
 }
 
 void reject_boolean(const std::string& option, const std::string& value) {
   const std::vector<std::string> choices = {"true", "false"};
   if (value.empty() || nearest_name(value, choices)) { reject_choice(option, value, choices); }
-  throw UsageError(str_cat("--", option, " needs true or false, but ", value, " follows it"),
-                   str_cat("Write --", option, " true or --", option, " false."));
+  throw RejectedValue(option, str_cat("--", option, " needs true or false, but ", value, " follows it"),
+                      str_cat("Write --", option, " true or --", option, " false."));
 }
 
 std::optional<std::string> OptionValues::text(const std::string& name) const {
-  if (!given_.count(name)) { return std::nullopt; }
-  return given_[name].as<std::vector<std::string>>().back();
+  if (!given_.has(name)) { return std::nullopt; }
+  return given_.values(name).back();
 }
 
 std::optional<std::string> OptionValues::text_or_none(const std::string& name) const {
@@ -62,9 +62,9 @@ std::optional<std::string> OptionValues::choice(const std::string& name,
 }
 
 std::optional<std::vector<std::string>> OptionValues::list(const std::string& name) const {
-  if (!given_.count(name)) { return std::nullopt; }
+  if (!given_.has(name)) { return std::nullopt; }
   std::vector<std::string> items;
-  for (const std::string& value : given_[name].as<std::vector<std::string>>()) {
+  for (const std::string& value : given_.values(name)) {
     if (!value.empty() && value.front() == '[') {
       try {
         for (const auto& item : nlohmann::json::parse(value)) { items.push_back(item.get<std::string>()); }
@@ -81,6 +81,7 @@ std::optional<std::vector<std::string>> OptionValues::list(const std::string& na
 
 std::filesystem::path OptionValues::required_path(const std::string& name) const {
   const auto value = text(name);
+  if (!value && given_.prints_config()) { return {}; }
   if (!value) {
     throw UsageError(str_cat("--", name, " is required"), str_cat("Try: mdl-toolkit ", command_, " --help"));
   }

@@ -1,17 +1,17 @@
 #pragma once
 
-#include <boost/program_options/variables_map.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "worker/cli/given_options.hpp"
 #include "worker/cli/step_interval.hpp"
 
 namespace mdl::worker::cli {
 
-/// Throws UsageError: "--option value: expected …".
+/// Throws RejectedValue: "--option value: expected …".
 [[noreturn]] void reject_value(const std::string& option, const std::string& value, const std::string& expected);
 
 /// The same for an option that takes one of `choices`: "expected a, b or c", and the one that was probably meant.
@@ -26,12 +26,12 @@ std::optional<bool> read_boolean(const std::string& text);
 
 /// The values of a parsed command line, read with their types as pydantic reads them for the Python tool: numbers as
 /// Python does (see parse_whole_number()). Every option was declared as a list of texts; of a single-valued option the
-/// last one counts. A value that cannot be read is a UsageError naming option and value. The readers that take a target
-/// leave it alone when the option was not given.
+/// last one counts. A value that cannot be read is a RejectedValue naming option and value. The readers that take a
+/// target leave it alone when the option was not given.
 class OptionValues {
  public:
   /// `command`: the subcommand whose help a message points to.
-  explicit OptionValues(const boost::program_options::variables_map& given, std::string command = "train")
+  explicit OptionValues(const GivenOptions& given, std::string command = "train")
       : given_(given), command_(std::move(command)) {}
 
   std::optional<std::string> text(const std::string& name) const;
@@ -45,7 +45,7 @@ class OptionValues {
   /// Repeated options, values separated by commas, and JSON lists, joined.
   std::optional<std::vector<std::string>> list(const std::string& name) const;
 
-  /// Throws when the option is missing or empty.
+  /// Throws when the option is missing (unless only the options are to be printed: empty then) or empty.
   std::filesystem::path required_path(const std::string& name) const;
 
   /// A whole number from `least`.
@@ -73,7 +73,7 @@ class OptionValues {
  private:
   std::optional<int64_t> read_integer(const std::string& name, int64_t least) const;
 
-  const boost::program_options::variables_map& given_;
+  const GivenOptions& given_;
   std::string command_;
 };
 

@@ -1,14 +1,15 @@
 #include "worker/convert/convert_command.hpp"
 
-#include <boost/program_options.hpp>
 #include <cstdio>
 #include <iostream>
 
 #include "common/error.hpp"
+#include "common/standard_streams.hpp"
 #include "common/str_cat.hpp"
 #include "worker/cli/command_line.hpp"
 #include "worker/cli/help_text.hpp"
 #include "worker/cli/option_values.hpp"
+#include "worker/cli/printed_config.hpp"
 #include "worker/convert/converter.hpp"
 #include "worker/convert/row_options.hpp"
 #include "worker/convert/row_reader.hpp"
@@ -17,18 +18,25 @@
 namespace mdl::worker::convert {
 namespace {
 
-namespace po = boost::program_options;
+namespace fs = std::filesystem;
+
 constexpr const char* kCommand = "convert-dataset";
 
 constexpr cli::OptionText kOptions[] = {
-    {"output", "dataset folder to write (required)"},
-    {"model-name",
-     "checkpoint whose tokenizer, chat template and audio settings are used: a folder, or a model's name "
-     "ORG/NAME[@REVISION] at Hugging Face, of which all but the weights is downloaded (mispeech/midashenglm-7b; at "
-     "ModelScope midasheng/midashenglm-7b)"},
-    {"tokenizing-batch-size", "rows that are padded to the same length; 1 stores no padding (8)"},
-    {"audio-encoding", "float32, or pcm16: half the size, for this program's train only (float32)"},
-    {"max-shard-size", "bytes of a data file, at most; may end in KB, MB, GB (500MB)"},
+    {.name = "output", .help = "dataset folder to write (required)", .takes = cli::kPath, .also = "output-dir"},
+    {.name = "model-name",
+     .help = "checkpoint whose tokenizer, chat template and audio settings are used: a folder, or a model's name "
+             "ORG/NAME[@REVISION] at Hugging Face, of which all but the weights is downloaded "
+             "(mispeech/midashenglm-7b; at ModelScope midasheng/midashenglm-7b)",
+     .takes = cli::kPathOrName,
+     .also = "model,model-name-or-path"},
+    {.name = "tokenizing-batch-size",
+     .help = "rows that are padded to the same length; 1 stores no padding",
+     .fallback = "8"},
+    {.name = "audio-encoding",
+     .help = "float32, or pcm16: half the size, for this program's train only",
+     .fallback = "float32"},
+    {.name = "max-shard-size", .help = "bytes of a data file, at most; may end in KB, MB, GB", .fallback = "500MB"},
 };
 
 std::vector<cli::OptionText> all_options() {
@@ -38,18 +46,23 @@ std::vector<cli::OptionText> all_options() {
   return options;
 }
 
+constexpr const char* kExample[] = {
+    "mdl-toolkit convert-dataset train.csv --output data --user-prompt \"What is heard?\" --base-dir clips"};
+
 void print_help() {
   std::cout << cli::command_help(
-      "convert-dataset INPUT.csv --output DIR [options]",
-      "Turns a CSV file into a dataset folder for `mdl-toolkit train`, in Hugging Face's format. "
-      "The file's columns are audio (a path, or an http or https address of a wav, flac, ogg or mp3 file of 4 hours at "
-      "most), prediction (what the model is to answer) and, if you like, system_prompt and user_prompt. "
-      "All rows are checked before anything is written. "
-      "A run that was cut off goes on where it was when it is started again. Defaults in parentheses.",
+      {.usage = "convert-dataset INPUT.csv --output DIR [options]",
+       .about = "Turns a CSV file into a dataset folder for `mdl-toolkit train`, in Hugging Face's format. "
+                "The file's columns are audio (a path, or an http or https address of a wav, flac, ogg or mp3 file of "
+                "4 hours at "
+                "most), prediction (what the model is to answer) and, if you like, system_prompt and user_prompt. "
+                "All rows are checked before anything is written. "
+                "A run that was cut off goes on where it was when it is started again. Defaults in parentheses.",
+       .example = kExample},
       all_options());
 }
 
-ConvertOptions read_options(const po::variables_map& given) {
+ConvertOptions read_options(const cli::GivenOptions& given) {
   const cli::OptionValues values(given, kCommand);
   ConvertOptions options;
   options.input = cli::standing_argument(given, kCommand, "CSV file");
@@ -60,23 +73,35 @@ ConvertOptions read_options(const po::variables_map& given) {
     options.encoding = *encoding == "pcm16" ? AudioEncoding::pcm16 : AudioEncoding::float32;
   }
   values.bytes("max-shard-size", options.max_shard_bytes);
-  const std::string model = hub::model_name_or_default(values.text("model-name"), options.from_modelscope);
+  return options;
+}
+
+fs::path find_model(const ConvertOptions& options, const std::string& model) {
   if (hub::needs_download(model, hub::Parts::without_weights, options.from_modelscope)) {
     check_without_model(options.input, options.defaults, RowPurpose::training);
   }
-  options.model_folder = hub::find_model(model, hub::Parts::without_weights, options.from_modelscope).folder;
-  return options;
+  return hub::find_model(model, hub::Parts::without_weights, options.from_modelscope).folder;
 }
 
 }  // namespace
 
 int convert_command(const std::vector<std::string>& arguments) {
-  const po::variables_map given = cli::parse_command_line(kCommand, all_options(), arguments, hub::kRevisionInName);
-  if (given.count("help")) {
+  const auto texts = all_options();
+  const cli::CommandSyntax syntax{
+      .name = kCommand, .options = texts, .other_ways = hub::kRevisionInName, .standing = "input"};
+  const cli::GivenOptions given = cli::parse_command_line(syntax, arguments);
+  if (given.asks_for_help()) {
     print_help();
     return 0;
   }
-  const ConvertOptions options = read_options(given);
+  ConvertOptions options = cli::with_places(given, [&] { return read_options(given); });
+  if (given.prints_config()) {
+    std::cout << cli::printed_config(syntax, given);
+    require_written_output();
+    return 0;
+  }
+  const auto model = cli::OptionValues(given, kCommand).text("model-name");
+  options.model_folder = find_model(options, hub::model_name_or_default(model, options.from_modelscope));
   const auto begin = std::chrono::steady_clock::now();
   const ConvertSummary summary = convert_dataset(options);
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;

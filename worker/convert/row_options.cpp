@@ -11,13 +11,20 @@ namespace {
 constexpr std::size_t kMostThreads = 1024;
 
 constexpr cli::OptionText kRowOptions[] = {
-    {"system-prompt", "system prompt of rows that have none (none)"},
-    {"user-prompt", "user prompt of rows that have none (none)"},
-    {"base-dir", "folder that the paths of sounds are relative to (the current folder)"},
-    {"num-workers", "threads that read sounds (one for each core)"},
-    {"max-download-size", "bytes of a sound that is fetched from an address, at most (256MB)"},
-    {"download-attempts", "how often a sound is tried to be fetched (4)"},
-    {"from-modelscope", "true: the model's name is one at ModelScope (false)", cli::kTrueOrFalse},
+    {.name = "system-prompt", .help = "system prompt of rows that have none (none)"},
+    {.name = "user-prompt", .help = "user prompt of rows that have none (none)"},
+    {.name = "base-dir",
+     .help = "folder that the paths of sounds are relative to (the current folder)",
+     .takes = cli::kPath},
+    {.name = "num-workers", .help = "threads that read sounds (one for each core)", .also = "dataset-num-proc"},
+    {.name = "max-download-size",
+     .help = "bytes of a sound that is fetched from an address, at most",
+     .fallback = "256MB"},
+    {.name = "download-attempts", .help = "how often a sound is tried to be fetched", .fallback = "4"},
+    {.name = "from-modelscope",
+     .help = "true: the model's name is one at ModelScope",
+     .fallback = "false",
+     .takes = cli::kTrueOrFalse},
 };
 
 }  // namespace

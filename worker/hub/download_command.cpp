@@ -7,6 +7,7 @@
 #include "worker/cli/command_line.hpp"
 #include "worker/cli/help_text.hpp"
 #include "worker/cli/option_values.hpp"
+#include "worker/cli/printed_config.hpp"
 #include "worker/hub/model_folder.hpp"
 
 namespace mdl::worker::hub {
@@ -15,10 +16,15 @@ namespace {
 constexpr const char* kCommand = "download";
 
 constexpr cli::OptionText kOptions[] = {
-    {"revision", "branch, tag or commit (the hub's main branch)"},
-    {"from-modelscope", "true: NAME is one at ModelScope instead of Hugging Face (false)", cli::kTrueOrFalse},
-    {"verify", "true: read every file that is there already, and download again those with another hash (false)",
-     cli::kTrueOrFalse},
+    {.name = "revision", .help = "branch, tag or commit (the hub's main branch)"},
+    {.name = "from-modelscope",
+     .help = "true: NAME is one at ModelScope instead of Hugging Face",
+     .fallback = "false",
+     .takes = cli::kTrueOrFalse},
+    {.name = "verify",
+     .help = "true: read every file that is there already, and download again those with another hash",
+     .fallback = "false",
+     .takes = cli::kTrueOrFalse},
 };
 
 constexpr cli::OtherWay kOtherWays[] = {
@@ -26,14 +32,21 @@ constexpr cli::OtherWay kOtherWays[] = {
     {"output", "The model goes into the cache; HF_HUB_CACHE (of ModelScope MODELSCOPE_CACHE) says where that is."},
 };
 
+constexpr const char* kExample[] = {"mdl-toolkit download mispeech/midashenglm-7b"};
+
+constexpr cli::CommandSyntax kSyntax{
+    .name = kCommand, .options = kOptions, .other_ways = kOtherWays, .standing = "name"};
+
 void print_help() {
   std::cout << cli::command_help(
-      "download NAME [options]",
-      str_cat("Downloads the model of that name (ORG/NAME or ORG/NAME@REVISION, for example ", kDefaultModel,
-              ") from Hugging Face or ModelScope, so that train, convert-dataset, inference and info find it by its "
-              "name. It goes into the cache of the hub's own programs, and the last line says where it lies. What is "
-              "there already is compared with what the hub has, names and sizes, and only the rest is downloaded; what "
-              "was cut off goes on."),
+      {.usage = "download NAME [options]",
+       .about = str_cat(
+           "Downloads the model of that name (ORG/NAME or ORG/NAME@REVISION, for example ", kDefaultModel,
+           ") from Hugging Face or ModelScope, so that train, convert-dataset, inference and info find it by its "
+           "name. It goes into the cache of the hub's own programs, and the last line says where it lies. What is "
+           "there already is compared with what the hub has, names and sizes, and only the rest is downloaded; what "
+           "was cut off goes on."),
+       .example = kExample},
       kOptions);
 }
 
@@ -52,8 +65,8 @@ ModelName read_name(const std::string& text, bool from_modelscope) {
 }  // namespace
 
 int download_command(const std::vector<std::string>& arguments) {
-  const auto given = cli::parse_command_line(kCommand, kOptions, arguments, kOtherWays);
-  if (given.count("help")) {
+  const cli::GivenOptions given = cli::parse_command_line(kSyntax, arguments);
+  if (given.asks_for_help()) {
     print_help();
     return 0;
   }
@@ -61,6 +74,10 @@ int download_command(const std::vector<std::string>& arguments) {
                                                   str_cat("Write its name: mdl-toolkit download ", kDefaultModel, "."));
   const cli::OptionValues values(given, kCommand);
   const bool from_modelscope = values.boolean("from-modelscope").value_or(false);
+  if (given.prints_config()) {
+    std::cout << cli::printed_config(kSyntax, given);
+    return 0;
+  }
   ModelName model = read_name(name, from_modelscope);
   if (const auto revision = values.text("revision")) {
     if (model.revision && model.revision != revision) {

@@ -8,6 +8,7 @@
 #include "worker/cli/command_line.hpp"
 #include "worker/cli/help_text.hpp"
 #include "worker/cli/option_values.hpp"
+#include "worker/cli/printed_config.hpp"
 #include "worker/hub/model_folder.hpp"
 #include "worker/info/describe_dataset.hpp"
 #include "worker/info/describe_model.hpp"
@@ -18,10 +19,21 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr cli::OptionText kOptions[] = {
-    {"model-name", "of a dataset: checkpoint whose tokenizer shows the row as text (none)"},
-    {"row", "of a dataset: the row to show, from 0 (0)"},
-    {"from-modelscope", "true: a model's name is one at ModelScope (false)", cli::kTrueOrFalse},
+    {.name = "model-name",
+     .help = "of a dataset: checkpoint whose tokenizer shows the row as text (none)",
+     .takes = cli::kPathOrName,
+     .also = "model,model-name-or-path"},
+    {.name = "row", .help = "of a dataset: the row to show, from 0", .fallback = "0"},
+    {.name = "from-modelscope",
+     .help = "true: a model's name is one at ModelScope",
+     .fallback = "false",
+     .takes = cli::kTrueOrFalse},
 };
+
+constexpr const char* kExample[] = {"mdl-toolkit info mispeech/midashenglm-7b"};
+
+constexpr cli::CommandSyntax kSyntax{
+    .name = "info", .options = kOptions, .other_ways = hub::kRevisionInName, .standing = "subject"};
 
 constexpr const char* kSubjects =
     "info takes the folder of a model, an adapter, a training checkpoint or a dataset, or a model's name "
@@ -41,13 +53,15 @@ void require_subject(const std::string& name, bool from_modelscope) {
 
 int info_command(const std::vector<std::string>& arguments,
                  const std::function<int(const fs::path& model_folder)>& tell_trainable) {
-  const auto given = cli::parse_command_line("info", kOptions, arguments, hub::kRevisionInName);
-  if (given.count("help")) {
-    std::cout << cli::command_help("info DIR|NAME [options]",
-                                   "Tells what a model's, adapter's, training checkpoint's or dataset's folder holds. "
-                                   "NAME is a model's at Hugging Face, ORG/NAME[@REVISION]: all but its weights is "
-                                   "downloaded where it is not in the local cache yet.",
-                                   kOptions);
+  const cli::GivenOptions given = cli::parse_command_line(kSyntax, arguments);
+  if (given.asks_for_help()) {
+    std::cout << cli::command_help(
+        {.usage = "info DIR|NAME [options]",
+         .about = "Tells what a model's, adapter's, training checkpoint's or dataset's folder holds. "
+                  "NAME is a model's at Hugging Face, ORG/NAME[@REVISION]: all but its weights is "
+                  "downloaded where it is not in the local cache yet.",
+         .example = kExample},
+        kOptions);
     return 0;
   }
   const std::string name = cli::standing_argument(given, "info", "folder or model", kSubjects);
@@ -61,6 +75,10 @@ int info_command(const std::vector<std::string>& arguments,
     return hub::find_model(wanted, hub::Parts::without_weights, from_modelscope).folder;
   };
 
+  if (given.prints_config()) {
+    std::cout << cli::printed_config(kSyntax, given);
+    return 0;
+  }
   require_subject(name, from_modelscope);
   const fs::path folder = find(name);
   const auto has = [&](const char* file) {

@@ -18,6 +18,7 @@ struct PlanOptions {
   bool json = false;    ///< for other programs
   double seconds = 10;  ///< of each sound, where there is no dataset
   std::optional<int64_t> tokens{}, labels{};
+  std::optional<std::string> printed_config{};  ///< nothing else is wanted
 };
 
 /// The text of `mdl-toolkit plan --help`.

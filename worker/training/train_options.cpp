@@ -1,7 +1,6 @@
 #include "worker/training/train_options.hpp"
 
 #include <algorithm>
-#include <boost/program_options.hpp>
 #include <limits>
 #include <map>
 
@@ -10,15 +9,14 @@
 #include "common/nearest_name.hpp"
 #include "common/str_cat.hpp"
 #include "worker/cli/command_line.hpp"
-#include "worker/cli/help_text.hpp"
 #include "worker/cli/option_values.hpp"
+#include "worker/cli/printed_config.hpp"
 #include "worker/convert/row_options.hpp"
 #include "worker/dataset/csv.hpp"
+#include "worker/training/train_option_table.hpp"
 
 namespace mdl::worker::training {
 namespace {
-
-namespace po = boost::program_options;
 
 /// Options that may be nothing; "null" is how the Python tool's command line says so.
 constexpr const char* kMayBeNothing[] = {
@@ -31,77 +29,6 @@ constexpr const char* kMayBeNothing[] = {
 constexpr const char* kForCsv[] = {"system-prompt", "user-prompt", "base-dir", "tokenizing-batch-size", "num-workers"};
 
 constexpr int64_t kLongestTimeout = int64_t{365} * 24 * 3600;
-
-/// Default in parentheses.
-constexpr cli::OptionText kOptions[] = {
-    {"model-name",
-     "MiDashengLM checkpoint: a folder, or a model's name ORG/NAME[@REVISION] at Hugging Face, which is downloaded "
-     "where it is not in the local cache yet (mispeech/midashenglm-7b)"},
-    {"train-dataset",
-     "dataset folder to train on, as convert-dataset writes it, or a CSV file to convert first (required)"},
-    {"eval-dataset", "dataset folder or CSV file to evaluate on (none)"},
-    {"output", "folder for checkpoint-STEP/ and final/ (required)"},
-    {"overwrite-output",
-     "true: remove the checkpoints in output that another run has written (false: they are an error)",
-     cli::kTrueOrFalse},
-    {"lora-rank", "rank of the adapters (32)"},
-    {"lora-alpha", "the adapters' output is scaled by alpha / rank (32)"},
-    {"lora-dropout", "part of an adapter's inputs that is dropped in training (0)"},
-    {"train-target",
-     "what gets adapters: encoder, projector, decoder; and what is trained whole: embed_tokens, lm_head; repeated, "
-     "with commas, or a JSON list (encoder,projector,decoder)"},
-    {"initial-adapter",
-     "PEFT adapter folder to start from, whose own rank, alpha and layers hold then (a fresh adapter)"},
-    {"lr", "learning rate at its highest (1e-4)"},
-    {"num-epochs", "passes over the data, may be a fraction (1.0)"},
-    {"warmup-steps", "steps in which the learning rate rises (0)"},
-    {"batch-size", "clips in a batch of each process (8)"},
-    {"gradient-accumulation-steps", "batches before the weights change (1)"},
-    {"gradient-checkpointing", "true: less memory, a third more work (true)", cli::kTrueOrFalse},
-    {"bf16",
-     "true, false or auto: base model in bfloat16 "
-     "(auto: what ACCELERATE_MIXED_PRECISION says, else where the GPU has it)"},
-    {"tf32",
-     "true: products of float32 matrices (--bf16 false) in TF32, faster and with 10 bits of mantissa, on a GPU of "
-     "compute "
-     "capability 8.0 or newer (LibTorch's: false)",
-     cli::kTrueOrFalse},
-    {"device",
-     "auto, cuda or cpu (auto: the GPU of this process's local rank, or the CPU where there is none or "
-     "ACCELERATE_USE_CPU=true or an empty CUDA_VISIBLE_DEVICES says so)"},
-    {"quantization",
-     "8bit or 4bit: keep the frozen linear layers' weights so, with the package bitsandbytes; final/ is merged into "
-     "the checkpoint's own weights (none)"},
-    {"quantization-type", "of 4bit: fp4 or nf4 (fp4)"},
-    {"double-quantization", "of 4bit: true quantizes the scales too (false)", cli::kTrueOrFalse},
-    {"batch-norm", "batch: normalise audio by the batch, as the Python tool; frozen: as the checkpoint does (batch)"},
-    {"ddp-timeout", "seconds that a rank waits for the others in one operation before it ends with an error (1800)"},
-    {"seed", "decides the order of the data, fresh adapters and dropout (42)"},
-    {"skip-bad-samples",
-     "true: rows with broken sound or nothing to learn, and steps whose loss is no number, are left out and counted; "
-     "false: they end the run (false)",
-     cli::kTrueOrFalse},
-    {"eval-steps", "steps between evaluations; below 1 a fraction of all steps (500)"},
-    {"eval-batch-size", "clips in an evaluation batch of each process (batch-size)"},
-    {"eval-accumulation-steps", "evaluation batches after which the losses leave the device (all)"},
-    {"report-to",
-     "tensorboard: event files in OUTPUT/runs (or TENSORBOARD_LOGGING_DIR); json: OUTPUT/log.jsonl; none; all; "
-     "repeated, with commas, or a JSON list (none)"},
-    {"save-steps", "steps between checkpoints; below 1 a fraction of all steps, 0 only the last (500)"},
-    {"save-total-limit", "checkpoints to keep, oldest removed first; 0: all (all)"},
-    {"resume-from-checkpoint",
-     "checkpoint folder to go on from; true: this run's newest one in output; "
-     "workers that a launcher restarts go on by themselves (false)"},
-    {"merge-lora", "true: final/ is a whole model; false: final/ is the adapter (true)", cli::kTrueOrFalse},
-    {"system-prompt", "for CSV files: system prompt of rows that have none (none)"},
-    {"user-prompt", "for CSV files: user prompt of rows that have none (none)"},
-    {"base-dir", "for CSV files: folder that the paths of sounds are relative to (the current folder)"},
-    {"tokenizing-batch-size", "for CSV files: rows that are padded to the same length (8)"},
-    {"num-workers", "for CSV files: threads that convert (one for each core)"},
-    {"from-modelscope",
-     "true: the model's name is one at ModelScope, where the default is midasheng/midashenglm-7b (false)",
-     cli::kTrueOrFalse},
-};
 
 std::set<adapter::Target> parse_targets(const std::vector<std::string>& names) {
   static const std::map<std::string, adapter::Target> known = {{"encoder", adapter::Target::encoder},
@@ -145,8 +72,10 @@ std::set<reports::ReportKind> parse_reports(const std::vector<std::string>& name
   for (const std::string& name : names) {
     if (name != "tensorboard" && name != "json") {
       throw UsageError(str_cat("--report-to ", name, " is not supported: this program reports to tensorboard and json"),
-                       did_you_mean(name, kKinds) +
-                           "The log lines on stdout are the Trainer's; a program of your own can read them.");
+                       name == "wandb"
+                           ? "Train with --report-to tensorboard, then: wandb sync OUTPUT/runs/*"
+                           : did_you_mean(name, kKinds) +
+                                 "The log lines on stdout are the Trainer's; a program of your own can read them.");
     }
     kinds.insert(name == "json" ? reports::ReportKind::json : reports::ReportKind::tensorboard);
   }
@@ -234,25 +163,11 @@ ResumeFrom read_resume(const cli::OptionValues& values) {
 
 }  // namespace
 
-std::string train_help() {
-  return cli::command_help(
-      "train --train-dataset DIR --output DIR [options]",
-      "Trains a LoRA adapter of a MiDashengLM model, alone or as one of the workers of mdl-launch, torchrun or "
-      "accelerate. Defaults in parentheses.",
-      kOptions);
-}
-
-std::span<const cli::OptionText> train_option_texts() {
-  return kOptions;
-}
-
-po::variables_map parse_settings(const std::string& command, std::span<const cli::OptionText> options,
-                                 const std::vector<std::string>& arguments) {
-  po::variables_map given = cli::parse_command_line(command, options, arguments, hub::kRevisionInName);
-  cli::refuse_standing_arguments(given, command);
+cli::GivenOptions parse_settings(const cli::CommandSyntax& syntax, const std::vector<std::string>& arguments) {
+  cli::GivenOptions given = cli::parse_command_line(syntax, arguments);
+  cli::refuse_standing_arguments(given, syntax.name);
   for (const char* name : kMayBeNothing) {
-    const auto found = given.find(name);
-    if (found != given.end() && found->second.as<std::vector<std::string>>().back() == "null") { given.erase(found); }
+    if (given.has(name) && given.values(name).back() == "null") { given.erase(name); }
   }
   return given;
 }
@@ -270,11 +185,17 @@ TrainOptions read_settings(const cli::OptionValues& values) {
 }
 
 TrainOptions parse_train_options(const std::vector<std::string>& arguments) {
-  const po::variables_map given = parse_settings("train", kOptions, arguments);
+  cli::GivenOptions given = parse_settings(kTrainSyntax, arguments);
   const cli::OptionValues values(given);
-  values.required_path("train-dataset");
-  values.required_path("output");
-  return read_settings(values);
+  TrainOptions options = cli::with_places(given, [&] {
+    values.required_path("train-dataset");
+    values.required_path("output");
+    return read_settings(values);
+  });
+  options.prints_config = given.prints_config();
+  if (!options.prints_config) { given.erase("resume-from-checkpoint"); }  // the run that is repeated begins anew
+  options.configuration = cli::printed_config(kTrainSyntax, given);
+  return options;
 }
 
 }  // namespace mdl::worker::training

@@ -1,12 +1,10 @@
 #pragma once
 
-#include <boost/program_options/variables_map.hpp>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <set>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -80,22 +78,17 @@ struct TrainOptions {
   cli::StepInterval save_steps{500};
   std::optional<int64_t> save_total_limit;
   ResumeFrom resume_from;  ///< --resume-from-checkpoint: see plan_start()
+
+  bool prints_config = false;  ///< nothing else is wanted, and what train requires may be missing
+  std::string configuration;   ///< all of this as a configuration file in YAML, which repeats the run
 };
 
-/// The options of train, for a command that takes them and more.
-std::span<const cli::OptionText> train_option_texts();
-
-/// A command line of train's options, or of `options` that they are among. What may be nothing and is `null` is left
+/// A command line of train's options, or of `syntax` that they are among. What may be nothing and is `null` is left
 /// out. Throws UsageError as cli::parse_command_line() does, or for an argument that stands alone.
-boost::program_options::variables_map parse_settings(const std::string& command,
-                                                     std::span<const cli::OptionText> options,
-                                                     const std::vector<std::string>& arguments);
+cli::GivenOptions parse_settings(const cli::CommandSyntax& syntax, const std::vector<std::string>& arguments);
 
 /// Reads and checks all values. What train requires may be missing: it is empty then.
 TrainOptions read_settings(const cli::OptionValues& values);
-
-/// The text of `mdl-toolkit train --help`.
-std::string train_help();
 
 /// Parses and checks the values. Throws UsageError: an unknown option (with the nearest known name), an option of the
 /// Python tool that is not yet supported, a missing required option, a value that is no number or out of range.

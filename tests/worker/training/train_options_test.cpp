@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "common/error.hpp"
+#include "worker/training/train_option_table.hpp"
 #include "worker/training/train_options.hpp"
 
 using namespace mdl;
@@ -104,7 +105,7 @@ TEST_CASE("an unknown option names the one that was meant") {
 }
 
 TEST_CASE("an abbreviation is not taken for an option") {
-  CHECK_THROWS_WITH(parse({"--lora-r", "16"}), Contains("--lora-r"));
+  CHECK_THROWS_WITH(parse({"--lora-ra", "16"}), Contains("--lora-ra"));
 }
 
 TEST_CASE("a value that makes no sense is named with its option") {
@@ -208,4 +209,61 @@ TEST_CASE("a value that stands alone is an error") {
 
 TEST_CASE("the help lists every option with its default") {
   CHECK_THAT(train_help(), Contains("--lora-rank") && Contains("(32)") && Contains("--train-dataset"));
+}
+
+TEST_CASE("what other programs that train have and this one has not is told") {
+  const auto [arguments, advice] = GENERATE(table<std::vector<std::string>, std::string>({
+      {{"--label_smoothing_factor", "0.1"}, "no label smoothing"},
+      {{"--optim", "adamw_8bit"}, "--quantization 8bit or 4bit"},
+      {{"--report-to", "wandb"}, "wandb sync OUTPUT/runs/*"},
+      {{"--wandb-project", "x"}, "wandb sync OUTPUT/runs/*"},
+      {{"--deepspeed", "zero3.json"}, "Each process holds the whole model"},
+      {{"--fp16", "true"}, "--bf16 true"},
+      {{"--load-in-4bit", "true"}, "--quantization 4bit"},
+  }));
+  CAPTURE(arguments);
+  CHECK_THROWS_WITH(parse(arguments), Contains(advice));
+}
+
+TEST_CASE("transformers' names of options are understood") {
+  const TrainOptions options =
+      parse({"--learning_rate", "3e-4", "--num_train_epochs", "2", "--per_device_train_batch_size=3",
+             "--per-device-eval-batch-size", "5", "--model_name_or_path", "there", "--lora_r", "4"});
+  CHECK(options.learning_rate == 3e-4);
+  CHECK(options.epochs == 2);
+  CHECK(options.batch_size == 3);
+  CHECK(options.eval_batch_size == 5);
+  CHECK(options.model_name == "there");
+  CHECK(options.given_lora.rank == 4);
+}
+
+TEST_CASE("defaults that are told are the defaults") {
+  const std::set<std::string> not_alone = {"quantization-type", "double-quantization"};
+  std::vector<std::string> told;
+  for (const auto& option : kTrainSyntax.options) {
+    if (!option.fallback || not_alone.contains(option.name)) { continue; }
+    told.insert(told.end(), {std::string("--") + option.name, option.fallback});
+  }
+  const TrainOptions given = parse(told), without = parse({});
+  CHECK(given.model_name == without.model_name);
+  CHECK(given.lora.rank == without.lora.rank);
+  CHECK(given.lora.alpha == without.lora.alpha);
+  CHECK(given.lora.dropout == without.lora.dropout);
+  CHECK((given.lora.targets == without.lora.targets));
+  CHECK(given.merge_lora == without.merge_lora);
+  CHECK(given.learning_rate == without.learning_rate);
+  CHECK(given.epochs == without.epochs);
+  CHECK(given.warmup_steps == without.warmup_steps);
+  CHECK(given.batch_size == without.batch_size);
+  CHECK(given.accumulation_steps == without.accumulation_steps);
+  CHECK((given.batch_norm == without.batch_norm));
+  CHECK(given.seed == without.seed);
+  CHECK((given.bf16 == without.bf16));
+  CHECK(given.gradient_checkpointing == without.gradient_checkpointing);
+  CHECK((given.ddp_timeout == without.ddp_timeout));
+  CHECK(given.skip_bad_samples == without.skip_bad_samples);
+  CHECK(given.eval_steps.value == without.eval_steps.value);
+  CHECK(given.save_steps.value == without.save_steps.value);
+  CHECK((given.report_to == without.report_to));
+  CHECK(given.csv.group_size == without.csv.group_size);
 }

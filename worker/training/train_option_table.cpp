@@ -1,0 +1,201 @@
+#include "worker/training/train_option_table.hpp"
+
+#include "worker/cli/help_text.hpp"
+
+namespace mdl::worker::training {
+namespace {
+
+constexpr cli::OptionText kOptions[] = {
+    {.name = "model-name",
+     .help = "MiDashengLM checkpoint: a folder, or a model's name ORG/NAME[@REVISION] at Hugging Face, which is "
+             "downloaded where it is not in the local cache yet",
+     .fallback = "mispeech/midashenglm-7b",
+     .takes = cli::kPathOrName,
+     .also = "model,model-name-or-path",
+     .section = "Model and data"},
+    {.name = "from-modelscope",
+     .help = "true: the model's name is one at ModelScope, where the default is midasheng/midashenglm-7b",
+     .fallback = "false",
+     .takes = cli::kTrueOrFalse},
+    {.name = "train-dataset",
+     .help = "dataset folder to train on, as convert-dataset writes it, or a CSV file to convert first (required)",
+     .takes = cli::kPath,
+     .also = "dataset"},
+    {.name = "eval-dataset",
+     .help = "dataset folder or CSV file to evaluate on (none)",
+     .takes = cli::kPath,
+     .also = "val-dataset"},
+    {.name = "output",
+     .help = "folder for checkpoint-STEP/ and final/ (required)",
+     .takes = cli::kPath,
+     .also = "output-dir"},
+    {.name = "overwrite-output",
+     .help = "true: remove the checkpoints in output that another run has written; false: they are an error",
+     .fallback = "false",
+     .takes = cli::kTrueOrFalse,
+     .also = "overwrite-output-dir"},
+    {.name = "skip-bad-samples",
+     .help = "true: rows with broken sound or nothing to learn, and steps whose loss is no number, are left out and "
+             "counted; false: they end the run",
+     .fallback = "false",
+     .takes = cli::kTrueOrFalse},
+
+    {.name = "lora-rank", .help = "rank of the adapters", .fallback = "32", .also = "lora-r", .section = "Adapters"},
+    {.name = "lora-alpha", .help = "the adapters' output is scaled by alpha / rank", .fallback = "32"},
+    {.name = "lora-dropout", .help = "part of an adapter's inputs that is dropped in training", .fallback = "0"},
+    {.name = "train-target",
+     .help = "what gets adapters: encoder, projector, decoder; and what is trained whole: embed_tokens, lm_head; "
+             "repeated, with commas, or a JSON list",
+     .fallback = "encoder,projector,decoder",
+     .takes = cli::kList},
+    {.name = "initial-adapter",
+     .help = "PEFT adapter folder to start from, whose own rank, alpha and layers hold then (a fresh adapter)",
+     .takes = cli::kPath},
+    {.name = "merge-lora",
+     .help = "true: final/ is a whole model; false: final/ is the adapter",
+     .fallback = "true",
+     .takes = cli::kTrueOrFalse},
+
+    {.name = "lr",
+     .help = "learning rate at its highest",
+     .fallback = "1e-4",
+     .also = "learning-rate",
+     .section = "Steps"},
+    {.name = "num-epochs",
+     .help = "passes over the data, may be a fraction",
+     .fallback = "1.0",
+     .also = "num-train-epochs"},
+    {.name = "warmup-steps", .help = "steps in which the learning rate rises", .fallback = "0"},
+    {.name = "batch-size",
+     .help = "clips in a batch of each process",
+     .fallback = "8",
+     .also = "per-device-train-batch-size"},
+    {.name = "gradient-accumulation-steps", .help = "batches before the weights change", .fallback = "1"},
+    {.name = "batch-norm",
+     .help = "batch: normalise audio by the batch, as the Python tool; frozen: as the checkpoint does",
+     .fallback = "batch"},
+    {.name = "seed", .help = "decides the order of the data, fresh adapters and dropout", .fallback = "42"},
+
+    {.name = "device",
+     .help = "auto, cuda or cpu (auto: the GPU of this process's local rank, or the CPU where there is none or "
+             "ACCELERATE_USE_CPU=true or an empty CUDA_VISIBLE_DEVICES says so)",
+     .fallback = "auto",
+     .section = "Device, precision and memory"},
+    {.name = "bf16",
+     .help = "true, false or auto: base model in bfloat16 "
+             "(auto: what ACCELERATE_MIXED_PRECISION says, else where the GPU has it)",
+     .fallback = "auto"},
+    {.name = "tf32",
+     .help = "true: products of float32 matrices (--bf16 false) in TF32, faster and with 10 bits of mantissa, on a GPU "
+             "of compute capability 8.0 or newer (LibTorch's: false)",
+     .takes = cli::kTrueOrFalse},
+    {.name = "gradient-checkpointing",
+     .help = "true: less memory, a third more work",
+     .fallback = "true",
+     .takes = cli::kTrueOrFalse},
+    {.name = "quantization",
+     .help = "8bit or 4bit: keep the frozen linear layers' weights so, with the package bitsandbytes; final/ is merged "
+             "into the checkpoint's own weights (none)"},
+    {.name = "quantization-type", .help = "of 4bit: fp4 or nf4", .fallback = "fp4"},
+    {.name = "double-quantization",
+     .help = "of 4bit: true quantizes the scales too",
+     .fallback = "false",
+     .takes = cli::kTrueOrFalse},
+    {.name = "ddp-timeout",
+     .help = "seconds that a rank waits for the others in one operation before it ends with an error",
+     .fallback = "1800"},
+
+    {.name = "eval-steps",
+     .help = "steps between evaluations; below 1 a fraction of all steps",
+     .fallback = "500",
+     .section = "Evaluation, checkpoints and reports"},
+    {.name = "eval-batch-size",
+     .help = "clips in an evaluation batch of each process (batch-size)",
+     .also = "per-device-eval-batch-size"},
+    {.name = "eval-accumulation-steps", .help = "evaluation batches after which the losses leave the device (all)"},
+    {.name = "save-steps",
+     .help = "steps between checkpoints; below 1 a fraction of all steps, 0 only the last",
+     .fallback = "500"},
+    {.name = "save-total-limit", .help = "checkpoints to keep, oldest removed first; 0: all (all)"},
+    {.name = "resume-from-checkpoint",
+     .help = "checkpoint folder to go on from; true: this run's newest one in output; "
+             "workers that a launcher restarts go on by themselves",
+     .fallback = "false"},
+    {.name = "report-to",
+     .help = "tensorboard: event files in OUTPUT/runs (or TENSORBOARD_LOGGING_DIR); json: OUTPUT/log.jsonl; none; all; "
+             "repeated, with commas, or a JSON list",
+     .fallback = "none",
+     .takes = cli::kList},
+
+    {.name = "system-prompt",
+     .help = "for CSV files: system prompt of rows that have none (none)",
+     .section = "CSV files"},
+    {.name = "user-prompt", .help = "for CSV files: user prompt of rows that have none (none)"},
+    {.name = "base-dir",
+     .help = "for CSV files: folder that the paths of sounds are relative to (the current folder)",
+     .takes = cli::kPath},
+    {.name = "tokenizing-batch-size",
+     .help = "for CSV files: rows that are padded to the same length",
+     .fallback = "8"},
+    {.name = "num-workers",
+     .help = "for CSV files: threads that convert (one for each core)",
+     .also = "dataset-num-proc"},
+};
+
+constexpr const char* kEightBitAdam =
+    "The optimizer is AdamW in float32, for the adapters alone: its moments are 8 bytes for each trained number, so 8 "
+    "bits would save little. What is large is the base model: --quantization 8bit or 4bit.";
+constexpr const char* kLabelSmoothing =
+    "There is no label smoothing: the loss is the cross-entropy of MiDashengLM's own code. Leave the option out.";
+constexpr const char* kWholeModels =
+    "Each process holds the whole model, as with DistributedDataParallel. For less memory: --quantization 4bit, "
+    "--gradient-checkpointing true, a smaller --batch-size with --gradient-accumulation-steps.";
+constexpr const char* kNoWandb =
+    "Weights & Biases is not written to while a run goes on. Train with --report-to tensorboard, then: "
+    "wandb sync OUTPUT/runs/*.";
+
+constexpr cli::OtherWay kOtherWays[] = {
+    {"revision", "Write the revision behind the model's name: NAME@VALUE."},
+    {"label-smoothing-factor", kLabelSmoothing},
+    {"label-smoothing", kLabelSmoothing},
+    {"optim", kEightBitAdam},
+    {"optimizer", kEightBitAdam},
+    {"use-8bit-adam", kEightBitAdam},
+    {"wandb", kNoWandb},
+    {"wandb-project", kNoWandb},
+    {"use-wandb", kNoWandb},
+    {"run-name", kNoWandb},
+    {"fp16", "Training in float16 needs a scaled loss, which is not there: --bf16 true, or --bf16 false for float32."},
+    {"deepspeed", kWholeModels},
+    {"fsdp", kWholeModels},
+    {"torch-compile", "The network is compiled C++ already. Leave the option out."},
+    {"dataloader-num-workers", "A thread of its own reads and pads ahead. --num-workers is for converting a CSV file."},
+    {"logging-dir", "The variable TENSORBOARD_LOGGING_DIR=VALUE says where event files go."},
+    {"push-to-hub", "Upload the folder when it is there: hf upload ORG/NAME OUTPUT/final."},
+    {"load-in-8bit", "Write --quantization 8bit."},
+    {"load-in-4bit", "Write --quantization 4bit."},
+};
+
+constexpr const char* kExample[] = {
+    "mdl-toolkit train --train-dataset train.csv --eval-dataset eval.csv --output run \\",
+    "    --lr 2e-4 --num-epochs 3 --batch-size 4 --report-to tensorboard",
+};
+
+}  // namespace
+
+constinit const cli::CommandSyntax kTrainSyntax{.name = "train", .options = kOptions, .other_ways = kOtherWays};
+
+std::span<const cli::OtherWay> other_ways_to_train() {
+  return kOtherWays;
+}
+
+std::string train_help() {
+  return cli::command_help({.usage = "train --train-dataset DIR|CSV --output DIR [options]",
+                            .about = "Trains a LoRA adapter of a MiDashengLM model, alone or as one of the workers of "
+                                     "mdl-launch, torchrun or accelerate. Defaults in parentheses; - and _ are the "
+                                     "same in names.",
+                            .example = kExample},
+                           kOptions);
+}
+
+}  // namespace mdl::worker::training
