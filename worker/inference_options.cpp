@@ -64,8 +64,8 @@ constexpr cli::OptionText kInferenceOptions[] = {
      .section = "Rows"},
 };
 
-constexpr const char* kExample[] = {
-    "mdl-toolkit inference clips.csv --model-name run/final --output answers.csv --user-prompt \"What is heard?\""};
+constexpr const char* kExample[] = {"mdl-toolkit inference clips.csv --model-name run/final \\",
+                                    "    --output answers.csv --user-prompt \"What is heard?\""};
 
 std::vector<cli::OptionText> all_inference_options() {
   std::vector<cli::OptionText> options(std::begin(kInferenceOptions), std::end(kInferenceOptions));

@@ -142,7 +142,10 @@ TrainingEnd train_model(const TrainingInputs& inputs, const BegunRun& run, const
                                    .identity = run.identity,
                                    .superseded = run.start.superseded});
   const bool done_before = trainer.nothing_left();
-  if (!done_before) { trainer.train(); }
+  if (!done_before) {
+    write_configuration(inputs.options, group);
+    trainer.train();
+  }
   return {.done_before = done_before, .step = trainer.step()};
 }
 
@@ -186,7 +189,6 @@ void train_in(distributed::ProcessGroup& group, TrainingInputs& inputs) {
     tensors::explain_memory("loading the model", training::loop::kMemoryAdvice,
                             [&] { model = load_trained_model(inputs, run, group); });
     clear_output(inputs.options.output, run, group);
-    write_configuration(inputs.options, group);
     end = train_model(inputs, run, agents, *model, group);
   } catch (const tensors::OutOfMemory& error) {
     const auto planned = planned_memory(inputs, run);

@@ -140,6 +140,18 @@ def timer_request():
     write("timer_request", "long", "\x10" + "x" * 4096 + "\n" + "x" * 9000 + "\n" + json.dumps(good) + "\n" + "y" * 5000)
 
 
+def config_file():
+    write(
+        "config_file",
+        "run",
+        "# a run\nlearning_rate: 2e-4\nmerge-lora: no\ntrain_target: [encoder, decoder]\nlr-scheduler-kwargs: {min_lr: 1e-5}\n",
+    )
+    write(
+        "config_file", "json", json.dumps({"lr": 1e-3, "merge_lora": False, "train-target": ["decoder"], "user-prompt": "grün \U0001f600"})
+    )
+    write("config_file", "bomb", "a: &a [x, x]\nb: &b [*a, *a]\ntrain-target: [*b, *b]\ninput: clips.csv\n")
+
+
 def accelerate_yaml():
     for path in sorted((REPOSITORY / "tests/fixtures/accelerate").glob("*.yaml")):
         write("accelerate_yaml", path.stem, path.read_bytes())
@@ -382,6 +394,7 @@ if __name__ == "__main__":
         rendezvous_pickle,
         error_file,
         timer_request,
+        config_file,
         accelerate_yaml,
         command_line,
         doctor_message,

@@ -63,11 +63,11 @@ class ConfigReader {
   ConfigReader(const fs::path& file, const CommandSyntax& syntax, GivenOptions& given)
       : file_(file), syntax_(syntax), given_(given), standing_names_(names_in(syntax.standing)) {}
 
-  void read() {
+  void read(const std::string& text) {
     const yaml::YamlAdvice advice{
         .write_anew = str_cat("write a new one with: mdl-toolkit ", syntax_.name, " --print-config"),
         .nesting = "A configuration has one level of `option: value` lines."};
-    const yaml::YamlValue root = yaml::parse_yaml(read_config_text(file_), file_, advice);
+    const yaml::YamlValue root = yaml::parse_yaml(text, file_, advice);
     if (!root.repeated_keys.empty()) { refuse_second(root.repeated_keys.front(), root); }
     for (const auto& [key, value] : root.entries) { read_entry(key, value); }
     if (given_.standing().empty()) { given_.set_standing(standing_arguments()); }
@@ -135,7 +135,11 @@ class ConfigReader {
 }  // namespace
 
 void add_config_file(const fs::path& file, const CommandSyntax& syntax, GivenOptions& given) {
-  ConfigReader(file, syntax, given).read();
+  add_config_text(read_config_text(file), file, syntax, given);
+}
+
+void add_config_text(const std::string& text, const fs::path& file, const CommandSyntax& syntax, GivenOptions& given) {
+  ConfigReader(file, syntax, given).read(text);
 }
 
 }  // namespace mdl::worker::cli

@@ -15,4 +15,8 @@ namespace mdl::worker::cli {
 /// value of another shape; what parse_yaml() throws; a file that cannot be read.
 void add_config_file(const std::filesystem::path& file, const CommandSyntax& syntax, GivenOptions& given);
 
+/// The same for `text`, the content of `file`.
+void add_config_text(const std::string& text, const std::filesystem::path& file, const CommandSyntax& syntax,
+                     GivenOptions& given);
+
 }  // namespace mdl::worker::cli

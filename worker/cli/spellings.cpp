@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <sstream>
 
+#include "common/str_cat.hpp"
+
 namespace mdl::worker::cli {
 
 std::vector<std::string> names_in(const char* with_commas) {
@@ -41,9 +43,9 @@ std::vector<std::string> with_own_names(std::vector<std::string> arguments, std:
     if (word == "--") { break; }
     if (!word.starts_with("--")) { continue; }
     const auto end = std::min(word.find('='), word.size());
-    const std::string name = with_dashes(word.substr(2, end - 2));
-    const OptionText* option = find_option(options, name);
-    word = "--" + (option ? option->name : name) + word.substr(end);
+    const std::string name = word.substr(2, end - 2);
+    if (const OptionText* option = find_option(options, name)) { word = str_cat("--", option->name, word.substr(end)); }
+    if (with_dashes(name) == "print-config") { word = "--print-config"; }
   }
   return arguments;
 }

@@ -21,7 +21,7 @@ std::vector<std::string> known_names(std::span<const OptionText> options);
 /// "lora-rank" of "lora_rank".
 std::string with_dashes(std::string name);
 
-/// The arguments with each option by its own name. What follows a lone "--" stays.
+/// The arguments with each option by its own name. What is not known stays as it is, and what follows a lone "--".
 std::vector<std::string> with_own_names(std::vector<std::string> arguments, std::span<const OptionText> options);
 
 }  // namespace mdl::worker::cli

@@ -46,8 +46,8 @@ std::vector<cli::OptionText> all_options() {
   return options;
 }
 
-constexpr const char* kExample[] = {
-    "mdl-toolkit convert-dataset train.csv --output data --user-prompt \"What is heard?\" --base-dir clips"};
+constexpr const char* kExample[] = {"mdl-toolkit convert-dataset train.csv --output data --base-dir clips \\",
+                                    "    --user-prompt \"What is heard?\""};
 
 void print_help() {
   std::cout << cli::command_help(

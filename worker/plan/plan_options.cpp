@@ -27,8 +27,7 @@ constexpr cli::OptionText kOwn[] = {
     {.name = "labels", .help = "without --train-dataset: tokens of each answer", .fallback = "50"},
 };
 
-constexpr const char* kExample[] = {
-    "mdl-toolkit plan --train-dataset data --batch-size 8 --quantization 4bit --memory 24GiB"};
+constexpr const char* kExample[] = {"mdl-toolkit plan --train-dataset data --quantization 4bit --memory 24GiB"};
 
 /// Train's options whose text is another one here.
 constexpr cli::OptionText kOther[] = {

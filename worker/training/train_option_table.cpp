@@ -177,8 +177,8 @@ constexpr cli::OtherWay kOtherWays[] = {
 };
 
 constexpr const char* kExample[] = {
-    "mdl-toolkit train --train-dataset train.csv --eval-dataset eval.csv --output run \\",
-    "    --lr 2e-4 --num-epochs 3 --batch-size 4 --report-to tensorboard",
+    "mdl-toolkit train --train-dataset train.csv --eval-dataset eval.csv \\",
+    "    --output run --lr 2e-4 --num-epochs 3 --batch-size 4",
 };
 
 }  // namespace

@@ -34,7 +34,7 @@ CASES = [
     ("inference --output o --model-name a/b/ x.csv", "a/b"),
     ("info --rwo 1 .", "--row"),
     ("info -row 1 .", "--row"),
-    ("info --model_name m .", "--model-name"),
+    ("info --mdoel_name m .", "--model-name"),
     ("info --hepl", "--help"),
     ("info --xyzzy 1 .", None),
     ("convert-dataset --audio-encodign=pcm16 x.csv", "--audio-encoding"),

@@ -198,7 +198,7 @@ def test_a_piped_run_prints_what_the_trainer_prints_and_the_loss_falls(toolkit, 
 
 def test_checkpoints_are_kept_and_counted(toolkit, data, tmp_path):
     run(train_command(toolkit, data, tmp_path, "--batch-size", "8", "--num-epochs", "2", "--save-steps", "2", "--save-total-limit", "2"))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-8", "final"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-8", "final", "run.yaml"]
     with safe_open(tmp_path / "checkpoint-10" / "adapter_model.safetensors", "pt") as file:
         assert all(name.startswith("base_model.model.") for name in file.keys())
     assert json.loads((tmp_path / "final" / "adapter_config.json").read_text())["r"] == 8
@@ -207,12 +207,12 @@ def test_checkpoints_are_kept_and_counted(toolkit, data, tmp_path):
 # Bad input: one message with the thing in it, an exit code, and nothing left that looks like a result.
 
 
-def assert_refused(done, output, code, *words):
+def assert_refused(done, output, code, *words, left=()):
     assert done.returncode == code, done.stderr
     errors = [line for line in done.stderr.splitlines() if "mdl-toolkit: error:" in line]
     assert len(errors) == 1, done.stderr
     assert all(str(word) in done.stderr for word in words), done.stderr
-    assert not output.exists() or not any(output.iterdir())
+    assert not output.exists() or [path.name for path in output.iterdir()] == list(left)
 
 
 def test_an_unknown_option_names_the_nearest(toolkit, data, tmp_path):
@@ -318,7 +318,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_its_step(toolkit, data, ada
     next(iter(tensors.values())).fill_(float("nan"))
     save_file(tensors, broken / "adapter_model.safetensors", metadata={"format": "pt"})
     done = run(train_command(toolkit, data, tmp_path / "out", "--initial-adapter", broken), check=False)
-    assert_refused(done, tmp_path / "out", 1, "step 1", "nan")
+    assert_refused(done, tmp_path / "out", 1, "step 1", "nan", left=["run.yaml"])
 
 
 def test_the_failure_report_of_torchrun_shows_the_message(toolkit, bin_dir, venv_bin, data, tmp_path):
@@ -343,7 +343,8 @@ def test_sigterm_leaves_a_checkpoint_of_the_last_step(toolkit, data, tmp_path):
             break
     process.stdout.read()
     assert process.wait(timeout=60) == -signal.SIGTERM
-    (folder,) = tmp_path.iterdir()
+    folder, options = sorted(tmp_path.iterdir())
+    assert options.name == "run.yaml"
     state = json.loads((folder / "trainer_state.json").read_text())
     assert folder.name == f"checkpoint-{state['global_step']}"
     assert state["log_history"][-1]["step"] == state["global_step"] >= 7
