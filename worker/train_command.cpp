@@ -124,8 +124,9 @@ void write_configuration(const training::TrainOptions& options, const distribute
 }
 
 struct TrainingEnd {
-  bool done_before;  ///< the checkpoint was of the last step already
-  int64_t step;
+  bool done_before = false;  ///< the checkpoint was of the last step already
+  int64_t step = 0;
+  std::optional<fs::path> best;  ///< checkpoint that final/ is to be made from
 };
 
 TrainingEnd train_model(const TrainingInputs& inputs, const BegunRun& run, const std::vector<std::string>& agents,
@@ -146,7 +147,7 @@ TrainingEnd train_model(const TrainingInputs& inputs, const BegunRun& run, const
     write_configuration(inputs.options, group);
     trainer.train();
   }
-  return {.done_before = done_before, .step = trainer.step()};
+  return {.done_before = done_before, .step = trainer.step(), .best = trainer.best_checkpoint()};
 }
 
 /// Whether a run of which nothing was left to do leaves final/ as it is, which is told.
@@ -159,6 +160,12 @@ bool leaves_final(const training::TrainOptions& options, const training::checkpo
   log::news("nothing is left to do: step ", last_step, " was the last one. ", folder.string(),
             " stays as it is; without it, this command would write it anew");
   return true;
+}
+
+void load_best(model::MiDashengLM& model, const fs::path& checkpoint) {
+  log::news("final/ is made from ", checkpoint.string(), ", whose evaluation was the best");
+  adapter::load_lora(model, checkpoint / kAdapterWeights);
+  adapter::load_running_statistics(model, checkpoint);
 }
 
 void write_final(const TrainingInputs& inputs, const BegunRun& run, const std::shared_ptr<model::MiDashengLM>& model,
@@ -197,6 +204,7 @@ void train_in(distributed::ProcessGroup& group, TrainingInputs& inputs) {
   }
   print_memory_peak("training", inputs.meeting.device, group);
   if (group.is_first() && !(end.done_before && leaves_final(inputs.options, run.start, end.step))) {
+    if (end.best) { load_best(*model, *end.best); }
     write_final(inputs, run, model, end.step);
   }
   // A rank is done when the job is: where rank 0 cannot write the last files, all start again from the last checkpoint,

@@ -109,6 +109,7 @@ TrainingInputs read_training_inputs(const training::TrainOptions& options) {
       .eval_data = std::move(eval_data),
   };
   inputs.options.lora.encoder_blocks = inputs.config.audio.names.blocks;
+  if (options.given_lora.layers) { adapter::check_lora(inputs.config, inputs.options.lora); }
   if (initial_adapter) { adopt_initial_adapter(inputs.options, *initial_adapter, inputs.config); }
   return inputs;
 }
@@ -124,19 +125,35 @@ void convert_csv_files(TrainingInputs& inputs, distributed::ProcessGroup& group)
   if (options.eval_dataset && !inputs.eval_data) { inputs.eval_data.emplace(convert(*options.eval_dataset, "eval")); }
 }
 
+namespace {
+
+/// When something else than a step is done, which all ranks do together.
+std::string describe_occasions(const training::TrainOptions& options) {
+  const training::BestModelOptions& best = options.best_model;
+  return str_cat("--eval-strategy ", static_cast<int>(options.eval_strategy), "\n--eval-steps ",
+                 options.eval_steps.value, "\n--save-strategy ", static_cast<int>(options.save_strategy),
+                 "\n--save-steps ", options.save_steps.value, "\n--early-stopping-patience ", best.patience.value_or(0),
+                 "\n--early-stopping-threshold ", best.threshold, "\n--greater-is-better ", best.greater_is_better,
+                 "\n--metric-for-best-model ", best.metric.value_or("none"));
+}
+
+}  // namespace
+
 std::string training_facts(const TrainingInputs& inputs) {
   const training::TrainOptions& options = inputs.options;
-  return str_cat("an adapter of ", adapter::describe(options.lora), "\n",
-                 adapter::adapter_config_text(options.lora, fs::path(), {}), "--lr ", options.learning_rate,
-                 "\n--num-epochs ", options.epochs, "\n--warmup-steps ", options.warmup_steps, "\n--batch-size ",
-                 options.batch_size, "\n--gradient-accumulation-steps ", options.accumulation_steps, "\n--seed ",
-                 options.seed, "\n--skip-bad-samples ", options.skip_bad_samples, "\n--eval-steps ",
-                 options.eval_steps.value, "\n--eval-batch-size ", options.eval_batch_size.value_or(options.batch_size),
-                 "\n--eval-accumulation-steps ", options.eval_accumulation_steps.value_or(0), "\n--bf16 ",
-                 inputs.dtype == at::kBFloat16, "\n--tf32 ", options.tf32.value_or(false), "\n--quantization ",
-                 options.quantization ? options.quantization->name() : "none", "\n--batch-norm ",
-                 static_cast<int>(options.batch_norm), "\na training dataset of ", inputs.train_data->size(),
-                 " rows\nan evaluation dataset of ", inputs.eval_data ? inputs.eval_data->size() : 0, " rows\n");
+  return str_cat(
+      "an adapter of ", adapter::describe(options.lora), "\n",
+      adapter::adapter_config_text(options.lora, fs::path(), {}), "--lr ", options.learning_rate, "\n--num-epochs ",
+      options.epochs, "\n--max-steps ", options.max_steps.value_or(-1), "\n--lr-scheduler-type ",
+      options.lr_scheduler.describe(), "\n--warmup-steps ", options.warmup_steps.value, "\noptimizer ",
+      options.optimizer.describe(), "\n--max-grad-norm ", options.max_grad_norm, "\n--batch-size ", options.batch_size,
+      "\n--gradient-accumulation-steps ", options.accumulation_steps, "\n--seed ", options.seed,
+      "\n--skip-bad-samples ", options.skip_bad_samples, "\n", describe_occasions(options), "\n--eval-batch-size ",
+      options.eval_batch_size.value_or(options.batch_size), "\n--eval-accumulation-steps ",
+      options.eval_accumulation_steps.value_or(0), "\n--bf16 ", inputs.dtype == at::kBFloat16, "\n--tf32 ",
+      options.tf32.value_or(false), "\n--quantization ", options.quantization ? options.quantization->name() : "none",
+      "\n--batch-norm ", static_cast<int>(options.batch_norm), "\na training dataset of ", inputs.train_data->size(),
+      " rows\nan evaluation dataset of ", inputs.eval_data ? inputs.eval_data->size() : 0, " rows\n");
 }
 
 }  // namespace mdl::worker

@@ -16,13 +16,26 @@ std::set<std::string> adapted_layers(const LoraConfig& config, const LinearLayer
   return adapted;
 }
 
-/// Whether the targets adapt the same layers and train the same modules whole.
-bool same_targets(const std::set<Target>& targets, const LoraConfig& adapter, const LinearLayerNames& layers) {
-  LoraConfig given;
-  given.targets = targets;
-  given.encoder_blocks = layers.encoder_blocks;
-  return whole_targets(targets) == whole_targets(adapter.targets) &&
-         adapted_layers(given, layers) == adapted_layers(adapter, layers);
+/// Whether what was given adapts the same layers and trains the same modules whole. `given.targets` is there.
+bool same_targets(const GivenLora& given, const LoraConfig& adapter, const LinearLayerNames& layers) {
+  LoraConfig wanted;
+  wanted.targets = *given.targets;
+  wanted.layers = given.layers;
+  wanted.encoder_blocks = layers.encoder_blocks;
+  return whole_targets(*given.targets) == whole_targets(adapter.targets) &&
+         adapted_layers(wanted, layers) == adapted_layers(adapter, layers);
+}
+
+std::string describe_given(const GivenLora& given) {
+  if (!given.layers) { return "--train-target " + target_names(*given.targets); }
+  LoraConfig wanted;
+  wanted.targets = *given.targets;
+  wanted.layers = given.layers;
+  return "--lora-targets " + describe_layers(wanted);
+}
+
+const char* yes_or_no(bool value) {
+  return value ? "true" : "false";
 }
 
 }  // namespace
@@ -33,6 +46,8 @@ LoraConfig GivenLora::fresh() const {
   config.alpha = alpha.value_or(config.alpha);
   config.dropout = dropout.value_or(config.dropout);
   config.targets = targets.value_or(config.targets);
+  config.rank_stabilized = rank_stabilized.value_or(config.rank_stabilized);
+  config.layers = layers;
   return config;
 }
 
@@ -46,9 +61,12 @@ LoraConfig adopt_lora(const GivenLora& given, const LoraConfig& adapter, const s
   };
   compare("lora-rank", given.rank, adapter.rank);
   compare("lora-alpha", given.alpha, adapter.alpha);
-  if (given.targets && !same_targets(*given.targets, adapter, layers)) {
-    faults +=
-        str_cat("\n    --train-target ", target_names(*given.targets), ", but there it is ", describe_layers(adapter));
+  if (given.rank_stabilized && *given.rank_stabilized != adapter.rank_stabilized) {
+    faults += str_cat("\n    --use-rslora ", yes_or_no(*given.rank_stabilized), ", but there it is ",
+                      yes_or_no(adapter.rank_stabilized));
+  }
+  if (given.targets && !same_targets(given, adapter, layers)) {
+    faults += str_cat("\n    ", describe_given(given), ", but there it is ", describe_layers(adapter));
   }
   if (!faults.empty()) {
     throw UsageError(str_cat("the options contradict the adapter's own settings in ", file, ":", faults),
@@ -68,8 +86,9 @@ LoraConfig resumed_lora(const GivenLora& given, const LoraConfig& adapter, const
   config.rank = given.rank.value_or(config.rank);
   config.alpha = given.alpha.value_or(config.alpha);
   config.dropout = given.dropout.value_or(config.dropout);
-  if (given.targets && !same_targets(*given.targets, adapter, layers)) {
-    config.layers.reset();
+  config.rank_stabilized = given.rank_stabilized.value_or(config.rank_stabilized);
+  if (given.targets && !same_targets(given, adapter, layers)) {
+    config.layers = given.layers;
     config.targets = *given.targets;
     config.encoder_blocks = layers.encoder_blocks;
   }

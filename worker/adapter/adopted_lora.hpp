@@ -16,6 +16,8 @@ struct GivenLora {
   std::optional<double> alpha;
   std::optional<double> dropout;
   std::optional<std::set<Target>> targets;
+  std::optional<bool> rank_stabilized{};
+  std::optional<LayerSelection> layers{};  ///< in place of the targets that mean layers
 
   /// The settings of a fresh adapter: the defaults, but for what was given.
   LoraConfig fresh() const;

@@ -54,6 +54,36 @@ layers::LoraAdapter fresh_adapter(const layers::Linear& layer, int64_t rank, dou
   return adapter;
 }
 
+/// The names of a few linear layers, of all parts of the model.
+std::string example_layers(model::MiDashengLM& model) {
+  const auto all = linear_layers(model);
+  std::string names;
+  for (std::size_t i = 0; i < all.size(); i += std::max<std::size_t>(1, all.size() / 4)) {
+    names += (names.empty() ? "" : ", ") + all[i].name;
+  }
+  return names;
+}
+
+/// The layers that get an adapter.
+std::vector<NamedLinear> selected_layers(model::MiDashengLM& model, const LoraConfig& config, const AdapterPlan& plan) {
+  std::vector<NamedLinear> selected;
+  for (const auto& item : model.named_modules("", /*include_self=*/false)) {
+    const std::string& name = item.key();
+    if (!plan.adapts(name)) { continue; }
+    auto* const layer = dynamic_cast<layers::Linear*>(item.value().get());
+    if (!layer) { throw UsageError(str_cat("an adapter on ", name, " is not possible: it is no linear layer")); }
+    selected.push_back(NamedLinear{name, layer});
+  }
+  if (selected.empty()) {
+    throw UsageError("no layer of the model gets an adapter",
+                     config.layers
+                         ? str_cat("The expression or names (", describe_layers(config),
+                                   ") fit no linear layer of this model, among them ", example_layers(model), ".")
+                         : "Name encoder, projector or decoder in --train-target.");
+  }
+  return selected;
+}
+
 }  // namespace
 
 LinearLayerNames linear_layer_names(const model::ModelConfig& config) {
@@ -62,6 +92,11 @@ LinearLayerNames linear_layer_names(const model::ModelConfig& config) {
       .all = {}, .decoder = model::decoder_type(config.text).names, .encoder_blocks = config.audio.names.blocks};
   for (const auto& [name, layer] : linear_layers(model)) { names.all.push_back(name); }
   return names;
+}
+
+void check_lora(const model::ModelConfig& config, const LoraConfig& lora) {
+  model::MiDashengLM model(config, at::kFloat);  // on the meta device
+  selected_layers(model, lora, AdapterPlan(lora, model::decoder_type(config.text).names));
 }
 
 void attach_lora(model::MiDashengLM& model, const LoraConfig& config, uint64_t seed) {
@@ -74,19 +109,8 @@ void attach_lora(model::MiDashengLM& model, const LoraConfig& config, uint64_t s
   }
   const AdapterPlan plan(config, model::decoder_type(model.config().text).names);
   at::Generator generator = at::detail::createCPUGenerator(seed);
-  int64_t attached = 0;
-  for (const auto& item : model.named_modules("", /*include_self=*/false)) {
-    const std::string& name = item.key();
-    if (!plan.adapts(name)) { continue; }
-    auto* const layer = dynamic_cast<layers::Linear*>(item.value().get());
-    if (!layer) { throw UsageError(str_cat("an adapter on ", name, " is not possible: it is no linear layer")); }
+  for (const auto& [name, layer] : selected_layers(model, config, plan)) {
     layer->adapter = fresh_adapter(*layer, plan.rank(name), plan.scaling(name), config.dropout, generator);
-    ++attached;
-  }
-  if (attached == 0) {
-    throw UsageError("no layer of the model gets an adapter",
-                     config.layers ? "The target_modules in its adapter_config.json fit no layer of this model."
-                                   : "Name encoder, projector or decoder in --train-target.");
   }
   auto& decoder = *model.decoder;
   if (config.targets.count(Target::embed_tokens)) {

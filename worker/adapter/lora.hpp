@@ -18,6 +18,9 @@ namespace mdl::worker::adapter {
 /// when no layer gets an adapter (PEFT has no such adapters).
 void attach_lora(model::MiDashengLM& model, const LoraConfig& config, uint64_t seed);
 
+/// Throws UsageError as attach_lora() would on a model of that configuration, without its weights.
+void check_lora(const model::ModelConfig& config, const LoraConfig& lora);
+
 /// The trained tensors, under PEFT's names (base_model.model.….lora_A.weight) and in the order of its parameters(),
 /// which is also the order of the optimizer's state in a checkpoint.
 tensors::NamedTensors lora_parameters(model::MiDashengLM& model);

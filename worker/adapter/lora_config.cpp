@@ -3,6 +3,7 @@
 #include <cctype>
 
 #include "common/str_cat.hpp"
+#include "worker/adapter/name_pattern.hpp"
 
 namespace mdl::worker::adapter {
 namespace {
@@ -97,6 +98,11 @@ LayerSelection selection_of(const LoraConfig& config, const model::DecoderNames&
           .excluded = std::vector<std::string>{last_name(decoder.lm_head)},
           .indices = {},
           .index_after = {}};
+}
+
+LayerSelection layers_like(const std::string& pattern) {
+  const NamePattern readable(pattern);
+  return {.wanted = pattern, .excluded = std::vector<std::string>{"lm_head"}, .indices = {}, .index_after = {}};
 }
 
 std::vector<std::string> modules_to_save(const std::set<Target>& targets, const model::DecoderNames& decoder) {

@@ -63,6 +63,10 @@ std::string target_modules_pattern(const std::set<Target>& targets, const model:
 /// encoder.
 std::optional<std::string> encoder_blocks_of(const std::string& pattern);
 
+/// The layers whose whole name the regular expression matches, but the decoder's head, which cannot be trained so.
+/// Throws UsageError for an expression that cannot be read.
+LayerSelection layers_like(const std::string& pattern);
+
 /// What `config` selects: its own selection, or that of its targets.
 LayerSelection selection_of(const LoraConfig& config, const model::DecoderNames& decoder);
 

@@ -34,6 +34,9 @@ class OptionValues {
   explicit OptionValues(const GivenOptions& given, std::string command = "train")
       : given_(given), command_(std::move(command)) {}
 
+  /// See GivenOptions.
+  bool prints_config() const { return given_.prints_config(); }
+
   std::optional<std::string> text(const std::string& name) const;
 
   /// The same, but an empty text is none.

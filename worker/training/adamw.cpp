@@ -8,16 +8,21 @@
 
 #include <map>
 
+#include "common/str_cat.hpp"
+
 namespace mdl::worker::training {
-namespace {
 
-constexpr double kBeta1 = 0.9;
-constexpr double kBeta2 = 0.999;
-constexpr double kEpsilon = 1e-8;
+std::string AdamWSettings::describe() const {
+  const AdamWSettings usual;
+  std::string text = "AdamW";
+  if (beta1 != usual.beta1 || beta2 != usual.beta2) { text += str_cat(", betas ", beta1, " and ", beta2); }
+  if (epsilon != usual.epsilon) { text += str_cat(", epsilon ", epsilon); }
+  if (weight_decay != usual.weight_decay) { text += str_cat(", weight decay ", weight_decay); }
+  return text;
+}
 
-}  // namespace
-
-AdamW::AdamW(std::vector<at::Tensor> parameters) : parameters_(std::move(parameters)) {
+AdamW::AdamW(std::vector<at::Tensor> parameters, const AdamWSettings& settings)
+    : parameters_(std::move(parameters)), settings_(settings) {
   for (const at::Tensor& parameter : parameters_) {
     state_.steps.push_back(torch::zeros({}, parameter.options().dtype(at::kFloat)));
     state_.first_moments.push_back(torch::zeros_like(parameter));
@@ -44,8 +49,8 @@ void AdamW::step(double learning_rate) {
   for (auto& [type, group] : groups) {
     at::_foreach_add_(group.steps, 1);  // the kernel expects the number of this update
     at::_fused_adamw_(group.parameters, group.gradients, group.first, group.second, /*max_exp_avg_sqs=*/{}, group.steps,
-                      learning_rate, kBeta1, kBeta2, /*weight_decay=*/0.0, kEpsilon, /*amsgrad=*/false,
-                      /*maximize=*/false);
+                      learning_rate, settings_.beta1, settings_.beta2, settings_.weight_decay, settings_.epsilon,
+                      /*amsgrad=*/false, /*maximize=*/false);
   }
 }
 
@@ -57,6 +62,7 @@ at::Tensor clip_gradients(const std::vector<at::Tensor>& parameters, double max_
   if (gradients.empty()) { return {}; }
   const torch::NoGradGuard no_grad;
   const at::Tensor norm = torch::stack(at::_foreach_norm(gradients)).norm();
+  if (max_norm <= 0) { return norm; }
   // The small number keeps the quotient finite for a zero norm; torch has it too.
   at::_foreach_mul_(gradients, torch::clamp_max(max_norm / (norm + 1e-6), 1.0));
   return norm;

@@ -1,6 +1,7 @@
 #include "worker/training/train_options.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <map>
 
@@ -48,6 +49,23 @@ std::set<adapter::Target> parse_targets(const std::vector<std::string>& names) {
   return targets;
 }
 
+/// The expression takes the place of the targets that mean layers.
+void read_lora_targets(const std::string& pattern, adapter::GivenLora& given) {
+  if (given.targets && given.targets != adapter::whole_targets(*given.targets)) {
+    throw cli::RejectedValue(
+        "lora-targets",
+        str_cat("--lora-targets and --train-target ", adapter::target_names(*given.targets), " exclude each other"),
+        "What the expression matches gets adapters; --train-target may still name what is trained "
+        "whole: embed_tokens, lm_head.");
+  }
+  try {
+    given.layers = adapter::layers_like(pattern);
+  } catch (const Error& error) {
+    throw cli::RejectedValue("lora-targets", "--lora-targets: " + error.problem(), error.advice());
+  }
+  given.targets = given.targets.value_or(std::set<adapter::Target>());
+}
+
 adapter::GivenLora read_lora_options(const cli::OptionValues& values) {
   adapter::GivenLora given;
   values.integer("lora-rank", 1, given.rank);
@@ -59,6 +77,8 @@ adapter::GivenLora read_lora_options(const cli::OptionValues& values) {
     }
   }
   if (const auto names = values.list("train-target")) { given.targets = parse_targets(*names); }
+  given.rank_stabilized = values.boolean("use-rslora");
+  if (const auto pattern = values.text_or_none("lora-targets")) { read_lora_targets(*pattern, given); }
   return given;
 }
 
@@ -113,12 +133,49 @@ void read_adapter_options(const cli::OptionValues& values, TrainOptions& options
   }
 }
 
+void read_max_steps(const cli::OptionValues& values, TrainOptions& options) {
+  int64_t steps = -1;  // TrainingArguments' "no"
+  values.integer("max-steps", -1, steps);
+  if (steps == 0) { cli::reject_value("max-steps", "0", "a whole number from 1, or -1 for --num-epochs"); }
+  if (steps > 0) { options.max_steps = steps; }
+}
+
+void read_warmup(const cli::OptionValues& values, TrainOptions& options) {
+  values.interval("warmup-steps", true, options.warmup_steps);
+  const auto text = values.text("warmup-ratio");
+  if (!text) { return; }
+  if (values.text("warmup-steps")) {
+    throw cli::RejectedValue("warmup-ratio", "--warmup-ratio and --warmup-steps exclude each other",
+                             "A --warmup-steps below 1 is a part of all steps, too.");
+  }
+  values.number_from("warmup-ratio", 0, options.warmup_steps.value);
+  if (options.warmup_steps.value > 1) { cli::reject_value("warmup-ratio", *text, "a number from 0 to 1"); }
+  if (options.warmup_steps.value == 1) { options.warmup_steps.value = std::nextafter(1.0, 0.0); }  // all, not one step
+}
+
+void read_optimizer(const cli::OptionValues& values, TrainOptions& options) {
+  AdamWSettings& adamw = options.optimizer;
+  const auto read_beta = [&](const char* name, double& beta) {
+    values.number_from(name, 0, beta);
+    if (beta >= 1) { cli::reject_value(name, *values.text(name), "a number from 0, below 1"); }
+  };
+  read_beta("adam-beta1", adamw.beta1);
+  read_beta("adam-beta2", adamw.beta2);
+  values.number_from("adam-epsilon", 0, adamw.epsilon);
+  values.number_from("weight-decay", 0, adamw.weight_decay);
+  values.number_from("max-grad-norm", 0, options.max_grad_norm);
+}
+
 /// What a step is.
 void read_step_options(const cli::OptionValues& values, TrainOptions& options) {
   values.number_from("lr", 0, options.learning_rate);
   options.learning_rate_given = values.text("lr").has_value();
   values.number("num-epochs", 0, options.epochs);
-  values.integer("warmup-steps", 0, options.warmup_steps);
+  read_max_steps(values, options);
+  options.lr_scheduler = parse_lr_scheduler(values.text("lr-scheduler-type"),
+                                            values.text_or_none("lr-scheduler-kwargs"), options.learning_rate);
+  read_warmup(values, options);
+  read_optimizer(values, options);
   values.integer("batch-size", 1, options.batch_size);
   values.integer("gradient-accumulation-steps", 1, options.accumulation_steps);
 }
@@ -139,8 +196,29 @@ void read_device_options(const cli::OptionValues& values, TrainOptions& options)
   if (const auto skip = values.boolean("skip-bad-samples")) { options.skip_bad_samples = *skip; }
 }
 
+std::optional<IntervalStrategy> read_strategy(const cli::OptionValues& values, const char* name) {
+  static const std::vector<std::string> kNames = {"no", "steps", "epoch"};
+  const auto text = values.choice(name, kNames);
+  if (!text) { return std::nullopt; }
+  return static_cast<IntervalStrategy>(std::ranges::find(kNames, *text) - kNames.begin());
+}
+
+/// When evaluations and checkpoints come.
+void read_strategies(const cli::OptionValues& values, TrainOptions& options) {
+  const auto evaluates = read_strategy(values, "eval-strategy");
+  options.eval_strategy = evaluates.value_or(options.eval_dataset ? IntervalStrategy::steps : IntervalStrategy::no);
+  if (!options.eval_dataset && options.eval_strategy != IntervalStrategy::no && !values.prints_config()) {
+    throw cli::RejectedValue("eval-strategy",
+                             str_cat("--eval-strategy ", *values.text("eval-strategy"), " needs data to evaluate on"),
+                             "Name them: --eval-dataset DIR.");
+  }
+  options.save_strategy = read_strategy(values, "save-strategy").value_or(IntervalStrategy::steps);
+}
+
 /// What happens every so many steps.
 void read_intervals(const cli::OptionValues& values, TrainOptions& options) {
+  read_strategies(values, options);
+  values.interval("logging-steps", false, options.logging_steps);
   values.interval("eval-steps", false, options.eval_steps);
   values.integer("eval-batch-size", 0, options.eval_batch_size);
   if (options.eval_batch_size == 0) {
@@ -151,6 +229,50 @@ void read_intervals(const cli::OptionValues& values, TrainOptions& options) {
   values.interval("save-steps", true, options.save_steps);
   values.integer("save-total-limit", 0, options.save_total_limit);
   if (options.save_total_limit == 0) { options.save_total_limit.reset(); }
+}
+
+/// Throws RejectedValue where checkpoints and evaluations do not come together, as TrainingArguments does.
+void require_evaluated_checkpoints(const TrainOptions& options) {
+  constexpr const char* kOption = "load-best-model-at-end";
+  const std::string needs = "--load-best-model-at-end true needs ";
+  if (options.eval_strategy == IntervalStrategy::no) {
+    throw cli::RejectedValue(kOption, needs + "evaluations", "Give --eval-dataset and an --eval-strategy but no.");
+  }
+  if (options.save_strategy != options.eval_strategy) {
+    throw cli::RejectedValue(kOption, needs + "the same --eval-strategy and --save-strategy",
+                             "A best evaluation is of use only where its checkpoint is.");
+  }
+  if (options.eval_strategy != IntervalStrategy::steps) { return; }
+  const double saves = options.save_steps.value, evaluations = options.eval_steps.value;
+  const double times = saves / evaluations;
+  const bool alike = (saves < 1) == (evaluations < 1) && saves > 0;
+  if (!alike || std::abs(times - std::round(times)) > 1e-9) {
+    throw cli::RejectedValue(kOption,
+                             str_cat(needs, "--save-steps (", saves, ") to be a multiple of --eval-steps (",
+                                     evaluations, "), both numbers of steps or both parts of all steps"),
+                             "A best evaluation is of use only where its checkpoint is.");
+  }
+}
+
+void read_best_model(const cli::OptionValues& values, TrainOptions& options) {
+  BestModelOptions& best = options.best_model;
+  best.load_at_end = values.boolean("load-best-model-at-end").value_or(false);
+  if (values.text("early-stopping-patience")) { values.integer("early-stopping-patience", 1, best.patience.emplace()); }
+  values.number_from("early-stopping-threshold", 0, best.threshold);
+  const auto metric = values.choice("metric-for-best-model", {"loss", "eval_loss"});
+  if (metric || best.load_at_end || best.patience) { best.metric = "eval_loss"; }
+  best.greater_is_better = values.boolean("greater-is-better").value_or(false);
+  if (values.prints_config()) { return; }
+  if (best.load_at_end) { require_evaluated_checkpoints(options); }
+  if (best.threshold > 0 && !best.patience) {
+    throw cli::RejectedValue("early-stopping-threshold", "--early-stopping-threshold needs --early-stopping-patience",
+                             "It says by how much an evaluation must be better to count.");
+  }
+  if (best.metric && options.eval_strategy == IntervalStrategy::no) {
+    const char* const option = best.patience ? "early-stopping-patience" : "metric-for-best-model";
+    throw cli::RejectedValue(option, str_cat("--", option, " needs evaluations"),
+                             "Give --eval-dataset and an --eval-strategy but no.");
+  }
 }
 
 ResumeFrom read_resume(const cli::OptionValues& values) {
@@ -179,6 +301,7 @@ TrainOptions read_settings(const cli::OptionValues& values) {
   read_step_options(values, options);
   read_device_options(values, options);
   read_intervals(values, options);
+  read_best_model(values, options);
   options.resume_from = read_resume(values);
   read_csv_options(values, options);
   return options;

@@ -20,6 +20,8 @@
 #include "worker/process/worker_environment.hpp"
 #include "worker/quantization/quantization.hpp"
 #include "worker/reports/reports.hpp"
+#include "worker/training/adamw.hpp"
+#include "worker/training/best_model.hpp"
 #include "worker/training/resume_from.hpp"
 #include "worker/training/schedule.hpp"
 
@@ -58,8 +60,12 @@ struct TrainOptions {
   double learning_rate = 1e-4;
   bool learning_rate_given = false;  ///< on the command line: a run that goes on takes its checkpoint's otherwise
   double epochs = 1.0;
-  int64_t warmup_steps = 0;
-  int64_t batch_size = 8;  ///< clips per process and forward pass
+  std::optional<int64_t> max_steps;  ///< in place of epochs
+  LrScheduler lr_scheduler;
+  cli::StepInterval warmup_steps{0};
+  AdamWSettings optimizer;
+  double max_grad_norm = 1.0;  ///< 0: gradients of any norm
+  int64_t batch_size = 8;      ///< clips per process and forward pass
   int64_t accumulation_steps = 1;
   bool gradient_checkpointing = true;
   std::optional<bool> bf16;  ///< unset: when the GPU has it
@@ -71,12 +77,16 @@ struct TrainOptions {
   uint64_t seed = 42;
   bool skip_bad_samples = false;  ///< not in the Python tool
 
+  cli::StepInterval logging_steps{1};
+  IntervalStrategy eval_strategy = IntervalStrategy::no;  ///< with eval_dataset: steps, unless given
   cli::StepInterval eval_steps{500};
   std::optional<int64_t> eval_batch_size;          ///< unset: batch_size
   std::optional<int64_t> eval_accumulation_steps;  ///< unset: losses leave the device at the end
   std::set<reports::ReportKind> report_to;
+  IntervalStrategy save_strategy = IntervalStrategy::steps;
   cli::StepInterval save_steps{500};
   std::optional<int64_t> save_total_limit;
+  BestModelOptions best_model;
   ResumeFrom resume_from;  ///< --resume-from-checkpoint: see plan_start()
 
   bool prints_config = false;  ///< nothing else is wanted, and what train requires may be missing

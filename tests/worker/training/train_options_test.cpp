@@ -245,25 +245,19 @@ TEST_CASE("defaults that are told are the defaults") {
     told.insert(told.end(), {std::string("--") + option.name, option.fallback});
   }
   const TrainOptions given = parse(told), without = parse({});
-  CHECK(given.model_name == without.model_name);
-  CHECK(given.lora.rank == without.lora.rank);
-  CHECK(given.lora.alpha == without.lora.alpha);
-  CHECK(given.lora.dropout == without.lora.dropout);
-  CHECK((given.lora.targets == without.lora.targets));
-  CHECK(given.merge_lora == without.merge_lora);
-  CHECK(given.learning_rate == without.learning_rate);
-  CHECK(given.epochs == without.epochs);
-  CHECK(given.warmup_steps == without.warmup_steps);
-  CHECK(given.batch_size == without.batch_size);
-  CHECK(given.accumulation_steps == without.accumulation_steps);
-  CHECK((given.batch_norm == without.batch_norm));
-  CHECK(given.seed == without.seed);
-  CHECK((given.bf16 == without.bf16));
-  CHECK(given.gradient_checkpointing == without.gradient_checkpointing);
-  CHECK((given.ddp_timeout == without.ddp_timeout));
-  CHECK(given.skip_bad_samples == without.skip_bad_samples);
-  CHECK(given.eval_steps.value == without.eval_steps.value);
-  CHECK(given.save_steps.value == without.save_steps.value);
-  CHECK((given.report_to == without.report_to));
-  CHECK(given.csv.group_size == without.csv.group_size);
+  // All of them, but what the command line was and which of its options said so.
+  const auto facts = [](const TrainOptions& options) {
+    return std::make_tuple(options.model_name, options.lora, options.merge_lora, options.learning_rate, options.epochs,
+                           options.max_steps, options.lr_scheduler, options.warmup_steps.value, options.optimizer,
+                           options.max_grad_norm, options.batch_size, options.accumulation_steps,
+                           static_cast<int>(options.batch_norm), options.seed);
+  };
+  const auto more = [](const TrainOptions& options) {
+    return std::make_tuple(options.bf16, options.gradient_checkpointing, options.ddp_timeout, options.skip_bad_samples,
+                           options.logging_steps.value, static_cast<int>(options.eval_strategy),
+                           options.eval_steps.value, static_cast<int>(options.save_strategy), options.save_steps.value,
+                           options.best_model, options.report_to, options.csv.group_size);
+  };
+  CHECK((facts(given) == facts(without)));
+  CHECK((more(given) == more(without)));
 }

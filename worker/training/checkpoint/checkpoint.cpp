@@ -64,14 +64,20 @@ std::vector<fs::path> list_checkpoints(const fs::path& output) {
   return found;
 }
 
-void remove_old_checkpoints(const fs::path& output, int64_t most, int64_t newest) {
+void remove_old_checkpoints(const fs::path& output, int64_t most, int64_t newest, std::optional<int64_t> best) {
   finish_removals(output);
   std::vector<fs::path> checkpoints = list_checkpoints(output);
   // Those of later steps are an earlier run's.
   std::stable_partition(checkpoints.begin(), checkpoints.end(),
                         [&](const fs::path& folder) { return step_of(folder) > newest; });
-  const auto keep = static_cast<size_t>(most);
-  for (size_t i = 0; i + keep < checkpoints.size(); ++i) { remove_folder_atomically(checkpoints[i]); }
+  const auto stays = [&](const fs::path& folder) { return step_of(folder) == newest || step_of(folder) == best; };
+  auto too_many = std::ssize(checkpoints) - most;
+  for (const fs::path& folder : checkpoints) {
+    if (too_many <= 0) { break; }
+    if (stays(folder)) { continue; }
+    remove_folder_atomically(folder);
+    --too_many;
+  }
 }
 
 void save_trained_adapter(model::MiDashengLM& model, const adapter::LoraConfig& lora,

@@ -23,10 +23,12 @@ std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path&
 /// Removes what a run that was killed while it removed a checkpoint of OUTPUT left of it. Throws Error.
 void finish_removals(const std::filesystem::path& output);
 
-/// Removes the oldest checkpoints until `most` (at least 1) are left. `newest` is the step just written, which stays;
-/// what an earlier run in the same folder left of later steps goes first. A checkpoint is gone under its name before
-/// the first of its files is; what a run that was killed meanwhile left of one is removed as well. Throws Error.
-void remove_old_checkpoints(const std::filesystem::path& output, int64_t most, int64_t newest);
+/// Removes the oldest checkpoints until `most` (at least 1) are left. `newest` is the step just written, which stays,
+/// as does the step `best`, in place of another; what an earlier run in the same folder left of later steps goes first.
+/// A checkpoint is gone under its name before the first of its files is; what a run that was killed meanwhile left of
+/// one is removed as well. Throws Error.
+void remove_old_checkpoints(const std::filesystem::path& output, int64_t most, int64_t newest,
+                            std::optional<int64_t> best = {});
 
 /// Writes into `folder` all that the trained model is beside its base: the adapter, the moved statistics, and a
 /// README.md that says how to load them.

@@ -1,5 +1,6 @@
 #include "worker/training/checkpoint/identify_run.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <random>
@@ -22,6 +23,8 @@ namespace fs = std::filesystem;
 constexpr const char* kRows = "rows of the training data";
 constexpr const char* kBaseModel = "base model";
 constexpr const char* kSeed = "--seed";
+constexpr const char* kSchedule = "schedule";
+constexpr const char* kOptimizer = "optimizer";
 
 std::string yes_or_no(bool value) {
   return value ? "true" : "false";
@@ -63,7 +66,17 @@ Settings changeable_settings(const TrainOptions& options, at::ScalarType dtype, 
   for (const reports::ReportKind kind : options.report_to) {
     reports += str_cat(reports.empty() ? "" : ",", kind == reports::ReportKind::json ? "json" : "tensorboard");
   }
+  const BestModelOptions& best = options.best_model;
   return {{"--num-epochs", setting_text(options.epochs)},
+          {"--max-steps", options.max_steps ? str_cat(*options.max_steps) : "none"},
+          {"--max-grad-norm", setting_text(options.max_grad_norm)},
+          {"--logging-steps", setting_text(options.logging_steps.value)},
+          {"--eval-strategy", strategy_name(options.eval_strategy)},
+          {"--save-strategy", strategy_name(options.save_strategy)},
+          {"--load-best-model-at-end", yes_or_no(best.load_at_end)},
+          {"--early-stopping-patience", best.patience ? str_cat(*best.patience) : "none"},
+          {"--early-stopping-threshold", setting_text(best.threshold)},
+          {"--greater-is-better", yes_or_no(best.greater_is_better)},
           {"--batch-size", str_cat(options.batch_size)},
           {"--gradient-accumulation-steps", str_cat(options.accumulation_steps)},
           {"ranks", str_cat(world_size)},
@@ -147,10 +160,10 @@ RunIdentity identify_run(const TrainOptions& options, const fs::path& model_fold
                     {"--quantization", options.quantization ? options.quantization->name() : "none"}};
   for (const auto& setting : adapter_of(options.lora).settings()) { identity.fixed.push_back(setting); }
   const Settings rest = {{kSeed, str_cat(options.seed)},
-                         {"optimizer", "AdamW"},
+                         {kOptimizer, options.optimizer.describe()},
                          {kLearningRateSetting, setting_text(options.learning_rate)},
-                         {"schedule", "linear"},
-                         {"--warmup-steps", str_cat(options.warmup_steps)}};
+                         {kSchedule, options.lr_scheduler.describe()},
+                         {"--warmup-steps", setting_text(options.warmup_steps.value)}};
   identity.fixed.insert(identity.fixed.end(), rest.begin(), rest.end());
   identity.changeable = changeable_settings(options, dtype, world_size);
   identity.run = number_drawn();
@@ -180,8 +193,12 @@ RunIdentity identify_checkpoint(const fs::path& folder, const RunIdentity& now, 
   }
   if (fs::exists(folder / "scheduler.pt")) {
     identity.fixed.emplace_back(kLearningRateSetting, setting_text(load_base_rate(folder / "scheduler.pt")));
-    identity.fixed.emplace_back("schedule", "linear");
-    identity.fixed.emplace_back("optimizer", "AdamW");
+    // The Python tool's, which has no other ones. A Trainer's own checkpoint does not say: then it is for the options
+    // to be the same.
+    for (const auto& [name, usual] : {std::pair(kSchedule, "linear"), std::pair(kOptimizer, "AdamW")}) {
+      const auto wanted = std::ranges::find(now.fixed, name, &std::pair<std::string, std::string>::first);
+      if (wanted != now.fixed.end() && wanted->second == usual) { identity.fixed.emplace_back(name, usual); }
+    }
   }
   const fs::path file = folder / "adapter_config.json";
   if (!fs::exists(file)) { return identity; }

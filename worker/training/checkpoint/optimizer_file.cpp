@@ -24,12 +24,13 @@ c10::impl::GenericList list() {
 }
 
 /// A parameter group of torch's AdamW, over the parameters [0, count).
-IValue parameter_group(int64_t count, double base_rate, double rate) {
+IValue parameter_group(int64_t count, const AdamWSettings& settings, double weight_decay, double base_rate,
+                       double rate) {
   auto group = text_dict();
-  group.insert("weight_decay", 0.0);
+  group.insert("weight_decay", weight_decay);
   group.insert("lr", rate);
-  group.insert("betas", c10::ivalue::Tuple::create(0.9, 0.999));
-  group.insert("eps", 1e-8);
+  group.insert("betas", c10::ivalue::Tuple::create(settings.beta1, settings.beta2));
+  group.insert("eps", settings.epsilon);
   for (const char* flag : {"amsgrad", "maximize", "capturable", "differentiable"}) { group.insert(flag, false); }
   group.insert("foreach", IValue());
   for (const char* flag : {"fused", "decoupled_weight_decay"}) { group.insert(flag, true); }
@@ -81,7 +82,8 @@ void restore(const c10::impl::GenericDict& saved, const char* key, at::Tensor& t
 
 }  // namespace
 
-void save_optimizer(const fs::path& file, const AdamW::State& state, double base_rate, double rate) {
+void save_optimizer(const fs::path& file, const AdamW::State& state, const AdamWSettings& settings, double base_rate,
+                    double rate) {
   c10::impl::GenericDict entries(c10::IntType::get(), c10::AnyType::get());
   const size_t count = state.steps.size();
   for (size_t i = 0; i < count; ++i) {
@@ -92,8 +94,8 @@ void save_optimizer(const fs::path& file, const AdamW::State& state, double base
     entries.insert(static_cast<int64_t>(i), entry);
   }
   auto groups = list();
-  groups.push_back(parameter_group(static_cast<int64_t>(count), base_rate, rate));
-  groups.push_back(parameter_group(0, base_rate, rate));
+  groups.push_back(parameter_group(static_cast<int64_t>(count), settings, settings.weight_decay, base_rate, rate));
+  groups.push_back(parameter_group(0, settings, 0.0, base_rate, rate));
   auto whole = text_dict();
   whole.insert("state", entries);
   whole.insert("param_groups", groups);

@@ -57,7 +57,8 @@ void write_checkpoint(const RunCheckpoint& checkpoint) {
   const int64_t step = checkpoint.state.step;
   write_folder_atomically(checkpoint_folder(output, step), [&](const fs::path& folder) {
     save_trained_adapter(checkpoint.model, checkpoint.options.lora, checkpoint.base_model, folder);
-    save_optimizer(folder / "optimizer.pt", checkpoint.optimizer, checkpoint.base_rate, checkpoint.next_rate);
+    save_optimizer(folder / "optimizer.pt", checkpoint.optimizer, checkpoint.options.optimizer, checkpoint.base_rate,
+                   checkpoint.next_rate);
     save_scheduler(folder / "scheduler.pt", step, checkpoint.base_rate, checkpoint.next_rate);
     for (size_t rank = 0; rank < checkpoint.rng.size(); ++rank) {
       save_rng_state(folder / rng_file_name(static_cast<int64_t>(rank), world_size),
@@ -72,7 +73,7 @@ void write_checkpoint(const RunCheckpoint& checkpoint) {
     if (fs::exists(older) && !is_same_file(older, checkpoint_folder(output, step))) { remove_folder_atomically(older); }
   }
   if (checkpoint.options.save_total_limit) {
-    remove_old_checkpoints(output, *checkpoint.options.save_total_limit, step);
+    remove_old_checkpoints(output, *checkpoint.options.save_total_limit, step, checkpoint.state.best.step);
   }
 }
 

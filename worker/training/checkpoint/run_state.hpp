@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "worker/reports/metrics.hpp"
+#include "worker/training/best_model.hpp"
 
 namespace mdl::worker::training::checkpoint {
 
@@ -17,7 +18,13 @@ struct RunState {
   int64_t batch_size = 0;
   int64_t eval_steps = 0;
   int64_t save_steps = 0;
+  int64_t logging_steps = 1;
+  BestModelState best{};
+  BestModelOptions best_options{};                       ///< of this run; not restored
   nlohmann::json log_history = nlohmann::json::array();  ///< one object a logged line, numbers in full precision
+
+  /// Whether the run came to its end: by its steps, or by early stopping.
+  bool ended() const { return step >= total_steps || stops_early(best_options, best); }
 
   /// Appends a line of metrics, with the step.
   void log(const reports::Metrics& metrics);

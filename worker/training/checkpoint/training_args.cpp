@@ -28,6 +28,53 @@ void write_reports(PickleWriter& out, const std::set<reports::ReportKind>& kinds
   out.appends();
 }
 
+void write_optimizer(PickleWriter& out, const TrainOptions& options) {
+  const AdamWSettings& adamw = options.optimizer;
+  const std::pair<const char*, double> settings[] = {{"weight_decay", adamw.weight_decay},
+                                                     {"adam_beta1", adamw.beta1},
+                                                     {"adam_beta2", adamw.beta2},
+                                                     {"adam_epsilon", adamw.epsilon},
+                                                     {"max_grad_norm", options.max_grad_norm}};
+  for (const auto& [name, value] : settings) {
+    out.string(name);
+    out.real(value);
+  }
+}
+
+void write_schedule(PickleWriter& out, const TrainOptions& options) {
+  const LrScheduler& scheduler = options.lr_scheduler;
+  out.string("lr_scheduler_type");
+  out.string(scheduler_type_name(scheduler.type));
+  const std::string kwargs = scheduler.kwargs();
+  if (!kwargs.empty()) {
+    out.string("lr_scheduler_kwargs");
+    out.empty_dict();
+    out.mark();
+    const auto object = nlohmann::json::parse(kwargs);
+    for (const auto& [name, value] : object.items()) {
+      out.string(name);
+      if (value.is_number_integer()) {
+        out.integer(value.get<int64_t>());
+      } else {
+        out.real(value.get<double>());
+      }
+    }
+    out.set_items();
+  }
+  out.string("warmup_steps");
+  write_interval(out, options.warmup_steps);
+}
+
+void write_best_model(PickleWriter& out, const BestModelOptions& best) {
+  out.string("load_best_model_at_end");
+  out.boolean(best.load_at_end);
+  if (!best.metric) { return; }
+  out.string("metric_for_best_model");
+  out.string(*best.metric);
+  out.string("greater_is_better");
+  out.boolean(best.greater_is_better);
+}
+
 /// The keyword arguments that mdl-toolkit's train gives to TrainingArguments.
 void write_arguments(PickleWriter& out, const TrainOptions& options) {
   out.empty_dict();
@@ -54,18 +101,23 @@ void write_arguments(PickleWriter& out, const TrainOptions& options) {
   out.string("use_reentrant");
   out.boolean(false);
   out.set_items();
+  out.string("max_steps");
+  out.integer(options.max_steps.value_or(-1));
+  write_optimizer(out, options);
+  write_schedule(out, options);
+  write_best_model(out, options.best_model);
   out.string("eval_strategy");
-  out.string(options.eval_dataset ? "steps" : "no");
+  out.string(strategy_name(options.eval_strategy));
   out.string("eval_steps");
   write_interval(out, options.eval_steps);
   out.string("logging_steps");
-  out.integer(1);
+  write_interval(out, options.logging_steps);
+  out.string("save_strategy");
+  out.string(strategy_name(options.save_strategy));
   out.string("save_steps");
   write_interval(out, options.save_steps);
   out.string("save_total_limit");
   write_optional(out, options.save_total_limit);
-  out.string("warmup_steps");
-  out.integer(options.warmup_steps);
   out.string("report_to");
   write_reports(out, options.report_to);
   out.string("dataloader_pin_memory");
@@ -100,7 +152,11 @@ std::string settings_text(const TrainOptions& options) {
                                            {"model_name", options.model_name},
                                            {"learning_rate", options.learning_rate},
                                            {"num_train_epochs", options.epochs},
-                                           {"warmup_steps", options.warmup_steps},
+                                           {"max_steps", options.max_steps.value_or(-1)},
+                                           {"lr_scheduler_type", options.lr_scheduler.describe()},
+                                           {"warmup_steps", options.warmup_steps.value},
+                                           {"optimizer", options.optimizer.describe()},
+                                           {"max_grad_norm", options.max_grad_norm},
                                            {"per_device_train_batch_size", options.batch_size},
                                            {"gradient_accumulation_steps", options.accumulation_steps},
                                            {"lora_rank", options.lora.rank},

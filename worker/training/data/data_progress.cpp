@@ -15,6 +15,7 @@ std::string DataProgress::to_json() const {
                                        {"world_size", shape.world_size},
                                        {"accumulation_steps", shape.accumulation_steps},
                                        {"num_epochs", epochs},
+                                       {"max_steps", max_steps.value_or(-1)},
                                        {"seed", seed},
                                        {"schedule_position", schedule_position},
                                        {"schedule_total", schedule_total},
@@ -33,6 +34,8 @@ DataProgress parse_data_progress(const std::string& text) {
     json.at("world_size").get_to(progress.shape.world_size);
     json.at("accumulation_steps").get_to(progress.shape.accumulation_steps);
     json.at("num_epochs").get_to(progress.epochs);
+    const auto max_steps = json.value("max_steps", int64_t{-1});  // not in those of version 0.1
+    if (max_steps > 0) { progress.max_steps = max_steps; }
     json.at("seed").get_to(progress.seed);
     json.at("schedule_position").get_to(progress.schedule_position);
     json.at("schedule_total").get_to(progress.schedule_total);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,10 +15,11 @@ inline constexpr const char* kDataProgressFile = "mdl_progress.json";
 
 struct DataProgress {
   DataPosition position;
-  DataShape shape;               ///< that the checkpoint was made with
-  double epochs = 0;             ///< that the run was to have
-  uint64_t seed = 0;             ///< of the order
-  double schedule_position = 0;  ///< see LearningRate
+  DataShape shape;                     ///< that the checkpoint was made with
+  double epochs = 0;                   ///< that the run was to have
+  std::optional<int64_t> max_steps{};  ///< in place of them
+  uint64_t seed = 0;                   ///< of the order
+  double schedule_position = 0;        ///< see LearningRate
   double schedule_total = 0;
   std::vector<std::string> agents;  ///< see launcher_agent(), of all ranks
 

@@ -22,11 +22,15 @@ Progress::Progress(bool enabled, int64_t total_steps, int64_t steps_before)
 
 void Progress::step(int64_t step, int64_t samples, const reports::Metrics& metrics) {
   if (!enabled_) { return; }
-  if (!terminal_) { return line(metrics); }
+  if (!terminal_) {
+    if (!metrics.empty()) { line(metrics); }
+    return;
+  }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  std::string details = str_cat(reports::four_digits(static_cast<double>(samples) / seconds), " samples/s");
-  for (const auto& [name, value] : metrics) { details += str_cat(" ", name, " ", reports::four_digits(value)); }
-  bar_->add(step - steps_shown_, details);
+  const std::string details = str_cat(reports::four_digits(static_cast<double>(samples) / seconds), " samples/s");
+  if (!metrics.empty()) { last_.clear(); }
+  for (const auto& [name, value] : metrics) { last_ += str_cat(" ", name, " ", reports::four_digits(value)); }
+  bar_->add(step - steps_shown_, details + last_);
   steps_shown_ = step;
 }
 

@@ -19,7 +19,8 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// After step `step` (from 1). `samples` were trained on in all steps so far of this process.
+  /// After step `step` (from 1). `samples` were trained on in all steps so far of this process. Without metrics, where
+  /// nothing is logged after that step, the bar alone goes on.
   void step(int64_t step, int64_t samples, const reports::Metrics& metrics);
   void line(const reports::Metrics& metrics);
 
@@ -28,6 +29,7 @@ class Progress {
   bool terminal_;
   std::optional<cli::ProgressBar> bar_;
   int64_t steps_shown_;
+  std::string last_;  ///< what was logged last
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 

@@ -23,8 +23,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr double kMaxGradientNorm = 1.0;
-
 /// With so many steps one after the other left out it is not the samples that are bad.
 constexpr int64_t kMostStepsLeftOut = 10;
 
@@ -38,6 +36,13 @@ batch::BatchOptions batch_options(const TrainingRun& run, int64_t batch_size) {
           .audio_dtype = run.model.dtype(),
           .skip_bad_samples = run.options.skip_bad_samples,
           .accumulation_steps = run.options.eval_accumulation_steps.value_or(0)};
+}
+
+/// num_train_epochs of trainer_state.json.
+int64_t epochs_begun(const TrainOptions& options, const data::DataShape& shape) {
+  if (!options.max_steps) { return static_cast<int64_t>(std::ceil(options.epochs)); }
+  const int64_t of_epoch = std::max<int64_t>(1, data::rest_of_epoch(shape, 0).steps);
+  return (*options.max_steps + of_epoch - 1) / of_epoch;
 }
 
 std::vector<at::Tensor> tensors_of(const tensors::NamedTensors& named) {
@@ -55,22 +60,26 @@ Trainer::Trainer(const TrainingRun& run)
       eval_batches_(batch_options(run, run.options.eval_batch_size.value_or(run.options.batch_size))),
       parameters_(tensors_of(adapter::lora_parameters(run.model))),
       data_parallel_(run.group, adapter::lora_parameters(run.model)),
-      optimizer_(parameters_) {
+      optimizer_(parameters_, run.options.optimizer) {
   const TrainOptions& options = run.options;
   data_.shape = {.rows = run.train_data.size(),
                  .batch_size = options.batch_size,
                  .world_size = run.group.world_size(),
                  .accumulation_steps = options.accumulation_steps};
   data_.epochs = options.epochs;
+  data_.max_steps = options.max_steps;
   data_.seed = options.seed;
   data_.agents = run.agents;
-  state_.total_steps = data::steps_left(data_.shape, {}, options.epochs);
+  state_.total_steps = options.max_steps.value_or(data::steps_left(data_.shape, {}, options.epochs));
   rate_ = {.base = options.learning_rate,
-           .warmup_steps = options.warmup_steps,
+           .scheduler = options.lr_scheduler,
            .total = static_cast<double>(state_.total_steps)};
   if (run.checkpoint) { resume(); }
-  state_.epochs = static_cast<int64_t>(std::ceil(options.epochs));
+  rate_.warmup_steps = options.warmup_steps.resolve(std::llround(rate_.total));
+  state_.epochs = epochs_begun(options, data_.shape);
   state_.batch_size = options.batch_size;
+  state_.best_options = options.best_model;
+  state_.logging_steps = options.logging_steps.resolve(state_.total_steps);
   state_.eval_steps = options.eval_steps.resolve(state_.total_steps);
   state_.save_steps = options.save_steps.resolve(state_.total_steps);
   progress_.emplace(run.group.is_first(), state_.total_steps, first_step_);
@@ -88,7 +97,8 @@ void Trainer::train() {
       reports_.emplace(run_.options.report_to, run_.options.output, checkpoint::settings_text(run_.options),
                        state_.log_history);
     }
-    while (state_.step < state_.total_steps) { train_epoch(); }
+    while (!state_.ended()) { train_epoch(); }
+    tell_early_stop();
     if (!has_made_step()) { reject_empty_run(steps_left_out_, run_.train_data); }
   } catch (const distributed::PeersLost& lost) { end_without_peers(lost); } catch (const Error&) {
     save_alone();
@@ -132,6 +142,7 @@ void Trainer::train_epoch() {
     log::debug("step ", state_.step, " is done; rank ", run_.group.rank(), ": ",
                describe_rows(packed.data.rows, run_.train_data));
     stop_if_agreed();
+    if (state_.ended()) { return; }
   }
 }
 
@@ -145,22 +156,21 @@ void Trainer::train_step(PackedStep& step, double epoch, const data::DataPositio
                   "Take such rows out of the data, or leave them out with --skip-bad-samples true.");
     }
     ++steps_left_out_;
-    return finish_step({}, epoch, position);
+    return finish_step(std::nullopt, epoch, position);
   }
   StepTotals::Values totals;
   explain_failures(state_.step + 1, rows, [&] { totals = accumulate_gradients(step); });
   const double loss = totals.loss / static_cast<double>(data.label_tokens), norm = totals.norm;
   if (!std::isfinite(loss) || !std::isfinite(norm)) {
     leave_out_step(data, loss, norm);
-    return finish_step({}, epoch, position);
+    return finish_step(std::nullopt, epoch, position);
   }
   steps_left_out_in_a_row_ = 0;
   const double learning_rate = rate_.at(state_.step);
   optimizer_.step(learning_rate);
   samples_done_ += data.samples;
   loss_total_ += loss;
-  finish_step({{"loss", loss}, {"grad_norm", norm}, {"learning_rate", learning_rate}, {"epoch", epoch}}, epoch,
-              position);
+  finish_step(StepResult{.loss = loss, .grad_norm = norm, .learning_rate = learning_rate}, epoch, position);
 }
 
 StepTotals::Values Trainer::accumulate_gradients(PackedStep& step) {
@@ -181,7 +191,7 @@ StepTotals::Values Trainer::accumulate_gradients(PackedStep& step) {
   }
   if (stop_.requested() != 0) { totals.ask_to_stop(); }
   totals.sum(run_.group);
-  totals.set_norm(clip_gradients(parameters_, kMaxGradientNorm));
+  totals.set_norm(clip_gradients(parameters_, run_.options.max_grad_norm));
   const StepTotals::Values values = totals.fetch(run_.group);
   stop_agreed_ = values.stop;
   return values;
@@ -215,47 +225,6 @@ void Trainer::count_bad_samples(const data::StepData& data) {
                " has no label token and teaches nothing; further such rows are not told of");
 }
 
-void Trainer::finish_step(const reports::Metrics& metrics, double epoch, const data::DataPosition& position) {
-  ++state_.step;
-  state_.epoch = epoch;
-  data_.position = position;
-  remember_step();
-  if (!metrics.empty()) {
-    log(metrics);
-    progress_->step(state_.step, samples_done_, metrics);
-  }
-  if (run_.eval_data && is_due(state_.step, state_.eval_steps, state_.total_steps)) { run_evaluation(); }
-  if (has_made_step() && is_due(state_.step, state_.save_steps, state_.total_steps)) { save(); }
-}
-
-void Trainer::log(const reports::Metrics& metrics) {
-  state_.log(metrics);
-  if (reports_) { reports_->log(metrics, state_.step); }
-}
-
-void Trainer::run_evaluation() {
-  const auto together = run_.group.expect(str_cat("the evaluation after step ", state_.step));
-  // In training each rank's running statistics follow its own batches; rank 0's count, as under
-  // DistributedDataParallel.
-  {
-    const torch::NoGradGuard no_grad;
-    run_.group.broadcast(tensors_of(adapter::running_statistics(run_.model)));
-  }
-  const auto start = Clock::now();
-  EvaluationResult result;
-  explain_failures(state_.step, str_cat("evaluation on ", run_.eval_data->path().string()),
-                   [&] { result = evaluate(run_.model, *run_.eval_data, eval_batches_, run_.group); });
-  const double seconds = seconds_since(start);
-  reports::Metrics metrics = {{"eval_loss", result.loss}};
-  for (const auto& metric :
-       reports::speed("eval", seconds, static_cast<double>(result.samples), static_cast<double>(result.batches))) {
-    metrics.push_back(metric);
-  }
-  metrics.emplace_back("epoch", state_.epoch);
-  log(metrics);
-  progress_->line(metrics);
-}
-
 void Trainer::remember_step() {
   const torch::NoGradGuard no_grad;
   statistics_.clear();
@@ -286,23 +255,6 @@ void Trainer::stop_if_agreed() {
                   : "no step was made, all were left out");
   }
   throw process::StoppedBySignal{signal};
-}
-
-void Trainer::finish(double seconds) {
-  const auto steps = static_cast<double>(state_.total_steps - first_step_);  // of this process
-  const double share = steps / static_cast<double>(std::max<int64_t>(state_.total_steps, 1));
-  const double samples = static_cast<double>(run_.train_data.size()) * run_.options.epochs * share;
-  reports::Metrics metrics = reports::speed("train", seconds, samples, steps);
-  metrics.emplace_back("train_loss", loss_total_ / std::max(steps - static_cast<double>(steps_left_out_), 1.0));
-  metrics.emplace_back("epoch", state_.epoch);
-  log(metrics);
-  progress_->line(metrics);
-  const auto together = run_.group.expect("the end of the training");
-  report_memory(device_, run_.group, reports_ ? &*reports_ : nullptr, state_.step);
-  if (run_.group.is_first() && run_.options.skip_bad_samples) {
-    log::emit(samples_left_out_ + steps_left_out_ > 0 ? log::Level::warning : log::Level::news, samples_left_out_,
-              " bad samples and ", steps_left_out_, " steps were left out");
-  }
 }
 
 }  // namespace mdl::worker::training::loop

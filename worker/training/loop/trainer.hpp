@@ -19,6 +19,7 @@
 #include "worker/training/loop/packed_step.hpp"
 #include "worker/training/loop/progress.hpp"
 #include "worker/training/loop/step_totals.hpp"
+#include "worker/training/loop/unlogged_steps.hpp"
 #include "worker/training/train_options.hpp"
 
 namespace mdl::worker::training::loop {
@@ -55,13 +56,18 @@ class Trainer {
   void train();
 
   /// Whether the checkpoint that the run goes on from is of its end already.
-  bool nothing_left() const { return first_step_ > 0 && state_.step >= state_.total_steps; }
+  bool nothing_left() const { return first_step_ > 0 && state_.ended(); }
+
+  /// The checkpoint of the best evaluation, where --load-best-model-at-end asks for it and it is there. Rank 0 only.
+  std::optional<std::filesystem::path> best_checkpoint() const;
 
   int64_t step() const { return state_.step; }
 
  private:
   /// Takes over from run_.checkpoint, which only rank 0 needs to reach.
   void resume();
+  /// What the checkpoint says of the best one: whether it is still there.
+  void find_best_checkpoint();
   void train_epoch();
   void train_step(PackedStep& step, double epoch, const data::DataPosition& position);
   /// Gradients of a step, clipped, with loss and norm over all ranks. Learns whether a rank was asked to stop.
@@ -69,8 +75,8 @@ class Trainer {
   /// The loss or a gradient is not finite: leaves the step out, or throws.
   void leave_out_step(const data::StepData& data, double loss, double norm);
   void count_bad_samples(const data::StepData& data);
-  /// Counts the step, with what is to be logged about it (nothing: it was left out), and evaluates and saves when due.
-  void finish_step(const reports::Metrics& metrics, double epoch, const data::DataPosition& position);
+  /// Counts the step (nothing: it was left out), and logs, evaluates and saves what is due.
+  void finish_step(const std::optional<StepResult>& result, double epoch, const data::DataPosition& position);
   void log(const reports::Metrics& metrics);
   void run_evaluation();
 
@@ -90,6 +96,8 @@ class Trainer {
   bool has_made_step() const { return state_.step > steps_left_out_; }
 
   void stop_if_agreed();
+  /// Where the run ends before its last step.
+  void tell_early_stop();
   void finish(double seconds);
 
   TrainingRun run_;
@@ -116,6 +124,7 @@ class Trainer {
   bool saving_ = false;
   std::mutex saving_alone_;  ///< who waits and who watches may both come to it
   double loss_total_ = 0;
+  UnloggedSteps unlogged_;
   int64_t samples_left_out_ = 0, steps_left_out_ = 0, steps_left_out_in_a_row_ = 0;
   bool told_of_unlabelled_ = false;
 };

@@ -10,6 +10,7 @@
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/process/failure_report.hpp"
+#include "worker/training/checkpoint/checkpoint.hpp"
 #include "worker/training/checkpoint/run_checkpoint.hpp"
 #include "worker/training/loop/living_stream.hpp"
 #include "worker/training/loop/trainer.hpp"
@@ -31,13 +32,16 @@ void Trainer::resume() {
     if (resumed.batch_size > 0) { shape.batch_size = resumed.batch_size; }
     data_.position = data::position_after(shape, state_.step);
   }
-  const int64_t left = data::steps_left(data_.shape, data_.position, run_.options.epochs);
+  const auto& max_steps = run_.options.max_steps;
+  const int64_t left = max_steps ? std::max<int64_t>(0, *max_steps - state_.step)
+                                 : data::steps_left(data_.shape, data_.position, run_.options.epochs);
   state_.total_steps = state_.step + left;
 
   rate_.base = resumed.base_rate;  // as the Trainer: the schedule goes on, whatever --lr says
   checkpoint::set_learning_rate(run_.identity, rate_.base);
   rate_.first_step = state_.step;
-  const bool same_run = saved && saved->epochs == run_.options.epochs && saved->shape.rows == data_.shape.rows;
+  const bool same_length = saved && saved->max_steps == max_steps && (max_steps || saved->epochs == data_.epochs);
+  const bool same_run = same_length && saved->shape.rows == data_.shape.rows;
   rate_.position = same_run ? saved->schedule_position : static_cast<double>(state_.step);
   rate_.total = same_run ? saved->schedule_total : static_cast<double>(state_.total_steps);
   if (left > 0) { rate_.per_step = (rate_.total - rate_.position) / static_cast<double>(left); }
@@ -48,6 +52,7 @@ void Trainer::resume() {
     torch::manual_seed(run_.options.seed + static_cast<uint64_t>(state_.step + run_.group.rank()));
   }
   if (!run_.group.is_first()) { return; }
+  find_best_checkpoint();
   log::news("resuming from ", folder.string(), ": step ", state_.step, " of ", state_.total_steps, ", ",
             data_.position.rows_taken, " of ", data_.shape.rows, " rows of epoch ", data_.position.epoch + 1,
             " are done",
@@ -59,6 +64,24 @@ void Trainer::resume() {
     log::warning("the checkpoint was written with ", saved->shape.rows, " rows and --seed ", saved->seed,
                  ": the order of the samples is another one now, so that some come twice in this epoch");
   }
+}
+
+void Trainer::find_best_checkpoint() {
+  BestModelState& best = state_.best;
+  if (!best.folder || std::filesystem::is_directory(*best.folder)) { return; }
+  const std::filesystem::path here =
+      checkpoint::checkpoint_folder(run_.options.output, best.step.value_or(0));  // the run's folder was moved
+  if (best.step && std::filesystem::is_directory(here)) {
+    best.folder = here.string();
+    return;
+  }
+  log::warning("the checkpoint of the best evaluation so far, ", *best.folder, ", is not there any more");
+  best.folder.reset();
+}
+
+std::optional<std::filesystem::path> Trainer::best_checkpoint() const {
+  if (!run_.options.best_model.load_at_end || !state_.best.folder) { return std::nullopt; }
+  return std::filesystem::path(*state_.best.folder);
 }
 
 void Trainer::save() {
@@ -108,6 +131,10 @@ void Trainer::save_alone() noexcept {
 
 void Trainer::write(std::vector<std::string> rng) {
   if (run_.group.is_first()) {
+    if (const auto best = state_.best.step) {
+      const std::filesystem::path folder = checkpoint::checkpoint_folder(run_.options.output, *best);
+      if (best == state_.step || std::filesystem::is_directory(folder)) { state_.best.folder = folder.string(); }
+    }
     data_.schedule_position = rate_.position_of(state_.step);
     data_.schedule_total = rate_.total;
     checkpoint::write_checkpoint({.options = run_.options,

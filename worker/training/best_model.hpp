@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace mdl::worker::training {
+
+/// --load-best-model-at-end, --metric-for-best-model, --greater-is-better, --early-stopping-patience and -threshold.
+struct BestModelOptions {
+  bool load_at_end = false;
+  std::optional<std::string> metric{};  ///< with "eval_" in front; nothing: no evaluation is the best one
+  bool greater_is_better = false;
+  std::optional<int64_t> patience{};  ///< evaluations; nothing: the run is not stopped early
+  double threshold = 0;               ///< that a better metric must be better by
+
+  friend bool operator==(const BestModelOptions&, const BestModelOptions&) = default;
+};
+
+/// What a run knows of its evaluations, in trainer_state.json.
+struct BestModelState {
+  std::optional<double> metric{};        ///< best_metric
+  std::optional<int64_t> step{};         ///< best_global_step
+  std::optional<std::string> folder{};   ///< best_model_checkpoint: of that step, once it is there
+  int64_t evaluations_without_gain = 0;  ///< early_stopping_patience_counter
+};
+
+/// An evaluation after step `step` came to `value`: the Trainer's EarlyStoppingCallback looks at it first, then the
+/// Trainer itself. The threshold is the callback's alone, as there.
+void take_evaluation(const BestModelOptions& options, BestModelState& state, int64_t step, double value);
+
+/// Whether the run is to end here.
+bool stops_early(const BestModelOptions& options, const BestModelState& state);
+
+}  // namespace mdl::worker::training
