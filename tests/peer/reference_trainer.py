@@ -6,6 +6,7 @@ Alone or as a worker of torchrun (with ACCELERATE_USE_CPU=1). Rank 0 leaves trai
 
 import argparse
 import functools
+import json
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from mdl_toolkit.convert_dataset import padding
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.trainer import Trainer
+from transformers.trainer_callback import EarlyStoppingCallback
 from transformers.training_args import TrainingArguments
 
 
@@ -37,6 +39,9 @@ def main():
     parser.add_argument("--report-to", action="append", default=[])
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--quantization", choices=["4bit", "8bit"])
+    parser.add_argument("--arguments", type=json.loads, default={}, help="more of TrainingArguments, as JSON")
+    parser.add_argument("--patience", type=int, help="of an EarlyStoppingCallback")
+    parser.add_argument("--threshold", type=float, default=0.0)
     arguments = parser.parse_args()
 
     tokenizer = AutoTokenizer.from_pretrained(arguments.model, trust_remote_code=True)
@@ -58,28 +63,34 @@ def main():
     trainer = Trainer(
         model=model,
         args=TrainingArguments(
-            output_dir=str(arguments.output),
-            per_device_train_batch_size=arguments.batch_size,
-            per_device_eval_batch_size=arguments.batch_size,
-            gradient_accumulation_steps=arguments.accumulation,
-            learning_rate=arguments.lr,
-            num_train_epochs=arguments.epochs,
-            warmup_steps=arguments.warmup_steps,
-            eval_strategy="steps" if arguments.eval else "no",
-            eval_steps=arguments.eval_steps,
-            logging_steps=1,
-            save_steps=arguments.save_steps,
-            seed=arguments.seed,
-            report_to=arguments.report_to,
-            dataloader_pin_memory=False,
-            gradient_checkpointing=True,
-            gradient_checkpointing_kwargs={"use_reentrant": False},
+            **{
+                "output_dir": str(arguments.output),
+                "per_device_train_batch_size": arguments.batch_size,
+                "per_device_eval_batch_size": arguments.batch_size,
+                "gradient_accumulation_steps": arguments.accumulation,
+                "learning_rate": arguments.lr,
+                "num_train_epochs": arguments.epochs,
+                "warmup_steps": arguments.warmup_steps,
+                "eval_strategy": "steps" if arguments.eval else "no",
+                "eval_steps": arguments.eval_steps,
+                "logging_steps": 1,
+                "save_steps": arguments.save_steps,
+                "seed": arguments.seed,
+                "report_to": arguments.report_to,
+                "dataloader_pin_memory": False,
+                "gradient_checkpointing": True,
+                "gradient_checkpointing_kwargs": {"use_reentrant": False},
+                **arguments.arguments,
+            }
         ),
+        callbacks=[EarlyStoppingCallback(arguments.patience, arguments.threshold)] if arguments.patience else None,
         data_collator=functools.partial(padding, tokenizer=tokenizer, dtype=model.dtype, device=model.device),
         train_dataset=load_from_disk(str(arguments.train)),
         eval_dataset=load_from_disk(str(arguments.eval)) if arguments.eval else None,
     )
     trainer.train(resume_from_checkpoint=arguments.resume)
+    if arguments.arguments.get("load_best_model_at_end"):
+        trainer.save_model(str(arguments.output / "final"))
 
 
 if __name__ == "__main__":
