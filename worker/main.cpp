@@ -34,6 +34,7 @@ std::string help() {
       {"plan", "tell how much memory a training takes, before it starts"},
       {"info", "tell what a model's, adapter's or dataset's folder holds"},
       {"inference", "answer the rows of a CSV file of sounds"},
+      {"merge", "merge a LoRA adapter into the weights of its model"},
       {"download", "bring a model from Hugging Face or ModelScope into the local cache"},
   };
   const std::vector<mdl::HelpRow> options = {
@@ -49,11 +50,13 @@ std::string help() {
                       help_rows(options, text_column(options), width));
 }
 
-const std::vector<std::string> kCommands = {"train", "convert-dataset", "inference", "info", "download", "plan"};
+const std::vector<std::string> kCommands = {"train", "convert-dataset", "inference", "merge",
+                                            "info",  "download",        "plan"};
 const std::vector<std::string> kOptions = {"--help", "--version", kTellLibraries};
 
 bool computes(const std::string& command) {
-  return command == "train" || command == "inference" || command == "plan" || command == mdl::worker::kTellTrainable;
+  return command == "train" || command == "inference" || command == "merge" || command == "plan" ||
+         command == mdl::worker::kTellTrainable;
 }
 
 bool is_command(const std::string& word) {

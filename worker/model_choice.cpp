@@ -43,17 +43,15 @@ fs::path find_base(const ModelChoice& choice, hub::Parts parts, const InferenceO
 
 }  // namespace
 
-ModelChoice choose_model(const InferenceOptions& options) {
+ModelChoice choose_model(const InferenceOptions& options, adapter::AdapterUse use) {
   ModelChoice choice{.folder = {}, .adapter = std::nullopt, .name = options.model_name};
-  if (options.adapter) {
-    choice.adapter = adapter::AdapterFolder::load(*options.adapter, adapter::AdapterUse::answering);
-  }
+  if (options.adapter) { choice.adapter = adapter::AdapterFolder::load(*options.adapter, use); }
   choice.folder = find(options.model_name, hub::Parts::without_weights, options);
   if (!fs::exists(choice.folder / "config.json") && fs::exists(choice.folder / "adapter_config.json")) {
     if (options.adapter) {
       throw UsageError(str_cat("--model-name ", choice.folder.string(), " is an adapter already"));
     }
-    choice.adapter = adapter::AdapterFolder::load(choice.folder, adapter::AdapterUse::answering);
+    choice.adapter = adapter::AdapterFolder::load(choice.folder, use);
     choice.name = base_name(choice.adapter->config);
     choice.folder = find_base(choice, hub::Parts::without_weights, options);
   }

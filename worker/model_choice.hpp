@@ -20,7 +20,7 @@ struct ModelChoice {
 /// Finds the folders that `options` name; of a model that is downloaded the weights are still missing. Throws
 /// UsageError where there is none, they contradict each other, or a configuration without weights is of no model that
 /// can answer; Error where a download fails.
-ModelChoice choose_model(const InferenceOptions& options);
+ModelChoice choose_model(const InferenceOptions& options, adapter::AdapterUse use = adapter::AdapterUse::answering);
 
 /// Brings the weights of the model, where they are to be downloaded; its folder may be another one then.
 void fetch_weights(ModelChoice& choice, const InferenceOptions& options);

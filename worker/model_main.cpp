@@ -18,6 +18,7 @@
 #include "worker/inference_command.hpp"
 #include "worker/libraries/fitting_torch.hpp"
 #include "worker/libraries/take_over.hpp"
+#include "worker/merge_command.hpp"
 #include "worker/plan_command.hpp"
 #include "worker/process/failure_report.hpp"
 #include "worker/process/stop_signal.hpp"
@@ -35,6 +36,7 @@ int run(const std::vector<std::string>& arguments) {
     if (arguments.front() == "train") { return mdl::worker::run_train(rest); }
     if (arguments.front() == "plan") { return mdl::worker::run_plan(rest); }
     if (arguments.front() == "inference") { return mdl::worker::run_inference(rest); }
+    if (arguments.front() == "merge") { return mdl::worker::run_merge(rest); }
     if (arguments.front() == mdl::worker::kTellTrainable && rest.size() == 1) {
       std::cout << mdl::worker::tell_trainable(rest.front()) << '\n';
       mdl::require_written_output();

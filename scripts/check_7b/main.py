@@ -15,7 +15,7 @@ import checkpoint
 from options import options
 
 GB = 1_000_000_000
-BOUND = {"train": 19.0, "train with merge": 22.0}  # GB of memory that cannot be taken back
+BOUND = {"train": 19.0, "train with merge": 22.0, "merge": 7.0}  # GB of memory that cannot be taken back
 SOUNDS = Path("/usr/share/sounds/alsa")
 WORDS = ["Front_Center", "Front_Left", "Front_Right", "Rear_Center"]
 
@@ -112,6 +112,16 @@ def answer(toolkit, model, work):
     run("inference", [toolkit, "inference", work / "ask.csv", "--model-name", model, *options])
 
 
+def merge(toolkit, model, work):
+    """The last checkpoint's adapter into the float32 weights, as bfloat16. The disk has room for one such model."""
+    adapter = max((work / "output").glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
+    shutil.rmtree(work / "output" / "final", ignore_errors=True)
+    shutil.rmtree(work / "merged", ignore_errors=True)
+    done = run("merge", [toolkit, "merge", model, adapter, "--dtype", "bfloat16", "--output", work / "merged"])
+    print(f"   merge: {done.peak():.2f} GB at most, the bound is {BOUND['merge']:.0f} GB")
+    return done.peak() <= BOUND["merge"]
+
+
 def main():
     args = options()
     work, toolkit = args.work.resolve(), args.bin_dir / "mdl-toolkit"
@@ -133,10 +143,12 @@ def main():
         good = train(toolkit, model, work)
     if args.only in (None, "inference"):
         answer(toolkit, final if final.exists() else model, work)
+    if args.only in (None, "merge"):
+        good = merge(toolkit, model, work) and good
     if not args.keep:
         shutil.rmtree(work)
     if not good:
-        fail("training needed more memory than its bound")
+        fail("training or merging needed more memory than its bound")
 
 
 if __name__ == "__main__":

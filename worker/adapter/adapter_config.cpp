@@ -15,11 +15,21 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 
 /// What would change the adapter's output or its training, if it has a value.
-constexpr const char* kRefused[] = {"use_dora",          "use_qalora",         "use_bdlora",
-                                    "fan_in_fan_out",    "lora_bias",          "trainable_token_indices",
-                                    "target_parameters", "layer_replication",  "alora_invocation_tokens",
-                                    "arrow_config",      "kasa_config",        "monteclora_config",
-                                    "megatron_config",   "ensure_weight_tying"};
+constexpr const char* kDora = "use_dora";
+constexpr const char* kRefused[] = {kDora,
+                                    "use_qalora",
+                                    "use_bdlora",
+                                    "fan_in_fan_out",
+                                    "lora_bias",
+                                    "trainable_token_indices",
+                                    "target_parameters",
+                                    "layer_replication",
+                                    "alora_invocation_tokens",
+                                    "arrow_config",
+                                    "kasa_config",
+                                    "monteclora_config",
+                                    "megatron_config",
+                                    "ensure_weight_tying"};
 
 /// Taken, or nothing that matters once the adapter is there.
 constexpr const char* kKnown[] = {"r",
@@ -70,7 +80,7 @@ void check_start(const formats::JsonFields& fields, AdapterUse use) {
     if (name == plain) { return; }
   }
   if (name == "mica") {
-    if (use == AdapterUse::answering) { return; }
+    if (use != AdapterUse::training) { return; }
     fields.reject("init_lora_weights", "adapters that are trained in part only are not supported");
   }
   for (const char* changed : kChangedBases) {
@@ -86,7 +96,10 @@ void check_start(const formats::JsonFields& fields, AdapterUse use) {
 void refuse_variants(const formats::JsonFields& fields, AdapterUse use) {
   for (const char* key : kRefused) {
     const auto* value = fields.find(key);
-    if (value && asks(*value)) { fields.reject(key, "only plain LoRA adapters are supported"); }
+    const bool dora = key == kDora;
+    if (!value || !asks(*value) || (dora && use == AdapterUse::merging)) { continue; }
+    fields.reject(key, dora ? "DoRA adapters are supported by `mdl-toolkit merge` alone"
+                            : "only plain LoRA adapters are supported");
   }
   if (fields.text("bias", "none") != "none") { fields.reject("bias", "only adapters without biases are supported"); }
   if (use == AdapterUse::training && fields.has("velora_config")) {
@@ -259,6 +272,7 @@ AdapterConfig parse_adapter_config(const std::string& text, const std::filesyste
   AdapterConfig config{.base_model = fields.text("base_model_name_or_path", ""),
                        .base_revision = fields.text("revision", ""),
                        .lora = read_lora(ordered, fields),
+                       .dora = fields.boolean(kDora, false),
                        .unknown = {}};
   for (const auto& [key, value] : document.items()) {
     const auto is_key = [&key = key](const char* known) { return key == known; };

@@ -26,7 +26,7 @@ AdapterFolder AdapterFolder::load(const fs::path& folder, AdapterUse use) {
 void check_adapter(const model::ModelConfig& config, const AdapterFolder& adapter) {
   model::MiDashengLM model(config, at::kFloat);  // on the meta device
   attach_lora(model, adapter.config.lora, /*seed=*/0);
-  check_lora_file(model, adapter.weights_file());
+  check_lora_file(model, adapter.weights_file(), adapter.config.dora);
 }
 
 void apply_adapter(model::MiDashengLM& model, const AdapterFolder& adapter) {

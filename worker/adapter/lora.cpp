@@ -138,9 +138,14 @@ tensors::NamedTensors lora_parameters(model::MiDashengLM& model) {
   return parameters;
 }
 
-void check_lora_file(model::MiDashengLM& model, const std::filesystem::path& adapter_file) {
+void check_lora_file(model::MiDashengLM& model, const std::filesystem::path& adapter_file, bool dora) {
   const tensors::SafetensorsFile file(adapter_file);
-  const auto parameters = lora_parameters(model);
+  auto parameters = lora_parameters(model);
+  for (const auto& [name, layer] : linear_layers(model)) {
+    if (!dora || !layer->adapter) { continue; }
+    parameters.emplace_back(str_cat("base_model.model.", name, ".", kMagnitude),
+                            at::empty({layer->out_features()}, at::kMeta));
+  }
   std::string faults;
   std::set<std::string> known;
   for (const auto& [name, tensor] : parameters) {

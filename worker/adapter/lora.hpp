@@ -27,7 +27,10 @@ tensors::NamedTensors lora_parameters(model::MiDashengLM& model);
 
 /// Throws UsageError that lists the tensors of an adapter_model.safetensors which are missing, too many or of another
 /// shape than the attached adapters'.
-void check_lora_file(model::MiDashengLM& model, const std::filesystem::path& adapter_file);
+void check_lora_file(model::MiDashengLM& model, const std::filesystem::path& adapter_file, bool dora = false);
+
+/// What the file has, with `dora`, for each adapted layer: the length of each row of the merged weight, [out].
+inline constexpr const char* kMagnitude = "lora_magnitude_vector";
 
 /// Copies the values of an adapter_model.safetensors into the attached adapters, which it must fit.
 void load_lora(model::MiDashengLM& model, const std::filesystem::path& adapter_file);

@@ -1,8 +1,6 @@
 #include "worker/adapter/pretrained.hpp"
 
-#include <iomanip>
-#include <nlohmann/json.hpp>
-#include <sstream>
+#include <map>
 
 #include "common/atomic_file.hpp"
 #include "common/atomic_folder.hpp"
@@ -10,6 +8,7 @@
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/adapter/adapter_config.hpp"
+#include "worker/adapter/checkpoint_files.hpp"
 #include "worker/dataset/parallel.hpp"
 #include "worker/model/decoders.hpp"
 
@@ -17,60 +16,11 @@ namespace mdl::worker::adapter {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::ordered_json;
 
 void make_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) { throw Error(str_cat("cannot make the folder ", folder.string(), ": ", error.message())); }
-}
-
-/// Weights in any form: these are written anew, not copied.
-bool holds_weights(const fs::path& file) {
-  const std::string name = file.filename().string();
-  for (const char* ending :
-       {".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pt", ".pth", ".gguf"}) {
-    const std::string_view suffix(ending);
-    if (name.size() >= suffix.size() && std::string_view(name).substr(name.size() - suffix.size()) == suffix) {
-      return true;
-    }
-  }
-  return false;
-}
-
-void copy_companions(const fs::path& source, const fs::path& target) {
-  for (const auto& entry : fs::directory_iterator(source)) {
-    const std::string name = entry.path().filename().string();
-    if (!entry.is_regular_file() || name == "config.json" || name.front() == '.' || holds_weights(entry.path())) {
-      continue;
-    }
-    const fs::path copy = target / entry.path().filename();
-    std::error_code error;
-    fs::copy_file(entry.path(), copy, fs::copy_options::overwrite_existing, error);
-    if (error) {
-      throw Error(str_cat("cannot copy ", entry.path().string(), " to ", copy.string(), ": ", error.message()));
-    }
-  }
-}
-
-void write_config(const fs::path& source, const fs::path& target, const model::MiDashengLM& model) {
-  auto config = ordered_json::parse(read_text(source / "config.json"));
-  const char* name = model.dtype() == at::kBFloat16 ? "bfloat16" : "float32";
-  if (model.config().text.tie_word_embeddings && !model.decoder->is_tied()) {
-    config["tie_word_embeddings"] = false;
-    config["text_config"]["tie_word_embeddings"] = false;
-  }
-  config["dtype"] = name;
-  const auto say_type = [&](ordered_json& part) {
-    for (const char* key : {"dtype", "torch_dtype"}) {  // transformers 4 reads torch_dtype
-      if (part.contains(key)) { part[key] = name; }
-    }
-  };
-  say_type(config);
-  for (const char* part : {"text_config", "audio_encoder_config"}) {
-    if (config.contains(part)) { say_type(config[part]); }
-  }
-  write_text_atomically(target / "config.json", config.dump(2) + "\n");
 }
 
 /// The model's tensors and what else the source holds, under the source's names.
@@ -110,13 +60,6 @@ std::vector<tensors::NamedTensors> cut_into_shards(const tensors::NamedTensors& 
   return shards;
 }
 
-std::string shard_name(size_t index, size_t count) {
-  std::ostringstream name;
-  name << std::setfill('0') << "model-" << std::setw(5) << index + 1 << "-of-" << std::setw(5) << count
-       << ".safetensors";
-  return name.str();
-}
-
 /// Merges the adapters into the shards one after the other, on another thread, and writes each as soon as it is whole:
 /// the disk works while the next one is being computed.
 void write_weights(model::MiDashengLM& model, const tensors::NamedTensors& tensors, const fs::path& folder,
@@ -127,19 +70,17 @@ void write_weights(model::MiDashengLM& model, const tensors::NamedTensors& tenso
     return true;
   });
   size_t total = 0;
-  ordered_json weight_map = ordered_json::object();
+  std::map<std::string, std::string> file_of_tensor;
   for (size_t i = 0; i < shards.size(); ++i) {
-    const std::string file = shards.size() == 1 ? "model.safetensors" : shard_name(i, shards.size());
+    const std::string file = weights_name(i, shards.size());
     merged.take();
     tensors::save_safetensors(folder / file, shards[i]);
     for (const auto& [name, tensor] : shards[i]) {
-      weight_map[name] = file;
+      file_of_tensor[name] = file;
       total += tensor.nbytes();
     }
   }
-  if (shards.size() == 1) { return; }
-  const ordered_json index = {{"metadata", {{"total_size", total}}}, {"weight_map", weight_map}};
-  write_text_atomically(folder / "model.safetensors.index.json", index.dump(2) + "\n");
+  if (shards.size() > 1) { write_weights_index(folder, file_of_tensor, total); }
 }
 
 }  // namespace
@@ -158,7 +99,8 @@ void save_merged(model::MiDashengLM& model, const fs::path& source_folder, const
   warn_of_new_head(model);
   write_folder_atomically(folder, [&](const fs::path& unfinished) {
     copy_companions(source_folder, unfinished);
-    write_config(source_folder, unfinished, model);
+    const bool untied = model.config().text.tie_word_embeddings && !model.decoder->is_tied();
+    write_merged_config(source_folder, unfinished, model.dtype() == at::kBFloat16 ? "bfloat16" : "float32", untied);
     write_weights(model, checkpoint_tensors(model, source_folder), unfinished, static_cast<size_t>(shard_bytes));
     if (finish) { finish(unfinished); }
   });

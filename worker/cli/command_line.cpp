@@ -162,6 +162,22 @@ std::string standing_argument(const GivenOptions& given, const std::string& comm
   return standing.front();
 }
 
+std::vector<std::string> standing_arguments(const GivenOptions& given, const std::string& command,
+                                            const std::string& what, std::size_t least, std::size_t most) {
+  const auto& standing = given.standing();
+  if (standing.size() > most) {
+    throw UsageError(
+        str_cat("mdl-toolkit ", command, " takes ", what, ", but also \"", standing[most], "\" stands alone"),
+        advice(command));
+  }
+  if (standing.size() < least && !given.prints_config()) {
+    throw UsageError(str_cat("mdl-toolkit ", command, " takes ", what, ", and ",
+                             standing.empty() ? "none of them is" : "not all of them are", " named"),
+                     advice(command));
+  }
+  return standing;
+}
+
 void refuse_standing_arguments(const GivenOptions& given, const std::string& command) {
   if (given.standing().empty()) { return; }
   throw UsageError(

@@ -27,6 +27,11 @@ GivenOptions parse_command_line(const CommandSyntax& syntax, const std::vector<s
 std::string standing_argument(const GivenOptions& given, const std::string& command, const std::string& what,
                               const std::string& hint = {});
 
+/// The arguments that stand alone where one or two are taken: `least` of them at least, `what` they are: "MODEL and
+/// ADAPTER". Throws UsageError.
+std::vector<std::string> standing_arguments(const GivenOptions& given, const std::string& command,
+                                            const std::string& what, std::size_t least, std::size_t most);
+
 /// Throws UsageError when an argument stands alone, for a command that takes options only.
 void refuse_standing_arguments(const GivenOptions& given, const std::string& command);
 
