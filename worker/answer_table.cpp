@@ -30,14 +30,22 @@ void AnswerTable::take(const generation::BatchAnswers& batch) {
   progress_->add(std::ssize(batch.answers) + std::ssize(batch.problems));
 }
 
-void AnswerTable::finish(int64_t processes) {
+const generation::Answers& AnswerTable::complete() {
   progress_.reset();
   if (!problems_.empty()) {
     throw Error(convert::describe_problems(problems_, options_.input),
                 str_cat("The other answers are in ", journal_.path().string(),
                         ". Correct the sounds and run the same command again: it goes on from there."));
   }
-  write_text_atomically(options_.output, generation::answered_csv(file_.records, journal_.answers()));
+  return journal_.answers();
+}
+
+void AnswerTable::finish(int64_t processes) {
+  write_text_atomically(options_.output, generation::answered_csv(file_.records, complete()));
+  close(processes);
+}
+
+void AnswerTable::close(int64_t processes) {
   journal_.remove();
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin_;
   std::cout << str_cat(options_.output.string(), ": ", file_.rows.size(), " rows answered",

@@ -24,7 +24,13 @@ class AnswerTable {
 
   void take(const generation::BatchAnswers& batch);
 
-  /// Writes the output. Throws Error that lists the rows that could not be answered, if there are any.
+  /// The answers of all rows. Throws Error that lists those that could not be answered, if there are any.
+  const generation::Answers& complete();
+
+  /// Ends the run: what came of the answers is written, and they need not be kept any more. Tells of it.
+  void close(int64_t processes);
+
+  /// Writes the output, and closes. Throws as complete() does.
   void finish(int64_t processes);
 
  private:

@@ -1,155 +1,12 @@
 #include "worker/inference_command.hpp"
 
-#include <torch/torch.h>
-
 #include <iostream>
-#include <nlohmann/json.hpp>
 
-#include "common/log.hpp"
 #include "common/standard_streams.hpp"
-#include "common/str_cat.hpp"
-#include "worker/answer_fingerprint.hpp"
-#include "worker/answer_output.hpp"
-#include "worker/answer_table.hpp"
-#include "worker/automatic_type.hpp"
+#include "worker/answering.hpp"
 #include "worker/cli/command_line.hpp"
-#include "worker/distributed/process_group.hpp"
-#include "worker/distributed/rank_meeting.hpp"
-#include "worker/generation/batch_plan.hpp"
-#include "worker/generation/shared_batches.hpp"
-#include "worker/hub/model_folder.hpp"
-#include "worker/inference_options.hpp"
-#include "worker/loading_bar.hpp"
-#include "worker/model_choice.hpp"
-#include "worker/tensors/out_of_memory.hpp"
-#include "worker/training/precision.hpp"
 
 namespace mdl::worker {
-namespace {
-
-using nlohmann::json;
-using Batches = std::vector<std::vector<std::size_t>>;  ///< places of rows in the CSV file
-
-/// What a rank knows before it waits for the others.
-struct InferenceRun {
-  InferenceOptions options;
-  std::optional<process::WorkerEnvironment> environment;
-  distributed::Meeting meeting;
-  ModelChoice choice;
-  generation::GenerationConfig config;
-  at::ScalarType dtype;
-  layers::Quantize quantize;
-  processor::Processor processor;
-  convert::RowFile file;
-  generation::AnswerLimits limits;
-};
-
-generation::AnswerLimits answer_limits(const InferenceOptions& options, const generation::GenerationConfig& config) {
-  return {options.max_length, options.max_new_tokens ? options.max_new_tokens : config.max_new_tokens};
-}
-
-/// Meets the other ranks, and reads and checks all that needs nothing else of them, nor the model.
-InferenceRun prepare(const InferenceOptions& options) {
-  const auto environment = process::read_worker_environment();
-  const distributed::Meeting meeting = distributed::meet_ranks(environment, options.device, process::kDefaultDdpTimeout,
-                                                               distributed::Gpus::may_be_shared);
-  if (options.bf16.value_or(false)) {
-    training::require_dtype(at::kBFloat16, distributed::describe_gpu_without_bf16(meeting.device));
-  }
-  // A mistake that shows without the weights, of which a download may be 33 GB, is told before it.
-  ModelChoice choice = choose_model(options);
-  convert::RowFile file = convert::read_rows(options.input);
-  // The other ranks write nothing.
-  if (!environment || environment->rank == 0) { check_answer_output(options, choice, file); }
-  if (hub::needs_download(choice.name, hub::Parts::all, options.rows.from_modelscope)) {
-    convert::check_without_model(options.input, options.rows.defaults, convert::RowPurpose::answering);
-  }
-  fetch_weights(choice, options);
-  const model::ModelConfig model_config = model::load_config(choice.folder);
-  if (choice.adapter) { adapter::check_adapter(model_config, *choice.adapter); }
-  const generation::GenerationConfig config = generation::load_generation_config(choice.folder);
-  const at::ScalarType dtype = !options.bf16   ? automatic_type(stored_type(choice.folder), model_config, environment)
-                               : *options.bf16 ? at::kBFloat16
-                                               : at::kFloat;
-  InferenceRun run{
-      .options = options,
-      .environment = environment,
-      .meeting = meeting,
-      .choice = choice,
-      .config = config,
-      .dtype = dtype,
-      .quantize = options.quantization ? quantization::make_quantizer(*options.quantization, meeting.device)
-                                       : layers::Quantize(),
-      .processor = processor::Processor::load(choice.folder),
-      .file = std::move(file),
-      .limits = answer_limits(options, config),
-  };
-  return run;
-}
-
-/// Gloo also between GPUs: ranks exchange nothing but the answers' text.
-distributed::ProcessGroup join_group(const InferenceRun& run) {
-  return run.meeting.store
-             ? distributed::ProcessGroup(*run.environment, at::kCPU, process::kDefaultDdpTimeout, run.meeting.store)
-             : distributed::ProcessGroup();
-}
-
-void warn_of_settings(const InferenceRun& run) {
-  for (const std::string& note : run.config.notes) { log::warning(note); }
-  if (run.limits.max_new_tokens && !run.options.max_new_tokens) {
-    log::warning("generation_config.json has max_new_tokens ", *run.limits.max_new_tokens,
-                 ", which goes before --max-length");
-  }
-}
-
-/// Rank 0 checks all rows, opens `table` and puts the rows that are left into batches.
-Batches plan_answers(InferenceRun& run, const convert::RowReader& reader, dataset::Fingerprint fingerprint,
-                     std::optional<AnswerTable>& table) {
-  add_weights(fingerprint, run.choice);
-  std::vector<int64_t> lengths;
-  for (const convert::CheckedRow& row : reader.check_all(run.file, run.options.input)) {
-    lengths.push_back(row.tokens);
-    for (const int64_t value : {row.samples, row.file_size, row.file_time}) { fingerprint.add(value); }
-  }
-  table.emplace(run.options, run.file, fingerprint.hex());
-  return generation::plan_batches(lengths, table->rows_left(), run.options.batch_size);
-}
-
-/// Loads the model and answers this rank's batches; rank 0's `table` takes those of all ranks.
-void answer(const InferenceRun& run, const convert::RowReader& reader, const Batches& batches,
-            distributed::ProcessGroup& group, std::optional<AnswerTable>& table) {
-  std::shared_ptr<model::MiDashengLM> model;
-  if (!batches.empty()) {
-    tensors::explain_memory("loading the model", "--quantization 4bit or --bf16 true needs less.", [&] {
-      model = load_chosen_model(run.choice, run.options.merge_adapter, run.dtype, run.meeting.device, run.quantize,
-                                group.is_first() ? loading_bar(stderr) : model::LoadProgress());
-    });
-    const auto unused = model->names.tell_unused();
-    if (unused && group.is_first()) { log::warning(*unused); }
-  }
-  generation::answer_batches(
-      group, batches.size(),
-      [&](std::size_t batch) {
-        std::vector<convert::Row> rows;
-        for (const std::size_t row : batches[batch]) { rows.push_back(run.file.rows.at(row)); }
-        return generation::load_rows(rows, reader, run.options.rows.workers);
-      },
-      [&](const generation::LoadedRows& rows) {
-        generation::BatchAnswers answers;
-        tensors::explain_memory(
-            str_cat("answering ", rows.rows.size(), " rows from row ",
-                    rows.rows.empty() ? 0 : rows.rows.front().number),
-            "A smaller --batch-size needs less, and so do a smaller --max-new-tokens, --quantization 4bit or --bf16 "
-            "true. What was answered is kept; start the command again to go on.",
-            [&] {
-              answers = generation::answer_rows(*model, run.processor, rows, run.limits, run.config, run.options.seed);
-            });
-        return answers;
-      },
-      [&](const generation::BatchAnswers& answers) { table->take(answers); });
-}
-
-}  // namespace
 
 int run_inference(const std::vector<std::string>& arguments) {
   if (cli::asks_for_help(arguments)) {
@@ -162,24 +19,11 @@ int run_inference(const std::vector<std::string>& arguments) {
     require_written_output();
     return 0;
   }
-  InferenceRun run = prepare(options);
-  const convert::RowReader reader(run.processor, run.options.rows, convert::RowPurpose::answering,
-                                  run.limits.most_prompt_tokens());
-  distributed::ProcessGroup group = join_group(run);
-  const dataset::Fingerprint fingerprint = common_facts(run.options, run.choice, run.dtype);
-  group.require_same(str_cat("options, rows and settings of fingerprint ", fingerprint.hex(), "\n"));
-
-  std::optional<AnswerTable> table;
-  Batches batches;
-  if (group.is_first()) {
-    warn_of_settings(run);
-    batches = plan_answers(run, reader, fingerprint, table);
-  }
-  batches = json::parse(group.share("batches", json(batches).dump())).get<Batches>();
-  answer(run, reader, batches, group, table);
-  if (table) { table->finish(group.world_size()); }
-  // A rank is done when the answers are written: where that fails, all start again.
-  group.leave();
+  InferenceRun run = prepare_answers(options);
+  const auto answer_rows = [&](model::MiDashengLM& model, const generation::LoadedRows& rows) {
+    return generation::answer_rows(model, run.processor, rows, run.limits, run.config, run.options.seed);
+  };
+  answer_file(run, /*facts=*/"", answer_rows, [](AnswerTable& table, int64_t ranks) { table.finish(ranks); });
   return 0;
 }
 

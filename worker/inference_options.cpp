@@ -74,10 +74,16 @@ std::vector<cli::OptionText> all_inference_options() {
   return options;
 }
 
-InferenceOptions read_options(const cli::GivenOptions& given) {
-  const cli::OptionValues values(given, kInferenceCommand);
+}  // namespace
+
+std::vector<cli::OptionText> inference_option_texts() {
+  return all_inference_options();
+}
+
+InferenceOptions read_inference_options(const cli::GivenOptions& given, const std::string& command) {
+  const cli::OptionValues values(given, command);
   InferenceOptions options;
-  options.input = cli::standing_argument(given, kInferenceCommand, "CSV file");
+  options.input = cli::standing_argument(given, command, "CSV file");
   options.output = values.required_path("output");
   options.model_name = values.required_path("model-name").string();
   values.integer("batch-size", 1, options.batch_size);
@@ -99,8 +105,6 @@ InferenceOptions read_options(const cli::GivenOptions& given) {
   return options;
 }
 
-}  // namespace
-
 std::string inference_help() {
   return cli::command_help(
       {.usage = "inference INPUT.csv --model-name DIR|NAME --output OUT.csv [options]",
@@ -120,7 +124,7 @@ InferenceOptions parse_inference_options(const std::vector<std::string>& argumen
   const cli::CommandSyntax syntax{
       .name = kInferenceCommand, .options = texts, .other_ways = hub::kRevisionInName, .standing = "input"};
   const cli::GivenOptions given = cli::parse_command_line(syntax, arguments);
-  InferenceOptions options = cli::with_places(given, [&] { return read_options(given); });
+  InferenceOptions options = cli::with_places(given, [&] { return read_inference_options(given, kInferenceCommand); });
   if (given.prints_config()) { options.printed_config = cli::printed_config(syntax, given); }
   return options;
 }

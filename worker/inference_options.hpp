@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "worker/cli/given_options.hpp"
+#include "worker/cli/option_text.hpp"
 #include "worker/convert/row_options.hpp"
 #include "worker/device/device_choice.hpp"
 #include "worker/quantization/quantization.hpp"
@@ -30,6 +32,12 @@ struct InferenceOptions {
   uint64_t seed = 42;
   std::optional<std::string> printed_config{};  ///< nothing else is wanted
 };
+
+/// The options of inference, for a command that takes them and more.
+std::vector<cli::OptionText> inference_option_texts();
+
+/// Reads and checks the values of these. Throws UsageError.
+InferenceOptions read_inference_options(const cli::GivenOptions& given, const std::string& command);
 
 /// The text of `mdl-toolkit inference --help`.
 std::string inference_help();

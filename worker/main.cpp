@@ -34,6 +34,7 @@ std::string help() {
       {"plan", "tell how much memory a training takes, before it starts"},
       {"info", "tell what a model's, adapter's or dataset's folder holds"},
       {"inference", "answer the rows of a CSV file of sounds"},
+      {"evaluate", "measure a model's answers: accuracy, error rates, loss"},
       {"merge", "merge a LoRA adapter into the weights of its model"},
       {"download", "bring a model from Hugging Face or ModelScope into the local cache"},
   };
@@ -50,13 +51,13 @@ std::string help() {
                       help_rows(options, text_column(options), width));
 }
 
-const std::vector<std::string> kCommands = {"train", "convert-dataset", "inference", "merge",
+const std::vector<std::string> kCommands = {"train", "convert-dataset", "inference", "evaluate", "merge",
                                             "info",  "download",        "plan"};
 const std::vector<std::string> kOptions = {"--help", "--version", kTellLibraries};
 
 bool computes(const std::string& command) {
-  return command == "train" || command == "inference" || command == "merge" || command == "plan" ||
-         command == mdl::worker::kTellTrainable;
+  return command == "train" || command == "inference" || command == "evaluate" || command == "merge" ||
+         command == "plan" || command == mdl::worker::kTellTrainable;
 }
 
 bool is_command(const std::string& word) {

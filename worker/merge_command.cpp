@@ -21,9 +21,9 @@
 #include "worker/cli/command_line.hpp"
 #include "worker/cli/progress_bar.hpp"
 #include "worker/loading_bar.hpp"
+#include "worker/merge/card_facts.hpp"
 #include "worker/merge/first_logits.hpp"
 #include "worker/merge/merged_weights.hpp"
-#include "worker/merge_facts.hpp"
 #include "worker/merge_options.hpp"
 #include "worker/model_choice.hpp"
 #include "worker/tensors/safetensors.hpp"
@@ -169,7 +169,8 @@ int run_merge(const std::vector<std::string>& arguments) {
     adapter::copy_companions(choice.folder, unfinished);
     const auto name = options.dtype ? std::optional<std::string>(type_name(*options.dtype)) : std::nullopt;
     adapter::write_merged_config(choice.folder, unfinished, name, weights.is_untied());
-    write_text_atomically(unfinished / "README.md", merge::model_card(card_facts(choice, type_name(dtype))));
+    write_text_atomically(unfinished / "README.md",
+                          merge::model_card(merge::card_facts(choice.name, *choice.adapter, type_name(dtype))));
     written = write_weights(weights, unfinished, static_cast<std::size_t>(options.shard_bytes));
   });
   std::printf("%s: %s with %zu merged layers (%s), %s, %.1f MB in %zu file%s\n", options.output.c_str(),

@@ -27,11 +27,12 @@ std::string csv_field(const std::string& text) {
   return quoted + '"';
 }
 
-std::string answered_csv(const std::vector<dataset::CsvRecord>& records, const Answers& answers) {
+std::string answered_csv(const std::vector<dataset::CsvRecord>& records, const Answers& answers,
+                         const std::string& name) {
   auto header = records.front().fields;
-  const auto found = std::find(header.begin(), header.end(), std::optional<std::string>("prediction"));
+  const auto found = std::find(header.begin(), header.end(), std::optional(name));
   const auto column = static_cast<std::size_t>(found - header.begin());
-  if (found == header.end()) { header.emplace_back("prediction"); }
+  if (found == header.end()) { header.emplace_back(name); }
   std::string text;
   add_line(text, header);
   for (std::size_t row = 1; row < records.size(); ++row) {

@@ -1,4 +1,4 @@
-#include "worker/merge_facts.hpp"
+#include "worker/merge/card_facts.hpp"
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -10,7 +10,7 @@
 #include "worker/training/checkpoint/checkpoint.hpp"
 #include "worker/training/checkpoint/run_identity.hpp"
 
-namespace mdl::worker {
+namespace mdl::worker::merge {
 namespace {
 
 namespace fs = std::filesystem;
@@ -36,7 +36,7 @@ std::string number_text(const json& value) {
   return value.is_number() ? training::checkpoint::setting_text(value.get<double>()) : value.dump();
 }
 
-void add_metrics(const json& state, merge::CardFacts& facts) {
+void add_metrics(const json& state, CardFacts& facts) {
   const auto log = state.find("log_history");
   if (log == state.end() || !log->is_array()) { return; }
   std::optional<std::pair<double, std::string>> last_loss, last_evaluation, best_evaluation;
@@ -59,7 +59,7 @@ void add_metrics(const json& state, merge::CardFacts& facts) {
   if (best_evaluation) { facts.metrics.emplace_back("best eval_loss", best_evaluation->second); }
 }
 
-void add_training(const fs::path& folder, merge::CardFacts& facts) {
+void add_training(const fs::path& folder, CardFacts& facts) {
   const json state = read_json(folder / "trainer_state.json");
   if (state.contains("global_step") && state.contains("epoch")) {
     facts.trained_for = str_cat(number_text(state["global_step"]), " steps, ", number_text(state["epoch"]), " epochs");
@@ -77,17 +77,16 @@ void add_training(const fs::path& folder, merge::CardFacts& facts) {
 
 }  // namespace
 
-merge::CardFacts card_facts(const ModelChoice& choice, const std::string& dtype) {
-  const fs::path& folder = choice.adapter->folder;
-  merge::CardFacts facts{
-      .base_model = choice.name,
-      .adapter = folder.string(),
-      .lora = adapter::describe(choice.adapter->config.lora) + (choice.adapter->config.dora ? ", DoRA" : ""),
-      .dtype = dtype,
-      .moved_statistics = fs::exists(folder / adapter::kRunningStatisticsFile)};
+CardFacts card_facts(const std::string& base_model, const adapter::AdapterFolder& adapter, const std::string& dtype) {
+  const fs::path& folder = adapter.folder;
+  CardFacts facts{.base_model = base_model,
+                  .adapter = folder.string(),
+                  .lora = adapter::describe(adapter.config.lora) + (adapter.config.dora ? ", DoRA" : ""),
+                  .dtype = dtype,
+                  .moved_statistics = fs::exists(folder / adapter::kRunningStatisticsFile)};
   add_training(training_folder(folder), facts);
   facts.versions = {{"mdl-toolkit (native)", version()}};
   return facts;
 }
 
-}  // namespace mdl::worker
+}  // namespace mdl::worker::merge

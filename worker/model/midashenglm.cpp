@@ -150,6 +150,12 @@ at::Tensor MiDashengLM::loss_sum(const batch::Batch& batch) {
   return loss_sum(pack(batch).to(device()));
 }
 
+layers::TokenScores MiDashengLM::token_scores(const PackedBatch& batch) {
+  const at::NoGradGuard no_grad;
+  const at::Tensor hidden = hidden_states(batch, batch.predicting_rows);
+  return layers::token_scores(hidden, decoder->lm_head->weight, batch.targets);
+}
+
 at::Tensor MiDashengLM::loss_sum(const PackedBatch& batch) {
   const at::Tensor hidden = hidden_states(batch, batch.predicting_rows);
   return layers::token_loss_sum(hidden, decoder->lm_head->weight, batch.targets);

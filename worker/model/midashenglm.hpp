@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "worker/batch/batch.hpp"
+#include "worker/layers/token_scores.hpp"
 #include "worker/model/audio_projector.hpp"
 #include "worker/model/checkpoint_names.hpp"
 #include "worker/model/config.hpp"
@@ -48,6 +49,9 @@ class MiDashengLM : public layers::Layer {
 
   /// The same of a batch that was pack()ed and brought to the model's device.
   at::Tensor loss_sum(const PackedBatch& batch);
+
+  /// How well each label that loss_sum() counts is predicted, row after row. Without gradients.
+  layers::TokenScores token_scores(const PackedBatch& batch);
 
   /// What the encoder sees before its normalisation.
   AudioFeatures features(const batch::Batch& batch);

@@ -1,0 +1,155 @@
+"""`mdl-toolkit evaluate`: its answers are inference's, its loss transformers', and a run that was cut off goes on."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import time
+import unicodedata
+
+import pytest
+import soundfile
+from sklearn.metrics import accuracy_score
+from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
+
+import preloaded
+from csv_files import read_csv, write_csv
+from training_runs import run, two
+
+jiwer = pytest.importorskip("jiwer", reason="scripts/requirements-peers.txt has it, build/venv-4.57 has not")
+
+SCORES = """
+import json, sys, torch
+from transformers import AutoModelForCausalLM
+from datasets import load_from_disk
+model = AutoModelForCausalLM.from_pretrained(sys.argv[1], trust_remote_code=True, dtype=torch.float32).eval()
+loss = tokens = hits = 0
+for row in load_from_disk(sys.argv[2]).with_format("torch"):
+    labels = row["labels"]
+    with torch.no_grad():
+        batch = {"input_ids": row["input_ids"], "attention_mask": row["attention_mask"], "input_values": row["input_values"]}
+        logits = model(**{name: value[None] for name, value in batch.items()}, audio_length=row["audio_length"][None]).logits[0]
+    counts = (labels[1:] != -100) & (row["attention_mask"][:-1] == 1)
+    loss += torch.nn.functional.cross_entropy(logits[:-1][counts].double(), labels[1:][counts], reduction="sum").item()
+    hits += (logits[:-1].argmax(-1) == labels[1:])[counts].sum().item()
+    tokens += counts.sum().item()
+print(json.dumps([loss / tokens, hits / tokens, tokens]))
+"""
+
+
+@pytest.fixture(scope="module")
+def rows(data, tmp_path_factory):
+    """A CSV file of eight clips, with the right answers."""
+    path = tmp_path_factory.mktemp("rows") / "test.csv"
+    long_enough = [row for row in read_csv(data[1].parent / "test.csv") if soundfile.info(row["audio"]).duration > 0.3]  # for Python
+    write_csv(path, long_enough[:8])
+    return path
+
+
+def evaluate(toolkit, rows, model, output, *words, launcher=(), **options):
+    return run([*launcher, toolkit, "evaluate", rows, "--model-name", model, "--output", output, *words], **options)
+
+
+ALL = ["--metric", "accuracy,exact-match,wer,cer", "--metric", "token-accuracy,loss", "--max-new-tokens", "8", "--batch-size", "3"]
+
+
+@pytest.fixture(scope="module")
+def measured(toolkit, data, rows, tmp_path_factory):
+    output = tmp_path_factory.mktemp("measured") / "here"
+    return output, evaluate(toolkit, rows, data[0], output, *ALL)
+
+
+def metrics(output):
+    return json.loads((output / "metrics.json").read_text())
+
+
+def test_answers_are_those_of_inference_beside_the_right_ones(toolkit, data, rows, measured, tmp_path):
+    run([toolkit, "inference", rows, "--model-name", data[0], "--output", tmp_path / "answers.csv", "--max-new-tokens", "8"])
+    given = read_csv(measured[0] / "answers.csv")
+    assert [row["answer"] for row in given] == [row["prediction"] for row in read_csv(tmp_path / "answers.csv")]
+    assert [row["prediction"] for row in given] == [row["prediction"] for row in read_csv(rows)]
+    assert sorted(path.name for path in measured[0].iterdir()) == ["answers.csv", "confusion.csv", "confusion.svg", "metrics.json"]
+    with (measured[0] / "confusion.csv").open() as stream:
+        matrix = list(csv.reader(stream))
+    assert sum(int(cell) for line in matrix[1:] for cell in line[1:]) == len(given)
+    told = measured[1].stdout
+    for name, value in metrics(measured[0]).items():
+        assert name in ("rows", "by label") or f"{name:15} {value:.4f}" in told, name
+
+
+def test_numbers_are_those_of_jiwer_and_scikit_learn(measured):
+    given = read_csv(measured[0] / "answers.csv")
+    told = metrics(measured[0])
+    references, answers = [row["prediction"] for row in given], [row["answer"] for row in given]
+
+    def plain(texts):
+        return [" ".join(text.lower().split()).rstrip(".!? ") for text in texts]
+
+    assert told["accuracy"] == pytest.approx(accuracy_score(plain(references), plain(answers)))
+    assert told["exact-match"] == pytest.approx(accuracy_score([text.strip() for text in references], [text.strip() for text in answers]))
+    english = EnglishTextNormalizer({})
+    assert told["wer"] == pytest.approx(jiwer.wer([english(text) for text in references], [english(text) for text in answers]))
+
+    def characters(text):
+        return " ".join("".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c)[0] != "P").split())
+
+    assert told["cer"] == pytest.approx(jiwer.cer([characters(text) for text in references], [characters(text) for text in answers]))
+
+
+def test_loss_and_token_accuracy_are_transformers(toolkit, data, rows, measured, tmp_path):
+    run([toolkit, "convert-dataset", rows, "--model-name", data[0], "--output", tmp_path / "data", "--tokenizing-batch-size", "1"])
+    done = preloaded.run(["-c", SCORES, data[0], tmp_path / "data"], preloaded.TRAINER)
+    assert done.returncode == 0, done.stderr
+    loss, accuracy, tokens = json.loads(done.stdout.splitlines()[-1])
+    assert metrics(measured[0])["loss"] == pytest.approx(loss, rel=1e-4)
+    assert metrics(measured[0])["token-accuracy"] == pytest.approx(accuracy, abs=1e-9)
+    assert f"({tokens} tokens)" in measured[1].stdout
+
+
+def test_two_ranks_share_the_rows_and_an_adapter_may_be_on_the_model(toolkit, data, rows, measured, bin_dir, venv_bin, tmp_path):
+    evaluate(toolkit, rows, data[0], tmp_path / "two", *ALL, launcher=two("mdl-launch", bin_dir, venv_bin))
+    one, both = metrics(measured[0]), metrics(tmp_path / "two")
+    assert both.pop("by label") == one.pop("by label") and both == pytest.approx(one, rel=1e-5)
+    words = ["--lora-rank", "4", "--max-steps", "6", "--lr", "5e-3", "--merge-lora", "false"]
+    run([toolkit, "train", "--model-name", data[0], "--train-dataset", data[1], "--output", tmp_path / "run", *words])
+    adapter = tmp_path / "run" / "final"
+    evaluate(toolkit, rows, data[0], tmp_path / "apart", "--adapter", adapter, "--metric", "loss")
+    evaluate(toolkit, rows, adapter, tmp_path / "named", "--metric", "loss,token-accuracy", "--merge-adapter", "true")
+    assert metrics(tmp_path / "apart")["loss"] == pytest.approx(metrics(tmp_path / "named")["loss"], rel=1e-4)
+    assert metrics(tmp_path / "apart")["loss"] < metrics(measured[0])["loss"]
+    assert not (tmp_path / "apart" / "answers.csv").exists()
+
+
+def test_a_run_that_was_cut_off_goes_on(toolkit, data, rows, measured, tmp_path):
+    journal = tmp_path / "here" / "answers.csv.partial"
+    command = [toolkit, "evaluate", rows, "--model-name", data[0], "--output", tmp_path / "here", *ALL]
+    process = subprocess.Popen(list(map(str, command)), env={**os.environ, "OMP_NUM_THREADS": "1"})
+    while process.poll() is None and not (journal.exists() and journal.read_text().count("\n") > 3):
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    if not journal.exists():
+        pytest.skip("the run was over before it was killed")
+    done = run(command)
+    assert " by an earlier run)" in done.stdout
+    assert metrics(tmp_path / "here") == metrics(measured[0]) and not journal.exists()
+
+
+def test_what_cannot_be_measured_is_told_at_once(toolkit, data, rows, tmp_path):
+    lacking = tmp_path / "lacking.csv"
+    write_csv(lacking, [{**row, "prediction": "" if i == 1 else row["prediction"]} for i, row in enumerate(read_csv(rows)[:3])])
+    without = tmp_path / "without.csv"
+    write_csv(without, [{"audio": row["audio"]} for row in read_csv(rows)[:2]])
+    (tmp_path / "spellings.json").write_text("[1]")
+    for file, words, problem in [
+        (lacking, [], "no prediction, which is the right answer"),
+        (without, [], "prediction"),
+        (rows, ["--metric", "bleu"], "--metric bleu: expected accuracy"),
+        (rows, ["--metric", "wer", "--spelling-mapping", tmp_path / "spellings.json"], "is no object in JSON"),
+        (rows, ["--metric", "cer", "--spelling-mapping", tmp_path / "spellings.json"], "--spelling-mapping is for --metric wer"),
+        (rows, ["--model-name", tmp_path / "nothing"], "nothing"),
+    ]:
+        done = evaluate(toolkit, file, data[0], tmp_path / "none", *words, check=False)
+        assert done.returncode != 0 and problem in done.stderr and done.stdout == "", (words, done.stderr)
+    assert evaluate(toolkit, rows, data[0], rows, check=False).returncode == 2
