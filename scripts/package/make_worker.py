@@ -29,6 +29,7 @@ LINKED_IN = (
     ("JSON for Modern C++ (headers)", "nlohmann-json3-dev"),
     ("PCRE2", "libpcre2-dev"),
     ("utf8proc", "libutf8proc-dev"),
+    ("yaml-cpp", "libyaml-cpp-dev"),
     ("libstdc++, GPL 3 with GCC's run-time library exception,", "gcc-12-base"),
     ("the start of a program (crt1.o and others) of glibc", "libc6-dev"),
 )
