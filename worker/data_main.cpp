@@ -16,6 +16,7 @@
 #include "worker/process/failure_report.hpp"
 #include "worker/process/worker_environment.hpp"
 #include "worker/programs.hpp"
+#include "worker/reports/command/report_command.hpp"
 
 namespace {
 
@@ -40,6 +41,7 @@ int run(const std::vector<std::string>& arguments, char** argv) {
       return mdl::worker::info::info_command(
           rest, [&](const std::filesystem::path& folder) -> int { tell_trainable(argv[0], folder); });
     }
+    if (command == "report") { return mdl::worker::reports::command::report_command(rest); }
     if (command == "download") { return mdl::worker::hub::download_command(rest); }
   }
   throw mdl::UsageError("this program is a part of mdl-toolkit", "Start mdl-toolkit instead.");

@@ -36,6 +36,7 @@ std::string help() {
       {"inference", "answer the rows of a CSV file of sounds"},
       {"evaluate", "measure a model's answers: accuracy, error rates, loss"},
       {"merge", "merge a LoRA adapter into the weights of its model"},
+      {"report", "write a page with the curves of one run, or of several in one picture"},
       {"download", "bring a model from Hugging Face or ModelScope into the local cache"},
   };
   const std::vector<mdl::HelpRow> options = {
@@ -52,7 +53,7 @@ std::string help() {
 }
 
 const std::vector<std::string> kCommands = {"train", "convert-dataset", "inference", "evaluate", "merge",
-                                            "info",  "download",        "plan"};
+                                            "info",  "report",          "download",  "plan"};
 const std::vector<std::string> kOptions = {"--help", "--version", kTellLibraries};
 
 bool computes(const std::string& command) {

@@ -23,8 +23,8 @@
 #include "worker/loading_bar.hpp"
 #include "worker/merge/card_facts.hpp"
 #include "worker/merge/first_logits.hpp"
+#include "worker/merge/merge_options.hpp"
 #include "worker/merge/merged_weights.hpp"
-#include "worker/merge_options.hpp"
 #include "worker/model_choice.hpp"
 #include "worker/tensors/safetensors.hpp"
 
@@ -39,7 +39,7 @@ constexpr double kMostDifferenceFloat32 = 1e-3, kMostDifferenceBfloat16 = 0.1;
 
 constexpr int kOwnMapping = 1 << 20;  ///< bytes
 
-ModelChoice choose(const MergeOptions& options) {
+ModelChoice choose(const merge::MergeOptions& options) {
   InferenceOptions inference;
   inference.model_name = options.model.value_or(options.adapter.string());
   if (options.model) { inference.adapter = options.adapter; }
@@ -53,7 +53,7 @@ ModelChoice choose(const MergeOptions& options) {
   return choice;
 }
 
-void check_output(const MergeOptions& options, const ModelChoice& choice) {
+void check_output(const merge::MergeOptions& options, const ModelChoice& choice) {
   const fs::path& output = options.output;
   for (const fs::path& input : {choice.folder, choice.adapter->folder}) {
     if (is_same_file(output, input)) {
@@ -111,7 +111,7 @@ Written write_weights(const merge::MergedWeights& weights, const fs::path& folde
 }
 
 /// Compares the model with the adapter on it and the merged one. Throws Error where they differ.
-void verify(const MergeOptions& options, const ModelChoice& choice, at::ScalarType dtype) {
+void verify(const merge::MergeOptions& options, const ModelChoice& choice, at::ScalarType dtype) {
   if (choice.adapter->config.dora) { return; }
   const auto processor = processor::Processor::load(choice.folder);
   const std::vector<float> sound =
@@ -135,7 +135,7 @@ void verify(const MergeOptions& options, const ModelChoice& choice, at::ScalarTy
   }
 }
 
-void require_verifiable(const MergeOptions& options, const ModelChoice& choice) {
+void require_verifiable(const merge::MergeOptions& options, const ModelChoice& choice) {
   if (options.sound) { audio::probe_audio(*options.sound); }
   if (options.verify && choice.adapter->config.dora) {
     throw UsageError("--verify is not possible for a DoRA adapter, which this program cannot put on a model",
@@ -147,10 +147,10 @@ void require_verifiable(const MergeOptions& options, const ModelChoice& choice) 
 
 int run_merge(const std::vector<std::string>& arguments) {
   if (cli::asks_for_help(arguments)) {
-    std::cout << merge_help();
+    std::cout << merge::merge_help();
     return 0;
   }
-  const MergeOptions options = parse_merge_options(arguments);
+  const merge::MergeOptions options = merge::parse_merge_options(arguments);
   if (options.printed_config) {
     std::cout << *options.printed_config;
     require_written_output();

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace mdl::worker {
+namespace mdl::worker::merge {
 
 /// The command line of `mdl-toolkit merge`.
 struct MergeOptions {
@@ -30,4 +30,4 @@ std::string merge_help();
 /// Throws UsageError.
 MergeOptions parse_merge_options(const std::vector<std::string>& arguments);
 
-}  // namespace mdl::worker
+}  // namespace mdl::worker::merge

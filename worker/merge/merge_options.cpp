@@ -1,4 +1,4 @@
-#include "worker/merge_options.hpp"
+#include "worker/merge/merge_options.hpp"
 
 #include <algorithm>
 
@@ -9,7 +9,7 @@
 #include "worker/cli/printed_config.hpp"
 #include "worker/hub/model_folder.hpp"
 
-namespace mdl::worker {
+namespace mdl::worker::merge {
 namespace {
 
 constexpr const char* kMergeCommand = "merge";
@@ -98,4 +98,4 @@ MergeOptions parse_merge_options(const std::vector<std::string>& arguments) {
   return options;
 }
 
-}  // namespace mdl::worker
+}  // namespace mdl::worker::merge
