@@ -22,6 +22,7 @@
 #include "worker/loading_bar.hpp"
 #include "worker/planned_memory.hpp"
 #include "worker/process/error_file.hpp"
+#include "worker/process/typed_command.hpp"
 #include "worker/tensors/out_of_memory.hpp"
 #include "worker/training/checkpoint/checkpoint.hpp"
 #include "worker/training/checkpoint/job_identity.hpp"
@@ -30,6 +31,7 @@
 #include "worker/training/memory_peak.hpp"
 #include "worker/training/train_option_table.hpp"
 #include "worker/training_inputs.hpp"
+#include "worker/training_report.hpp"
 
 namespace mdl::worker {
 namespace {
@@ -127,27 +129,35 @@ struct TrainingEnd {
   bool done_before = false;  ///< the checkpoint was of the last step already
   int64_t step = 0;
   std::optional<fs::path> best;  ///< checkpoint that final/ is to be made from
+  training::loop::RunRecord record;
 };
 
 TrainingEnd train_model(const TrainingInputs& inputs, const BegunRun& run, const std::vector<std::string>& agents,
                         model::MiDashengLM& model, distributed::ProcessGroup& group) {
-  training::loop::Trainer trainer({.options = inputs.options,
-                                   .base_model = inputs.base_model,
-                                   .model = model,
-                                   .train_data = *inputs.train_data,
-                                   .eval_data = inputs.eval_data ? &*inputs.eval_data : nullptr,
-                                   .group = group,
-                                   .pad_token_id = inputs.pad_token_id,
-                                   .checkpoint = run.checkpoint,
-                                   .agents = agents,
-                                   .identity = run.identity,
-                                   .superseded = run.start.superseded});
+  training::loop::Trainer trainer(
+      {.options = inputs.options,
+       .base_model = inputs.base_model,
+       .model = model,
+       .train_data = *inputs.train_data,
+       .eval_data = inputs.eval_data ? &*inputs.eval_data : nullptr,
+       .group = group,
+       .pad_token_id = inputs.pad_token_id,
+       .checkpoint = run.checkpoint,
+       .agents = agents,
+       .identity = run.identity,
+       .superseded = run.start.superseded,
+       .facts = group.is_first() ? run_facts(inputs, group, run.identity) : std::vector<reports::page::FactTable>(),
+       .restarted = run.start.restarted,
+       .command_to_go_on = process::command_to_go_on(process::started_by())});
   const bool done_before = trainer.nothing_left();
   if (!done_before) {
     write_configuration(inputs.options, group);
     trainer.train();
   }
-  return {.done_before = done_before, .step = trainer.step(), .best = trainer.best_checkpoint()};
+  return {.done_before = done_before,
+          .step = trainer.step(),
+          .best = trainer.best_checkpoint(),
+          .record = trainer.record()};
 }
 
 /// Whether a run of which nothing was left to do leaves final/ as it is, which is told.
@@ -206,6 +216,7 @@ void train_in(distributed::ProcessGroup& group, TrainingInputs& inputs) {
   if (group.is_first() && !(end.done_before && leaves_final(inputs.options, run.start, end.step))) {
     if (end.best) { load_best(*model, *end.best); }
     write_final(inputs, run, model, end.step);
+    tell_end(inputs, end.record);
   }
   // A rank is done when the job is: where rank 0 cannot write the last files, all start again from the last checkpoint,
   // which a launcher whose workers have ended well would not do.

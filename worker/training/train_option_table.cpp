@@ -165,6 +165,10 @@ constexpr cli::OptionText kOptions[] = {
              "repeated, with commas, or a JSON list",
      .fallback = "none",
      .takes = cli::kList},
+    {.name = "report-html",
+     .help = "true: OUTPUT/report.html, a page with the run's curves and facts, rewritten as it goes on",
+     .fallback = "true",
+     .takes = cli::kTrueOrFalse},
 
     {.name = "system-prompt",
      .help = "for CSV files: system prompt of rows that have none (none)",

@@ -226,6 +226,7 @@ void read_intervals(const cli::OptionValues& values, TrainOptions& options) {
   }
   values.integer("eval-accumulation-steps", 1, options.eval_accumulation_steps);
   if (const auto names = values.list("report-to")) { options.report_to = parse_reports(*names); }
+  options.report_html = values.boolean("report-html").value_or(true);
   values.interval("save-steps", true, options.save_steps);
   values.integer("save-total-limit", 0, options.save_total_limit);
   if (options.save_total_limit == 0) { options.save_total_limit.reset(); }

@@ -83,6 +83,7 @@ struct TrainOptions {
   std::optional<int64_t> eval_batch_size;          ///< unset: batch_size
   std::optional<int64_t> eval_accumulation_steps;  ///< unset: losses leave the device at the end
   std::set<reports::ReportKind> report_to;
+  bool report_html = true;  ///< OUTPUT/report.html; not in the Python tool
   IntervalStrategy save_strategy = IntervalStrategy::steps;
   cli::StepInterval save_steps{500};
   std::optional<int64_t> save_total_limit;

@@ -198,7 +198,7 @@ def test_a_piped_run_prints_what_the_trainer_prints_and_the_loss_falls(toolkit, 
 
 def test_checkpoints_are_kept_and_counted(toolkit, data, tmp_path):
     run(train_command(toolkit, data, tmp_path, "--batch-size", "8", "--num-epochs", "2", "--save-steps", "2", "--save-total-limit", "2"))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-8", "final", "run.yaml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-8", "final", "report.html", "run.yaml"]
     with safe_open(tmp_path / "checkpoint-10" / "adapter_model.safetensors", "pt") as file:
         assert all(name.startswith("base_model.model.") for name in file.keys())
     assert json.loads((tmp_path / "final" / "adapter_config.json").read_text())["r"] == 8
@@ -343,8 +343,8 @@ def test_sigterm_leaves_a_checkpoint_of_the_last_step(toolkit, data, tmp_path):
             break
     process.stdout.read()
     assert process.wait(timeout=60) == -signal.SIGTERM
-    folder, options = sorted(tmp_path.iterdir())
-    assert options.name == "run.yaml"
+    folder, *rest = sorted(tmp_path.iterdir())
+    assert [path.name for path in rest] == ["report.html", "run.yaml"]
     state = json.loads((folder / "trainer_state.json").read_text())
     assert folder.name == f"checkpoint-{state['global_step']}"
     assert state["log_history"][-1]["step"] == state["global_step"] >= 7

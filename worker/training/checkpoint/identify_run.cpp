@@ -89,7 +89,8 @@ Settings changeable_settings(const TrainOptions& options, at::ScalarType dtype, 
           {"--eval-dataset", options.eval_dataset ? options.eval_dataset->string() : "none"},
           {"--eval-steps", setting_text(options.eval_steps.value)},
           {"--eval-batch-size", str_cat(options.eval_batch_size.value_or(options.batch_size))},
-          {"--report-to", reports.empty() ? "none" : reports}};
+          {"--report-to", reports.empty() ? "none" : reports},
+          {"--report-html", yes_or_no(options.report_html)}};
 }
 
 /// Whether a checkpoint's configuration names this run's base model: its name at a hub, or the folder that it lies in.

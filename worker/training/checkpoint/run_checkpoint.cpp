@@ -10,6 +10,7 @@
 #include "common/base64.hpp"
 #include "common/file_overlap.hpp"
 #include "worker/adapter/running_statistics.hpp"
+#include "worker/reports/page/sidecar.hpp"
 #include "worker/training/checkpoint/checkpoint.hpp"
 #include "worker/training/checkpoint/optimizer_file.hpp"
 #include "worker/training/checkpoint/training_args.hpp"
@@ -67,6 +68,9 @@ void write_checkpoint(const RunCheckpoint& checkpoint) {
     save_training_args(folder / "training_args.bin", checkpoint.options);
     write_text_atomically(folder / data::kDataProgressFile, checkpoint.progress.to_json());
     write_text_atomically(folder / kRunIdentityFile, checkpoint.identity.to_json());
+    if (!checkpoint.sidecar.empty()) {
+      write_text_atomically(folder / reports::page::kSidecarFile, checkpoint.sidecar);
+    }
     write_text_atomically(folder / "trainer_state.json", checkpoint.state.to_json());
   });
   for (const fs::path& older : checkpoint.superseded) {

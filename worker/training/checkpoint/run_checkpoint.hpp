@@ -30,6 +30,7 @@ struct RunCheckpoint {
   std::vector<std::string>
       rng{};  ///< to_text() of the ranks' states, by rank; rank 0's alone where the others' are lost
   std::vector<std::filesystem::path> superseded{};  ///< older runs' checkpoints
+  std::string sidecar{};                            ///< text of reports::page::kSidecarFile; empty: none
 };
 
 /// Writes the folder, so that it is there whole or not at all, and only then removes those that are superseded, and

@@ -96,6 +96,7 @@ void Trainer::train() {
     if (run_.group.is_first()) {
       reports_.emplace(run_.options.report_to, run_.options.output, checkpoint::settings_text(run_.options),
                        state_.log_history);
+      begin_report();
     }
     while (!state_.ended()) { train_epoch(); }
     tell_early_stop();
@@ -253,6 +254,7 @@ void Trainer::stop_if_agreed() {
               has_made_step()
                   ? str_cat("checkpoint-", last_saved_, " holds it: --resume-from-checkpoint true goes on from there")
                   : "no step was made, all were left out");
+    tell_how_to_go_on();
   }
   throw process::StoppedBySignal{signal};
 }

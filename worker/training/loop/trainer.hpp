@@ -11,6 +11,7 @@
 #include "worker/model/midashenglm.hpp"
 #include "worker/process/stop_signal.hpp"
 #include "worker/reports/reports.hpp"
+#include "worker/reports/run_report.hpp"
 #include "worker/training/adamw.hpp"
 #include "worker/training/checkpoint/run_identity.hpp"
 #include "worker/training/checkpoint/run_state.hpp"
@@ -37,6 +38,16 @@ struct TrainingRun {
   std::vector<std::string> agents{};                ///< launcher_agent() of all ranks; rank 0 only
   checkpoint::RunIdentity identity{};               ///< rank 0 only
   std::vector<std::filesystem::path> superseded{};  ///< older runs' checkpoints, see RunStart; rank 0 only
+  std::vector<reports::page::FactTable> facts{};    ///< for its report; rank 0 only
+  bool restarted = false;                           ///< by its launcher
+  std::string command_to_go_on{};                   ///< once it was stopped
+};
+
+/// What a run leaves to tell of it.
+struct RunRecord {
+  reports::page::RunHistory history{};
+  std::optional<std::filesystem::path> page{}, checkpoint{};  ///< report.html; the best checkpoint, or the last
+  bool checkpoint_is_best = false;
 };
 
 /// Hugging Face's training loop (transformers 5): the same order of samples, losses, learning rates and log lines for
@@ -62,6 +73,9 @@ class Trainer {
   std::optional<std::filesystem::path> best_checkpoint() const;
 
   int64_t step() const { return state_.step; }
+
+  /// What is known of the run, and where its page is. Rank 0 only, after train().
+  RunRecord record() const;
 
  private:
   /// Takes over from run_.checkpoint, which only rank 0 needs to reach.
@@ -95,6 +109,12 @@ class Trainer {
   /// Whether the adapter is another one than at the run's start; else there is nothing to save.
   bool has_made_step() const { return state_.step > steps_left_out_; }
 
+  // Of the report, on rank 0.
+  void begin_report();
+  void report_step();
+  void tell_best_to_report();
+  /// For the user of a run that was stopped, where there is something to go on from.
+  void tell_how_to_go_on() const;
   void stop_if_agreed();
   /// Where the run ends before its last step.
   void tell_early_stop();
@@ -110,7 +130,9 @@ class Trainer {
   checkpoint::RunState state_;
   LearningRate rate_;
   std::optional<Progress> progress_;
-  std::optional<reports::Reports> reports_;  ///< rank 0 only
+  std::optional<reports::Reports> reports_;    ///< rank 0 only
+  std::optional<reports::RunReport> report_;   ///< rank 0 only
+  std::optional<std::filesystem::path> page_;  ///< where it could be written
   process::StopSignal stop_;
   bool stop_agreed_ = false;
 

@@ -97,6 +97,7 @@ void Trainer::save() {
 
 void Trainer::end_without_peers(const distributed::PeersLost& lost) {
   save_alone();
+  tell_how_to_go_on();
   if (stop_.requested() == 0) { throw lost; }
   // A launcher that stops a run stops all workers, each at its own moment; the others' connections then break here.
   process::report_failure(lost.what(), lost.exit_code());
@@ -105,6 +106,7 @@ void Trainer::end_without_peers(const distributed::PeersLost& lost) {
 
 void Trainer::end_stuck(const distributed::PeersLost& lost) {
   save_alone();
+  tell_how_to_go_on();
   const int status = process::report_failure(lost.what(), lost.exit_code());
   std::fflush(nullptr);
   if (const int signal = stop_.requested()) {
@@ -147,7 +149,8 @@ void Trainer::write(std::vector<std::string> rng) {
                                   .base_rate = rate_.base,
                                   .next_rate = rate_.at(state_.step),
                                   .rng = std::move(rng),
-                                  .superseded = run_.superseded});
+                                  .superseded = run_.superseded,
+                                  .sidecar = report_ ? report_->sidecar() : std::string()});
     run_.superseded.clear();
   }
   last_saved_ = state_.step;

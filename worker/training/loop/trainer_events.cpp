@@ -29,6 +29,7 @@ void Trainer::finish_step(const std::optional<StepResult>& result, double epoch,
   data_.position = position;
   remember_step();
   if (result) { unlogged_.add(*result); }
+  report_step();
   reports::Metrics metrics;
   if (state_.step % state_.logging_steps == 0 && unlogged_.steps > 0) {
     metrics = unlogged_.take();
@@ -40,11 +41,13 @@ void Trainer::finish_step(const std::optional<StepResult>& result, double epoch,
   const TrainOptions& options = run_.options;
   if (run_.eval_data && is_due(options.eval_strategy, end, state_.eval_steps)) { run_evaluation(); }
   if (has_made_step() && is_due(options.save_strategy, end, state_.save_steps)) { save(); }
+  if (report_) { report_->begin_step(); }
 }
 
 void Trainer::log(const reports::Metrics& metrics) {
   state_.log(metrics);
   if (reports_) { reports_->log(metrics, state_.step); }
+  if (report_) { report_->log(metrics, state_.step); }
 }
 
 void Trainer::run_evaluation() {
@@ -69,6 +72,7 @@ void Trainer::run_evaluation() {
   log(metrics);
   progress_->line(metrics);
   take_evaluation(run_.options.best_model, state_.best, state_.step, result.loss);
+  tell_best_to_report();
 }
 
 void Trainer::tell_early_stop() {
@@ -92,6 +96,7 @@ void Trainer::finish(double seconds) {
   log(metrics);
   progress_->line(metrics);
   const auto together = run_.group.expect("the end of the training");
+  if (report_) { page_ = report_->finish(); }
   report_memory(device_, run_.group, reports_ ? &*reports_ : nullptr, state_.step);
   if (run_.group.is_first() && run_.options.skip_bad_samples) {
     log::emit(samples_left_out_ + steps_left_out_ > 0 ? log::Level::warning : log::Level::news, samples_left_out_,

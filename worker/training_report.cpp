@@ -1,0 +1,120 @@
+#include "worker/training_report.hpp"
+
+#include <ATen/Parallel.h>
+#include <langinfo.h>
+#include <torch/version.h>
+
+#include <clocale>
+#include <filesystem>
+#include <iostream>
+#include <string_view>
+
+#include "common/host.hpp"
+#include "common/str_cat.hpp"
+#include "common/version.hpp"
+#include "worker/dataset/csv.hpp"
+#include "worker/process/typed_command.hpp"
+#include "worker/reports/page/number_text.hpp"
+#include "worker/reports/run_end.hpp"
+
+namespace mdl::worker {
+namespace {
+
+namespace fs = std::filesystem;
+using reports::page::Fact;
+using reports::page::FactTable;
+
+double bytes_of(const fs::path& folder) {
+  double bytes = 0;
+  for (const fs::path& file : dataset::list_data_files(folder)) {
+    std::error_code error;
+    const std::uintmax_t size = fs::file_size(file, error);
+    if (!error) { bytes += static_cast<double>(size); }
+  }
+  return bytes;
+}
+
+std::string describe_data(const dataset::DatasetFolder& data) {
+  return str_cat(reports::page::grouped(data.size()), " rows, ", reports::page::bytes_text(bytes_of(data.path())), ", ",
+                 data.path().string());
+}
+
+/// Hashes, by which runs are compared, and what the other tables have.
+bool is_shown_elsewhere(const std::string& setting) {
+  return setting == "base model" || setting == "ranks" || setting.ends_with("of the training data");
+}
+
+FactTable options_table(const TrainingInputs& inputs, const training::checkpoint::RunIdentity& identity) {
+  FactTable table{.title = "Options", .facts = {{"--output", fs::absolute(inputs.options.output).string()}}};
+  for (const auto* settings : {&identity.fixed, &identity.changeable}) {
+    for (const auto& [name, value] : *settings) {
+      if (!is_shown_elsewhere(name)) { table.facts.push_back({name, value}); }
+    }
+  }
+  return table;
+}
+
+FactTable data_table(const TrainingInputs& inputs) {
+  FactTable table{.title = "Model and data"};
+  const adapter::BaseModel& model = inputs.base_model;
+  table.facts = {{"model", model.revision ? str_cat(model.name, "@", *model.revision) : model.name},
+                 {"type of its weights", inputs.dtype == at::kBFloat16 ? "bfloat16" : "float32"}};
+  if (inputs.train_data) { table.facts.push_back({"training", describe_data(*inputs.train_data)}); }
+  if (inputs.eval_data) { table.facts.push_back({"evaluation", describe_data(*inputs.eval_data)}); }
+  return table;
+}
+
+std::string describe_cpu() {
+  const int threads = at::get_num_threads();
+  return str_cat("CPU, ", threads, threads == 1 ? " thread a rank" : " threads a rank");
+}
+
+/// Whether the user's locale is in UTF-8. The program's own stays as it is.
+bool locale_is_utf8() {
+  const ::locale_t locale = ::newlocale(LC_CTYPE_MASK, "", nullptr);
+  if (!locale) { return false; }
+  const std::string_view charset = ::nl_langinfo_l(CODESET, locale);
+  const bool utf8 = charset == "UTF-8" || charset == "utf8";
+  ::freelocale(locale);
+  return utf8;
+}
+
+/// A CSV file among the inputs, of which the evaluation's is the better one to ask about.
+std::optional<fs::path> csv_among(const training::TrainOptions& options) {
+  if (options.eval_dataset && dataset::is_csv(*options.eval_dataset)) { return options.eval_dataset; }
+  return dataset::is_csv(options.train_dataset) ? std::optional(options.train_dataset) : std::nullopt;
+}
+
+std::string model_to_name(const adapter::BaseModel& model) {
+  return model.revision ? model.name + "@" + *model.revision : model.name;
+}
+
+}  // namespace
+
+std::vector<FactTable> run_facts(const TrainingInputs& inputs, const distributed::ProcessGroup& group,
+                                 const training::checkpoint::RunIdentity& identity) {
+  const at::Device device = inputs.meeting.device;
+  const FactTable versions{.title = "Versions",
+                           .facts = {{"mdl-toolkit", version()},
+                                     {"commit", *commit() ? commit() : "–"},
+                                     {"LibTorch", TORCH_VERSION},
+                                     {"host of rank 0", host_name()},
+                                     {"device", device.is_cuda() ? device.str() : describe_cpu()},
+                                     {"ranks", str_cat(group.world_size())}}};
+  return {data_table(inputs), versions, options_table(inputs, identity)};
+}
+
+void tell_end(const TrainingInputs& inputs, const training::loop::RunRecord& record) {
+  const training::TrainOptions& options = inputs.options;
+  const reports::RunEnd end{.history = record.history,
+                            .final_folder = options.output / "final",
+                            .is_adapter = !options.merge_lora,
+                            .base_model = model_to_name(inputs.base_model),
+                            .checkpoint = record.checkpoint,
+                            .checkpoint_is_best = record.checkpoint_is_best,
+                            .page = record.page,
+                            .clips = csv_among(options)};
+  std::cout << reports::describe_end(end, locale_is_utf8(), process::shell_quoted) << std::flush;
+}
+
+}  // namespace mdl::worker
