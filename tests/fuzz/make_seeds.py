@@ -152,6 +152,22 @@ def config_file():
     write("config_file", "bomb", "a: &a [x, x]\nb: &b [*a, *a]\ntrain-target: [*b, *b]\ninput: clips.csv\n")
 
 
+def trainer_log():
+    entries = [
+        {"loss": 7.7, "grad_norm": float("nan"), "step": 1},
+        {"eval_loss": 6.5, "eval_<b>": 1e300, "step": 2},
+        {"loss": 1, "step": 1},
+    ]
+    write("trainer_log", "state", json.dumps({"log_history": entries, "max_steps": 9, "best_metric": 6.5, "best_global_step": 2}))
+    write("trainer_log", "lines", "".join(json.dumps(entry) + "\n" for entry in entries))
+    begin = {"kind": "resumed", "step": 1, "ranks": 2, "time": 1795000000, "seconds": 1.5}
+    write(
+        "trainer_log",
+        "sidecar",
+        json.dumps({"begins": [begin], "columns": [], "records": [[1, 8, 0.25, 1 << 30, 0], [2, 8, 0.5, 1 << 30, 9]]}),
+    )
+
+
 def accelerate_yaml():
     for path in sorted((REPOSITORY / "tests/fixtures/accelerate").glob("*.yaml")):
         write("accelerate_yaml", path.stem, path.read_bytes())
@@ -395,6 +411,7 @@ if __name__ == "__main__":
         error_file,
         timer_request,
         config_file,
+        trainer_log,
         accelerate_yaml,
         command_line,
         doctor_message,
