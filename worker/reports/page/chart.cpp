@@ -101,7 +101,7 @@ std::string step_marks(const Chart& chart, const ChartFrame& frame) {
     svg +=
         str_cat("<g class=\"mark\" data-step=\"", mark.step, "\"><path d=\"M", coordinate(x), " ",
                 coordinate(frame.top), "V", coordinate(frame.bottom), "\"/><title>", escaped(mark.label), "</title>");
-    if (x >= free_from && frame.right - frame.left > 3 * kRoom) {
+    if (x >= free_from && frame.right - frame.left > 6 * kRoom) {
       const bool at_edge = x + kRoom > frame.right;
       svg += text_at(at_edge ? x - kBeside : x + kBeside, frame.top + kBelow, at_edge ? "e" : "", mark.label);
       free_from = x + kRoom;

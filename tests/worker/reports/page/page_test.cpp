@@ -105,3 +105,14 @@ TEST_CASE("a page stands for runs that have next to nothing") {
     CHECK(count(page, "=\"nan") == count(page, "class=\"nan\""));
   }
 }
+
+TEST_CASE("a mark on the steps has its words where there is room for them, and tells them in small charts when asked") {
+  const Chart chart{.title = "Loss",
+                    .lines = {{.label = "loss", .points = {{0, 1}, {20, 2}}}},
+                    .marks = {{.step = 5, .label = "resumed, 2 ranks"}},
+                    .last = 20};
+  CHECK(count(chart_svg(chart, {.width = 1050, .height = 320}), "resumed, 2 ranks</text>") == 1);
+  const std::string small = chart_svg(chart, {.width = 500, .height = 210});
+  CHECK(count(small, "resumed, 2 ranks</text>") == 0);
+  CHECK(count(small, "<title>resumed, 2 ranks</title>") == 1);
+}
