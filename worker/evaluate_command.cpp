@@ -23,6 +23,11 @@ namespace fs = std::filesystem;
 
 /// The right answers must be there, which inference does without. Throws UsageError that lists the rows without one.
 void require_references(const fs::path& input) {
+  std::error_code none;
+  if (fs::is_directory(input, none)) {
+    throw UsageError(str_cat(input.string(), " is a folder"),
+                     "evaluate takes the CSV file that a dataset was made of.");
+  }
   const convert::RowFile file = convert::read_rows(input);
   convert::require_column(file, input, "prediction");
   std::vector<convert::RowProblem> problems;

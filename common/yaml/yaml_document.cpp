@@ -225,7 +225,12 @@ YamlValue parse_yaml(const std::string& text, const std::filesystem::path& file,
   }
   YAML::Node node;
   try {
-    node = YAML::Load(with_joined_surrogates(text));
+    const std::vector<YAML::Node> documents = YAML::LoadAll(with_joined_surrogates(text));
+    if (documents.size() > 1) {
+      throw UsageError(str_cat(file.string(), ":", documents[1].Mark().line + 1, ": a second document begins"),
+                       "A file has one: take the lines --- out.");
+    }
+    if (!documents.empty()) { node = documents.front(); }
   } catch (const YAML::Exception& error) {
     throw UsageError(
         str_cat(file.string(), ":", error.mark.line + 1, ":", error.mark.column + 1, ": this is not YAML: ", error.msg),

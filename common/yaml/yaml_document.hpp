@@ -47,8 +47,8 @@ struct YamlAdvice {
 
 /// Parses `text`, the content of `file`. JSON is read too: it is a subset of YAML as far as these files go.
 /// Throws UsageError naming file and line (and column) when it is no YAML, when the top level is not a map, or when it
-/// is more than a configuration file: over a mebibyte, over 32 levels deep, or over 10,000 values, with each value
-/// that an alias repeats counted again.
+/// is more than a configuration file: two documents, over a mebibyte, over 32 levels deep, or over 10,000 values, with
+/// each value that an alias repeats counted again.
 YamlValue parse_yaml(const std::string& text, const std::filesystem::path& file, const YamlAdvice& advice);
 
 }  // namespace mdl::yaml

@@ -82,6 +82,12 @@ TEST_CASE("a few lines of aliases do not become millions of values") {
   CHECK(problem_of(bomb) == "f:2: the YAML has more than 10000 values (those that an alias repeats count each time)");
 }
 
+TEST_CASE("a second document in a file is not passed over") {
+  CHECK(problem_of("a: 1\n---\nb: 2\n") == "f:3: a second document begins");
+  CHECK(problem_of("---\na: 1\n...\n").empty());
+  CHECK(problem_of("") == "f: the file holds no `key: value` lines");
+}
+
 TEST_CASE("a file is of a configuration's size") {
   CHECK(problem_of("a: " + std::string(1 << 20, 'x')) == "f: the file has more than 1048576 bytes");
 }

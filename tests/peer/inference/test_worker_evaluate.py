@@ -143,6 +143,7 @@ def test_what_cannot_be_measured_is_told_at_once(toolkit, data, rows, tmp_path):
     write_csv(without, [{"audio": row["audio"]} for row in read_csv(rows)[:2]])
     (tmp_path / "spellings.json").write_text("[1]")
     for file, words, problem in [
+        (data[2], [], "is a folder"),
         (lacking, [], "no prediction, which is the right answer"),
         (without, [], "prediction"),
         (rows, ["--metric", "bleu"], "--metric bleu: expected accuracy"),
