@@ -73,6 +73,9 @@ if [ -n "$torch" ]; then
 fi
 
 make_environment "$venv" "${lists[@]}"
+# Where FFmpeg's libraries happen to be on the system, transformers decodes with torchcodec, whose resampler gives other samples than
+# soxr does: what the Python tool makes of a sound would depend on the machine. Its own fallback is soundfile and soxr, as librosa.
+[ "$peers" = 0 ] || "$venv/bin/python" -m pip uninstall -q --disable-pip-version-check --yes torchcodec 2>/dev/null
 if [ "$reference" = 1 ]; then
   make_environment build/venv-4.57 scripts/requirements-reference.txt
   add_cuda_headers build/venv-4.57 build/requirements-4.57-headers.txt
