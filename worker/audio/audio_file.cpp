@@ -10,11 +10,13 @@
 #include <cmath>
 #include <cstring>
 #include <memory>
+#include <optional>
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "common/unique_fd.hpp"
+#include "worker/audio/ffmpeg.hpp"
 #include "worker/audio/sound_builder.hpp"
 #include "worker/audio/vorbis_clip.hpp"
 
@@ -73,6 +75,13 @@ AudioInfo checked(SNDFILE* file, const SF_INFO& header, const std::string& name)
   }
   if (header.frames <= 0) { throw Error(str_cat("the sound file ", name, " has no samples"), kSoundAdvice); }
   return {header.frames, header.samplerate, header.channels};
+}
+
+/// Why libsndfile could not open a file that ffmpeg may know; nothing where it could, or it is for nobody.
+std::optional<std::string> reason_for_ffmpeg(SNDFILE* file, const fs::path& path) {
+  if (file) { return std::nullopt; }
+  const std::string why = sf_strerror(nullptr);
+  return is_for_ffmpeg(path) ? std::optional(why) : std::nullopt;
 }
 
 SoundFile open(const fs::path& path, SF_INFO& header) {
@@ -141,6 +150,15 @@ std::vector<float> load(SNDFILE* file, const SF_INFO& header, const std::string&
   return sound.finish();
 }
 
+std::vector<float> load_by_ffmpeg(const fs::path& path, const std::string& why, int sample_rate) {
+  std::optional<SoundBuilder> sound;
+  decode_with_ffmpeg(path, why, [&](const AudioInfo& info, std::span<const float> mono) {
+    if (!sound) { sound.emplace(info.sample_rate, sample_rate, path.string()); }
+    sound->add(mono);
+  });
+  return sound->finish();
+}
+
 std::vector<float> from_clip(const VorbisClip::Mono& clip, const std::string& name, int sample_rate) {
   SoundBuilder sound(clip.info.sample_rate, sample_rate, name);
   sound.add(clip.samples);
@@ -152,7 +170,7 @@ std::vector<float> from_clip(const VorbisClip::Mono& clip, const std::string& na
 std::string unknown_sound_advice(bool reads_mp3, const std::string& version) {
   if (reads_mp3) { return kSoundAdvice; }
   return str_cat("This machine's ", version, " reads no mp3; 1.1 and newer do. ",
-                 "Convert it to wav, flac or ogg, or take its row out of the CSV file.");
+                 "Convert it to wav, flac or ogg, or take its row out of the file.");
 }
 
 void require_file(const fs::path& path) {
@@ -174,6 +192,11 @@ AudioInfo probe_audio(const fs::path& path) {
   }
   SF_INFO header{};
   const SoundFile file = open(path, header);
+  if (const auto why = reason_for_ffmpeg(file.get(), path)) {
+    return decode_with_ffmpeg(path, *why, [&](const AudioInfo& info, std::span<const float>) {
+      require_length(info.frames, info.sample_rate, path.string());
+    });
+  }
   std::error_code error;
   const auto bytes = fs::file_size(path, error);
   return measured(file.get(), header, path.string(), error ? 0 : bytes);
@@ -185,6 +208,7 @@ std::vector<float> load_audio(const fs::path& path, int sample_rate) {
   }
   SF_INFO header{};
   const SoundFile file = open(path, header);
+  if (const auto why = reason_for_ffmpeg(file.get(), path)) { return load_by_ffmpeg(path, *why, sample_rate); }
   return load(file.get(), header, path.string(), sample_rate);
 }
 
@@ -196,6 +220,10 @@ std::vector<float> load_audio(std::span<const char> bytes, const std::string& na
   SF_VIRTUAL_IO io{&MemoryFile::length, &MemoryFile::seek, &MemoryFile::read, nullptr, &MemoryFile::tell};
   SF_INFO header{};
   const SoundFile file(sf_open_virtual(&io, SFM_READ, &header, &memory), &sf_close);
+  if (!file && is_for_ffmpeg(name)) {
+    throw Error(str_cat("cannot read the sound file ", name, ": ", sf_strerror(nullptr)),
+                "Such a file is read by the program ffmpeg, which gets local files alone. Fetch it and give its path.");
+  }
   return load(file.get(), header, name, sample_rate);
 }
 

@@ -15,7 +15,7 @@ namespace mdl::worker::audio {
 inline constexpr std::chrono::seconds kLongestSound = std::chrono::hours(4);
 
 /// What an error says can be done about a sound file that cannot be used.
-inline constexpr const char* kSoundAdvice = "Convert it to wav, flac, ogg or mp3, or take its row out of the CSV file.";
+inline constexpr const char* kSoundAdvice = "Convert it to wav, flac, ogg or mp3, or take its row out of the file.";
 
 /// What to do about a file that libsndfile of this version ("libsndfile-1.2.0") does not know: those before 1.1 read no
 /// mp3.
@@ -33,7 +33,8 @@ void require_file(const std::filesystem::path& path);
 
 /// Reads the header only (of mp3, all frame headers); decodes the file where its header has no length, or one that is
 /// too large for its bytes. Throws Error naming the file when it is missing, is no sound file that libsndfile reads
-/// (wav, flac, ogg, opus, mp3, aiff, ...), has no samples, or is longer than kLongestSound.
+/// (wav, flac, ogg, opus, mp3, aiff, ...) nor one for decode_with_ffmpeg(), which decodes it, has no samples, or is
+/// longer than kLongestSound.
 AudioInfo probe_audio(const std::filesystem::path& path);
 
 /// The sound as the model takes it, and as librosa.load(path, sr=sample_rate) gives it: float32 in [-1, 1], the mean of

@@ -30,7 +30,7 @@ void require_length(std::int64_t frames, int rate, const std::string& name) {
   throw Error(str_cat("the sound file ", name, " is longer than ",
                       std::chrono::duration_cast<std::chrono::hours>(kLongestSound).count(), " hours: it has ", rate,
                       " samples a second, and more than ", kLongestSound.count() * rate, " of them"),
-              "Cut it into pieces, or take its row out of the CSV file.");
+              "Cut it into pieces, or take its row out of the file.");
 }
 
 SoundBuilder::SoundBuilder(int file_rate, int sample_rate, std::string name)
