@@ -29,7 +29,7 @@ void check_answers_go_elsewhere(const InferenceOptions& options, const ModelChoi
     throw UsageError(str_cat("--output ", options.output.string(), " is ", what, ", ", input.string()),
                      "Give --output the name of another file.");
   };
-  if (is_same_file(options.input, options.output)) { refuse(options.input, "the CSV file to answer itself"); }
+  if (is_same_file(options.input, options.output)) { refuse(options.input, "the file to answer itself"); }
   if (lies_in(options.output, model.folder)) { refuse(model.folder, "a file of the model's folder"); }
   if (model.adapter && lies_in(options.output, model.adapter->folder)) {
     refuse(model.adapter->folder, "a file of the adapter's folder");

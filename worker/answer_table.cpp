@@ -6,7 +6,7 @@
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
-#include "worker/generation/answered_csv.hpp"
+#include "worker/generation/answered_rows.hpp"
 
 namespace mdl::worker {
 
@@ -41,7 +41,7 @@ const generation::Answers& AnswerTable::complete() {
 }
 
 void AnswerTable::finish(int64_t processes) {
-  write_text_atomically(options_.output, generation::answered_csv(file_.records, complete()));
+  write_text_atomically(options_.output, generation::answered_rows(file_, complete()));
   close(processes);
 }
 

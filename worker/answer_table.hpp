@@ -6,14 +6,14 @@
 #include <vector>
 
 #include "worker/cli/progress_bar.hpp"
-#include "worker/convert/row.hpp"
+#include "worker/convert/row_file.hpp"
 #include "worker/generation/answer_journal.hpp"
 #include "worker/generation/batch_answers.hpp"
 #include "worker/inference_options.hpp"
 
 namespace mdl::worker {
 
-/// Rank 0's part of a run: the journal, the progress, the CSV file at the end. Refers to its arguments.
+/// Rank 0's part of a run: the journal, the progress, the file at the end. Refers to its arguments.
 class AnswerTable {
  public:
   /// `fingerprint`: of what the answers depend on; answers of an earlier run with the same one are taken over.

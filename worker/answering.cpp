@@ -20,7 +20,7 @@ namespace mdl::worker {
 namespace {
 
 using nlohmann::json;
-using Batches = std::vector<std::vector<std::size_t>>;  ///< places of rows in the CSV file
+using Batches = std::vector<std::vector<std::size_t>>;  ///< places of rows in the file
 
 generation::AnswerLimits answer_limits(const InferenceOptions& options, const generation::GenerationConfig& config) {
   return {options.max_length, options.max_new_tokens ? options.max_new_tokens : config.max_new_tokens};

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "worker/answer_table.hpp"
-#include "worker/convert/row.hpp"
+#include "worker/convert/row_file.hpp"
 #include "worker/distributed/process_group.hpp"
 #include "worker/distributed/rank_meeting.hpp"
 #include "worker/generation/batch_answers.hpp"

@@ -12,7 +12,7 @@
 #include "worker/answering.hpp"
 #include "worker/cli/command_line.hpp"
 #include "worker/evaluate_options.hpp"
-#include "worker/generation/answered_csv.hpp"
+#include "worker/generation/answered_rows.hpp"
 #include "worker/generation/row_scores.hpp"
 #include "worker/measured_answers.hpp"
 
@@ -26,7 +26,7 @@ void require_references(const fs::path& input) {
   std::error_code none;
   if (fs::is_directory(input, none)) {
     throw UsageError(str_cat(input.string(), " is a folder"),
-                     "evaluate takes the CSV file that a dataset was made of.");
+                     "evaluate takes the file of rows (.csv, .tsv, .jsonl) that a dataset was made of.");
   }
   const convert::RowFile file = convert::read_rows(input);
   convert::require_column(file, input, "prediction");
@@ -60,8 +60,7 @@ generation::BatchAnswers measure_rows(const EvaluateOptions& options, const Infe
 void finish(const EvaluateOptions& options, const InferenceRun& run, AnswerTable& table, int64_t ranks) {
   const MeasuredAnswers measured(options, run.file, table.complete());
   if (options.answers()) {
-    write_text_atomically(options.inference.output,
-                          generation::answered_csv(run.file.records, measured.answers(), "answer"));
+    write_text_atomically(options.inference.output, generation::answered_rows(run.file, measured.answers(), "answer"));
   }
   if (const auto* labels = measured.labels()) {
     write_text_atomically(options.output / "confusion.csv", labels->csv());

@@ -7,6 +7,7 @@
 #include "worker/cli/help_text.hpp"
 #include "worker/cli/option_values.hpp"
 #include "worker/cli/printed_config.hpp"
+#include "worker/dataset/row_format.hpp"
 #include "worker/hub/model_folder.hpp"
 
 namespace mdl::worker {
@@ -38,7 +39,9 @@ std::vector<cli::OptionText> all_evaluate_options() {
   std::vector<cli::OptionText> all(std::begin(kEvaluateOptions), std::end(kEvaluateOptions));
   for (cli::OptionText option : inference_option_texts()) {
     if (option.name == std::string_view("output")) {
-      option.help = "folder to write: answers.csv, metrics.json, and of accuracy confusion.csv and .svg (required)";
+      option.help =
+          "folder to write: answers.csv (or .tsv, .jsonl, as the input), metrics.json, and of accuracy confusion.csv "
+          "and .svg (required)";
     }
     all.push_back(option);
   }
@@ -63,7 +66,8 @@ EvaluateOptions read_evaluate_options(const cli::GivenOptions& given) {
   EvaluateOptions options;
   options.inference = read_inference_options(given, kEvaluateCommand);
   options.output = options.inference.output;
-  options.inference.output = options.output / "answers.csv";
+  const auto format = dataset::row_format(options.inference.input).value_or(dataset::RowFormat::csv);
+  options.inference.output = options.output / (std::string("answers") + dataset::row_ending(format));
   options.metrics = read_metrics(values);
   if (values.text_or_none("spelling-mapping")) { options.spellings = values.required_path("spelling-mapping"); }
   if (options.spellings && std::ranges::find(options.metrics, Metric::wer) == options.metrics.end()) {
@@ -88,8 +92,9 @@ bool EvaluateOptions::scores() const {
 
 std::string evaluate_help() {
   return cli::command_help(
-      {.usage = "evaluate INPUT.csv --model-name DIR|NAME --output DIR [options]",
-       .about = "Measures how a model answers the rows of a CSV file, whose columns are audio, prediction (the right "
+      {.usage = "evaluate INPUT --model-name DIR|NAME --output DIR [options]",
+       .about = "Measures how a model answers the rows of a CSV, TSV or JSONL file, whose columns are audio, "
+                "prediction (the right "
                 "answer) and, if you like, system_prompt and user_prompt; alone or as one of the workers of mdl-launch "
                 "or torchrun. The answers are kept beside the right ones. A run that was cut off goes on where it was "
                 "when it is started again. Defaults in parentheses.",

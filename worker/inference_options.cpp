@@ -5,6 +5,7 @@
 #include "worker/cli/command_line.hpp"
 #include "worker/cli/help_text.hpp"
 #include "worker/cli/printed_config.hpp"
+#include "worker/dataset/row_format.hpp"
 #include "worker/hub/model_folder.hpp"
 
 namespace mdl::worker {
@@ -27,7 +28,7 @@ constexpr cli::OptionText kInferenceOptions[] = {
      .fallback = "false",
      .takes = cli::kTrueOrFalse},
     {.name = "output",
-     .help = "CSV file to write: the columns of the input and prediction (required)",
+     .help = "file to write, in the format of the input: its columns and prediction (required)",
      .takes = cli::kPath},
 
     {.name = "batch-size",
@@ -74,6 +75,16 @@ std::vector<cli::OptionText> all_inference_options() {
   return options;
 }
 
+/// Answers are written in the format of the rows. Throws UsageError where the name of the output promises another one.
+void require_same_format(const InferenceOptions& options) {
+  const auto written = dataset::row_format(options.output);
+  const auto format = dataset::row_format(options.input).value_or(dataset::RowFormat::csv);
+  if (!written || *written == format) { return; }
+  throw UsageError(str_cat("--output ", options.output.string(), ": the answers are written in the format of ",
+                           options.input.string()),
+                   str_cat("Give it a name that ends in ", dataset::row_ending(format), "."));
+}
+
 }  // namespace
 
 std::vector<cli::OptionText> inference_option_texts() {
@@ -83,7 +94,7 @@ std::vector<cli::OptionText> inference_option_texts() {
 InferenceOptions read_inference_options(const cli::GivenOptions& given, const std::string& command) {
   const cli::OptionValues values(given, command);
   InferenceOptions options;
-  options.input = cli::standing_argument(given, command, "CSV file");
+  options.input = cli::standing_argument(given, command, "file of rows (.csv, .tsv, .jsonl)");
   options.output = values.required_path("output");
   options.model_name = values.required_path("model-name").string();
   values.integer("batch-size", 1, options.batch_size);
@@ -107,8 +118,9 @@ InferenceOptions read_inference_options(const cli::GivenOptions& given, const st
 
 std::string inference_help() {
   return cli::command_help(
-      {.usage = "inference INPUT.csv --model-name DIR|NAME --output OUT.csv [options]",
-       .about = "Answers each row of a CSV file, whose columns are audio (a path, or an http or https address) and, if "
+      {.usage = "inference INPUT --model-name DIR|NAME --output FILE [options]",
+       .about = "Answers each row of a CSV, TSV or JSONL file, whose columns are audio (a path, or an http or https "
+                "address) and, if "
                 "you like, "
                 "system_prompt and user_prompt, and writes the answers into the column prediction, "
                 "alone or as one of the workers of mdl-launch or torchrun. "
@@ -125,6 +137,7 @@ InferenceOptions parse_inference_options(const std::vector<std::string>& argumen
       .name = kInferenceCommand, .options = texts, .other_ways = hub::kRevisionInName, .standing = "input"};
   const cli::GivenOptions given = cli::parse_command_line(syntax, arguments);
   InferenceOptions options = cli::with_places(given, [&] { return read_inference_options(given, kInferenceCommand); });
+  if (!given.prints_config()) { require_same_format(options); }
   if (given.prints_config()) { options.printed_config = cli::printed_config(syntax, given); }
   return options;
 }

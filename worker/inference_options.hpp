@@ -16,8 +16,8 @@ namespace mdl::worker {
 
 /// The command line of `mdl-toolkit inference`. Names and defaults are those of the Python tool, where it has them.
 struct InferenceOptions {
-  std::filesystem::path input;   ///< CSV file
-  std::filesystem::path output;  ///< CSV file
+  std::filesystem::path input;   ///< file of rows
+  std::filesystem::path output;  ///< the same with the answers, in the same format
   std::string model_name;        ///< see hub::find_model(); or an adapter's folder, which names its model
   std::size_t batch_size = 32;   ///< rows of each process
   int64_t max_length = 128;      ///< tokens of prompt and answer

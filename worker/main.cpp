@@ -30,10 +30,10 @@ constexpr const char* kTellLibraries = "--libraries";
 std::string help() {
   const std::vector<mdl::HelpRow> commands = {
       {"train", "train a LoRA adapter, alone or as one of the workers of mdl-launch or torchrun"},
-      {"convert-dataset", "turn a CSV file of sounds and texts into a dataset folder"},
+      {"convert-dataset", "turn a CSV, TSV or JSONL file of sounds and texts into a dataset folder"},
       {"plan", "tell how much memory a training takes, before it starts"},
       {"info", "tell what a model's, adapter's or dataset's folder holds"},
-      {"inference", "answer the rows of a CSV file of sounds"},
+      {"inference", "answer the rows of a file of sounds"},
       {"evaluate", "measure a model's answers: accuracy, error rates, loss"},
       {"merge", "merge a LoRA adapter into the weights of its model"},
       {"report", "write a page with the curves of one run, or of several in one picture"},

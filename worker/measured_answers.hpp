@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "worker/convert/row.hpp"
+#include "worker/convert/row_file.hpp"
 #include "worker/evaluate_options.hpp"
 #include "worker/generation/answer_journal.hpp"
 #include "worker/metrics/label_scores.hpp"

@@ -10,7 +10,7 @@
 #include "worker/adapter/adapter_folder.hpp"
 #include "worker/automatic_type.hpp"
 #include "worker/cli/command_line.hpp"
-#include "worker/dataset/csv.hpp"
+#include "worker/dataset/row_format.hpp"
 #include "worker/hub/model_folder.hpp"
 #include "worker/plan/memory_plan.hpp"
 #include "worker/plan/plan_options.hpp"
@@ -19,8 +19,8 @@ namespace mdl::worker {
 namespace {
 
 plan::HeaviestRows rows_of(const std::filesystem::path& dataset) {
-  if (dataset::is_csv(dataset)) {
-    throw UsageError(str_cat(dataset.string(), " is a CSV file, whose lengths nobody knows yet"),
+  if (dataset::is_row_file(dataset)) {
+    throw UsageError(str_cat(dataset.string(), " is a file of rows, whose lengths nobody knows yet"),
                      "Convert it first (mdl-toolkit convert-dataset), or give --seconds and --tokens instead.");
   }
   return plan::HeaviestRows(dataset::DatasetFolder(dataset));

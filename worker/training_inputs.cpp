@@ -5,7 +5,7 @@
 #include "worker/adapter/adapter_folder.hpp"
 #include "worker/automatic_type.hpp"
 #include "worker/convert/row_reader.hpp"
-#include "worker/dataset/csv.hpp"
+#include "worker/dataset/row_format.hpp"
 #include "worker/hub/model_folder.hpp"
 #include "worker/trained_checkpoint.hpp"
 #include "worker/training/checkpoint/job_identity.hpp"
@@ -46,7 +46,7 @@ bool is_first(const std::optional<process::WorkerEnvironment>& environment) {
 /// a conversion finds.
 void check_csv_files(const training::TrainOptions& options) {
   const auto check = [&](const fs::path& path) {
-    if (!dataset::is_csv(path)) { return; }
+    if (!dataset::is_row_file(path)) { return; }
     convert::check_without_model(path, options.csv.defaults, convert::RowPurpose::training, options.skip_bad_samples);
   };
   check(options.train_dataset);
@@ -73,7 +73,7 @@ hub::FoundModel find_trained_model(const training::TrainOptions& options,
 }
 
 std::optional<dataset::DatasetFolder> open_dataset(const std::optional<fs::path>& path) {
-  if (!path || dataset::is_csv(*path)) { return std::nullopt; }
+  if (!path || dataset::is_row_file(*path)) { return std::nullopt; }
   return dataset::DatasetFolder(*path);
 }
 

@@ -12,7 +12,7 @@
 #include "common/host.hpp"
 #include "common/str_cat.hpp"
 #include "common/version.hpp"
-#include "worker/dataset/csv.hpp"
+#include "worker/dataset/row_format.hpp"
 #include "worker/process/typed_command.hpp"
 #include "worker/reports/page/number_text.hpp"
 #include "worker/reports/run_end.hpp"
@@ -81,8 +81,8 @@ bool locale_is_utf8() {
 
 /// A CSV file among the inputs, of which the evaluation's is the better one to ask about.
 std::optional<fs::path> csv_among(const training::TrainOptions& options) {
-  if (options.eval_dataset && dataset::is_csv(*options.eval_dataset)) { return options.eval_dataset; }
-  return dataset::is_csv(options.train_dataset) ? std::optional(options.train_dataset) : std::nullopt;
+  if (options.eval_dataset && dataset::is_row_file(*options.eval_dataset)) { return options.eval_dataset; }
+  return dataset::is_row_file(options.train_dataset) ? std::optional(options.train_dataset) : std::nullopt;
 }
 
 std::string model_to_name(const adapter::BaseModel& model) {

@@ -342,6 +342,20 @@ def dataset_folder():
     )
 
 
+def json_row():
+    write("json_row", "columns", '{"audio":"a.wav","prediction":"x","user_prompt":"q"}')
+    part = '{"type":"audio","path":"a"}'
+    write(
+        "json_row",
+        "messages",
+        '{"messages":[{"role":"system","content":"S"},{"role":"user","content":[{"type":"text","text":"Q"},PART]},'
+        '{"role":"assistant","content":"A"},{"role":"user","content":"B"},{"role":"assistant","content":"C"}]}'.replace("PART", part),
+    )
+    write("json_row", "tag", '{"messages":[{"role":"user","content":"x<audio>y"}],"audios":["a.wav"]}')
+    write("json_row", "two_sounds", '{"messages":[{"role":"user","content":[PART,PART]}]}'.replace("PART", part))
+    write("json_row", "nested", '{"messages":[[[[[[]]]]]],"audio":null}')
+
+
 def csv():
     write("csv", "plain", "audio,prompt,target\na.wav,\u4f60\u597d,x\nb.wav,,y\n")
     write("csv", "quoted", '\ufeff"a","b ""c"""\r\n"1,2","line\nbreak"\r\n\r\n3')
@@ -420,6 +434,7 @@ if __name__ == "__main__":
         tokenizer_json,
         dataset_folder,
         csv,
+        json_row,
         audio,
     ]
     for maker in [maker for maker in makers if len(sys.argv) == 1 or maker.__name__ in sys.argv[1:]]:

@@ -51,13 +51,14 @@ constexpr const char* kExample[] = {"mdl-toolkit convert-dataset train.csv --out
 
 void print_help() {
   std::cout << cli::command_help(
-      {.usage = "convert-dataset INPUT.csv --output DIR [options]",
-       .about = "Turns a CSV file into a dataset folder for `mdl-toolkit train`, in Hugging Face's format. "
-                "The file's columns are audio (a path, or an http or https address of a wav, flac, ogg or mp3 file of "
-                "4 hours at "
-                "most), prediction (what the model is to answer) and, if you like, system_prompt and user_prompt. "
-                "All rows are checked before anything is written. "
-                "A run that was cut off goes on where it was when it is started again. Defaults in parentheses.",
+      {.usage = "convert-dataset INPUT --output DIR [options]",
+       .about =
+           "Turns a CSV, TSV or JSONL file into a dataset folder for `mdl-toolkit train`, in Hugging Face's format. "
+           "The file's columns are audio (a path, or an http or https address of a wav, flac, ogg or mp3 file of "
+           "4 hours at "
+           "most), prediction (what the model is to answer) and, if you like, system_prompt and user_prompt. "
+           "All rows are checked before anything is written. "
+           "A run that was cut off goes on where it was when it is started again. Defaults in parentheses.",
        .example = kExample},
       all_options());
 }
@@ -65,7 +66,7 @@ void print_help() {
 ConvertOptions read_options(const cli::GivenOptions& given) {
   const cli::OptionValues values(given, kCommand);
   ConvertOptions options;
-  options.input = cli::standing_argument(given, kCommand, "CSV file");
+  options.input = cli::standing_argument(given, kCommand, "file of rows (.csv, .tsv, .jsonl)");
   options.output = values.required_path("output");
   static_cast<RowOptions&>(options) = read_row_options(values);
   values.integer("tokenizing-batch-size", 1, options.group_size);

@@ -11,9 +11,9 @@ namespace mdl::worker::convert {
 /// --tokenizing-batch-size: rows that are padded together.
 inline constexpr std::size_t kDefaultGroupSize = 8;
 
-/// What a conversion is told: convert-dataset's command line, or train's for a CSV file.
+/// What a conversion is told: convert-dataset's command line, or train's for a file of rows.
 struct ConvertOptions : RowOptions {
-  std::filesystem::path input;         ///< CSV file
+  std::filesystem::path input;         ///< file of rows
   std::filesystem::path output;        ///< dataset folder
   std::filesystem::path model_folder;  ///< checkpoint whose tokenizer, chat template and audio settings are used
   std::size_t group_size = kDefaultGroupSize;

@@ -34,7 +34,7 @@ void check_sources_lie_elsewhere(const ConvertOptions& options, const std::vecto
       folders.insert(fs::path(audio_of(row, options.defaults)).parent_path());
     }
   }
-  std::vector<std::pair<const char*, fs::path>> sources = {{"the CSV file", options.input},
+  std::vector<std::pair<const char*, fs::path>> sources = {{"the file of rows", options.input},
                                                            {"the model's folder", options.model_folder}};
   for (const fs::path& folder : folders) { sources.emplace_back("the sounds' folder", folder.empty() ? "." : folder); }
   for (const auto& [what, path] : sources) {

@@ -14,7 +14,7 @@ struct ConvertSummary {
   std::size_t shards_found = 0;  ///< made by an earlier run
 };
 
-/// Converts a CSV file of sounds and texts into a dataset folder, as the Python tool's convert-dataset.
+/// Converts a file of rows (CSV, TSV, JSONL) into a dataset folder, as the Python tool's convert-dataset.
 ///
 /// First every row is checked (columns, prediction, the sound file's header, the text); UsageError lists all bad rows.
 /// Then data files are written into OUTPUT.partial (OUTPUT/.partial where OUTPUT cannot be renamed, as

@@ -1,83 +1,52 @@
 #include "worker/convert/row.hpp"
 
 #include <algorithm>
-#include <map>
 
-#include "common/atomic_file.hpp"
-#include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "worker/audio/download.hpp"
-#include "worker/text/unicode.hpp"
 
 namespace mdl::worker::convert {
 namespace {
 
 constexpr std::size_t kListedProblems = 50;
 
-/// The file is one that the command line names.
-std::string read_named_file(const std::filesystem::path& path) {
-  try {
-    return read_text(path);
-  } catch (const Error& error) { throw UsageError(error.problem(), error.advice()); }
+/// A row's own text, or the one for all rows; an empty one is none.
+std::string own_or_common(const std::optional<std::string>& own, const std::optional<std::string>& common) {
+  return own ? *own : common.value_or("");
 }
 
-std::vector<dataset::CsvRecord> read_records(const std::filesystem::path& path) {
-  const std::string text = read_named_file(path);
-  if (!text::is_utf8(text)) { throw UsageError(str_cat(path.string(), " is not UTF-8"), "Save it as UTF-8."); }
-  try {
-    return dataset::parse_csv(text);
-  } catch (const UsageError& error) { throw UsageError(str_cat(path.string(), ": ", error.problem()), error.advice()); }
+std::vector<processor::Message> messages_of_columns(const Row& row, const ConversationDefaults& defaults) {
+  std::vector<processor::Message> messages;
+  if (const std::string system = own_or_common(row.system_prompt, defaults.system_prompt); !system.empty()) {
+    messages.push_back({"system", {{"text", system}}});
+  }
+  messages.push_back({"user", {{"audio", audio_of(row, defaults)}}});
+  if (const std::string user = own_or_common(row.user_prompt, defaults.user_prompt); !user.empty()) {
+    messages.back().content.push_back({"text", user});
+  }
+  return messages;
 }
 
-UsageError missing_column(const std::vector<std::optional<std::string>>& header, const std::filesystem::path& path,
-                          const std::string& missing) {
-  std::string names;
-  for (const auto& name : header) { names += (names.empty() ? "" : ", ") + name.value_or("\"\""); }
-  return UsageError(str_cat(path.string(), " has no column \"", missing, "\"; it has: ", names),
-                    "The columns are audio, prediction and, if you like, system_prompt and user_prompt.");
+std::vector<processor::Message> completed_messages(const Row& row, const ConversationDefaults& defaults) {
+  std::vector<processor::Message> messages = row.messages;
+  processor::Message* with_sound = nullptr;
+  bool has_system = false, asks = false;
+  for (processor::Message& message : messages) {
+    has_system = has_system || message.role == "system";
+    for (processor::ContentPart& part : message.content) {
+      asks = asks || (message.role == "user" && part.type == "text");
+      if (part.type != "audio") { continue; }
+      part.value = audio_of(row, defaults);
+      with_sound = &message;
+    }
+  }
+  const std::string user = defaults.user_prompt.value_or(""), system = defaults.system_prompt.value_or("");
+  if (!asks && !user.empty() && with_sound) { with_sound->content.push_back({"text", user}); }
+  if (!has_system && !system.empty()) { messages.insert(messages.begin(), {"system", {{"text", system}}}); }
+  return messages;
 }
 
 }  // namespace
-
-RowFile read_rows(const std::filesystem::path& path) {
-  auto records = read_records(path);
-  if (records.size() < 2) {
-    throw UsageError(str_cat(path.string(), " has no rows"),
-                     "A first line with the columns' names and one line for each clip are expected.");
-  }
-  const auto& header = records.front().fields;
-  std::map<std::string, std::size_t> columns;
-  for (std::size_t i = 0; i < header.size(); ++i) {
-    const std::optional<std::string>& name = header[i];
-    if (name && !columns.emplace(*name, i).second) {
-      throw UsageError(str_cat(path.string(), " has two columns named \"", *name, "\""));
-    }
-  }
-  if (!columns.contains("audio")) { throw missing_column(header, path, "audio"); }
-  RowFile file;
-  for (std::size_t i = 1; i < records.size(); ++i) {
-    const dataset::CsvRecord& record = records[i];
-    const auto number = static_cast<std::int64_t>(i);
-    if (record.fields.size() > header.size()) {
-      file.problems.push_back(
-          {number, record.line, str_cat("it has ", record.fields.size(), " fields, the header has ", header.size())});
-    }
-    const auto field = [&](const char* name) -> std::optional<std::string> {
-      const auto column = columns.find(name);
-      if (column == columns.end() || column->second >= record.fields.size()) { return std::nullopt; }
-      return record.fields[column->second];
-    };
-    file.rows.push_back(
-        {number, record.line, field("audio"), field("system_prompt"), field("user_prompt"), field("prediction")});
-  }
-  file.records = std::move(records);
-  return file;
-}
-
-void require_column(const RowFile& file, const std::filesystem::path& path, const std::string& name) {
-  const auto& header = file.records.front().fields;
-  if (std::find(header.begin(), header.end(), name) == header.end()) { throw missing_column(header, path, name); }
-}
 
 std::string audio_of(const Row& row, const ConversationDefaults& defaults) {
   const std::string& audio = row.audio.value();
@@ -85,17 +54,7 @@ std::string audio_of(const Row& row, const ConversationDefaults& defaults) {
 }
 
 std::vector<processor::Message> conversation_of(const Row& row, const ConversationDefaults& defaults) {
-  std::vector<processor::Message> conversation;
-  const auto prompt = [](const std::optional<std::string>& own, const std::optional<std::string>& common) {
-    return own ? *own : common.value_or("");
-  };
-  if (const std::string system = prompt(row.system_prompt, defaults.system_prompt); !system.empty()) {
-    conversation.push_back({"system", {{"text", system}}});
-  }
-  conversation.push_back({"user", {{"audio", audio_of(row, defaults)}}});
-  if (const std::string user = prompt(row.user_prompt, defaults.user_prompt); !user.empty()) {
-    conversation.back().content.push_back({"text", user});
-  }
+  auto conversation = row.messages.empty() ? messages_of_columns(row, defaults) : completed_messages(row, defaults);
   if (row.prediction) { conversation.push_back({"assistant", {{"text", *row.prediction}}}); }
   return conversation;
 }

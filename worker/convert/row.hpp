@@ -6,19 +6,21 @@
 #include <string>
 #include <vector>
 
-#include "worker/dataset/csv.hpp"
 #include "worker/processor/chat_template.hpp"
 
 namespace mdl::worker::convert {
 
-/// A row of the user's CSV file.
+/// A row of the user's file: a sound, what is asked about it and what is to be answered.
 struct Row {
   std::int64_t number = 0;  ///< from 1, without the header
   std::int64_t line = 0;    ///< in the file, from 1
-  std::optional<std::string> audio;
-  std::optional<std::string> system_prompt;
-  std::optional<std::string> user_prompt;
-  std::optional<std::string> prediction;
+  std::optional<std::string> audio{};
+  std::optional<std::string> system_prompt{};
+  std::optional<std::string> user_prompt{};
+  std::optional<std::string> prediction{};
+  /// Of a row of messages: all of them but the last one of the assistant, which is the prediction. The part of type
+  /// audio is `audio`. Empty where columns say it all.
+  std::vector<processor::Message> messages{};
 };
 
 /// Something wrong with one row.
@@ -27,19 +29,6 @@ struct RowProblem {
   std::int64_t line = 0;
   std::string what;
 };
-
-struct RowFile {
-  std::vector<Row> rows;
-  std::vector<RowProblem> problems;         ///< rows with more fields than the header
-  std::vector<dataset::CsvRecord> records;  ///< the file as it is: the header, then a record for each row
-};
-
-/// Reads the columns audio, system_prompt, user_prompt and prediction; others are ignored. Throws UsageError naming the
-/// file when it cannot be read, is not UTF-8, has no rows, or lacks the column audio.
-RowFile read_rows(const std::filesystem::path& path);
-
-/// Throws UsageError that lists the file's columns when this one is not there.
-void require_column(const RowFile& file, const std::filesystem::path& path, const std::string& name);
 
 /// What the command line says for all rows.
 struct ConversationDefaults {
@@ -52,7 +41,9 @@ struct ConversationDefaults {
 std::string audio_of(const Row& row, const ConversationDefaults& defaults);
 
 /// The row as a conversation: the system's prompt if there is one, the user's turn with the sound and then the prompt,
-/// and the prediction as the assistant's turn when it is there. A row's own prompt goes before the default.
+/// and the prediction as the assistant's turn when it is there. A row's own prompt goes before the default. A row of
+/// messages is its messages; the defaults stand in front of and in them where there is no system's message or no text
+/// of the user.
 std::vector<processor::Message> conversation_of(const Row& row, const ConversationDefaults& defaults);
 
 /// "3 rows of FILE cannot be converted:" and a line for each, the first fifty of them.

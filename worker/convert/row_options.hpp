@@ -9,7 +9,7 @@
 
 namespace mdl::worker::convert {
 
-/// What every subcommand that reads a CSV file of sounds is told about its rows.
+/// What every subcommand that reads a file of rows is told about its rows.
 struct RowOptions {
   ConversationDefaults defaults;
   audio::DownloadLimits downloads;

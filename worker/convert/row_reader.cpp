@@ -23,7 +23,9 @@ constexpr const char* kAdvice = "Nothing was written. Correct these rows or take
 
 void require_fields(const Row& row, RowPurpose purpose) {
   if (!row.audio) { throw Error("the column audio is empty"); }
-  if (!row.prediction && purpose == RowPurpose::training) { throw Error("the column prediction is empty"); }
+  if (row.prediction || purpose == RowPurpose::answering) { return; }
+  throw Error(row.messages.empty() ? "the column prediction is empty"
+                                   : "its last message is not the assistant's, so there is no answer to learn");
 }
 
 /// Whether so many problems are too many.
@@ -46,18 +48,21 @@ std::string problem_of(const Row& row, const std::exception& error) {
               "A lower --num-workers has fewer sounds in memory at once.");
 }
 
-void check_without_model(const fs::path& csv, const ConversationDefaults& defaults, RowPurpose purpose, bool skip_bad) {
-  const RowFile file = read_rows(csv);
-  if (purpose == RowPurpose::training) { require_column(file, csv, "prediction"); }
+void check_without_model(const fs::path& path, const ConversationDefaults& defaults, RowPurpose purpose,
+                         bool skip_bad) {
+  const RowFile file = read_rows(path);
+  if (purpose == RowPurpose::training) { require_column(file, path, "prediction"); }
   std::vector<RowProblem> problems = file.problems;
+  const std::set<std::int64_t> unreadable = numbers_of(problems);
   for (const Row& row : file.rows) {
+    if (unreadable.contains(row.number)) { continue; }
     try {
       require_fields(row, purpose);
       if (const std::string audio = audio_of(row, defaults); !audio::is_url(audio)) { audio::require_file(audio); }
     } catch (const Error& error) { problems.push_back({row.number, row.line, error.problem()}); }
   }
   if (end_the_run(numbers_of(problems), file, skip_bad)) {
-    throw UsageError(describe_problems(problems, csv), kAdvice);
+    throw UsageError(describe_problems(problems, path), kAdvice);
   }
 }
 
@@ -103,12 +108,13 @@ std::vector<CheckedRow> RowReader::check_all(RowFile& file, const fs::path& path
   if (purpose_ == RowPurpose::training) { require_column(file, path, "prediction"); }
   std::vector<CheckedRow> checked(file.rows.size());
   std::vector<RowProblem> problems = file.problems;
+  const std::set<std::int64_t> unreadable = numbers_of(problems);
   std::mutex mutex;
   cli::ProgressBar progress({.what = "Checking", .total = std::ssize(file.rows)});
   dataset::parallel_for(file.rows.size(), options_.workers, [&](std::size_t i) {
     std::optional<std::string> problem;
     try {
-      checked[i] = check(file.rows[i]);
+      if (!unreadable.contains(file.rows[i].number)) { checked[i] = check(file.rows[i]); }
     } catch (const std::exception& error) { problem = problem_of(file.rows[i], error); }
     const std::lock_guard lock(mutex);
     progress.add(1);

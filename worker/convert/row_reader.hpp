@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "worker/convert/dataset_writer.hpp"
+#include "worker/convert/row_file.hpp"
 #include "worker/convert/row_options.hpp"
 #include "worker/processor/processor.hpp"
 
@@ -25,7 +26,7 @@ struct CheckedRow {
 /// turn.
 enum class RowPurpose { training, answering };
 
-/// Turns rows of a CSV file into what the model takes. Several threads may share one. Refers to its arguments. A row
+/// Turns rows of a file into what the model takes. Several threads may share one. Refers to its arguments. A row
 /// whose text has more than `most_tokens` tokens, audio tokens included, is a bad one.
 class RowReader {
  public:
@@ -58,9 +59,9 @@ class RowReader {
   std::int64_t most_tokens_;
 };
 
-/// Reads a CSV file and checks what needs no model, which may still have to be downloaded: the columns, and that the
-/// rows' sound files are there. UsageError lists all bad rows; with `skip_bad` only when all are bad.
-void check_without_model(const std::filesystem::path& csv, const ConversationDefaults& defaults, RowPurpose purpose,
+/// Reads a file of rows and checks what needs no model, which may still have to be downloaded: the columns, and that
+/// the rows' sound files are there. UsageError lists all bad rows; with `skip_bad` only when all are bad.
+void check_without_model(const std::filesystem::path& path, const ConversationDefaults& defaults, RowPurpose purpose,
                          bool skip_bad = false);
 
 /// Warns that a row of the file `path` is left out.

@@ -10,7 +10,7 @@ namespace {
 
 class Reader {
  public:
-  explicit Reader(std::string_view text) : text_(text) {
+  Reader(std::string_view text, char separator) : text_(text), separator_(separator) {
     if (text_.starts_with("\xEF\xBB\xBF")) { at_ = 3; }
   }
 
@@ -19,7 +19,7 @@ class Reader {
     while (at_ < text_.size()) {
       if (take_blank_line()) { continue; }
       CsvRecord record{line_, {}};
-      do { record.fields.push_back(field()); } while (take(','));
+      do { record.fields.push_back(field()); } while (take(separator_));
       if (at_ < text_.size()) { take_line_end(); }
       records.push_back(std::move(record));
     }
@@ -41,7 +41,7 @@ class Reader {
   }
 
   bool take_blank_line() {
-    const auto end = text_.find_first_not_of(" \t", at_);
+    const auto end = text_.find_first_not_of(separator_ == '\t' ? " " : " \t", at_);
     if (end != std::string_view::npos && text_[end] != '\n' && text_[end] != '\r') { return false; }
     at_ = std::min(end, text_.size());
     take_line_end();
@@ -52,7 +52,7 @@ class Reader {
     std::string value;
     if (take('"')) { quoted(value); }
     // What follows a closing quote belongs to the field, as for pandas.
-    while (at_ < text_.size() && text_[at_] != ',' && text_[at_] != '\n' && text_[at_] != '\r') {
+    while (at_ < text_.size() && text_[at_] != separator_ && text_[at_] != '\n' && text_[at_] != '\r') {
       value += text_[at_++];
     }
     return value.empty() ? std::nullopt : std::optional(std::move(value));
@@ -71,18 +71,15 @@ class Reader {
   }
 
   std::string_view text_;
+  char separator_;
   std::size_t at_ = 0;
   std::int64_t line_ = 1;
 };
 
 }  // namespace
 
-std::vector<CsvRecord> parse_csv(std::string_view text) {
-  return Reader(text).run();
-}
-
-bool is_csv(const std::filesystem::path& path) {
-  return path.extension() == ".csv";
+std::vector<CsvRecord> parse_csv(std::string_view text, char separator) {
+  return Reader(text, separator).run();
 }
 
 }  // namespace mdl::worker::dataset

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,12 +15,9 @@ struct CsvRecord {
   std::vector<std::optional<std::string>> fields;
 };
 
-/// Reads comma-separated values (RFC 4180): fields in double quotes may hold commas, line ends and doubled quotes.
-/// Takes every kind of line end and a byte order mark, skips blank lines. Throws UsageError naming the line of a quoted
-/// field that is never closed.
-std::vector<CsvRecord> parse_csv(std::string_view text);
-
-/// Whether a dataset option names a CSV file, as the Python tool tells: by its ending.
-bool is_csv(const std::filesystem::path& path);
+/// Reads comma-separated values (RFC 4180), or those with another `separator`: fields in double quotes may hold
+/// separators, line ends and doubled quotes. Takes every kind of line end and a byte order mark, skips blank lines.
+/// Throws UsageError naming the line of a quoted field that is never closed.
+std::vector<CsvRecord> parse_csv(std::string_view text, char separator = ',');
 
 }  // namespace mdl::worker::dataset

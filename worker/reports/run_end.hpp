@@ -19,7 +19,7 @@ struct RunEnd {
   std::optional<std::filesystem::path> checkpoint{};  ///< the best one where the run asked for it, else the last
   bool checkpoint_is_best = false;
   std::optional<std::filesystem::path> page{};   ///< report.html
-  std::optional<std::filesystem::path> clips{};  ///< a CSV file with sounds to try the model on
+  std::optional<std::filesystem::path> clips{};  ///< a file of rows with sounds to try the model on
 };
 
 /// What is told at the end of a run: what was written, how long it took, the best evaluation, the curve of the loss,

@@ -13,7 +13,7 @@
 #include "worker/cli/option_values.hpp"
 #include "worker/cli/printed_config.hpp"
 #include "worker/convert/row_options.hpp"
-#include "worker/dataset/csv.hpp"
+#include "worker/dataset/row_format.hpp"
 #include "worker/training/train_option_table.hpp"
 
 namespace mdl::worker::training {
@@ -106,7 +106,7 @@ void read_csv_options(const cli::OptionValues& values, TrainOptions& options) {
   options.csv.defaults = convert::read_conversation_defaults(values);
   options.csv.workers = convert::read_num_workers(values);
   values.integer("tokenizing-batch-size", 1, options.csv.group_size);
-  if (dataset::is_csv(options.train_dataset) || (options.eval_dataset && dataset::is_csv(*options.eval_dataset))) {
+  if (dataset::is_row_file(options.train_dataset) || (options.eval_dataset && dataset::is_row_file(*options.eval_dataset))) {
     return;
   }
   for (const char* name : kForCsv) {

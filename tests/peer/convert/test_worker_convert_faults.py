@@ -116,7 +116,7 @@ def test_a_dataset_never_takes_the_place_of_what_it_is_made_from(sounds, tmp_pat
     shutil.copy(tmp_path / "a.wav", tmp_path / "out")
     (tmp_path / "inside.csv").write_text(f"audio,prediction\n{tmp_path}/link/a.wav,x\n")
     for source, output, what in (
-        (tmp_path / "out" / "rows.csv", tmp_path / "link", "the CSV file"),
+        (tmp_path / "out" / "rows.csv", tmp_path / "link", "the file of rows"),
         (tmp_path / "inside.csv", tmp_path / "out", "the sounds'"),
     ):
         message, code = fails(bin_dir, source, "--model-name", checkpoint(), "--output", output)

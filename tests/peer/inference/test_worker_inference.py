@@ -2,6 +2,7 @@
 
 import functools
 import json
+import subprocess
 
 import pytest
 import safetensors.torch
@@ -235,6 +236,31 @@ def test_the_python_tool_writes_the_same_rows(checkpoint, prompts, bin_dir, venv
     assert header[0] == header[1]
     assert read_csv(tmp_path / "ours.csv") == read_csv(tmp_path / "theirs.csv")
     assert all(row["prediction"] for row in read_csv(tmp_path / "ours.csv"))
+
+
+def test_rows_in_json_are_answered_in_json(checkpoint, prompts, bin_dir, tmp_path):
+    """Columns and messages get the answers of the table with the same rows; what else is in an object stays."""
+    rows = read_csv(prompts)[:6]
+    write_csv(tmp_path / "rows.csv", rows)
+    options = ["--model-name", checkpoint(), "--max-length", "100"]
+    infer(bin_dir, tmp_path / "rows.csv", *options, "--output", tmp_path / "answers.csv")
+    answers = [row["prediction"] for row in read_csv(tmp_path / "answers.csv")]
+
+    def talk(row):
+        system = [{"role": "system", "content": row["system_prompt"]}] if row["system_prompt"] else []
+        sound = {"type": "audio", "path": row["audio"]}
+        user = {"role": "user", "content": [sound, {"type": "text", "text": row["user_prompt"]}]}
+        return [*system, user, {"role": "assistant", "content": "no answer is read here"}]
+
+    objects = [{**row, "user_prompt": row["user_prompt"], "tags": [1, {"a": None}]} for row in rows[:3]]
+    objects += [{"messages": talk(row), "note": "漢字"} for row in rows[3:]]
+    (tmp_path / "rows.jsonl").write_text("\n".join(json.dumps(each) for each in objects), encoding="utf-8")
+    infer(bin_dir, tmp_path / "rows.jsonl", *options, "--output", tmp_path / "answers.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert lines == [{**each, "prediction": answer} for each, answer in zip(objects, answers, strict=True)]
+    command = [bin_dir / "mdl-toolkit", "inference", tmp_path / "rows.jsonl", *options, "--output", tmp_path / "answers.csv"]
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "in the format of" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_other_programs_read_bytes(plan, seven_billion):
         (("--memory", "0GiB"), "--memory 0GiB: expected a size"),
         (("--seconds", "-1"), "--seconds -1: "),
         (("--memroy", "24GiB"), "unknown option --memroy"),
-        (("--train-dataset", "x.csv"), "x.csv is a CSV file, whose lengths nobody knows yet"),
+        (("--train-dataset", "x.csv"), "x.csv is a file of rows, whose lengths nobody knows yet"),
         (("--train-dataset", "/none", "--seconds", "3"), "--seconds and --train-dataset exclude each other"),
         (("--batch-size", "0"), "--batch-size 0: "),
     ],

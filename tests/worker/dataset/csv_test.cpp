@@ -5,7 +5,7 @@
 
 #include "common/error.hpp"
 #include "tests/temp_dir.hpp"
-#include "worker/convert/row.hpp"
+#include "worker/convert/row_file.hpp"
 
 using mdl::worker::dataset::parse_csv;
 
