@@ -1,17 +1,15 @@
 #include "worker/training_report.hpp"
 
 #include <ATen/Parallel.h>
-#include <langinfo.h>
 #include <torch/version.h>
 
-#include <clocale>
 #include <filesystem>
 #include <iostream>
-#include <string_view>
 
 #include "common/host.hpp"
 #include "common/str_cat.hpp"
 #include "common/version.hpp"
+#include "worker/cli/locale_charset.hpp"
 #include "worker/dataset/row_format.hpp"
 #include "worker/process/typed_command.hpp"
 #include "worker/reports/page/number_text.hpp"
@@ -69,16 +67,6 @@ std::string describe_cpu() {
   return str_cat("CPU, ", threads, threads == 1 ? " thread a rank" : " threads a rank");
 }
 
-/// Whether the user's locale is in UTF-8. The program's own stays as it is.
-bool locale_is_utf8() {
-  const ::locale_t locale = ::newlocale(LC_CTYPE_MASK, "", nullptr);
-  if (!locale) { return false; }
-  const std::string_view charset = ::nl_langinfo_l(CODESET, locale);
-  const bool utf8 = charset == "UTF-8" || charset == "utf8";
-  ::freelocale(locale);
-  return utf8;
-}
-
 /// A CSV file among the inputs, of which the evaluation's is the better one to ask about.
 std::optional<fs::path> csv_among(const training::TrainOptions& options) {
   if (options.eval_dataset && dataset::is_row_file(*options.eval_dataset)) { return options.eval_dataset; }
@@ -114,7 +102,7 @@ void tell_end(const TrainingInputs& inputs, const training::loop::RunRecord& rec
                             .checkpoint_is_best = record.checkpoint_is_best,
                             .page = record.page,
                             .clips = csv_among(options)};
-  std::cout << reports::describe_end(end, locale_is_utf8(), process::shell_quoted) << std::flush;
+  std::cout << reports::describe_end(end, cli::locale_is_utf8(), process::shell_quoted) << std::flush;
 }
 
 }  // namespace mdl::worker

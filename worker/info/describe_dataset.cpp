@@ -10,9 +10,12 @@
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/cli/locale_charset.hpp"
 #include "worker/cli/size_text.hpp"
 #include "worker/dataset/dataset_folder.hpp"
 #include "worker/info/describe_model.hpp"
+#include "worker/info/duplicates.hpp"
+#include "worker/info/histogram.hpp"
 #include "worker/text/tokenizer/tokenizer.hpp"
 
 namespace mdl::worker::info {
@@ -82,6 +85,7 @@ std::string show_ids(const std::vector<std::int64_t>& ids, const text::tokenizer
 /// What all rows together tell.
 struct Totals {
   Spread lengths, tokens, labels, stored;
+  std::vector<double> seconds, token_counts;  ///< of each row
   std::int64_t padding = 0;
   std::int64_t bytes = 0, files = 0;
 };
@@ -91,9 +95,11 @@ Totals count(const dataset::DatasetFolder& dataset, const fs::path& folder) {
   for (std::int64_t i = 0; i < dataset.size(); ++i) {
     const dataset::Sample sample = dataset.sample(i);
     totals.lengths.add(sample.audio_length);
+    totals.seconds.push_back(static_cast<double>(sample.audio_length) / kSampleRate);
     totals.stored.add(dataset::sample_count(sample.waveform));
     const auto real = std::count(sample.attention_mask.begin(), sample.attention_mask.end(), 1);
     totals.tokens.add(real);
+    totals.token_counts.push_back(static_cast<double>(real));
     totals.padding += std::ssize(sample.attention_mask) - real;
     totals.labels.add(std::ssize(sample.labels) -
                       std::count(sample.labels.begin(), sample.labels.end(), dataset::kIgnoredLabel));
@@ -142,15 +148,18 @@ std::string describe_dataset(const fs::path& folder, std::int64_t row, const std
   std::optional<text::tokenizer::Tokenizer> tokenizer;
   if (model_folder) { tokenizer = text::tokenizer::Tokenizer::load(*model_folder); }
   const std::int64_t rows = dataset.size();
-  return str_cat(folder.string(), ": a dataset\n  rows:               ", with_commas(rows),
-                 "\n  files:              ", totals.files, ", ", cli::size_text(totals.bytes),
-                 "\n  columns:            ", columns_of(folder),
-                 "\n  sound:              ", two_decimals(static_cast<double>(totals.lengths.sum) / kSampleRate / 3600),
-                 " h, ", totals.lengths.show(rows, kSampleRate, " s"),
-                 "\n  tokens:             ", with_commas(totals.tokens.sum), ", ", totals.tokens.show(rows, 1, ""),
-                 "\n  labels:             ", with_commas(totals.labels.sum), ", ", totals.labels.show(rows, 1, ""),
-                 "\n  padding:            ", describe_padding(totals), "\n  row ", row, " (",
-                 describe_row(dataset.sample(row), tokenizer ? &*tokenizer : nullptr));
+  const bool blocks = cli::locale_is_utf8();
+  return str_cat(
+      folder.string(), ": a dataset\n  rows:               ", with_commas(rows),
+      "\n  files:              ", totals.files, ", ", cli::size_text(totals.bytes),
+      "\n  columns:            ", columns_of(folder),
+      "\n  sound:              ", two_decimals(static_cast<double>(totals.lengths.sum) / kSampleRate / 3600), " h, ",
+      totals.lengths.show(rows, kSampleRate, " s"), "\n  tokens:             ", with_commas(totals.tokens.sum), ", ",
+      totals.tokens.show(rows, 1, ""), "\n  labels:             ", with_commas(totals.labels.sum), ", ",
+      totals.labels.show(rows, 1, ""), "\n  padding:            ", describe_padding(totals),
+      "\n  duplicates:         ", describe_duplicates(find_duplicates(dataset)), "\n  seconds of sound, and rows:\n",
+      draw_histogram(totals.seconds, blocks), "  tokens, and rows:\n", draw_histogram(totals.token_counts, blocks),
+      "  row ", row, " (", describe_row(dataset.sample(row), tokenizer ? &*tokenizer : nullptr));
 }
 
 }  // namespace mdl::worker::info

@@ -1,0 +1,104 @@
+#include "worker/info/duplicates.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <map>
+
+#include "common/str_cat.hpp"
+#include "worker/dataset/fingerprint.hpp"
+
+namespace mdl::worker::info {
+namespace {
+
+using dataset::Sample;
+
+/// The samples of the clip itself, at places `step` apart.
+template <typename Use>
+void for_samples(const Sample& sample, std::int64_t step, const Use& use) {
+  std::visit(
+      [&](const auto& values) {
+        for (std::int64_t i = 0; i < sample.audio_length; i += step) {
+          use(dataset::to_sample(values[static_cast<std::size_t>(i)]));
+        }
+      },
+      sample.waveform);
+}
+
+/// Equal for equal sounds, and seldom for others.
+std::string key_of(const Sample& sample) {
+  constexpr std::int64_t kLooks = 64;
+  dataset::Fingerprint print;
+  print.add(sample.audio_length);
+  for_samples(sample, std::max<std::int64_t>(1, sample.audio_length / kLooks),
+              [&](float value) { print.add(std::int64_t{std::bit_cast<std::int32_t>(value)}); });
+  return print.hex();
+}
+
+bool same_sound(const Sample& one, const Sample& other) {
+  if (one.audio_length != other.audio_length) { return false; }
+  std::vector<float> values;
+  values.reserve(static_cast<std::size_t>(one.audio_length));
+  for_samples(one, 1, [&](float value) { values.push_back(value); });
+  bool same = true;
+  std::size_t at = 0;
+  for_samples(other, 1, [&](float value) { same = same && values[at++] == value; });
+  return same;
+}
+
+/// What is left of a list where nothing is padding.
+std::vector<std::int64_t> real_part(const Sample& sample, const std::vector<std::int64_t>& list) {
+  std::vector<std::int64_t> part;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (sample.attention_mask[i] != 0) { part.push_back(list[i]); }
+  }
+  return part;
+}
+
+bool same_text(const Sample& one, const Sample& other) {
+  return real_part(one, one.input_ids) == real_part(other, other.input_ids) &&
+         real_part(one, one.labels) == real_part(other, other.labels);
+}
+
+std::string list_of(const std::vector<Duplicate>& duplicates, bool with_text) {
+  constexpr std::int64_t kListed = 5;
+  const auto count =
+      std::ranges::count_if(duplicates, [&](const Duplicate& each) { return each.same_text == with_text; });
+  if (count == 0) { return {}; }
+  std::string text =
+      str_cat(count, count == 1 ? " row has" : " rows have", " the sound ",
+              with_text ? "and the text of an earlier one" : "of an earlier one, and another text", ": ");
+  std::int64_t listed = 0;
+  for (const Duplicate& each : duplicates) {
+    if (each.same_text != with_text || listed == kListed) { continue; }
+    text += str_cat(listed == 0 ? "" : ", ", each.row, " (as ", each.earlier, ")");
+    ++listed;
+  }
+  return count > kListed ? str_cat(text, " and ", count - kListed, " more") : text;
+}
+
+}  // namespace
+
+std::vector<Duplicate> find_duplicates(const dataset::DatasetFolder& dataset) {
+  std::map<std::string, std::vector<std::int64_t>> rows_of_key;  // rows with different sounds
+  std::vector<Duplicate> duplicates;
+  for (std::int64_t row = 0; row < dataset.size(); ++row) {
+    const Sample sample = dataset.sample(row);
+    std::vector<std::int64_t>& rows = rows_of_key[key_of(sample)];
+    const auto earlier =
+        std::ranges::find_if(rows, [&](std::int64_t other) { return same_sound(sample, dataset.sample(other)); });
+    if (earlier == rows.end()) {
+      rows.push_back(row);
+    } else {
+      duplicates.push_back({row, *earlier, same_text(sample, dataset.sample(*earlier))});
+    }
+  }
+  return duplicates;
+}
+
+std::string describe_duplicates(const std::vector<Duplicate>& duplicates) {
+  const std::string same = list_of(duplicates, true), other = list_of(duplicates, false);
+  if (same.empty() && other.empty()) { return "none"; }
+  return str_cat(same, same.empty() || other.empty() ? "" : "\n                      ", other);
+}
+
+}  // namespace mdl::worker::info
