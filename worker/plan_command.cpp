@@ -14,27 +14,40 @@
 #include "worker/hub/model_folder.hpp"
 #include "worker/plan/memory_plan.hpp"
 #include "worker/plan/plan_options.hpp"
+#include "worker/training/data/training_data.hpp"
 
 namespace mdl::worker {
 namespace {
 
-plan::HeaviestRows rows_of(const std::filesystem::path& dataset) {
-  if (dataset::is_row_file(dataset)) {
-    throw UsageError(str_cat(dataset.string(), " is a file of rows, whose lengths nobody knows yet"),
-                     "Convert it first (mdl-toolkit convert-dataset), or give --seconds and --tokens instead.");
+/// Of those rows that a training takes. A part for the evaluation is not taken off: it may be any.
+plan::HeaviestRows rows_of(const std::vector<std::filesystem::path>& datasets, const training::TrainOptions& options) {
+  dataset::DatasetView::Folders folders;
+  for (const auto& path : datasets) {
+    if (dataset::is_row_file(path)) {
+      throw UsageError(str_cat(path.string(), " is a file of rows, whose lengths nobody knows yet"),
+                       "Convert it first (mdl-toolkit convert-dataset), or give --seconds and --tokens instead.");
+    }
+    folders.push_back(std::make_shared<const dataset::DatasetFolder>(path));
   }
-  return plan::HeaviestRows(dataset::DatasetFolder(dataset));
+  const dataset::DatasetView all(std::move(folders));
+  return plan::HeaviestRows(training::data::choose_rows(all, std::nullopt, {.max_length = options.max_length}).train);
+}
+
+std::optional<plan::HeaviestRows> evaluated_rows(const training::TrainOptions& options) {
+  if (options.eval_dataset) { return rows_of({*options.eval_dataset}, options); }
+  if (options.eval_split && !options.train_datasets.empty()) { return rows_of(options.train_datasets.paths, options); }
+  return std::nullopt;
 }
 
 plan::HeaviestRows planned_rows(const plan::PlanOptions& options, const model::ModelConfig& config) {
-  if (options.train.train_dataset.empty()) {
+  if (options.train.train_datasets.empty()) {
     const auto samples =
         static_cast<int64_t>(std::ceil(options.seconds * static_cast<double>(config.audio.sample_rate)));
     const int64_t tokens = options.tokens.value_or(model::audio_token_count(samples, config) + 100);
     return plan::HeaviestRows(
         plan::RowSize{.samples = samples, .tokens = tokens, .labels = options.labels.value_or(50)});
   }
-  return rows_of(options.train.train_dataset);
+  return rows_of(options.train.train_datasets.paths, options.train);
 }
 
 adapter::LoraConfig planned_lora(const training::TrainOptions& options, const model::ModelConfig& config) {
@@ -73,7 +86,7 @@ int run_plan(const std::vector<std::string>& arguments) {
                                      .frozen_batch_norm = wanted.batch_norm == training::BatchNorm::frozen},
       .rows = planned_rows(options, config),
       .batch_size = wanted.batch_size,
-      .eval_rows = wanted.eval_dataset ? std::optional(rows_of(*wanted.eval_dataset)) : std::nullopt,
+      .eval_rows = evaluated_rows(wanted),
       .eval_batch_size = wanted.eval_batch_size,
       .accumulation_steps = wanted.accumulation_steps,
       .ranks = options.ranks,

@@ -55,8 +55,6 @@ Arguments plan_arguments(const TrainingInputs& inputs, const std::optional<std::
   const auto boolean = [](bool value) { return value ? "true" : "false"; };
   Arguments arguments = {"--model-name",
                          inputs.model_folder.string(),
-                         "--train-dataset",
-                         inputs.train_data->path().string(),
                          "--batch-size",
                          std::to_string(options.batch_size),
                          "--gradient-accumulation-steps",
@@ -75,9 +73,18 @@ Arguments plan_arguments(const TrainingInputs& inputs, const std::optional<std::
                          std::to_string(of_gpu),
                          "--json",
                          "true"};
+  for (const auto& folder : inputs.train_data->folders()) {
+    arguments.insert(arguments.end(), {"--train-dataset", folder->path().string()});
+  }
+  if (options.max_length) { arguments.insert(arguments.end(), {"--max-length", std::to_string(*options.max_length)}); }
+  if (options.eval_split) {
+    arguments.insert(arguments.end(), {"--eval-split", std::to_string(*options.eval_split)});
+  } else if (inputs.eval_data) {
+    arguments.insert(arguments.end(), {"--eval-dataset", inputs.eval_data->names()});
+  }
   if (inputs.eval_data) {
-    arguments.insert(arguments.end(), {"--eval-dataset", inputs.eval_data->path().string(), "--eval-batch-size",
-                                       std::to_string(options.eval_batch_size.value_or(options.batch_size))});
+    arguments.insert(arguments.end(),
+                     {"--eval-batch-size", std::to_string(options.eval_batch_size.value_or(options.batch_size))});
   }
   if (options.quantization) { add_quantization(arguments, *options.quantization); }
   add_adapter(arguments, options.lora, adapter);

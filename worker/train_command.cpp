@@ -192,7 +192,7 @@ void write_final(const TrainingInputs& inputs, const BegunRun& run, const std::s
 
 /// The whole training, from what is read without the other ranks on.
 void train_in(distributed::ProcessGroup& group, TrainingInputs& inputs) {
-  convert_csv_files(inputs, group);
+  open_data(inputs, group);
   group.require_same(training_facts(inputs));
   group.connect();
   announce(group, inputs.meeting);

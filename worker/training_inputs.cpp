@@ -11,6 +11,8 @@
 #include "worker/training/checkpoint/job_identity.hpp"
 #include "worker/training/checkpoint/resume.hpp"
 #include "worker/training/data/csv_dataset.hpp"
+#include "worker/training/data/mixture.hpp"
+#include "worker/training/data/training_data.hpp"
 #include "worker/training/precision.hpp"
 #include "worker/training_output.hpp"
 
@@ -42,14 +44,14 @@ bool is_first(const std::optional<process::WorkerEnvironment>& environment) {
   return !environment || environment->rank == 0;
 }
 
-/// Of the datasets that are CSV files, what needs no model. Every host has them, and each rank tells of it, as of what
-/// a conversion finds.
+/// Of the datasets that are files of rows, what needs no model. Every host has them, and each rank tells of it, as of
+/// what a conversion finds.
 void check_csv_files(const training::TrainOptions& options) {
   const auto check = [&](const fs::path& path) {
     if (!dataset::is_row_file(path)) { return; }
     convert::check_without_model(path, options.csv.defaults, convert::RowPurpose::training, options.skip_bad_samples);
   };
-  check(options.train_dataset);
+  for (const fs::path& path : options.train_datasets.paths) { check(path); }
   if (options.eval_dataset) { check(*options.eval_dataset); }
 }
 
@@ -72,9 +74,49 @@ hub::FoundModel find_trained_model(const training::TrainOptions& options,
   return found;
 }
 
-std::optional<dataset::DatasetFolder> open_dataset(const std::optional<fs::path>& path) {
-  if (!path || dataset::is_row_file(*path)) { return std::nullopt; }
-  return dataset::DatasetFolder(*path);
+using Folders = dataset::DatasetView::Folders;
+
+Folders open_folders(const std::vector<fs::path>& paths) {
+  Folders folders;
+  for (const fs::path& path : paths) {
+    folders.push_back(dataset::is_row_file(path) ? nullptr : std::make_shared<const dataset::DatasetFolder>(path));
+  }
+  return folders;
+}
+
+std::vector<fs::path> eval_paths(const training::TrainOptions& options) {
+  return options.eval_dataset ? std::vector<fs::path>{*options.eval_dataset} : std::vector<fs::path>();
+}
+
+/// What was done with rows that nobody asked for by name.
+void tell_choice(const training::TrainOptions& options, const training::data::TrainingData& data) {
+  if (options.max_length) {
+    log::news("--max-length ", *options.max_length, ": ", data.too_long,
+              data.too_long == 1 ? " row is longer and is left out" : " rows are longer and are left out");
+  }
+  if (options.eval_split) {
+    const int64_t held_out = data.eval->size();
+    log::news("--eval-split ", *options.eval_split, ": ", held_out, " of ", data.train.size() + held_out,
+              " rows are held out for the evaluation");
+  }
+}
+
+/// How an epoch is made up; empty without weights. Throws UsageError where a dataset has no part of it.
+std::string describe_mixture(const training::TrainOptions& options, const dataset::DatasetView& data) {
+  if (options.train_datasets.weights.empty()) { return {}; }
+  const training::data::Mixture mixture{.rows = data.part_sizes(), .weights = options.train_datasets.weights};
+  const std::vector<int64_t> parts = training::data::epoch_parts(mixture);
+  std::string text;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::string folder = data.folders()[i]->path().string();
+    if (parts[i] == 0) {
+      throw UsageError(
+          str_cat("--train-dataset ", folder, ": its weight gives it no row of an epoch's ", mixture.size()),
+          "Give it a larger weight, or leave it out.");
+    }
+    text += str_cat(i == 0 ? "" : "; ", parts[i], " of ", folder, ", which has ", mixture.rows[i]);
+  }
+  return str_cat("an epoch takes ", text, " rows");
 }
 
 }  // namespace
@@ -89,7 +131,7 @@ TrainingInputs read_training_inputs(const training::TrainOptions& options) {
   training::choose_tf32(options.tf32, distributed::prefers_bf16(device));  // the GPUs that have the one have the other
   layers::Quantize quantize =
       options.quantization ? quantization::make_quantizer(*options.quantization, device) : layers::Quantize();
-  auto train_data = open_dataset(options.train_dataset), eval_data = open_dataset(options.eval_dataset);
+  Folders train_folders = open_folders(options.train_datasets.paths), eval_folders = open_folders(eval_paths(options));
   const auto initial_adapter = read_initial_adapter(options);
   const hub::FoundModel found = find_trained_model(options, environment);
   const fs::path& model_folder = found.folder;
@@ -105,8 +147,8 @@ TrainingInputs read_training_inputs(const training::TrainOptions& options) {
       .base_model = base_model_of(found),
       .config = checkpoint.config,
       .pad_token_id = checkpoint.pad_token_id,
-      .train_data = std::move(train_data),
-      .eval_data = std::move(eval_data),
+      .train_folders = std::move(train_folders),
+      .eval_folders = std::move(eval_folders),
   };
   inputs.options.lora.encoder_blocks = inputs.config.audio.names.blocks;
   if (options.given_lora.layers) { adapter::check_lora(inputs.config, inputs.options.lora); }
@@ -114,15 +156,30 @@ TrainingInputs read_training_inputs(const training::TrainOptions& options) {
   return inputs;
 }
 
-void convert_csv_files(TrainingInputs& inputs, distributed::ProcessGroup& group) {
-  const bool first_of_host = !inputs.environment || inputs.environment->local_rank == 0;
-  const auto convert = [&](const fs::path& csv, const char* name) {
-    return dataset::DatasetFolder(
-        training::data::convert_csv(csv, name, inputs.options, inputs.model_folder, group, first_of_host));
-  };
+void open_data(TrainingInputs& inputs, distributed::ProcessGroup& group) {
   const auto& options = inputs.options;
-  if (!inputs.train_data) { inputs.train_data.emplace(convert(options.train_dataset, "train")); }
-  if (options.eval_dataset && !inputs.eval_data) { inputs.eval_data.emplace(convert(*options.eval_dataset, "eval")); }
+  const bool first_of_host = !inputs.environment || inputs.environment->local_rank == 0;
+  const auto convert = [&](Folders& folders, const std::vector<fs::path>& paths, const char* name) {
+    for (std::size_t i = 0; i < folders.size(); ++i) {
+      if (folders[i]) { continue; }
+      const std::string numbered = i == 0 ? name : str_cat(name, "-", i + 1);
+      folders[i] = std::make_shared<const dataset::DatasetFolder>(
+          training::data::convert_csv(paths[i], numbered, options, inputs.model_folder, group, first_of_host));
+    }
+  };
+  convert(inputs.train_folders, options.train_datasets.paths, "train");
+  convert(inputs.eval_folders, eval_paths(options), "eval");
+
+  const dataset::DatasetView train(inputs.train_folders);
+  const auto eval =
+      inputs.eval_folders.empty() ? std::nullopt : std::optional(dataset::DatasetView(inputs.eval_folders));
+  const training::data::TrainingData data = training::data::choose_rows(
+      train, eval, {.max_length = options.max_length, .eval_split = options.eval_split, .seed = options.seed});
+  const std::string mixture = describe_mixture(options, data.train);
+  if (group.is_first()) { tell_choice(options, data); }
+  if (group.is_first() && !mixture.empty()) { log::news(mixture); }
+  inputs.train_data = data.train;
+  inputs.eval_data = data.eval;
 }
 
 namespace {
@@ -153,7 +210,8 @@ std::string training_facts(const TrainingInputs& inputs) {
       options.eval_accumulation_steps.value_or(0), "\n--bf16 ", inputs.dtype == at::kBFloat16, "\n--tf32 ",
       options.tf32.value_or(false), "\n--quantization ", options.quantization ? options.quantization->name() : "none",
       "\n--batch-norm ", static_cast<int>(options.batch_norm), "\na training dataset of ", inputs.train_data->size(),
-      " rows\nan evaluation dataset of ", inputs.eval_data ? inputs.eval_data->size() : 0, " rows\n");
+      " rows\nan evaluation dataset of ", inputs.eval_data ? inputs.eval_data->size() : 0, " rows\n",
+      training::describe_data_choice(options), "\n");
 }
 
 }  // namespace mdl::worker

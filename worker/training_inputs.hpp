@@ -1,11 +1,13 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "worker/adapter/base_model.hpp"
-#include "worker/dataset/dataset_folder.hpp"
+#include "worker/dataset/dataset_view.hpp"
 #include "worker/distributed/process_group.hpp"
 #include "worker/distributed/rank_meeting.hpp"
 #include "worker/layers/linear.hpp"
@@ -26,7 +28,9 @@ struct TrainingInputs {
   adapter::BaseModel base_model;  ///< in that folder
   model::ModelConfig config;
   int64_t pad_token_id;
-  std::optional<dataset::DatasetFolder> train_data, eval_data;  ///< nothing for a CSV file that is not converted yet
+  /// Null for a file of rows that is not converted yet.
+  std::vector<std::shared_ptr<const dataset::DatasetFolder>> train_folders, eval_folders;
+  std::optional<dataset::DatasetView> train_data{}, eval_data{};  ///< rows of these, see open_data()
 
   /// Only rank 0 reads the checkpoint, which need not lie on a disk that the others see.
   bool reads_checkpoint() const { return !environment || environment->rank == 0; }
@@ -36,8 +40,9 @@ struct TrainingInputs {
 /// Error.
 TrainingInputs read_training_inputs(const training::TrainOptions& options);
 
-/// Converts the datasets that are CSV files; every rank calls it.
-void convert_csv_files(TrainingInputs& inputs, distributed::ProcessGroup& group);
+/// Converts the datasets that are files of rows, and chooses the rows to train and to evaluate on, of which rank 0
+/// tells. Every rank calls it.
+void open_data(TrainingInputs& inputs, distributed::ProcessGroup& group);
 
 /// What all workers must agree on; see ProcessGroup::require_same. All datasets are there.
 std::string training_facts(const TrainingInputs& inputs);

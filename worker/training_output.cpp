@@ -32,8 +32,8 @@ void check_inputs_stay(const training::TrainOptions& options, const fs::path& mo
   if (fs::is_directory(options.output)) {
     for (const fs::path& folder : training::checkpoint::list_checkpoints(options.output)) { written.push_back(folder); }
   }
-  std::vector<std::pair<const char*, fs::path>> inputs = {{"--model-name", model_folder},
-                                                          {"--train-dataset", options.train_dataset}};
+  std::vector<std::pair<const char*, fs::path>> inputs = {{"--model-name", model_folder}};
+  for (const fs::path& path : options.train_datasets.paths) { inputs.emplace_back("--train-dataset", path); }
   if (options.eval_dataset) { inputs.emplace_back("--eval-dataset", *options.eval_dataset); }
   if (options.initial_adapter) { inputs.emplace_back("--initial-adapter", *options.initial_adapter); }
   for (const fs::path& folder : written) {

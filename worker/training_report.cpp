@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <torch/version.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 
@@ -32,9 +33,16 @@ double bytes_of(const fs::path& folder) {
   return bytes;
 }
 
-std::string describe_data(const dataset::DatasetFolder& data) {
-  return str_cat(reports::page::grouped(data.size()), " rows, ", reports::page::bytes_text(bytes_of(data.path())), ", ",
-                 data.path().string());
+std::string describe_data(const dataset::DatasetView& data) {
+  double bytes = 0;
+  int64_t rows = 0;
+  for (const auto& folder : data.folders()) {
+    bytes += bytes_of(folder->path());
+    rows += folder->size();
+  }
+  const std::string of_all = rows == data.size() ? "" : str_cat(" of ", reports::page::grouped(rows));
+  return str_cat(reports::page::grouped(data.size()), of_all, " rows, ", reports::page::bytes_text(bytes), ", ",
+                 data.names());
 }
 
 /// Hashes, by which runs are compared, and what the other tables have.
@@ -67,10 +75,12 @@ std::string describe_cpu() {
   return str_cat("CPU, ", threads, threads == 1 ? " thread a rank" : " threads a rank");
 }
 
-/// A CSV file among the inputs, of which the evaluation's is the better one to ask about.
+/// A file of rows among the inputs, of which the evaluation's is the better one to ask about.
 std::optional<fs::path> csv_among(const training::TrainOptions& options) {
   if (options.eval_dataset && dataset::is_row_file(*options.eval_dataset)) { return options.eval_dataset; }
-  return dataset::is_row_file(options.train_dataset) ? std::optional(options.train_dataset) : std::nullopt;
+  const auto& paths = options.train_datasets.paths;
+  const auto found = std::ranges::find_if(paths, dataset::is_row_file);
+  return found == paths.end() ? std::nullopt : std::optional(*found);
 }
 
 std::string model_to_name(const adapter::BaseModel& model) {

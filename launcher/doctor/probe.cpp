@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "common/command/weighted_path.hpp"
 #include "common/error.hpp"
 #include "common/host.hpp"
 #include "common/nvidia/driver.hpp"
@@ -132,7 +133,8 @@ std::vector<PathFacts> observe_paths(const std::vector<std::string>& program) {
     // These may also be names, of a hub or of the last checkpoint.
     const bool may_be_path = option == "--model-name" || option == "--resume-from-checkpoint";
     if (is_data || (may_be_path && is_path)) {
-      paths.push_back(observe_path(option, value, false));
+      const bool has_weight = option == "--train-dataset";
+      paths.push_back(observe_path(option, has_weight ? command::split_weight(value).path : value, false));
     } else if (option == "--output" || option == "--output-dir") {
       paths.push_back(observe_path(option, value, true));
     }

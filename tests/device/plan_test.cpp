@@ -51,8 +51,8 @@ worker::TrainingInputs inputs_of(const TinyInputs& tiny, const std::vector<std::
                                 .base_model = worker::adapter::BaseModel(tiny.model()),
                                 .config = tiny.config(),
                                 .pad_token_id = 0,
-                                .train_data = std::nullopt,
-                                .eval_data = std::nullopt};
+                                .train_folders = {},
+                                .eval_folders = {}};
   inputs.train_data.emplace(tiny.train_data());
   if (inputs.options.eval_dataset) { inputs.eval_data.emplace(*inputs.options.eval_dataset); }
   return inputs;

@@ -125,8 +125,8 @@ TinyResult train(const TinyInputs& inputs, const TinyRun& run, at::Device device
   TinyResult result;
   result.output = inputs.folder() / str_cat("output-", ++runs);
   const auto options = options_of(inputs, run, result.output);
-  const worker::dataset::DatasetFolder train_data(options.train_dataset);
-  std::optional<worker::dataset::DatasetFolder> evaluation_data;
+  const worker::dataset::DatasetView train_data(options.train_datasets.paths.front());
+  std::optional<worker::dataset::DatasetView> evaluation_data;
   if (options.eval_dataset) { evaluation_data.emplace(*options.eval_dataset); }
 
   const int64_t bytes_before = bytes_now();

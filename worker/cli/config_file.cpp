@@ -110,9 +110,7 @@ class ConfigReader {
   std::vector<std::string> values_of(const OptionText& option, const std::string& key,
                                      const yaml::YamlValue& value) const {
     if (value.type == Type::map && option.takes == std::string_view(kJsonObject)) { return {to_json(value).dump()}; }
-    if (value.type != Type::list || option.takes != std::string_view(kList)) {
-      return {scalar(key, option.takes, value)};
-    }
+    if (value.type != Type::list || !takes_list(option.takes)) { return {scalar(key, option.takes, value)}; }
     std::vector<std::string> values;
     for (const yaml::YamlValue& item : value.items) { values.push_back(scalar(key, "one value in each place", item)); }
     return values;

@@ -2,6 +2,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace mdl::worker::cli {
 
@@ -11,7 +12,13 @@ inline constexpr const char* kTrueOrFalse = "true or false";  ///< checked befor
 inline constexpr const char* kPath = "a path";
 inline constexpr const char* kPathOrName = "a path or a name";   ///< a path where there is such a folder
 inline constexpr const char* kList = "one or more values";       ///< repeated, with commas, or a JSON list
+inline constexpr const char* kPaths = "one or more paths";       ///< repeated
 inline constexpr const char* kJsonObject = "an object in JSON";  ///< in a configuration file a section
+
+/// Whether an option that takes `takes` may be a list in a configuration file.
+inline bool takes_list(std::string_view takes) {
+  return takes == kList || takes == kPaths;
+}
 
 /// An option of a subcommand, --name VALUE.
 struct OptionText {

@@ -79,6 +79,10 @@ std::optional<std::vector<std::string>> OptionValues::list(const std::string& na
   return items;
 }
 
+std::vector<std::string> OptionValues::each(const std::string& name) const {
+  return given_.has(name) ? given_.values(name) : std::vector<std::string>();
+}
+
 std::filesystem::path OptionValues::required_path(const std::string& name) const {
   const auto value = text(name);
   if (!value && given_.prints_config()) { return {}; }

@@ -48,6 +48,9 @@ class OptionValues {
   /// Repeated options, values separated by commas, and JSON lists, joined.
   std::optional<std::vector<std::string>> list(const std::string& name) const;
 
+  /// What was given for the option, each time as it is. Empty where it was not given.
+  std::vector<std::string> each(const std::string& name) const;
+
   /// Throws when the option is missing (unless only the options are to be printed: empty then) or empty.
   std::filesystem::path required_path(const std::string& name) const;
 

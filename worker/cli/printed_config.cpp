@@ -27,15 +27,22 @@ std::string yaml_text(const std::string& value) {
 std::string absolute(const OptionText& option, const std::string& value) {
   const std::string_view takes = option.takes;
   std::error_code unknown;
-  if (value.empty() || (takes != kPath && (takes != kPathOrName || !fs::exists(value, unknown)))) { return value; }
+  if (value.empty() || (takes != kPath && takes != kPaths && (takes != kPathOrName || !fs::exists(value, unknown)))) {
+    return value;
+  }
   const fs::path path = fs::absolute(value, unknown);
   return unknown ? value : path.lexically_normal().string();
 }
 
 std::string value_text(const OptionText& option, const std::vector<std::string>& values) {
-  if (option.takes != std::string_view(kList)) { return yaml_text(absolute(option, values.back())); }
+  if (!takes_list(option.takes)) { return yaml_text(absolute(option, values.back())); }
+  if (option.takes == std::string_view(kPaths) && values.size() == 1) {
+    return yaml_text(absolute(option, values.front()));
+  }
   std::string list;
-  for (const std::string& value : values) { list += str_cat(list.empty() ? "" : ", ", yaml_text(value)); }
+  for (const std::string& value : values) {
+    list += str_cat(list.empty() ? "" : ", ", yaml_text(absolute(option, value)));
+  }
   return str_cat("[", list, "]");
 }
 

@@ -66,7 +66,7 @@ PlanOptions read_values(const cli::OptionValues& values) {
   values.number("seconds", 0, plan.seconds);
   values.integer("tokens", 1, plan.tokens);
   values.integer("labels", 1, plan.labels);
-  if (plan.train.train_dataset.empty()) { return plan; }
+  if (plan.train.train_datasets.empty()) { return plan; }
   for (const char* name : {"seconds", "tokens", "labels"}) {
     if (values.text(name)) {
       throw UsageError(str_cat("--", name, " and --train-dataset exclude each other"),

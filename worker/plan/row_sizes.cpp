@@ -23,8 +23,8 @@ std::vector<RowSize> HeaviestRows::first(int64_t count) const {
   return rows;
 }
 
-std::vector<RowSize> HeaviestRows::sizes_of(const dataset::DatasetFolder& dataset) {
-  if (dataset.size() == 0) { throw UsageError(str_cat(dataset.path().string(), " has no row")); }
+std::vector<RowSize> HeaviestRows::sizes_of(const dataset::DatasetView& dataset) {
+  if (dataset.size() == 0) { throw UsageError(str_cat(dataset.names(), " has no row")); }
   std::vector<RowSize> rows;
   rows.reserve(static_cast<size_t>(dataset.size()));
   for (int64_t i = 0; i < dataset.size(); ++i) {

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "worker/dataset/dataset_folder.hpp"
+#include "worker/dataset/dataset_view.hpp"
 
 namespace mdl::worker::plan {
 
@@ -21,7 +21,7 @@ class HeaviestRows {
   explicit HeaviestRows(const RowSize& each) : rows_{each} {}
 
   /// Of a dataset: its i-th longest sound with its i-th longest text and its i-th most labels. Throws for none.
-  explicit HeaviestRows(const dataset::DatasetFolder& dataset) : HeaviestRows(sizes_of(dataset)) {}
+  explicit HeaviestRows(const dataset::DatasetView& dataset) : HeaviestRows(sizes_of(dataset)) {}
 
   explicit HeaviestRows(const std::vector<RowSize>& rows);
 
@@ -31,7 +31,7 @@ class HeaviestRows {
   const RowSize& heaviest() const { return rows_.front(); }
 
  private:
-  static std::vector<RowSize> sizes_of(const dataset::DatasetFolder& dataset);
+  static std::vector<RowSize> sizes_of(const dataset::DatasetView& dataset);
 
   std::vector<RowSize> rows_;
 };

@@ -18,13 +18,21 @@ constexpr cli::OptionText kOptions[] = {
      .fallback = "false",
      .takes = cli::kTrueOrFalse},
     {.name = "train-dataset",
-     .help = "dataset folder to train on, as convert-dataset writes it, or a CSV file to convert first (required)",
-     .takes = cli::kPath,
+     .help = "dataset folder to train on, as convert-dataset writes it, or a file of rows (.csv, .tsv, .jsonl) to "
+             "convert first; repeated: all of them, and as DATA:WEIGHT each with that part of an epoch (required)",
+     .takes = cli::kPaths,
      .also = "dataset"},
     {.name = "eval-dataset",
-     .help = "dataset folder or CSV file to evaluate on (none)",
+     .help = "dataset folder or file of rows to evaluate on (none)",
      .takes = cli::kPath,
      .also = "val-dataset"},
+    {.name = "eval-split",
+     .help =
+         "in place of eval-dataset: this part of each training dataset's rows, drawn with the seed, is held out and "
+         "evaluated on (none)",
+     .also = "val-size,val-set-size,split-dataset-ratio"},
+    {.name = "max-length",
+     .help = "rows with more tokens than this, those of the sound among them, are left out and counted (none)"},
     {.name = "output",
      .help = "folder for checkpoint-STEP/ and final/ (required)",
      .takes = cli::kPath,
@@ -171,17 +179,17 @@ constexpr cli::OptionText kOptions[] = {
      .takes = cli::kTrueOrFalse},
 
     {.name = "system-prompt",
-     .help = "for CSV files: system prompt of rows that have none (none)",
-     .section = "CSV files"},
-    {.name = "user-prompt", .help = "for CSV files: user prompt of rows that have none (none)"},
+     .help = "for files of rows: system prompt of rows that have none (none)",
+     .section = "Files of rows (.csv, .tsv, .jsonl)"},
+    {.name = "user-prompt", .help = "for files of rows: user prompt of rows that have none (none)"},
     {.name = "base-dir",
-     .help = "for CSV files: folder that the paths of sounds are relative to (the current folder)",
+     .help = "for files of rows: folder that the paths of sounds are relative to (the current folder)",
      .takes = cli::kPath},
     {.name = "tokenizing-batch-size",
-     .help = "for CSV files: rows that are padded to the same length",
+     .help = "for files of rows: rows that are padded to the same length",
      .fallback = "8"},
     {.name = "num-workers",
-     .help = "for CSV files: threads that convert (one for each core)",
+     .help = "for files of rows: threads that convert (one for each core)",
      .also = "dataset-num-proc"},
 };
 
@@ -190,6 +198,7 @@ constexpr const char* kEightBitAdam =
     "bits would save little. What is large is the base model: --quantization 8bit or 4bit.";
 constexpr const char* kLabelSmoothing =
     "There is no label smoothing: the loss is the cross-entropy of MiDashengLM's own code. Leave the option out.";
+constexpr const char* kNeverCut = "A sound or its answer is never cut. Write --max-length N: longer rows are left out.";
 constexpr const char* kWholeModels =
     "Each process holds the whole model, as with DistributedDataParallel. For less memory: --quantization 4bit, "
     "--gradient-checkpointing true, a smaller --batch-size with --gradient-accumulation-steps.";
@@ -199,6 +208,10 @@ constexpr const char* kNoWandb =
 
 constexpr cli::OtherWay kOtherWays[] = {
     {"revision", "Write the revision behind the model's name: NAME@VALUE."},
+    {"cutoff-len", kNeverCut},
+    {"max-seq-length", kNeverCut},
+    {"truncation-strategy", kNeverCut},
+    {"interleave-probs", "Write --train-dataset DATA:WEIGHT for each dataset."},
     {"label-smoothing-factor", kLabelSmoothing},
     {"label-smoothing", kLabelSmoothing},
     {"optim", kEightBitAdam},
@@ -212,7 +225,8 @@ constexpr cli::OtherWay kOtherWays[] = {
     {"deepspeed", kWholeModels},
     {"fsdp", kWholeModels},
     {"torch-compile", "The network is compiled C++ already. Leave the option out."},
-    {"dataloader-num-workers", "A thread of its own reads and pads ahead. --num-workers is for converting a CSV file."},
+    {"dataloader-num-workers",
+     "A thread of its own reads and pads ahead. --num-workers is for converting a file of rows."},
     {"logging-dir", "The variable TENSORBOARD_LOGGING_DIR=VALUE says where event files go."},
     {"push-to-hub", "Upload the folder when it is there: hf upload ORG/NAME OUTPUT/final."},
     {"load-in-8bit", "Write --quantization 8bit."},
@@ -233,7 +247,7 @@ std::span<const cli::OtherWay> other_ways_to_train() {
 }
 
 std::string train_help() {
-  return cli::command_help({.usage = "train --train-dataset DIR|CSV --output DIR [options]",
+  return cli::command_help({.usage = "train --train-dataset DIR|FILE --output DIR [options]",
                             .about = "Trains a LoRA adapter of a MiDashengLM model, alone or as one of the workers of "
                                      "mdl-launch, torchrun or accelerate. Defaults in parentheses; - and _ are the "
                                      "same in names.",

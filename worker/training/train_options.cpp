@@ -20,13 +20,23 @@ namespace mdl::worker::training {
 namespace {
 
 /// Options that may be nothing; "null" is how the Python tool's command line says so.
-constexpr const char* kMayBeNothing[] = {
-    "bf16",         "quantization",           "quantization-type", "double-quantization",
-    "eval-dataset", "eval-batch-size",        "system-prompt",     "eval-accumulation-steps",
-    "user-prompt",  "resume-from-checkpoint", "base-dir",          "save-total-limit",
-    "tf32"};
+constexpr const char* kMayBeNothing[] = {"bf16",
+                                         "quantization",
+                                         "quantization-type",
+                                         "double-quantization",
+                                         "eval-dataset",
+                                         "eval-batch-size",
+                                         "system-prompt",
+                                         "eval-accumulation-steps",
+                                         "user-prompt",
+                                         "resume-from-checkpoint",
+                                         "base-dir",
+                                         "save-total-limit",
+                                         "tf32",
+                                         "eval-split",
+                                         "max-length"};
 
-/// Options that matter only where a dataset is a CSV file.
+/// Options that matter only where a dataset is a file of rows.
 constexpr const char* kForCsv[] = {"system-prompt", "user-prompt", "base-dir", "tokenizing-batch-size", "num-workers"};
 
 constexpr int64_t kLongestTimeout = int64_t{365} * 24 * 3600;
@@ -106,21 +116,35 @@ void read_csv_options(const cli::OptionValues& values, TrainOptions& options) {
   options.csv.defaults = convert::read_conversation_defaults(values);
   options.csv.workers = convert::read_num_workers(values);
   values.integer("tokenizing-batch-size", 1, options.csv.group_size);
-  if (dataset::is_row_file(options.train_dataset) || (options.eval_dataset && dataset::is_row_file(*options.eval_dataset))) {
-    return;
-  }
+  const bool evaluates_file = options.eval_dataset && dataset::is_row_file(*options.eval_dataset);
+  if (options.train_datasets.has_row_file() || evaluates_file) { return; }
   for (const char* name : kForCsv) {
-    if (values.text(name)) { log::warning("--", name, " changes nothing: the datasets are folders, not CSV files"); }
+    if (values.text(name)) {
+      log::warning("--", name, " changes nothing: the datasets are folders, not files of rows");
+    }
   }
 }
 
 void read_places(const cli::OptionValues& values, TrainOptions& options) {
-  options.train_dataset = values.text("train-dataset").value_or("");
+  options.train_datasets = read_train_datasets(values);
   options.output = values.text("output").value_or("");
   options.from_modelscope = values.boolean("from-modelscope").value_or(false);
   options.model_name = hub::model_name_or_default(values.text("model-name"), options.from_modelscope);
   if (values.text("eval-dataset")) { options.eval_dataset = values.required_path("eval-dataset"); }
   if (values.text("initial-adapter")) { options.initial_adapter = values.required_path("initial-adapter"); }
+}
+
+/// Which rows of the datasets are used, and for what.
+void read_row_choice(const cli::OptionValues& values, TrainOptions& options) {
+  values.integer("max-length", 1, options.max_length);
+  const auto split = values.text("eval-split");
+  if (!split) { return; }
+  if (options.eval_dataset) {
+    throw cli::RejectedValue("eval-split", "--eval-split and --eval-dataset exclude each other",
+                             "The one takes rows of the training data, the other one has rows of its own.");
+  }
+  values.number("eval-split", 0, options.eval_split.emplace());
+  if (*options.eval_split >= 1) { cli::reject_value("eval-split", *split, "a number above 0 and below 1"); }
 }
 
 void read_adapter_options(const cli::OptionValues& values, TrainOptions& options) {
@@ -206,11 +230,11 @@ std::optional<IntervalStrategy> read_strategy(const cli::OptionValues& values, c
 /// When evaluations and checkpoints come.
 void read_strategies(const cli::OptionValues& values, TrainOptions& options) {
   const auto evaluates = read_strategy(values, "eval-strategy");
-  options.eval_strategy = evaluates.value_or(options.eval_dataset ? IntervalStrategy::steps : IntervalStrategy::no);
-  if (!options.eval_dataset && options.eval_strategy != IntervalStrategy::no && !values.prints_config()) {
+  options.eval_strategy = evaluates.value_or(options.evaluates() ? IntervalStrategy::steps : IntervalStrategy::no);
+  if (!options.evaluates() && options.eval_strategy != IntervalStrategy::no && !values.prints_config()) {
     throw cli::RejectedValue("eval-strategy",
                              str_cat("--eval-strategy ", *values.text("eval-strategy"), " needs data to evaluate on"),
-                             "Name them: --eval-dataset DIR.");
+                             "Name them: --eval-dataset DIR, or --eval-split 0.1 for a part of the training data.");
   }
   options.save_strategy = read_strategy(values, "save-strategy").value_or(IntervalStrategy::steps);
 }
@@ -295,9 +319,21 @@ cli::GivenOptions parse_settings(const cli::CommandSyntax& syntax, const std::ve
   return given;
 }
 
+std::string describe_data_choice(const TrainOptions& options) {
+  std::string text;
+  for (const double weight : options.train_datasets.weights) {
+    text += str_cat(text.empty() ? "weights " : ", ", weight);
+  }
+  const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
+  if (options.eval_split) { add(str_cat("--eval-split ", *options.eval_split)); }
+  if (options.max_length) { add(str_cat("--max-length ", *options.max_length)); }
+  return text;
+}
+
 TrainOptions read_settings(const cli::OptionValues& values) {
   TrainOptions options;
   read_places(values, options);
+  read_row_choice(values, options);
   read_adapter_options(values, options);
   read_step_options(values, options);
   read_device_options(values, options);

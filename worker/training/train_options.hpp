@@ -24,6 +24,7 @@
 #include "worker/training/best_model.hpp"
 #include "worker/training/resume_from.hpp"
 #include "worker/training/schedule.hpp"
+#include "worker/training/train_datasets.hpp"
 
 namespace mdl::worker::training {
 
@@ -33,7 +34,7 @@ enum class BatchNorm {
   frozen,  ///< running statistics, unchanged: the loss of a clip does not depend on its batch
 };
 
-/// How a CSV file given in place of a dataset folder is converted; as the options of convert-dataset.
+/// How a file of rows given in place of a dataset folder is converted; as the options of convert-dataset.
 struct CsvOptions {
   convert::ConversationDefaults defaults;
   std::size_t group_size = convert::kDefaultGroupSize;
@@ -44,8 +45,10 @@ struct CsvOptions {
 struct TrainOptions {
   std::string model_name = hub::kDefaultModel;  ///< see hub::find_model()
   bool from_modelscope = false;
-  std::filesystem::path train_dataset;  ///< a dataset folder, or a CSV file (see csv_dataset.hpp)
+  TrainDatasets train_datasets;  ///< for files of rows see csv_dataset.hpp
   std::optional<std::filesystem::path> eval_dataset;
+  std::optional<double> eval_split;   ///< in place of eval_dataset: this part of each training set
+  std::optional<int64_t> max_length;  ///< tokens; longer rows are left out
   std::filesystem::path output;
   bool overwrite_output = false;  ///< see plan_start(); not in the Python tool
   CsvOptions csv;
@@ -90,9 +93,15 @@ struct TrainOptions {
   BestModelOptions best_model;
   ResumeFrom resume_from;  ///< --resume-from-checkpoint: see plan_start()
 
+  bool evaluates() const { return eval_dataset || eval_split; }
+
   bool prints_config = false;  ///< nothing else is wanted, and what train requires may be missing
   std::string configuration;   ///< all of this as a configuration file in YAML, which repeats the run
 };
+
+/// What decides which rows of the datasets are taken, beside these and the seed: "weights 3, 1, --eval-split 0.2".
+/// Empty where all rows are.
+std::string describe_data_choice(const TrainOptions& options);
 
 /// A command line of train's options, or of `syntax` that they are among. What may be nothing and is `null` is left
 /// out. Throws UsageError as cli::parse_command_line() does, or for an argument that stands alone.

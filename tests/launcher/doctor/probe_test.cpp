@@ -83,6 +83,11 @@ TEST_CASE("paths of the worker's options are tried, for reading or for writing")
   CHECK(paths[2].for_writing);
   CHECK(paths[2].free_bytes > 0);
   CHECK_FALSE(observe_paths({"p", "--output", "/bin/true/x"})[0].usable);
+  paths =
+      observe_paths({"mdl-toolkit", "train", "--train-dataset", base + ":0.7", "--train-dataset=" + base + "/b:0.3"});
+  REQUIRE(paths.size() == 2);
+  CHECK(paths[0].usable);
+  CHECK(paths[1].path == base + "/b");
 }
 
 TEST_CASE("this machine can be observed, and the facts survive the way through JSON") {

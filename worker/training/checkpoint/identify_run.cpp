@@ -61,6 +61,13 @@ AdapterIdentity adapter_of(const adapter::LoraConfig& lora) {
           .whole = names_of_whole_targets(lora)};
 }
 
+/// Empty without weights.
+std::string weights_text(const TrainDatasets& datasets) {
+  std::string text;
+  for (const double weight : datasets.weights) { text += str_cat(text.empty() ? "" : ", ", setting_text(weight)); }
+  return text;
+}
+
 Settings changeable_settings(const TrainOptions& options, at::ScalarType dtype, std::int64_t world_size) {
   std::string reports;
   for (const reports::ReportKind kind : options.report_to) {
@@ -87,6 +94,8 @@ Settings changeable_settings(const TrainOptions& options, at::ScalarType dtype, 
           {"--save-steps", setting_text(options.save_steps.value)},
           {"--save-total-limit", options.save_total_limit ? str_cat(*options.save_total_limit) : "none"},
           {"--eval-dataset", options.eval_dataset ? options.eval_dataset->string() : "none"},
+          {"--eval-split", options.eval_split ? setting_text(*options.eval_split) : "none"},
+          {"--max-length", options.max_length ? str_cat(*options.max_length) : "none"},
           {"--eval-steps", setting_text(options.eval_steps.value)},
           {"--eval-batch-size", str_cat(options.eval_batch_size.value_or(options.batch_size))},
           {"--report-to", reports.empty() ? "none" : reports},
@@ -103,7 +112,7 @@ bool names_model(const adapter::AdapterConfig& config, const adapter::BaseModel&
 
 }  // namespace
 
-std::string fingerprint_of_data(const dataset::DatasetFolder& data) {
+std::string fingerprint_of_data(const dataset::DatasetView& data) {
   constexpr std::int64_t kSounds = 32, kSamples = 1024;
   dataset::Fingerprint print;
   for (std::int64_t row = 0; row < data.size(); ++row) {
@@ -153,13 +162,16 @@ std::string fingerprint_of_weights(const fs::path& model_folder) {
 }
 
 RunIdentity identify_run(const TrainOptions& options, const fs::path& model_folder,
-                         const dataset::DatasetFolder& train_data, at::ScalarType dtype, std::int64_t world_size) {
+                         const dataset::DatasetView& train_data, at::ScalarType dtype, std::int64_t world_size) {
   RunIdentity identity;
   identity.fixed = {{kRows, str_cat(train_data.size())},
                     {"fingerprint of the training data", fingerprint_of_data(train_data)},
                     {kBaseModel, fingerprint_of_weights(model_folder)},
                     {"--quantization", options.quantization ? options.quantization->name() : "none"}};
   for (const auto& setting : adapter_of(options.lora).settings()) { identity.fixed.push_back(setting); }
+  if (const std::string weights = weights_text(options.train_datasets); !weights.empty()) {
+    identity.fixed.emplace_back("weights of --train-dataset", weights);
+  }
   const Settings rest = {{kSeed, str_cat(options.seed)},
                          {kOptimizer, options.optimizer.describe()},
                          {kLearningRateSetting, setting_text(options.learning_rate)},

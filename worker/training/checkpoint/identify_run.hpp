@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <string>
 
-#include "worker/dataset/dataset_folder.hpp"
+#include "worker/dataset/dataset_view.hpp"
 #include "worker/training/checkpoint/run_identity.hpp"
 #include "worker/training/train_options.hpp"
 
@@ -12,7 +12,7 @@ namespace mdl::worker::training::checkpoint {
 /// The identity of the run that these options ask for, as one that begins now. Reads a little of every tensor and of
 /// some sounds. Throws Error when the model's weights cannot be read.
 RunIdentity identify_run(const TrainOptions& options, const std::filesystem::path& model_folder,
-                         const dataset::DatasetFolder& train_data, at::ScalarType dtype, std::int64_t world_size);
+                         const dataset::DatasetView& train_data, at::ScalarType dtype, std::int64_t world_size);
 
 /// Notes the adapters that the run has in the end: one that goes on takes them over from its checkpoint.
 void set_adapter(RunIdentity& identity, const adapter::LoraConfig& lora);
@@ -25,7 +25,7 @@ RunIdentity identify_checkpoint(const std::filesystem::path& folder, const RunId
 
 /// A hash of what a dataset holds: the lengths, token ids and labels of all rows, and samples of some sounds, to 16
 /// bits. Where the folder lies and how it is cut into files does not matter.
-std::string fingerprint_of_data(const dataset::DatasetFolder& data);
+std::string fingerprint_of_data(const dataset::DatasetView& data);
 
 /// A hash of a checkpoint's tensors: names, types, shapes and some bytes of each. How it is cut into shards does not
 /// matter.

@@ -22,8 +22,8 @@ dataset::Sample silence(dataset::Sample sample, std::vector<float>& zeros) {
 
 }  // namespace
 
-EpochOrder::EpochOrder(const DataShape& shape, uint64_t seed, int64_t epoch, int64_t taken) {
-  const std::vector<int64_t> order = epoch_order(shape.rows, seed, epoch);
+EpochOrder::EpochOrder(const DataShape& shape, const Mixture& mixture, uint64_t seed, int64_t epoch, int64_t taken) {
+  const std::vector<int64_t> order = mixed_order(mixture, seed, epoch);
   for (int64_t rank = 0; rank < shape.world_size; ++rank) {
     ranks_.push_back(rank_batches(order, shape.batch_size, shape.world_size, rank, taken));
   }
@@ -33,7 +33,7 @@ const std::vector<int64_t>& EpochOrder::rows(int64_t rank, int64_t index) const 
   return ranks_[static_cast<size_t>(rank)][static_cast<size_t>(index)];
 }
 
-StepData read_step(const dataset::DatasetFolder& dataset, const EpochOrder& order, int64_t rank, int64_t first,
+StepData read_step(const dataset::DatasetView& dataset, const EpochOrder& order, int64_t rank, int64_t first,
                    int64_t count, const batch::BatchOptions& options) {
   StepData step;
   for (int64_t index = first; index < first + count; ++index) {

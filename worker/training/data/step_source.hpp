@@ -6,8 +6,9 @@
 
 #include "worker/batch/batch.hpp"
 #include "worker/batch/batch_options.hpp"
-#include "worker/dataset/dataset_folder.hpp"
+#include "worker/dataset/dataset_view.hpp"
 #include "worker/training/data/data_plan.hpp"
+#include "worker/training/data/mixture.hpp"
 
 namespace mdl::worker::training::data {
 
@@ -25,8 +26,8 @@ struct StepData {
 /// a whole step is counted from the dataset, not asked for over the network.
 class EpochOrder {
  public:
-  /// The first `taken` rows of the epoch were trained on before.
-  EpochOrder(const DataShape& shape, uint64_t seed, int64_t epoch, int64_t taken);
+  /// `mixture`: of the shape's rows. The first `taken` of the epoch were trained on before.
+  EpochOrder(const DataShape& shape, const Mixture& mixture, uint64_t seed, int64_t epoch, int64_t taken);
 
   /// Rows of micro-batch `index` of rank `rank`.
   const std::vector<int64_t>& rows(int64_t rank, int64_t index) const;
@@ -40,7 +41,7 @@ class EpochOrder {
 /// sample_fault()) is left out with options.skip_bad_samples; of a batch that would be empty then, one row stays as
 /// silence without labels, because all ranks must go through the step together. Without that option broken sound is an
 /// Error naming its row, and a row without labels is harmless as long as the step has some, as in the Python tool.
-StepData read_step(const dataset::DatasetFolder& dataset, const EpochOrder& order, int64_t rank, int64_t first,
+StepData read_step(const dataset::DatasetView& dataset, const EpochOrder& order, int64_t rank, int64_t first,
                    int64_t count, const batch::BatchOptions& options);
 
 }  // namespace mdl::worker::training::data

@@ -20,8 +20,8 @@ struct Part {
   model::PackedBatch batch;
 };
 
-Part read_part(const dataset::DatasetFolder& dataset, const batch::BatchOptions& options,
-               const model::MiDashengLM& model, int64_t first, int64_t end) {
+Part read_part(const dataset::DatasetView& dataset, const batch::BatchOptions& options, const model::MiDashengLM& model,
+               int64_t first, int64_t end) {
   Part part;
   for (int64_t row = first; row < end; ++row) {
     dataset::Sample sample = dataset.sample(row);
@@ -53,7 +53,7 @@ double mean_of_batches(const std::vector<double>& loss_sums, const std::vector<d
   return sum / weight;
 }
 
-EvaluationResult evaluate(model::MiDashengLM& model, const dataset::DatasetFolder& dataset,
+EvaluationResult evaluate(model::MiDashengLM& model, const dataset::DatasetView& dataset,
                           const batch::BatchOptions& options, distributed::ProcessGroup& group) {
   const torch::NoGradGuard no_grad;
   const bool was_training = model.is_training();
@@ -97,7 +97,7 @@ EvaluationResult evaluate(model::MiDashengLM& model, const dataset::DatasetFolde
   model.train(was_training);
 
   if (std::all_of(tokens_of_batches.begin(), tokens_of_batches.end(), [](double count) { return count == 0; })) {
-    throw Error(str_cat("no row of ", dataset.path().string(), " has a label, so it cannot be evaluated on"));
+    throw Error(str_cat("no row of ", dataset.names(), " has a label, so it cannot be evaluated on"));
   }
   return {.loss = mean_of_batches(loss_sums, tokens_of_batches, clips_of_batches), .samples = rows, .batches = batches};
 }

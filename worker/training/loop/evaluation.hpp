@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "worker/batch/batch_options.hpp"
-#include "worker/dataset/dataset_folder.hpp"
+#include "worker/dataset/dataset_view.hpp"
 #include "worker/distributed/process_group.hpp"
 #include "worker/model/midashenglm.hpp"
 
@@ -24,7 +24,7 @@ struct EvaluationResult {
 ///
 /// Every rank must call it and gets the same result. A row with broken sound (see sample_fault()) is left out with
 /// options.skip_bad_samples, else an Error naming it. Throws Error when no row has a label.
-EvaluationResult evaluate(model::MiDashengLM& model, const dataset::DatasetFolder& dataset,
+EvaluationResult evaluate(model::MiDashengLM& model, const dataset::DatasetView& dataset,
                           const batch::BatchOptions& options, distributed::ProcessGroup& group);
 
 /// The mean described above from the sums of each batch. Batches without label tokens do not count.

@@ -13,12 +13,10 @@
 
 namespace mdl::worker::training::loop {
 
-std::string describe_rows(const std::vector<std::vector<int64_t>>& rows, const dataset::DatasetFolder& dataset) {
-  std::string text;
-  for (const auto& batch : rows) {
-    for (const int64_t row : batch) { text += str_cat(text.empty() ? "rows " : ", ", row); }
-  }
-  return str_cat(text.empty() ? "no rows" : text, " of ", dataset.path().string());
+std::string describe_rows(const std::vector<std::vector<int64_t>>& rows, const dataset::DatasetView& dataset) {
+  std::vector<int64_t> all;
+  for (const auto& batch : rows) { all.insert(all.end(), batch.begin(), batch.end()); }
+  return dataset.describe(all);
 }
 
 void explain_failures(int64_t step, const std::string& rows, const std::function<void()>& work) {
@@ -33,7 +31,7 @@ void explain_failures(int64_t step, const std::string& rows, const std::function
 }
 
 std::string rows_without_a_loss(model::MiDashengLM& model, const data::StepData& data,
-                                const dataset::DatasetFolder& dataset, const batch::BatchOptions& options) {
+                                const dataset::DatasetView& dataset, const batch::BatchOptions& options) {
   const torch::NoGradGuard no_grad;
   const bool was_training = model.is_training();
   model.eval();
@@ -62,10 +60,9 @@ std::string advice_on_causes(const model::MiDashengLM& model, bool skips) {
                  " Checkpoints of earlier steps are kept.");
 }
 
-void reject_empty_run(int64_t steps, const dataset::DatasetFolder& dataset) {
-  throw Error(
-      str_cat("no step was made: all ", steps, " were left out, so that nothing was trained"),
-      str_cat("The lines above say what is wrong with the rows of ", dataset.path().string(), ". Nothing was saved."));
+void reject_empty_run(int64_t steps, const dataset::DatasetView& dataset) {
+  throw Error(str_cat("no step was made: all ", steps, " were left out, so that nothing was trained"),
+              str_cat("The lines above say what is wrong with the rows of ", dataset.names(), ". Nothing was saved."));
 }
 
 }  // namespace mdl::worker::training::loop

@@ -10,7 +10,7 @@
 namespace mdl::worker::training::loop {
 
 /// "rows 3, 17 of FOLDER": what a step of this rank was made of.
-std::string describe_rows(const std::vector<std::vector<int64_t>>& rows, const dataset::DatasetFolder& dataset);
+std::string describe_rows(const std::vector<std::vector<int64_t>>& rows, const dataset::DatasetView& dataset);
 
 /// What helps a training whose memory has run out.
 inline constexpr const char* kMemoryAdvice =
@@ -24,7 +24,7 @@ void explain_failures(int64_t step, const std::string& rows, const std::function
 /// The rows of a step whose loss is no finite number when they are taken alone, described; empty when there is none.
 /// The model comes back as it was.
 std::string rows_without_a_loss(model::MiDashengLM& model, const data::StepData& data,
-                                const dataset::DatasetFolder& dataset, const batch::BatchOptions& options);
+                                const dataset::DatasetView& dataset, const batch::BatchOptions& options);
 
 /// "; already alone without a finite loss: …": why a step's loss may not be finite. `faults`: what
 /// rows_without_a_loss() gave on all ranks; `rows`: the step's.
@@ -34,6 +34,6 @@ std::string describe_causes(const model::MiDashengLM& model, const std::string& 
 std::string advice_on_causes(const model::MiDashengLM& model, bool skips);
 
 /// Throws the Error of a run of which all steps were left out.
-[[noreturn]] void reject_empty_run(int64_t steps, const dataset::DatasetFolder& dataset);
+[[noreturn]] void reject_empty_run(int64_t steps, const dataset::DatasetView& dataset);
 
 }  // namespace mdl::worker::training::loop

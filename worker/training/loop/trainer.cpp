@@ -60,7 +60,8 @@ Trainer::Trainer(const TrainingRun& run)
       eval_batches_(batch_options(run, run.options.eval_batch_size.value_or(run.options.batch_size))),
       parameters_(tensors_of(adapter::lora_parameters(run.model))),
       data_parallel_(run.group, adapter::lora_parameters(run.model)),
-      optimizer_(parameters_, run.options.optimizer) {
+      optimizer_(parameters_, run.options.optimizer),
+      mixture_{.rows = run.train_data.part_sizes(), .weights = run.options.train_datasets.weights} {
   const TrainOptions& options = run.options;
   data_.shape = {.rows = run.train_data.size(),
                  .batch_size = options.batch_size,
@@ -69,6 +70,7 @@ Trainer::Trainer(const TrainingRun& run)
   data_.epochs = options.epochs;
   data_.max_steps = options.max_steps;
   data_.seed = options.seed;
+  data_.choice = describe_data_choice(options);
   data_.agents = run.agents;
   state_.total_steps = options.max_steps.value_or(data::steps_left(data_.shape, {}, options.epochs));
   rate_ = {.base = options.learning_rate,
@@ -116,7 +118,7 @@ void Trainer::train() {
 void Trainer::train_epoch() {
   const data::DataPosition begin = data_.position;
   const data::EpochRest rest = data::rest_of_epoch(data_.shape, begin.rows_taken);
-  const data::EpochOrder order(data_.shape, run_.options.seed, begin.epoch, begin.rows_taken);
+  const data::EpochOrder order(data_.shape, mixture_, run_.options.seed, begin.epoch, begin.rows_taken);
   const int64_t accumulation = run_.options.accumulation_steps;
   const auto epoch = static_cast<double>(begin.epoch);
   const double done_before = begin.rows_taken == 0 ? 0.0 : std::clamp(state_.epoch - epoch, 0.0, 1.0);

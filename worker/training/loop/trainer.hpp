@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "worker/adapter/base_model.hpp"
-#include "worker/dataset/dataset_folder.hpp"
+#include "worker/dataset/dataset_view.hpp"
 #include "worker/distributed/data_parallel.hpp"
 #include "worker/distributed/process_group.hpp"
 #include "worker/model/midashenglm.hpp"
@@ -30,8 +30,8 @@ struct TrainingRun {
   const TrainOptions& options;
   adapter::BaseModel base_model;
   model::MiDashengLM& model;  ///< with adapters attached
-  const dataset::DatasetFolder& train_data;
-  const dataset::DatasetFolder* eval_data;  ///< null: no evaluation
+  const dataset::DatasetView& train_data;
+  const dataset::DatasetView* eval_data;  ///< null: no evaluation
   distributed::ProcessGroup& group;
   int64_t pad_token_id;
   std::optional<std::filesystem::path> checkpoint;  ///< to go on from: its adapter is loaded already, on rank 0
@@ -126,6 +126,7 @@ class Trainer {
   std::vector<at::Tensor> parameters_;
   distributed::DataParallel data_parallel_;
   AdamW optimizer_;
+  data::Mixture mixture_;    ///< of the training data's sets
   data::DataProgress data_;  ///< what was trained on
   checkpoint::RunState state_;
   LearningRate rate_;

@@ -60,9 +60,11 @@ void Trainer::resume() {
                 ? ""
                 : str_cat("; written by ", resumed.world_size, " processes, now ", data_.shape.world_size),
             rate_.base == run_.options.learning_rate ? "" : str_cat("; learning rate ", rate_.base, " as there"));
-  if (saved && (saved->seed != data_.seed || saved->shape.rows != data_.shape.rows)) {
-    log::warning("the checkpoint was written with ", saved->shape.rows, " rows and --seed ", saved->seed,
-                 ": the order of the samples is another one now, so that some come twice in this epoch");
+  if (saved && (saved->seed != data_.seed || saved->shape.rows != data_.shape.rows || saved->choice != data_.choice)) {
+    log::warning("the checkpoint was written with ", saved->shape.rows, " rows",
+                 saved->choice.empty() ? "" : str_cat(" (", saved->choice, ")"), " and --seed ", saved->seed,
+                 ": the order of the samples is another one now, so that some come twice in this epoch",
+                 run_.options.eval_split ? ", and rows of --eval-split may have been trained on" : "");
   }
 }
 

@@ -60,7 +60,7 @@ void Trainer::run_evaluation() {
   }
   const auto start = Clock::now();
   EvaluationResult result;
-  explain_failures(state_.step, str_cat("evaluation on ", run_.eval_data->path().string()),
+  explain_failures(state_.step, str_cat("evaluation on ", run_.eval_data->names()),
                    [&] { result = evaluate(run_.model, *run_.eval_data, eval_batches_, run_.group); });
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
   reports::Metrics metrics = {{"eval_loss", result.loss}};

@@ -15,7 +15,7 @@ namespace {
 DataPosition take(const DataShape& shape, DataPosition position, int64_t steps, std::map<int64_t, int>& counts) {
   while (steps > 0) {
     const EpochRest rest = rest_of_epoch(shape, position.rows_taken);
-    const EpochOrder order(shape, 42, position.epoch, position.rows_taken);
+    const EpochOrder order(shape, {.rows = {shape.rows}}, 42, position.epoch, position.rows_taken);
     const int64_t end = std::min(rest.steps, steps);
     int64_t batches = 0;
     for (int64_t step = 0; step < end; ++step) {
