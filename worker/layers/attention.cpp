@@ -4,6 +4,8 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 
+#include "worker/layers/cpu_attention.hpp"
+
 namespace mdl::worker::layers {
 
 namespace {
@@ -41,12 +43,24 @@ at::Tensor attend_by_groups(const at::Tensor& query, const at::Tensor& key, cons
 
 at::Tensor packed_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                             const PackedSequences& sequences, bool causal) {
-  if (!sequences.ends) { return attend_by_groups(query, key, value, sequences.groups, causal); }
+  if (!sequences.ends) {
+    return takes_cpu_attention(query, key, value, sequences)
+               ? cpu_attention(query, key, value, sequences, causal)
+               : attend_by_groups(query, key, value, sequences.groups, causal);
+  }
   const SequenceEnds& ends = *sequences.ends;
   return std::get<0>(at::_flash_attention_forward(query, key, value, ends.queries, ends.keys, ends.longest_query,
                                                   ends.longest_key, /*dropout_p=*/0.0, causal,
                                                   /*return_debug_mask=*/false))
       .flatten(1);
+}
+
+at::Tensor packed_self_attention(const at::Tensor& qkv, const PackedSequences& sequences) {
+  const auto parts = qkv.unbind(1);
+  if (!sequences.ends && takes_cpu_attention(parts[0], parts[1], parts[2], sequences)) {
+    return cpu_self_attention(qkv, sequences);
+  }
+  return packed_attention(parts[0], parts[1], parts[2], sequences, /*causal=*/false);
 }
 
 }  // namespace mdl::worker::layers

@@ -7,6 +7,8 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/version.h>
 
+#include "worker/layers/cpu_operators.hpp"
+
 // From 2.9 on LibTorch has the kernels for GPUs.
 #if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 9
 #define MDL_FUSED_RMS_NORM
@@ -51,6 +53,7 @@ at::Tensor gradient_of(const at::Tensor& x, const at::Tensor& weight, const at::
     return std::get<0>(at::_fused_rms_norm_backward(of_y, x, weight.sizes(), inverse, weight, {true, false}));
   }
 #endif
+  if (takes_cpu_kernels(x, weight)) { return cpu_rms_norm_gradient(of_y, x, weight, inverse); }
   const at::Tensor wide = x.to(at::kFloat);
   at::Tensor grad = (of_y * weight).to(at::kFloat);
   at::Tensor mean = (grad * wide).mean(-1, /*keepdim=*/true);
@@ -61,6 +64,11 @@ at::Tensor gradient_of(const at::Tensor& x, const at::Tensor& weight, const at::
 /// One node instead of the seven that autograd would make; the weight is frozen.
 struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, double eps) {
+    if (takes_cpu_kernels(x, weight)) {
+      auto [y, inverse] = cpu_rms_norm(x, weight, eps);
+      context->save_for_backward({x, weight, inverse});
+      return y;
+    }
     auto [y, inverse] = normalize(x, weight, eps);
     context->save_for_backward({x, weight, inverse});
     return y.mul_(weight);  // y is rounded before the weight, as transformers does

@@ -6,6 +6,8 @@
 #include <ATen/ops/pow.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "worker/layers/cpu_operators.hpp"
+
 namespace mdl::worker::layers {
 namespace {
 
@@ -14,6 +16,7 @@ using torch::autograd::tensor_list;
 
 /// Rotates by the angle, or by its negative: `sign` 1 or -1.
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin, int sign) {
+  if (takes_cpu_kernels(x) && takes_cpu_kernels(cos, sin)) { return cpu_rotated(x, cos, sin, sign); }
   const int64_t half = x.size(-1) / 2;
   at::Tensor y = at::empty_like(x, at::MemoryFormat::Contiguous);
   const auto first = x.narrow(-1, 0, half), second = x.narrow(-1, half, half);

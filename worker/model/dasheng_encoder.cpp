@@ -29,9 +29,8 @@ EncoderBlock::EncoderBlock(const AudioEncoderConfig& config, at::ScalarType dtyp
 }
 
 at::Tensor EncoderBlock::forward(const at::Tensor& x, const layers::PackedSequences& sequences) const {
-  const auto qkv = qkv_->forward(norm1_->forward(x)).unflatten(1, {3, heads_, -1}).unbind(1);
-  const at::Tensor h =
-      x + proj_->forward(layers::packed_attention(qkv[0], qkv[1], qkv[2], sequences, /*causal=*/false));
+  const at::Tensor qkv = qkv_->forward(norm1_->forward(x)).unflatten(1, {3, heads_, -1});
+  const at::Tensor h = x + proj_->forward(layers::packed_self_attention(qkv, sequences));
   return h + fc2_->forward(at::gelu(fc1_->forward(norm2_->forward(h))));
 }
 
