@@ -1,5 +1,7 @@
 #include "worker/layers/linear.hpp"
 
+#include <ATen/Parallel.h>
+#include <ATen/ops/addmm.h>
 #include <ATen/ops/dropout.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
@@ -40,15 +42,31 @@ struct AdapterProducts {
   }
 };
 
+/// Rows that several threads of a CPU share out better as columns: the weight's rows are many, and x's few.
+constexpr int64_t kFewestTurned = 12, kMostTurned = 48;
+
+/// Not in training, where a checkpointed layer must compute the same with gradients and without.
+bool takes_turned_product(const at::Tensor& x, bool training) {
+  return x.is_cpu() && x.scalar_type() == at::kFloat && !training && !at::GradMode::is_enabled() &&
+         x.size(0) >= kFewestTurned && x.size(0) <= kMostTurned && at::get_num_threads() > 1;
+}
+
+/// x·weightᵀ + bias as (weight·xᵀ + bias)ᵀ: the result's columns lie in memory one behind the other.
+at::Tensor turned_product(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  return (bias.defined() ? at::addmm(bias.unsqueeze(1), weight, x.t()) : at::mm(weight, x.t())).t();
+}
+
 /// What gets no gradient; no argument of its own to autograd.
 struct FrozenLinear {
   at::Tensor weight;
   at::Tensor bias;                                ///< or undefined
   c10::intrusive_ptr<QuantizedWeight> quantized;  ///< or null; then the weight is not there
   bool training;
+  bool turned;  ///< the product is made as turned_product() does
 
   at::Tensor forward(const at::Tensor& x) const {
     if (quantized) { return quantized->multiply(x, bias, training); }
+    if (turned) { return turned_product(x, weight, bias); }
     return bias.defined() ? at::linear(x, weight, bias) : at::linear(x, weight);
   }
 
@@ -136,7 +154,7 @@ Linear::Linear(int64_t in, int64_t out, bool with_bias, at::ScalarType dtype) {
 }
 
 at::Tensor Linear::forward(const at::Tensor& x) const {
-  const FrozenLinear base{weight, bias, quantized, is_training()};
+  const FrozenLinear base{weight, bias, quantized, is_training(), takes_turned_product(x, is_training())};
   const double dropout = adapter && is_training() ? adapter->dropout : 0;
   if (adapter && (dropout == 0 || takes_split_products(x, in_features(), out_features()))) {
     return AdaptedLinear::apply(base, x, adapter->a, adapter->b, adapter->scaling, dropout);
