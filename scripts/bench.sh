@@ -13,7 +13,7 @@ usage: scripts/bench.sh BENCH
   rendezvous  N nodes find each other through c10d: real agents, and up to thousands of simulated ones
   store    our TCPStore server beside torch's own under the same load: connecting, operations, barriers, memory
   store-load  the same servers with hostile clients on them, up to 10,000: what honest ones see, and the servers' memory
-  train    our train beside the Python tool's: a model of 31.9 million parameters, 1 and 2 ranks, and the matrix products alone
+  train    our train beside the Python tool's: a model of 31.9 million parameters, 1 and 2 ranks, the matrix products alone, and our kernels
   convert  our convert-dataset beside the Python tool's: 35 and 1,400 real sounds
 TEXT
 }
@@ -23,7 +23,7 @@ case "${1:-}" in
   rendezvous) targets=(mdl-launch mdl-bench) ;;
   store | store-load) targets=(mdl-bench) ;;
   convert) targets=(mdl-toolkit) ;;
-  train) targets=(mdl-launch mdl-toolkit) ;;
+  train) targets=(mdl-launch mdl-toolkit training_probe) ;;
   -h | --help) usage; exit 0 ;;
   *) usage >&2; exit 2 ;;
 esac

@@ -10,7 +10,9 @@ each stack's own launcher: ours by mdl-launch, theirs by torchrun.
   processor time      user and system time of all processes from start to end: what a loaded machine changes least.
   peak memory         the largest resident set of one training process.
   roofline            the matrix products of a training step alone (forward and backward, no gradients of frozen weights, padding
-                      left out), by the same LibTorch with as many threads, as clips a second: what no program can exceed.
+                      left out), by the same LibTorch with as many threads, as clips a second: each layer with its own weight,
+                      in the network's order, the median. What no program can exceed.
+  kernels             seconds of our step with our kernels for this processor beside LibTorch's operations alone, in turns.
 """
 
 import argparse
@@ -81,63 +83,69 @@ def train(command, env):
 
 ROOFLINE = """
 import json, sys, time, torch
-shapes, repetitions = json.load(open(sys.argv[1])), int(sys.argv[2])
+blocks, checkpointing, rank, repetitions = json.load(open(sys.argv[1])), sys.argv[2] == "true", int(sys.argv[3]), int(sys.argv[4])
 torch.manual_seed(0)
-work = []
-for rows, columns, inner, times in shapes:
-    work.append((torch.randn(rows, inner), torch.randn(inner, columns), times))
+linear = torch.nn.functional.linear
+network = []
+for block in blocks:
+    layers = []
+    for rows, inner, out, adapted in block["layers"]:
+        lora = (torch.randn(rank, inner), torch.randn(out, rank)) if adapted else None
+        layers.append((torch.randn(rows, inner), torch.randn(rows, out), torch.randn(out, inner), lora))
+    network.append((layers, block["recomputed"] and checkpointing))
+def forward(layers):
+    lows = []
+    for x, _, w, lora in layers:
+        y = linear(x, w)
+        lows.append(linear(x, lora[0]) if lora else None)
+        if lora:
+            y.addmm_(lows[-1], lora[1].t())
+    return lows
+def backward(layers, lows, first):
+    for i in reversed(range(len(layers))):
+        (x, g, w, lora), low = layers[i], lows[i]
+        of_x = None if first and i == 0 else g @ w  # nothing before the first layer is trained
+        if lora:
+            of_low = g @ lora[1]
+            if of_x is not None:
+                of_x.addmm_(of_low, lora[0])
+            of_low.t() @ x
+            g.t() @ low
 def once():
-    for a, b, times in work:
-        for _ in range(times):
-            a @ b
+    kept = [forward(layers) for layers, _ in network]
+    for i in reversed(range(len(network))):
+        layers, recomputed = network[i]
+        backward(layers, forward(layers) if recomputed else kept[i], i == 0)
 once()
-best = float("inf")
+times = []
 for _ in range(repetitions):
     start = time.perf_counter()
     once()
-    best = min(best, time.perf_counter() - start)
-print(best)
+    times.append(time.perf_counter() - start)
+print(sorted(times)[len(times) // 2])
 """
 
 
-def matrix_products(rows, rank, checkpointing):
-    """[rows, columns, inner, times] of a step on a batch: rows = (patches, audio tokens, text tokens, labels, vocabulary)."""
-    patches, audio, text, labels, vocabulary = rows
+def blocks_of(patches, audio, text, labels, vocabulary):
+    """The linear layers in the network's order, block by block: [rows, in, out, with an adapter]. In the last decoder layer only the rows
+    that predict a label go past the attention."""
     e, h, m = MODEL["embed-dim"], MODEL["hidden"], MODEL["intermediate"]
     kv = h // MODEL["heads"] * MODEL["kv-heads"]
-    again = 2 if checkpointing else 1  # a checkpointed layer runs its forward pass twice
-    products = []
-
-    def linear(count, n, inner, out, adapted, recomputed=True):
-        products.append((n, out, inner, count * (again if recomputed else 1)))  # forward
-        products.append((n, inner, out, count))  # gradient of the input
-        if adapted:
-            products.append((n, rank, inner, count * again))
-            products.append((n, out, rank, count * again))
-            products.append((n, rank, out, count))  # gradient behind A
-            products.append((rank, inner, n, count))  # of A
-            products.append((rank, out, n, count))  # of B
-            products.append((n, inner, rank, count))
-
-    d = MODEL["depth"]
-    linear(d, patches, e, 3 * e, True)
-    linear(d, patches, e, e, True)
-    linear(d, patches, e, 4 * e, False)
-    linear(d, patches, 4 * e, e, False)
-    linear(1, audio, 5 * e, h, True, recomputed=False)
-    linear(1, audio, h, h, True, recomputed=False)
-    n = MODEL["layers"]
-    linear(n, text, h, h + 2 * kv, False)
-    linear(n, text, h, h, False)
-    linear(n, text, h, 2 * m, True)
-    linear(n, text, m, h, True)
-    products.append((labels, vocabulary, h, 1))
-    products.append((labels, h, vocabulary, 1))
-    return products
+    encoder = [[patches, e, 3 * e, True], [patches, e, e, True], [patches, e, 4 * e, False], [patches, 4 * e, e, False]]
+    blocks = [{"layers": encoder, "recomputed": True} for _ in range(MODEL["depth"])]
+    blocks.append({"layers": [[audio, 5 * e, h, True], [audio, h, h, True]], "recomputed": False})
+    for i in range(MODEL["layers"]):
+        last = i + 1 == MODEL["layers"]
+        n = labels if last else text
+        attention = [[text, h, h, False], [text, h, kv, False], [text, h, kv, False], [n, h, h, False]]
+        blocks.append({"layers": [*attention, [n, h, m, True], [n, h, m, True], [n, m, h, True]], "recomputed": not last})
+    blocks.append({"layers": [[labels, h, vocabulary, False]], "recomputed": False})
+    return blocks
 
 
 def roofline(dataset, model, threads, checkpointing, work):
-    """Clips a second of a step's matrix products alone, on the average batch of the data."""
+    """Clips a second of a step's matrix products alone, on the average batch of the data: each layer with a weight of its own as it lies,
+    [out, in], in the network's order; the median."""
     counts = (
         "import sys, json; from datasets import load_from_disk; d = load_from_disk(sys.argv[1]); n = len(d);"
         "print(json.dumps([sum(d['audio_length']) / n, sum(sum(m) for m in d['attention_mask']) / n,"
@@ -149,9 +157,9 @@ def roofline(dataset, model, threads, checkpointing, work):
     patches = samples / 640
     rows = [max(1, round(BATCH * value)) for value in (patches, patches / 5, tokens, labels)]
     shapes = work / "shapes.json"
-    shapes.write_text(json.dumps(matrix_products((*rows, config["text_config"]["vocab_size"]), 16, checkpointing)))
+    shapes.write_text(json.dumps(blocks_of(*rows, config["text_config"]["vocab_size"])))
     done = subprocess.run(
-        [VENV_BIN / "python", "-c", ROOFLINE, shapes, "20"],
+        [VENV_BIN / "python", "-c", ROOFLINE, shapes, "true" if checkpointing else "false", "16", "21"],
         check=True,
         stdout=subprocess.PIPE,
         text=True,
@@ -160,13 +168,26 @@ def roofline(dataset, model, threads, checkpointing, work):
     return BATCH / float(done.stdout)
 
 
+def kernels(probe, dataset, model, threads, checkpointing):
+    """Steps with worker/kernels/ beside the same steps with LibTorch's operations alone, in turns in one process: what
+    tests/worker/kernels/training_probe.cpp prints."""
+    done = subprocess.run(
+        [probe, model, dataset, str(BATCH), "3", "1" if checkpointing else "0"],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+    )
+    return json.loads(done.stdout)
+
+
 def report(case, ours, theirs, unit, ratio):
     print(
         json.dumps(
             {
                 "bench": "train",
                 "case": case,
-                "ours": round(ours, 3),
+                "ours": round(ours, 3) if ours == 0 or abs(ours) >= 0.01 else float(f"{ours:.2g}"),
                 "theirs": None if theirs is None else round(theirs, 3),
                 "ratio": None if ratio is None else round(ratio, 2),
                 "unit": unit,
@@ -242,8 +263,20 @@ def main():
                 report(f"{case}: processor time", ours[5], theirs[5], "s", theirs[5] / ours[5])
                 report(f"{case}: peak memory", ours[4] / 1024, theirs[4] / 1024, "MiB", theirs[4] / ours[4])
                 if ranks == 1:
-                    limit = roofline(dataset, model, args.threads or cores, checkpointing == "true", work)
+                    threads, checkpointed = args.threads or cores, checkpointing == "true"
+                    limit = roofline(dataset, model, threads, checkpointed, work)
                     report(f"{case}: roofline (ours is the limit, ratio our part of it)", limit, None, "clips/s", rates[0] / limit)
+                    pair = kernels(args.bin_dir / "training_probe", dataset, model, threads, checkpointed)
+                    report(
+                        f"{case}: a step with kernels for {pair['kernels']} (theirs is LibTorch's operations alone)",
+                        pair["with"],
+                        pair["without"],
+                        "s",
+                        pair["ratio"],
+                    )
+                    report(
+                        f"{case}: largest difference of a loss with them, over 30 steps", pair["largest_difference"], None, "relative", None
+                    )
 
 
 if __name__ == "__main__":
