@@ -39,10 +39,19 @@ at::Tensor attend_by_groups(const at::Tensor& query, const at::Tensor& key, cons
   return outputs.size() == 1 ? outputs.front() : at::cat(outputs);
 }
 
+/// In bfloat16 oneDNN looks its kernels up again for each product of the backward pass: float32 is faster on any CPU.
+bool is_widened(const at::Tensor& x, const PackedSequences& sequences) {
+  return x.is_cpu() && x.scalar_type() == at::kBFloat16 && !sequences.ends;
+}
+
 }  // namespace
 
 at::Tensor packed_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                             const PackedSequences& sequences, bool causal) {
+  if (is_widened(query, sequences)) {
+    const auto wide = [](const at::Tensor& x) { return x.to(at::kFloat); };
+    return packed_attention(wide(query), wide(key), wide(value), sequences, causal).to(query.scalar_type());
+  }
   if (!sequences.ends) {
     return takes_cpu_attention(query, key, value, sequences)
                ? cpu_attention(query, key, value, sequences, causal)
@@ -56,6 +65,7 @@ at::Tensor packed_attention(const at::Tensor& query, const at::Tensor& key, cons
 }
 
 at::Tensor packed_self_attention(const at::Tensor& qkv, const PackedSequences& sequences) {
+  if (is_widened(qkv, sequences)) { return packed_self_attention(qkv.to(at::kFloat), sequences).to(qkv.scalar_type()); }
   const auto parts = qkv.unbind(1);
   if (!sequences.ends && takes_cpu_attention(parts[0], parts[1], parts[2], sequences)) {
     return cpu_self_attention(qkv, sequences);

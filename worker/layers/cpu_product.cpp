@@ -1,5 +1,9 @@
 #include "worker/layers/cpu_product.hpp"
 
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+
 // Weak: a LibTorch whose BLAS has another name (ARM's wheels) starts the program all the same.
 extern "C" __attribute__((weak)) void sgemm_(const char* of_a, const char* of_b, const int* m, const int* n,
                                              const int* k, const float* alpha, const float* a, const int* a_column,
@@ -21,6 +25,16 @@ void by_columns(char of_y, char of_x, const CpuMatrix& z, const CpuRows& x, cons
 
 bool has_cpu_product() {
   return sgemm_ != nullptr;
+}
+
+bool cpu_multiplies_bfloat16() {
+#ifdef __x86_64__
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  constexpr unsigned kLeaf = 7, kAmxBfloat16 = 1U << 22;  // of edx
+  return __get_cpuid_count(kLeaf, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx & kAmxBfloat16) != 0;
+#else
+  return false;
+#endif
 }
 
 void cpu_product_of_rows(const CpuMatrix& z, const CpuRows& x, const CpuRows& y, int64_t m, int64_t n, int64_t k,

@@ -18,6 +18,9 @@ struct CpuMatrix {
 /// Whether LibTorch brings the matrix product of BLAS under its own name, as its wheels for x86-64 do.
 bool has_cpu_product();
 
+/// Whether this processor has instructions for products of bfloat16 matrices (AMX), which oneDNN makes kernels of.
+bool cpu_multiplies_bfloat16();
+
 // Products of small matrices, written by rows: z [m, n], with k numbers summed up for each of z's. They take BLAS's
 // own threads unless they are called in spread_on_threads(), which splits the work above them. z is overwritten, or
 // with `add` added to. Only with has_cpu_product().

@@ -28,7 +28,8 @@ void LayerCache::fill(const at::Tensor& key, const at::Tensor& value) {
   const int64_t rows = owner_->rows(), columns = owner_->capacity_;
   const auto placed = [&](const at::Tensor& packed) {
     at::Tensor all = at::zeros({rows * columns, packed.size(1), packed.size(2)}, packed.options());
-    all.index_copy_(0, owner_->packed_index_, packed);
+    const at::Tensor& index = owner_->packed_index_;
+    all.index_copy_(0, index, packed.narrow(0, 0, index.size(0)));  // the rest only rounds the count of rows up
     return all.unflatten(0, {rows, columns});
   };
   keys_ = placed(key);

@@ -7,6 +7,7 @@
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/layers/cpu_product.hpp"
 #include "worker/layers/token_loss.hpp"
 #include "worker/model/decoders.hpp"
 #include "worker/tensors/index_tensor.hpp"
@@ -19,6 +20,11 @@ batch::Batch on_host(const batch::Batch& batch) {
   const auto host = [](const at::Tensor& x) { return x.defined() ? x.cpu() : x; };
   return {host(batch.input_ids), host(batch.attention_mask), batch.input_values, host(batch.audio_length),
           host(batch.labels)};
+}
+
+/// Without those that rounded their count up.
+at::Tensor first_rows(const at::Tensor& x, int64_t count) {
+  return x.size(0) == count ? x : x.narrow(0, 0, count);
 }
 
 }  // namespace
@@ -68,7 +74,12 @@ BatchLayout MiDashengLM::layout(const batch::Batch& batch) const {
 }
 
 PackedBatch MiDashengLM::pack(const batch::Batch& batch, HostMemory where) const {
-  return {layout(batch), waveforms(batch), where, flash_attention()};
+  return {layout(batch), waveforms(batch), where, flash_attention(), row_step()};
+}
+
+int64_t MiDashengLM::row_step() const {
+  // Elsewhere the products are none of oneDNN's, and the rows that are added cost more than they gain.
+  return device().is_cpu() && dtype_ == at::kBFloat16 && layers::cpu_multiplies_bfloat16() ? kRowStep : 1;
 }
 
 FlashAttention MiDashengLM::flash_attention() const {
@@ -82,7 +93,8 @@ AudioFeatures MiDashengLM::features(const batch::Batch& batch) {
 
 at::Tensor MiDashengLM::encode(const batch::Batch& batch) {
   const PackedBatch packed = pack(batch).to(device());
-  return audio_encoder->encode(audio_encoder->features(packed.input_values), packed);
+  return first_rows(audio_encoder->encode(audio_encoder->features(packed.input_values), packed),
+                    std::ssize(packed.layout.patch_rows));
 }
 
 AudioFeatures MiDashengLM::lone_features(const at::Tensor& wave, const at::Tensor& lengths) {
@@ -106,7 +118,8 @@ at::Tensor MiDashengLM::embeddings(const AudioFeatures& features, const PackedBa
   at::Tensor text = decoder->embed(batch.token_ids);
   if (batch.layout.clips.empty()) { return text; }
   const at::Tensor patches = audio_encoder->encode(features, batch);
-  const at::Tensor audio = audio_projector->forward(patches.index_select(0, batch.folded_patches));
+  const at::Tensor audio =
+      first_rows(audio_projector->forward(patches.index_select(0, batch.folded_patches)), batch.audio_rows.size(0));
   return text.index_copy(0, batch.audio_rows, audio.to(text.scalar_type()));
 }
 
@@ -126,11 +139,12 @@ MiDashengLM::Prefill MiDashengLM::read_prompts(const batch::Batch& batch) {
     plan.predicting_rows.push_back(std::ssize(plan.positions) - 1);
   }
   KvCache cache(config_.text.num_layers, plan.row_lengths, device(), dtype_, config_.text.head_dim);
-  const PackedBatch packed = PackedBatch(plan, waveforms(batch), HostMemory::plain, flash_attention()).to(device());
+  const PackedBatch packed =
+      PackedBatch(plan, waveforms(batch), HostMemory::plain, flash_attention(), row_step()).to(device());
   const at::Tensor h = embeddings(
       plan.clips.empty() ? AudioFeatures() : lone_features(packed.input_values, batch.audio_length.cpu()), packed);
   const at::Tensor hidden = decoder->forward(h, packed.positions, packed.text, packed.predicting_rows, &cache);
-  return {decoder->logits(hidden).to(at::kFloat), std::move(cache)};
+  return {first_rows(decoder->logits(hidden), std::ssize(plan.predicting_rows)).to(at::kFloat), std::move(cache)};
 }
 
 at::Tensor MiDashengLM::next_logits(const at::Tensor& tokens, KvCache& cache) {
@@ -139,7 +153,7 @@ at::Tensor MiDashengLM::next_logits(const at::Tensor& tokens, KvCache& cache) {
 
 at::Tensor MiDashengLM::logits(const batch::Batch& batch) {
   const PackedBatch plan = pack(batch).to(device());
-  const at::Tensor packed = decoder->logits(hidden_states(plan));
+  const at::Tensor packed = first_rows(decoder->logits(hidden_states(plan)), plan.layout.tokens());
   const at::Tensor padded = at::zeros({batch.input_ids.numel(), packed.size(1)}, packed.options());
   return padded.index_copy(0, tensors::index_tensor(plan.layout.token_index, device()), packed)
       .view({batch.input_ids.size(0), batch.input_ids.size(1), -1});
@@ -152,12 +166,12 @@ at::Tensor MiDashengLM::loss_sum(const batch::Batch& batch) {
 
 layers::TokenScores MiDashengLM::token_scores(const PackedBatch& batch) {
   const at::NoGradGuard no_grad;
-  const at::Tensor hidden = hidden_states(batch, batch.predicting_rows);
+  const at::Tensor hidden = first_rows(hidden_states(batch, batch.predicting_rows), batch.targets.size(0));
   return layers::token_scores(hidden, decoder->lm_head->weight, batch.targets);
 }
 
 at::Tensor MiDashengLM::loss_sum(const PackedBatch& batch) {
-  const at::Tensor hidden = hidden_states(batch, batch.predicting_rows);
+  const at::Tensor hidden = first_rows(hidden_states(batch, batch.predicting_rows), batch.targets.size(0));
   return layers::token_loss_sum(hidden, decoder->lm_head->weight, batch.targets);
 }
 

@@ -103,12 +103,16 @@ class MiDashengLM : public layers::Layer {
   /// gives it, `lengths` its clips' samples, on the CPU.
   AudioFeatures lone_features(const at::Tensor& wave, const at::Tensor& lengths);
 
-  /// The packed tokens' embeddings, [layout.tokens, hidden], with the audio's in their places.
+  /// The packed tokens' embeddings, [token_ids, hidden], with the audio's in their places.
   at::Tensor embeddings(const AudioFeatures& features, const PackedBatch& batch);
 
   FlashAttention flash_attention() const;
 
-  /// Final hidden states of the packed tokens, [layout.tokens, hidden], or with `rows` of some of them.
+  /// What counts of packed rows are rounded up to.
+  int64_t row_step() const;
+
+  /// Final hidden states of the packed tokens, [layout.tokens, hidden], or with `rows` of some of them, and of those
+  /// that round them up.
   at::Tensor hidden_states(const PackedBatch& batch, const at::Tensor& rows = {});
 
   ModelConfig config_;
