@@ -5,6 +5,7 @@
 #include <ATen/ops/scaled_dot_product_attention.h>
 
 #include "worker/layers/cpu_attention.hpp"
+#include "worker/layers/cpu_product.hpp"
 
 namespace mdl::worker::layers {
 
@@ -39,9 +40,10 @@ at::Tensor attend_by_groups(const at::Tensor& query, const at::Tensor& key, cons
   return outputs.size() == 1 ? outputs.front() : at::cat(outputs);
 }
 
-/// In bfloat16 oneDNN looks its kernels up again for each product of the backward pass: float32 is faster on any CPU.
+/// Where oneDNN makes kernels for bfloat16 it looks them up again for each product of the backward pass: float32 is
+/// faster.
 bool is_widened(const at::Tensor& x, const PackedSequences& sequences) {
-  return x.is_cpu() && x.scalar_type() == at::kBFloat16 && !sequences.ends;
+  return x.is_cpu() && x.scalar_type() == at::kBFloat16 && !sequences.ends && cpu_multiplies_bfloat16();
 }
 
 }  // namespace

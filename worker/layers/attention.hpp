@@ -6,7 +6,7 @@ namespace mdl::worker::layers {
 
 /// Scaled dot-product attention inside each packed sequence: one call of flash attention where `sequences` has ends,
 /// else the CPU's own (cpu_attention.hpp) where it serves, else one of scaled_dot_product_attention for each group,
-/// without a mask, so that its fused kernels apply. On a CPU bfloat16 is computed in float32.
+/// without a mask, so that its fused kernels apply. On a CPU with AMX bfloat16 is computed in float32.
 /// query [rows, heads, head_dim]; key, value [rows, kv_heads, head_dim], where each key head serves heads / kv_heads
 /// query heads. Returns [rows, heads · head_dim]. With `causal`, a row sees itself and the rows before it; then no rows
 /// may be hidden.
