@@ -1,5 +1,7 @@
 #include "worker/training_inputs.hpp"
 
+#include <algorithm>
+
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/adapter/adapter_folder.hpp"
@@ -44,6 +46,11 @@ bool is_first(const std::optional<process::WorkerEnvironment>& environment) {
   return !environment || environment->rank == 0;
 }
 
+std::int64_t row_files(const training::TrainOptions& options) {
+  const auto count = std::ranges::count_if(options.train_datasets.paths, dataset::is_row_file);
+  return count + (options.eval_dataset && dataset::is_row_file(*options.eval_dataset) ? 1 : 0);
+}
+
 /// Of the datasets that are files of rows, what needs no model. Every host has them, and each rank tells of it, as of
 /// what a conversion finds.
 void check_csv_files(const training::TrainOptions& options) {
@@ -61,7 +68,10 @@ hub::FoundModel find_trained_model(const training::TrainOptions& options,
   const auto find = [&](hub::Parts parts) {
     return hub::find_model(options.model_name, parts, options.from_modelscope);
   };
-  if (hub::needs_download(options.model_name, hub::Parts::all, options.from_modelscope)) { check_csv_files(options); }
+  // Of several files the last one may be wrong, which is not to be told behind the conversion of the others.
+  if (hub::needs_download(options.model_name, hub::Parts::all, options.from_modelscope) || row_files(options) > 1) {
+    check_csv_files(options);
+  }
   const fs::path folder = find(hub::Parts::without_weights).folder;
   check_trained_configuration(folder);
   check_training_output(options, folder);
@@ -162,9 +172,9 @@ void open_data(TrainingInputs& inputs, distributed::ProcessGroup& group) {
   const auto convert = [&](Folders& folders, const std::vector<fs::path>& paths, const char* name) {
     for (std::size_t i = 0; i < folders.size(); ++i) {
       if (folders[i]) { continue; }
-      const std::string numbered = i == 0 ? name : str_cat(name, "-", i + 1);
-      folders[i] = std::make_shared<const dataset::DatasetFolder>(
-          training::data::convert_csv(paths[i], numbered, options, inputs.model_folder, group, first_of_host));
+      const fs::path folder = training::data::converted_folder(options, name, i);
+      training::data::convert_csv(paths[i], folder, options, inputs.model_folder, group, first_of_host);
+      folders[i] = std::make_shared<const dataset::DatasetFolder>(folder);
     }
   };
   convert(inputs.train_folders, options.train_datasets.paths, "train");
@@ -191,7 +201,8 @@ std::string describe_occasions(const training::TrainOptions& options) {
                  options.eval_steps.value, "\n--save-strategy ", static_cast<int>(options.save_strategy),
                  "\n--save-steps ", options.save_steps.value, "\n--early-stopping-patience ", best.patience.value_or(0),
                  "\n--early-stopping-threshold ", best.threshold, "\n--greater-is-better ", best.greater_is_better,
-                 "\n--metric-for-best-model ", best.metric.value_or("none"));
+                 "\n--metric-for-best-model ", best.metric.value_or("none"), "\n--eval-generate ",
+                 options.eval_generate.value_or(0));
 }
 
 }  // namespace
@@ -210,8 +221,9 @@ std::string training_facts(const TrainingInputs& inputs) {
       options.eval_accumulation_steps.value_or(0), "\n--bf16 ", inputs.dtype == at::kBFloat16, "\n--tf32 ",
       options.tf32.value_or(false), "\n--quantization ", options.quantization ? options.quantization->name() : "none",
       "\n--batch-norm ", static_cast<int>(options.batch_norm), "\na training dataset of ", inputs.train_data->size(),
-      " rows\nan evaluation dataset of ", inputs.eval_data ? inputs.eval_data->size() : 0, " rows\n",
-      training::describe_data_choice(options), "\n");
+      " rows\nan evaluation dataset of ", inputs.eval_data ? inputs.eval_data->size() : 0, " rows\nweights ",
+      options.train_datasets.shares(), "\n--eval-split ", options.eval_split.value_or(0), "\n--max-length ",
+      options.max_length.value_or(0), "\n");
 }
 
 }  // namespace mdl::worker

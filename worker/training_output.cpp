@@ -8,7 +8,9 @@
 #include "common/file_overlap.hpp"
 #include "common/folder_place.hpp"
 #include "common/str_cat.hpp"
+#include "worker/dataset/row_format.hpp"
 #include "worker/training/checkpoint/checkpoint.hpp"
+#include "worker/training/data/csv_dataset.hpp"
 
 namespace mdl::worker {
 namespace {
@@ -31,6 +33,13 @@ void check_inputs_stay(const training::TrainOptions& options, const fs::path& mo
   std::vector<fs::path> written = {options.output / "final"};
   if (fs::is_directory(options.output)) {
     for (const fs::path& folder : training::checkpoint::list_checkpoints(options.output)) { written.push_back(folder); }
+  }
+  const auto& data = options.train_datasets.paths;
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    if (dataset::is_row_file(data[i])) { written.push_back(training::data::converted_folder(options, "train", i)); }
+  }
+  if (options.eval_dataset && dataset::is_row_file(*options.eval_dataset)) {
+    written.push_back(training::data::converted_folder(options, "eval", 0));
   }
   std::vector<std::pair<const char*, fs::path>> inputs = {{"--model-name", model_folder}};
   for (const fs::path& path : options.train_datasets.paths) { inputs.emplace_back("--train-dataset", path); }

@@ -19,7 +19,8 @@ struct ConvertOptions : RowOptions {
   std::size_t group_size = kDefaultGroupSize;
   AudioEncoding encoding = AudioEncoding::float32;
   std::int64_t max_shard_bytes = 500'000'000;
-  bool keep_same = false;  ///< a dataset of the same input, options and checkpoint in place of `output` stays as it is
+  bool keep_same = false;   ///< a dataset of the same input, options and checkpoint in place of `output` stays as it is
+  bool may_replace = true;  ///< else a dataset of another input, options or checkpoint in that place is an error
   bool skip_bad_rows = false;  ///< bad rows are left out, with a warning each, instead of ending the conversion
 };
 

@@ -70,6 +70,12 @@ ConvertSummary convert_dataset(const ConvertOptions& options) {
                          .shards_found = plan.shards.size()};
   if (options.keep_same && fingerprint_of(options.output) == plan.fingerprint) { return summary; }
 
+  if (!options.may_replace && fs::exists(options.output / "state.json")) {
+    throw UsageError(str_cat(options.output.string(), " was made from other rows, options or tokens than ",
+                             options.input.string(), " gives now, and checkpoints beside it were trained on it"),
+                     "Give another --output; or --overwrite-output true, which removes the checkpoints; or remove that "
+                     "folder, so that it is made anew.");
+  }
   PartialFolder folder(place, plan.files);
   const MissingFiles missing = find_missing_files(plan, folder, file.rows);
   folder.require_space(missing.bytes);

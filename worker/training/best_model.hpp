@@ -3,19 +3,33 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace mdl::worker::training {
 
 /// --load-best-model-at-end, --metric-for-best-model, --greater-is-better, --early-stopping-patience and -threshold.
 struct BestModelOptions {
   bool load_at_end = false;
-  std::optional<std::string> metric{};  ///< with "eval_" in front; nothing: no evaluation is the best one
+  std::optional<std::string> metric{};  ///< as logged, "eval_loss"; nothing: no evaluation is the best one
   bool greater_is_better = false;
   std::optional<int64_t> patience{};  ///< evaluations; nothing: the run is not stopped early
   double threshold = 0;               ///< that a better metric must be better by
 
   friend bool operator==(const BestModelOptions&, const BestModelOptions&) = default;
 };
+
+/// What an evaluation may be chosen by: loss, token-accuracy, and those of the model's answers, accuracy, exact-match,
+/// wer and cer.
+const std::vector<std::string>& best_model_metrics();
+
+/// "eval_exact_match" of "exact-match", "exact_match" or "eval_exact_match".
+std::string logged_metric(const std::string& name);
+
+/// Whether the metric, as it is logged, is one of the model's answers.
+bool needs_answers(const std::string& logged);
+
+/// The Trainer's own choice, but for error rates: false for a loss, wer and cer.
+bool is_better_when_greater(const std::string& logged);
 
 /// What a run knows of its evaluations, in trainer_state.json.
 struct BestModelState {

@@ -12,28 +12,30 @@ bool TrainDatasets::has_row_file() const {
   return std::ranges::any_of(paths, [](const auto& path) { return dataset::is_row_file(path); });
 }
 
-std::string TrainDatasets::describe() const {
+std::string TrainDatasets::shares() const {
+  double largest = 0, sum = 0;
+  for (const double weight : weights) { largest = std::max(largest, weight); }
+  for (const double weight : weights) { sum += weight / largest; }  // their own sum may be too large for a number
   std::string text;
-  for (std::size_t i = 0; i < paths.size(); ++i) {
-    text += str_cat(i == 0 ? "" : ", ", paths[i].string());
-    if (!weights.empty()) { text += str_cat(":", weights[i]); }
-  }
-  return text;
+  for (const double weight : weights) { text += str_cat(text.empty() ? "" : ", ", weight / largest / sum); }
+  return text.empty() ? "none" : text;
 }
 
 TrainDatasets read_train_datasets(const cli::OptionValues& values) {
   constexpr const char* kOption = "train-dataset";
   TrainDatasets datasets;
+  std::string plain;  // the last one without a weight
   for (const std::string& text : values.each(kOption)) {
     const command::WeightedPath named = command::split_weight(text);
     if (named.path.empty()) { cli::reject_value(kOption, text, "a path"); }
     if (named.weight && *named.weight <= 0) { cli::reject_value(kOption, text, "a weight above 0"); }
     datasets.paths.emplace_back(named.path);
     if (named.weight) { datasets.weights.push_back(*named.weight); }
+    if (!named.weight) { plain = named.path; }
   }
   if (!datasets.weights.empty() && datasets.weights.size() != datasets.paths.size()) {
-    throw cli::RejectedValue(kOption, "--train-dataset: some datasets have a weight and some have none",
-                             "Give each one a weight (DATA:WEIGHT), or none.");
+    throw cli::RejectedValue(kOption, str_cat("--train-dataset ", plain, " has no weight, and others have one"),
+                             "Give each one a weight, a number (DATA:WEIGHT), or none.");
   }
   return datasets;
 }

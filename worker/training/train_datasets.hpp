@@ -18,8 +18,8 @@ struct TrainDatasets {
   /// Whether one of them is a file of rows.
   bool has_row_file() const;
 
-  /// "a:0.7, b:0.3".
-  std::string describe() const;
+  /// The parts of an epoch: "0.7, 0.3" of the weights 7 and 3; "none" without weights.
+  std::string shares() const;
 };
 
 /// Throws RejectedValue for an empty path, a weight that is not above 0, and weights of some alone.

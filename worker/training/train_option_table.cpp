@@ -156,8 +156,15 @@ constexpr cli::OptionText kOptions[] = {
      .help = "true: final/ is made from the checkpoint of the best evaluation",
      .fallback = "false",
      .takes = cli::kTrueOrFalse},
-    {.name = "metric-for-best-model", .help = "of an evaluation: loss (loss, where one is needed)"},
-    {.name = "greater-is-better", .help = "of that metric", .fallback = "false", .takes = cli::kTrueOrFalse},
+    {.name = "eval-generate",
+     .help = "so many rows of the evaluation data are answered at each evaluation, and accuracy, exact-match, wer and "
+             "cer of the answers are logged (none)"},
+    {.name = "metric-for-best-model",
+     .help = "of an evaluation: loss, token-accuracy, or with eval-generate accuracy, exact-match, wer, cer (loss, "
+             "where one is needed)"},
+    {.name = "greater-is-better",
+     .help = "of that metric (false of loss, wer and cer, true of the others)",
+     .takes = cli::kTrueOrFalse},
     {.name = "early-stopping-patience",
      .help = "the run ends after so many evaluations in a row that are no better than the best (none)"},
     {.name = "early-stopping-threshold", .help = "that a better evaluation must be better by", .fallback = "0"},

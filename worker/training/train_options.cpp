@@ -279,15 +279,38 @@ void require_evaluated_checkpoints(const TrainOptions& options) {
   }
 }
 
+/// As it is logged.
+std::optional<std::string> read_metric(const cli::OptionValues& values) {
+  const auto text = values.text("metric-for-best-model");
+  if (!text) { return std::nullopt; }
+  std::string logged = logged_metric(*text);
+  for (const std::string& known : best_model_metrics()) {
+    if (logged_metric(known) == logged) { return logged; }
+  }
+  cli::reject_choice("metric-for-best-model", *text, best_model_metrics());
+}
+
 void read_best_model(const cli::OptionValues& values, TrainOptions& options) {
   BestModelOptions& best = options.best_model;
   best.load_at_end = values.boolean("load-best-model-at-end").value_or(false);
   if (values.text("early-stopping-patience")) { values.integer("early-stopping-patience", 1, best.patience.emplace()); }
   values.number_from("early-stopping-threshold", 0, best.threshold);
-  const auto metric = values.choice("metric-for-best-model", {"loss", "eval_loss"});
-  if (metric || best.load_at_end || best.patience) { best.metric = "eval_loss"; }
-  best.greater_is_better = values.boolean("greater-is-better").value_or(false);
+  best.metric = read_metric(values);
+  if (!best.metric && (best.load_at_end || best.patience)) { best.metric = "eval_loss"; }
+  best.greater_is_better =
+      values.boolean("greater-is-better").value_or(best.metric && is_better_when_greater(*best.metric));
+  values.integer("eval-generate", 1, options.eval_generate);
   if (values.prints_config()) { return; }
+  if (best.metric && needs_answers(*best.metric) && !options.eval_generate) {
+    throw cli::RejectedValue(
+        "metric-for-best-model",
+        str_cat("--metric-for-best-model ", *values.text("metric-for-best-model"), " needs the model's answers"),
+        "Say of how many rows of the evaluation data: --eval-generate 100.");
+  }
+  if (options.eval_generate && options.eval_strategy == IntervalStrategy::no) {
+    throw cli::RejectedValue("eval-generate", "--eval-generate needs evaluations",
+                             "Give --eval-dataset and an --eval-strategy but no.");
+  }
   if (best.load_at_end) { require_evaluated_checkpoints(options); }
   if (best.threshold > 0 && !best.patience) {
     throw cli::RejectedValue("early-stopping-threshold", "--early-stopping-threshold needs --early-stopping-patience",
@@ -317,17 +340,6 @@ cli::GivenOptions parse_settings(const cli::CommandSyntax& syntax, const std::ve
     if (given.has(name) && given.values(name).back() == "null") { given.erase(name); }
   }
   return given;
-}
-
-std::string describe_data_choice(const TrainOptions& options) {
-  std::string text;
-  for (const double weight : options.train_datasets.weights) {
-    text += str_cat(text.empty() ? "weights " : ", ", weight);
-  }
-  const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
-  if (options.eval_split) { add(str_cat("--eval-split ", *options.eval_split)); }
-  if (options.max_length) { add(str_cat("--max-length ", *options.max_length)); }
-  return text;
 }
 
 TrainOptions read_settings(const cli::OptionValues& values) {

@@ -90,6 +90,7 @@ struct TrainOptions {
   IntervalStrategy save_strategy = IntervalStrategy::steps;
   cli::StepInterval save_steps{500};
   std::optional<int64_t> save_total_limit;
+  std::optional<int64_t> eval_generate;  ///< rows of the evaluation data that are answered; not in the Python tool
   BestModelOptions best_model;
   ResumeFrom resume_from;  ///< --resume-from-checkpoint: see plan_start()
 
@@ -98,10 +99,6 @@ struct TrainOptions {
   bool prints_config = false;  ///< nothing else is wanted, and what train requires may be missing
   std::string configuration;   ///< all of this as a configuration file in YAML, which repeats the run
 };
-
-/// What decides which rows of the datasets are taken, beside these and the seed: "weights 3, 1, --eval-split 0.2".
-/// Empty where all rows are.
-std::string describe_data_choice(const TrainOptions& options);
 
 /// A command line of train's options, or of `syntax` that they are among. What may be nothing and is `null` is left
 /// out. Throws UsageError as cli::parse_command_line() does, or for an argument that stands alone.

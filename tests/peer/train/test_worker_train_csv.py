@@ -53,7 +53,12 @@ def test_a_second_run_takes_the_conversion_of_the_first(toolkit, data, sounds, t
     before = state.stat().st_mtime_ns
     done = run(command(toolkit, data[0], sounds[0], tmp_path, *options))
     assert "was converted before" in done.stderr and state.stat().st_mtime_ns == before
-    # Another prompt makes other data, and those another run.
+    # Another prompt makes other data, and those another run: what the checkpoints were trained on is not replaced before it is refused.
+    other = command(toolkit, data[0], sounds[0], tmp_path, "--num-epochs", "0.2", "--system-prompt", "Listen.")
+    for more in ([], ["--resume-from-checkpoint", "true"]):
+        done = run([*other, *more], check=False)
+        assert done.returncode == 2 and "was made from other rows, options or tokens" in done.stderr, done.stderr
+        assert state.stat().st_mtime_ns == before
     done = run(
         command(toolkit, data[0], sounds[0], tmp_path, "--num-epochs", "0.2", "--system-prompt", "Listen.", "--overwrite-output", "true")
     )
@@ -132,3 +137,15 @@ def test_bad_rows_of_a_csv_file_can_be_left_out(toolkit, data, sounds, tmp_path)
 def test_options_for_csv_files_say_so_when_there_is_none(toolkit, data, tmp_path):
     done = run(train_command(toolkit, data, tmp_path, "--num-epochs", "0.1", "--system-prompt", "Listen."))
     assert "--system-prompt changes nothing" in done.stderr
+
+
+def test_no_conversion_replaces_an_input_or_begins_before_all_files_are_checked(toolkit, data, sounds, tmp_path):
+    run([toolkit, "convert-dataset", sounds[1], "--model-name", data[0], "--output", tmp_path / "out" / "dataset-train"])
+    before = (tmp_path / "out" / "dataset-train" / "state.json").read_text()
+    done = run(command(toolkit, data[0], sounds[0], tmp_path / "out", "--train-dataset", tmp_path / "out" / "dataset-train"), check=False)
+    assert done.returncode == 2 and "which this run would replace" in done.stderr, done.stderr
+    assert (tmp_path / "out" / "dataset-train" / "state.json").read_text() == before
+    (tmp_path / "bad.jsonl").write_text("{broken")
+    done = run(command(toolkit, data[0], sounds[0], tmp_path / "two", "--train-dataset", tmp_path / "bad.jsonl"), check=False)
+    assert done.returncode == 2 and "row 1 (line 1): it is not an object in JSON" in done.stderr, done.stderr
+    assert not (tmp_path / "two").exists()

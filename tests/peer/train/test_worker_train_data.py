@@ -64,7 +64,7 @@ def test_weighted_datasets_give_their_parts_and_go_on_after_a_resume_with_other_
     done = run(command(toolkit, data, tmp_path / "whole", *sets, "--resume-from-checkpoint", "true"), check=False)
     assert done.returncode != 0 and "weights of --train-dataset" in done.stderr, done.stderr
     done = run(command(toolkit, data, tmp_path / "other", *sets, *resume, "--max-steps", "6"))
-    assert "written with 35 rows (weights 3, 1) and --seed 42: the order of the samples is another one now" in done.stderr
+    assert "written with 35 rows (weights 0.75, 0.25) and --seed 42: the order of the samples is another one now" in done.stderr
 
 
 def test_a_split_holds_out_rows_by_ratio_and_seed(toolkit, data, parts, tmp_path):
@@ -86,7 +86,7 @@ def test_a_split_holds_out_rows_by_ratio_and_seed(toolkit, data, parts, tmp_path
     done = run(command(toolkit, data, tmp_path / "split", *other, "true"), check=False)
     assert done.returncode != 0 and "rows of the training data" in done.stderr, done.stderr
     done = run(command(toolkit, data, tmp_path / "on", *other, tmp_path / "split" / "checkpoint-9"))
-    assert "28 rows (--eval-split 0.2) and --seed 42" in done.stderr
+    assert "28 rows and --seed 42" in done.stderr
     assert "rows of --eval-split may have been trained on" in done.stderr
 
 
@@ -106,10 +106,18 @@ def test_rows_that_are_too_long_are_left_out_and_counted(toolkit, data, parts, t
     assert not (tmp_path / "none").exists()
 
 
+def test_an_empty_list_of_datasets_is_none(toolkit, tmp_path):
+    for text in ("train-dataset: []\noutput: x\n", '{"train-dataset": [], "output": "x"}'):
+        (tmp_path / "run.yaml").write_text(text)
+        done = run([toolkit, "train", "--config", tmp_path / "run.yaml"], check=False)
+        assert done.returncode == 2 and "--train-dataset is required" in done.stderr, done.stderr
+        run([toolkit, "train", "--config", tmp_path / "run.yaml", "--print-config"])
+
+
 @pytest.mark.parametrize(
     "options, told",
     [
-        (["--train-dataset", "a:0.7", "--train-dataset", "b"], "some datasets have a weight and some have none"),
+        (["--train-dataset", "a:0.7", "--train-dataset", "b"], "--train-dataset b has no weight, and others have one"),
         (["--train-dataset", "a:0"], "--train-dataset a:0: expected a weight above 0"),
         (["--train-dataset", "a", "--eval-split", "1"], "--eval-split 1: expected a number above 0 and below 1"),
         (["--train-dataset", "a", "--eval-split", "0.1", "--eval-dataset", "b"], "--eval-split and --eval-dataset exclude each other"),

@@ -271,7 +271,7 @@ def test_what_cannot_be_is_told_before_the_model_is_loaded(toolkit, data, tmp_pa
         ("--load-best-model-at-end", "true", "--save-strategy", "epoch"): "needs the same --eval-strategy and --save-strategy",
         ("--load-best-model-at-end", "true", "--eval-steps", "4", "--save-steps", "6"): "to be a multiple of --eval-steps (4)",
         ("--early-stopping-patience", "0"): "expected a whole number from 1",
-        ("--metric-for-best-model", "wer"): "expected loss or eval_loss",
+        ("--metric-for-best-model", "wer"): "needs the model's answers",
         ("--lr-scheduler-type", "cosin"): "Did you mean cosine?",
         ("--lr-scheduler-type", "cosine_with_min_lr"): "needs one of min_lr and min_lr_rate",
         ("--lr-scheduler-kwargs", '{"power": 2}'): "linear has no power",

@@ -51,3 +51,15 @@ TEST_CASE("an evaluation that is no number is never the best one") {
   CHECK(after(options, {none, 2}).step == 2);
   CHECK(after(options, {2, none}).step == 1);
 }
+
+TEST_CASE("a metric is known by several spellings, and error rates are better when they are lower") {
+  for (const char* name : {"exact-match", "exact_match", "eval_exact_match"}) {
+    CHECK(logged_metric(name) == "eval_exact_match");
+  }
+  for (const std::string& name : best_model_metrics()) {
+    const std::string logged = logged_metric(name);
+    const bool lower = name == "loss" || name == "wer" || name == "cer";
+    CHECK(is_better_when_greater(logged) == !lower);
+    CHECK(needs_answers(logged) == (name != "loss" && name != "token-accuracy"));
+  }
+}

@@ -61,13 +61,6 @@ AdapterIdentity adapter_of(const adapter::LoraConfig& lora) {
           .whole = names_of_whole_targets(lora)};
 }
 
-/// Empty without weights.
-std::string weights_text(const TrainDatasets& datasets) {
-  std::string text;
-  for (const double weight : datasets.weights) { text += str_cat(text.empty() ? "" : ", ", setting_text(weight)); }
-  return text;
-}
-
 Settings changeable_settings(const TrainOptions& options, at::ScalarType dtype, std::int64_t world_size) {
   std::string reports;
   for (const reports::ReportKind kind : options.report_to) {
@@ -96,6 +89,8 @@ Settings changeable_settings(const TrainOptions& options, at::ScalarType dtype, 
           {"--eval-dataset", options.eval_dataset ? options.eval_dataset->string() : "none"},
           {"--eval-split", options.eval_split ? setting_text(*options.eval_split) : "none"},
           {"--max-length", options.max_length ? str_cat(*options.max_length) : "none"},
+          {"--eval-generate", options.eval_generate ? str_cat(*options.eval_generate) : "none"},
+          {"--metric-for-best-model", best.metric.value_or("none")},
           {"--eval-steps", setting_text(options.eval_steps.value)},
           {"--eval-batch-size", str_cat(options.eval_batch_size.value_or(options.batch_size))},
           {"--report-to", reports.empty() ? "none" : reports},
@@ -169,9 +164,7 @@ RunIdentity identify_run(const TrainOptions& options, const fs::path& model_fold
                     {kBaseModel, fingerprint_of_weights(model_folder)},
                     {"--quantization", options.quantization ? options.quantization->name() : "none"}};
   for (const auto& setting : adapter_of(options.lora).settings()) { identity.fixed.push_back(setting); }
-  if (const std::string weights = weights_text(options.train_datasets); !weights.empty()) {
-    identity.fixed.emplace_back("weights of --train-dataset", weights);
-  }
+  identity.fixed.emplace_back("weights of --train-dataset", options.train_datasets.shares());
   const Settings rest = {{kSeed, str_cat(options.seed)},
                          {kOptimizer, options.optimizer.describe()},
                          {kLearningRateSetting, setting_text(options.learning_rate)},

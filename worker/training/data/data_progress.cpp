@@ -17,7 +17,8 @@ std::string DataProgress::to_json() const {
                                        {"num_epochs", epochs},
                                        {"max_steps", max_steps.value_or(-1)},
                                        {"seed", seed},
-                                       {"data_choice", choice},
+                                       {"weights", weights},
+                                       {"best_metric", metric},
                                        {"schedule_position", schedule_position},
                                        {"schedule_total", schedule_total},
                                        {"agents", agents}};
@@ -38,7 +39,8 @@ DataProgress parse_data_progress(const std::string& text) {
     const auto max_steps = json.value("max_steps", int64_t{-1});  // not in those of version 0.1
     if (max_steps > 0) { progress.max_steps = max_steps; }
     json.at("seed").get_to(progress.seed);
-    progress.choice = json.value("data_choice", std::string());
+    progress.weights = json.value("weights", progress.weights);
+    progress.metric = json.value("best_metric", progress.metric);
     json.at("schedule_position").get_to(progress.schedule_position);
     json.at("schedule_total").get_to(progress.schedule_total);
     json.at("agents").get_to(progress.agents);

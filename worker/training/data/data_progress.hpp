@@ -19,7 +19,8 @@ struct DataProgress {
   double epochs = 0;                   ///< that the run was to have
   std::optional<int64_t> max_steps{};  ///< in place of them
   uint64_t seed = 0;                   ///< of the order
-  std::string choice{};                ///< see describe_data_choice(); not of version 0.1
+  std::string weights = "none";        ///< see TrainDatasets::shares(); not of version 0.1
+  std::string metric = "eval_loss";    ///< that trainer_state.json's best_metric is of; not of version 0.1
   double schedule_position = 0;        ///< see LearningRate
   double schedule_total = 0;
   std::vector<std::string> agents;  ///< see launcher_agent(), of all ranks

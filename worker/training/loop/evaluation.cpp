@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
@@ -54,7 +55,7 @@ double mean_of_batches(const std::vector<double>& loss_sums, const std::vector<d
 }
 
 EvaluationResult evaluate(model::MiDashengLM& model, const dataset::DatasetView& dataset,
-                          const batch::BatchOptions& options, distributed::ProcessGroup& group) {
+                          const batch::BatchOptions& options, distributed::ProcessGroup& group, bool with_accuracy) {
   const torch::NoGradGuard no_grad;
   const bool was_training = model.is_training();
   model.eval();
@@ -62,11 +63,13 @@ EvaluationResult evaluate(model::MiDashengLM& model, const dataset::DatasetView&
   const int64_t rows = dataset.size();
   const int64_t stride = options.batch_size * group.world_size();
   const int64_t batches = (rows + stride - 1) / stride;
-  // [0]: sums of losses, [1]: label tokens, [2]: clips; of so many batches, then added up over the ranks.
+  // [0]: sums of losses, [1]: label tokens, [2]: clips, [3]: tokens that were the likeliest; of so many batches, then
+  // added up over the ranks.
   const int64_t stretch = options.accumulation_steps > 0 ? std::min(options.accumulation_steps, batches) : batches;
-  at::Tensor totals = torch::zeros({3, stretch}, torch::dtype(at::kDouble).device(model.device()));
+  at::Tensor totals = torch::zeros({with_accuracy ? 4 : 3, stretch}, torch::dtype(at::kDouble).device(model.device()));
   std::vector<double> loss_sums, tokens_of_batches;
   std::vector<int64_t> clips_of_batches;
+  double hits = 0;
   const auto collect = [&](int64_t count) {
     group.sum(totals);
     const at::Tensor host = group.fetch(totals);
@@ -75,6 +78,7 @@ EvaluationResult evaluate(model::MiDashengLM& model, const dataset::DatasetView&
       loss_sums.push_back(values[0][i]);
       tokens_of_batches.push_back(values[1][i]);
       clips_of_batches.push_back(std::llround(values[2][i]));
+      if (with_accuracy) { hits += values[3][i]; }
     }
     totals.zero_();
   };
@@ -89,7 +93,14 @@ EvaluationResult evaluate(model::MiDashengLM& model, const dataset::DatasetView&
     const int64_t at = index % stretch;
     totals[2][at] = std::ssize(part.samples);
     if (tokens > 0) {
-      totals[0][at] = model.loss_sum(part.batch.to(model.device())).to(at::kDouble);
+      const model::PackedBatch batch = part.batch.to(model.device());
+      if (with_accuracy) {
+        const layers::TokenScores scores = model.token_scores(batch);
+        totals[0][at] = scores.losses.to(at::kDouble).sum();
+        totals[3][at] = scores.hits.to(at::kDouble).sum();
+      } else {
+        totals[0][at] = model.loss_sum(batch).to(at::kDouble);
+      }
       totals[1][at] = tokens;
     }
     if (at + 1 == stretch || index + 1 == batches) { collect(at + 1); }
@@ -99,7 +110,11 @@ EvaluationResult evaluate(model::MiDashengLM& model, const dataset::DatasetView&
   if (std::all_of(tokens_of_batches.begin(), tokens_of_batches.end(), [](double count) { return count == 0; })) {
     throw Error(str_cat("no row of ", dataset.names(), " has a label, so it cannot be evaluated on"));
   }
-  return {.loss = mean_of_batches(loss_sums, tokens_of_batches, clips_of_batches), .samples = rows, .batches = batches};
+  EvaluationResult result{
+      .loss = mean_of_batches(loss_sums, tokens_of_batches, clips_of_batches), .samples = rows, .batches = batches};
+  const double tokens = std::accumulate(tokens_of_batches.begin(), tokens_of_batches.end(), 0.0);
+  if (with_accuracy) { result.token_accuracy = hits / tokens; }
+  return result;
 }
 
 }  // namespace mdl::worker::training::loop

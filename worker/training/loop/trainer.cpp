@@ -67,10 +67,15 @@ Trainer::Trainer(const TrainingRun& run)
                  .batch_size = options.batch_size,
                  .world_size = run.group.world_size(),
                  .accumulation_steps = options.accumulation_steps};
+  if (run.eval_data && options.eval_generate) {
+    answers_.emplace(run.base_model.folder, *run.eval_data, *options.eval_generate, eval_batches_.batch_size,
+                     options.seed);
+  }
   data_.epochs = options.epochs;
   data_.max_steps = options.max_steps;
   data_.seed = options.seed;
-  data_.choice = describe_data_choice(options);
+  data_.weights = options.train_datasets.shares();
+  data_.metric = options.best_model.metric.value_or(data_.metric);
   data_.agents = run.agents;
   state_.total_steps = options.max_steps.value_or(data::steps_left(data_.shape, {}, options.epochs));
   rate_ = {.base = options.learning_rate,

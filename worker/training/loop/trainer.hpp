@@ -16,6 +16,7 @@
 #include "worker/training/checkpoint/run_identity.hpp"
 #include "worker/training/checkpoint/run_state.hpp"
 #include "worker/training/data/data_progress.hpp"
+#include "worker/training/loop/answer_evaluation.hpp"
 #include "worker/training/loop/evaluation.hpp"
 #include "worker/training/loop/packed_step.hpp"
 #include "worker/training/loop/progress.hpp"
@@ -126,8 +127,9 @@ class Trainer {
   std::vector<at::Tensor> parameters_;
   distributed::DataParallel data_parallel_;
   AdamW optimizer_;
-  data::Mixture mixture_;    ///< of the training data's sets
-  data::DataProgress data_;  ///< what was trained on
+  std::optional<AnswerEvaluation> answers_;  ///< --eval-generate
+  data::Mixture mixture_;                    ///< of the training data's sets
+  data::DataProgress data_;                  ///< what was trained on
   checkpoint::RunState state_;
   LearningRate rate_;
   std::optional<Progress> progress_;

@@ -51,7 +51,10 @@ void Trainer::resume() {
   } else if (run_.options.lora.dropout > 0) {  // no stream to go on with: a new one, not that of the first steps
     torch::manual_seed(run_.options.seed + static_cast<uint64_t>(state_.step + run_.group.rank()));
   }
+  const bool other_metric = state_.best.metric && data_.metric != (saved ? saved->metric : "eval_loss");
+  if (other_metric) { state_.best = {}; }  // numbers that cannot be compared
   if (!run_.group.is_first()) { return; }
+  if (other_metric) { log::news("the best evaluation so far was not chosen by ", data_.metric, ": it counts no more"); }
   find_best_checkpoint();
   log::news("resuming from ", folder.string(), ": step ", state_.step, " of ", state_.total_steps, ", ",
             data_.position.rows_taken, " of ", data_.shape.rows, " rows of epoch ", data_.position.epoch + 1,
@@ -60,10 +63,11 @@ void Trainer::resume() {
                 ? ""
                 : str_cat("; written by ", resumed.world_size, " processes, now ", data_.shape.world_size),
             rate_.base == run_.options.learning_rate ? "" : str_cat("; learning rate ", rate_.base, " as there"));
-  if (saved && (saved->seed != data_.seed || saved->shape.rows != data_.shape.rows || saved->choice != data_.choice)) {
+  if (saved &&
+      (saved->seed != data_.seed || saved->shape.rows != data_.shape.rows || saved->weights != data_.weights)) {
     log::warning("the checkpoint was written with ", saved->shape.rows, " rows",
-                 saved->choice.empty() ? "" : str_cat(" (", saved->choice, ")"), " and --seed ", saved->seed,
-                 ": the order of the samples is another one now, so that some come twice in this epoch",
+                 saved->weights == "none" ? "" : str_cat(" (weights ", saved->weights, ")"), " and --seed ",
+                 saved->seed, ": the order of the samples is another one now, so that some come twice in this epoch",
                  run_.options.eval_split ? ", and rows of --eval-split may have been trained on" : "");
   }
 }

@@ -59,19 +59,27 @@ void Trainer::run_evaluation() {
     run_.group.broadcast(statistics_of(run_.model));
   }
   const auto start = Clock::now();
+  const auto& metric = run_.options.best_model.metric;
   EvaluationResult result;
-  explain_failures(state_.step, str_cat("evaluation on ", run_.eval_data->names()),
-                   [&] { result = evaluate(run_.model, *run_.eval_data, eval_batches_, run_.group); });
+  reports::Metrics metrics;
+  explain_failures(state_.step, str_cat("evaluation on ", run_.eval_data->names()), [&] {
+    result = evaluate(run_.model, *run_.eval_data, eval_batches_, run_.group, metric == "eval_token_accuracy");
+    metrics.emplace_back("eval_loss", result.loss);
+    if (result.token_accuracy) { metrics.emplace_back("eval_token_accuracy", *result.token_accuracy); }
+    if (!answers_) { return; }
+    for (const auto& [name, value] : answers_->evaluate(run_.model, run_.group)) { metrics.emplace_back(name, value); }
+  });
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-  reports::Metrics metrics = {{"eval_loss", result.loss}};
-  for (const auto& metric :
+  const auto chosen_by = std::ranges::find(metrics, metric.value_or("eval_loss"), &reports::Metrics::value_type::first);
+  const double value = chosen_by == metrics.end() ? result.loss : chosen_by->second;
+  for (const auto& speed :
        reports::speed("eval", seconds, static_cast<double>(result.samples), static_cast<double>(result.batches))) {
-    metrics.push_back(metric);
+    metrics.push_back(speed);
   }
   metrics.emplace_back("epoch", state_.epoch);
   log(metrics);
   progress_->line(metrics);
-  take_evaluation(run_.options.best_model, state_.best, state_.step, result.loss);
+  take_evaluation(run_.options.best_model, state_.best, state_.step, value);
   tell_best_to_report();
 }
 

@@ -1,0 +1,138 @@
+#include "worker/training/loop/answer_evaluation.hpp"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+
+#include "common/error.hpp"
+#include "common/str_cat.hpp"
+#include "worker/batch/collate.hpp"
+#include "worker/generation/generate.hpp"
+#include "worker/metrics/edit_distance.hpp"
+#include "worker/metrics/english_text.hpp"
+#include "worker/metrics/normal_form.hpp"
+
+namespace mdl::worker::training::loop {
+namespace {
+
+using text::tokenizer::TokenId;
+
+std::string decoded(const processor::Processor& processor, const std::vector<int64_t>& ids) {
+  const std::vector<TokenId> tokens(ids.begin(), ids.end());
+  return processor.tokenizer().decode(tokens, /*skip_special=*/true);
+}
+
+/// Where the last run of labels begins and ends.
+std::pair<std::size_t, std::size_t> last_labelled_turn(const std::vector<int64_t>& labels) {
+  std::size_t end = labels.size();
+  while (end > 0 && labels[end - 1] == dataset::kIgnoredLabel) { --end; }
+  std::size_t begin = end;
+  while (begin > 0 && labels[begin - 1] != dataset::kIgnoredLabel) { --begin; }
+  return {begin, end};
+}
+
+}  // namespace
+
+Question question_of(const dataset::Sample& sample, const processor::Processor& processor,
+                     const std::vector<int64_t>& opening) {
+  const auto [begin, end] = last_labelled_turn(sample.labels);
+  const auto turn = sample.input_ids.begin() + static_cast<std::ptrdiff_t>(begin);
+  const auto turn_end = sample.input_ids.begin() + static_cast<std::ptrdiff_t>(end);
+  if (turn_end - turn < std::ssize(opening) || !std::equal(opening.begin(), opening.end(), turn)) {
+    throw Error("its labels are no turn of the assistant", "--eval-generate needs rows as convert-dataset makes them.");
+  }
+  Question question;
+  const auto answer = turn + std::ssize(opening);
+  for (auto at = sample.input_ids.begin(); at != answer; ++at) {
+    const auto i = static_cast<std::size_t>(at - sample.input_ids.begin());
+    if (sample.attention_mask[i] != 0) { question.prompt.push_back(*at); }
+  }
+  const std::vector<int64_t> ids(answer, turn_end);
+  question.answer = decoded(processor, ids);
+  question.answer_tokens = std::ssize(ids);
+  return question;
+}
+
+AnswerEvaluation::AnswerEvaluation(const std::filesystem::path& model_folder, const dataset::DatasetView& dataset,
+                                   int64_t rows, int64_t batch_size, uint64_t seed)
+    : dataset_(dataset),
+      processor_(processor::Processor::load(model_folder)),
+      config_(generation::load_generation_config(model_folder)),
+      rows_(std::min(rows, dataset.size())),
+      batch_size_(batch_size),
+      seed_(seed) {
+  for (const TokenId id : processor_.tokenizer().encode("<|im_start|>assistant\n")) { opening_.push_back(id); }
+  for (int64_t row = 0; row < rows_; ++row) {
+    most_tokens_ = std::max(most_tokens_, question(row, dataset_.sample(row)).answer_tokens + kSpareTokens);
+  }
+}
+
+Question AnswerEvaluation::question(int64_t row, const dataset::Sample& sample) const {
+  try {
+    return question_of(sample, processor_, opening_);
+  } catch (const Error& error) {
+    throw Error(str_cat("evaluation: ", dataset_.describe(row), ": ", error.problem()), error.advice());
+  }
+}
+
+void AnswerEvaluation::add_batch(model::MiDashengLM& model, const std::vector<int64_t>& rows, at::Tensor& sums) const {
+  std::vector<dataset::Sample> samples;
+  std::vector<Question> questions;
+
+  for (const int64_t row : rows) {
+    dataset::Sample sample = dataset_.sample(row);
+    questions.push_back(question(row, sample));
+    sample.input_ids = questions.back().prompt;
+    sample.attention_mask.assign(sample.input_ids.size(), 1);
+    sample.labels.assign(sample.input_ids.size(), dataset::kIgnoredLabel);
+    samples.push_back(std::move(sample));
+  }
+  std::vector<generation::Continuation> continuations;
+  for (const int64_t row : rows) { continuations.push_back({static_cast<uint64_t>(row) + 1, most_tokens_}); }
+  batch::Batch prompts = batch::collate(samples, processor_.pad_token(), model.dtype());
+  prompts.input_values = prompts.input_values.to(model.device());
+  const auto answers = generation::generate(model, prompts, continuations, config_, seed_);
+
+  const metrics::EnglishText english;
+  auto values = sums.accessor<double, 1>();
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const std::string given = decoded(processor_, answers[i]);
+    const std::string& right = questions[i].answer;
+    metrics::ErrorRate word_errors, character_errors;
+    metrics::add_words(word_errors, english.normalize(right), english.normalize(given));
+    metrics::add_characters(character_errors, metrics::character_form(right), metrics::character_form(given));
+    values[kRows] += 1;
+    values[kAccurate] += metrics::label_form(right) == metrics::label_form(given) ? 1 : 0;
+    values[kExact] += metrics::stripped(right) == metrics::stripped(given) ? 1 : 0;
+    values[kWordEdits] += static_cast<double>(word_errors.edits);
+    values[kWords] += static_cast<double>(word_errors.units);
+    values[kCharacterEdits] += static_cast<double>(character_errors.edits);
+    values[kCharacters] += static_cast<double>(character_errors.units);
+  }
+}
+
+std::vector<std::pair<std::string, double>> AnswerEvaluation::evaluate(model::MiDashengLM& model,
+                                                                       distributed::ProcessGroup& group) const {
+  const torch::NoGradGuard no_grad;
+  const bool was_training = model.is_training();
+  model.eval();
+  at::Tensor sums = torch::zeros({kSums}, torch::kDouble);
+  const int64_t stride = batch_size_ * group.world_size();
+  for (int64_t first = group.rank() * batch_size_; first < rows_; first += stride) {
+    std::vector<int64_t> rows;
+    for (int64_t row = first; row < std::min(first + batch_size_, rows_); ++row) { rows.push_back(row); }
+    add_batch(model, rows, sums);
+  }
+  model.train(was_training);
+  at::Tensor total = sums.to(model.device());
+  group.sum(total);
+  const at::Tensor host = group.fetch(total);
+  const auto value = host.accessor<double, 1>();
+  const auto part = [&](Sum of, Sum all) { return value[of] / std::max(1.0, value[all]); };
+  return {{"eval_accuracy", part(kAccurate, kRows)},
+          {"eval_exact_match", part(kExact, kRows)},
+          {"eval_wer", part(kWordEdits, kWords)},
+          {"eval_cer", part(kCharacterEdits, kCharacters)}};
+}
+
+}  // namespace mdl::worker::training::loop

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "worker/dataset/dataset_view.hpp"
+#include "worker/distributed/process_group.hpp"
+#include "worker/generation/generation_config.hpp"
+#include "worker/model/midashenglm.hpp"
+#include "worker/processor/processor.hpp"
+
+namespace mdl::worker::training::loop {
+
+/// A row of a dataset as a question and its right answer: the prompt ends where the last labelled turn's answer begins.
+struct Question {
+  std::vector<int64_t> prompt;
+  std::string answer;
+  int64_t answer_tokens = 0;
+};
+
+/// `opening`: the tokens that open the assistant's turn, with which its labels begin. Throws Error when the row has no
+/// labels, or labels that begin otherwise.
+Question question_of(const dataset::Sample& sample, const processor::Processor& processor,
+                     const std::vector<int64_t>& opening);
+
+/// Evaluations by what the model answers (--eval-generate): the first rows of the evaluation data are answered as
+/// `mdl-toolkit inference` would, and compared as `mdl-toolkit evaluate` does.
+class AnswerEvaluation {
+ public:
+  /// `rows` at most; batches of `batch_size`. Reads tokenizer and generation_config.json of the model. Throws Error.
+  AnswerEvaluation(const std::filesystem::path& model_folder, const dataset::DatasetView& dataset, int64_t rows,
+                   int64_t batch_size, uint64_t seed);
+
+  /// eval_accuracy, eval_exact_match, eval_wer and eval_cer, over the rows of all ranks, which share them. Every rank
+  /// calls it, and gets the same. An answer may be kSpareTokens longer than the longest right one.
+  std::vector<std::pair<std::string, double>> evaluate(model::MiDashengLM& model,
+                                                       distributed::ProcessGroup& group) const;
+
+  static constexpr int64_t kSpareTokens = 16;
+
+ private:
+  /// What is added up over rows and ranks.
+  enum Sum : int64_t { kRows, kAccurate, kExact, kWordEdits, kWords, kCharacterEdits, kCharacters, kSums };
+
+  Question question(int64_t row, const dataset::Sample& sample) const;
+  void add_batch(model::MiDashengLM& model, const std::vector<int64_t>& rows, at::Tensor& sums) const;
+
+  const dataset::DatasetView& dataset_;
+  processor::Processor processor_;
+  generation::GenerationConfig config_;
+  std::vector<int64_t> opening_;
+  int64_t rows_, batch_size_, most_tokens_ = 0;
+  uint64_t seed_;
+};
+
+}  // namespace mdl::worker::training::loop
