@@ -15,7 +15,9 @@ namespace fs = std::filesystem;
 
 void check_output_file(const fs::path& output) {
   const fs::path folder = output.has_parent_path() ? output.parent_path() : ".";
-  if (fs::is_directory(output)) { throw UsageError(str_cat("--output ", output.string(), " is a folder, not a file")); }
+  if (const std::string other = fs::exists(output) ? describe_no_file(output) : ""; !other.empty()) {
+    throw UsageError(str_cat("--output ", output.string(), " is ", other, ", not a file"));  // it would be replaced
+  }
   if (!fs::is_directory(folder)) { throw UsageError(str_cat("--output: there is no folder ", folder.string())); }
   if (::access(folder.c_str(), W_OK) != 0) {
     throw UsageError(str_cat("--output: ", describe_errno("cannot write to", folder, errno)));

@@ -26,6 +26,7 @@ using command::Child;
 
 constexpr std::chrono::seconds kSilence{60};
 constexpr std::chrono::seconds kEnding{10};
+constexpr std::chrono::minutes kLongestRun{30};
 constexpr std::size_t kBlockBytes = 1 << 16;
 constexpr std::size_t kToldBytes = 4096;
 constexpr std::uint32_t kMostChannels = 256, kMostRate = 10'000'000;
@@ -141,32 +142,39 @@ std::optional<std::span<const char>> read_some(int from, std::span<char> buffer)
   return buffer.first(static_cast<std::size_t>(got));
 }
 
-/// The end of what a program said.
-class LastWords {
+/// The beginning of what a program said: ffmpeg's first error is the cause of the others.
+class FirstWords {
  public:
   void add(std::span<const char> bytes) {
-    text_.append(bytes.data(), bytes.size());
-    if (text_.size() > 2 * kToldBytes) { text_.erase(0, text_.size() - kToldBytes); }
+    text_.append(bytes.data(), std::min(bytes.size(), kToldBytes - std::min(kToldBytes, text_.size())));
   }
 
-  /// Its last line that says something, for a message.
+  /// Its first line that says something, in plain characters and without the addresses in memory that it names.
   std::string line() const {
-    std::string text = text_;
-    while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) { text.pop_back(); }
-    text.erase(0, text.rfind('\n') + 1);
-    std::erase_if(text, [](char c) { return static_cast<unsigned char>(c) < ' '; });
-    return text.substr(0, 300);
+    std::string line;
+    for (const char c : text_) {
+      if (c == '\n' && !line.empty()) { break; }
+      if (c < ' ' && c >= 0) { continue; }
+      line += c > 0 && c < 127 ? c : '?';
+    }
+    while (!line.empty() && line.back() == ' ') { line.pop_back(); }
+    for (auto at = line.find(" @ 0x"); at != std::string::npos; at = line.find(" @ 0x")) {
+      line.erase(at, std::min(line.find_first_not_of("0123456789abcdef", at + 5), line.size()) - at);
+    }
+    return line.substr(0, 300);
   }
 
  private:
   std::string text_;
 };
 
-/// Lets `stream` have all that the child writes. False when it is silent for too long.
-bool take_output(const Child& child, AuStream& stream, LastWords& said) {
+/// Lets `stream` have all that the child writes. False when it is silent or goes on for too long.
+bool take_output(const Child& child, AuStream& stream, FirstWords& said) {
   std::vector<char> buffer(kBlockBytes);
   std::array<pollfd, 2> ready{{{child.output(), POLLIN, 0}, {child.errors(), POLLIN, 0}}};
+  const auto deadline = Child::Clock::now() + kLongestRun;
   while (ready[0].fd >= 0 || ready[1].fd >= 0) {
+    if (Child::Clock::now() > deadline) { return false; }
     const int events = ::poll(ready.data(), ready.size(), static_cast<int>(kSilence.count() * 1000));
     if (events < 0 && errno == EINTR) { continue; }
     if (events <= 0) { return false; }
@@ -190,23 +198,26 @@ bool take_output(const Child& child, AuStream& stream, LastWords& said) {
 AudioInfo decode_with_ffmpeg(const fs::path& path, const std::string& why, const TakeBlock& take) {
   auto child = Child::start(command_for(path), {}, Child::Errors::piped);
   if (!child) {
-    throw Error(str_cat("cannot read the sound file ", path.string(), ": ", why),
-                str_cat("m4a, aac, webm and the sound of videos are read by the program ffmpeg, which is not in PATH. ",
-                        "Install it. Or: ", kSoundAdvice));
+    throw Error(str_cat("cannot read the sound file ", path.string(), ": ", why,
+                        " And there is no program ffmpeg in PATH, which reads m4a, aac, webm and the sound of videos."),
+                str_cat("Install ffmpeg. Or: ", kSoundAdvice));
   }
   AuStream stream(path.string(), take);
-  LastWords said;
+  FirstWords said;
   const bool ended = take_output(*child, stream, said);
   if (!ended) {
-    throw Error(
-        str_cat("cannot read the sound file ", path.string(), ": ffmpeg said nothing for ", kSilence.count(), " s"),
-        kSoundAdvice);
+    throw Error(str_cat("cannot read the sound file ", path.string(), ": ffmpeg said nothing for ", kSilence.count(),
+                        " s, or went on for longer than ", kLongestRun.count(), " min"),
+                kSoundAdvice);
   }
   if (!child->succeeds_until(Child::Clock::now() + kEnding)) {
     const std::string line = said.line();
     throw Error(str_cat("cannot read the sound file ", path.string(), ": ffmpeg fails",
-                        line.empty() ? "" : str_cat(": ", line)),
+                        line.empty() ? " without a word" : str_cat(": ", line)),
                 kSoundAdvice);
+  }
+  if (const std::string line = said.line(); !line.empty()) {  // a file that ends early, for example
+    throw Error(str_cat("the sound file ", path.string(), " is damaged: ffmpeg says: ", line), kSoundAdvice);
   }
   if (stream.info().frames == 0) {
     throw Error(str_cat("the sound file ", path.string(), " has no samples"), kSoundAdvice);

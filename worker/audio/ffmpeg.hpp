@@ -15,9 +15,9 @@ using TakeBlock = std::function<void(const AudioInfo& info, std::span<const floa
 
 /// Decodes the first sound in a file that libsndfile does not know (m4a, aac, webm, a video) by the program ffmpeg,
 /// which is searched in PATH: a child without a shell that may read local files alone, and no lists of files. It is
-/// killed when it is silent for a minute, or when `take` throws. `why` libsndfile does not read the file.
-/// Returns what the sound is, with the frames counted. Throws Error naming the file when there is no ffmpeg, when it
-/// fails (with its own last line), or when what it writes is no sound.
+/// killed when it is silent for a minute, takes half an hour, or when `take` throws. `why` libsndfile does not read the
+/// file. Returns what the sound is, with the frames counted. Throws Error naming the file when there is no ffmpeg, when
+/// it fails or says that something is wrong (with its own first line), or when what it writes is no sound.
 AudioInfo decode_with_ffmpeg(const std::filesystem::path& path, const std::string& why, const TakeBlock& take);
 
 /// Whether ffmpeg may know a file that libsndfile does not: by its name (.m4a, .mp4, .aac, .webm and so on), or by what

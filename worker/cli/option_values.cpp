@@ -45,7 +45,7 @@ void reject_boolean(const std::string& option, const std::string& value) {
 }
 
 std::optional<std::string> OptionValues::text(const std::string& name) const {
-  if (!given_.has(name)) { return std::nullopt; }
+  if (!given_.has(name) || given_.values(name).empty()) { return std::nullopt; }  // an empty list says nothing
   return given_.values(name).back();
 }
 

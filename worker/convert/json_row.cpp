@@ -1,6 +1,7 @@
 #include "worker/convert/json_row.hpp"
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "common/error.hpp"
 #include "common/json_nesting.hpp"
@@ -32,10 +33,14 @@ ContentPart read_part(const json& part) {
   if (type != "audio") {
     throw Error(str_cat("a part of \"content\" has the type \"", type, "\"; text and audio are taken"));
   }
+  std::optional<std::string> sound;
   for (const char* key : {"path", "url", "audio", "audio_url"}) {
-    if (const auto value = text_at(part, key)) { return {"audio", *value}; }
+    const auto value = text_at(part, key);
+    if (value && sound && *value != *sound) { throw Error("a part of type audio names 2 sounds"); }
+    if (value) { sound = value; }
   }
-  throw Error("a part of type audio has neither \"path\" nor \"url\"");
+  if (!sound) { throw Error("a part of type audio has neither \"path\" nor \"url\""); }
+  return {"audio", *sound};
 }
 
 /// A text, with a part of type audio wherever it has the tag.
@@ -81,11 +86,10 @@ std::vector<std::string> sounds_of_row(const json& row) {
   if (const auto sound = text_at(row, "audio")) { sounds.push_back(*sound); }
   const auto list = row.find("audios");
   if (list == row.end() || list->is_null()) { return sounds; }
-  if (list->is_string()) { return {list->get<std::string>()}; }
-  if (!list->is_array()) { throw Error("\"audios\" is no list of paths"); }
-  for (const json& sound : *list) {
+  const json listed = list->is_array() ? *list : json::array({*list});
+  for (const json& sound : listed) {
     if (!sound.is_string()) { throw Error("\"audios\" is no list of paths"); }
-    sounds.push_back(sound.get<std::string>());
+    if (sounds.empty() || sounds.front() != sound.get<std::string>()) { sounds.push_back(sound.get<std::string>()); }
   }
   return sounds;
 }
@@ -103,9 +107,9 @@ std::vector<ContentPart*> sound_parts(std::vector<Message>& messages) {
 /// Puts the row's one sound into the messages, and into `row.audio`.
 void place_sound(Row& row, const std::vector<std::string>& of_row) {
   auto parts = sound_parts(row.messages);
-  if (parts.size() > 1 || of_row.size() > 1) {
-    throw Error(str_cat("it has ", std::max(parts.size(), of_row.size()), " sounds; one a row is taken"));
-  }
+  const std::size_t sounds = of_row.empty() ? parts.size() : of_row.size();
+  if (sounds > 1) { throw Error(str_cat("it has ", sounds, " sounds; one a row is taken")); }
+  if (parts.size() > 1) { throw Error(str_cat("it has ", parts.size(), " places for its sound; one is taken")); }
   if (parts.empty() && of_row.size() == 1) {
     for (Message& message : row.messages) {
       if (message.role != "user") { continue; }
@@ -114,7 +118,10 @@ void place_sound(Row& row, const std::vector<std::string>& of_row) {
     }
     parts = sound_parts(row.messages);
   }
-  if (parts.empty()) { throw Error("it has no sound: no part of type audio in a message of the user"); }
+  if (parts.empty()) {
+    throw Error(of_row.empty() ? "it has no sound: no part of type audio in a message of the user"
+                               : "it has no message of the user for its sound");
+  }
   if (parts.front()->value.empty()) {  // only where the row has one
     parts.front()->value = of_row.front();
   } else if (of_row.size() == 1 && of_row.front() != parts.front()->value) {
@@ -138,6 +145,9 @@ Row row_of_messages(const json& object) {
   const std::vector<std::string> sounds = sounds_of_row(object);
   Row row;
   for (const json& message : messages) { row.messages.push_back(read_message(message, !sounds.empty())); }
+  row.system_prompt = text_at(object, "system_prompt");
+  row.user_prompt = text_at(object, "user_prompt");
+  row.prediction = text_at(object, "prediction");
   if (row.messages.back().role == "assistant") {
     row.prediction = joined_text(row.messages.back());
     row.messages.pop_back();
@@ -146,12 +156,23 @@ Row row_of_messages(const json& object) {
   return row;
 }
 
+/// The object of a line. No key of it may stand there twice: which of its values is meant?
 json parse_line(const std::string& line) {
   if (json_nesting(line) > kMaxJsonNesting) {
     throw Error(str_cat("its JSON is nested deeper than ", kMaxJsonNesting));
   }
+  std::set<std::string> keys;
+  const json::parser_callback_t see = [&](int depth, json::parse_event_t event, json& parsed) {
+    if (event != json::parse_event_t::key || depth != 1) { return true; }
+    if (!keys.insert(parsed.get<std::string>()).second) {
+      throw Error(str_cat("the key \"", parsed.get<std::string>(), "\" stands there twice"));
+    }
+    return true;
+  };
   try {
-    return json::parse(line);
+    return json::parse(line, see);
+  } catch (const json::out_of_range&) {
+    throw Error("it has a number that is too large");
   } catch (const json::exception&) { throw Error("it is not an object in JSON"); }
 }
 
@@ -161,7 +182,9 @@ Row row_of_json(const std::string& line) {
   const json object = parse_line(line);
   if (!object.is_object()) { throw Error(str_cat("it is ", object.type_name(), ", not an object in JSON")); }
   if (object.contains("messages")) { return row_of_messages(object); }
-  return {.audio = text_at(object, "audio"),
+  const std::vector<std::string> sounds = sounds_of_row(object);
+  if (sounds.size() > 1) { throw Error(str_cat("it has ", sounds.size(), " sounds; one a row is taken")); }
+  return {.audio = sounds.empty() || sounds.front().empty() ? std::nullopt : std::optional(sounds.front()),
           .system_prompt = text_at(object, "system_prompt"),
           .user_prompt = text_at(object, "user_prompt"),
           .prediction = text_at(object, "prediction")};

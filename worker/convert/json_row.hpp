@@ -13,6 +13,7 @@ namespace mdl::worker::convert {
 ///   "audio"), as in MiDashengLM's README;
 /// - a row has one sound, in a message of the user. Where texts alone are given, it is the row's "audio" or "audios"
 ///   and stands where a text has "<audio>", or before the first text of the user (as ms-swift has it).
+/// - system_prompt, user_prompt and prediction beside the messages are for what these do not say.
 /// Other keys are ignored. Throws Error saying what is wrong, without the place.
 Row row_of_json(const std::string& line);
 

@@ -40,7 +40,8 @@ std::vector<processor::Message> completed_messages(const Row& row, const Convers
       with_sound = &message;
     }
   }
-  const std::string user = defaults.user_prompt.value_or(""), system = defaults.system_prompt.value_or("");
+  const std::string user = own_or_common(row.user_prompt, defaults.user_prompt),
+                    system = own_or_common(row.system_prompt, defaults.system_prompt);
   if (!asks && !user.empty() && with_sound) { with_sound->content.push_back({"text", user}); }
   if (!has_system && !system.empty()) { messages.insert(messages.begin(), {"system", {{"text", system}}}); }
   return messages;

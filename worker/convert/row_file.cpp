@@ -26,13 +26,30 @@ std::string read_named_file(const fs::path& path) {
   } catch (const Error& error) { throw UsageError(error.problem(), error.advice()); }
 }
 
-/// A list in JSON, as other tools write data, is taken for a table with strange columns else.
-void refuse_json_list(const fs::path& path, const std::string& text) {
-  const auto begin = text.find_first_not_of(" \t\r\n");
-  if (path.extension() != ".json" && (begin == std::string::npos || text[begin] != '[')) { return; }
+/// What the text's first line is, without white space around it.
+std::string_view first_line(std::string_view text) {
+  constexpr const char* kBlank = " \t\r\n";
+  const auto begin = text.find_first_not_of(kBlank);
+  if (begin == std::string_view::npos) { return {}; }
+  const std::string_view line = text.substr(begin, text.find('\n', begin) - begin);
+  return line.substr(0, line.find_last_not_of(kBlank) + 1);
+}
+
+/// JSON in another form, as other tools write data, is taken for a table with strange columns, or for broken lines
+/// else.
+void refuse_other_json(const fs::path& path, const std::string& text, dataset::RowFormat format) {
+  const std::string_view line = first_line(text);
+  const bool is_lines = line.size() > 1 && line.front() == '{';
+  if (is_lines && format != dataset::RowFormat::jsonl) {
+    throw UsageError(str_cat(path.string(), " has an object in JSON in its first line, not columns"),
+                     "Give it a name that ends in .jsonl.");
+  }
+  const bool is_list = line.starts_with('['), is_spread = line == "{";
+  if (!is_list && !is_spread && path.extension() != ".json") { return; }
+  const fs::path better = fs::path(path).replace_extension() += path.extension() == ".jsonl" ? "-rows.jsonl" : ".jsonl";
   throw UsageError(str_cat(path.string(), " is JSON, not rows"),
-                   str_cat("One object in each line is taken: jq -c '.[]' ", path.string(), " > ",
-                           fs::path(path).replace_extension(".jsonl").string()));
+                   str_cat("One object in each line is taken: jq -c '", is_list ? ".[]" : ".", "' ", path.string(),
+                           " > ", better.string()));
 }
 
 std::string describe_separator(char separator) {
@@ -140,8 +157,8 @@ RowFile read_json_lines(const std::string& text) {
 RowFile read_rows(const fs::path& path) {
   const std::string text = read_named_file(path);
   if (!text::is_utf8(text)) { throw UsageError(str_cat(path.string(), " is not UTF-8"), "Save it as UTF-8."); }
-  refuse_json_list(path, text);
   const dataset::RowFormat format = dataset::row_format(path).value_or(dataset::RowFormat::csv);
+  refuse_other_json(path, text, format);
   RowFile file = format == dataset::RowFormat::jsonl ? read_json_lines(text) : read_table(text, format, path);
   if (!file.rows.empty()) { return file; }
   throw UsageError(str_cat(path.string(), " has no rows"),

@@ -23,6 +23,7 @@ constexpr const char* kAdvice = "Nothing was written. Correct these rows or take
 
 void require_fields(const Row& row, RowPurpose purpose) {
   if (!row.audio) { throw Error("the column audio is empty"); }
+  if (row.audio->find('\0') != std::string::npos) { throw Error("the name of its sound holds a zero byte"); }
   if (row.prediction || purpose == RowPurpose::answering) { return; }
   throw Error(row.messages.empty() ? "the column prediction is empty"
                                    : "its last message is not the assistant's, so there is no answer to learn");

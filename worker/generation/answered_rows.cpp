@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 namespace mdl::worker::generation {
 namespace {
@@ -44,12 +46,60 @@ std::string answered_table(const std::vector<dataset::CsvRecord>& records, const
   return text;
 }
 
+/// Where the value of a key of an object in JSON stands in its text, [begin, end); nothing where there is no such key.
+/// `object`: well-formed.
+std::optional<std::pair<std::size_t, std::size_t>> value_place(const std::string& object, const std::string& key) {
+  int depth = 0;
+  std::size_t text_begin = 0, value_begin = 0;
+  bool in_text = false, matches = false;
+  for (std::size_t i = 0; i < object.size(); ++i) {
+    const char c = object[i];
+    if (in_text) {
+      if (c == '\\') {
+        ++i;
+      } else if (c == '"') {
+        in_text = false;
+      }
+      continue;
+    }
+    if (c == '"') {
+      in_text = true;
+      text_begin = i;
+    } else if (c == ':' && depth == 1) {
+      const std::size_t text_end = object.rfind('"', i) + 1;
+      matches = nlohmann::json::parse(object.substr(text_begin, text_end - text_begin)) == key;
+      value_begin = i + 1;
+    } else if (matches && depth == 1 && (c == ',' || c == '}')) {
+      return std::pair(value_begin, i);
+    } else if (c == '{' || c == '[') {
+      ++depth;
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return std::nullopt;
+}
+
+/// The object's text with another value of a key, or with the key behind the others. All else stays as it is written,
+/// numbers of any length too.
+std::string with_member(std::string object, const std::string& key, const std::string& value) {
+  const auto quoted = [](const std::string& text) {
+    return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  };
+  if (const auto place = value_place(object, key)) {
+    return object.replace(place->first, place->second - place->first, " " + quoted(value));
+  }
+  const std::size_t end = object.rfind('}');
+  const bool is_empty = object.find_last_not_of(" \t", end - 1) == object.find('{');
+  object.erase(end);
+  while (object.back() == ' ' || object.back() == '\t') { object.pop_back(); }
+  return object + (is_empty ? "" : ", ") + quoted(key) + ": " + quoted(value) + "}";
+}
+
 std::string answered_lines(const std::vector<std::string>& lines, const Answers& answers, const std::string& name) {
   std::string text;
   for (std::size_t row = 0; row < lines.size(); ++row) {
-    auto object = nlohmann::ordered_json::parse(lines[row]);
-    object[name] = answers.at(static_cast<std::int64_t>(row) + 1);
-    text += object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
+    text += with_member(lines[row], name, answers.at(static_cast<std::int64_t>(row) + 1)) + '\n';
   }
   return text;
 }

@@ -158,7 +158,7 @@ std::string describe_dataset(const fs::path& folder, std::int64_t row, const std
       totals.tokens.show(rows, 1, ""), "\n  labels:             ", with_commas(totals.labels.sum), ", ",
       totals.labels.show(rows, 1, ""), "\n  padding:            ", describe_padding(totals),
       "\n  duplicates:         ", describe_duplicates(find_duplicates(dataset)), "\n  seconds of sound, and rows:\n",
-      draw_histogram(totals.seconds, blocks), "  tokens, and rows:\n", draw_histogram(totals.token_counts, blocks),
+      draw_histogram(totals.seconds, blocks), "  tokens, and rows:\n", draw_histogram(totals.token_counts, blocks, 1),
       "  row ", row, " (", describe_row(dataset.sample(row), tokenizer ? &*tokenizer : nullptr));
 }
 

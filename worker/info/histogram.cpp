@@ -45,10 +45,11 @@ std::string bar(double share, bool blocks) {
 
 }  // namespace
 
-std::string draw_histogram(const std::vector<double>& values, bool blocks) {
+std::string draw_histogram(const std::vector<double>& values, bool blocks, double least_width) {
   if (values.empty()) { return {}; }
   const auto [least, most] = std::ranges::minmax(values);
-  const double width = most > least ? round_up((most - least) / (kMostRanges - 1)) : std::max(1.0, round_up(most / 10));
+  const double round = most > least ? round_up((most - least) / (kMostRanges - 1)) : std::max(1.0, round_up(most / 10));
+  const double width = std::max(round, least_width);
   const double begin = std::floor(least / width) * width;
   std::vector<std::int64_t> counts;
   for (const double value : values) {

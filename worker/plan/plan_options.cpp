@@ -32,8 +32,8 @@ constexpr const char* kExample[] = {"mdl-toolkit plan --train-dataset data --qua
 /// Train's options whose text is another one here.
 constexpr cli::OptionText kOther[] = {
     {.name = "train-dataset",
-     .help = "dataset folder, whose rows' lengths count (none: see --seconds)",
-     .takes = cli::kPath,
+     .help = "dataset folder, whose rows' lengths count; repeated: of all of them (none: see --seconds)",
+     .takes = cli::kPaths,
      .also = "dataset"},
     {.name = "output", .help = "changes nothing", .takes = cli::kPath, .also = "output-dir"},
 };

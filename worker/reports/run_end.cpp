@@ -27,11 +27,12 @@ std::string loss_line(const page::Points& points, bool blocks) {
 
 std::string next_commands(const RunEnd& end, std::string (*quoted)(const std::string&)) {
   const std::string folder = quoted(end.final_folder.string());
-  const std::string clips = end.clips ? quoted(end.clips->string()) : "clips.csv";
-  const fs::path merged = end.final_folder.parent_path() / "merged";
+  const fs::path clips = end.clips.value_or("clips.csv"), output = end.final_folder.parent_path();
+  const fs::path answers = output / fs::path("answers").replace_extension(clips.extension()),
+                 merged = output / "merged";
   std::string text = "Next:\n";
-  text += str_cat("  mdl-toolkit inference ", clips, " --model-name ", folder, " --output ",
-                  quoted((end.final_folder.parent_path() / "answers.csv").string()), "\n");
+  text += str_cat("  mdl-toolkit inference ", end.clips ? quoted(clips.string()) : clips.string(), " --model-name ",
+                  folder, " --output ", quoted(answers.string()), "\n");
   if (end.is_adapter) {
     text += str_cat("  mdl-toolkit merge ", quoted(end.base_model), " ", folder, " --output ", quoted(merged.string()),
                     "\n");

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import subprocess
 
 import pytest
@@ -261,6 +262,9 @@ def test_rows_in_json_are_answered_in_json(checkpoint, prompts, bin_dir, tmp_pat
     command = [bin_dir / "mdl-toolkit", "inference", tmp_path / "rows.jsonl", *options, "--output", tmp_path / "answers.csv"]
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and "in the format of" in done.stderr
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    done = subprocess.run([str(word) for word in [*command[:-1], tmp_path / "pipe.jsonl"]], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "pipe.jsonl is a named pipe, not a file" in done.stderr and (tmp_path / "pipe.jsonl").is_fifo()
 
 
 @pytest.mark.parametrize(

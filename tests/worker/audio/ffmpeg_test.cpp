@@ -85,9 +85,12 @@ TEST_CASE("ffmpeg that fails, or writes no sound, is told with its last line") {
     } catch (const Error& error) { return std::string(error.what()); }
     return std::string("none");
   };
-  CHECK_THAT(fault("echo one >&2; echo 'moov atom not found' >&2; exit 1"),
-             Contains(".m4a: ffmpeg fails: moov atom not found"));
-  CHECK_THAT(fault("exit 1"), Contains("ffmpeg fails"));
+  CHECK_THAT(fault("echo one >&2; echo 'moov atom not found' >&2; exit 1"), Contains(".m4a: ffmpeg fails: one"));
+  CHECK_THAT(fault("printf '\n[mov @ 0x55f0a1] \033[31mmoov\377 atom\n' >&2; exit 1"),
+             Contains("ffmpeg fails: [mov] [31mmoov? atom"));
+  CHECK_THAT(fault(header(k8000) + "printf '\\077\\000\\000\\000\\077\\000\\000\\000'; echo ended early >&2"),
+             Contains("is damaged: ffmpeg says: ended early"));
+  CHECK_THAT(fault("exit 1"), Contains("ffmpeg fails without a word"));
   CHECK_THAT(fault("kill -9 $$"), Contains("ffmpeg fails"));
   CHECK_THAT(fault("exit 0"), Contains("has no samples"));
   CHECK_THAT(fault("head -c 100 /dev/zero"), Contains("no sound"));
@@ -114,6 +117,6 @@ TEST_CASE("without ffmpeg the error says what reads such a file") {
   fs::remove(fake.program());
   const std::string before = std::getenv("PATH");
   ::setenv("PATH", fake.folder().c_str(), 1);
-  CHECK_THROWS_WITH(probe_audio(fake.sound()), Contains("the program ffmpeg, which is not in PATH"));
+  CHECK_THROWS_WITH(probe_audio(fake.sound()), Contains("there is no program ffmpeg in PATH"));
   ::setenv("PATH", before.c_str(), 1);
 }

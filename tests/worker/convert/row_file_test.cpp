@@ -68,6 +68,10 @@ TEST_CASE("what separates the fields in truth is named") {
   CHECK_THROWS_WITH(rows_in("a.csv", "sound;prediction\na.wav;x\n"), Contains("no column \"audio\""));
   CHECK_THROWS_WITH(rows_in("a.json", "[{\"audio\": \"a.wav\"}]"), Contains("a.json is JSON") && Contains("jq -c"));
   CHECK_THROWS_WITH(rows_in("a.jsonl", "[{\"audio\": \"a.wav\"}]"), Contains("jq -c"));
+  CHECK_THROWS_WITH(rows_in("a.jsonl", "[{}]"),
+                    Contains("> ") && !Contains("> " + std::string("a.jsonl")) && Contains("a-rows.jsonl"));
+  CHECK_THROWS_WITH(rows_in("a.jsonl", "{\n  \"audio\": \"a\"\n}\n"), Contains("jq -c '.' "));
+  CHECK_THROWS_WITH(rows_in("a.ndjson", "{\"audio\": \"a\"}\n"), Contains("a name that ends in .jsonl"));
   CHECK_THROWS_WITH(rows_in("a.jsonl", "\n \n"), Contains("no rows"));
 }
 
@@ -118,6 +122,14 @@ TEST_CASE("a line that is no row says what is wrong with it") {
   CHECK_THAT(fault("{"), Contains("not an object in JSON"));
   CHECK_THAT(fault("3"), Contains("number, not an object"));
   CHECK_THAT(fault(R"({"audio": 3})"), Contains("\"audio\" is number"));
+  CHECK_THAT(fault(R"({"audio": "a", "prediction": "x", "prediction": "y"})"),
+             Contains("\"prediction\" stands there twice"));
+  CHECK_THAT(fault(R"({"audio": "a", "id": 1e400})"), Contains("a number that is too large"));
+  CHECK_THAT(fault(R"({"audio": "a", "audios": ["b"]})"), Contains("2 sounds"));
+  CHECK_THAT(fault(R"({"messages": [{"role": "assistant", "content": "x"}], "audio": "a"})"),
+             Contains("no message of the user"));
+  CHECK_THAT(fault(R"({"messages": [{"role": "user", "content": [{"type": "audio", "path": "a", "url": "b"}]}]})"),
+             Contains("names 2 sounds"));
   CHECK_THAT(fault(R"({"messages": {}})"), Contains("no list of messages"));
   CHECK_THAT(fault(R"({"messages": []})"), Contains("no list of messages"));
   CHECK_THAT(fault(R"({"messages": [3]})"), Contains("no object"));
@@ -129,11 +141,23 @@ TEST_CASE("a line that is no row says what is wrong with it") {
   CHECK_THAT(fault(R"({"messages": [{"role": "user", "content": [{"type": "audio"}]}]})"), Contains("neither"));
   CHECK_THAT(fault(R"({"messages": [)" + sound + "," + sound + "]}"), Contains("2 sounds"));
   CHECK_THAT(fault(R"({"messages": [)" + sound + R"(], "audio": "b"})"), Contains("2 sounds"));
+  CHECK_THAT(fault(R"({"messages": [{"role": "user", "content": "<audio><audio>"}], "audio": "b"})"),
+             Contains("2 places for its sound"));
   CHECK_THAT(fault(R"({"messages": [{"role": "user", "content": "x"}], "audios": ["a", "b"]})"), Contains("2 sounds"));
   CHECK_THAT(fault(R"({"messages": [{"role": "assistant", "content": [{"type": "audio", "path": "a"}]}]})"),
              Contains("belongs into one of the user"));
   CHECK_THAT(fault("{\"x\": " + std::string(100000, '[')), Contains("nested deeper than 64"));
   CHECK_THAT(fault("{\"messages\": [" + sound + std::string(20000, ' ') + "]}"), Contains("none"));
+}
+
+TEST_CASE("what messages leave open may stand beside them") {
+  const Row row = row_of_json(R"({"messages": [{"role": "user", "content": [{"type": "audio", "path": "a"}]}],
+                                  "system_prompt": "S", "user_prompt": "Q", "prediction": "right"})");
+  CHECK(shown_messages(conversation_of(row, {"other", "other", ""})) ==
+        "system[text:S] user[audio:a text:Q] assistant[text:right]");
+  CHECK(row_of_json(R"({"messages": [{"role": "user", "content": [{"type": "audio", "path": "a"}]},
+                        {"role": "assistant", "content": "says"}], "prediction": "answered"})")
+            .prediction == "says");
 }
 
 TEST_CASE("bad lines are bad rows, each named once") {

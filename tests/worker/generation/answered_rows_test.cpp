@@ -37,12 +37,18 @@ TEST_CASE("a field is quoted where Python's csv.writer quotes it, and reads back
   for (const auto row : {1U, 2U, 3U}) { CHECK(back[row].fields[1] == answers.at(row)); }
 }
 
-TEST_CASE("an object in JSON keeps its keys in their order and gets the answer") {
-  const auto file = file_of(
-      "a.jsonl", "{\"note\": [1, 2.50], \"audio\": \"\xC3\xA4.wav\"}\n\n{\"prediction\":\"old\",\"audio\":\"b\"}");
-  CHECK(answered_rows(file, {{1, "one\n"}, {2, "new"}}) ==
-        "{\"note\":[1,2.5],\"audio\":\"\xC3\xA4.wav\",\"prediction\":\"one\\n\"}\n"
-        "{\"prediction\":\"new\",\"audio\":\"b\"}\n");
+TEST_CASE("an object in JSON gets the answer, and all else of it stays as it is written") {
+  const auto answered = [](const std::string& line) { return answered_rows(file_of("a.jsonl", line), {{1, "a\n"}}); };
+  CHECK(
+      answered("{\"id\": 12345678901234567890123, \"x\":[1, 2.50, {\"prediction\": 1}], \"audio\": \"\xC3\xA4\" } ") ==
+      "{\"id\": 12345678901234567890123, \"x\":[1, 2.50, {\"prediction\": 1}], \"audio\": \"\xC3\xA4\", "
+      "\"prediction\": \"a\\n\"}\n");
+  CHECK(answered(R"({"a":"}\",:{","prediction":{"old":[",}"]},"audio":"b"})") ==
+        R"({"a":"}\",:{","prediction": "a\n","audio":"b"})"
+        "\n");
+  CHECK(answered(R"({"audio":"b","predict\u0069on" : -0})") == R"({"audio":"b","predict\u0069on" : "a\n"})"
+                                                               "\n");
+  CHECK(answered("{ }") == "{\"prediction\": \"a\\n\"}\n");
 }
 
 TEST_CASE("rows of similar length are answered together, the longest first, each once") {

@@ -77,4 +77,6 @@ TEST_CASE("the end of a run tells what was written, the best evaluation, the cur
   CHECK_THAT(plain,
              Contains("Loss         3 2 1\n") && Contains("inference <a b.csv>") && Contains("vllm serve <out/final>"));
   CHECK_THAT(plain, !Contains("merge "));
+  end.clips = "rows.jsonl";
+  CHECK_THAT(describe_end(end, false, as_it_is), Contains("<rows.jsonl>") && Contains("<out/answers.jsonl>"));
 }

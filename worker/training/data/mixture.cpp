@@ -55,18 +55,24 @@ std::vector<int64_t> mixed_order(const Mixture& mixture, uint64_t seed, int64_t 
   const std::vector<int64_t> shuffle = epoch_order(mixture.size(), seed, epoch);
   if (mixture.weights.empty()) { return shuffle; }
   const std::vector<int64_t> parts = epoch_parts(mixture);
-  std::vector<int64_t> chosen;
-  int64_t first = 0;
+  std::vector<std::vector<int64_t>> taken;  // of each set, the next one last
+  std::vector<int64_t> firsts, ends;        // of each set: its first row, and the end of its part of the shuffle
+  int64_t first = 0, end = 0;
   for (std::size_t set = 0; set < parts.size(); ++set) {
-    for (const int64_t row :
-         stretch_of_set(mixture.rows[set], seed_of_set(seed, set), epoch * parts[set], parts[set])) {
-      chosen.push_back(first + row);
-    }
+    taken.push_back(stretch_of_set(mixture.rows[set], seed_of_set(seed, set), epoch * parts[set], parts[set]));
+    std::ranges::reverse(taken.back());
+    firsts.push_back(first);
+    ends.push_back(end += parts[set]);
     first += mixture.rows[set];
   }
+  // The shuffle says which set is next. The rows of a set keep its order.
   std::vector<int64_t> order;
-  order.reserve(chosen.size());
-  for (const int64_t place : shuffle) { order.push_back(chosen[static_cast<std::size_t>(place)]); }
+  order.reserve(shuffle.size());
+  for (const int64_t place : shuffle) {
+    const auto set = static_cast<std::size_t>(std::ranges::upper_bound(ends, place) - ends.begin());
+    order.push_back(firsts[set] + taken[set].back());
+    taken[set].pop_back();
+  }
   return order;
 }
 

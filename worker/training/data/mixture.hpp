@@ -21,7 +21,7 @@ struct Mixture {
 std::vector<int64_t> epoch_parts(const Mixture& mixture);
 
 /// The order of epoch `epoch` (from 0) over the rows of all sets, size() places: epoch_order() of all rows, or with
-/// weights a shuffle of the sets' parts. The same on every rank and for any number of ranks.
+/// weights the sets shuffled into each other. The same on every rank and for any number of ranks.
 std::vector<int64_t> mixed_order(const Mixture& mixture, uint64_t seed, int64_t epoch);
 
 }  // namespace mdl::worker::training::data

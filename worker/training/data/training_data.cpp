@@ -17,11 +17,13 @@ using dataset::DatasetView;
 std::set<int64_t> held_out(const DatasetView& view, double part, uint64_t seed) {
   std::set<int64_t> rows;
   int64_t first = 0;
-  for (const int64_t size : view.part_sizes()) {
+  const std::vector<int64_t> sizes = view.part_sizes();
+  for (std::size_t set = 0; set < sizes.size(); ++set) {
+    const int64_t size = sizes[set];
     const auto count = static_cast<int64_t>(std::ceil(part * static_cast<double>(size)));
     if (count >= size) {
       throw UsageError(str_cat("--eval-split ", part, " leaves nothing to train on of ", size,
-                               size == 1 ? " row" : " rows", " of ", view.names()),
+                               size == 1 ? " row" : " rows", " of ", view.folders()[set]->path().string()),
                        "Give a smaller part, or --eval-dataset.");
     }
     const std::vector<int64_t> order = epoch_order(size, seed, 0);

@@ -42,6 +42,18 @@ TEST_CASE("no row of a set comes again before all have come, over the epochs") {
       CHECK(most - least <= 1);
     }
   }
+  // Also within an epoch, in the order of the visits.
+  std::vector<int64_t> of_first;
+  for (const int64_t row : mixed_order(mixture, 3, 0)) {
+    if (row < 6) { of_first.push_back(row); }
+  }
+  REQUIRE(of_first.size() == 15);
+  for (std::size_t pass = 0; pass + 6 <= of_first.size(); pass += 6) {
+    std::vector<int64_t> once(of_first.begin() + static_cast<std::ptrdiff_t>(pass),
+                              of_first.begin() + static_cast<std::ptrdiff_t>(pass) + 6);
+    std::ranges::sort(once);
+    CHECK(once == std::vector<int64_t>{0, 1, 2, 3, 4, 5});
+  }
   CHECK(times[0] == 35);  // 14 epochs of 15 rows out of 6
   CHECK(times[19] == 5);  // 14 epochs of 5 rows out of 14
 }
