@@ -64,6 +64,9 @@ void sync_to_disk(const fs::path& path) {
 
 void write_atomically(const fs::path& name, const std::function<void(const fs::path&)>& fill) {
   const fs::path path = end_of_links(name);
+  if (const std::string other = describe_no_file(path); !other.empty()) {  // /dev/null would be a file then
+    throw Error(str_cat("cannot write ", name.string(), ": it is ", other, ", not a file"), "Name a file.");
+  }
   const fs::path temporary = path.string() + str_cat(".tmp.", ::getpid());
   try {
     fill(temporary);

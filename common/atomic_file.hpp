@@ -10,7 +10,7 @@ namespace mdl {
 /// `fill(temporary)` writes a file next to the target, which is then synced and renamed over it; the folder is synced
 /// too. A `path` that is a link is written where the link leads. When `fill` throws, the temporary file is removed and
 /// the old file is untouched. Throws Error when the file cannot be written, naming it and the reason (a full disk, a
-/// missing folder).
+/// missing folder, a device or a pipe of that name, which stays).
 void write_atomically(const std::filesystem::path& path, const std::function<void(const std::filesystem::path&)>& fill);
 
 /// The same for a text that is already in memory.

@@ -90,3 +90,15 @@ TEST_CASE("what might never end is refused at once, and a pipe that has been giv
   CHECK(written == 200'000);
   ::close(ends[0]);
 }
+
+TEST_CASE("a pipe is never replaced by a file, by its own name or a link's") {
+  const TempDir folder;
+  const fs::path pipe = folder.path() / "pipe", link = folder.path() / "link";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  fs::create_symlink(pipe, link);
+  for (const fs::path& name : {pipe, link}) {
+    CHECK_THROWS_WITH(mdl::write_text_atomically(name, "x"), Catch::Contains("it is a named pipe, not a file"));
+  }
+  CHECK(fs::is_fifo(pipe));
+  CHECK(files_in(folder.path()) == 2);
+}
