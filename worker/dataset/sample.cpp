@@ -15,6 +15,10 @@ int64_t label_tokens(const Sample& sample) {
   return count;
 }
 
+int64_t token_count(const Sample& sample) {
+  return std::ranges::count_if(sample.attention_mask, [](int64_t value) { return value != 0; });
+}
+
 std::optional<std::string> sound_fault(const Sample& sample) {
   return std::visit(
       [](const auto& values) -> std::optional<std::string> {

@@ -57,6 +57,9 @@ struct Sample {
 /// Tokens of the sample that the loss counts: labelled ones with a real token before them to predict them from.
 int64_t label_tokens(const Sample& sample);
 
+/// Tokens of the sample without its padding, those of its sound among them.
+int64_t token_count(const Sample& sample);
+
 /// What makes the sample useless in training, if anything: a value of the sound that is no finite number (it would make
 /// every weight NaN).
 std::optional<std::string> sound_fault(const Sample& sample);

@@ -97,7 +97,7 @@ Totals count(const dataset::DatasetFolder& dataset, const fs::path& folder) {
     totals.lengths.add(sample.audio_length);
     totals.seconds.push_back(static_cast<double>(sample.audio_length) / kSampleRate);
     totals.stored.add(dataset::sample_count(sample.waveform));
-    const auto real = std::count(sample.attention_mask.begin(), sample.attention_mask.end(), 1);
+    const std::int64_t real = dataset::token_count(sample);
     totals.tokens.add(real);
     totals.token_counts.push_back(static_cast<double>(real));
     totals.padding += std::ssize(sample.attention_mask) - real;

@@ -14,8 +14,8 @@ struct Duplicate {
   bool same_text = false;             ///< tokens and labels as well
 };
 
-/// All of a dataset, in the order of rows. Sounds are compared whole only where their lengths and a few of their
-/// samples agree, so that little of a large dataset is read.
+/// All of a dataset, in the order of rows. Sounds are compared whole only where their lengths and a stretch in their
+/// middle agree, so that little of a large dataset is read.
 std::vector<Duplicate> find_duplicates(const dataset::DatasetFolder& dataset);
 
 /// "none", or how many there are and the first of them; a line for each kind.

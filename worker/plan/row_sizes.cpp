@@ -31,7 +31,7 @@ std::vector<RowSize> HeaviestRows::sizes_of(const dataset::DatasetView& dataset)
     const dataset::Sample sample = dataset.sample(i);
     // Padding in front of the tokens is left out of a batch; that behind a sound is not.
     rows.push_back({.samples = dataset::sample_count(sample.waveform),
-                    .tokens = std::ranges::count(sample.attention_mask, 1),
+                    .tokens = dataset::token_count(sample),
                     .labels = dataset::label_tokens(sample)});
   }
   return rows;

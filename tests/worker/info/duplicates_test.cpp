@@ -15,7 +15,7 @@ TEST_CASE("rows with an earlier row's sound are found, with its text or another 
   std::vector<float> sound(1000);
   for (std::size_t i = 0; i < sound.size(); ++i) { sound[i] = static_cast<float>(i) / 1000; }
   std::vector<float> changed = sound, padded = sound;
-  changed[501] = 0.25F;  // between the samples that are looked at first
+  changed[10] = 0.25F;  // beside the stretch that is looked at first
   padded.resize(1200);
   write_dataset(
       folder.path(),

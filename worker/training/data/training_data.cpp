@@ -34,11 +34,7 @@ std::set<int64_t> held_out(const DatasetView& view, double part, uint64_t seed) 
 }
 
 DatasetView without_long_rows(const DatasetView& view, int64_t most, TrainingData& told) {
-  DatasetView kept = view.where([&](int64_t row) {
-    const int64_t tokens = token_count(view.sample(row));
-    if (tokens <= most) { told.longest_kept = std::max(told.longest_kept, tokens); }
-    return tokens <= most;
-  });
+  DatasetView kept = view.where([&](int64_t row) { return dataset::token_count(view.sample(row)) <= most; });
   const auto sizes = kept.part_sizes();
   if (const auto empty = std::ranges::find(sizes, 0); empty != sizes.end()) {
     throw UsageError(str_cat("--max-length ", most, " leaves no row of ",
@@ -50,10 +46,6 @@ DatasetView without_long_rows(const DatasetView& view, int64_t most, TrainingDat
 }
 
 }  // namespace
-
-int64_t token_count(const dataset::Sample& sample) {
-  return std::ranges::count_if(sample.attention_mask, [](int64_t value) { return value != 0; });
-}
 
 TrainingData choose_rows(const DatasetView& train, const std::optional<DatasetView>& eval, const DataChoice& choice) {
   TrainingData data{.train = train, .eval = eval};

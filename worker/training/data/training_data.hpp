@@ -17,8 +17,7 @@ struct DataChoice {
 struct TrainingData {
   dataset::DatasetView train;
   std::optional<dataset::DatasetView> eval;
-  int64_t too_long = 0;      ///< rows of all sets that max_length leaves out
-  int64_t longest_kept = 0;  ///< tokens, where max_length is given
+  int64_t too_long = 0;  ///< rows of all sets that max_length leaves out
 };
 
 /// The rows to train and to evaluate on. A row that is too long is left out as a whole: a sound is never cut. The split
@@ -26,8 +25,5 @@ struct TrainingData {
 /// Throws UsageError when nothing is left of a set.
 TrainingData choose_rows(const dataset::DatasetView& train, const std::optional<dataset::DatasetView>& eval,
                          const DataChoice& choice);
-
-/// Tokens of a row without its padding, those of its sound among them.
-int64_t token_count(const dataset::Sample& sample);
 
 }  // namespace mdl::worker::training::data

@@ -49,7 +49,7 @@ class Clips {
 
 std::set<int64_t> tokens_of(const DatasetView& view) {
   std::set<int64_t> all;
-  for (int64_t row = 0; row < view.size(); ++row) { all.insert(token_count(view.sample(row))); }
+  for (int64_t row = 0; row < view.size(); ++row) { all.insert(worker::dataset::token_count(view.sample(row))); }
   return all;
 }
 
