@@ -6,8 +6,7 @@
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "worker/generation/row_scores.hpp"
-#include "worker/metrics/edit_distance.hpp"
-#include "worker/metrics/english_text.hpp"
+#include "worker/metrics/answer_comparison.hpp"
 #include "worker/metrics/normal_form.hpp"
 
 namespace mdl::worker {
@@ -75,19 +74,17 @@ void MeasuredAnswers::add_answers(const EvaluateOptions& options, const std::vec
                         str_cat(labels_->correct(), " of ", rows_, " rows, ", labels_->labels().size(), " labels")});
     } else if (metric == Metric::exact_match) {
       for (std::size_t i = 0; i < references.size(); ++i) {
-        same += metrics::stripped(references[i]) == metrics::stripped(given[i]) ? 1 : 0;
+        same += metrics::is_exact_match(references[i], given[i]) ? 1 : 0;
       }
       lines_.push_back(
           {metric_name(metric), part(same, std::ssize(references)), str_cat(same, " of ", rows_, " rows")});
     } else if (metric == Metric::wer) {
       for (std::size_t i = 0; i < references.size(); ++i) {
-        metrics::add_words(rate, english.normalize(references[i]), english.normalize(given[i]));
+        metrics::add_english(rate, english, references[i], given[i]);
       }
       lines_.push_back({metric_name(metric), rate.rate(), str_cat(rate.edits, " edits in ", rate.units, " words")});
     } else if (metric == Metric::cer) {
-      for (std::size_t i = 0; i < references.size(); ++i) {
-        metrics::add_characters(rate, metrics::character_form(references[i]), metrics::character_form(given[i]));
-      }
+      for (std::size_t i = 0; i < references.size(); ++i) { metrics::add_text(rate, references[i], given[i]); }
       lines_.push_back(
           {metric_name(metric), rate.rate(), str_cat(rate.edits, " edits in ", rate.units, " characters")});
     }

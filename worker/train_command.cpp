@@ -132,8 +132,19 @@ struct TrainingEnd {
   training::loop::RunRecord record;
 };
 
+/// --eval-generate. What cannot be asked is told before the weights are read.
+std::optional<training::loop::AnswerEvaluation> make_answer_evaluation(const TrainingInputs& inputs) {
+  const training::TrainOptions& options = inputs.options;
+  if (!inputs.eval_data || !options.eval_generate) { return std::nullopt; }
+  const batch::BatchOptions batches{.batch_size = options.eval_batch_size.value_or(options.batch_size),
+                                    .skip_bad_samples = options.skip_bad_samples};
+  return std::optional<training::loop::AnswerEvaluation>(std::in_place, inputs.model_folder, *inputs.eval_data,
+                                                         *options.eval_generate, batches, options.seed);
+}
+
 TrainingEnd train_model(const TrainingInputs& inputs, const BegunRun& run, const std::vector<std::string>& agents,
-                        model::MiDashengLM& model, distributed::ProcessGroup& group) {
+                        const training::loop::AnswerEvaluation* answers, model::MiDashengLM& model,
+                        distributed::ProcessGroup& group) {
   training::loop::Trainer trainer(
       {.options = inputs.options,
        .base_model = inputs.base_model,
@@ -148,6 +159,7 @@ TrainingEnd train_model(const TrainingInputs& inputs, const BegunRun& run, const
        .superseded = run.start.superseded,
        .facts = group.is_first() ? run_facts(inputs, group, run.identity) : std::vector<reports::page::FactTable>(),
        .restarted = run.start.restarted,
+       .answers = answers,
        .command_to_go_on = process::command_to_go_on(process::started_by())});
   const bool done_before = trainer.nothing_left();
   if (!done_before) {
@@ -193,6 +205,7 @@ void write_final(const TrainingInputs& inputs, const BegunRun& run, const std::s
 /// The whole training, from what is read without the other ranks on.
 void train_in(distributed::ProcessGroup& group, TrainingInputs& inputs) {
   open_data(inputs, group);
+  const auto answers = make_answer_evaluation(inputs);
   group.require_same(training_facts(inputs));
   group.connect();
   announce(group, inputs.meeting);
@@ -206,7 +219,7 @@ void train_in(distributed::ProcessGroup& group, TrainingInputs& inputs) {
     tensors::explain_memory("loading the model", training::loop::kMemoryAdvice,
                             [&] { model = load_trained_model(inputs, run, group); });
     clear_output(inputs.options.output, run, group);
-    end = train_model(inputs, run, agents, *model, group);
+    end = train_model(inputs, run, agents, answers ? &*answers : nullptr, *model, group);
   } catch (const tensors::OutOfMemory& error) {
     const auto planned = planned_memory(inputs, run);
     if (!planned) { throw; }

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from datasets import load_from_disk
+from datasets import Dataset, load_from_disk
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -85,6 +85,24 @@ def test_a_run_that_goes_on_with_another_metric_compares_no_other_numbers(traine
     last = history(tmp_path / "on")[1][-1]
     assert last["step"] == 6 == state(tmp_path / "on")["best_global_step"]
     assert state(tmp_path / "on")["best_metric"] == last["eval_loss"]
+
+
+def test_rows_that_cannot_be_asked_do_not_count_or_are_told_before_the_first_step(trained, toolkit, data, tmp_path):
+    """A row of broken sound and one without an answer, in front of six good ones."""
+    broken = load_from_disk(data[2]).select([6, 7, *range(ROWS)]).to_dict()
+    broken["input_values"][0][5] = float("nan")
+    broken["labels"][1] = [-100] * len(broken["labels"][1])
+    Dataset.from_dict(broken, features=load_from_disk(data[2]).features).save_to_disk(tmp_path / "eval")
+    faulty = (data[0], data[1], tmp_path / "eval")
+    options = [*OPTIONS, "--eval-steps", "2", "--eval-generate", "8", "--save-strategy", "no"]
+    done = run(train_command(toolkit, faulty, tmp_path / "out", *options), check=False)
+    assert done.returncode == 1 and "row 0 of" in done.stderr and "sound sample 5 is nan" in done.stderr, done.stderr
+    assert "'loss'" not in done.stdout
+    done = run(train_command(toolkit, faulty, tmp_path / "out", *options, "--skip-bad-samples", "true", "--report-to", "json"))
+    logged, *_ = [entry for entry in map(json.loads, (tmp_path / "out" / "log.jsonl").read_text().splitlines()) if "eval_cer" in entry]
+    first = history(trained)[1][0]
+    for name in ANSWERS:
+        assert logged[name] == pytest.approx(first[name]), name
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ constexpr const char* kRows = "rows of the training data";
 constexpr const char* kBaseModel = "base model";
 constexpr const char* kSeed = "--seed";
 constexpr const char* kSchedule = "schedule";
+constexpr const char* kWeights = "weights of --train-dataset";
 constexpr const char* kOptimizer = "optimizer";
 
 std::string yes_or_no(bool value) {
@@ -105,6 +106,14 @@ bool names_model(const adapter::AdapterConfig& config, const adapter::BaseModel&
          fs::equivalent(config.base_model, base_model.folder, error);
 }
 
+/// Weights of datasets are younger than the checkpoints that do not speak of them, which had none.
+RunIdentity with_weights(RunIdentity identity) {
+  if (std::ranges::find(identity.fixed, kWeights, &Settings::value_type::first) == identity.fixed.end()) {
+    identity.fixed.emplace_back(kWeights, TrainDatasets().shares());
+  }
+  return identity;
+}
+
 }  // namespace
 
 std::string fingerprint_of_data(const dataset::DatasetView& data) {
@@ -164,7 +173,7 @@ RunIdentity identify_run(const TrainOptions& options, const fs::path& model_fold
                     {kBaseModel, fingerprint_of_weights(model_folder)},
                     {"--quantization", options.quantization ? options.quantization->name() : "none"}};
   for (const auto& setting : adapter_of(options.lora).settings()) { identity.fixed.push_back(setting); }
-  identity.fixed.emplace_back("weights of --train-dataset", options.train_datasets.shares());
+  identity.fixed.emplace_back(kWeights, options.train_datasets.shares());
   const Settings rest = {{kSeed, str_cat(options.seed)},
                          {kOptimizer, options.optimizer.describe()},
                          {kLearningRateSetting, setting_text(options.learning_rate)},
@@ -186,8 +195,10 @@ void set_adapter(RunIdentity& identity, const adapter::LoraConfig& lora) {
 }
 
 RunIdentity identify_checkpoint(const fs::path& folder, const RunIdentity& now, const adapter::BaseModel& base_model) {
-  if (fs::exists(folder / kRunIdentityFile)) { return parse_run_identity(read_text(folder / kRunIdentityFile)); }
-  RunIdentity identity;
+  if (fs::exists(folder / kRunIdentityFile)) {
+    return with_weights(parse_run_identity(read_text(folder / kRunIdentityFile)));
+  }
+  RunIdentity identity = with_weights({});
   if (fs::exists(folder / data::kDataProgressFile)) {
     const data::DataProgress progress = data::parse_data_progress(read_text(folder / data::kDataProgressFile));
     identity.fixed.emplace_back(kRows, str_cat(progress.shape.rows));

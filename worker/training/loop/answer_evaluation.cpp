@@ -8,9 +8,7 @@
 #include "common/str_cat.hpp"
 #include "worker/batch/collate.hpp"
 #include "worker/generation/generate.hpp"
-#include "worker/metrics/edit_distance.hpp"
-#include "worker/metrics/english_text.hpp"
-#include "worker/metrics/normal_form.hpp"
+#include "worker/metrics/answer_comparison.hpp"
 
 namespace mdl::worker::training::loop {
 namespace {
@@ -54,16 +52,25 @@ Question question_of(const dataset::Sample& sample, const processor::Processor& 
 }
 
 AnswerEvaluation::AnswerEvaluation(const std::filesystem::path& model_folder, const dataset::DatasetView& dataset,
-                                   int64_t rows, int64_t batch_size, uint64_t seed)
+                                   int64_t rows, const batch::BatchOptions& options, uint64_t seed)
     : dataset_(dataset),
       processor_(processor::Processor::load(model_folder)),
       config_(generation::load_generation_config(model_folder)),
-      rows_(std::min(rows, dataset.size())),
-      batch_size_(batch_size),
+      options_(options),
       seed_(seed) {
   for (const TokenId id : processor_.tokenizer().encode("<|im_start|>assistant\n")) { opening_.push_back(id); }
-  for (int64_t row = 0; row < rows_; ++row) {
-    most_tokens_ = std::max(most_tokens_, question(row, dataset_.sample(row)).answer_tokens + kSpareTokens);
+  for (int64_t row = 0; row < std::min(rows, dataset.size()); ++row) {
+    const dataset::Sample sample = dataset_.sample(row);
+    const auto fault = dataset::sound_fault(sample);
+    if (fault && !options_.skip_bad_samples) {
+      throw Error(str_cat("evaluation: ", dataset_.describe(row), ": ", *fault));
+    }
+    if (fault || dataset::label_tokens(sample) == 0) { continue; }
+    most_tokens_ = std::max(most_tokens_, question(row, sample).answer_tokens + kSpareTokens);
+    rows_.push_back(row);
+  }
+  if (rows_.empty()) {
+    throw Error(str_cat("--eval-generate ", rows, ": none of the first rows of ", dataset.names(), " can be asked"));
   }
 }
 
@@ -78,7 +85,6 @@ Question AnswerEvaluation::question(int64_t row, const dataset::Sample& sample) 
 void AnswerEvaluation::add_batch(model::MiDashengLM& model, const std::vector<int64_t>& rows, at::Tensor& sums) const {
   std::vector<dataset::Sample> samples;
   std::vector<Question> questions;
-
   for (const int64_t row : rows) {
     dataset::Sample sample = dataset_.sample(row);
     questions.push_back(question(row, sample));
@@ -99,11 +105,11 @@ void AnswerEvaluation::add_batch(model::MiDashengLM& model, const std::vector<in
     const std::string given = decoded(processor_, answers[i]);
     const std::string& right = questions[i].answer;
     metrics::ErrorRate word_errors, character_errors;
-    metrics::add_words(word_errors, english.normalize(right), english.normalize(given));
-    metrics::add_characters(character_errors, metrics::character_form(right), metrics::character_form(given));
+    metrics::add_english(word_errors, english, right, given);
+    metrics::add_text(character_errors, right, given);
     values[kRows] += 1;
-    values[kAccurate] += metrics::label_form(right) == metrics::label_form(given) ? 1 : 0;
-    values[kExact] += metrics::stripped(right) == metrics::stripped(given) ? 1 : 0;
+    values[kAccurate] += metrics::is_same_label(right, given) ? 1 : 0;
+    values[kExact] += metrics::is_exact_match(right, given) ? 1 : 0;
     values[kWordEdits] += static_cast<double>(word_errors.edits);
     values[kWords] += static_cast<double>(word_errors.units);
     values[kCharacterEdits] += static_cast<double>(character_errors.edits);
@@ -117,11 +123,10 @@ std::vector<std::pair<std::string, double>> AnswerEvaluation::evaluate(model::Mi
   const bool was_training = model.is_training();
   model.eval();
   at::Tensor sums = torch::zeros({kSums}, torch::kDouble);
-  const int64_t stride = batch_size_ * group.world_size();
-  for (int64_t first = group.rank() * batch_size_; first < rows_; first += stride) {
-    std::vector<int64_t> rows;
-    for (int64_t row = first; row < std::min(first + batch_size_, rows_); ++row) { rows.push_back(row); }
-    add_batch(model, rows, sums);
+  const int64_t size = options_.batch_size, stride = size * group.world_size();
+  for (int64_t first = group.rank() * size; first < std::ssize(rows_); first += stride) {
+    const auto begin = rows_.begin() + first;
+    add_batch(model, {begin, begin + std::min(size, std::ssize(rows_) - first)}, sums);
   }
   model.train(was_training);
   at::Tensor total = sums.to(model.device());

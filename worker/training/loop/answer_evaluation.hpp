@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "worker/batch/batch_options.hpp"
 #include "worker/dataset/dataset_view.hpp"
 #include "worker/distributed/process_group.hpp"
 #include "worker/generation/generation_config.hpp"
@@ -30,9 +31,11 @@ Question question_of(const dataset::Sample& sample, const processor::Processor& 
 /// `mdl-toolkit inference` would, and compared as `mdl-toolkit evaluate` does.
 class AnswerEvaluation {
  public:
-  /// `rows` at most; batches of `batch_size`. Reads tokenizer and generation_config.json of the model. Throws Error.
+  /// The first `rows` rows, batches of options.batch_size. Reads tokenizer and generation_config.json of the model.
+  /// Rows without a label have no answer and do not count, nor do those with broken sound with
+  /// options.skip_bad_samples. Throws Error, without that option for broken sound too, and where no row is left.
   AnswerEvaluation(const std::filesystem::path& model_folder, const dataset::DatasetView& dataset, int64_t rows,
-                   int64_t batch_size, uint64_t seed);
+                   const batch::BatchOptions& options, uint64_t seed);
 
   /// eval_accuracy, eval_exact_match, eval_wer and eval_cer, over the rows of all ranks, which share them. Every rank
   /// calls it, and gets the same. An answer may be kSpareTokens longer than the longest right one.
@@ -52,7 +55,9 @@ class AnswerEvaluation {
   processor::Processor processor_;
   generation::GenerationConfig config_;
   std::vector<int64_t> opening_;
-  int64_t rows_, batch_size_, most_tokens_ = 0;
+  std::vector<int64_t> rows_;
+  batch::BatchOptions options_;
+  int64_t most_tokens_ = 0;
   uint64_t seed_;
 };
 

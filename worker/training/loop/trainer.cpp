@@ -67,10 +67,7 @@ Trainer::Trainer(const TrainingRun& run)
                  .batch_size = options.batch_size,
                  .world_size = run.group.world_size(),
                  .accumulation_steps = options.accumulation_steps};
-  if (run.eval_data && options.eval_generate) {
-    answers_.emplace(run.base_model.folder, *run.eval_data, *options.eval_generate, eval_batches_.batch_size,
-                     options.seed);
-  }
+
   data_.epochs = options.epochs;
   data_.max_steps = options.max_steps;
   data_.seed = options.seed;

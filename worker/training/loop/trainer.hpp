@@ -41,6 +41,7 @@ struct TrainingRun {
   std::vector<std::filesystem::path> superseded{};  ///< older runs' checkpoints, see RunStart; rank 0 only
   std::vector<reports::page::FactTable> facts{};    ///< for its report; rank 0 only
   bool restarted = false;                           ///< by its launcher
+  const AnswerEvaluation* answers = nullptr;        ///< --eval-generate; null: evaluations answer nothing
   std::string command_to_go_on{};                   ///< once it was stopped
 };
 
@@ -127,9 +128,9 @@ class Trainer {
   std::vector<at::Tensor> parameters_;
   distributed::DataParallel data_parallel_;
   AdamW optimizer_;
-  std::optional<AnswerEvaluation> answers_;  ///< --eval-generate
-  data::Mixture mixture_;                    ///< of the training data's sets
-  data::DataProgress data_;                  ///< what was trained on
+
+  data::Mixture mixture_;    ///< of the training data's sets
+  data::DataProgress data_;  ///< what was trained on
   checkpoint::RunState state_;
   LearningRate rate_;
   std::optional<Progress> progress_;

@@ -66,8 +66,10 @@ void Trainer::run_evaluation() {
     result = evaluate(run_.model, *run_.eval_data, eval_batches_, run_.group, metric == "eval_token_accuracy");
     metrics.emplace_back("eval_loss", result.loss);
     if (result.token_accuracy) { metrics.emplace_back("eval_token_accuracy", *result.token_accuracy); }
-    if (!answers_) { return; }
-    for (const auto& [name, value] : answers_->evaluate(run_.model, run_.group)) { metrics.emplace_back(name, value); }
+    if (!run_.answers) { return; }
+    for (const auto& [name, value] : run_.answers->evaluate(run_.model, run_.group)) {
+      metrics.emplace_back(name, value);
+    }
   });
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
   const auto chosen_by = std::ranges::find(metrics, metric.value_or("eval_loss"), &reports::Metrics::value_type::first);
