@@ -32,7 +32,7 @@ void add_weights_in(dataset::Fingerprint& print, const fs::path& folder) {
 
 dataset::Fingerprint common_facts(const InferenceOptions& options, const ModelChoice& model, at::ScalarType dtype) {
   dataset::Fingerprint print;
-  print.add(read_text(options.input));
+  print.add(read_text(fs::is_directory(options.input) ? options.input / "state.json" : options.input));
   print.add(options.rows.defaults.system_prompt.value_or(""));
   print.add(options.rows.defaults.user_prompt.value_or(""));
   print.add(options.rows.defaults.base_dir.string());

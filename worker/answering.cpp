@@ -10,6 +10,8 @@
 #include "worker/answer_output.hpp"
 #include "worker/automatic_type.hpp"
 #include "worker/generation/batch_plan.hpp"
+#include "worker/generation/dataset_rows.hpp"
+#include "worker/generation/file_rows.hpp"
 #include "worker/generation/shared_batches.hpp"
 #include "worker/hub/model_folder.hpp"
 #include "worker/loading_bar.hpp"
@@ -18,6 +20,8 @@
 
 namespace mdl::worker {
 namespace {
+
+namespace fs = std::filesystem;
 
 using nlohmann::json;
 using Batches = std::vector<std::vector<std::size_t>>;  ///< places of rows in the file
@@ -33,6 +37,16 @@ distributed::ProcessGroup join_group(const InferenceRun& run) {
              : distributed::ProcessGroup();
 }
 
+std::unique_ptr<generation::RowSource> source_of(InferenceRun& run) {
+  const int64_t most_tokens = run.limits.most_prompt_tokens();
+  if (run.dataset) {
+    return std::make_unique<generation::DatasetRows>(run.file, run.options.input, *run.dataset, run.processor,
+                                                     most_tokens, run.options.rows.workers);
+  }
+  return std::make_unique<generation::FileRows>(run.file, run.options.input, run.processor, run.options.rows,
+                                                most_tokens);
+}
+
 void warn_of_settings(const InferenceRun& run) {
   for (const std::string& note : run.config.notes) { log::warning(note); }
   if (run.limits.max_new_tokens && !run.options.max_new_tokens) {
@@ -42,11 +56,11 @@ void warn_of_settings(const InferenceRun& run) {
 }
 
 /// Rank 0 checks all rows, opens `table` and puts the rows that are left into batches.
-Batches plan_answers(InferenceRun& run, const convert::RowReader& reader, dataset::Fingerprint fingerprint,
+Batches plan_answers(const InferenceRun& run, const generation::RowSource& source, dataset::Fingerprint fingerprint,
                      std::optional<AnswerTable>& table) {
   add_weights(fingerprint, run.choice);
   std::vector<int64_t> lengths;
-  for (const convert::CheckedRow& row : reader.check_all(run.file, run.options.input)) {
+  for (const convert::CheckedRow& row : source.check_all()) {
     lengths.push_back(row.tokens);
     for (const int64_t value : {row.samples, row.file_size, row.file_time}) { fingerprint.add(value); }
   }
@@ -55,7 +69,7 @@ Batches plan_answers(InferenceRun& run, const convert::RowReader& reader, datase
 }
 
 /// Loads the model and answers this rank's batches; rank 0's `table` takes those of all ranks.
-void answer(const InferenceRun& run, const convert::RowReader& reader, const Batches& batches,
+void answer(const InferenceRun& run, const generation::RowSource& source, const Batches& batches,
             distributed::ProcessGroup& group, const AnswerRows& answer_rows, std::optional<AnswerTable>& table) {
   std::shared_ptr<model::MiDashengLM> model;
   if (!batches.empty()) {
@@ -71,7 +85,7 @@ void answer(const InferenceRun& run, const convert::RowReader& reader, const Bat
       [&](std::size_t batch) {
         std::vector<convert::Row> rows;
         for (const std::size_t row : batches[batch]) { rows.push_back(run.file.rows.at(row)); }
-        return generation::load_rows(rows, reader, run.options.rows.workers);
+        return source.load(rows);
       },
       [&](const generation::LoadedRows& rows) {
         generation::BatchAnswers answers;
@@ -80,7 +94,7 @@ void answer(const InferenceRun& run, const convert::RowReader& reader, const Bat
                     rows.rows.empty() ? 0 : rows.rows.front().number),
             "A smaller --batch-size needs less, and so do a smaller --max-new-tokens, --quantization 4bit or --bf16 "
             "true. What was answered is kept; start the command again to go on.",
-            [&] { answers = answer_rows(*model, rows); });
+            [&] { answers = answer_rows(*model, source, rows); });
         return answers;
       },
       [&](const generation::BatchAnswers& answers) { table->take(answers); });
@@ -88,7 +102,7 @@ void answer(const InferenceRun& run, const convert::RowReader& reader, const Bat
 
 }  // namespace
 
-InferenceRun prepare_answers(const InferenceOptions& options) {
+InferenceRun prepare_answers(const InferenceOptions& options, Answered answered) {
   const auto environment = process::read_worker_environment();
   const distributed::Meeting meeting = distributed::meet_ranks(environment, options.device, process::kDefaultDdpTimeout,
                                                                distributed::Gpus::may_be_shared);
@@ -97,10 +111,14 @@ InferenceRun prepare_answers(const InferenceOptions& options) {
   }
   // A mistake that shows without the weights, of which a download may be 33 GB, is told before it.
   ModelChoice choice = choose_model(options);
-  convert::RowFile file = convert::read_rows(options.input);
+  std::optional<dataset::DatasetView> dataset;
+  if (answered == Answered::rows_of_file_or_dataset && fs::is_directory(options.input)) {
+    dataset.emplace(options.input);
+  }
+  convert::RowFile file = dataset ? generation::numbered_rows(*dataset) : convert::read_rows(options.input);
   // The other ranks write nothing.
   if (!environment || environment->rank == 0) { check_answer_output(options, choice, file); }
-  if (hub::needs_download(choice.name, hub::Parts::all, options.rows.from_modelscope)) {
+  if (!dataset && hub::needs_download(choice.name, hub::Parts::all, options.rows.from_modelscope)) {
     convert::check_without_model(options.input, options.rows.defaults, convert::RowPurpose::answering);
   }
   fetch_weights(choice, options);
@@ -121,6 +139,7 @@ InferenceRun prepare_answers(const InferenceOptions& options) {
                                        : layers::Quantize(),
       .processor = processor::Processor::load(choice.folder),
       .file = std::move(file),
+      .dataset = std::move(dataset),
       .limits = answer_limits(options, config),
   };
   return run;
@@ -128,8 +147,7 @@ InferenceRun prepare_answers(const InferenceOptions& options) {
 
 void answer_file(InferenceRun& run, const std::string& facts, const AnswerRows& answer_rows,
                  const FinishAnswers& finish) {
-  const convert::RowReader reader(run.processor, run.options.rows, convert::RowPurpose::answering,
-                                  run.limits.most_prompt_tokens());
+  const auto source = source_of(run);
   distributed::ProcessGroup group = join_group(run);
   dataset::Fingerprint fingerprint = common_facts(run.options, run.choice, run.dtype);
   fingerprint.add(facts);
@@ -139,10 +157,10 @@ void answer_file(InferenceRun& run, const std::string& facts, const AnswerRows& 
   Batches batches;
   if (group.is_first()) {
     warn_of_settings(run);
-    batches = plan_answers(run, reader, fingerprint, table);
+    batches = plan_answers(run, *source, fingerprint, table);
   }
   batches = json::parse(group.share("batches", json(batches).dump())).get<Batches>();
-  answer(run, reader, batches, group, answer_rows, table);
+  answer(run, *source, batches, group, answer_rows, table);
   if (table) { finish(*table, group.world_size()); }
   // A rank is done when the answers are written: where that fails, all start again.
   group.leave();

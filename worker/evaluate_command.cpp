@@ -24,10 +24,7 @@ namespace fs = std::filesystem;
 /// The right answers must be there, which inference does without. Throws UsageError that lists the rows without one.
 void require_references(const fs::path& input) {
   std::error_code none;
-  if (fs::is_directory(input, none)) {
-    throw UsageError(str_cat(input.string(), " is a folder"),
-                     "evaluate takes the file of rows (.csv, .tsv, .jsonl) that a dataset was made of.");
-  }
+  if (fs::is_directory(input, none)) { return; }  // of a dataset they are checked when they are decoded
   const convert::RowFile file = convert::read_rows(input);
   convert::require_column(file, input, "prediction");
   std::vector<convert::RowProblem> problems;
@@ -42,12 +39,13 @@ void require_references(const fs::path& input) {
 }
 
 generation::BatchAnswers measure_rows(const EvaluateOptions& options, const InferenceRun& run,
-                                      model::MiDashengLM& model, const generation::LoadedRows& rows) {
+                                      model::MiDashengLM& model, const generation::RowSource& source,
+                                      const generation::LoadedRows& rows) {
   generation::BatchAnswers batch{{}, rows.problems};
   if (options.answers()) {
     batch = generation::answer_rows(model, run.processor, rows, run.limits, run.config, run.options.seed);
   }
-  const auto scores = options.scores() ? generation::score_rows(model, run.processor, run.options.rows, rows)
+  const auto scores = options.scores() ? generation::score_rows(model, run.processor, source.labelled(rows))
                                        : std::vector<generation::RowScore>(rows.rows.size());
   for (std::size_t i = 0; i < rows.rows.size(); ++i) {
     std::string& text = batch.answers[rows.rows[i].number];
@@ -88,13 +86,13 @@ int run_evaluate(const std::vector<std::string>& arguments) {
   MeasuredAnswers::check(options);
   const auto environment = process::read_worker_environment();
   if (!environment || environment->rank == 0) { make_evaluation_folder(options.output); }
-  InferenceRun run = prepare_answers(options.inference);
+  InferenceRun run = prepare_answers(options.inference, Answered::rows_of_file_or_dataset);
   std::string facts = "evaluate";
   for (const Metric metric : options.metrics) { facts += str_cat(",", metric_name(metric)); }
   answer_file(
       run, facts,
-      [&](model::MiDashengLM& model, const generation::LoadedRows& rows) {
-        return measure_rows(options, run, model, rows);
+      [&](model::MiDashengLM& model, const generation::RowSource& source, const generation::LoadedRows& rows) {
+        return measure_rows(options, run, model, source, rows);
       },
       [&](AnswerTable& table, int64_t ranks) { finish(options, run, table, ranks); });
   require_written_output();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "common/log.hpp"
 #include "worker/cli/command_line.hpp"
 #include "worker/cli/help_text.hpp"
 #include "worker/cli/option_values.hpp"
@@ -32,6 +33,9 @@ constexpr cli::OptionText kEvaluateOptions[] = {
      .takes = cli::kPath},
 };
 
+/// Which rows of a dataset do not need.
+constexpr const char* kForFiles[] = {"system-prompt", "user-prompt", "base-dir"};
+
 constexpr const char* kEvaluateExample[] = {"mdl-toolkit evaluate test.csv --model-name run/final --output measured \\",
                                             "    --metric accuracy,loss"};
 
@@ -40,7 +44,8 @@ std::vector<cli::OptionText> all_evaluate_options() {
   for (cli::OptionText option : inference_option_texts()) {
     if (option.name == std::string_view("output")) {
       option.help =
-          "folder to write: answers.csv (or .tsv, .jsonl, as the input), metrics.json, and of accuracy confusion.csv "
+          "folder to write: answers.csv (or .tsv, .jsonl, as the input; of a dataset .jsonl), metrics.json, and of "
+          "accuracy confusion.csv "
           "and .svg (required)";
     }
     all.push_back(option);
@@ -66,8 +71,16 @@ EvaluateOptions read_evaluate_options(const cli::GivenOptions& given) {
   EvaluateOptions options;
   options.inference = read_inference_options(given, kEvaluateCommand);
   options.output = options.inference.output;
-  const auto format = dataset::row_format(options.inference.input).value_or(dataset::RowFormat::csv);
+  std::error_code none;
+  const bool is_dataset = std::filesystem::is_directory(options.inference.input, none);
+  const auto format = is_dataset ? dataset::RowFormat::jsonl
+                                 : dataset::row_format(options.inference.input).value_or(dataset::RowFormat::csv);
   options.inference.output = options.output / (std::string("answers") + dataset::row_ending(format));
+  for (const char* name : kForFiles) {
+    if (is_dataset && values.text(name)) {
+      log::warning("--", name, " changes nothing: ", options.inference.input.string(), " is a dataset folder");
+    }
+  }
   options.metrics = read_metrics(values);
   if (values.text_or_none("spelling-mapping")) { options.spellings = values.required_path("spelling-mapping"); }
   if (options.spellings && std::ranges::find(options.metrics, Metric::wer) == options.metrics.end()) {
@@ -94,8 +107,8 @@ std::string evaluate_help() {
   return cli::command_help(
       {.usage = "evaluate INPUT --model-name DIR|NAME --output DIR [options]",
        .about = "Measures how a model answers the rows of a CSV, TSV or JSONL file, whose columns are audio, "
-                "prediction (the right "
-                "answer) and, if you like, system_prompt and user_prompt; alone or as one of the workers of mdl-launch "
+                "prediction (the right answer) and, if you like, system_prompt and user_prompt, or those of a dataset "
+                "folder; alone or as one of the workers of mdl-launch "
                 "or torchrun. The answers are kept beside the right ones. A run that was cut off goes on where it was "
                 "when it is started again. Defaults in parentheses.",
        .example = kEvaluateExample},

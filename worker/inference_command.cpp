@@ -19,8 +19,9 @@ int run_inference(const std::vector<std::string>& arguments) {
     require_written_output();
     return 0;
   }
-  InferenceRun run = prepare_answers(options);
-  const auto answer_rows = [&](model::MiDashengLM& model, const generation::LoadedRows& rows) {
+  InferenceRun run = prepare_answers(options, Answered::rows_of_file);
+  const auto answer_rows = [&](model::MiDashengLM& model, const generation::RowSource&,
+                               const generation::LoadedRows& rows) {
     return generation::answer_rows(model, run.processor, rows, run.limits, run.config, run.options.seed);
   };
   answer_file(run, /*facts=*/"", answer_rows, [](AnswerTable& table, int64_t ranks) { table.finish(ranks); });

@@ -66,7 +66,8 @@ std::string describe_problems(const std::vector<RowProblem>& problems, const std
   std::string text =
       str_cat(sorted.size(), sorted.size() == 1 ? " problem" : " problems", " in the rows of ", path.string(), ":");
   for (std::size_t i = 0; i < std::min(sorted.size(), kListedProblems); ++i) {
-    text += str_cat("\n  row ", sorted[i].number, " (line ", sorted[i].line, "): ", sorted[i].what);
+    const RowProblem& each = sorted[i];
+    text += str_cat("\n  row ", each.number, each.line > 0 ? str_cat(" (line ", each.line, ")") : "", ": ", each.what);
   }
   if (sorted.size() > kListedProblems) { text += str_cat("\n  and ", sorted.size() - kListedProblems, " more"); }
   return text;

@@ -77,10 +77,10 @@ Row RowReader::for_purpose(const Row& row) const {
   return wanted;
 }
 
-void RowReader::require_room(std::int64_t tokens) const {
-  if (tokens <= most_tokens_) { return; }
+void require_room(std::int64_t tokens, std::int64_t most_tokens) {
+  if (tokens <= most_tokens) { return; }
   throw Error(
-      str_cat("it has ", tokens, " tokens, those of the sound included, but at most ", most_tokens_, " are allowed"));
+      str_cat("it has ", tokens, " tokens, those of the sound included, but at most ", most_tokens, " are allowed"));
 }
 
 std::vector<processor::Message> RowReader::conversation(const Row& row) const {
@@ -101,7 +101,7 @@ CheckedRow RowReader::check(const Row& row) const {
   }
   const auto encoded = processor_.encode(conversation(row), {checked.samples}, purpose_ == RowPurpose::answering);
   checked.tokens = std::ssize(encoded.ids);
-  if (!audio::is_url(audio)) { require_room(checked.tokens); }
+  if (!audio::is_url(audio)) { require_room(checked.tokens, most_tokens_); }
   return checked;
 }
 
@@ -144,7 +144,7 @@ ConvertedRow RowReader::read(const Row& row) const {
                                             : audio::load_audio(fs::path(audio), rate);
   auto encoded =
       processor_.encode(conversation(row), {std::ssize(converted.waveform)}, purpose_ == RowPurpose::answering);
-  require_room(std::ssize(encoded.ids));
+  require_room(std::ssize(encoded.ids), most_tokens_);
   converted.input_ids = std::move(encoded.ids);
   converted.labels = std::move(encoded.labels);
   return converted;

@@ -51,8 +51,6 @@ class RowReader {
 
  private:
   Row for_purpose(const Row& row) const;
-  void require_room(std::int64_t tokens) const;
-
   const processor::Processor& processor_;
   const RowOptions& options_;
   RowPurpose purpose_;
@@ -63,6 +61,9 @@ class RowReader {
 /// the rows' sound files are there. UsageError lists all bad rows; with `skip_bad` only when all are bad.
 void check_without_model(const std::filesystem::path& path, const ConversationDefaults& defaults, RowPurpose purpose,
                          bool skip_bad = false);
+
+/// Throws Error when a text has more tokens than are allowed.
+void require_room(std::int64_t tokens, std::int64_t most_tokens);
 
 /// Warns that a row of the file `path` is left out.
 void warn_left_out(const RowProblem& problem, const std::filesystem::path& path);

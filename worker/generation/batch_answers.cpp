@@ -26,12 +26,13 @@ dataset::Sample prompt_of(const convert::ConvertedRow& input) {
 
 }  // namespace
 
-LoadedRows load_rows(const std::vector<convert::Row>& rows, const convert::RowReader& reader, std::size_t threads) {
+LoadedRows load_rows(const std::vector<convert::Row>& rows, std::size_t threads,
+                     const std::function<convert::ConvertedRow(const convert::Row& row)>& read) {
   std::vector<std::optional<convert::ConvertedRow>> inputs(rows.size());
   std::vector<std::string> problems(rows.size());
   dataset::parallel_for(rows.size(), threads, [&](std::size_t i) {
     try {
-      inputs[i] = reader.read(rows[i]);
+      inputs[i] = read(rows[i]);
     } catch (const std::exception& error) { problems[i] = convert::problem_of(rows[i], error); }
   });
   LoadedRows loaded;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,9 @@ struct LoadedRows {
   std::vector<convert::RowProblem> problems;
 };
 
-/// Reads sounds and texts on several threads.
-LoadedRows load_rows(const std::vector<convert::Row>& rows, const convert::RowReader& reader, std::size_t threads);
+/// Reads rows on several threads. `read` throws for a bad one.
+LoadedRows load_rows(const std::vector<convert::Row>& rows, std::size_t threads,
+                     const std::function<convert::ConvertedRow(const convert::Row& row)>& read);
 
 /// What came of a batch; goes from rank to rank as JSON.
 struct BatchAnswers {

@@ -3,37 +3,21 @@
 #include <torch/torch.h>
 
 #include <nlohmann/json.hpp>
-#include <span>
 
 #include "worker/batch/collate.hpp"
-#include "worker/convert/row_reader.hpp"
-#include "worker/dataset/sample.hpp"
 
 namespace mdl::worker::generation {
 
 std::vector<RowScore> score_rows(model::MiDashengLM& model, const processor::Processor& processor,
-                                 const convert::RowOptions& options, const LoadedRows& rows) {
-  const convert::RowReader reader(processor, options, convert::RowPurpose::training);
-  std::vector<dataset::Sample> samples;
-  for (std::size_t i = 0; i < rows.rows.size(); ++i) {
-    const std::vector<float>& waveform = rows.inputs[i].waveform;
-    const auto encoded =
-        processor.encode(reader.conversation(rows.rows[i]), {std::ssize(waveform)}, /*generate=*/false);
-    dataset::Sample& sample = samples.emplace_back();
-    sample.input_ids.assign(encoded.ids.begin(), encoded.ids.end());
-    sample.attention_mask.assign(encoded.ids.size(), 1);
-    sample.labels = encoded.labels;
-    sample.waveform = std::span<const float>(waveform);
-    sample.audio_length = std::ssize(waveform);
-  }
-  if (samples.empty()) { return {}; }
+                                 const std::vector<dataset::Sample>& rows) {
+  if (rows.empty()) { return {}; }
   model.eval();
-  const model::PackedBatch batch = model.pack(batch::collate(samples, processor.pad_token(), model.dtype()));
+  const model::PackedBatch batch = model.pack(batch::collate(rows, processor.pad_token(), model.dtype()));
   const layers::TokenScores scores = model.token_scores(batch.to(model.device()));
   const at::Tensor losses = scores.losses.to(at::kDouble).cpu(), hits = scores.hits.to(at::kLong).cpu();
   std::vector<RowScore> of_rows;
   int64_t first = 0;
-  for (const dataset::Sample& sample : samples) {
+  for (const dataset::Sample& sample : rows) {
     const int64_t tokens = dataset::label_tokens(sample);
     of_rows.push_back({.loss = losses.narrow(0, first, tokens).sum().item<double>(),
                        .tokens = tokens,

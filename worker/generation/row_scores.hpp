@@ -1,12 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
-#include "worker/convert/row_options.hpp"
-#include "worker/generation/batch_answers.hpp"
+#include "worker/dataset/sample.hpp"
 #include "worker/model/midashenglm.hpp"
 #include "worker/processor/processor.hpp"
 
@@ -19,9 +17,9 @@ struct RowScore {
   std::int64_t hits = 0;  ///< tokens that were the likeliest
 };
 
-/// Of the rows of a batch, in their order. Their predictions are there.
+/// Of labelled rows, which make one batch, in their order.
 std::vector<RowScore> score_rows(model::MiDashengLM& model, const processor::Processor& processor,
-                                 const convert::RowOptions& options, const LoadedRows& rows);
+                                 const std::vector<dataset::Sample>& rows);
 
 /// What is kept of a row, as one text: its answer and its score.
 struct MeasuredRow {

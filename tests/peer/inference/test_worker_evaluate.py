@@ -8,6 +8,7 @@ import subprocess
 import time
 import unicodedata
 
+import datasets
 import pytest
 import soundfile
 from sklearn.metrics import accuracy_score
@@ -107,6 +108,26 @@ def test_loss_and_token_accuracy_are_transformers(toolkit, data, rows, measured,
     assert f"({tokens} tokens)" in measured[1].stdout
 
 
+def test_a_dataset_folder_is_measured_as_the_rows_that_it_was_made_of(toolkit, data, rows, measured, tmp_path):
+    folder, output = tmp_path / "data", tmp_path / "measured"
+    run([toolkit, "convert-dataset", rows, "--model-name", data[0], "--output", folder, "--audio-encoding", "float32"])
+    done = evaluate(toolkit, folder, data[0], output, *ALL, "--user-prompt", "What?")
+    assert f"--user-prompt changes nothing: {folder} is a dataset folder" in done.stderr
+    of_folder, of_file = metrics(output), metrics(measured[0])
+    assert of_folder.pop("by label") == of_file.pop("by label") and of_folder == pytest.approx(of_file, rel=1e-5)
+    given = [json.loads(line) for line in (output / "answers.jsonl").read_text().splitlines()]
+    expected = [(row["prediction"], row["answer"]) for row in read_csv(measured[0] / "answers.csv")]
+    assert [(row["prediction"], row["answer"]) for row in given] == expected
+    assert [row["row"] for row in given] == list(range(1, len(given) + 1))
+
+    def unlabelled(row, i):
+        return {"labels": [-100] * len(row["labels"])} if i == 2 else {}
+
+    datasets.load_from_disk(str(folder)).map(unlabelled, with_indices=True).save_to_disk(tmp_path / "lacking")
+    done = evaluate(toolkit, tmp_path / "lacking", data[0], tmp_path / "none", *ALL, check=False)
+    assert done.returncode == 2 and "row 3: no token is labelled, so there is no right answer" in done.stderr, done.stderr
+
+
 def test_two_ranks_share_the_rows_and_an_adapter_may_be_on_the_model(toolkit, data, rows, measured, bin_dir, venv_bin, tmp_path):
     evaluate(toolkit, rows, data[0], tmp_path / "two", *ALL, launcher=two("mdl-launch", bin_dir, venv_bin))
     one, both = metrics(measured[0]), metrics(tmp_path / "two")
@@ -143,7 +164,7 @@ def test_what_cannot_be_measured_is_told_at_once(toolkit, data, rows, tmp_path):
     write_csv(without, [{"audio": row["audio"]} for row in read_csv(rows)[:2]])
     (tmp_path / "spellings.json").write_text("[1]")
     for file, words, problem in [
-        (data[2], [], "is a folder"),
+        (data[0], [], "state.json"),
         (lacking, [], "no prediction, which is the right answer"),
         (without, [], "prediction"),
         (rows, ["--metric", "bleu"], "--metric bleu: expected accuracy"),

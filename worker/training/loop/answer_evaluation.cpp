@@ -20,45 +20,16 @@ std::string decoded(const processor::Processor& processor, const std::vector<int
   return processor.tokenizer().decode(tokens, /*skip_special=*/true);
 }
 
-/// Where the last run of labels begins and ends.
-std::pair<std::size_t, std::size_t> last_labelled_turn(const std::vector<int64_t>& labels) {
-  std::size_t end = labels.size();
-  while (end > 0 && labels[end - 1] == dataset::kIgnoredLabel) { --end; }
-  std::size_t begin = end;
-  while (begin > 0 && labels[begin - 1] != dataset::kIgnoredLabel) { --begin; }
-  return {begin, end};
-}
-
 }  // namespace
-
-Question question_of(const dataset::Sample& sample, const processor::Processor& processor,
-                     const std::vector<int64_t>& opening) {
-  const auto [begin, end] = last_labelled_turn(sample.labels);
-  const auto turn = sample.input_ids.begin() + static_cast<std::ptrdiff_t>(begin);
-  const auto turn_end = sample.input_ids.begin() + static_cast<std::ptrdiff_t>(end);
-  if (turn_end - turn < std::ssize(opening) || !std::equal(opening.begin(), opening.end(), turn)) {
-    throw Error("its labels are no turn of the assistant", "--eval-generate needs rows as convert-dataset makes them.");
-  }
-  Question question;
-  const auto answer = turn + std::ssize(opening);
-  for (auto at = sample.input_ids.begin(); at != answer; ++at) {
-    const auto i = static_cast<std::size_t>(at - sample.input_ids.begin());
-    if (sample.attention_mask[i] != 0) { question.prompt.push_back(*at); }
-  }
-  const std::vector<int64_t> ids(answer, turn_end);
-  question.answer = decoded(processor, ids);
-  question.answer_tokens = std::ssize(ids);
-  return question;
-}
 
 AnswerEvaluation::AnswerEvaluation(const std::filesystem::path& model_folder, const dataset::DatasetView& dataset,
                                    int64_t rows, const batch::BatchOptions& options, uint64_t seed)
     : dataset_(dataset),
       processor_(processor::Processor::load(model_folder)),
       config_(generation::load_generation_config(model_folder)),
+      questions_(processor_),
       options_(options),
       seed_(seed) {
-  for (const TokenId id : processor_.tokenizer().encode("<|im_start|>assistant\n")) { opening_.push_back(id); }
   for (int64_t row = 0; row < std::min(rows, dataset.size()); ++row) {
     const dataset::Sample sample = dataset_.sample(row);
     const auto fault = dataset::sound_fault(sample);
@@ -74,9 +45,9 @@ AnswerEvaluation::AnswerEvaluation(const std::filesystem::path& model_folder, co
   }
 }
 
-Question AnswerEvaluation::question(int64_t row, const dataset::Sample& sample) const {
+generation::Question AnswerEvaluation::question(int64_t row, const dataset::Sample& sample) const {
   try {
-    return question_of(sample, processor_, opening_);
+    return questions_.read(sample);
   } catch (const Error& error) {
     throw Error(str_cat("evaluation: ", dataset_.describe(row), ": ", error.problem()), error.advice());
   }
@@ -84,7 +55,7 @@ Question AnswerEvaluation::question(int64_t row, const dataset::Sample& sample) 
 
 void AnswerEvaluation::add_batch(model::MiDashengLM& model, const std::vector<int64_t>& rows, at::Tensor& sums) const {
   std::vector<dataset::Sample> samples;
-  std::vector<Question> questions;
+  std::vector<generation::Question> questions;
   for (const int64_t row : rows) {
     dataset::Sample sample = dataset_.sample(row);
     questions.push_back(question(row, sample));

@@ -10,22 +10,11 @@
 #include "worker/dataset/dataset_view.hpp"
 #include "worker/distributed/process_group.hpp"
 #include "worker/generation/generation_config.hpp"
+#include "worker/generation/question.hpp"
 #include "worker/model/midashenglm.hpp"
 #include "worker/processor/processor.hpp"
 
 namespace mdl::worker::training::loop {
-
-/// A row of a dataset as a question and its right answer: the prompt ends where the last labelled turn's answer begins.
-struct Question {
-  std::vector<int64_t> prompt;
-  std::string answer;
-  int64_t answer_tokens = 0;
-};
-
-/// `opening`: the tokens that open the assistant's turn, with which its labels begin. Throws Error when the row has no
-/// labels, or labels that begin otherwise.
-Question question_of(const dataset::Sample& sample, const processor::Processor& processor,
-                     const std::vector<int64_t>& opening);
 
 /// Evaluations by what the model answers (--eval-generate): the first rows of the evaluation data are answered as
 /// `mdl-toolkit inference` would, and compared as `mdl-toolkit evaluate` does.
@@ -48,13 +37,13 @@ class AnswerEvaluation {
   /// What is added up over rows and ranks.
   enum Sum : int64_t { kRows, kAccurate, kExact, kWordEdits, kWords, kCharacterEdits, kCharacters, kSums };
 
-  Question question(int64_t row, const dataset::Sample& sample) const;
+  generation::Question question(int64_t row, const dataset::Sample& sample) const;
   void add_batch(model::MiDashengLM& model, const std::vector<int64_t>& rows, at::Tensor& sums) const;
 
   const dataset::DatasetView& dataset_;
   processor::Processor processor_;
   generation::GenerationConfig config_;
-  std::vector<int64_t> opening_;
+  generation::QuestionReader questions_;
   std::vector<int64_t> rows_;
   batch::BatchOptions options_;
   int64_t most_tokens_ = 0;
