@@ -15,6 +15,7 @@
 #include "worker/plan/memory_plan.hpp"
 #include "worker/plan/plan_options.hpp"
 #include "worker/training/data/training_data.hpp"
+#include "worker/training/loop/answer_evaluation.hpp"
 
 namespace mdl::worker {
 namespace {
@@ -88,6 +89,8 @@ int run_plan(const std::vector<std::string>& arguments) {
       .batch_size = wanted.batch_size,
       .eval_rows = evaluated_rows(wanted),
       .eval_batch_size = wanted.eval_batch_size,
+      .answered_rows = wanted.eval_generate,
+      .spare_tokens = training::loop::AnswerEvaluation::kSpareTokens,
       .accumulation_steps = wanted.accumulation_steps,
       .ranks = options.ranks,
       .merges = wanted.merge_lora};

@@ -81,6 +81,9 @@ Arguments plan_arguments(const TrainingInputs& inputs, const std::optional<std::
     arguments.insert(arguments.end(), {"--eval-split", std::to_string(*options.eval_split)});
   } else if (inputs.eval_data) {
     arguments.insert(arguments.end(), {"--eval-dataset", inputs.eval_data->names()});
+    if (options.eval_generate) {
+      arguments.insert(arguments.end(), {"--eval-generate", std::to_string(*options.eval_generate)});
+    }
   }
   if (inputs.eval_data) {
     arguments.insert(arguments.end(),

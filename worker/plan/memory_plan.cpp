@@ -24,7 +24,12 @@ StepSettings step_settings(const PlannedRun& run) {
 
 /// 0 without an evaluation.
 int64_t evaluation_peak(StepMeter& meter, const PlannedRun& run, int64_t batch_size) {
-  return run.eval_rows ? meter.evaluation(run.eval_rows->first(run.eval_batch_size.value_or(batch_size))) : 0;
+  if (!run.eval_rows) { return 0; }
+  const int64_t rows = run.eval_batch_size.value_or(batch_size);
+  const int64_t peak = meter.evaluation(run.eval_rows->first(rows));
+  if (!run.answered_rows) { return peak; }
+  const int64_t tokens = run.eval_rows->heaviest().labels + run.spare_tokens;
+  return std::max(peak, meter.answering(run.eval_rows->first(std::min(rows, *run.answered_rows)), tokens));
 }
 
 int64_t device_peak(StepMeter& meter, const PlannedRun& run, int64_t batch_size) {

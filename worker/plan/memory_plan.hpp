@@ -20,6 +20,8 @@ struct PlannedRun {
   int64_t batch_size = 8;
   std::optional<HeaviestRows> eval_rows{};   ///< nothing: no evaluation
   std::optional<int64_t> eval_batch_size{};  ///< unset: batch_size
+  std::optional<int64_t> answered_rows{};    ///< --eval-generate: rows of an evaluation that are answered
+  int64_t spare_tokens = 0;                  ///< of an answer, behind those of the longest right one
   int64_t accumulation_steps = 1;
   int64_t ranks = 1;
   bool merges = true;  ///< final/ is a whole model

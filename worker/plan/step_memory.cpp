@@ -185,4 +185,20 @@ int64_t StepMeter::evaluation(const std::vector<RowSize>& rows) {
   return sized_bytes().peak - made_->start;
 }
 
+int64_t StepMeter::answering(const std::vector<RowSize>& rows, int64_t tokens) {
+  model::MiDashengLM& model = *made_->model;
+  std::vector<RowSize> prompts = rows;
+  for (RowSize& row : prompts) {
+    row.tokens = std::max<int64_t>(row.tokens - row.labels, 1);
+    row.labels = 0;
+  }
+  model.eval();
+  const torch::NoGradGuard no_grad;
+  forget_peak();
+  auto [logits, cache] = model.read_prompts(make_batch(prompts, made_->settings.config));
+  const at::Tensor last = at::empty({std::ssize(rows)}, at::TensorOptions().dtype(at::kLong).device(sized_device()));
+  for (int64_t i = 0; i < tokens; ++i) { logits = model.next_logits(last, cache); }
+  return sized_bytes().peak - made_->start;
+}
+
 }  // namespace mdl::worker::plan

@@ -53,6 +53,10 @@ class StepMeter {
   /// The peak of an evaluation of such a batch.
   int64_t evaluation(const std::vector<RowSize>& rows);
 
+  /// The peak of answering such a batch, of whose rows the prompts are taken: `tokens` of each answer, with the cache
+  /// of keys and values.
+  int64_t answering(const std::vector<RowSize>& rows, int64_t tokens);
+
  private:
   struct Made;
   std::unique_ptr<Made> made_;

@@ -172,3 +172,20 @@ TEST_CASE("an evaluation has its own rows, and batches as large as the training'
   run.batch_size = 64;  // whose evaluation would not fit
   CHECK(largest_batch(run, of_one) == 1);
 }
+
+TEST_CASE("answers of an evaluation take a cache of keys and values for prompt and answer") {
+  PlannedRun run = run_of(small());
+  run.eval_rows = HeaviestRows(RowSize{3200, 20, 2});  // whose own evaluation takes little
+  run.eval_batch_size = 8;
+  const MemoryPlan plan = plan_memory(run);
+  run.answered_rows = 100;
+  run.spare_tokens = 1200;
+  const auto& text = run.settings.config.text;
+  const int64_t value = run.settings.dtype == at::kFloat ? 4 : 2;
+  const int64_t cache = 2 * text.num_layers * 8 * (18 + 1202) * text.num_kv_heads * text.head_dim * value;
+  const int64_t of_eight = plan_memory(run).evaluation;
+  CHECK(of_eight > plan.evaluation);
+  CHECK(of_eight > plan.step.weights + cache);
+  run.answered_rows = 1;  // fewer than a batch has
+  CHECK(plan_memory(run).evaluation < of_eight);
+}
