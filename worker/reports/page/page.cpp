@@ -46,7 +46,9 @@ const char* name_of(PageState::Run run) {
 std::string header(const std::vector<RunHistory>& runs, const PageState& state) {
   std::string line;
   if (const std::string name = name_of(state.run); !name.empty()) {
-    line += str_cat("<span class=\"pill ", name, "\">", name, "</span>");
+    // With the time: the page of a run that was killed stays as it is, and must not say more than was true then.
+    const std::string when = state.run == PageState::Run::running ? str_cat(" on ", time_text(state.time)) : "";
+    line += str_cat("<span class=\"pill ", name, "\">", name, when, "</span>");
   }
   if (runs.size() == 1) {
     const RunHistory& run = runs.front();

@@ -62,6 +62,7 @@ TEST_CASE("a page has nothing outside it, no script, and allows its one style sh
   }
   CHECK_THAT(page, Contains("default-src 'none'; style-src 'sha256-" + std::string(style_hash()) + "'"));
   CHECK_THAT(page, Contains("http-equiv=\"refresh\""));
+  CHECK_THAT(page, Contains(">running on 1970-01-01 00:00 UTC<"));  // which stays true when the run is killed
   CHECK(count(page_html({long_run(50, 1)}, {.run = PageState::Run::finished}), "http-equiv=\"refresh\"") == 0);
 }
 
