@@ -49,7 +49,8 @@ ModelChoice choose_model(const InferenceOptions& options, adapter::AdapterUse us
   choice.folder = find(options.model_name, hub::Parts::without_weights, options);
   if (!fs::exists(choice.folder / "config.json") && fs::exists(choice.folder / "adapter_config.json")) {
     if (options.adapter) {
-      throw UsageError(str_cat("--model-name ", choice.folder.string(), " is an adapter already"));
+      throw UsageError(str_cat(choice.folder.string(), " is an adapter, and so is ", options.adapter->string()),
+                       "An adapter goes onto a model: name the model in place of the first one.");
     }
     choice.adapter = adapter::AdapterFolder::load(choice.folder, use);
     choice.name = base_name(choice.adapter->config);

@@ -242,6 +242,7 @@ def test_what_cannot_be_merged_is_one_message_and_leaves_nothing(toolkit, checkp
         ([model, adapter, "x", "--output", output], 2, 'but also "x" stands alone'),
         ([model, tmp_path, "--output", output], 2, "is no adapter's folder"),
         ([model, "--output", output], 2, "is a model, not an adapter"),
+        ([adapter, adapter, "--output", output], 2, "is an adapter, and so is "),
         ([checkpoint("qwen3"), adapter, "--output", output], 2, "the adapter does not fit the model"),
         ([model, adapter, "--output", tmp_path / "there"], 2, "is there already, and not empty"),
         ([model, adapter, "--output", model], 2, "is what is to be merged"),
