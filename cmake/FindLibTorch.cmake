@@ -59,9 +59,12 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
     add_library(LibTorch::CUDA INTERFACE IMPORTED)
     target_include_directories(LibTorch::CUDA SYSTEM INTERFACE ${LibTorch_CUDA_INCLUDES})
     target_compile_definitions(LibTorch::CUDA INTERFACE USE_C10D_NCCL)
-    # libtorch_cuda registers its kernels as it is loaded, so it must be linked even where no symbol of it is named.
-    target_link_libraries(LibTorch::CUDA INTERFACE LibTorch::LibTorch -Wl,--no-as-needed
-      "${LibTorch_DIR}/lib/libtorch_cuda.so" -Wl,--as-needed "${LibTorch_DIR}/lib/libc10_cuda.so" ${LibTorch_CUDA_LIBS})
+    # libtorch_cuda registers its kernels as it is loaded, so it must be linked even where no symbol of it is named; but a program with
+    # the property MDL_LINKS_NO_CUDA gets none of these.
+    set(_for_cuda -Wl,--no-as-needed "${LibTorch_DIR}/lib/libtorch_cuda.so" -Wl,--as-needed "${LibTorch_DIR}/lib/libc10_cuda.so"
+        ${LibTorch_CUDA_LIBS})
+    list(TRANSFORM _for_cuda REPLACE "(.+)" "$<$<NOT:$<BOOL:$<TARGET_PROPERTY:MDL_LINKS_NO_CUDA>>>:\\1>")
+    target_link_libraries(LibTorch::CUDA INTERFACE LibTorch::LibTorch ${_for_cuda})
   endif()
 endif()
 mark_as_advanced(LibTorch_INCLUDE_DIR)

@@ -11,6 +11,7 @@
 #include "worker/hub/download_command.hpp"
 #include "worker/info/info_command.hpp"
 #include "worker/libraries/hand_over.hpp"
+#include "worker/libraries/model_program.hpp"
 #include "worker/libraries/program_libraries.hpp"
 #include "worker/libraries/take_over.hpp"
 #include "worker/process/failure_report.hpp"
@@ -25,8 +26,9 @@ namespace {
   namespace libraries = mdl::worker::libraries;
   mdl::require_written_output();
   const auto own = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-  const libraries::LibrarySearch search(own, mdl::worker::process::lookup_environment);
-  const auto found = find_libraries(own / mdl::worker::kModelProgram, true, search);
+  const libraries::ModelProgram model = libraries::model_program_here();
+  const libraries::LibrarySearch search(own, mdl::worker::process::lookup_environment, model.built);
+  const auto found = find_libraries(own / model.name, true, search);
   std::string command = mdl::worker::kTellTrainable, path = folder.string();
   char* command_line[] = {name, command.data(), path.data(), nullptr};
   libraries::hand_over(found.program, found.folders, command_line);

@@ -15,6 +15,7 @@
 #include "common/version.hpp"
 #include "worker/libraries/built_for.hpp"
 #include "worker/libraries/hand_over.hpp"
+#include "worker/libraries/model_program.hpp"
 #include "worker/libraries/program_folder.hpp"
 #include "worker/libraries/program_libraries.hpp"
 #include "worker/process/failure_report.hpp"
@@ -69,13 +70,21 @@ fs::path own_folder() {
   return fs::read_symlink("/proc/self/exe").parent_path();
 }
 
-fs::path program_of(const std::string& command) {
-  const char* const name = computes(command) ? mdl::worker::kModelProgram : mdl::worker::kDataProgram;
-  return mdl::worker::libraries::program_folder(own_folder(), name) / name;
-}
+/// What a command turns this process into.
+struct Successor {
+  fs::path program;
+  bool with_torch;
+  mdl::worker::libraries::LibrarySearch search;
+};
 
-mdl::worker::libraries::LibrarySearch library_search() {
-  return {own_folder(), mdl::worker::process::lookup_environment};
+Successor successor_for(const std::string& command) {
+  namespace libraries = mdl::worker::libraries;
+  const fs::path own = own_folder();
+  const bool with_torch = computes(command);
+  const auto [name, built] = with_torch ? libraries::model_program_here()
+                                        : libraries::ModelProgram{mdl::worker::kDataProgram, libraries::built_for()};
+  return {
+      libraries::program_folder(own, name) / name, with_torch, {own, mdl::worker::process::lookup_environment, built}};
 }
 
 void require_command(const std::string& word) {
@@ -120,11 +129,13 @@ int run(const std::vector<std::string>& arguments, char** argv) {
   if (command == kTellLibraries) {
     const std::string of = arguments.size() > 1 ? arguments[1] : "train";
     require_command(of);
-    std::cout << describe_libraries(program_of(of), computes(of), library_search()).dump(2) << '\n';
+    const Successor next = successor_for(of);
+    std::cout << describe_libraries(next.program, next.with_torch, next.search).dump(2) << '\n';
     return 0;
   }
   require_command(command);
-  const auto found = find_libraries(program_of(command), computes(command), library_search());
+  const Successor next = successor_for(command);
+  const auto found = find_libraries(next.program, next.with_torch, next.search);
   mdl::worker::libraries::hand_over(found.program, found.folders, argv);
 }
 

@@ -1,4 +1,4 @@
-// mdl-toolkit-model: the subcommands that compute with a model. mdl-toolkit starts it.
+// mdl-toolkit-model and mdl-toolkit-model-cpu: the subcommands that compute with a model. mdl-toolkit starts them.
 #include <c10/util/Exception.h>
 #include <sys/prctl.h>
 

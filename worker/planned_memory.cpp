@@ -9,10 +9,6 @@
 #include "worker/adapter/lora.hpp"
 #include "worker/plan/memory_plan.hpp"
 
-#ifdef MDL_WITH_CUDA
-#include <cuda_runtime_api.h>
-#endif
-
 namespace mdl::worker {
 namespace {
 
@@ -81,13 +77,13 @@ Arguments plan_arguments(const TrainingInputs& inputs, const std::optional<std::
     arguments.insert(arguments.end(), {"--eval-split", std::to_string(*options.eval_split)});
   } else if (inputs.eval_data) {
     arguments.insert(arguments.end(), {"--eval-dataset", inputs.eval_data->names()});
-    if (options.eval_generate) {
-      arguments.insert(arguments.end(), {"--eval-generate", std::to_string(*options.eval_generate)});
-    }
   }
   if (inputs.eval_data) {
     arguments.insert(arguments.end(),
                      {"--eval-batch-size", std::to_string(options.eval_batch_size.value_or(options.batch_size))});
+    if (options.eval_generate) {
+      arguments.insert(arguments.end(), {"--eval-generate", std::to_string(*options.eval_generate)});
+    }
   }
   if (options.quantization) { add_quantization(arguments, *options.quantization); }
   add_adapter(arguments, options.lora, adapter);
@@ -126,15 +122,6 @@ std::string advice_on_memory(const PlannedMemory& memory) {
               plan::memory_text(memory.beside), " beside its tensors, of the GPU's ", plan::memory_text(memory.of_gpu));
   if (!memory.fits()) { return str_cat(takes, ". ", options_that_fit(memory)); }
   return str_cat(takes, ": another program may hold the rest, as nvidia-smi tells. A smaller --batch-size needs less.");
-}
-
-std::optional<int64_t> memory_of(at::Device device) {
-#ifdef MDL_WITH_CUDA
-  size_t available = 0, all = 0;
-  if (device.is_cuda() && cudaMemGetInfo(&available, &all) == cudaSuccess) { return static_cast<int64_t>(all); }
-#endif
-  static_cast<void>(device);
-  return std::nullopt;
 }
 
 }  // namespace mdl::worker

@@ -36,7 +36,4 @@ std::string describe(const PlannedMemory& memory);
 /// The advice of an error of a GPU's memory: what fits, or that another program has it.
 std::string advice_on_memory(const PlannedMemory& memory);
 
-/// Bytes of memory of a GPU; nothing for the CPU.
-std::optional<int64_t> memory_of(at::Device device);
-
 }  // namespace mdl::worker

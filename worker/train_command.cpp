@@ -62,7 +62,7 @@ void print_parameter_counts(model::MiDashengLM& model) {
 
 /// Nothing on the CPU, whose memory no plan knows.
 std::optional<PlannedMemory> planned_memory(const TrainingInputs& inputs, const BegunRun& run) {
-  const auto of_gpu = memory_of(inputs.meeting.device);
+  const auto of_gpu = training::memory_size(inputs.meeting.device);
   if (!of_gpu) { return std::nullopt; }
   const auto adapter = run.checkpoint ? run.checkpoint : inputs.options.initial_adapter;
   return ask_plan(libraries::front_program(), plan_arguments(inputs, adapter, *of_gpu));

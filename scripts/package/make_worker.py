@@ -21,6 +21,7 @@ HERE = Path(__file__).resolve().parent
 PACKAGE = "mdl_toolkit_native"
 COMMANDS = ("mdl-toolkit", "mdl-toolkit-native")
 PROGRAMS = ("mdl-toolkit-data", "mdl-toolkit-model")
+OF_CUDA = ("mdl-toolkit-model-cpu",)  # what a build with CUDA has besides, for machines without a GPU
 # Of RHEL 9 and Ubuntu 22.04: glibc 2.34 and the run-time libraries of GCC 11.
 BOUNDS = {"GLIBC": "2.34", "GLIBCXX": "3.4.29", "CXXABI": "1.3.13", "GCC": "11.0.0"}
 TAG = "py3-none-manylinux_2_34_x86_64"
@@ -71,13 +72,13 @@ def require_old_enough(files: dict[str, tree.File]) -> None:
             raise bundled.Refused(f"{path} needs {too_new[0]}. GCC 12 on Debian 12 makes programs that stay below")
 
 
-def files_of(folder: Path) -> tuple[dict[str, tree.File], dict[str, Path]]:
+def files_of(folder: Path, names: tuple[str, ...]) -> tuple[dict[str, tree.File], dict[str, Path]]:
     """The wheel's files, and the libraries among them with where they come from."""
     files = {}
     front = bundled.stripped((folder / "mdl-toolkit").read_bytes())
     for name in COMMANDS:
         files[f"bin/{name}"] = tree.File(front, 0o755)
-    programs = {name: (folder / name).read_bytes() for name in PROGRAMS}
+    programs = {name: (folder / name).read_bytes() for name in names}
     for name, data in programs.items():
         search = search_of(symbol_versions.ElfFile(data))
         files[f"site-packages/{PACKAGE}/{name}"] = tree.File(bundled.with_search(bundled.stripped(data), search), 0o755)
@@ -92,7 +93,7 @@ def make(options) -> None:
     built = built_for(options.programs / "mdl-toolkit")
     if not re.fullmatch(tree.VERSION, built["version"]):
         raise bundled.Refused(f"{built['version']} is no version as PEP 440 writes them")
-    files, libraries = files_of(options.programs)
+    files, libraries = files_of(options.programs, PROGRAMS + (() if built["flavour"] in ("", "cpu") else OF_CUDA))
     licence = bundled.licences(libraries, LINKED_IN, (HERE.parents[1] / "LICENSE").read_text())
     requires = (f"torch=={minor(built['libtorch'])}.*", f"pyarrow=={built['pyarrow'].split('.')[0]}.*")
     version = wheel_version(built["version"], built["libtorch"])

@@ -51,7 +51,8 @@ device::CudaView view_cuda() {
     view.error = cudaGetErrorString(cudaErrorNoDevice);
   }
 #else
-  view.built_in = false;
+  view.built_in = libraries::built_for().has_cuda();
+  if (view.built_in) { view.error = "this machine shows no device, driver or card of NVIDIA's"; }
 #endif
   return view;
 }

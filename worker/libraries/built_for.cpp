@@ -7,4 +7,9 @@ const BuiltFor& built_for() {
   return built;
 }
 
+BuiltFor without_cuda(BuiltFor built) {
+  built.flavour.clear();
+  return built;
+}
+
 }  // namespace mdl::worker::libraries

@@ -76,7 +76,9 @@ void require_fitting_loaded() {
     }
   }
   const auto torch = read_torch_package(folder.parent_path());
-  require_fitting(torch.value_or(TorchPackage{folder, "", ""}), "where the loader took it from");
+  const bool with_cuda = loaded.contains("libtorch_cuda.so");
+  require_fitting(torch.value_or(TorchPackage{folder, "", ""}), "where the loader took it from",
+                  with_cuda ? built_for() : without_cuda(built_for()));
 }
 
 }  // namespace mdl::worker::libraries

@@ -96,6 +96,7 @@ nlohmann::json describe_libraries(const fs::path& program, bool with_torch, cons
   const BuiltFor& built = built_for();
   nlohmann::json json = {
       {"built_for", {{"libtorch", built.torch}, {"flavour", built.flavour}, {"pyarrow", built.arrow}}},
+      {"program", program.filename().string()},
       {"library_path", nlohmann::json::array()},
       {"missing", nlohmann::json::array()},
       {"problem", ""},

@@ -23,8 +23,8 @@ struct ProgramLibraries {
 /// there (with its name and what brings it).
 ProgramLibraries find_libraries(const std::filesystem::path& program, bool with_torch, const LibrarySearch& search);
 
-/// The same for other programs to read, `mdl-launch doctor` above all: the keys built_for, libtorch, pyarrow,
-/// library_path, missing (names), problem and advice. What is wrong is told in the last three.
+/// The same for other programs to read, `mdl-launch doctor` above all: the keys built_for, program, libtorch,
+/// pyarrow, library_path, missing (names), problem and advice. What is wrong is told in the last three.
 nlohmann::json describe_libraries(const std::filesystem::path& program, bool with_torch, const LibrarySearch& search);
 
 }  // namespace mdl::worker::libraries

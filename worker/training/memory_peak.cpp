@@ -8,6 +8,9 @@
 #elif defined(MDL_WITH_CUDA)
 #include <c10/cuda/CUDACachingAllocator.h>
 #endif
+#ifdef MDL_WITH_CUDA
+#include <cuda_runtime_api.h>
+#endif
 
 #include <array>
 #include <cstdio>
@@ -56,6 +59,15 @@ std::optional<MemoryPeak> memory_peak(at::Device device) {
 
 void reset_memory_peak(at::Device device) {
   if (auto* const allocator = allocator_of(device)) { allocator->resetPeakStats(device.index()); }
+}
+
+std::optional<int64_t> memory_size(at::Device device) {
+#ifdef MDL_WITH_CUDA
+  size_t available = 0, all = 0;
+  if (device.is_cuda() && cudaMemGetInfo(&available, &all) == cudaSuccess) { return static_cast<int64_t>(all); }
+#endif
+  static_cast<void>(device);
+  return std::nullopt;
 }
 
 double in_gib(int64_t bytes) {

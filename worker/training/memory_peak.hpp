@@ -18,6 +18,9 @@ struct MemoryPeak {
 std::optional<MemoryPeak> memory_peak(at::Device device);
 void reset_memory_peak(at::Device device);
 
+/// Bytes of memory that a GPU has. Nothing for the CPU.
+std::optional<int64_t> memory_size(at::Device device);
+
 double in_gib(int64_t bytes);
 
 /// "Peak VRAM during training: 17.502 GiB" and, of training, "Reserved VRAM during training: 19.000 GiB": lines, the

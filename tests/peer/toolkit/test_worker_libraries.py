@@ -15,6 +15,8 @@ import torch
 from launching import free_port
 
 PACKAGES = Path(torch.__file__).parents[1]
+# What trains here: in a build with CUDA, on a machine without a GPU, a program that does not load it.
+MODEL_PROGRAMS = {"mdl-toolkit-model"} | ({"mdl-toolkit-model-cpu"} if torch.version.cuda else set())
 COMMANDS = ("train", "inference", "convert-dataset", "info", "download")
 
 
@@ -55,10 +57,10 @@ def empty_library(tmp_path_factory):
     return compiled(tmp_path_factory.mktemp("library") / "empty.so", "int nothing;")
 
 
-def compiled(library, source):
+def compiled(library, source, *options):
     code = library.with_suffix(".c")
     code.write_text(source)
-    subprocess.run(["c++", "-x", "c", "-shared", "-fPIC", "-o", library, code], check=True)
+    subprocess.run(["c++", "-x", "c", "-shared", "-fPIC", "-o", library, code, *options], check=True)
     return library
 
 
@@ -78,10 +80,10 @@ def with_version(folder, version):
     return folder
 
 
-def linked_torch(packages, version, without=()):
+def linked_torch(packages, version):
     """The real LibTorch under another version: folders of links to its libraries and to the packages beside it."""
     for kind in ("torch/lib", *(f"nvidia/{each.name}/lib" for each in (PACKAGES / "nvidia").glob("*"))):
-        if kind.split("/")[1] in without or not (PACKAGES / kind).is_dir():
+        if not (PACKAGES / kind).is_dir():
             continue
         (packages / kind).mkdir(parents=True)
         for library in (PACKAGES / kind).glob("*.so*"):
@@ -104,7 +106,7 @@ def test_no_program_looks_for_libraries_in_the_current_folder(bin_dir, installed
 
 def test_what_is_installed_knows_no_folder_of_the_build(bin_dir, installed):
     names = {program.name for program in programs_in(installed)}
-    assert names == {"mdl-launch", "mdl-toolkit", "mdl-toolkit-data", "mdl-toolkit-model"}
+    assert names == {"mdl-launch", "mdl-toolkit", "mdl-toolkit-data", "mdl-toolkit-model", *MODEL_PROGRAMS}
     for program in programs_in(installed):
         tags = dynamic_section(program)[1]
         assert "RPATH" not in tags, "it would go before LD_LIBRARY_PATH"
@@ -129,7 +131,7 @@ def test_no_command_runs_a_library_that_lies_in_the_current_folder(bin_dir, tool
 
     runs = [[toolkit, command, "--help"] for command in COMMANDS]
     runs += [[toolkit, "--help"], [toolkit, "--version"], [toolkit, "--libraries"], [toolkit, "info", model], [toolkit, "info", train]]
-    runs += [[bin_dir / "mdl-toolkit-data", "info", "--help"], [bin_dir / "mdl-toolkit-model", "train", "--help"]]
+    runs += [[bin_dir / "mdl-toolkit-data", "info", "--help"], *([bin_dir / each, "train", "--help"] for each in MODEL_PROGRAMS)]
     runs += [[toolkit, "train", "--model-name", model, "--train-dataset", train, "--output", "out", "--num-epochs", "0.1"]]
     runs += [[toolkit, "inference", "rows.csv", "--model-name", model, "--output", "answers.csv", "--max-new-tokens", "2"]]
     runs += [[toolkit, "convert-dataset", "rows.csv", "--model-name", model, "--output", "converted"]]
@@ -148,7 +150,7 @@ def test_no_command_runs_a_library_that_lies_in_the_current_folder(bin_dir, tool
     done = started(toolkit, "train", "--help", cwd=only, env=environment(LD_LIBRARY_PATH=f"/nowhere:{''}"))
     assert "LD_LIBRARY_PATH has an empty part, which means the current folder: it is left out" in done.stderr
     assert done.returncode == 0 and not trace.exists()
-    started(toolkit, "train", "--help", env=environment(LD_LIBRARY_PATH=only))
+    started(bin_dir / "mdl-toolkit-model", "train", "--help", env=environment(LD_LIBRARY_PATH=only))
     assert trace.exists() or not (PACKAGES / "nvidia/cusparselt").is_dir()
 
 
@@ -184,10 +186,16 @@ def test_a_libtorch_of_another_version_is_told_wherever_it_is_found(installed, e
 
 
 @pytest.mark.skipif(torch.version.cuda is None, reason="this LibTorch has no CUDA")
-def test_a_libtorch_of_another_flavour_is_told_with_the_index_that_has_the_right_one(toolkit, empty_library, tmp_path):
-    other = torch.__version__.split("+")[0] + "+cpu"
-    done = started(toolkit, "train", env=environment(MDL_TORCH=fake_torch(tmp_path, other, empty_library)))
-    expect_other_version(done, other, "MDL_TORCH")
+def test_a_libtorch_of_another_flavour_is_told_with_the_index_that_has_the_right_one_where_a_gpu_is(bin_dir, toolkit, tmp_path):
+    version = torch.__version__.split("+")[0] + "+cpu"
+    other = linked_torch(tmp_path, version)
+    told = json.loads(started(toolkit, "--libraries", env=environment(MDL_TORCH=other)).stdout)
+    done = started(toolkit, "train", "--help", env=environment(MDL_TORCH=other))
+    if told["program"] == "mdl-toolkit-model-cpu":
+        assert done.returncode == 0 and "usage: mdl-toolkit train" in done.stdout, done.stderr
+        # By itself, since only a machine with a GPU starts it.
+        done = started(bin_dir / "mdl-toolkit-model", "train", "--help", env=environment(LD_LIBRARY_PATH=other / "lib"))
+    expect_other_version(done, version, "where the loader took it from" if told["program"].endswith("-cpu") else "MDL_TORCH")
     flavour = "cu" + torch.version.cuda.replace(".", "")
     assert f"--index-url https://download.pytorch.org/whl/{flavour}`" in done.stderr
 
@@ -226,10 +234,12 @@ def test_a_missing_library_is_named_with_what_needs_it_and_what_brings_it(instal
     colon = linked_torch(tmp_path / "a:b", torch.__version__)
     done = started(installed / "mdl-toolkit", "train", "--help", env=environment(MDL_TORCH=colon))
     assert done.returncode == 1 and f"the loader takes no library of {colon}/lib: the name has a colon" in done.stderr
-    if torch.version.cuda:
-        apart = linked_torch(tmp_path / "apart", torch.__version__, without=("nvshmem",))
-        done = started(installed / "mdl-toolkit", "train", "--help", env=environment(MDL_TORCH=apart))
-        assert done.returncode == 1 and ": libnvshmem_host.so.3 (which libtorch_nvshmem.so needs)" in done.stderr
+    apart = linked_torch(tmp_path / "apart", torch.__version__)
+    compiled(tmp_path / "libnowhere.so.1", "int nowhere;")
+    (apart / "lib/libtorch_cpu.so").unlink()
+    compiled(apart / "lib/libtorch_cpu.so", "int nothing;", "-Wl,--no-as-needed", f"-L{tmp_path}", "-l:libnowhere.so.1")
+    done = started(installed / "mdl-toolkit", "train", "--help", env=environment(MDL_TORCH=apart))
+    assert done.returncode == 1 and ": libnowhere.so.1 (which libtorch_cpu.so needs)" in done.stderr, done.stderr
 
     nowhere = environment(PATH="/nowhere")
     done = started(installed / "mdl-toolkit", "info", "--help", env=nowhere)

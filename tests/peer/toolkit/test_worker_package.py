@@ -133,7 +133,7 @@ def test_it_holds_the_programs_their_libraries_and_nothing_that_every_system_has
     }
     assert names == {
         *(f".data/scripts/{command}" for command in ("mdl-toolkit", "mdl-toolkit-native")),
-        *(f"{PACKAGE}/{program}" for program in ("mdl-toolkit-data", "mdl-toolkit-model")),
+        *(f"{PACKAGE}/{program}" for program in ("mdl-toolkit-data", "mdl-toolkit-model", "mdl-toolkit-model-cpu")),
         *(f"{PACKAGE}/lib/{library}" for library in libraries),
         *(f".dist-info/{name}" for name in ("METADATA", "RECORD", "WHEEL", "licenses/LICENSES.txt")),
     }
@@ -148,9 +148,10 @@ def test_its_files_look_for_libraries_in_the_environment_only(files):
     for library in (data for name, data in files.items() if name.startswith(f"{PACKAGE}/lib/")):
         assert search_of(library) == ["$ORIGIN"]
     assert search_of(files[f"{PACKAGE}/mdl-toolkit-data"]) == ["$ORIGIN/../pyarrow", "$ORIGIN/lib"]
-    first, *between, arrow, own = search_of(files[f"{PACKAGE}/mdl-toolkit-model"])
-    assert (first, arrow, own) == ("$ORIGIN/../torch/lib", "$ORIGIN/../pyarrow", "$ORIGIN/lib")
-    assert all(re.fullmatch(r"\$ORIGIN/\.\./nvidia/\w+/lib", folder) for folder in between)
+    for program in ("mdl-toolkit-model", "mdl-toolkit-model-cpu"):
+        first, *between, arrow, own = search_of(files[f"{PACKAGE}/{program}"])
+        assert (first, arrow, own) == ("$ORIGIN/../torch/lib", "$ORIGIN/../pyarrow", "$ORIGIN/lib")
+        assert all(re.fullmatch(r"\$ORIGIN/\.\./nvidia/\w+/lib", folder) for folder in between)
     assert search_of(files[".data/scripts/mdl-toolkit"]) == []
 
 

@@ -6,6 +6,7 @@
 #include "tests/temp_dir.hpp"
 #include "tests/worker/libraries/made_packages.hpp"
 #include "worker/libraries/fitting_torch.hpp"
+#include "worker/libraries/model_program.hpp"
 
 using namespace mdl;
 using namespace mdl::worker::libraries;
@@ -84,4 +85,14 @@ TEST_CASE("the loader is led to LibTorch's own folder first and to those of the 
   CHECK(library_folders(*torch) == std::vector<std::filesystem::path>{folder.path() / "torch/lib",
                                                                       folder.path() / "nvidia/cu13/lib",
                                                                       folder.path() / "nvidia/nccl/lib"});
+}
+
+TEST_CASE("a machine without a GPU takes a LibTorch of any flavour") {
+  const BuiltFor cuda{"2.15.0+cu132", "cu132", "", ""}, any{"2.15.0+cu132", "", "", ""};
+  const TorchPackage for_cpus{"/t", "2.15.0+cpu", "cpu"};
+  CHECK_FALSE(fits(for_cpus, model_program(/*gpu=*/true, cuda).built));
+  CHECK(fits(for_cpus, model_program(/*gpu=*/false, cuda).built));
+  CHECK(model_program(true, cuda).name == std::string("mdl-toolkit-model"));
+  CHECK(model_program(false, cuda).name == std::string("mdl-toolkit-model-cpu"));
+  CHECK(model_program(false, any).name == std::string("mdl-toolkit-model"));  // there is but one
 }
