@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -77,7 +78,79 @@ bool takes_more(int fd) {
   return !full;
 }
 
+void write_all(std::string_view text) {
+  while (!text.empty()) {
+    if (!takes_more(STDERR_FILENO)) { return; }
+    const ssize_t n = ::write(STDERR_FILENO, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
+    if (n <= 0) {
+      return;  // nobody can read the log: there is no better place to say so
+    }
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+/// The status line that is on the terminal now.
+std::string& shown_status() {
+  static std::string text;
+  return text;
+}
+
+/// Takes the status line away, and leaves the cursor at its beginning.
+std::string erasing(const std::string& status) {
+  return status.empty() ? std::string() : str_cat("\r", std::string(columns_of(status), ' '), "\r");
+}
+
+std::size_t letter_size(std::string_view text, std::size_t begin) {
+  std::size_t end = begin + 1;
+  while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) { ++end; }
+  return end - begin;
+}
+
+/// From the first letters on that East Asia writes wide, three bytes or more each (U+1100, and emoji).
+std::size_t letter_columns(std::string_view letter) {
+  return letter.size() >= 3 && letter >= "\u1100" ? 2 : 1;
+}
+
+std::string_view fitting(std::string_view text, std::size_t columns) {
+  std::size_t end = 0;
+  while (end < text.size()) {
+    const std::size_t size = letter_size(text, end);
+    const std::size_t width = letter_columns(text.substr(end, size));
+    if (width > columns) { break; }
+    columns -= width;
+    end += size;
+  }
+  return text.substr(0, end);
+}
+
 }  // namespace
+
+std::size_t columns_of(std::string_view text) {
+  std::size_t columns = 0;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t size = letter_size(text, begin);
+    columns += letter_columns(text.substr(begin, size));
+    begin += size;
+  }
+  return columns;
+}
+
+std::size_t status_columns() {
+  constexpr std::size_t kUnknownWidth = 80;  // of a serial line
+  if (threshold() > Level::news || ::isatty(STDERR_FILENO) == 0) { return 0; }
+  winsize size{};
+  const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return (known ? size.ws_col : kUnknownWidth) - 1;  // the cursor stands behind it
+}
+
+void show_status(std::string_view text) {
+  std::string line = escaped(text);
+  std::replace_if(line.begin(), line.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
+  line = fitting(line, status_columns());
+  if (line == shown_status()) { return; }
+  write_all(erasing(shown_status()) + line);
+  shown_status() = line;
+}
 
 Level threshold() {
   static const Level level = parse_threshold();
@@ -91,10 +164,8 @@ void set_program(std::string_view name) {
 std::string escaped(std::string_view text) {
   std::string shown;
   for (std::size_t begin = 0; begin < text.size();) {
-    std::size_t end = begin + 1;
-    while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) { ++end; }
-    const std::string_view letter = text.substr(begin, end - begin);
-    begin = end;
+    const std::string_view letter = text.substr(begin, letter_size(text, begin));
+    begin += letter.size();
     if (!steers_terminal(letter)) {
       shown += letter;
       continue;
@@ -109,17 +180,11 @@ std::string escaped(std::string_view text) {
 }
 
 void write(Level level, std::string_view message) {
-  std::string line = str_cat("[", program(), "] ", letter(level), timestamp(), " ");
+  std::string line = str_cat(erasing(shown_status()), "[", program(), "] ", letter(level), timestamp(), " ");
   line += escaped(message);
   line += '\n';
-  for (std::size_t done = 0; done < line.size();) {
-    if (!takes_more(STDERR_FILENO)) { return; }
-    const ssize_t n = ::write(STDERR_FILENO, line.data() + done, std::min<std::size_t>(line.size() - done, PIPE_BUF));
-    if (n <= 0) {
-      return;  // nobody can read the log: there is no better place to say so
-    }
-    done += static_cast<std::size_t>(n);
-  }
+  line += shown_status();
+  write_all(line);
 }
 
 }  // namespace mdl::log

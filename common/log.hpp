@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -30,6 +31,17 @@ std::string escaped(std::string_view text);
 /// Writes one line to stderr with a single write(2), so that lines of several processes do not mix:
 /// `[mdl-launch] W1124 08:15:02.123 message`, the message escaped().
 void write(Level level, std::string_view message);
+
+/// The columns of a status line: 0 where stderr is no terminal, or news are not shown.
+std::size_t status_columns();
+
+/// Shows `text`, escaped() and cut at status_columns(), as the last line of the terminal, in place of the one that is
+/// shown; what is told meanwhile goes above it. An empty text takes it away. No escape codes: a carriage return and
+/// blanks. Nothing where there are no columns. For programs that write their log from one thread.
+void show_status(std::string_view text);
+
+/// How many columns of a terminal `text` takes: two for the wide letters of East Asia.
+std::size_t columns_of(std::string_view text);
 
 template <typename... Values>
 void emit(Level level, const Values&... values) {

@@ -20,14 +20,14 @@
 #include "launcher/event_recorder.hpp"
 #include "launcher/failure_reporter.hpp"
 #include "launcher/job/job_rendezvous.hpp"
-#include "launcher/job/round_sequence.hpp"
+#include "launcher/opening_words.hpp"
 #include "launcher/output/output_mux.hpp"
 #include "launcher/output/run_folder.hpp"
 #include "launcher/process/last_words.hpp"
 #include "launcher/process/stop_signals.hpp"
-#include "launcher/process/worker_env.hpp"
 #include "launcher/report/failure_report.hpp"
 #include "launcher/restart_policy.hpp"
+#include "launcher/round_entry.hpp"
 #include "launcher/watchdog/file_timer.hpp"
 #include "launcher/watchdog/stuck_workers.hpp"
 #include "rendezvous/c10d/rendezvous_error.hpp"
@@ -61,7 +61,7 @@ class Agent {
         events_(plan),
         reporter_(plan, folder_),
         restarts_left_(plan.options.max_restarts),
-        rounds_(*rendezvous_, changed_),
+        entry_(io_, plan, *rendezvous_, changed_),
         signals_(io_, plan.options.signals_to_handle, [this] { on_signal(); }),
         wait_(changed_, signals_) {
     process::adopt_orphans();
@@ -73,7 +73,7 @@ class Agent {
   Agent& operator=(const Agent&) = delete;
 
   int run() {
-    announce();
+    say_opening_words(plan_, folder_);
     std::exception_ptr failure;
     asio::co_spawn(
         io_, [this] { return work(); },
@@ -87,17 +87,6 @@ class Agent {
   }
 
  private:
-  void announce() {
-    if (process::limits_omp_threads(plan_.environment, plan_.local_world_size)) {
-      log::warning("OMP_NUM_THREADS is not set: giving each worker 1, so that ", plan_.local_world_size,
-                   " workers do not overload this node. Set it to what suits the job");
-    }
-    if (command_line::writes_files(plan_.options.logs, plan_.local_world_size) && plan_.options.logs.log_dir.empty()) {
-      log::news("the workers' logs are in ", folder_.path().string(), "; --log-dir chooses another place");
-      folder_.keep();
-    }
-  }
-
   /// The job from its first round to its end; leaves `exit_code_` behind. (All coroutines here return void: of one that
   /// returned int, GCC 12 took a wrong address of its frame.)
   asio::awaitable<void> work() {
@@ -108,7 +97,7 @@ class Agent {
       failure = std::current_exception();
       own_failure_ = report::describe_own_failure(host_name(), static_cast<int>(round_.ranks.base_global_rank), error);
     }
-    if (failure && (in_round_ || rounds_.given_up())) {
+    if (failure && (in_round_ || entry_.given_up())) {
       // The others could go on without a node that found no round, but not without one that has broken its own.
       const loop::BackgroundTask telling = begin([this] { return tell_own_failure(); });
       co_await wait_.until_deadline(telling, kTellLimit);
@@ -168,7 +157,11 @@ class Agent {
     try {
       const loop::BackgroundTask agreeing = begin([this] { return agree_on_round(); });
       co_await wait_.until_signal(agreeing);
-      if (!signals_.last()) { agreeing.rethrow(); }
+      if (!signals_.last()) {
+        agreeing.rethrow();
+      } else if (!agreeing.done()) {
+        entry_.interrupt(*signals_.last());
+      }
     } catch (const rendezvous::c10d::RendezvousError& error) { ended = error; }
     if (ended) {
       end_without_round(*ended);
@@ -195,7 +188,7 @@ class Agent {
     const job::LocalGroup group{plan_.options.role, plan_.local_world_size};
     in_round_ = false;
     const auto began = loop::Notifier::Clock::now();
-    co_await rounds_.next(group, round_);
+    co_await entry_.enter(group, round_);
     in_round_ = true;
     events_.round_begins(round_, restart_count(), loop::Notifier::Clock::now() - began);
   }
@@ -292,7 +285,7 @@ class Agent {
     co_await stop_workers(SIGTERM);
     co_await finish_output();
     co_await wait_.until_signal(telling);
-    if (!signals_.last()) { rounds_.ended(lived); }
+    if (!signals_.last()) { entry_.round_ended(lived); }
   }
 
   bool ended_by_others() const {
@@ -349,7 +342,7 @@ class Agent {
   }
 
   asio::awaitable<void> obey_signal() {
-    rounds_.abandon();
+    entry_.abandon();
     const std::string name = command_line::signal_name(*signals_.last());
     const int running = attempt_->group().running();
     log::news("received ", name, ": passing it on to ", running, running == 1 ? " worker" : " workers", ", which have ",
@@ -383,7 +376,7 @@ class Agent {
   std::unique_ptr<Attempt> attempt_;
   int exit_code_ = kExitFailure;
   int restarts_left_;
-  job::RoundSequence rounds_;
+  RoundEntry entry_;
   loop::Notifier::Clock::time_point workers_began_{};
   process::StopSignals signals_;  ///< late, for until the loop runs a signal can only do what it does by itself
   const BoundedWait wait_;

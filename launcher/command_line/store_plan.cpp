@@ -177,6 +177,15 @@ C10dJob plan_c10d_job(const LaunchOptions& options, const Settings& settings) {
   return job;
 }
 
+/// Agents on other hosts that are told "localhost" look for each other on their own hosts.
+void warn_of_loopback(const std::string& host, int nodes) {
+  const bool loopback = host == "localhost" || host == "::1" || (is_address(host) && host.starts_with("127."));
+  if (!loopback || nodes < 2) { return; }
+  log::warning("the store of ", nodes, " nodes is to be at ", host,
+               ", which is this machine alone: other hosts cannot reach it. Give all nodes the name or an address of "
+               "one of them; if all agents run on this machine, it is right as it is");
+}
+
 /// Where the store is, and who hosts it.
 StorePlan plan_place(const LaunchOptions& options, const Settings& settings, const std::string& fresh_id) {
   LocalStore local;
@@ -188,7 +197,9 @@ StorePlan plan_place(const LaunchOptions& options, const Settings& settings, con
   const bool several = options.nnodes.max > 1;
   if (options.rdzv_backend == "static") {
     if (!several && options.rdzv_endpoint.empty() && !options.master_port) { return local; }
-    return plan_static_store(options, settings);
+    StorePlan plan = plan_static_store(options, settings);
+    if (const auto* job = std::get_if<StaticJob>(&plan)) { warn_of_loopback(job->master.host, job->nodes); }
+    return plan;
   }
   if (options.rdzv_backend == "c10d") {
     if (options.node_rank != 0) {
@@ -199,7 +210,11 @@ StorePlan plan_place(const LaunchOptions& options, const Settings& settings, con
           "--master-addr and --master-port are for --rdzv-backend static; with c10d the first node gives them");
     }
     C10dJob job = plan_c10d_job(options, settings);  // also to say what is wrong with the options
-    if (several) { return job; }
+    if (several) {
+      // With is_host=0 the user says that another agent here has it, or that a tunnel leads there.
+      if (job.is_host.value_or(true)) { warn_of_loopback(job.endpoint.host, options.nnodes.max); }
+      return job;
+    }
     // One node meets nobody at the endpoint; its workers meet at a store on a port of its own, as torchrun's do.
     local.run_id = options.rdzv_id;
     return local;

@@ -53,6 +53,7 @@ class C10dJobRendezvous : public JobRendezvous {
         workers_(io, options.agent_store) {}
 
   asio::awaitable<std::optional<Round>> next_round(const LocalGroup& group) override {
+    const RendezvousLink::Waiting waiting(link_);
     for (int losses = 0;;) {
       co_await watch_.stop();
       if (detached_) {
@@ -125,6 +126,7 @@ class C10dJobRendezvous : public JobRendezvous {
   }
 
   RoundState state() const override { return state_; }
+  WaitPhase waits_for() const override { return link_.phase(); }
 
   /// The others wait for a node that pauses, but for no longer than their join_timeout.
   std::chrono::seconds longest_pause() const override {
@@ -168,7 +170,7 @@ class C10dJobRendezvous : public JobRendezvous {
     state_ = RoundState::goes_on;
     workers_.release_lease();
     co_await link_.connect();
-    round_ = co_await link_.rendezvous().next_round();
+    round_ = co_await link_.next_round();
     signed_ = false;
     // From here on: a node that waits for the others' answers must be seen to live, and one that dies meanwhile must
     // not be waited for.

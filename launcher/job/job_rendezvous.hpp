@@ -10,6 +10,7 @@
 #include "common/loop/notifier.hpp"
 #include "launcher/command_line/launch_plan.hpp"
 #include "launcher/job/free_restarts.hpp"
+#include "launcher/job/wait_phase.hpp"
 #include "launcher/report/root_cause.hpp"
 #include "rendezvous/c10d/rank_assignment.hpp"
 
@@ -45,6 +46,8 @@ class JobRendezvous {
   /// Agrees on the next round; nullopt when it has broken off before its workers could start: end_round() and try
   /// again. Throws Error when that cannot be (a port in use, nobody answers in time).
   virtual asio::awaitable<std::optional<Round>> next_round(const LocalGroup& group) = 0;
+  /// What next_round() waits for now, for people.
+  virtual WaitPhase waits_for() const { return {}; }
   /// How long this node may pause before next_round(), as far as the others wait for it.
   virtual std::chrono::seconds longest_pause() const { return FreeRestarts::kLongestPause; }
   /// The round of now is over for this node, which stops its workers, for the failure of one of them or not, and will

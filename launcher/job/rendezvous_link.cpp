@@ -18,8 +18,11 @@ constexpr std::chrono::milliseconds kRenewTimeout{1000};
 
 asio::awaitable<void> RendezvousLink::open(bool again) {
   if (rendezvous_) { co_return; }
+  begin(WaitPhase::Step::store, job_.read_timeout);
+  const auto progress = std::make_shared<rendezvous::client::ConnectProgress>();
+  phase_.progress = progress;
   try {
-    rendezvous_ = co_await rendezvous::c10d::C10dRendezvous::open(job_);
+    rendezvous_ = co_await rendezvous::c10d::C10dRendezvous::open(job_, progress);
   } catch (const rendezvous::client::StoreConnectionError& error) {
     if (!again) { throw; }
     const std::chrono::duration<double> tried = job_.read_timeout;
@@ -29,6 +32,31 @@ asio::awaitable<void> RendezvousLink::open(bool again) {
         "The agent on that node hosts it and must run for as long as the job. Look there for why it has ended; or the "
         "network to it is cut.");
   }
+}
+
+void RendezvousLink::begin(WaitPhase::Step step, std::chrono::milliseconds limit) {
+  phase_ = WaitPhase();
+  phase_.step = step;
+  phase_.deadline = WaitPhase::Clock::now() + limit;
+}
+
+asio::awaitable<rendezvous::c10d::RendezvousRound> RendezvousLink::next_round() {
+  begin(WaitPhase::Step::nodes, std::chrono::ceil<std::chrono::milliseconds>(job_.settings.join_timeout));
+  rendezvous::c10d::RendezvousRound round = co_await rendezvous_->next_round();
+  begin(WaitPhase::Step::ranks, job_.read_timeout);
+  co_return round;
+}
+
+WaitPhase RendezvousLink::phase() const {
+  WaitPhase phase = phase_;
+  if (phase.step == WaitPhase::Step::none || !rendezvous_) { return phase; }
+  phase.store = rendezvous_->address();
+  phase.self = rendezvous_->self();
+  if (phase.step == WaitPhase::Step::nodes) {
+    const auto deadline = rendezvous_->join_deadline();
+    phase.deadline = deadline == WaitPhase::Clock::time_point::max() ? std::nullopt : std::optional(deadline);
+  }
+  return phase;
 }
 
 asio::awaitable<void> RendezvousLink::connect() {

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "common/loop/asio.hpp"
+#include "launcher/job/wait_phase.hpp"
 #include "rendezvous/c10d/c10d_job.hpp"
 #include "rendezvous/c10d/c10d_rendezvous.hpp"
 #include "rendezvous/client/tcp_store_client.hpp"
@@ -20,6 +21,22 @@ class RendezvousLink {
   /// Opens the rendezvous unless it is open. Throws as C10dRendezvous::open() does; `again` says that there was one
   /// before, whose store was lost.
   asio::awaitable<void> open(bool again);
+  /// C10dRendezvous::next_round(), while this is open.
+  asio::awaitable<rendezvous::c10d::RendezvousRound> next_round();
+  /// What is waited for now; nothing before open(), and after the end of a Waiting.
+  WaitPhase phase() const;
+  /// Lives for as long as open(), next_round() and what follows until the workers start may wait for something.
+  class Waiting {
+   public:
+    explicit Waiting(RendezvousLink& link) : link_(link) {}
+    ~Waiting() { link_.phase_ = WaitPhase(); }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+
+   private:
+    RendezvousLink& link_;
+  };
+
   /// Makes the connection for the keys of a round, or looks after it with renew(). Throws StoreConnectionError.
   asio::awaitable<void> connect();
   /// The connection lies idle while the workers run, and may have broken since. One attempt to make it anew; if that
@@ -37,7 +54,10 @@ class RendezvousLink {
   rendezvous::client::TcpStoreClient& store() { return *store_; }
 
  private:
+  void begin(WaitPhase::Step step, std::chrono::milliseconds limit);
+
   const rendezvous::c10d::C10dJob& job_;
+  WaitPhase phase_;
   std::unique_ptr<rendezvous::c10d::C10dRendezvous> rendezvous_;
   std::optional<rendezvous::client::TcpStoreClient> store_;
 };

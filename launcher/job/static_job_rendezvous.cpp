@@ -55,6 +55,7 @@ class StaticRendezvous : public JobRendezvous {
         host_(job.master.host) {}
 
   asio::awaitable<std::optional<Round>> next_round(const LocalGroup& group) override {
+    const Waiting waiting(*this);
     if (client_) {
       co_await check_own_place();
       co_await enter(round_ + 1);
@@ -67,6 +68,7 @@ class StaticRendezvous : public JobRendezvous {
     co_await board_.enrol(*client_, round_);
     co_await client_->set(round_prefix() + "role_info/" + own_rank_, std::move(role_info));
     const auto deadline = Clock::now() + job_.timeout;
+    wait_for(WaitPhase::Step::nodes, deadline);
     if (job_.node_rank == 0) { co_await assign(deadline); }
     std::vector<std::string> keys;
     keys.push_back(round_prefix() + "assigned_ranks/" + own_rank_);
@@ -114,6 +116,7 @@ class StaticRendezvous : public JobRendezvous {
   }
 
   RoundState state() const override { return state_; }
+  WaitPhase waits_for() const override { return phase_; }
 
   asio::awaitable<std::optional<std::string>> restart_obstacle() override {
     std::vector<std::string> natives;
@@ -152,6 +155,23 @@ class StaticRendezvous : public JobRendezvous {
   }
 
  private:
+  /// Lives for as long as next_round() may wait for something.
+  struct Waiting {
+    explicit Waiting(StaticRendezvous& of) : rendezvous(of) {}
+    ~Waiting() { rendezvous.phase_ = WaitPhase(); }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+    StaticRendezvous& rendezvous;
+  };
+
+  void wait_for(WaitPhase::Step step, Clock::time_point deadline) {
+    phase_ = WaitPhase();
+    phase_.step = step;
+    phase_.deadline = deadline;
+    phase_.store = address();
+    phase_.role_keys = round_prefix() + "role_info/";
+  }
+
   // --- the store
 
   asio::awaitable<void> connect() {
@@ -164,7 +184,10 @@ class StaticRendezvous : public JobRendezvous {
       host_ = where.from_here(local_addresses());
     }
     const Endpoint master = address();
-    client_.emplace(co_await rendezvous::client::TcpStoreClient::connect(master, credential_, job_.timeout));
+    const auto progress = std::make_shared<rendezvous::client::ConnectProgress>();
+    wait_for(WaitPhase::Step::store, Clock::now() + job_.timeout);
+    phase_.progress = progress;
+    client_.emplace(co_await rendezvous::client::TcpStoreClient::connect(master, credential_, job_.timeout, progress));
     co_await client_->join_workers();  // a real torchrun that is node 0 waits for this
   }
 
@@ -334,6 +357,7 @@ class StaticRendezvous : public JobRendezvous {
   const std::string identity_;  ///< tells this agent from an earlier one of the same rank
   const rendezvous::access::StoreCredential credential_;
   std::string host_;  ///< by which this node reaches the store
+  WaitPhase phase_;
   std::int64_t round_ = 0;
   RoundState state_ = RoundState::goes_on;
   bool waits_no_longer_ = false;

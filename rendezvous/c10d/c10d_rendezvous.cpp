@@ -127,10 +127,12 @@ asio::awaitable<void> look_for_other_jobs(client::TcpStoreClient& store, const C
 
 /// Throws StoreUnreachableError that says what to look for, given why this machine did not host the store, if it tried.
 asio::awaitable<client::TcpStoreClient> connect_store(const C10dJob& job, const Endpoint& address,
-                                                      const std::optional<std::string>& hosting_failure) {
+                                                      const std::optional<std::string>& hosting_failure,
+                                                      std::shared_ptr<client::ConnectProgress> progress) {
   const access::StoreCredential credential = credential_of(job);
   try {
-    client::TcpStoreClient store = co_await client::TcpStoreClient::connect(address, credential, job.read_timeout);
+    client::TcpStoreClient store =
+        co_await client::TcpStoreClient::connect(address, credential, job.read_timeout, std::move(progress));
     co_return store;
   } catch (const client::StoreUnreachableError& error) {
     throw client::StoreUnreachableError(str_cat("rendezvous \"", job.run_id, "\": ", error.problem()),
@@ -158,12 +160,13 @@ class C10dRendezvous::Impl {
 C10dRendezvous::C10dRendezvous(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 C10dRendezvous::~C10dRendezvous() = default;
 
-asio::awaitable<std::unique_ptr<C10dRendezvous>> C10dRendezvous::open(C10dJob job) {
+asio::awaitable<std::unique_ptr<C10dRendezvous>> C10dRendezvous::open(
+    C10dJob job, std::shared_ptr<client::ConnectProgress> progress) {
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
   auto& io = static_cast<asio::io_context&>(executor.context());
   auto [hosted, hosting_failure] = host_store(job, io);
   const Endpoint address = hosted ? hosted->from_here() : job.endpoint;
-  client::TcpStoreClient store = co_await connect_store(job, address, hosting_failure);
+  client::TcpStoreClient store = co_await connect_store(job, address, hosting_failure, std::move(progress));
   NodeDesc self{node_addr(job, hosted != nullptr, store), ::getpid(), job.local_id};
   const std::optional<std::string> announced = co_await store.get_now(std::string(kServiceKey));
   const std::optional<ServiceAnnouncement> service = announced ? read_service_announcement(*announced) : std::nullopt;
@@ -183,6 +186,12 @@ const NodeDesc& C10dRendezvous::self() const {
 }
 bool C10dRendezvous::hosts_store() const {
   return impl_->hosts_store();
+}
+const Endpoint& C10dRendezvous::address() const {
+  return impl_->address();
+}
+std::chrono::steady_clock::time_point C10dRendezvous::join_deadline() const {
+  return impl_->client().join_deadline();
 }
 
 asio::awaitable<client::TcpStoreClient> C10dRendezvous::connect() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 
@@ -21,14 +22,19 @@ class C10dRendezvous {
   /// Hosts the store when the endpoint is this machine's (and nobody else here has its port), and connects to it. Where
   /// an agent of ours hosts the store, agents call its RendezvousService (ServiceClient); elsewhere they contend for
   /// the state (CompareSetClient). Throws StoreConnectionError that names this machine's addresses when nobody can be
-  /// reached, and Error when the port of a host cannot be had.
-  static asio::awaitable<std::unique_ptr<C10dRendezvous>> open(C10dJob job);
+  /// reached, and Error when the port of a host cannot be had. `progress`: as of TcpStoreClient::connect().
+  static asio::awaitable<std::unique_ptr<C10dRendezvous>> open(
+      C10dJob job, std::shared_ptr<client::ConnectProgress> progress = nullptr);
   ~C10dRendezvous();
   C10dRendezvous(const C10dRendezvous&) = delete;
   C10dRendezvous& operator=(const C10dRendezvous&) = delete;
 
   const NodeDesc& self() const;
   bool hosts_store() const;
+  /// Where this node reaches the store.
+  const Endpoint& address() const;
+  /// Until when next_round() waits; max() without a limit, as a spare node does.
+  std::chrono::steady_clock::time_point join_deadline() const;
   /// A further connection to the store, for the keys of a round (round_keys.hpp).
   asio::awaitable<client::TcpStoreClient> connect();
   /// The same with one attempt only.

@@ -67,7 +67,10 @@ asio::awaitable<void> CompareSetClient::run(RendezvousIntent intent, Clock::time
       log::debug("rendezvous \"", job().run_id, "\", round ", shared_.value().round, ": ", to_string(self()), " ",
                  step.change);
       if (intent == RendezvousIntent::rejoin) { intent = RendezvousIntent::join; }
-      if (step.renews_deadline) { deadline = Clock::now() + job().settings.join_timeout; }
+      if (step.renews_deadline) {
+        begin_joining();
+        deadline = join_deadline();
+      }
     } else if (step.action == RendezvousAction::wait) {
       const auto idle =
           std::chrono::ceil<milliseconds>(next_poll(step.state, self(), moment(), deadline, job().settings));
@@ -95,8 +98,8 @@ asio::awaitable<void> CompareSetClient::back_off() {
 
 asio::awaitable<RendezvousRound> CompareSetClient::next_round() {
   stop_ = false;
-  const auto deadline = Clock::now() + job().settings.join_timeout;
-  co_await run(RendezvousIntent::rejoin, deadline);
+  begin_joining();
+  co_await run(RendezvousIntent::rejoin, join_deadline());
   const RendezvousState& state = shared_.value();
   members_ = static_cast<std::int64_t>(state.participants.size());
   round_ = state.round;

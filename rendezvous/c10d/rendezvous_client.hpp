@@ -29,9 +29,15 @@ class RendezvousClient {
 
   const C10dJob& job() const { return job_; }
   const NodeDesc& self() const { return self_; }
+  /// Until when the next_round() that goes on, or the last one, waits; max() while there is no limit.
+  std::chrono::steady_clock::time_point join_deadline() const { return join_deadline_; }
 
  protected:
   RendezvousClient(C10dJob job, NodeDesc self) : job_(std::move(job)), self_(std::move(self)) {}
+
+  /// A join, or one that begins anew, may take the job's join_timeout from now on.
+  void begin_joining() { join_deadline_ = std::chrono::steady_clock::now() + job_.settings.join_timeout; }
+  void join_without_limit() { join_deadline_ = std::chrono::steady_clock::time_point::max(); }
 
   // The ends that are no success, for people.
   [[noreturn]] void fail_closed() const;
@@ -47,6 +53,7 @@ class RendezvousClient {
 
   const C10dJob job_;
   const NodeDesc self_;
+  std::chrono::steady_clock::time_point join_deadline_{};
 };
 
 }  // namespace mdl::rendezvous::c10d

@@ -42,9 +42,9 @@ asio::awaitable<RendezvousRound> ServiceClient::next_round() {
   ticket_ = new_ticket();
   stop_ = false;
   const ServiceRequest join = request(ServiceRequest::Intent::join);
-  auto deadline = Clock::now() + job().settings.join_timeout;
+  begin_joining();
   while (true) {
-    const ServiceReply reply = co_await connection_.call(join, deadline, host_timeout());
+    const ServiceReply reply = co_await connection_.call(join, join_deadline(), host_timeout());
     switch (reply.kind) {
       case Kind::round: {
         RendezvousRound round;
@@ -56,10 +56,10 @@ asio::awaitable<RendezvousRound> ServiceClient::next_round() {
         co_return round;
       }
       case Kind::spare:
-        deadline = Clock::time_point::max();
+        join_without_limit();
         break;
       case Kind::not_spare:
-        deadline = Clock::now() + job().settings.join_timeout;
+        begin_joining();
         break;
       case Kind::closed:
         fail_closed();

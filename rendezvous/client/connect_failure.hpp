@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 namespace mdl::rendezvous::client {
@@ -13,6 +14,11 @@ struct ConnectFailure {
 
   Kind kind;
   std::string reason;  ///< for people, to stand within a sentence: "connection refused"
+};
+
+/// How far somebody who connects, attempt after attempt, has come; for whoever tells people meanwhile.
+struct ConnectProgress {
+  std::optional<ConnectFailure> failure{};  ///< of the last attempt that has ended
 };
 
 }  // namespace mdl::rendezvous::client

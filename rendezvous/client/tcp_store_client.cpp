@@ -206,7 +206,8 @@ asio::awaitable<Client::Attempt> Client::try_connect(Endpoint server, access::St
   }
 }
 
-asio::awaitable<Client> Client::connect(Endpoint server, access::StoreCredential credential, Milliseconds timeout) {
+asio::awaitable<Client> Client::connect(Endpoint server, access::StoreCredential credential, Milliseconds timeout,
+                                        std::shared_ptr<ConnectProgress> progress) {
   const auto executor = co_await asio::this_coro::executor;
   const auto began = Clock::now();
   const auto deadline = began + timeout;
@@ -217,6 +218,7 @@ asio::awaitable<Client> Client::connect(Endpoint server, access::StoreCredential
     if (attempt) { co_return std::move(*attempt); }
     // A deadline that cuts an attempt short says less than what the attempt before found.
     if (!failure || Clock::now() < deadline) { failure = std::move(attempt.error()); }
+    if (progress) { progress->failure = failure; }
     pause.expires_after(std::min(kRetryDelay, remaining(deadline)));
     co_await pause.async_wait(asio::use_awaitable);
   } while (Clock::now() < deadline);

@@ -59,8 +59,10 @@ class TcpStoreClient {
   /// Connects and introduces itself. Tries every address of the host, again and again until `timeout` has passed: the
   /// server may not have started. Throws StoreUnreachableError, which says how long it tried, what a name stands for
   /// here and what happened last, and StoreAccessError at once when the two ends do not have the same secret.
+  /// Meanwhile `progress` says how the attempts fail; null: nobody asks.
   static asio::awaitable<TcpStoreClient> connect(Endpoint server, access::StoreCredential credential,
-                                                 Milliseconds timeout);
+                                                 Milliseconds timeout,
+                                                 std::shared_ptr<ConnectProgress> progress = nullptr);
   /// One attempt at each address of the host. The failure of the last one instead of a client when none answers.
   using Attempt = Expected<TcpStoreClient, ConnectFailure>;
   static asio::awaitable<Attempt> try_connect(Endpoint server, access::StoreCredential credential,

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "common/error.hpp"
+#include "tests/rendezvous/stderr_capture.hpp"
 
 using namespace mdl;
 using namespace mdl::launcher::command_line;
@@ -113,4 +114,29 @@ TEST_CASE("how far the stores are open is as the endpoint is given, or as listen
   alone.standalone = true;
   CHECK(std::get<LocalStore>(plan_store(alone, "fresh")).listen == ListenScope::here);
   CHECK_THROWS_WITH(scope("listen=all", "c10d"), Catch::Contains("endpoint or any"));
+}
+
+TEST_CASE("a store at localhost is warned of where several nodes are to meet there, and nowhere else") {
+  const auto warned = [](const std::string& backend, const std::string& endpoint, NodeRange nodes,
+                         const std::string& conf = {}) {
+    LaunchOptions options;
+    options.rdzv_conf = conf;
+    options.rdzv_backend = backend;
+    options.rdzv_endpoint = endpoint;
+    options.nnodes = nodes;
+    const mdl::test::StderrCapture captured;
+    plan_store(options, "fresh");
+    return captured.text().find("other hosts cannot reach it") != std::string::npos;
+  };
+  CHECK(warned("c10d", "localhost:29400", {2, 2}));
+  CHECK(warned("c10d", "", {1, 4}));
+  CHECK(warned("c10d", "127.0.1.1", {2, 2}));
+  CHECK(warned("c10d", "[::1]:29400", {2, 2}));
+  CHECK(warned("static", "", {2, 2}));
+  CHECK(warned("static", "localhost:29500", {2, 2}));
+  CHECK_FALSE(warned("c10d", "localhost:29400", {1, 1}));
+  CHECK_FALSE(warned("static", "", {1, 1}));
+  CHECK_FALSE(warned("c10d", "node1:29400", {2, 2}));
+  CHECK_FALSE(warned("c10d", "localhost:29400", {2, 2}, "is_host=0"));
+  CHECK_FALSE(warned("c10d", "127.example.com", {2, 2}));
 }
