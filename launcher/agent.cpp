@@ -101,6 +101,9 @@ class Agent {
       // The others could go on without a node that found no round, but not without one that has broken its own.
       const loop::BackgroundTask telling = begin([this] { return tell_own_failure(); });
       co_await wait_.until_deadline(telling, kTellLimit);
+    } else if (entry_.held_out()) {
+      const loop::BackgroundTask leaving = begin([this] { return rendezvous_->leave(); });
+      co_await wait_.until_deadline(leaving, kTellLimit);
     }
     if (failure) { std::rethrow_exception(failure); }
   }

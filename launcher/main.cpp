@@ -47,6 +47,9 @@ int launch(command_line::LaunchOptions options) {
   load_secret(plan.store, plan.options.rdzv_conf);
   process::raise_file_limit();
   plan.command = command_line::make_launch_command(plan.options, variable);
+  if (!plan.options.health_command.empty()) {
+    plan.health = command_line::plan_health_command(plan.options.health_command, variable);
+  }
   plan.local_world_size = machine::count_workers(plan.options.nproc_per_node, variable("CUDA_VISIBLE_DEVICES"));
   if (plan.options.numa_binding) {
     plan.worker_cpus =

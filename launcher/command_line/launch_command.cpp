@@ -60,7 +60,10 @@ std::optional<std::string> find_in_path(const std::string& name, const std::stri
   return std::nullopt;
 }
 
-std::string find_program(const std::string& name, const Environment& environment, const std::string& advice) {
+}  // namespace
+
+std::string find_program(const std::string& name, const Environment& environment, const std::string& advice,
+                         const std::string& other_kind) {
   if (name.find('/') != std::string::npos) {
     struct stat info{};
     if (::stat(name.c_str(), &info) != 0) {
@@ -69,7 +72,7 @@ std::string find_program(const std::string& name, const Environment& environment
     if (S_ISDIR(info.st_mode)) { throw Error(describe_errno("cannot run", name, EISDIR), advice, kExitNotExecutable); }
     if (::access(name.c_str(), X_OK) != 0) {
       throw Error(describe_errno("cannot run", name, errno),
-                  "Make it executable with chmod +x, or, for a Python script, leave out --no-python.",
+                  str_cat("Make it executable with chmod +x", other_kind.empty() ? "" : ", or, ", other_kind, "."),
                   kExitNotExecutable);
     }
     return name;
@@ -85,6 +88,8 @@ std::string find_program(const std::string& name, const Environment& environment
   if (is_regular_file(name)) { hint = str_cat("There is a file of that name in this folder: write ./", name, "."); }
   throw Error(str_cat("cannot run ", name, ": no such program in PATH (", path, ")"), hint, kExitNotFound);
 }
+
+namespace {
 
 std::string find_python(const Environment& environment, std::string& argv0) {
   const auto chosen = environment("PYTHON_EXEC");
@@ -141,7 +146,8 @@ LaunchCommand make_launch_command(const LaunchOptions& options, const Environmen
   LaunchCommand command;
   command.display_name = options.program;
   if (options.no_python && !options.run_path) {
-    command.executable = find_program(options.program, environment, "Check the name after --no-python.");
+    command.executable = find_program(options.program, environment, "Check the name after --no-python.",
+                                      "for a Python script, leave out --no-python");
     check_interpreter(options.program, command.executable, environment);
     command.argv = {options.program};
     command.entry_point = options.program;

@@ -26,6 +26,11 @@ struct LaunchCommand {
 /// almost a command (`mdl-launch luanch`), the Error names that.
 LaunchCommand make_launch_command(const LaunchOptions& options, const Environment& environment);
 
+/// The path of the program `name`: itself where it has a slash, else as PATH has it. Throws Error with `advice` (exit
+/// 127) when there is none, and (exit 126) when it may not be run; `other_kind` is what one may do then but chmod.
+std::string find_program(const std::string& name, const Environment& environment, const std::string& advice,
+                         const std::string& other_kind = {});
+
 /// The argv of one worker: "${local_rank}" is replaced in all but argv[0].
 std::vector<std::string> argv_of_worker(const LaunchCommand& command, int local_rank);
 

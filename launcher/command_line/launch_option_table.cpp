@@ -23,6 +23,9 @@ const std::vector<OptionGroup> kGroups = {
           str_cat("How often all workers are started again after one failed (default ", kDefaults.max_restarts, ").")},
          {"monitor-interval", "SECONDS",
           "Accepted for torchrun's sake. The end of a worker is seen at once, so there is nothing to tune."},
+         {"health-command", "PROG",
+          "A program with its arguments that is run on this node before each join. One that fails, or takes longer "
+          "than 30 s, keeps this node out of the job, and its last line says why. No shell reads it."},
          {"signals-to-handle", "SIG,...",
           str_cat("Signals that are passed on to the workers and end the job (default ", kDefaults.signals_to_handle,
                   ").")},

@@ -9,6 +9,7 @@
 #include "common/version.hpp"
 #include "launcher/command_line/command_help.hpp"
 #include "launcher/command_line/commands.hpp"
+#include "launcher/command_line/health_command.hpp"
 #include "launcher/command_line/launch_option_table.hpp"
 #include "launcher/command_line/option_parser.hpp"
 #include "launcher/command_line/option_value.hpp"
@@ -130,6 +131,10 @@ void fill(LaunchOptions& options, const Values& values, const Environment& envir
   text("rdzv-conf", options.rdzv_conf);
   text("master-addr", options.master_addr);
   text("role", options.role);
+  if (const auto found = values.find("health-command"); found != values.end()) {
+    options.health_command = found->second.text;
+    split_command(found->second.source, found->second.text);  // to say what is wrong with it
+  }
   text("signals-to-handle", options.signals_to_handle);
   options.signals_to_handle = signal_list(parse_signals(options.signals_to_handle));
   number("max-restarts", options.max_restarts, 0);

@@ -36,6 +36,7 @@ struct LaunchOptions {
   std::optional<int> master_port;  ///< kStaticPort without it, where one counts
   std::string master_addr = "127.0.0.1";
 
+  std::string health_command;  ///< run before each join; empty: none
   int max_restarts = 0;
   std::string role = "default";
   std::string signals_to_handle = kDefaultSignals;

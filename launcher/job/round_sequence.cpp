@@ -15,6 +15,7 @@ using namespace std::chrono_literals;
 asio::awaitable<void> RoundSequence::next(const LocalGroup& group, Round& round) {
   while (true) {
     co_await pause();
+    if (before_join_ && !abandoned_) { co_await before_join_(); }
     if (abandoned_) { co_return; }
     const std::optional<Round> agreed = co_await rendezvous_.next_round(group);
     if (agreed) {

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
+#include <utility>
 
 #include "common/loop/asio.hpp"
 #include "common/loop/notifier.hpp"
@@ -13,8 +15,12 @@ namespace mdl::launcher::job {
 /// ask for (FreeRestarts).
 class RoundSequence {
  public:
+  /// What is done before each JobRendezvous::next_round(); what it throws ends next().
+  using BeforeJoin = std::function<asio::awaitable<void>()>;
+
   /// `changed` is what `rendezvous` notifies. Both must outlive this.
-  RoundSequence(JobRendezvous& rendezvous, loop::Notifier& changed) : rendezvous_(rendezvous), changed_(changed) {}
+  RoundSequence(JobRendezvous& rendezvous, loop::Notifier& changed, BeforeJoin before_join = {})
+      : rendezvous_(rendezvous), changed_(changed), before_join_(std::move(before_join)) {}
 
   /// Waits, and agrees with the other nodes on the next round. Throws Error when that cannot be (see
   /// JobRendezvous::next_round()), or when the job has been given up.
@@ -32,6 +38,7 @@ class RoundSequence {
 
   JobRendezvous& rendezvous_;
   loop::Notifier& changed_;
+  const BeforeJoin before_join_;
   FreeRestarts free_restarts_;
   std::chrono::seconds pause_{0};  ///< before the next round
   bool given_up_ = false;

@@ -53,6 +53,7 @@ bool place(int from, int to) {
 
   if (!cpus.empty() && ::sched_setaffinity(0, cpus.size() * sizeof cpus[0], cpus.data()) != 0) { return errno; }
 
+  if (!place(spec.stdin_fd, STDIN_FILENO)) { return errno; }
   // Above 2 both, so that putting one in place cannot overwrite the other.
   const int out = spec.stdout_fd <= 2 ? ::dup(spec.stdout_fd) : spec.stdout_fd;
   const int err = spec.stderr_fd <= 2 ? ::dup(spec.stderr_fd) : spec.stderr_fd;

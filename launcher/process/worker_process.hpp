@@ -18,6 +18,7 @@ struct WorkerSpec {
   int stdout_fd = 1;
   int stderr_fd = 2;
   machine::CpuSet cpus;  ///< logical CPUs that it may run on; empty: those of the caller
+  int stdin_fd = 0;
 };
 
 /// A child that was started, or the errno of what failed.
@@ -26,7 +27,7 @@ struct StartedProcess {
   int error = 0;
 };
 
-/// Starts a worker as the leader of its own session and process group, with the caller's stdin, the given stdout and
+/// Starts a worker as the leader of its own session and process group, with the given stdin, stdout and
 /// stderr, no other descriptor, an empty signal mask and default signal handling (an ignored SIGHUP stays ignored, so
 /// that nohup works). The kernel kills it when the calling process dies. Returns once the program has been loaded: a
 /// program that cannot be loaded is an error here, not an exit of the worker.

@@ -210,3 +210,14 @@ TEST_CASE("the option --help shows every option in groups, --version the version
   const auto version = parse_command_line({"--version"}, [](const std::string&) { return std::nullopt; });
   CHECK_THAT(version.text.value(), Catch::Matches("mdl-launch [0-9]+\\.[0-9]+\\.[0-9]+.*\n"));
 }
+
+TEST_CASE("--health-command keeps its words for later, and says what is wrong with them at once") {
+  CHECK(parse({"x"}).health_command.empty());
+  CHECK(parse({"--health-command", "./check -v", "x"}).health_command == "./check -v");
+  CHECK(parse({"--health-command=./check '-v'", "x"}).health_command == "./check '-v'");
+  CHECK(parse({"x"}, {{"PET_HEALTH_COMMAND", "./check"}}).health_command == "./check");
+  CHECK_THAT(error_of({"--health-command", "a | b", "x"}), Contains("--health-command has a |"));
+  CHECK_THAT(error_of({"--health-command", "", "x"}), Contains("--health-command is empty"));
+  CHECK_THAT(error_of({"x"}, {{"PET_HEALTH_COMMAND", "'a"}}),
+             Contains("the environment variable PET_HEALTH_COMMAND has a '"));
+}
