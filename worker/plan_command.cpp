@@ -14,6 +14,7 @@
 #include "worker/hub/model_folder.hpp"
 #include "worker/plan/memory_plan.hpp"
 #include "worker/plan/plan_options.hpp"
+#include "worker/training/data/row_length.hpp"
 #include "worker/training/data/training_data.hpp"
 #include "worker/training/loop/answer_evaluation.hpp"
 
@@ -21,7 +22,8 @@ namespace mdl::worker {
 namespace {
 
 /// Of those rows that a training takes. A part for the evaluation is not taken off: it may be any.
-plan::HeaviestRows rows_of(const std::vector<std::filesystem::path>& datasets, const training::TrainOptions& options) {
+dataset::DatasetView chosen_rows(const std::vector<std::filesystem::path>& datasets,
+                                 const training::TrainOptions& options) {
   dataset::DatasetView::Folders folders;
   for (const auto& path : datasets) {
     if (dataset::is_row_file(path)) {
@@ -31,12 +33,14 @@ plan::HeaviestRows rows_of(const std::vector<std::filesystem::path>& datasets, c
     folders.push_back(std::make_shared<const dataset::DatasetFolder>(path));
   }
   const dataset::DatasetView all(std::move(folders));
-  return plan::HeaviestRows(training::data::choose_rows(all, std::nullopt, {.max_length = options.max_length}).train);
+  return training::data::choose_rows(all, std::nullopt, {.max_length = options.max_length}).train;
 }
 
 std::optional<plan::HeaviestRows> evaluated_rows(const training::TrainOptions& options) {
-  if (options.eval_dataset) { return rows_of({*options.eval_dataset}, options); }
-  if (options.eval_split && !options.train_datasets.empty()) { return rows_of(options.train_datasets.paths, options); }
+  if (options.eval_dataset) { return plan::HeaviestRows(chosen_rows({*options.eval_dataset}, options)); }
+  if (options.eval_split && !options.train_datasets.empty()) {
+    return plan::HeaviestRows(chosen_rows(options.train_datasets.paths, options));
+  }
   return std::nullopt;
 }
 
@@ -45,10 +49,19 @@ plan::HeaviestRows planned_rows(const plan::PlanOptions& options, const model::M
     const auto samples =
         static_cast<int64_t>(std::ceil(options.seconds * static_cast<double>(config.audio.sample_rate)));
     const int64_t tokens = options.tokens.value_or(model::audio_token_count(samples, config) + 100);
+    if (options.train.batch_tokens.value_or(tokens) < tokens) {
+      throw UsageError(str_cat("--batch-tokens ", *options.train.batch_tokens, ": a row alone has ", tokens),
+                       "See --seconds and --tokens.");
+    }
     return plan::HeaviestRows(
         plan::RowSize{.samples = samples, .tokens = tokens, .labels = options.labels.value_or(50)});
   }
-  return rows_of(options.train.train_datasets.paths, options.train);
+  const dataset::DatasetView rows = chosen_rows(options.train.train_datasets.paths, options.train);
+  if (const auto most = options.train.batch_tokens) {
+    const auto lengths = training::data::row_lengths(rows, model::audio_tokens(config));
+    training::data::require_rows_within(rows, lengths, *most);
+  }
+  return plan::HeaviestRows(rows);
 }
 
 adapter::LoraConfig planned_lora(const training::TrainOptions& options, const model::ModelConfig& config) {
@@ -87,6 +100,7 @@ int run_plan(const std::vector<std::string>& arguments) {
                                      .frozen_batch_norm = wanted.batch_norm == training::BatchNorm::frozen},
       .rows = planned_rows(options, config),
       .batch_size = wanted.batch_size,
+      .batch_tokens = wanted.batch_tokens,
       .eval_rows = evaluated_rows(wanted),
       .eval_batch_size = wanted.eval_batch_size,
       .answered_rows = wanted.eval_generate,

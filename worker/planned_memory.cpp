@@ -51,8 +51,8 @@ Arguments plan_arguments(const TrainingInputs& inputs, const std::optional<std::
   const auto boolean = [](bool value) { return value ? "true" : "false"; };
   Arguments arguments = {"--model-name",
                          inputs.model_folder.string(),
-                         "--batch-size",
-                         std::to_string(options.batch_size),
+                         options.batch_tokens ? "--batch-tokens" : "--batch-size",
+                         std::to_string(options.batch_tokens.value_or(options.batch_size)),
                          "--gradient-accumulation-steps",
                          std::to_string(options.accumulation_steps),
                          "--gradient-checkpointing",
@@ -121,7 +121,9 @@ std::string advice_on_memory(const PlannedMemory& memory) {
       str_cat("By its plan the training takes ", plan::memory_text(memory.device), " and ",
               plan::memory_text(memory.beside), " beside its tensors, of the GPU's ", plan::memory_text(memory.of_gpu));
   if (!memory.fits()) { return str_cat(takes, ". ", options_that_fit(memory)); }
-  return str_cat(takes, ": another program may hold the rest, as nvidia-smi tells. A smaller --batch-size needs less.");
+  return str_cat(
+      takes,
+      ": another program may hold the rest, as nvidia-smi tells. A smaller --batch-size or --batch-tokens needs less.");
 }
 
 }  // namespace mdl::worker

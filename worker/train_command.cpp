@@ -159,6 +159,7 @@ TrainingEnd train_model(const TrainingInputs& inputs, const BegunRun& run, const
        .superseded = run.start.superseded,
        .facts = group.is_first() ? run_facts(inputs, group, run.identity) : std::vector<reports::page::FactTable>(),
        .restarted = run.start.restarted,
+       .token_batches = inputs.token_batches,
        .answers = answers,
        .command_to_go_on = process::command_to_go_on(process::started_by())});
   const bool done_before = trainer.nothing_left();

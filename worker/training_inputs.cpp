@@ -190,6 +190,10 @@ void open_data(TrainingInputs& inputs, distributed::ProcessGroup& group) {
   if (group.is_first() && !mixture.empty()) { log::news(mixture); }
   inputs.train_data = data.train;
   inputs.eval_data = data.eval;
+  if (!options.batch_tokens) { return; }
+  auto lengths = training::data::row_lengths(data.train, model::audio_tokens(inputs.config));
+  training::data::require_rows_within(data.train, lengths, *options.batch_tokens);
+  inputs.token_batches = {.most = *options.batch_tokens, .lengths = std::move(lengths)};
 }
 
 namespace {
@@ -215,12 +219,13 @@ std::string training_facts(const TrainingInputs& inputs) {
       options.epochs, "\n--max-steps ", options.max_steps.value_or(-1), "\n--lr-scheduler-type ",
       options.lr_scheduler.describe(), "\n--warmup-steps ", options.warmup_steps.value, "\noptimizer ",
       options.optimizer.describe(), "\n--max-grad-norm ", options.max_grad_norm, "\n--batch-size ", options.batch_size,
-      "\n--gradient-accumulation-steps ", options.accumulation_steps, "\n--seed ", options.seed,
-      "\n--skip-bad-samples ", options.skip_bad_samples, "\n", describe_occasions(options), "\n--eval-batch-size ",
-      options.eval_batch_size.value_or(options.batch_size), "\n--eval-accumulation-steps ",
-      options.eval_accumulation_steps.value_or(0), "\n--bf16 ", inputs.dtype == at::kBFloat16, "\n--tf32 ",
-      options.tf32.value_or(false), "\n--quantization ", options.quantization ? options.quantization->name() : "none",
-      "\n--batch-norm ", static_cast<int>(options.batch_norm), "\na training dataset of ", inputs.train_data->size(),
+      "\n--batch-tokens ", options.batch_tokens.value_or(0), "\n--gradient-accumulation-steps ",
+      options.accumulation_steps, "\n--seed ", options.seed, "\n--skip-bad-samples ", options.skip_bad_samples, "\n",
+      describe_occasions(options), "\n--eval-batch-size ", options.eval_batch_size.value_or(options.batch_size),
+      "\n--eval-accumulation-steps ", options.eval_accumulation_steps.value_or(0), "\n--bf16 ",
+      inputs.dtype == at::kBFloat16, "\n--tf32 ", options.tf32.value_or(false), "\n--quantization ",
+      options.quantization ? options.quantization->name() : "none", "\n--batch-norm ",
+      static_cast<int>(options.batch_norm), "\na training dataset of ", inputs.train_data->size(),
       " rows\nan evaluation dataset of ", inputs.eval_data ? inputs.eval_data->size() : 0, " rows\nweights ",
       options.train_datasets.shares(), "\n--eval-split ", options.eval_split.value_or(0), "\n--max-length ",
       options.max_length.value_or(0), "\n");

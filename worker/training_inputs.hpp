@@ -13,6 +13,7 @@
 #include "worker/layers/linear.hpp"
 #include "worker/model/config.hpp"
 #include "worker/process/worker_environment.hpp"
+#include "worker/training/data/token_batches.hpp"
 #include "worker/training/train_options.hpp"
 
 namespace mdl::worker {
@@ -32,6 +33,8 @@ struct TrainingInputs {
   std::vector<std::shared_ptr<const dataset::DatasetFolder>> train_folders, eval_folders;
   std::optional<dataset::DatasetView> train_data{}, eval_data{};  ///< rows of these, see open_data()
 
+  std::optional<training::data::TokenBatches> token_batches{};  ///< --batch-tokens; see open_data()
+
   /// Only rank 0 reads the checkpoint, which need not lie on a disk that the others see.
   bool reads_checkpoint() const { return !environment || environment->rank == 0; }
 };
@@ -41,7 +44,7 @@ struct TrainingInputs {
 TrainingInputs read_training_inputs(const training::TrainOptions& options);
 
 /// Converts the datasets that are files of rows, and chooses the rows to train and to evaluate on, of which rank 0
-/// tells. Every rank calls it.
+/// tells. Every rank calls it. Throws UsageError where a row has more tokens than a batch may have.
 void open_data(TrainingInputs& inputs, distributed::ProcessGroup& group);
 
 /// What all workers must agree on; see ProcessGroup::require_same. All datasets are there.

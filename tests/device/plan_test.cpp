@@ -100,6 +100,7 @@ TEST_CASE("a run asks for the plan of its own settings") {
   const std::vector<std::vector<std::string>> settings = {
       {"--lora-rank", "8", "--lora-dropout", "0.25", "--train-target", "encoder,lm_head"},
       {"--batch-size", "3", "--gradient-accumulation-steps", "2", "--gradient-checkpointing", "false"},
+      {"--batch-tokens", "100"},
       {"--eval-dataset", evaluation, "--eval-batch-size", "64", "--quantization", "8bit", "--batch-norm", "frozen"},
   };
   std::set<int64_t> sizes;

@@ -81,11 +81,14 @@ ModelConfig load_config(const std::filesystem::path& folder, Tokenizer tokenizer
   return c;
 }
 
+dataset::AudioTokens audio_tokens(const ModelConfig& config) {
+  return {.hop_length = config.audio.hop_length,
+          .patch_frames = config.audio.patch_frames,
+          .subsampling = config.subsample_factor};
+}
+
 int64_t audio_token_count(int64_t samples, const ModelConfig& config) {
-  const dataset::AudioTokens tokens{.hop_length = config.audio.hop_length,
-                                    .patch_frames = config.audio.patch_frames,
-                                    .subsampling = config.subsample_factor};
-  return tokens.count(samples);
+  return audio_tokens(config).count(samples);
 }
 
 }  // namespace mdl::worker::model

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "worker/dataset/audio_tokens.hpp"
 #include "worker/model/encoder_config.hpp"
 #include "worker/model/text_config.hpp"
 
@@ -25,6 +26,9 @@ struct ModelConfig {
 /// audio_token_id that only the tokenizer tells is 0 then.
 enum class Tokenizer { needed, may_be_missing };
 ModelConfig load_config(const std::filesystem::path& folder, Tokenizer tokenizer = Tokenizer::needed);
+
+/// How sound becomes tokens of this model.
+dataset::AudioTokens audio_tokens(const ModelConfig& config);
 
 /// How many audio tokens a clip of `samples` samples becomes: as many as the processor writes into its text.
 int64_t audio_token_count(int64_t samples, const ModelConfig& config);

@@ -22,18 +22,55 @@ StepSettings step_settings(const PlannedRun& run) {
   return settings;
 }
 
+/// The option that says how large a batch is.
+const char* batch_option(const PlannedRun& run) {
+  return run.batch_tokens ? "--batch-tokens" : "--batch-size";
+}
+
+/// Its value: rows or tokens.
+int64_t batch_of(const PlannedRun& run) {
+  return run.batch_tokens.value_or(run.batch_size);
+}
+
+/// The same run with another one.
+PlannedRun with_batch(PlannedRun run, int64_t batch) {
+  (run.batch_tokens ? *run.batch_tokens : run.batch_size) = batch;
+  return run;
+}
+
+/// The least that makes sense: a batch of the longest row.
+int64_t least_batch(const PlannedRun& run) {
+  return run.batch_tokens ? std::max<int64_t>(1, run.rows.heaviest().tokens) : 1;
+}
+
+std::vector<RowSize> heaviest_batch(const PlannedRun& run) {
+  return run.batch_tokens ? run.rows.filling(*run.batch_tokens) : run.rows.first(run.batch_size);
+}
+
 /// 0 without an evaluation.
-int64_t evaluation_peak(StepMeter& meter, const PlannedRun& run, int64_t batch_size) {
+int64_t evaluation_peak(StepMeter& meter, const PlannedRun& run) {
   if (!run.eval_rows) { return 0; }
-  const int64_t rows = run.eval_batch_size.value_or(batch_size);
+  const int64_t rows = run.eval_batch_size.value_or(run.batch_size);
   const int64_t peak = meter.evaluation(run.eval_rows->first(rows));
   if (!run.answered_rows) { return peak; }
   const int64_t tokens = run.eval_rows->heaviest().labels + run.spare_tokens;
   return std::max(peak, meter.answering(run.eval_rows->first(std::min(rows, *run.answered_rows)), tokens));
 }
 
-int64_t device_peak(StepMeter& meter, const PlannedRun& run, int64_t batch_size) {
-  return std::max(meter.training(run.rows.first(batch_size)).peak, evaluation_peak(meter, run, batch_size));
+int64_t device_peak(StepMeter& meter, const PlannedRun& run) {
+  return std::max(meter.training(heaviest_batch(run)).peak, evaluation_peak(meter, run));
+}
+
+/// Bytes of the sounds of a batch on the host, where all are as long as its longest.
+int64_t sound_bytes(const PlannedRun& run) {
+  int64_t samples = run.batch_size * run.rows.heaviest().samples;
+  if (run.batch_tokens) {
+    samples = *run.batch_tokens * model::audio_tokens(run.settings.config).samples_each();
+    int64_t stored = 0;  // with padding that the dataset may have
+    for (const RowSize& row : run.rows.filling(*run.batch_tokens)) { stored += row.samples; }
+    samples = std::max(samples, stored);
+  }
+  return samples * static_cast<int64_t>(sizeof(float));
 }
 
 bool fits(int64_t peak, int64_t memory) {
@@ -90,12 +127,11 @@ std::string memory_text(int64_t bytes) {
 MemoryPlan plan_memory(const PlannedRun& run) {
   StepMeter meter(step_settings(run));
   MemoryPlan plan;
-  plan.step = meter.training(run.rows.first(run.batch_size));
-  plan.evaluation = evaluation_peak(meter, run, run.batch_size);
+  plan.step = meter.training(heaviest_batch(run));
+  plan.evaluation = evaluation_peak(meter, run);
   plan.device = std::max(plan.step.peak, plan.evaluation);
   // Two steps' batches: one that is computed, and the next, which is read meanwhile.
-  plan.host_batches =
-      2 * run.accumulation_steps * run.batch_size * run.rows.heaviest().samples * static_cast<int64_t>(sizeof(float));
+  plan.host_batches = 2 * run.accumulation_steps * sound_bytes(run);
   const int64_t shard =
       run.settings.quantization ? adapter::kShardBytes : std::min(plan.step.weights, adapter::kShardBytes);
   plan.host_final = run.merges ? shard : plan.step.adapters;
@@ -104,10 +140,11 @@ MemoryPlan plan_memory(const PlannedRun& run) {
 
 int64_t largest_batch(const PlannedRun& run, int64_t memory) {
   StepMeter meter(step_settings(run));
-  const auto fitting = [&](int64_t batch) { return fits(device_peak(meter, run, batch), memory); };
-  if (!fitting(1)) { return 0; }
-  int64_t good = 1, bad = 2;
-  while (bad <= kMostClips && fitting(bad)) {
+  const auto fitting = [&](int64_t batch) { return fits(device_peak(meter, with_batch(run, batch)), memory); };
+  const int64_t least = least_batch(run);
+  if (!fitting(least)) { return 0; }
+  int64_t good = least, bad = 2 * least;
+  while (bad <= kMostClips * least && fitting(bad)) {
     good = bad;
     bad *= 2;
   }
@@ -122,16 +159,14 @@ std::vector<std::string> what_fits(const PlannedRun& run, int64_t memory) {
   std::vector<std::string> lines;
   const auto add = [&](const std::string& options, const PlannedRun& other) {
     StepMeter meter(step_settings(other));
-    lines.push_back(str_cat(options, " takes ", memory_text(device_peak(meter, other, other.batch_size))));
+    lines.push_back(str_cat(options, " takes ", memory_text(device_peak(meter, other))));
   };
   const int64_t largest = largest_batch(run, memory);
-  if (largest > 0 && largest < run.batch_size) {
-    PlannedRun other = run;
-    other.batch_size = largest;
-    add(str_cat("--batch-size ", largest), other);
+  if (largest > 0 && largest < batch_of(run)) {
+    add(str_cat(batch_option(run), ' ', largest), with_batch(run, largest));
   }
   for (const auto& [options, other] : lighter(run)) {
-    if (largest_batch(other, memory) >= run.batch_size) { add(options, other); }
+    if (largest_batch(other, memory) >= batch_of(run)) { add(options, other); }
   }
   return lines;
 }
@@ -141,8 +176,9 @@ std::string plan_table(const PlannedRun& run, const MemoryPlan& plan, const std:
   const StepMemory& step = plan.step;
   const RowSize& row = run.rows.heaviest();
   std::string text =
-      str_cat("memory of each process, at the peak of a training step; its heaviest batch: ", run.batch_size,
-              " clips, the longest ", seconds_text(row.samples), " and ", row.tokens, " tokens\n");
+      str_cat("memory of each process, at the peak of a training step; its heaviest batch: ", batch_of(run),
+              run.batch_tokens ? " tokens, the longest row " : " clips, the longest ", seconds_text(row.samples),
+              " and ", row.tokens, " tokens\n");
   text += line(str_cat("base model, ", dtype_text(run.settings)), memory_text(step.weights));
   text += line(str_cat("adapters of rank ", run.settings.lora.rank), memory_text(step.adapters));
   text += line("optimizer", memory_text(step.moments));
@@ -158,7 +194,8 @@ std::string plan_table(const PlannedRun& run, const MemoryPlan& plan, const std:
   if (!memory) { return text + "There is no GPU here, and no --memory to compare it with.\n"; }
   text += line(whose, memory_text(*memory));
   if (fits(plan.device, *memory)) {
-    return text + str_cat("It fits. The largest --batch-size that does is ", largest_batch(run, *memory), ".\n");
+    return text +
+           str_cat("It fits. The largest ", batch_option(run), " that does is ", largest_batch(run, *memory), ".\n");
   }
   const auto others = what_fits(run, *memory);
   if (others.empty()) { return text + "It does not fit. Nor does a smaller batch, fewer bits or checkpointing.\n"; }
@@ -169,7 +206,7 @@ std::string plan_table(const PlannedRun& run, const MemoryPlan& plan, const std:
 
 nlohmann::ordered_json plan_json(const PlannedRun& run, const MemoryPlan& plan, const std::optional<int64_t>& memory) {
   const StepMemory& step = plan.step;
-  nlohmann::ordered_json json = {{"batch_size", run.batch_size},
+  nlohmann::ordered_json json = {{run.batch_tokens ? "batch_tokens" : "batch_size", batch_of(run)},
                                  {"weights", step.weights},
                                  {"adapters", step.adapters},
                                  {"optimizer", step.moments},
@@ -182,7 +219,7 @@ nlohmann::ordered_json plan_json(const PlannedRun& run, const MemoryPlan& plan, 
                                  {"host", kHostProgram + plan.host_batches + plan.host_final}};
   if (memory) {
     json["device_memory"] = *memory;
-    json["largest_batch_size"] = largest_batch(run, *memory);
+    json[run.batch_tokens ? "largest_batch_tokens" : "largest_batch_size"] = largest_batch(run, *memory);
     json["lighter"] = fits(plan.device, *memory) ? std::vector<std::string>() : what_fits(run, *memory);
   }
   return json;

@@ -18,6 +18,7 @@ struct PlannedRun {
   StepSettings settings;
   HeaviestRows rows;
   int64_t batch_size = 8;
+  std::optional<int64_t> batch_tokens{};     ///< in place of it: tokens of a batch; no row has more
   std::optional<HeaviestRows> eval_rows{};   ///< nothing: no evaluation
   std::optional<int64_t> eval_batch_size{};  ///< unset: batch_size
   std::optional<int64_t> answered_rows{};    ///< --eval-generate: rows of an evaluation that are answered
@@ -37,8 +38,8 @@ struct MemoryPlan {
 };
 MemoryPlan plan_memory(const PlannedRun& run);
 
-/// The largest --batch-size with which a training fits into so many bytes of a GPU, others of its settings unchanged;
-/// 0: none does.
+/// The largest --batch-size, or of a run by tokens the largest --batch-tokens, with which a training fits into so many
+/// bytes of a GPU, others of its settings unchanged; 0: none does.
 int64_t largest_batch(const PlannedRun& run, int64_t memory);
 
 /// What would fit into so many bytes, the mildest first; empty where nothing would: "--batch-size 4 takes 15.20 GiB".
@@ -48,8 +49,8 @@ std::vector<std::string> what_fits(const PlannedRun& run, int64_t memory);
 std::string plan_table(const PlannedRun& run, const MemoryPlan& plan, const std::optional<int64_t>& memory,
                        const std::string& whose);
 
-/// The same for other programs: bytes by their names; where there is a memory, largest_batch_size and what_fits() as
-/// `lighter`.
+/// The same for other programs: bytes by their names; where there is a memory, largest_batch_size (of a run by
+/// tokens largest_batch_tokens) and what_fits() as `lighter`.
 nlohmann::ordered_json plan_json(const PlannedRun& run, const MemoryPlan& plan, const std::optional<int64_t>& memory);
 
 /// "17.68 GiB", "41.3 MiB"

@@ -18,7 +18,7 @@ struct RowSize {
 class HeaviestRows {
  public:
   /// Of rows that are all of this size.
-  explicit HeaviestRows(const RowSize& each) : rows_{each} {}
+  explicit HeaviestRows(const RowSize& each) : HeaviestRows(std::vector<RowSize>{each}) {}
 
   /// Of a dataset: its i-th longest sound with its i-th longest text and its i-th most labels. Throws for none.
   explicit HeaviestRows(const dataset::DatasetView& dataset) : HeaviestRows(sizes_of(dataset)) {}
@@ -28,12 +28,17 @@ class HeaviestRows {
   /// `count` rows; where the dataset has less, its lightest one again and again.
   std::vector<RowSize> first(int64_t count) const;
 
+  /// Rows of `tokens` tokens together, at most as long as the longest one, with as much sound and as many labels to a
+  /// token as any row has: no batch of at most so many tokens takes more memory.
+  std::vector<RowSize> filling(int64_t tokens) const;
+
   const RowSize& heaviest() const { return rows_.front(); }
 
  private:
   static std::vector<RowSize> sizes_of(const dataset::DatasetView& dataset);
 
   std::vector<RowSize> rows_;
+  double samples_of_token_ = 0, labels_of_token_ = 0;  ///< the most that a row has
 };
 
 }  // namespace mdl::worker::plan

@@ -102,6 +102,9 @@ constexpr cli::OptionText kOptions[] = {
      .help = "clips in a batch of each process",
      .fallback = "8",
      .also = "per-device-train-batch-size"},
+    {.name = "batch-tokens",
+     .help = "in place of batch-size: a batch has as many rows, of similar length, as have at most so many tokens "
+             "together, those of their sounds among them, which are padded to the longest (none)"},
     {.name = "gradient-accumulation-steps", .help = "batches before the weights change", .fallback = "1"},
     {.name = "batch-norm",
      .help = "batch: normalise audio by the batch, as the Python tool; frozen: as the checkpoint does",
@@ -208,7 +211,7 @@ constexpr const char* kLabelSmoothing =
 constexpr const char* kNeverCut = "A sound or its answer is never cut. Write --max-length N: longer rows are left out.";
 constexpr const char* kWholeModels =
     "Each process holds the whole model, as with DistributedDataParallel. For less memory: --quantization 4bit, "
-    "--gradient-checkpointing true, a smaller --batch-size with --gradient-accumulation-steps.";
+    "--gradient-checkpointing true, a smaller --batch-size (or --batch-tokens) with --gradient-accumulation-steps.";
 constexpr const char* kNoWandb =
     "Weights & Biases is not written to while a run goes on. Train with --report-to tensorboard, then: "
     "wandb sync OUTPUT/runs/*.";
@@ -218,6 +221,8 @@ constexpr cli::OtherWay kOtherWays[] = {
     {"cutoff-len", kNeverCut},
     {"max-seq-length", kNeverCut},
     {"truncation-strategy", kNeverCut},
+    {"group-by-length", "Write --batch-tokens N: batches of at most N tokens, of rows of similar length."},
+    {"max-tokens", "Write --batch-tokens N for the tokens of a batch, --max-length N for those of a row."},
     {"interleave-probs", "Write --train-dataset DATA:WEIGHT for each dataset."},
     {"label-smoothing-factor", kLabelSmoothing},
     {"label-smoothing", kLabelSmoothing},

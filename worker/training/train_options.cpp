@@ -34,6 +34,7 @@ constexpr const char* kMayBeNothing[] = {"bf16",
                                          "save-total-limit",
                                          "tf32",
                                          "eval-split",
+                                         "batch-tokens",
                                          "max-length"};
 
 /// Options that matter only where a dataset is a file of rows.
@@ -190,6 +191,16 @@ void read_optimizer(const cli::OptionValues& values, TrainOptions& options) {
   values.number_from("max-grad-norm", 0, options.max_grad_norm);
 }
 
+void read_batches(const cli::OptionValues& values, TrainOptions& options) {
+  values.integer("batch-size", 1, options.batch_size);
+  values.integer("batch-tokens", 1, options.batch_tokens);
+  values.integer("gradient-accumulation-steps", 1, options.accumulation_steps);
+  if (!options.batch_tokens || !values.text("batch-size")) { return; }
+  throw cli::RejectedValue("batch-tokens", "--batch-tokens and --batch-size exclude each other",
+                           "The one counts the tokens of a batch, the other one its rows. Evaluations have "
+                           "--eval-batch-size.");
+}
+
 /// What a step is.
 void read_step_options(const cli::OptionValues& values, TrainOptions& options) {
   values.number_from("lr", 0, options.learning_rate);
@@ -200,8 +211,7 @@ void read_step_options(const cli::OptionValues& values, TrainOptions& options) {
                                             values.text_or_none("lr-scheduler-kwargs"), options.learning_rate);
   read_warmup(values, options);
   read_optimizer(values, options);
-  values.integer("batch-size", 1, options.batch_size);
-  values.integer("gradient-accumulation-steps", 1, options.accumulation_steps);
+  read_batches(values, options);
 }
 
 /// How it is computed.

@@ -67,8 +67,9 @@ struct TrainOptions {
   LrScheduler lr_scheduler;
   cli::StepInterval warmup_steps{0};
   AdamWSettings optimizer;
-  double max_grad_norm = 1.0;  ///< 0: gradients of any norm
-  int64_t batch_size = 8;      ///< clips per process and forward pass
+  double max_grad_norm = 1.0;           ///< 0: gradients of any norm
+  int64_t batch_size = 8;               ///< clips per process and forward pass
+  std::optional<int64_t> batch_tokens;  ///< in place of it: tokens, see BatchTokens; not in the Python tool
   int64_t accumulation_steps = 1;
   bool gradient_checkpointing = true;
   std::optional<bool> bf16;  ///< unset: when the GPU has it

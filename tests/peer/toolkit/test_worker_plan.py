@@ -83,6 +83,22 @@ def test_other_programs_read_bytes(plan, seven_billion):
     assert told["device_memory"] == 80 * 10**9 and told["largest_batch_size"] > told["batch_size"] == 8
 
 
+def test_batches_of_tokens_are_planned(plan, seven_billion, data):
+    rows = ("--model-name", seven_billion, "--seconds", 10, "--tokens", 300, "--labels", 50, "--memory", "24GiB")
+    by_rows, by_tokens = plan(*rows), plan(*rows, "--batch-tokens", 8 * 300)
+    assert by_tokens.returncode == 0, by_tokens.stderr
+    assert "its heaviest batch: 2400 tokens, the longest row 10.0 s and 300 tokens" in by_tokens.stdout
+    assert sizes(by_tokens.stdout)["device, training"] == sizes(by_rows.stdout)["device, training"]
+    largest = int(re.search(r"It fits. The largest --batch-tokens that does is (\d+)", by_tokens.stdout)[1])
+    assert largest // 300 == int(re.search(r"--batch-size that does is (\d+)", by_rows.stdout)[1])
+    assert "It fits" in plan(*rows, "--batch-tokens", largest).stdout
+    assert "It does not fit. These do:\n--batch-tokens " in plan(*rows, "--batch-tokens", largest + 1).stdout
+    told = json.loads(plan(*rows, "--batch-tokens", 2400, "--json", "true").stdout)
+    assert told["batch_tokens"] == 2400 and told["largest_batch_tokens"] == largest and "batch_size" not in told
+    done = plan("--model-name", data[0], "--train-dataset", data[1], "--batch-tokens", 1)
+    assert done.returncode == 2 and "--batch-tokens 1: row " in done.stderr and "and 34 others have more" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
@@ -95,6 +111,8 @@ def test_other_programs_read_bytes(plan, seven_billion):
         (("--train-dataset", "x.csv"), "x.csv is a file of rows, whose lengths nobody knows yet"),
         (("--train-dataset", "/none", "--seconds", "3"), "--seconds and --train-dataset exclude each other"),
         (("--batch-size", "0"), "--batch-size 0: "),
+        (("--batch-tokens", "50"), "--batch-tokens 50: a row alone has "),
+        (("--batch-tokens", "500", "--batch-size", "4"), "--batch-tokens and --batch-size exclude each other"),
     ],
 )
 def test_a_mistake_is_told_as_train_tells_it(plan, data, options, problem):

@@ -1,9 +1,12 @@
 #include "worker/plan/memory_plan.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include <catch2/catch.hpp>
 #include "worker/plan/sized_device.hpp"
+#include "worker/training/data/sampler.hpp"
+#include "worker/training/data/token_batches.hpp"
 
 using namespace mdl::worker;
 using namespace mdl::worker::plan;
@@ -188,4 +191,67 @@ TEST_CASE("answers of an evaluation take a cache of keys and values for prompt a
   CHECK(of_eight > plan.step.weights + cache);
   run.answered_rows = 1;  // fewer than a batch has
   CHECK(plan_memory(run).evaluation < of_eight);
+}
+
+namespace {
+
+/// Rows of 0.2 to 25 seconds with 20 to 170 tokens of text, some of them learned.
+std::vector<RowSize> mixed_sizes(int64_t rows) {
+  std::vector<RowSize> sizes;
+  for (int64_t i = 0; i < rows; ++i) {
+    const int64_t samples = 3200 + i * i * 7919 % 396800, text = 20 + i * 37 % 150;
+    sizes.push_back({samples, model::audio_token_count(samples, small()) + text, text / 2});
+  }
+  return sizes;
+}
+
+}  // namespace
+
+TEST_CASE("no batch of at most so many tokens takes more memory than the plan of a run by tokens") {
+  const std::vector<RowSize> sizes = mixed_sizes(400);
+  for (const bool checkpointing : {false, true}) {
+    PlannedRun run{.settings = StepSettings{.config = small(), .gradient_checkpointing = checkpointing},
+                   .rows = HeaviestRows(sizes)};
+    run.batch_tokens = 1500;
+    const int64_t planned = plan_memory(run).device;
+    StepMeter meter(run.settings);
+    int64_t heaviest = 0;
+    training::data::TokenBatches batches{.most = 1500};
+    for (const RowSize& row : sizes) {
+      const int64_t sound = model::audio_token_count(row.samples, small());
+      batches.lengths.push_back({.text = row.tokens - sound, .sound = sound});
+    }
+    const auto order = training::data::order_by_length(training::data::epoch_order(400, 1, 0), batches.lengths);
+    for (const auto& rows : training::data::cut_by_tokens(order, batches, 0)) {
+      std::vector<RowSize> batch;
+      for (const int64_t row : rows) { batch.push_back(sizes[static_cast<size_t>(row)]); }
+      heaviest = std::max(heaviest, meter.training(batch).peak);
+    }
+    CHECK(heaviest <= planned);
+    CHECK(2 * heaviest > planned);
+  }
+}
+
+TEST_CASE("of a run by tokens the largest number of tokens is told that fits") {
+  PlannedRun run = run_of(small());
+  run.batch_tokens = 1000;
+  run.batch_size = 1000;  // does not count
+  const MemoryPlan plan = plan_memory(run);
+  const int64_t takes = plan.device + kBesideTensors;
+  CHECK(largest_batch(run, takes) >= 1000);
+  CHECK(largest_batch(run, takes - 1) < 1000);
+  CHECK(largest_batch(run, takes - 1) > 900);
+  CHECK_THAT(what_fits(run, takes - 1).at(0), Catch::StartsWith("--batch-tokens 9"));
+  CHECK(plan_json(run, plan, takes).at("largest_batch_tokens") >= 1000);
+  CHECK(plan_json(run, plan, takes).at("batch_tokens") == 1000);
+  CHECK_THAT(plan_table(run, plan, takes, "the GPU"),
+             Catch::Contains("its heaviest batch: 1000 tokens, the longest row"));
+  run.batch_tokens = 2000;
+  CHECK(plan_memory(run).step.kept > plan.step.kept);
+  CHECK(plan_memory(run).host_batches == 2 * plan.host_batches);
+  // Ten rows of 300 tokens are what eight rows and two more take.
+  run.batch_tokens = 3000;
+  PlannedRun by_rows = run_of(small());
+  by_rows.batch_size = 10;
+  CHECK(plan_memory(run).step.peak == plan_memory(by_rows).step.peak);
 }

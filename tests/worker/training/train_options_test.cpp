@@ -261,3 +261,14 @@ TEST_CASE("defaults that are told are the defaults") {
   CHECK((facts(given) == facts(without)));
   CHECK((more(given) == more(without)));
 }
+
+TEST_CASE("a batch has a number of rows or of tokens, not both") {
+  CHECK_FALSE(parse({}).batch_tokens.has_value());
+  CHECK_FALSE(parse({"--batch-tokens", "null", "--batch-size", "2"}).batch_tokens.has_value());
+  CHECK(parse({"--batch-tokens", "4000"}).batch_tokens == 4000);
+  CHECK(parse({"--batch_tokens=4000", "--eval-batch-size", "2"}).eval_batch_size == 2);
+  CHECK_THROWS_WITH(parse({"--batch-tokens", "0"}), Contains("--batch-tokens 0"));
+  CHECK_THROWS_WITH(parse({"--batch-tokens", "4000", "--batch-size", "8"}),
+                    Contains("--batch-tokens and --batch-size exclude each other"));
+  CHECK_THROWS_WITH(parse({"--group-by-length", "true"}), Contains("Write --batch-tokens N"));
+}

@@ -26,9 +26,15 @@ constexpr const char* kSeed = "--seed";
 constexpr const char* kSchedule = "schedule";
 constexpr const char* kWeights = "weights of --train-dataset";
 constexpr const char* kOptimizer = "optimizer";
+constexpr const char* kOrder = "order of the rows";
 
 std::string yes_or_no(bool value) {
   return value ? "true" : "false";
+}
+
+/// Batches of tokens are of rows that are sorted by their length.
+const char* order_name(bool by_length) {
+  return by_length ? "by length (--batch-tokens)" : "as drawn (--batch-size)";
 }
 
 std::string number_drawn() {
@@ -78,7 +84,8 @@ Settings changeable_settings(const TrainOptions& options, at::ScalarType dtype, 
           {"--early-stopping-patience", best.patience ? str_cat(*best.patience) : "none"},
           {"--early-stopping-threshold", setting_text(best.threshold)},
           {"--greater-is-better", yes_or_no(best.greater_is_better)},
-          {"--batch-size", str_cat(options.batch_size)},
+          {"--batch-size", options.batch_tokens ? "none" : str_cat(options.batch_size)},
+          {"--batch-tokens", options.batch_tokens ? str_cat(*options.batch_tokens) : "none"},
           {"--gradient-accumulation-steps", str_cat(options.accumulation_steps)},
           {"ranks", str_cat(world_size)},
           {"the base model's type", dtype == at::kBFloat16 ? "bfloat16" : "float32"},
@@ -106,10 +113,13 @@ bool names_model(const adapter::AdapterConfig& config, const adapter::BaseModel&
          fs::equivalent(config.base_model, base_model.folder, error);
 }
 
-/// Weights of datasets are younger than the checkpoints that do not speak of them, which had none.
-RunIdentity with_weights(RunIdentity identity) {
-  if (std::ranges::find(identity.fixed, kWeights, &Settings::value_type::first) == identity.fixed.end()) {
-    identity.fixed.emplace_back(kWeights, TrainDatasets().shares());
+/// What is younger than the checkpoints that do not speak of it: they had no weights, and batches of as many rows.
+RunIdentity with_younger_settings(RunIdentity identity) {
+  for (const auto& [name, before] :
+       {std::pair(kWeights, TrainDatasets().shares()), std::pair(kOrder, std::string(order_name(false)))}) {
+    if (std::ranges::find(identity.fixed, name, &Settings::value_type::first) == identity.fixed.end()) {
+      identity.fixed.emplace_back(name, before);
+    }
   }
   return identity;
 }
@@ -174,6 +184,7 @@ RunIdentity identify_run(const TrainOptions& options, const fs::path& model_fold
                     {"--quantization", options.quantization ? options.quantization->name() : "none"}};
   for (const auto& setting : adapter_of(options.lora).settings()) { identity.fixed.push_back(setting); }
   identity.fixed.emplace_back(kWeights, options.train_datasets.shares());
+  identity.fixed.emplace_back(kOrder, order_name(options.batch_tokens.has_value()));
   const Settings rest = {{kSeed, str_cat(options.seed)},
                          {kOptimizer, options.optimizer.describe()},
                          {kLearningRateSetting, setting_text(options.learning_rate)},
@@ -196,9 +207,9 @@ void set_adapter(RunIdentity& identity, const adapter::LoraConfig& lora) {
 
 RunIdentity identify_checkpoint(const fs::path& folder, const RunIdentity& now, const adapter::BaseModel& base_model) {
   if (fs::exists(folder / kRunIdentityFile)) {
-    return with_weights(parse_run_identity(read_text(folder / kRunIdentityFile)));
+    return with_younger_settings(parse_run_identity(read_text(folder / kRunIdentityFile)));
   }
-  RunIdentity identity = with_weights({});
+  RunIdentity identity = with_younger_settings({});
   if (fs::exists(folder / data::kDataProgressFile)) {
     const data::DataProgress progress = data::parse_data_progress(read_text(folder / data::kDataProgressFile));
     identity.fixed.emplace_back(kRows, str_cat(progress.shape.rows));

@@ -148,21 +148,22 @@ void save_training_args(const std::filesystem::path& file, const TrainOptions& o
 }
 
 std::string settings_text(const TrainOptions& options) {
-  const nlohmann::ordered_json settings = {{"output_dir", options.output.string()},
-                                           {"model_name", options.model_name},
-                                           {"learning_rate", options.learning_rate},
-                                           {"num_train_epochs", options.epochs},
-                                           {"max_steps", options.max_steps.value_or(-1)},
-                                           {"lr_scheduler_type", options.lr_scheduler.describe()},
-                                           {"warmup_steps", options.warmup_steps.value},
-                                           {"optimizer", options.optimizer.describe()},
-                                           {"max_grad_norm", options.max_grad_norm},
-                                           {"per_device_train_batch_size", options.batch_size},
-                                           {"gradient_accumulation_steps", options.accumulation_steps},
-                                           {"lora_rank", options.lora.rank},
-                                           {"lora_alpha", options.lora.alpha},
-                                           {"lora_dropout", options.lora.dropout},
-                                           {"seed", options.seed}};
+  nlohmann::ordered_json settings = {{"output_dir", options.output.string()},
+                                     {"model_name", options.model_name},
+                                     {"learning_rate", options.learning_rate},
+                                     {"num_train_epochs", options.epochs},
+                                     {"max_steps", options.max_steps.value_or(-1)},
+                                     {"lr_scheduler_type", options.lr_scheduler.describe()},
+                                     {"warmup_steps", options.warmup_steps.value},
+                                     {"optimizer", options.optimizer.describe()},
+                                     {"max_grad_norm", options.max_grad_norm},
+                                     {"per_device_train_batch_size", options.batch_size},
+                                     {"gradient_accumulation_steps", options.accumulation_steps},
+                                     {"lora_rank", options.lora.rank},
+                                     {"lora_alpha", options.lora.alpha},
+                                     {"lora_dropout", options.lora.dropout},
+                                     {"seed", options.seed}};
+  if (options.batch_tokens) { settings["batch_tokens"] = *options.batch_tokens; }
   return settings.dump(2);
 }
 

@@ -10,13 +10,14 @@ struct DataShape {
   int64_t batch_size = 0;  ///< of each rank
   int64_t world_size = 1;
   int64_t accumulation_steps = 1;
+  int64_t batch_tokens = 0;  ///< above 0: batches of at most so many tokens, in place of batch_size rows
 };
 
 /// Where in the data a run stands. An epoch's order is the same for any number of ranks and all ranks together take it
 /// from the front, so that one number says what was trained on.
 struct DataPosition {
   int64_t epoch = 0;
-  int64_t rows_taken = 0;  ///< from the front of the epoch's order
+  int64_t rows_taken = 0;  ///< from the front of the epoch's order, which batches of tokens have another one of
 };
 
 /// What is left of an epoch after `rows_taken`: micro-batches of each rank, and steps (updates of the weights).

@@ -7,6 +7,11 @@
 
 namespace mdl::worker::training::data {
 
+bool DataProgress::has_order_of(const DataProgress& other) const {
+  return seed == other.seed && shape.rows == other.shape.rows && weights == other.weights &&
+         (shape.batch_tokens > 0) == (other.shape.batch_tokens > 0);
+}
+
 std::string DataProgress::to_json() const {
   const nlohmann::ordered_json json = {{"epoch", position.epoch},
                                        {"rows_taken", position.rows_taken},
@@ -14,6 +19,7 @@ std::string DataProgress::to_json() const {
                                        {"batch_size", shape.batch_size},
                                        {"world_size", shape.world_size},
                                        {"accumulation_steps", shape.accumulation_steps},
+                                       {"batch_tokens", shape.batch_tokens},
                                        {"num_epochs", epochs},
                                        {"max_steps", max_steps.value_or(-1)},
                                        {"seed", seed},
@@ -35,6 +41,7 @@ DataProgress parse_data_progress(const std::string& text) {
     json.at("batch_size").get_to(progress.shape.batch_size);
     json.at("world_size").get_to(progress.shape.world_size);
     json.at("accumulation_steps").get_to(progress.shape.accumulation_steps);
+    progress.shape.batch_tokens = json.value("batch_tokens", int64_t{0});  // younger than version 0.1, too
     json.at("num_epochs").get_to(progress.epochs);
     const auto max_steps = json.value("max_steps", int64_t{-1});  // not in those of version 0.1
     if (max_steps > 0) { progress.max_steps = max_steps; }

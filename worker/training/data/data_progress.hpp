@@ -25,6 +25,10 @@ struct DataProgress {
   double schedule_total = 0;
   std::vector<std::string> agents;  ///< see launcher_agent(), of all ranks
 
+  /// Whether its epochs visit the rows in the same order, so that its position means the same. How many rows or tokens
+  /// a batch has does not matter.
+  bool has_order_of(const DataProgress& other) const;
+
   std::string to_json() const;
 };
 

@@ -1,6 +1,7 @@
 #include "worker/training/data/step_source.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
@@ -20,17 +21,36 @@ dataset::Sample silence(dataset::Sample sample, std::vector<float>& zeros) {
   return sample;
 }
 
+std::vector<std::vector<std::vector<int64_t>>> batches_of_ranks(const DataShape& shape,
+                                                                const std::vector<int64_t>& order, int64_t taken) {
+  std::vector<std::vector<std::vector<int64_t>>> ranks;
+  for (int64_t rank = 0; rank < shape.world_size; ++rank) {
+    ranks.push_back(rank_batches(order, shape.batch_size, shape.world_size, rank, taken));
+  }
+  return ranks;
+}
+
 }  // namespace
 
-EpochOrder::EpochOrder(const DataShape& shape, const Mixture& mixture, uint64_t seed, int64_t epoch, int64_t taken) {
-  const std::vector<int64_t> order = mixed_order(mixture, seed, epoch);
-  for (int64_t rank = 0; rank < shape.world_size; ++rank) {
-    ranks_.push_back(rank_batches(order, shape.batch_size, shape.world_size, rank, taken));
+EpochOrder::EpochOrder(const DataShape& shape, const Mixture& mixture, uint64_t seed, int64_t epoch, int64_t taken)
+    : EpochOrder(batches_of_ranks(shape, mixed_order(mixture, seed, epoch), taken)) {}
+
+EpochOrder::EpochOrder(std::vector<std::vector<std::vector<int64_t>>> ranks) : ranks_(std::move(ranks)) {
+  rows_in_.push_back(0);
+  for (std::size_t round = 0; round < ranks_.front().size(); ++round) {
+    int64_t rows = rows_in_.back();
+    for (const auto& batches : ranks_) { rows += std::ssize(batches[round]); }
+    rows_in_.push_back(rows);
   }
 }
 
 const std::vector<int64_t>& EpochOrder::rows(int64_t rank, int64_t index) const {
   return ranks_[static_cast<size_t>(rank)][static_cast<size_t>(index)];
+}
+
+int64_t EpochOrder::any_row(int64_t rank, int64_t index) const {
+  const auto& own = rows(rank, index);
+  return own.empty() ? rows(0, index).front() : own.front();
 }
 
 StepData read_step(const dataset::DatasetView& dataset, const EpochOrder& order, int64_t rank, int64_t first,
@@ -61,7 +81,7 @@ StepData read_step(const dataset::DatasetView& dataset, const EpochOrder& order,
       step.samples += static_cast<int64_t>(samples.size());
       if (peer != rank) { continue; }
       std::vector<float> zeros;
-      if (samples.empty()) { samples.push_back(silence(dataset.sample(order.rows(peer, index).front()), zeros)); }
+      if (samples.empty()) { samples.push_back(silence(dataset.sample(order.any_row(peer, index)), zeros)); }
       step.batches.push_back(batch::collate(samples, options.pad_token_id, options.audio_dtype));
       step.rows.push_back(rows);
     }

@@ -14,7 +14,8 @@ std::string describe_rows(const std::vector<std::vector<int64_t>>& rows, const d
 
 /// What helps a training whose memory has run out.
 inline constexpr const char* kMemoryAdvice =
-    "A smaller --batch-size needs less; --gradient-accumulation-steps keeps the number of clips in a step, and "
+    "A smaller --batch-size (or --batch-tokens) needs less; --gradient-accumulation-steps keeps the number of clips in "
+    "a step, and "
     "--gradient-checkpointing true keeps less of a pass. `mdl-toolkit plan` with the same options tells what fits.";
 
 /// Runs `work` on some rows in step `step`. An Error becomes one that names step and rows, and memory that runs out a

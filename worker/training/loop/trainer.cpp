@@ -39,10 +39,25 @@ batch::BatchOptions batch_options(const TrainingRun& run, int64_t batch_size) {
 }
 
 /// num_train_epochs of trainer_state.json.
-int64_t epochs_begun(const TrainOptions& options, const data::DataShape& shape) {
+int64_t epochs_begun(const TrainOptions& options, const data::EpochSchedule& schedule) {
   if (!options.max_steps) { return static_cast<int64_t>(std::ceil(options.epochs)); }
-  const int64_t of_epoch = std::max<int64_t>(1, data::rest_of_epoch(shape, 0).steps);
+  const int64_t of_epoch = std::max<int64_t>(1, schedule.rest(schedule.order({})).steps);
   return (*options.max_steps + of_epoch - 1) / of_epoch;
+}
+
+data::DataShape shape_of(const TrainingRun& run) {
+  return {.rows = run.train_data.size(),
+          .batch_size = run.options.batch_size,
+          .world_size = run.group.world_size(),
+          .accumulation_steps = run.options.accumulation_steps,
+          .batch_tokens = run.options.batch_tokens.value_or(0)};
+}
+
+data::EpochSchedule schedule_of(const TrainingRun& run) {
+  return {shape_of(run),
+          {.rows = run.train_data.part_sizes(), .weights = run.options.train_datasets.weights},
+          run.options.seed,
+          run.token_batches};
 }
 
 std::vector<at::Tensor> tensors_of(const tensors::NamedTensors& named) {
@@ -61,32 +76,36 @@ Trainer::Trainer(const TrainingRun& run)
       parameters_(tensors_of(adapter::lora_parameters(run.model))),
       data_parallel_(run.group, adapter::lora_parameters(run.model)),
       optimizer_(parameters_, run.options.optimizer),
-      mixture_{.rows = run.train_data.part_sizes(), .weights = run.options.train_datasets.weights} {
+      schedule_(schedule_of(run)) {
   const TrainOptions& options = run.options;
-  data_.shape = {.rows = run.train_data.size(),
-                 .batch_size = options.batch_size,
-                 .world_size = run.group.world_size(),
-                 .accumulation_steps = options.accumulation_steps};
-
+  data_.shape = shape_of(run);
   data_.epochs = options.epochs;
   data_.max_steps = options.max_steps;
   data_.seed = options.seed;
   data_.weights = options.train_datasets.shares();
   data_.metric = options.best_model.metric.value_or(data_.metric);
   data_.agents = run.agents;
-  state_.total_steps = options.max_steps.value_or(data::steps_left(data_.shape, {}, options.epochs));
-  rate_ = {.base = options.learning_rate,
-           .scheduler = options.lr_scheduler,
-           .total = static_cast<double>(state_.total_steps)};
-  if (run.checkpoint) { resume(); }
+  rate_ = {.base = options.learning_rate, .scheduler = options.lr_scheduler};
+  if (run.checkpoint) {
+    resume();
+  } else {
+    state_.total_steps = steps_left();
+    rate_.total = static_cast<double>(state_.total_steps);
+  }
   rate_.warmup_steps = options.warmup_steps.resolve(std::llround(rate_.total));
-  state_.epochs = epochs_begun(options, data_.shape);
+  state_.epochs = epochs_begun(options, schedule_);
   state_.batch_size = options.batch_size;
   state_.best_options = options.best_model;
   state_.logging_steps = options.logging_steps.resolve(state_.total_steps);
   state_.eval_steps = options.eval_steps.resolve(state_.total_steps);
   state_.save_steps = options.save_steps.resolve(state_.total_steps);
   progress_.emplace(run.group.is_first(), state_.total_steps, first_step_);
+}
+
+int64_t Trainer::steps_left() const {
+  const auto& max_steps = run_.options.max_steps;
+  return max_steps ? std::max<int64_t>(0, *max_steps - state_.step)
+                   : schedule_.steps_left(data_.position, run_.options.epochs);
 }
 
 void Trainer::train() {
@@ -119,8 +138,8 @@ void Trainer::train() {
 
 void Trainer::train_epoch() {
   const data::DataPosition begin = data_.position;
-  const data::EpochRest rest = data::rest_of_epoch(data_.shape, begin.rows_taken);
-  const data::EpochOrder order(data_.shape, mixture_, run_.options.seed, begin.epoch, begin.rows_taken);
+  const data::EpochOrder order = schedule_.order(begin);
+  const data::EpochRest rest = schedule_.rest(order);
   const int64_t accumulation = run_.options.accumulation_steps;
   const auto epoch = static_cast<double>(begin.epoch);
   const double done_before = begin.rows_taken == 0 ? 0.0 : std::clamp(state_.epoch - epoch, 0.0, 1.0);
@@ -143,7 +162,7 @@ void Trainer::train_epoch() {
     const int64_t batches_done = step * accumulation + static_cast<int64_t>(packed.data.rows.size());
     const double part = static_cast<double>(batches_done) / static_cast<double>(rest.batches);
     const double epoch_then = batches_done == rest.batches ? epoch + 1 : epoch + done_before + (1 - done_before) * part;
-    train_step(packed, epoch_then, data::advance(data_.shape, begin, batches_done));
+    train_step(packed, epoch_then, schedule_.after(begin, order, batches_done));
     log::debug("step ", state_.step, " is done; rank ", run_.group.rank(), ": ",
                describe_rows(packed.data.rows, run_.train_data));
     stop_if_agreed();

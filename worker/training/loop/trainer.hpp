@@ -16,6 +16,7 @@
 #include "worker/training/checkpoint/run_identity.hpp"
 #include "worker/training/checkpoint/run_state.hpp"
 #include "worker/training/data/data_progress.hpp"
+#include "worker/training/data/epoch_schedule.hpp"
 #include "worker/training/loop/answer_evaluation.hpp"
 #include "worker/training/loop/evaluation.hpp"
 #include "worker/training/loop/packed_step.hpp"
@@ -41,8 +42,10 @@ struct TrainingRun {
   std::vector<std::filesystem::path> superseded{};  ///< older runs' checkpoints, see RunStart; rank 0 only
   std::vector<reports::page::FactTable> facts{};    ///< for its report; rank 0 only
   bool restarted = false;                           ///< by its launcher
-  const AnswerEvaluation* answers = nullptr;        ///< --eval-generate; null: evaluations answer nothing
-  std::string command_to_go_on{};                   ///< once it was stopped
+  /// --batch-tokens, and the lengths of train_data's rows.
+  std::optional<data::TokenBatches> token_batches{};
+  const AnswerEvaluation* answers = nullptr;  ///< --eval-generate; null: evaluations answer nothing
+  std::string command_to_go_on{};             ///< once it was stopped
 };
 
 /// What a run leaves to tell of it.
@@ -84,6 +87,8 @@ class Trainer {
   void resume();
   /// What the checkpoint says of the best one: whether it is still there.
   void find_best_checkpoint();
+  /// From where the data stand.
+  int64_t steps_left() const;
   void train_epoch();
   void train_step(PackedStep& step, double epoch, const data::DataPosition& position);
   /// Gradients of a step, clipped, with loss and norm over all ranks. Learns whether a rank was asked to stop.
@@ -129,8 +134,8 @@ class Trainer {
   distributed::DataParallel data_parallel_;
   AdamW optimizer_;
 
-  data::Mixture mixture_;    ///< of the training data's sets
   data::DataProgress data_;  ///< what was trained on
+  data::EpochSchedule schedule_;
   checkpoint::RunState state_;
   LearningRate rate_;
   std::optional<Progress> progress_;

@@ -33,8 +33,7 @@ void Trainer::resume() {
     data_.position = data::position_after(shape, state_.step);
   }
   const auto& max_steps = run_.options.max_steps;
-  const int64_t left = max_steps ? std::max<int64_t>(0, *max_steps - state_.step)
-                                 : data::steps_left(data_.shape, data_.position, run_.options.epochs);
+  const int64_t left = steps_left();
   state_.total_steps = state_.step + left;
 
   rate_.base = resumed.base_rate;  // as the Trainer: the schedule goes on, whatever --lr says
@@ -63,11 +62,12 @@ void Trainer::resume() {
                 ? ""
                 : str_cat("; written by ", resumed.world_size, " processes, now ", data_.shape.world_size),
             rate_.base == run_.options.learning_rate ? "" : str_cat("; learning rate ", rate_.base, " as there"));
-  if (saved &&
-      (saved->seed != data_.seed || saved->shape.rows != data_.shape.rows || saved->weights != data_.weights)) {
+  if (saved && !data_.has_order_of(*saved)) {
     log::warning("the checkpoint was written with ", saved->shape.rows, " rows",
-                 saved->weights == "none" ? "" : str_cat(" (weights ", saved->weights, ")"), " and --seed ",
-                 saved->seed, ": the order of the samples is another one now, so that some come twice in this epoch",
+                 saved->weights == "none" ? "" : str_cat(" (weights ", saved->weights, ")"),
+                 saved->shape.batch_tokens > 0 ? str_cat(", --batch-tokens ", saved->shape.batch_tokens) : "",
+                 " and --seed ", saved->seed,
+                 ": the order of the samples is another one now, so that some come twice in this epoch",
                  run_.options.eval_split ? ", and rows of --eval-split may have been trained on" : "");
   }
 }

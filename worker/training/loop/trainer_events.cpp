@@ -99,7 +99,8 @@ void Trainer::finish(double seconds) {
   const double of_epochs = static_cast<double>(run_.train_data.size()) * run_.options.epochs * share;
   const data::DataShape& shape = data_.shape;
   const auto of_step = static_cast<double>(shape.batch_size * shape.world_size * shape.accumulation_steps);
-  const double samples = run_.options.max_steps ? steps * of_step : of_epochs;  // as the Trainer counts them
+  double samples = run_.options.max_steps ? steps * of_step : of_epochs;  // as the Trainer counts them
+  if (run_.options.batch_tokens) { samples = static_cast<double>(samples_done_); }
   reports::Metrics metrics = reports::speed("train", seconds, samples, steps);
   metrics.emplace_back("train_loss", loss_total_ / std::max(steps - static_cast<double>(steps_left_out_), 1.0));
   metrics.emplace_back("epoch", state_.epoch);
