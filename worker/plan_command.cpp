@@ -12,6 +12,7 @@
 #include "worker/cli/command_line.hpp"
 #include "worker/dataset/row_format.hpp"
 #include "worker/hub/model_folder.hpp"
+#include "worker/layers/cpu_product.hpp"
 #include "worker/plan/memory_plan.hpp"
 #include "worker/plan/plan_options.hpp"
 #include "worker/training/data/row_length.hpp"
@@ -64,6 +65,14 @@ plan::HeaviestRows planned_rows(const plan::PlanOptions& options, const model::M
   return plan::HeaviestRows(rows);
 }
 
+/// As train chooses it, on a GPU that has bfloat16 or, where that is wanted, on this CPU.
+at::ScalarType planned_type(const training::TrainOptions& options, const model::ModelConfig& config) {
+  if (options.bf16) { return *options.bf16 ? at::kBFloat16 : at::kFloat; }
+  const bool on_cpu = options.device.what == device::Wish::What::cpu;
+  if (on_cpu && !cpu_prefers_bf16(layers::cpu_multiplies_bfloat16(), config)) { return at::kFloat; }
+  return automatic_type(at::kBFloat16, config, std::nullopt);
+}
+
 adapter::LoraConfig planned_lora(const training::TrainOptions& options, const model::ModelConfig& config) {
   adapter::LoraConfig lora = options.lora;
   lora.encoder_blocks = config.audio.names.blocks;
@@ -89,8 +98,7 @@ int run_plan(const std::vector<std::string>& arguments) {
   const auto& wanted = options.train;
   const auto found = hub::find_model(wanted.model_name, hub::Parts::without_weights, wanted.from_modelscope);
   const model::ModelConfig config = model::load_config(found.folder, model::Tokenizer::may_be_missing);
-  const at::ScalarType dtype =
-      wanted.bf16 ? (*wanted.bf16 ? at::kBFloat16 : at::kFloat) : automatic_type(at::kBFloat16, config, std::nullopt);
+  const at::ScalarType dtype = planned_type(wanted, config);
   const plan::PlannedRun run{
       .settings = plan::StepSettings{.config = config,
                                      .dtype = dtype,

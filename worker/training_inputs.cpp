@@ -146,7 +146,9 @@ TrainingInputs read_training_inputs(const training::TrainOptions& options) {
   const hub::FoundModel found = find_trained_model(options, environment);
   const fs::path& model_folder = found.folder;
   const TrainedCheckpoint checkpoint = read_trained_checkpoint(model_folder);
-  const at::ScalarType dtype = options.bf16 ? wanted : automatic_type(wanted, checkpoint.config, environment);
+  const at::ScalarType dtype = options.bf16      ? wanted
+                               : device.is_cpu() ? automatic_cpu_type(wanted, checkpoint.config, environment)
+                                                 : automatic_type(wanted, checkpoint.config, environment);
   TrainingInputs inputs{
       .options = options,
       .environment = environment,

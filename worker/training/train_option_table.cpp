@@ -117,8 +117,9 @@ constexpr cli::OptionText kOptions[] = {
      .fallback = "auto",
      .section = "Device, precision and memory"},
     {.name = "bf16",
-     .help = "true, false or auto: base model in bfloat16 "
-             "(auto: what ACCELERATE_MIXED_PRECISION says, else where the GPU has it)",
+     .help =
+         "true, false or auto: base model in bfloat16 "
+         "(auto: what ACCELERATE_MIXED_PRECISION says, else where the GPU has it, and for large models a CPU with AMX)",
      .fallback = "auto"},
     {.name = "tf32",
      .help = "true: products of float32 matrices (--bf16 false) in TF32, faster and with 10 bits of mantissa, on a GPU "

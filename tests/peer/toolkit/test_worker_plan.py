@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +66,15 @@ def test_the_7b_needs_no_weights_and_is_compared_with_a_memory(plan, seven_billi
     done = plan(*rows, "--quantization", "4bit", "--ranks", 2, "--memory", "80GB")
     assert sizes(done.stdout)["device, training"] == pytest.approx(7.8 * 1024, rel=0.05)
     assert "gradients" in sizes(done.stdout)  # of two ranks they stay
+
+
+def test_on_a_cpu_the_type_is_the_one_that_train_would_take_there(plan, seven_billion, data):
+    multiplies = " amx_bf16 " in Path("/proc/cpuinfo").read_text()
+    rows = ("--seconds", 10, "--device", "cpu")
+    expected = "bfloat16" if multiplies else "float32"
+    assert f"base model, {expected}" in plan("--model-name", seven_billion, *rows).stdout
+    assert "base model, bfloat16" in plan("--model-name", seven_billion, *rows, "--bf16", "true").stdout
+    assert "base model, float32" in plan("--model-name", data[0], *rows).stdout
 
 
 def test_the_memory_of_the_gpu_that_is_there_is_taken(plan, seven_billion, bin_dir):

@@ -134,6 +134,20 @@ TEST_CASE("in training and in answering each clip of a batch has the patches of 
   CHECK(at::allclose(alone.logits[0], model->read_prompts(batch).logits[1], 1e-4, 1e-5));
 }
 
+TEST_CASE("a CPU that multiplies bfloat16 trains large models in it, and never one with two branches") {
+  const TempDir dir;
+  auto one = write_config_and_load(dir.path() / "one", tiny_config_json());
+  auto two = write_config_and_load(dir.path() / "two", two_branches_json());
+  using mdl::worker::cpu_prefers_bf16;
+  CHECK_FALSE(cpu_prefers_bf16(true, one));            // its matrices are small
+  one.text.hidden_size = two.text.hidden_size = 3584;  // as the 7B's
+  CHECK(cpu_prefers_bf16(true, one));
+  CHECK_FALSE(cpu_prefers_bf16(false, one));
+  CHECK_FALSE(cpu_prefers_bf16(true, two));
+  one.text.hidden_size = 1024;
+  CHECK_FALSE(cpu_prefers_bf16(true, one));
+}
+
 TEST_CASE("a model with two branches stays in float32 unless it is told otherwise") {
   const TempDir dir;
   const auto two = write_config_and_load(dir.path() / "two", two_branches_json());
