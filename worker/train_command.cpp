@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 
@@ -22,6 +23,7 @@
 #include "worker/loading_bar.hpp"
 #include "worker/planned_memory.hpp"
 #include "worker/process/error_file.hpp"
+#include "worker/process/progress_sender.hpp"
 #include "worker/process/typed_command.hpp"
 #include "worker/tensors/out_of_memory.hpp"
 #include "worker/training/checkpoint/checkpoint.hpp"
@@ -144,7 +146,7 @@ std::optional<training::loop::AnswerEvaluation> make_answer_evaluation(const Tra
 
 TrainingEnd train_model(const TrainingInputs& inputs, const BegunRun& run, const std::vector<std::string>& agents,
                         const training::loop::AnswerEvaluation* answers, model::MiDashengLM& model,
-                        distributed::ProcessGroup& group) {
+                        distributed::ProcessGroup& group, process::ProgressSender& launcher) {
   training::loop::Trainer trainer(
       {.options = inputs.options,
        .base_model = inputs.base_model,
@@ -159,6 +161,7 @@ TrainingEnd train_model(const TrainingInputs& inputs, const BegunRun& run, const
        .superseded = run.start.superseded,
        .facts = group.is_first() ? run_facts(inputs, group, run.identity) : std::vector<reports::page::FactTable>(),
        .restarted = run.start.restarted,
+       .launcher = &launcher,
        .token_batches = inputs.token_batches,
        .answers = answers,
        .command_to_go_on = process::command_to_go_on(process::started_by())});
@@ -204,8 +207,13 @@ void write_final(const TrainingInputs& inputs, const BegunRun& run, const std::s
 }
 
 /// The whole training, from what is read without the other ranks on.
-void train_in(distributed::ProcessGroup& group, TrainingInputs& inputs) {
-  open_data(inputs, group);
+void train_in(distributed::ProcessGroup& group, TrainingInputs& inputs, process::ProgressSender& launcher) {
+  using Section = process::ProgressSender::Section;
+  const double timeout = std::chrono::duration<double>(inputs.options.ddp_timeout).count();
+  {
+    const Section section(launcher, "reading the data", std::nullopt);
+    open_data(inputs, group);
+  }
   const auto answers = make_answer_evaluation(inputs);
   group.require_same(training_facts(inputs));
   group.connect();
@@ -217,16 +225,19 @@ void train_in(distributed::ProcessGroup& group, TrainingInputs& inputs) {
   std::shared_ptr<model::MiDashengLM> model;
   TrainingEnd end{};
   try {
-    tensors::explain_memory("loading the model", training::loop::kMemoryAdvice,
-                            [&] { model = load_trained_model(inputs, run, group); });
+    tensors::explain_memory("loading the model", training::loop::kMemoryAdvice, [&] {
+      const Section section(launcher, "loading the model", timeout);
+      model = load_trained_model(inputs, run, group);
+    });
     clear_output(inputs.options.output, run, group);
-    end = train_model(inputs, run, agents, answers ? &*answers : nullptr, *model, group);
+    end = train_model(inputs, run, agents, answers ? &*answers : nullptr, *model, group, launcher);
   } catch (const tensors::OutOfMemory& error) {
     const auto planned = planned_memory(inputs, run);
     if (!planned) { throw; }
     throw Error(error.problem(), advice_on_memory(*planned));
   }
   print_memory_peak("training", inputs.meeting.device, group);
+  const Section section(launcher, "writing the model", timeout);
   if (group.is_first() && !(end.done_before && leaves_final(inputs.options, run.start, end.step))) {
     if (end.best) { load_best(*model, *end.best); }
     write_final(inputs, run, model, end.step);
@@ -267,10 +278,11 @@ int run_train(const std::vector<std::string>& arguments) {
     require_written_output();
     return 0;
   }
+  process::ProgressSender launcher(std::getenv("MDL_PROGRESS"));
   TrainingInputs inputs = read_training_inputs(options);
   distributed::ProcessGroup group = join_ranks(inputs);
   try {
-    train_in(group, inputs);
+    train_in(group, inputs, launcher);
   } catch (const std::exception&) { pass_on(group); }
   return 0;
 }

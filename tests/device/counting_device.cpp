@@ -4,6 +4,8 @@
 #include <ATen/detail/PrivateUse1HooksInterface.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 
+#include <chrono>
+
 #include "tests/device/device_memory.hpp"
 #include "tests/device/held_stream.hpp"
 #include "tests/device/traffic.hpp"
@@ -18,6 +20,7 @@ c10::Stream stream_of(c10::StreamId id) {
 struct CountingEvent {
   c10::StreamId stream;
   bool waited_for;
+  std::chrono::steady_clock::time_point at{};
 };
 
 /// One device, on which all is done already unless its stream is held; to wait for it is counted all the same.
@@ -46,9 +49,15 @@ struct CountingGuard final : c10::impl::DeviceGuardImplInterface {
   }
 
   void record(void** event, const c10::Stream& stream, c10::DeviceIndex /*device*/,
-              c10::EventFlag /*flag*/) const override {
+              c10::EventFlag flag) const override {
     if (!*event) { *event = new CountingEvent; }
-    *static_cast<CountingEvent*>(*event) = {stream.id(), false};
+    // One with a time is not asked for before the host has waited for what came later.
+    const bool timed = flag == c10::EventFlag::BACKEND_DEFAULT;
+    *static_cast<CountingEvent*>(*event) = {stream.id(), timed, std::chrono::steady_clock::now()};
+  }
+  double elapsedTime(void* first, void* second, c10::DeviceIndex /*device*/) const override {
+    const auto time = static_cast<CountingEvent*>(second)->at - static_cast<CountingEvent*>(first)->at;
+    return std::chrono::duration<double, std::milli>(time).count();
   }
   void destroyEvent(void* event, c10::DeviceIndex /*device*/) const noexcept override {
     delete static_cast<CountingEvent*>(event);

@@ -1,5 +1,6 @@
 #include "worker/distributed/data_parallel.hpp"
 
+#include <torch/csrc/autograd/engine.h>
 #include <torch/torch.h>
 #include <torch/csrc/distributed/c10d/reducer.hpp>
 
@@ -64,8 +65,14 @@ void DataParallel::begin_forward(bool last) {
   reducer_->rebuild_buckets();  // once, after the first step has shown the order in which gradients appear
 }
 
-void DataParallel::begin_backward(const at::Tensor& loss, bool last) {
-  if (reducer_ && last) { reducer_->prepare_for_backward({loss}); }
+void DataParallel::begin_backward(const at::Tensor& loss, bool last, const std::function<void()>& computed) {
+  if (!reducer_ || !last) { return; }
+  reducer_->prepare_for_backward({loss});
+  if (!computed) { return; }
+  // What is queued as the pass begins is called behind it, before the reducer's own wait, which a gradient queues.
+  loss.register_hook([computed](const at::Tensor& /*gradient*/) {
+    torch::autograd::Engine::get_default_engine().queue_callback(computed);
+  });
 }
 
 }  // namespace mdl::worker::distributed

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -31,8 +32,9 @@ class DataParallel {
   void zero_gradients();
   void begin_forward(bool last);
   /// Every parameter must take part in `loss`. After the backward pass of the last micro-batch the gradients are
-  /// averages.
-  void begin_backward(const at::Tensor& loss, bool last);
+  /// averages. `computed` is called when that pass has computed all of them (on a device: has begun to), and from then
+  /// on waits for the other ranks; not when alone.
+  void begin_backward(const at::Tensor& loss, bool last, const std::function<void()>& computed = {});
 
  private:
   std::vector<at::Tensor> parameters_;

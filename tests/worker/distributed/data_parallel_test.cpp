@@ -3,12 +3,14 @@
 #include <catch2/catch.hpp>
 
 #include <chrono>
+#include <thread>
 
 #include "common/error.hpp"
 #include "tests/worker/distributed/two_ranks.hpp"
 #include "worker/distributed/data_parallel.hpp"
 #include "worker/training/adamw.hpp"
 #include "worker/training/loop/evaluation.hpp"
+#include "worker/training/loop/step_clock.hpp"
 
 using namespace mdl;
 using namespace mdl::worker::distributed;
@@ -70,6 +72,33 @@ TEST_CASE("accumulated gradients are exchanged once, with the last micro-batch")
         }
       }
       REQUIRE(torch::allclose(a.grad(), torch::full({3}, 1.5 + 3)));
+    }
+  });
+}
+
+TEST_CASE("what a rank waits for the others in a step is told apart from its own work") {
+  on_two_ranks([](ProcessGroup& group) {
+    constexpr auto kLate = std::chrono::milliseconds(300);
+    at::Tensor a = torch::ones({3}, torch::requires_grad());
+    DataParallel data_parallel(group, {{"a", a}});
+    mdl::worker::training::loop::StepClock clock(at::kCPU);
+    for (int step = 0; step < 2; ++step) {
+      clock.begin();
+      if (!group.is_first()) { std::this_thread::sleep_for(kLate); }
+      data_parallel.zero_gradients();
+      data_parallel.begin_forward(true);
+      const at::Tensor loss = a.sum();
+      data_parallel.begin_backward(loss, true, [&] { clock.wait(); });
+      loss.backward();
+      clock.work();
+      clock.end();
+    }
+    const double late = 2 * std::chrono::duration<double>(kLate).count();
+    if (group.is_first()) {
+      REQUIRE(clock.waiting() > late / 2);  // a loaded machine may make it late itself
+    } else {
+      REQUIRE(clock.own() >= late);
+      REQUIRE(clock.waiting() < clock.own());
     }
   });
 }

@@ -76,7 +76,9 @@ Trainer::Trainer(const TrainingRun& run)
       parameters_(tensors_of(adapter::lora_parameters(run.model))),
       data_parallel_(run.group, adapter::lora_parameters(run.model)),
       optimizer_(parameters_, run.options.optimizer),
-      schedule_(schedule_of(run)) {
+      schedule_(schedule_of(run)),
+      clock_(run.model.device()),
+      launcher_(run.launcher ? *run.launcher : nobody_) {
   const TrainOptions& options = run.options;
   data_.shape = shape_of(run);
   data_.epochs = options.epochs;
@@ -158,6 +160,7 @@ void Trainer::train_epoch() {
   };
   dataset::OrderedPipeline<PackedStep> source(static_cast<std::size_t>(std::max<int64_t>(0, end)), 1, 0, read);
   for (int64_t step = 0; step < end; ++step) {
+    clock_.begin();  // a rank whose data come late is slow, too
     PackedStep packed = source.take();
     const int64_t batches_done = step * accumulation + static_cast<int64_t>(packed.data.rows.size());
     const double part = static_cast<double>(batches_done) / static_cast<double>(rest.batches);
@@ -193,6 +196,7 @@ void Trainer::train_step(PackedStep& step, double epoch, const data::DataPositio
   const double learning_rate = rate_.at(state_.step);
   optimizer_.step(learning_rate);
   samples_done_ += data.samples;
+  for (const auto& rows_of_batch : data.rows) { own_samples_done_ += std::ssize(rows_of_batch); }
   loss_total_ += loss;
   finish_step(StepResult{.loss = loss, .grad_norm = norm, .learning_rate = learning_rate}, epoch, position);
 }
@@ -210,13 +214,16 @@ StepTotals::Values Trainer::accumulate_gradients(PackedStep& step) {
     const at::Tensor sum = run_.model.loss_sum(batch);
     totals.add_loss(sum);
     const at::Tensor loss = sum * scale;
-    data_parallel_.begin_backward(loss, last);
+    data_parallel_.begin_backward(loss, last, [this] { clock_.wait(); });
     loss.backward();
   }
   if (stop_.requested() != 0) { totals.ask_to_stop(); }
   totals.sum(run_.group);
+  clock_.work();
   totals.set_norm(clip_gradients(parameters_, run_.options.max_grad_norm));
+  clock_.wait();
   const StepTotals::Values values = totals.fetch(run_.group);
+  clock_.work();
   stop_agreed_ = values.stop;
   return values;
 }

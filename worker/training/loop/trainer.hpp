@@ -9,6 +9,7 @@
 #include "worker/distributed/data_parallel.hpp"
 #include "worker/distributed/process_group.hpp"
 #include "worker/model/midashenglm.hpp"
+#include "worker/process/progress_sender.hpp"
 #include "worker/process/stop_signal.hpp"
 #include "worker/reports/reports.hpp"
 #include "worker/reports/run_report.hpp"
@@ -21,6 +22,7 @@
 #include "worker/training/loop/evaluation.hpp"
 #include "worker/training/loop/packed_step.hpp"
 #include "worker/training/loop/progress.hpp"
+#include "worker/training/loop/step_clock.hpp"
 #include "worker/training/loop/step_totals.hpp"
 #include "worker/training/loop/unlogged_steps.hpp"
 #include "worker/training/train_options.hpp"
@@ -42,6 +44,7 @@ struct TrainingRun {
   std::vector<std::filesystem::path> superseded{};  ///< older runs' checkpoints, see RunStart; rank 0 only
   std::vector<reports::page::FactTable> facts{};    ///< for its report; rank 0 only
   bool restarted = false;                           ///< by its launcher
+  process::ProgressSender* launcher = nullptr;      ///< told of each step; null: nobody
   /// --batch-tokens, and the lengths of train_data's rows.
   std::optional<data::TokenBatches> token_batches{};
   const AnswerEvaluation* answers = nullptr;  ///< --eval-generate; null: evaluations answer nothing
@@ -98,6 +101,7 @@ class Trainer {
   void count_bad_samples(const data::StepData& data);
   /// Counts the step (nothing: it was left out), and logs, evaluates and saves what is due.
   void finish_step(const std::optional<StepResult>& result, double epoch, const data::DataPosition& position);
+  void tell_launcher(const std::optional<StepResult>& result);
   void log(const reports::Metrics& metrics);
   void run_evaluation();
 
@@ -136,9 +140,13 @@ class Trainer {
 
   data::DataProgress data_;  ///< what was trained on
   data::EpochSchedule schedule_;
+  StepClock clock_;
   checkpoint::RunState state_;
   LearningRate rate_;
   std::optional<Progress> progress_;
+  process::ProgressSender nobody_{nullptr};
+  process::ProgressSender& launcher_;
+  std::optional<double> longest_evaluation_;   ///< seconds
   std::optional<reports::Reports> reports_;    ///< rank 0 only
   std::optional<reports::RunReport> report_;   ///< rank 0 only
   std::optional<std::filesystem::path> page_;  ///< where it could be written
@@ -149,8 +157,9 @@ class Trainer {
   std::vector<at::Tensor> statistics_;  ///< of batch normalisation
   std::string rng_;                     ///< see to_text(RngState)
 
-  int64_t samples_done_ = 0;
-  int64_t first_step_ = 0;  ///< done before this process began
+  int64_t samples_done_ = 0;      ///< by all ranks
+  int64_t own_samples_done_ = 0;  ///< by this one
+  int64_t first_step_ = 0;        ///< done before this process began
   int64_t last_saved_ = 0;
   bool saving_ = false;
   std::mutex saving_alone_;  ///< who waits and who watches may both come to it

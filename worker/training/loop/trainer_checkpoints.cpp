@@ -91,6 +91,8 @@ std::optional<std::filesystem::path> Trainer::best_checkpoint() const {
 }
 
 void Trainer::save() {
+  const process::ProgressSender::Section section(launcher_, "checkpoint",
+                                                 std::chrono::duration<double>(run_.options.ddp_timeout).count());
   std::vector<std::string> rng(static_cast<size_t>(run_.group.world_size()), rng_);
   if (run_.options.lora.dropout > 0) {  // ranks whose numbers nothing draws from need not be asked
     const auto together = run_.group.expect(str_cat("the checkpoint of step ", state_.step));

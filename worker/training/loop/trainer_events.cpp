@@ -21,14 +21,22 @@ std::vector<at::Tensor> statistics_of(model::MiDashengLM& model) {
   return tensors;
 }
 
+/// How long an evaluation may take before somebody should look, where one has been seen.
+std::optional<double> longest_section(const std::optional<double>& seen) {
+  constexpr double kTimes = 10, kAtLeast = 60;
+  return seen ? std::optional(std::max(kAtLeast, kTimes * *seen)) : std::nullopt;
+}
+
 }  // namespace
 
 void Trainer::finish_step(const std::optional<StepResult>& result, double epoch, const data::DataPosition& position) {
+  clock_.end();
   ++state_.step;
   state_.epoch = epoch;
   data_.position = position;
   remember_step();
   if (result) { unlogged_.add(*result); }
+  tell_launcher(result);
   report_step();
   reports::Metrics metrics;
   if (state_.step % state_.logging_steps == 0 && unlogged_.steps > 0) {
@@ -44,6 +52,15 @@ void Trainer::finish_step(const std::optional<StepResult>& result, double epoch,
   if (report_) { report_->begin_step(); }
 }
 
+void Trainer::tell_launcher(const std::optional<StepResult>& result) {
+  launcher_.step({.step = state_.step,
+                  .total = state_.total_steps,
+                  .loss = result ? std::optional(result->loss) : std::nullopt,
+                  .samples = own_samples_done_,
+                  .own = clock_.own(),
+                  .waiting = clock_.waiting()});
+}
+
 void Trainer::log(const reports::Metrics& metrics) {
   state_.log(metrics);
   if (reports_) { reports_->log(metrics, state_.step); }
@@ -52,6 +69,7 @@ void Trainer::log(const reports::Metrics& metrics) {
 
 void Trainer::run_evaluation() {
   const auto together = run_.group.expect(str_cat("the evaluation after step ", state_.step));
+  const process::ProgressSender::Section section(launcher_, "evaluation", longest_section(longest_evaluation_));
   // In training each rank's running statistics follow its own batches; rank 0's count, as under
   // DistributedDataParallel.
   {
@@ -72,6 +90,7 @@ void Trainer::run_evaluation() {
     }
   });
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  longest_evaluation_ = std::max(seconds, longest_evaluation_.value_or(0));
   const auto chosen_by = std::ranges::find(metrics, metric.value_or("eval_loss"), &reports::Metrics::value_type::first);
   const double value = chosen_by == metrics.end() ? result.loss : chosen_by->second;
   for (const auto& speed :
