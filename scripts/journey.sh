@@ -52,7 +52,7 @@ run() {
 }
 # measure ROWS MODEL NAME: into NAME/metrics.json.
 measure() {
-  run evaluate "$work/$1.csv" --model-name "$2" --output "$work/$3" --metric accuracy,loss,token-accuracy --max-new-tokens 8
+  run evaluate "$work/$1.csv" --model-name "$2" --output "$work/$3" --metric accuracy,loss,token-accuracy --max-new-tokens 8 --overwrite-output true
 }
 
 say "rows and a small random model"

@@ -46,6 +46,11 @@ void check_answers_go_elsewhere(const InferenceOptions& options, const ModelChoi
 }  // namespace
 
 void check_answer_output(const InferenceOptions& options, const ModelChoice& model, const convert::RowFile& file) {
+  std::error_code none;
+  if (fs::is_directory(options.input, none) && fs::equivalent(options.output.parent_path(), options.input, none)) {
+    throw UsageError(str_cat("--output ", options.output.parent_path().string(), " is the dataset's own folder"),
+                     "Name another folder.");
+  }
   check_output_file(options.output);
   check_answers_go_elsewhere(options, model, file);
 }

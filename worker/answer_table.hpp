@@ -27,8 +27,9 @@ class AnswerTable {
   /// The answers of all rows. Throws Error that lists those that could not be answered, if there are any.
   const generation::Answers& complete();
 
-  /// Ends the run: what came of the answers is written, and they need not be kept any more. Tells of it.
-  void close(int64_t processes);
+  /// Ends the run: what came of the answers is written, and they need not be kept any more. Tells that `file` has so
+  /// many rows, which were `done` ("answered").
+  void close(int64_t processes, const std::filesystem::path& file, const std::string& done);
 
   /// Writes the output, and closes. Throws as complete() does.
   void finish(int64_t processes);
@@ -38,6 +39,7 @@ class AnswerTable {
   const convert::RowFile& file_;
   generation::AnswerJournal journal_;
   std::vector<convert::RowProblem> problems_;
+  int64_t cut_ = 0;
   std::optional<cli::ProgressBar> progress_;
   std::chrono::steady_clock::time_point begin_;
 };

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/error.hpp"
+#include "common/join.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/answer_fingerprint.hpp"
@@ -68,6 +70,19 @@ Batches plan_answers(const InferenceRun& run, const generation::RowSource& sourc
   return generation::plan_batches(lengths, table->rows_left(), run.options.batch_size);
 }
 
+/// An Error of `answer` becomes one that names the rows, in the order in which the model has them.
+generation::BatchAnswers naming_rows(const generation::LoadedRows& rows, bool of_dataset,
+                                     const std::function<generation::BatchAnswers()>& answer) {
+  try {
+    return answer();
+  } catch (const Error& error) {
+    if (error.problem().starts_with("row ")) { throw; }  // it is named already
+    std::vector<std::string> numbers;
+    for (const convert::Row& row : rows.rows) { numbers.push_back(std::to_string(row.number - (of_dataset ? 1 : 0))); }
+    throw Error(str_cat("rows ", joined(numbers), ": ", error.problem()), error.advice(), error.exit_code());
+  }
+}
+
 /// Loads the model and answers this rank's batches; rank 0's `table` takes those of all ranks.
 void answer(const InferenceRun& run, const generation::RowSource& source, const Batches& batches,
             distributed::ProcessGroup& group, const AnswerRows& answer_rows, std::optional<AnswerTable>& table) {
@@ -94,7 +109,9 @@ void answer(const InferenceRun& run, const generation::RowSource& source, const 
                     rows.rows.empty() ? 0 : rows.rows.front().number),
             "A smaller --batch-size needs less, and so do a smaller --max-new-tokens, --quantization 4bit or --bf16 "
             "true. What was answered is kept; start the command again to go on.",
-            [&] { answers = answer_rows(*model, source, rows); });
+            [&] {
+              answers = naming_rows(rows, run.dataset.has_value(), [&] { return answer_rows(*model, source, rows); });
+            });
         return answers;
       },
       [&](const generation::BatchAnswers& answers) { table->take(answers); });

@@ -41,7 +41,7 @@ void require_references(const fs::path& input) {
 generation::BatchAnswers measure_rows(const EvaluateOptions& options, const InferenceRun& run,
                                       model::MiDashengLM& model, const generation::RowSource& source,
                                       const generation::LoadedRows& rows) {
-  generation::BatchAnswers batch{{}, rows.problems};
+  generation::BatchAnswers batch{.answers = {}, .problems = rows.problems};
   if (options.answers()) {
     batch = generation::answer_rows(model, run.processor, rows, run.limits, run.config, run.options.seed);
   }
@@ -65,7 +65,11 @@ void finish(const EvaluateOptions& options, const InferenceRun& run, AnswerTable
     write_text_atomically(options.output / "confusion.svg", labels->svg());
   }
   write_text_atomically(options.output / "metrics.json", measured.to_json().dump(2) + "\n");
-  table.close(ranks);
+  if (options.answers()) {
+    table.close(ranks, options.inference.output, "answered");
+  } else {
+    table.close(ranks, options.output / "metrics.json", "measured");
+  }
   std::cout << measured.describe() << std::flush;
 }
 
@@ -85,7 +89,7 @@ int run_evaluate(const std::vector<std::string>& arguments) {
   require_references(options.inference.input);
   MeasuredAnswers::check(options);
   const auto environment = process::read_worker_environment();
-  if (!environment || environment->rank == 0) { make_evaluation_folder(options.output); }
+  if (!environment || environment->rank == 0) { make_evaluation_folder(options); }
   InferenceRun run = prepare_answers(options.inference, Answered::rows_of_file_or_dataset);
   std::string facts = "evaluate";
   for (const Metric metric : options.metrics) { facts += str_cat(",", metric_name(metric)); }

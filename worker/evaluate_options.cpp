@@ -31,6 +31,10 @@ constexpr cli::OptionText kEvaluateOptions[] = {
      .help = "for wer: JSON file of words and what is written for them, as normalizer.json of a Whisper tokenizer "
              "(none)",
      .takes = cli::kPath},
+    {.name = "overwrite-output",
+     .help = "true: a measurement that is in the output folder is replaced",
+     .fallback = "false",
+     .takes = cli::kTrueOrFalse},
 };
 
 /// Which rows of a dataset do not need.
@@ -82,6 +86,9 @@ EvaluateOptions read_evaluate_options(const cli::GivenOptions& given) {
     }
   }
   options.metrics = read_metrics(values);
+  options.overwrite = values.boolean("overwrite-output").value_or(false);
+  // Where nothing is generated no prompt needs room for an answer.
+  if (!options.answers() && !options.inference.max_new_tokens) { options.inference.max_new_tokens = 1; }
   if (values.text_or_none("spelling-mapping")) { options.spellings = values.required_path("spelling-mapping"); }
   if (options.spellings && std::ranges::find(options.metrics, Metric::wer) == options.metrics.end()) {
     throw cli::RejectedValue("spelling-mapping", "--spelling-mapping is for --metric wer, which is not asked for");

@@ -21,6 +21,7 @@ struct EvaluateOptions {
   std::filesystem::path output;
   std::vector<Metric> metrics;                     ///< in the order of the enumeration
   std::optional<std::filesystem::path> spellings;  ///< for wer: see metrics::read_spellings()
+  bool overwrite = false;                          ///< what another measurement has left in `output`
   std::optional<std::string> printed_config{};     ///< nothing else is wanted
 
   bool answers() const;  ///< a metric needs the model's answers

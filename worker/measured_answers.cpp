@@ -116,8 +116,14 @@ std::string MeasuredAnswers::describe() const {
   return text;
 }
 
-void make_evaluation_folder(const fs::path& output) {
+void make_evaluation_folder(const EvaluateOptions& options) {
+  const fs::path& output = options.output;
   std::error_code error;
+  for (const fs::path& file : {output / "metrics.json", options.inference.output}) {
+    if (options.overwrite || !fs::exists(file, error)) { continue; }
+    throw UsageError(str_cat("--output ", output.string(), " holds a measurement already: ", file.filename().string()),
+                     "Name another folder, or say --overwrite-output true, which replaces it.");
+  }
   if (fs::exists(output, error) && !fs::is_directory(output, error)) {
     throw UsageError(str_cat("--output ", output.string(), " is a file, not a folder"), "Name another folder.");
   }

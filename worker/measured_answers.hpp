@@ -47,7 +47,8 @@ class MeasuredAnswers {
   std::vector<Line> lines_;
 };
 
-/// Makes the folder that an evaluation writes. Throws UsageError where there is something else.
-void make_evaluation_folder(const std::filesystem::path& output);
+/// Makes the folder that an evaluation writes. Throws UsageError where there is something else, or a measurement that
+/// is not to be overwritten.
+void make_evaluation_folder(const EvaluateOptions& options);
 
 }  // namespace mdl::worker

@@ -65,6 +65,20 @@ plan::HeaviestRows planned_rows(const plan::PlanOptions& options, const model::M
   return plan::HeaviestRows(rows);
 }
 
+/// --batch-tokens, as far as the dataset can fill such a batch.
+std::optional<int64_t> planned_tokens(const training::TrainOptions& options, const plan::HeaviestRows& rows) {
+  constexpr int64_t kMostTokens = 10'000'000;
+  if (!options.batch_tokens) { return std::nullopt; }
+  const bool has_data = !options.train_datasets.empty();
+  const int64_t tokens = has_data ? std::min(*options.batch_tokens, rows.most_tokens()) : *options.batch_tokens;
+  if (tokens > kMostTokens) {
+    throw UsageError(str_cat("--batch-tokens ", *options.batch_tokens, ": batches of more than ", kMostTokens,
+                             " tokens are not planned"),
+                     "No GPU has the memory for one.");
+  }
+  return tokens;
+}
+
 /// As train chooses it, on a GPU that has bfloat16 or, where that is wanted, on this CPU.
 at::ScalarType planned_type(const training::TrainOptions& options, const model::ModelConfig& config) {
   if (options.bf16) { return *options.bf16 ? at::kBFloat16 : at::kFloat; }
@@ -99,6 +113,7 @@ int run_plan(const std::vector<std::string>& arguments) {
   const auto found = hub::find_model(wanted.model_name, hub::Parts::without_weights, wanted.from_modelscope);
   const model::ModelConfig config = model::load_config(found.folder, model::Tokenizer::may_be_missing);
   const at::ScalarType dtype = planned_type(wanted, config);
+  const plan::HeaviestRows rows = planned_rows(options, config);
   const plan::PlannedRun run{
       .settings = plan::StepSettings{.config = config,
                                      .dtype = dtype,
@@ -106,9 +121,9 @@ int run_plan(const std::vector<std::string>& arguments) {
                                      .quantization = wanted.quantization,
                                      .gradient_checkpointing = wanted.gradient_checkpointing,
                                      .frozen_batch_norm = wanted.batch_norm == training::BatchNorm::frozen},
-      .rows = planned_rows(options, config),
+      .rows = rows,
       .batch_size = wanted.batch_size,
-      .batch_tokens = wanted.batch_tokens,
+      .batch_tokens = planned_tokens(wanted, rows),
       .eval_rows = evaluated_rows(wanted),
       .eval_batch_size = wanted.eval_batch_size,
       .answered_rows = wanted.eval_generate,

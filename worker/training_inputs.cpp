@@ -129,6 +129,27 @@ std::string describe_mixture(const training::TrainOptions& options, const datase
   return str_cat("an epoch takes ", text, " rows");
 }
 
+/// Checkpoints and final/ would lie among the files of a dataset.
+void require_output_beside(const fs::path& output, const dataset::DatasetView::Folders& folders) {
+  for (const auto& folder : folders) {
+    std::error_code none;
+    if (fs::equivalent(output, folder->path(), none)) {
+      throw UsageError(str_cat("--output ", output.string(), " is the folder of a dataset of this run"),
+                       "Name another folder.");
+    }
+  }
+}
+
+/// Batches of tokens are counted epoch by epoch, before the first step.
+void require_countable_steps(const training::TrainOptions& options, int64_t rows) {
+  constexpr double kMostRows = 2e8;  // half a minute
+  const double all = options.epochs * static_cast<double>(rows);
+  if (options.max_steps || all <= kMostRows) { return; }
+  throw UsageError(str_cat("--num-epochs ", options.epochs, " of ", rows, " rows with --batch-tokens: the steps of so ",
+                           "many epochs cannot be counted in time"),
+                   "Say --max-steps N, which ends the run as well, or fewer epochs.");
+}
+
 }  // namespace
 
 TrainingInputs read_training_inputs(const training::TrainOptions& options) {
@@ -182,6 +203,8 @@ void open_data(TrainingInputs& inputs, distributed::ProcessGroup& group) {
   convert(inputs.train_folders, options.train_datasets.paths, "train");
   convert(inputs.eval_folders, eval_paths(options), "eval");
 
+  require_output_beside(options.output, inputs.train_folders);
+  require_output_beside(options.output, inputs.eval_folders);
   const dataset::DatasetView train(inputs.train_folders);
   const auto eval =
       inputs.eval_folders.empty() ? std::nullopt : std::optional(dataset::DatasetView(inputs.eval_folders));
@@ -193,6 +216,7 @@ void open_data(TrainingInputs& inputs, distributed::ProcessGroup& group) {
   inputs.train_data = data.train;
   inputs.eval_data = data.eval;
   if (!options.batch_tokens) { return; }
+  require_countable_steps(options, data.train.size());
   auto lengths = training::data::row_lengths(data.train, model::audio_tokens(inputs.config));
   training::data::require_rows_within(data.train, lengths, *options.batch_tokens);
   inputs.token_batches = {.most = *options.batch_tokens, .lengths = std::move(lengths)};

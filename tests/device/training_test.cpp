@@ -1,9 +1,13 @@
 #include <torch/torch.h>
 
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <thread>
 
 #include "tests/device/counting_device.hpp"
 #include "tests/device/tiny_training.hpp"
+#include "tests/device/traffic.hpp"
+#include "worker/training/loop/step_clock.hpp"
 
 using namespace mdl::test::device;
 
@@ -94,4 +98,34 @@ TEST_CASE("a run goes on from its checkpoint on a device, with dropout too, as i
   rest.options.insert(rest.options.end(), {"--resume-from-checkpoint", rest.checkpoint->string()});
   check_same(train(inputs, rest, kCountingDevice), through, kFloat32);
   check_same(train(inputs, rest, at::kCPU), through, kFloat32);  // written on a device, gone on with elsewhere
+}
+
+TEST_CASE("a device's clock divides a step into work and waiting, and no host waits for it") {
+  constexpr auto kNap = std::chrono::milliseconds(5);
+  constexpr double kSeconds = 0.005;
+  mdl::worker::training::loop::StepClock clock(kCountingDevice);
+  for (int step = 1; step <= 2; ++step) {
+    clock.begin();
+    std::this_thread::sleep_for(kNap);
+    clock.wait();
+    std::this_thread::sleep_for(2 * kNap);
+    clock.work();
+    clock.wait();  // the host's alone
+    clock.work();
+    const Traffic before = traffic();
+    clock.end();
+    CHECK((traffic() - before).host_reads == 0);
+    CHECK(clock.own() >= step * kSeconds);
+    CHECK(clock.waiting() >= 2 * step * kSeconds);
+  }
+  const double own = clock.own(), waiting = clock.waiting();
+  clock.end();  // none has begun
+  CHECK(clock.own() == own);
+  CHECK(clock.waiting() == waiting);
+  clock.begin();  // alone: there is nothing to wait for
+  std::this_thread::sleep_for(kNap);
+  clock.work();
+  clock.end();
+  CHECK(clock.own() >= own + kSeconds);
+  CHECK(clock.waiting() == waiting);
 }

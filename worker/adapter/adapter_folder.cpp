@@ -5,6 +5,7 @@
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "worker/adapter/lora.hpp"
+#include "worker/formats/run_folder.hpp"
 
 namespace mdl::worker::adapter {
 
@@ -13,8 +14,11 @@ namespace fs = std::filesystem;
 AdapterFolder AdapterFolder::load(const fs::path& folder, AdapterUse use) {
   AdapterFolder adapter{folder, {}};
   if (!fs::exists(adapter.config_file()) || !fs::exists(adapter.weights_file())) {
-    throw UsageError(str_cat(folder.string(), " is no adapter's folder"),
-                     "It needs adapter_config.json and adapter_model.safetensors, as train and PEFT write them.");
+    const std::string advice =
+        fs::exists(folder / "config.json")
+            ? "It is a whole model: train merges the adapter into its final/ unless --merge-lora false."
+            : "It needs adapter_config.json and adapter_model.safetensors, as train and PEFT write them.";
+    throw UsageError(str_cat(folder.string(), " is no adapter's folder"), formats::hint_of_final(folder) + advice);
   }
   adapter.config = parse_adapter_config(read_text(adapter.config_file()), adapter.config_file(), use);
   for (const std::string& key : adapter.config.unknown) {

@@ -61,6 +61,15 @@ std::optional<std::string> OptionValues::choice(const std::string& name,
   return value;
 }
 
+namespace {
+
+std::string without_blanks_around(const std::string& text) {
+  const std::size_t begin = text.find_first_not_of(' '), end = text.find_last_not_of(' ');
+  return begin == std::string::npos ? std::string() : text.substr(begin, end - begin + 1);
+}
+
+}  // namespace
+
 std::optional<std::vector<std::string>> OptionValues::list(const std::string& name) const {
   if (!given_.has(name)) { return std::nullopt; }
   std::vector<std::string> items;
@@ -73,7 +82,7 @@ std::optional<std::vector<std::string>> OptionValues::list(const std::string& na
       }
     } else {
       std::istringstream in(value);
-      for (std::string item; std::getline(in, item, ',');) { items.push_back(item); }
+      for (std::string item; std::getline(in, item, ',');) { items.push_back(without_blanks_around(item)); }
     }
   }
   return items;

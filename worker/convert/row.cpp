@@ -67,7 +67,9 @@ std::string describe_problems(const std::vector<RowProblem>& problems, const std
       str_cat(sorted.size(), sorted.size() == 1 ? " problem" : " problems", " in the rows of ", path.string(), ":");
   for (std::size_t i = 0; i < std::min(sorted.size(), kListedProblems); ++i) {
     const RowProblem& each = sorted[i];
-    text += str_cat("\n  row ", each.number, each.line > 0 ? str_cat(" (line ", each.line, ")") : "", ": ", each.what);
+    const std::string place =
+        each.line > 0 ? str_cat(each.number, " (line ", each.line, ")") : str_cat(each.number - 1);
+    text += str_cat("\n  row ", place, ": ", each.what);
   }
   if (sorted.size() > kListedProblems) { text += str_cat("\n  and ", sorted.size() - kListedProblems, " more"); }
   return text;

@@ -13,7 +13,7 @@ namespace mdl::worker::convert {
 /// A row of the user's file: a sound, what is asked about it and what is to be answered.
 struct Row {
   std::int64_t number = 0;  ///< from 1, without the header
-  std::int64_t line = 0;    ///< in the file, from 1; 0 for a row of a dataset folder
+  std::int64_t line = 0;    ///< in the file, from 1; 0 for a row of a dataset folder, which counts from 0
   std::optional<std::string> audio{};
   std::optional<std::string> system_prompt{};
   std::optional<std::string> user_prompt{};

@@ -155,6 +155,11 @@ RowFile read_json_lines(const std::string& text) {
 }  // namespace
 
 RowFile read_rows(const fs::path& path) {
+  std::error_code none;
+  if (fs::is_directory(path, none)) {
+    throw UsageError(str_cat(path.string(), " is a folder, not a file of rows (.csv, .tsv, .jsonl)"),
+                     "Dataset folders are for train and evaluate.");
+  }
   const std::string text = read_named_file(path);
   if (!text::is_utf8(text)) { throw UsageError(str_cat(path.string(), " is not UTF-8"), "Save it as UTF-8."); }
   const dataset::RowFormat format = dataset::row_format(path).value_or(dataset::RowFormat::csv);

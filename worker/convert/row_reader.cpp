@@ -79,8 +79,8 @@ Row RowReader::for_purpose(const Row& row) const {
 
 void require_room(std::int64_t tokens, std::int64_t most_tokens) {
   if (tokens <= most_tokens) { return; }
-  throw Error(
-      str_cat("it has ", tokens, " tokens, those of the sound included, but at most ", most_tokens, " are allowed"));
+  throw Error(str_cat("it has ", tokens, " tokens, those of the sound included, and --max-length ", most_tokens + 1,
+                      " leaves no room for an answer: --max-new-tokens N limits the answer alone"));
 }
 
 std::vector<processor::Message> RowReader::conversation(const Row& row) const {

@@ -62,7 +62,7 @@ class RowReader {
 void check_without_model(const std::filesystem::path& path, const ConversationDefaults& defaults, RowPurpose purpose,
                          bool skip_bad = false);
 
-/// Throws Error when a text has more tokens than are allowed.
+/// Throws Error when a prompt has more tokens than --max-length leaves for it.
 void require_room(std::int64_t tokens, std::int64_t most_tokens);
 
 /// Warns that a row of the file `path` is left out.

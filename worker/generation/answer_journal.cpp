@@ -64,7 +64,7 @@ void AnswerJournal::take_up(const std::string& fingerprint) {
     first = false;
   }
   if (good == 0 && !text.empty() && text.find(kKind) == std::string::npos) {
-    throw Error(str_cat(path_.string(), " is in the way: it is not of mdl-toolkit inference"),
+    throw Error(str_cat(path_.string(), " is in the way: it is not of this mdl-toolkit's inference or evaluate"),
                 "Move it away, or give another --output.");
   }
   found_ = answers_.size();

@@ -1,5 +1,6 @@
 #include "worker/generation/batch_answers.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -48,7 +49,7 @@ LoadedRows load_rows(const std::vector<convert::Row>& rows, std::size_t threads,
 }
 
 std::string BatchAnswers::to_json() const {
-  json document = {{"answers", json::array()}, {"problems", json::array()}};
+  json document = {{"answers", json::array()}, {"problems", json::array()}, {"cut", cut}};
   for (const auto& [row, answer] : answers) { document["answers"].push_back({row, answer}); }
   for (const auto& problem : problems) { document["problems"].push_back({problem.number, problem.line, problem.what}); }
   return document.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -61,6 +62,7 @@ BatchAnswers BatchAnswers::from_json(const std::string& text) {
   for (const json& problem : document.at("problems")) {
     batch.problems.push_back({problem.at(0), problem.at(1), problem.at(2).get<std::string>()});
   }
+  batch.cut = document.at("cut").get<int64_t>();
   return batch;
 }
 
@@ -74,7 +76,7 @@ int64_t AnswerLimits::most_new_tokens(int64_t prompt_tokens) const {
 
 BatchAnswers answer_rows(model::MiDashengLM& model, const processor::Processor& processor, const LoadedRows& loaded,
                          const AnswerLimits& limits, const GenerationConfig& config, uint64_t seed) {
-  BatchAnswers batch{{}, loaded.problems};
+  BatchAnswers batch{.answers = {}, .problems = loaded.problems};
   if (loaded.rows.empty()) { return batch; }
   std::vector<dataset::Sample> samples;
   std::vector<Continuation> continuations;
@@ -86,7 +88,9 @@ BatchAnswers answer_rows(model::MiDashengLM& model, const processor::Processor& 
   batch::Batch prompts = batch::collate(samples, processor.pad_token(), model.dtype());
   prompts.input_values = prompts.input_values.to(model.device());
   const auto answers = generate(model, prompts, continuations, config, seed);
+  const auto& ends = config.eos_token_ids;
   for (std::size_t i = 0; i < answers.size(); ++i) {
+    batch.cut += std::ranges::find(ends, answers[i].back()) == ends.end() ? 1 : 0;
     const std::vector<text::tokenizer::TokenId> ids(answers[i].begin(), answers[i].end());
     batch.answers[loaded.rows[i].number] = processor.tokenizer().decode(ids, /*skip_special=*/true);
   }

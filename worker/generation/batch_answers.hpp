@@ -27,6 +27,7 @@ LoadedRows load_rows(const std::vector<convert::Row>& rows, std::size_t threads,
 struct BatchAnswers {
   Answers answers;
   std::vector<convert::RowProblem> problems;
+  int64_t cut = 0;  ///< of the answers: those that ended for want of room
 
   std::string to_json() const;
   static BatchAnswers from_json(const std::string& text);

@@ -11,7 +11,7 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string line_of(const convert::Row& row) {
-  const nlohmann::ordered_json line = {{"row", row.number}, {"prediction", row.prediction.value_or("")}};
+  const nlohmann::ordered_json line = {{"row", row.number - 1}, {"prediction", row.prediction.value_or("")}};
   return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

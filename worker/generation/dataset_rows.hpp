@@ -8,13 +8,14 @@
 
 namespace mdl::worker::generation {
 
-/// The rows of a dataset as rows of a file, with their numbers alone: what needs no tokenizer.
+/// The rows of a dataset as rows of a file, with their numbers alone: what needs no tokenizer. People are told the
+/// numbers that datasets have, from 0.
 convert::RowFile numbered_rows(const dataset::DatasetView& dataset);
 
 /// The rows of a dataset folder. Refers to its arguments.
 class DatasetRows : public RowSource {
  public:
-  /// `file`: numbered_rows(); its rows get their right answers, and lines {"row": 1, "prediction": "…"}. Throws
+  /// `file`: numbered_rows(); its rows get their right answers, and lines {"row": 0, "prediction": "…"}. Throws
   /// UsageError that lists rows without a right answer. `path` is the folder, `threads` read rows.
   DatasetRows(convert::RowFile& file, const std::filesystem::path& path, const dataset::DatasetView& dataset,
               const processor::Processor& processor, int64_t most_prompt_tokens, std::size_t threads);

@@ -9,6 +9,7 @@
 #include "worker/cli/help_text.hpp"
 #include "worker/cli/option_values.hpp"
 #include "worker/cli/printed_config.hpp"
+#include "worker/formats/run_folder.hpp"
 #include "worker/hub/model_folder.hpp"
 #include "worker/info/describe_dataset.hpp"
 #include "worker/info/describe_model.hpp"
@@ -94,7 +95,8 @@ int info_command(const std::vector<std::string>& arguments,
     return tell_trainable(folder);
   } else {
     throw UsageError(str_cat(folder.string(), " is none of the folders that this program knows"),
-                     "A dataset has a state.json, an adapter an adapter_config.json, a model a config.json.");
+                     formats::hint_of_final(folder) +
+                         "A dataset has a state.json, an adapter an adapter_config.json, a model a config.json.");
   }
   return 0;
 }

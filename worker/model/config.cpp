@@ -5,6 +5,7 @@
 #include "worker/dataset/audio_tokens.hpp"
 #include "worker/formats/json_fields.hpp"
 #include "worker/formats/json_file.hpp"
+#include "worker/formats/run_folder.hpp"
 #include "worker/model/decoders.hpp"
 #include "worker/model/quantized_weights.hpp"
 #include "worker/processor/processor.hpp"
@@ -55,7 +56,7 @@ ModelConfig load_config(const std::filesystem::path& folder, Tokenizer tokenizer
     throw UsageError(str_cat(folder.string(), " has no config.json"),
                      std::filesystem::exists(folder / "adapter_config.json")
                          ? "It holds an adapter; give the folder of the whole model."
-                         : "Is it the folder of a MiDashengLM checkpoint?");
+                         : formats::hint_of_final(folder) + "A MiDashengLM checkpoint has one.");
   }
   const std::string file = path.string();
   const nlohmann::json json = formats::read_json(path);

@@ -34,6 +34,9 @@ class HeaviestRows {
 
   const RowSize& heaviest() const { return rows_.front(); }
 
+  /// Tokens of a batch of all rows, all as heavy as the heaviest: none has more.
+  int64_t most_tokens() const { return std::ssize(rows_) * heaviest().tokens; }
+
  private:
   static std::vector<RowSize> sizes_of(const dataset::DatasetView& dataset);
 

@@ -205,8 +205,9 @@ constexpr cli::OptionText kOptions[] = {
 };
 
 constexpr const char* kEightBitAdam =
-    "The optimizer is AdamW in float32, for the adapters alone: its moments are 8 bytes for each trained number, so 8 "
-    "bits would save little. What is large is the base model: --quantization 8bit or 4bit.";
+    "The optimizer is AdamW in float32 (adamw_torch), for the adapters alone: leave the option out. Its moments are 8 "
+    "bytes for each trained number, so 8 bits would save little. What is large is the base model: --quantization 8bit "
+    "or 4bit.";
 constexpr const char* kLabelSmoothing =
     "There is no label smoothing: the loss is the cross-entropy of MiDashengLM's own code. Leave the option out.";
 constexpr const char* kNeverCut = "A sound or its answer is never cut. Write --max-length N: longer rows are left out.";
@@ -233,7 +234,7 @@ constexpr cli::OtherWay kOtherWays[] = {
     {"wandb", kNoWandb},
     {"wandb-project", kNoWandb},
     {"use-wandb", kNoWandb},
-    {"run-name", kNoWandb},
+    {"run-name", "A run has the name of its output folder. Leave the option out."},
     {"fp16", "Training in float16 needs a scaled loss, which is not there: --bf16 true, or --bf16 false for float32."},
     {"deepspeed", kWholeModels},
     {"fsdp", kWholeModels},
@@ -242,6 +243,27 @@ constexpr cli::OtherWay kOtherWays[] = {
      "A thread of its own reads and pads ahead. --num-workers is for converting a file of rows."},
     {"logging-dir", "The variable TENSORBOARD_LOGGING_DIR=VALUE says where event files go."},
     {"push-to-hub", "Upload the folder when it is there: hf upload ORG/NAME OUTPUT/final."},
+    {"epochs", "Write --num-epochs VALUE."},
+    {"epoch", "Write --num-epochs VALUE."},
+    {"patience", "Write --early-stopping-patience VALUE."},
+    {"lr-scheduler", "Write --lr-scheduler-type VALUE."},
+    {"warmup", "Write --warmup-steps VALUE: steps, or a part of all below 1."},
+    {"use-lora", "It trains LoRA adapters always. Leave the option out."},
+    {"finetuning-type", "It trains LoRA adapters always. Leave the option out."},
+    {"lora-target", "Write --train-target encoder,projector,decoder, or --lora-targets REGEX for single layers."},
+    {"use-dora", "DoRA is not trained here; merge and inference take DoRA adapters."},
+    {"adapter", "Write --initial-adapter VALUE to train it on."},
+    {"resume", "Write --resume-from-checkpoint true, or a checkpoint's folder."},
+    {"data-seed", "Write --seed VALUE: it decides the data's order, too."},
+    {"test-size", "Write --eval-split VALUE."},
+    {"val-size", "Write --eval-split VALUE."},
+    {"max-samples", "Write --max-steps N, or a dataset of these rows."},
+    {"packing", "Sequences are packed always: no text is padded. Leave the option out."},
+    {"neat-packing", "Sequences are packed always: no text is padded. Leave the option out."},
+    {"flash-attn", "Attention of packed sequences is chosen by the device. Leave the option out."},
+    {"attn-implementation", "Attention of packed sequences is chosen by the device. Leave the option out."},
+    {"plot-loss", "OUTPUT/report.html has the curves always. Leave the option out."},
+    {"nproc-per-node", "It is the launcher's: mdl-launch --nproc-per-node VALUE --no-python mdl-toolkit train …"},
     {"load-in-8bit", "Write --quantization 8bit."},
     {"load-in-4bit", "Write --quantization 4bit."},
 };

@@ -40,7 +40,7 @@ constexpr const char* kMayBeNothing[] = {"bf16",
 /// Options that matter only where a dataset is a file of rows.
 constexpr const char* kForCsv[] = {"system-prompt", "user-prompt", "base-dir", "tokenizing-batch-size", "num-workers"};
 
-constexpr int64_t kLongestTimeout = int64_t{365} * 24 * 3600;
+constexpr int64_t kLongestTimeout = int64_t{10} * 365 * 24 * 3600;  // LLaMA-Factory's examples have nearly six years
 
 std::set<adapter::Target> parse_targets(const std::vector<std::string>& names) {
   static const std::map<std::string, adapter::Target> known = {{"encoder", adapter::Target::encoder},
@@ -224,7 +224,7 @@ void read_device_options(const cli::OptionValues& values, TrainOptions& options)
                                                           values.boolean("double-quantization"));
   int64_t ddp_timeout = options.ddp_timeout.count();
   values.integer("ddp-timeout", 1, ddp_timeout);
-  if (ddp_timeout > kLongestTimeout) { cli::reject_value("ddp-timeout", str_cat(ddp_timeout), "at most a year"); }
+  if (ddp_timeout > kLongestTimeout) { cli::reject_value("ddp-timeout", str_cat(ddp_timeout), "at most ten years"); }
   options.ddp_timeout = std::chrono::seconds(ddp_timeout);
   values.integer("seed", 0, options.seed);
   if (const auto skip = values.boolean("skip-bad-samples")) { options.skip_bad_samples = *skip; }
@@ -271,7 +271,8 @@ void require_evaluated_checkpoints(const TrainOptions& options) {
   constexpr const char* kOption = "load-best-model-at-end";
   const std::string needs = "--load-best-model-at-end true needs ";
   if (options.eval_strategy == IntervalStrategy::no) {
-    throw cli::RejectedValue(kOption, needs + "evaluations", "Give --eval-dataset and an --eval-strategy but no.");
+    throw cli::RejectedValue(kOption, needs + "evaluations",
+                             "Give --eval-dataset or --eval-split, and an --eval-strategy but no.");
   }
   if (options.save_strategy != options.eval_strategy) {
     throw cli::RejectedValue(kOption, needs + "the same --eval-strategy and --save-strategy",
@@ -319,7 +320,7 @@ void read_best_model(const cli::OptionValues& values, TrainOptions& options) {
   }
   if (options.eval_generate && options.eval_strategy == IntervalStrategy::no) {
     throw cli::RejectedValue("eval-generate", "--eval-generate needs evaluations",
-                             "Give --eval-dataset and an --eval-strategy but no.");
+                             "Give --eval-dataset or --eval-split, and an --eval-strategy but no.");
   }
   if (best.load_at_end) { require_evaluated_checkpoints(options); }
   if (best.threshold > 0 && !best.patience) {
@@ -329,7 +330,7 @@ void read_best_model(const cli::OptionValues& values, TrainOptions& options) {
   if (best.metric && options.eval_strategy == IntervalStrategy::no) {
     const char* const option = best.patience ? "early-stopping-patience" : "metric-for-best-model";
     throw cli::RejectedValue(option, str_cat("--", option, " needs evaluations"),
-                             "Give --eval-dataset and an --eval-strategy but no.");
+                             "Give --eval-dataset or --eval-split, and an --eval-strategy but no.");
   }
 }
 

@@ -211,7 +211,7 @@ TEST_CASE("the option --help shows every option in groups, --version the version
   CHECK_THAT(version.text.value(), Catch::Matches("mdl-launch [0-9]+\\.[0-9]+\\.[0-9]+.*\n"));
 }
 
-TEST_CASE("--health-command keeps its words for later, and says what is wrong with them at once") {
+TEST_CASE("a health command keeps its words for later, and says what is wrong with them at once") {
   CHECK(parse({"x"}).health_command.empty());
   CHECK(parse({"--health-command", "./check -v", "x"}).health_command == "./check -v");
   CHECK(parse({"--health-command=./check '-v'", "x"}).health_command == "./check '-v'");

@@ -112,6 +112,11 @@ TEST_CASE("text for a terminal keeps letters and tabs, and loses what is not UTF
   CHECK(printable("x\xff\xc3y\xe4\xb8") == "xy");
   CHECK(printable("\xed\xa0\x80|\xc0\xaf|\xf4\x90\x80\x80") == "||");
   CHECK(printable("two\nlines") == "two lines");
+  CHECK(printable("a\xe2\x80\xae"
+                  "b\xe2\x81\xa7"
+                  "c\xd8\x9c"
+                  "d\xe2\x80\x8e"
+                  "e\xe2\x80\x93") == "abcde\xe2\x80\x93");  // as bidi marks would
   CHECK(printable("caf\xc3\xa9", 4) == "caf");
   CHECK(printable("\x1b[").empty());
 }

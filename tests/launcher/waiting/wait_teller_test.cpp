@@ -65,6 +65,7 @@ C10dJob job_of(std::uint16_t port, std::int64_t local_id, std::int64_t least = 2
   job.local_addr = "host" + std::to_string(local_id);
   job.is_host = port == 0;
   job.local_id = local_id;
+  job.listen = rendezvous::server::ListenScope::here;  // no warning of a machine's public addresses
   job.settings.min_nodes = least;
   job.settings.max_nodes = most;
   return job;

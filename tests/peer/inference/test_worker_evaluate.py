@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -118,14 +119,44 @@ def test_a_dataset_folder_is_measured_as_the_rows_that_it_was_made_of(toolkit, d
     given = [json.loads(line) for line in (output / "answers.jsonl").read_text().splitlines()]
     expected = [(row["prediction"], row["answer"]) for row in read_csv(measured[0] / "answers.csv")]
     assert [(row["prediction"], row["answer"]) for row in given] == expected
-    assert [row["row"] for row in given] == list(range(1, len(given) + 1))
+    assert [row["row"] for row in given] == list(range(len(given)))
+
+    def without_place(row, i):
+        ids = row["input_ids"]
+        return {"input_ids": [*ids[:-18], 10**8, *ids[-17:]] if i == 2 else ids}  # in the question
+
+    datasets.load_from_disk(str(folder)).map(without_place, with_indices=True).save_to_disk(tmp_path / "outside")
+    done = evaluate(toolkit, tmp_path / "outside", data[0], tmp_path / "none", *ALL, check=False)
+    numbers, place = re.search(r"error: rows ([\d, ]+): batch row (\d+): token id 100000000 is outside", done.stderr).groups()
+    assert numbers.split(", ")[int(place)] == "2", done.stderr
 
     def unlabelled(row, i):
         return {"labels": [-100] * len(row["labels"])} if i == 2 else {}
 
     datasets.load_from_disk(str(folder)).map(unlabelled, with_indices=True).save_to_disk(tmp_path / "lacking")
     done = evaluate(toolkit, tmp_path / "lacking", data[0], tmp_path / "none", *ALL, check=False)
-    assert done.returncode == 2 and "row 3: no token is labelled, so there is no right answer" in done.stderr, done.stderr
+    assert done.returncode == 2 and "row 2: no token is labelled, so there is no right answer" in done.stderr, done.stderr
+
+
+def test_answers_that_were_cut_are_told_and_prompts_without_room_say_what_helps(toolkit, data, rows, measured, tmp_path):
+    answers = [row["answer"] for row in read_csv(measured[0] / "answers.csv")]
+    assert re.search(rf"[1-{len(answers)}] answers? (was|were) cut for want of room: --max-new-tokens 8 is all", measured[1].stderr)
+    done = evaluate(toolkit, rows, data[0], tmp_path / "short", "--metric", "accuracy", "--max-length", "8", check=False)
+    assert done.returncode == 2 and "--max-length 8 leaves no room for an answer: --max-new-tokens N limits" in done.stderr
+    evaluate(toolkit, rows, data[0], tmp_path / "loss", "--metric", "loss", "--max-length", "8")  # which asks for no answer
+    assert metrics(tmp_path / "loss")["loss"] == pytest.approx(metrics(measured[0])["loss"], rel=1e-5)
+
+
+def test_a_measurement_is_not_lost_to_another_one(toolkit, data, rows, tmp_path):
+    words = ["--metric", "loss", "--batch-size", "8"]
+    evaluate(toolkit, rows, data[0], tmp_path / "here", *words)
+    before = (tmp_path / "here" / "metrics.json").read_bytes()
+    done = evaluate(toolkit, rows, data[0], tmp_path / "here", *words, check=False)
+    assert done.returncode == 2 and "holds a measurement already: metrics.json" in done.stderr and "--overwrite-output true" in done.stderr
+    assert (tmp_path / "here" / "metrics.json").read_bytes() == before
+    evaluate(toolkit, rows, data[0], tmp_path / "here", *words, "--overwrite-output", "true")
+    done = evaluate(toolkit, data[2], data[0], data[2], *words, check=False)
+    assert done.returncode == 2 and "is the dataset's own folder" in done.stderr and not (data[2] / "metrics.json").exists()
 
 
 def test_two_ranks_share_the_rows_and_an_adapter_may_be_on_the_model(toolkit, data, rows, measured, bin_dir, venv_bin, tmp_path):

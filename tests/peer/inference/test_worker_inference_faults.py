@@ -60,7 +60,7 @@ def test_sounds_are_fetched_from_addresses_and_a_missing_one_is_named(checkpoint
     paths, addresses = (read_csv(tmp_path / f"{name}.out") for name in ("paths", "addresses"))
     assert [row["prediction"] for row in paths] == [row["prediction"] for row in addresses]
     assert code == 1 and "row 2 (line 3)" in message and "none.wav" in message
-    assert "row 1 (line 2)" in long and "at most 7" in long
+    assert "row 1 (line 2)" in long and "--max-length 8 leaves no room for an answer" in long
 
 
 def failing(bin_dir, *arguments, launcher=()):
@@ -86,7 +86,7 @@ def test_all_bad_rows_are_listed_before_the_model_is_loaded(checkpoint, prompts,
     shutil.copytree(checkpoint(), model, ignore=shutil.ignore_patterns("*.safetensors"))  # loading it would fail
     message, code = failing(bin_dir, tmp_path / "bad.csv", "--model-name", model, "--output", tmp_path / "out.csv", "--bf16", "false")
     assert code == 2
-    for row, what in {2: "audio is empty", 3: "missing.wav", 4: "at most 127"}.items():
+    for row, what in {2: "audio is empty", 3: "missing.wav", 4: "--max-length 128 leaves no room for an answer"}.items():
         assert [line for line in message.split("\n") if f"row {row} (line {row + 1})" in line and what in line], message
     assert "row 1 " not in message
     assert not list(tmp_path.glob("out*"))

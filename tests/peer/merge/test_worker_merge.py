@@ -59,6 +59,24 @@ def in_python(code, *arguments):
     assert done.returncode == 0, done.stderr
 
 
+def test_the_card_of_a_best_checkpoint_tells_of_that_one(toolkit, data, tmp_path):
+    words = ["--merge-lora", "false", "--max-steps", "6", "--eval-steps", "2", "--save-steps", "2", "--load-best-model-at-end", "true"]
+    words += ["--metric-for-best-model", "token-accuracy", "--greater-is-better", "false", "--lr", "1e-2"]  # an early one is "best"
+    data_words = ["--model-name", data[0].name, "--train-dataset", data[1], "--eval-dataset", data[2]]
+    run([toolkit, "train", *data_words, "--output", tmp_path / "run", *words], cwd=data[0].parent)
+    state = json.loads((tmp_path / "run" / "checkpoint-6" / "trainer_state.json").read_text())
+    step = int(state["best_model_checkpoint"].rsplit("-", 1)[1])
+    assert step < 6
+    merge(toolkit, tmp_path / "run" / "final", "--output", tmp_path / "merged", cwd=tmp_path)  # it names its model from anywhere
+    card = (tmp_path / "merged" / "README.md").read_text()
+    assert f"{step} steps, " in card and f"(step {step})" in card and "(step 6)" not in card
+    assert f"| chosen by | eval_token_accuracy {str(state['best_metric'])[:5]}" in card, card
+    done = merge(toolkit, data[0], tmp_path / "run", "--output", tmp_path / "none", check=False)
+    assert done.returncode == 2 and f"Is {tmp_path / 'run' / 'final'} meant" in done.stderr
+    done = merge(toolkit, data[0], tmp_path / "merged", "--output", tmp_path / "none", check=False)
+    assert done.returncode == 2 and "It is a whole model" in done.stderr
+
+
 @pytest.fixture(scope="module")
 def made(checkpoint, tmp_path_factory):
     """made(kind, checkpoint_folder) -> a PEFT adapter."""

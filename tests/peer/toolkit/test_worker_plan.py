@@ -105,6 +105,9 @@ def test_batches_of_tokens_are_planned(plan, seven_billion, data):
     assert "It does not fit. These do:\n--batch-tokens " in plan(*rows, "--batch-tokens", largest + 1).stdout
     told = json.loads(plan(*rows, "--batch-tokens", 2400, "--json", "true").stdout)
     assert told["batch_tokens"] == 2400 and told["largest_batch_tokens"] == largest and "batch_size" not in told
+    told = json.loads(plan("--model-name", data[0], "--train-dataset", data[1], "--batch-tokens", 2**62, "--json", "true").stdout)
+    assert told["batch_tokens"] < 35 * 200  # which the dataset's 35 rows can fill
+    assert "batches of more than 10000000 tokens are not planned" in plan(*rows, "--batch-tokens", 10**9).stderr
     done = plan("--model-name", data[0], "--train-dataset", data[1], "--batch-tokens", 1)
     assert done.returncode == 2 and "--batch-tokens 1: row " in done.stderr and "and 34 others have more" in done.stderr
 

@@ -123,6 +123,8 @@ def test_weighted_datasets_and_rows_left_out_work_with_it(toolkit, data, lengths
     assert done.returncode == 2 and f"--batch-tokens {limit}: row " in done.stderr, done.stderr
     assert f"alone has {rows[-1]}, and {35 - kept - 1} others have more" in done.stderr and f"--max-length {limit}" in done.stderr
     assert not (tmp_path / "short").exists()
+    done = run(train_command(toolkit, data, tmp_path / "short", "--batch-tokens", MOST, "--num-epochs", "1e9"), check=False)
+    assert done.returncode == 2 and "cannot be counted in time" in done.stderr and "--max-steps N" in done.stderr, done.stderr
     done = run(train_command(toolkit, data, tmp_path / "short", "--batch-tokens", limit, "--max-length", limit), env={"LOGLEVEL": "DEBUG"})
     assert sum(len(rows) for rows in rows_of(steps_of(done))) == kept
 

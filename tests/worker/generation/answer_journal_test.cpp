@@ -45,7 +45,8 @@ TEST_CASE("answers to other rows or of another model are not taken") {
 TEST_CASE("somebody else's file of that name is left alone") {
   const mdl::test::TempDir folder;
   mdl::write_text_atomically(folder.path() / "out.csv.partial", "my notes\nof today\n");
-  CHECK_THROWS_WITH(AnswerJournal(folder.path() / "out.csv", "f1"), Contains("not of mdl-toolkit inference"));
+  CHECK_THROWS_WITH(AnswerJournal(folder.path() / "out.csv", "f1"),
+                    Contains("it is not of this mdl-toolkit's inference or evaluate"));
   CHECK(mdl::read_text(folder.path() / "out.csv.partial") == "my notes\nof today\n");
 }
 

@@ -215,6 +215,7 @@ TEST_CASE("what other programs that train have and this one has not is told") {
   const auto [arguments, advice] = GENERATE(table<std::vector<std::string>, std::string>({
       {{"--label_smoothing_factor", "0.1"}, "no label smoothing"},
       {{"--optim", "adamw_8bit"}, "--quantization 8bit or 4bit"},
+      {{"--epochs", "3"}, "Write --num-epochs 3."},
       {{"--report-to", "wandb"}, "wandb sync OUTPUT/runs/*"},
       {{"--wandb-project", "x"}, "wandb sync OUTPUT/runs/*"},
       {{"--deepspeed", "zero3.json"}, "Each process holds the whole model"},
