@@ -111,6 +111,8 @@ std::size_t letter_columns(std::string_view letter) {
   return letter.size() >= 3 && letter >= "\u1100" ? 2 : 1;
 }
 
+}  // namespace
+
 std::string_view fitting(std::string_view text, std::size_t columns) {
   std::size_t end = 0;
   while (end < text.size()) {
@@ -122,8 +124,6 @@ std::string_view fitting(std::string_view text, std::size_t columns) {
   }
   return text.substr(0, end);
 }
-
-}  // namespace
 
 std::size_t columns_of(std::string_view text) {
   std::size_t columns = 0;

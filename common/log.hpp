@@ -43,6 +43,9 @@ void show_status(std::string_view text);
 /// How many columns of a terminal `text` takes: two for the wide letters of East Asia.
 std::size_t columns_of(std::string_view text);
 
+/// As much of `text` from its begin as takes at most so many columns.
+std::string_view fitting(std::string_view text, std::size_t columns);
+
 template <typename... Values>
 void emit(Level level, const Values&... values) {
   if (level >= threshold()) { write(level, str_cat(values...)); }

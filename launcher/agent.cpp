@@ -25,6 +25,7 @@
 #include "launcher/output/run_folder.hpp"
 #include "launcher/process/last_words.hpp"
 #include "launcher/process/stop_signals.hpp"
+#include "launcher/progress/progress_teller.hpp"
 #include "launcher/report/failure_report.hpp"
 #include "launcher/restart_policy.hpp"
 #include "launcher/round_entry.hpp"
@@ -58,7 +59,9 @@ class Agent {
             [this] { return attempt_ ? attempt_->group().root() : std::nullopt; },
             [this](pid_t pid, auto& names) { attempt_->group().note_expired_timers(pid, names); })),
         stuck_watch_(plan.environment),
-        events_(plan),
+        progress_(io_, folder_.path(), command_line::run_id_of(plan.store),
+                  [this] { return rendezvous_->store_place(); }),
+        events_(plan, progress_),
         reporter_(plan, folder_),
         restarts_left_(plan.options.max_restarts),
         entry_(io_, plan, *rendezvous_, changed_),
@@ -200,8 +203,11 @@ class Agent {
 
   void start_workers() {
     attempt_.reset();  // what is left of the last one ends before the next begins
-    attempt_ = std::make_unique<Attempt>(io_, plan_, round_, restart_count(), folder_, output_, changed_,
-                                         timer_ ? timer_->path() : std::filesystem::path());
+    ServedPaths served;
+    if (timer_) { served.timer_file = timer_->path(); }
+    served.progress =
+        progress_.begin({round_.number, round_.group_rank, round_.ranks.base_global_rank, plan_.local_world_size});
+    attempt_ = std::make_unique<Attempt>(io_, plan_, round_, restart_count(), folder_, output_, changed_, served);
     workers_began_ = loop::Notifier::Clock::now();
   }
 
@@ -251,13 +257,7 @@ class Agent {
       co_await fail_instead_of_restart(std::move(*obstacle));
       co_return;
     }
-    const auto workers = attempt_->describe_workers();
-    if (const auto first = report::root_cause(workers)) {
-      const report::ReportedWorker& worker = workers[*first];
-      log::warning("worker rank ", worker.rank, " (pid ", worker.state.pid, ") failed with ",
-                   report::describe_end(worker.state), ". Restarting all workers: restart ", restart_count() + 1,
-                   " of ", plan_.options.max_restarts);
-    }
+    events_.restarts(attempt_->describe_workers(), restart_count() + 1);
     co_await end_round(true);
     if (signals_.last()) { co_return; }
     obstacle = co_await rendezvous_->restart_obstacle();  // others may have been done while these were stopped
@@ -270,7 +270,7 @@ class Agent {
   }
 
   asio::awaitable<void> follow_membership() {
-    log::news("the nodes of the job have changed. Restarting all workers");
+    events_.nodes_change(round_);
     co_await end_round(false);
     if (signals_.last()) { co_return; }
     co_await begin_round();
@@ -286,6 +286,7 @@ class Agent {
     // Before this node's workers are stopped, which may take long.
     const loop::BackgroundTask telling = begin([this, worker_failed] { return rendezvous_->end_round(worker_failed); });
     co_await stop_workers(SIGTERM);
+    progress_.end();
     co_await finish_output();
     co_await wait_.until_signal(telling);
     if (!signals_.last()) { entry_.round_ended(lived); }
@@ -305,6 +306,7 @@ class Agent {
     const bool failed_here = attempt_->group().any_failed();
     if (failed_here) { co_await hear_last_words(); }
     // Before this node's workers are stopped, which may take long.
+    if (failed_here) { events_.fails(attempt_->describe_workers()); }
     const loop::BackgroundTask telling = begin([this] { return tell_the_others(); });
     const int running = attempt_->group().healthy();
     const std::string what = failed_here ? "a worker has failed" : "the job has failed on another node";
@@ -350,6 +352,7 @@ class Agent {
     const int running = attempt_->group().running();
     log::news("received ", name, ": passing it on to ", running, running == 1 ? " worker" : " workers", ", which have ",
               plan_.options.shutdown_timeout, " s to end; a second signal kills them");
+    events_.signalled(name);
     co_await stop_workers(*signals_.last());
     const loop::BackgroundTask leaving = begin([this] { return rendezvous_->leave(); });
     co_await wait_.until_deadline(leaving, kTellLimit);
@@ -374,6 +377,7 @@ class Agent {
   output::RunFolder folder_;
   std::unique_ptr<watchdog::FileTimer> timer_;  ///< empty unless the user wants it
   watchdog::StuckWatch stuck_watch_;
+  progress::ProgressTeller progress_;
   EventRecorder events_;
   const FailureReporter reporter_;
   std::unique_ptr<Attempt> attempt_;

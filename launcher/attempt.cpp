@@ -10,20 +10,19 @@ namespace mdl::launcher {
 
 Attempt::Attempt(asio::io_context& io, const command_line::LaunchPlan& plan, const job::Round& round, int number,
                  output::RunFolder& folder, output::OutputMux& output, loop::Notifier& changed,
-                 const std::filesystem::path& timer_file)
-    : round_(round), number_(number), folder_(folder), output_(output), group_(io, open(plan, timer_file), changed) {
+                 const ServedPaths& served)
+    : round_(round), number_(number), folder_(folder), output_(output), group_(io, open(plan, served), changed) {
   ends_.clear();
 }
 
-std::vector<process::WorkerSpec> Attempt::open(const command_line::LaunchPlan& plan,
-                                               const std::filesystem::path& timer_file) {
+std::vector<process::WorkerSpec> Attempt::open(const command_line::LaunchPlan& plan, const ServedPaths& served) {
   const auto attempt_folder = folder_.open_attempt(number_, plan.local_world_size);
   ends_ = output_.open_streams(plan.local_world_size, plan.options.logs, attempt_folder, line_prefixes(plan, round_));
   std::vector<std::filesystem::path> error_files;
   for (int local_rank = 0; local_rank < plan.local_world_size; ++local_rank) {
     error_files.push_back(error_file(local_rank));
   }
-  return worker_specs(plan, round_, number_, timer_file, error_files, ends_);
+  return worker_specs(plan, round_, number_, served, error_files, ends_);
 }
 
 std::vector<report::ReportedWorker> Attempt::describe_workers() const {

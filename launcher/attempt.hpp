@@ -9,6 +9,7 @@
 #include "launcher/output/run_folder.hpp"
 #include "launcher/process/worker_group.hpp"
 #include "launcher/report/failure_report.hpp"
+#include "launcher/worker_specs.hpp"
 
 namespace mdl::launcher {
 
@@ -16,12 +17,10 @@ namespace mdl::launcher {
 class Attempt {
  public:
   /// Starts the workers of `plan` as ranks of `round`; `number` is how many restarts came before (it names the folder).
-  /// `timer_file` is the watchdog's FIFO, or empty.
   /// `changed` is notified of what becomes of them. All references must live as long.
   /// Throws Error when folders, file descriptors or processes cannot be had.
   Attempt(asio::io_context& io, const command_line::LaunchPlan& plan, const job::Round& round, int number,
-          output::RunFolder& folder, output::OutputMux& output, loop::Notifier& changed,
-          const std::filesystem::path& timer_file);
+          output::RunFolder& folder, output::OutputMux& output, loop::Notifier& changed, const ServedPaths& served);
 
   process::WorkerGroup& group() { return group_; }
 
@@ -31,7 +30,7 @@ class Attempt {
   std::filesystem::path error_file(int local_rank) const { return folder_.error_file(number_, local_rank); }
 
  private:
-  std::vector<process::WorkerSpec> open(const command_line::LaunchPlan& plan, const std::filesystem::path& timer_file);
+  std::vector<process::WorkerSpec> open(const command_line::LaunchPlan& plan, const ServedPaths& served);
 
   const job::Round round_;
   const int number_;

@@ -1,9 +1,25 @@
 #include "launcher/event_recorder.hpp"
 
 #include "common/host.hpp"
+#include "common/log.hpp"
+#include "common/str_cat.hpp"
 #include "launcher/worker_specs.hpp"
 
 namespace mdl::launcher {
+namespace {
+
+constexpr std::size_t kLongestMessage = 200;
+
+/// "rank 3 failed with exit code 3: ValueError: …"; empty when none has failed.
+std::string first_failure(const std::vector<report::ReportedWorker>& workers) {
+  const auto first = report::root_cause(workers);
+  if (!first) { return {}; }
+  const report::ReportedWorker& worker = workers[*first];
+  const std::string what = str_cat("rank ", worker.rank, " failed with ", report::describe_end(worker.state));
+  return worker.error ? str_cat(what, ": ", worker.error->message.substr(0, kLongestMessage)) : what;
+}
+
+}  // namespace
 
 report::AgentEvent EventRecorder::event(const char* state, const std::optional<job::Round>& round, int restarts) const {
   report::AgentEvent event;
@@ -38,6 +54,10 @@ void EventRecorder::print(const report::AgentEvent& event) const {
 
 void EventRecorder::round_begins(const job::Round& round, int restarts,
                                  std::chrono::duration<double, std::milli> took) {
+  if (round.group_rank == 0) {
+    teller_.happened("round", str_cat("round ", round.number, " begins; nodes: ", round.group_world_size,
+                                      ", workers: ", round.ranks.global_world_size));
+  }
   if (!plan_.options.logs_events) { return; }
   report::AgentEvent met =
       event("RENDEZVOUS", restarts > 0 ? std::optional<job::Round>(round) : std::nullopt, restarts);
@@ -58,6 +78,30 @@ void EventRecorder::look_at(const std::vector<process::WorkerState>& workers, co
     start.worker = worker(round, static_cast<int>(i), workers[i].pid);
     print(start);
   }
+}
+
+void EventRecorder::restarts(const std::vector<report::ReportedWorker>& workers, int number) {
+  const auto first = report::root_cause(workers);
+  if (!first) { return; }
+  const report::ReportedWorker& worker = workers[*first];
+  const std::string which = str_cat("restart ", number, " of ", plan_.options.max_restarts);
+  log::warning("worker rank ", worker.rank, " (pid ", worker.state.pid, ") failed with ",
+               report::describe_end(worker.state), ". Restarting all workers: ", which);
+  teller_.happened("restart", str_cat(which, ": ", first_failure(workers)));
+}
+
+void EventRecorder::nodes_change(const job::Round& round) {
+  log::news("the nodes of the job have changed. Restarting all workers");
+  if (round.group_rank == 0) { teller_.happened("membership", "the nodes of the job have changed"); }
+}
+
+void EventRecorder::fails(const std::vector<report::ReportedWorker>& workers) {
+  const std::string what = first_failure(workers);
+  if (!what.empty()) { teller_.happened("failed", what); }
+}
+
+void EventRecorder::signalled(const std::string& name) {
+  teller_.happened("signal", "received " + name);
 }
 
 void EventRecorder::job_ends(const std::vector<report::ReportedWorker>& workers, const job::Round& round,

@@ -7,23 +7,34 @@
 
 #include "launcher/command_line/launch_plan.hpp"
 #include "launcher/job/job_rendezvous.hpp"
+#include "launcher/progress/progress_teller.hpp"
 #include "launcher/report/event_log.hpp"
 #include "launcher/report/failure_report.hpp"
 
 namespace mdl::launcher {
 
-/// Prints what happens on this node as torchrun's `--event-log-handler console` does, on stderr; nothing without that
-/// option. (The ranks are part of the rendezvous here: ASSIGN_WORKER_RANKS has no duration of its own.)
+/// Prints what happens on this node as torchrun's `--event-log-handler console` does, on stderr; nothing of that
+/// without that option. Tells the other nodes, and `status`, what they may want to know of it. (The ranks are part of
+/// the rendezvous here: ASSIGN_WORKER_RANKS has no duration of its own.)
 class EventRecorder {
  public:
-  explicit EventRecorder(const command_line::LaunchPlan& plan) : plan_(plan) {}
+  EventRecorder(const command_line::LaunchPlan& plan, progress::ProgressTeller& teller)
+      : plan_(plan), teller_(teller) {}
 
   /// A round has been agreed on.
   void round_begins(const job::Round& round, int restarts, std::chrono::duration<double, std::milli> took);
   /// To be called whenever workers may have started: each is recorded once a round.
   void look_at(const std::vector<process::WorkerState>& workers, const job::Round& round, int restarts);
+  /// One of `workers` has failed, and all of this node start again, for the `number`th time; logs it as well.
+  void restarts(const std::vector<report::ReportedWorker>& workers, int number);
+  /// Nodes of `round` have come or gone; logs it as well.
+  void nodes_change(const job::Round& round);
+  /// A worker of this node has failed, and with it the job.
+  void fails(const std::vector<report::ReportedWorker>& workers);
   /// The workers have ended for good, or were stopped.
   void job_ends(const std::vector<report::ReportedWorker>& workers, const job::Round& round, int restarts);
+  /// The user's signal has come.
+  void signalled(const std::string& name);
   /// A signal ends this node's part.
   void agent_fails(const job::Round& round, int restarts);
 
@@ -33,6 +44,7 @@ class EventRecorder {
   void print(const report::AgentEvent& event) const;
 
   const command_line::LaunchPlan& plan_;
+  progress::ProgressTeller& teller_;
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   std::vector<bool> started_{};
 };

@@ -1,16 +1,20 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "common/endpoint.hpp"
 #include "common/loop/asio.hpp"
+#include "launcher/progress/job_event.hpp"
+#include "launcher/progress/node_summary.hpp"
 #include "launcher/report/root_cause.hpp"
 #include "rendezvous/c10d/rank_assignment.hpp"
 #include "rendezvous/c10d/rendezvous_report.hpp"
+#include "rendezvous/client/tcp_store_client.hpp"
 
 namespace mdl::launcher {
 
@@ -20,20 +24,23 @@ struct JobStatus {
   Endpoint endpoint;
   rendezvous::c10d::RendezvousReport rendezvous{};
   std::map<std::int64_t, rendezvous::c10d::RoleInfo> workers{};  ///< by rank of the node, as far as the nodes have told
-  std::optional<report::RootCause> root_cause{};  ///< only of jobs with agents of ours, and only when they have failed
+  // Of agents of ours only:
+  std::map<std::int64_t, progress::NodeSummary> progress{};  ///< in this round, by rank of the node
+  std::vector<progress::JobEvent> events{};                  ///< the last ones, the oldest first
+  std::optional<report::RootCause> root_cause{};             ///< only when the job has failed
+  bool succeeded = false;                                    ///< all nodes have ended well
 };
 
-/// Asks the store at `endpoint` and changes nothing there. Throws StoreConnectionError when nobody answers within
-/// `timeout`, and StoreAccessError when the store wants a secret, or another one.
-asio::awaitable<JobStatus> read_job_status(Endpoint endpoint, rendezvous::access::StoreCredential credential,
-                                           std::string run_id, std::chrono::milliseconds timeout);
+/// Asks the store, which is at `endpoint`, and changes nothing there. Throws StoreConnectionError when it is lost.
+asio::awaitable<JobStatus> read_job_status(rendezvous::client::TcpStoreClient& store, Endpoint endpoint,
+                                           std::string run_id);
 
-/// A table for people: the state of the round, a line for each node with its rank, its workers' ranks and the age of
-/// its last heartbeat at `now` (by the clocks of that node and this one), and why the job has failed.
-/// `status.rendezvous.state` must be there.
-std::string format_status(const JobStatus& status, rendezvous::c10d::RendezvousTime now);
-
-/// The same as one JSON object on one line.
-std::string status_to_json(const JobStatus& status, rendezvous::c10d::RendezvousTime now);
+/// A row for each node that is part of the round: of a complete one by rank, and else, as ranks are not given yet, by
+/// name.
+std::vector<std::pair<std::int64_t, rendezvous::c10d::NodeDesc>> participants_of(
+    const rendezvous::c10d::RendezvousState& state);
+/// Seconds since the node's last heartbeat; nullopt when it has not sent one.
+std::optional<double> heartbeat_age(const rendezvous::c10d::RendezvousState& state,
+                                    const rendezvous::c10d::NodeDesc& node, rendezvous::c10d::RendezvousTime now);
 
 }  // namespace mdl::launcher

@@ -1,19 +1,17 @@
 #include "launcher/status_command.hpp"
 
 #include <cstdio>
-#include <optional>
 
 #include "common/error.hpp"
-#include "common/join.hpp"
 #include "common/paragraph.hpp"
 #include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/command_line/option_parser.hpp"
 #include "launcher/command_line/store_plan.hpp"
-#include "launcher/job_status.hpp"
-#include "launcher/output/printable.hpp"
+#include "launcher/status_json.hpp"
+#include "launcher/status_text.hpp"
+#include "launcher/status_watch.hpp"
 #include "rendezvous/c10d/c10d_job.hpp"
-#include "rendezvous/client/tcp_store_client.hpp"
 
 namespace mdl::launcher {
 namespace {
@@ -23,6 +21,7 @@ struct StatusOptions {
   std::string run_id;       ///< empty: the one that is there
   std::string secret_file;  ///< empty: none
   bool json = false;
+  bool watch = false;
   bool help = false;
   std::chrono::milliseconds timeout{5000};
 };
@@ -38,7 +37,9 @@ const command_line::OptionTable& status_option_table() {
          {"rdzv-conf", "KEY=VALUE,...",
           "As the job's nodes have it; what counts is secret_file=PATH, which a job that has one wants to see here as "
           "well (default: PET_RDZV_CONF)."},
-         {"json", "", "Print one JSON object on one line."},
+         {"watch", "",
+          "Print it anew each second, on a terminal in place, until the job ends, and say how, or until Ctrl-C."},
+         {"json", "", "Print one JSON object on one line; with --watch one each second."},
          {"timeout", "SECONDS", "How long to wait for an answer (default 5)."},
          {"help", "", "Print this text and exit.", 'h'}}}});
   return table;
@@ -61,6 +62,7 @@ StatusOptions parse_status_options(const std::vector<std::string>& args, const c
   };
   options.help = parsed.find("help");
   options.json = parsed.find("json");
+  options.watch = parsed.find("watch");
   options.endpoint = text("rdzv-endpoint", "PET_RDZV_ENDPOINT");
   options.run_id = text("rdzv-id", "PET_RDZV_ID");
   options.secret_file = command_line::secret_file_of(text("rdzv-conf", "PET_RDZV_CONF"));
@@ -68,43 +70,19 @@ StatusOptions parse_status_options(const std::vector<std::string>& args, const c
   return options;
 }
 
-JobStatus ask(const Endpoint& endpoint, const rendezvous::access::StoreCredential& credential,
-              const std::string& run_id, std::chrono::milliseconds timeout) {
-  asio::io_context io;
-  std::optional<JobStatus> status;
-  std::exception_ptr failure;
-  asio::co_spawn(io, read_job_status(endpoint, credential, run_id, timeout),
-                 [&](const std::exception_ptr& error, JobStatus read) {
-                   failure = error;
-                   status = std::move(read);
-                   io.stop();
-                 });
-  io.run();
-  if (failure) { std::rethrow_exception(failure); }
-  return std::move(*status);
-}
-
-std::string list_of(const std::vector<std::string>& ids) {
-  constexpr std::size_t kMost = 20;
-  std::vector<std::string> shown;
-  for (std::size_t i = 0; i < std::min(ids.size(), kMost); ++i) { shown.push_back(output::printable(ids[i], 256)); }
-  const std::string list = joined(shown, ", ", "\"", "\"");
-  return ids.size() > kMost ? str_cat(list, " and ", ids.size() - kMost, " more") : list;
-}
-
-/// With an empty `run_id`: the only job that is there.
-JobStatus find_job(const Endpoint& endpoint, const rendezvous::access::StoreCredential& credential,
-                   const std::string& run_id, std::chrono::milliseconds timeout) {
-  JobStatus status = ask(endpoint, credential, run_id, timeout);
-  if (status.rendezvous.state) { return status; }
-  const std::vector<std::string>& others = status.rendezvous.other_jobs;
-  if (run_id.empty() && others.size() == 1) { return find_job(endpoint, credential, others.front(), timeout); }
-  const std::string what =
-      run_id.empty() ? "no job that could be meant" : str_cat("no job \"", output::printable(run_id), "\"");
-  throw Error(str_cat("status: there is ", what, " at ", to_string(endpoint)),
-              others.empty()
-                  ? "No rendezvous at all is there: this store is for something else, or no node has come yet."
-                  : str_cat("What is there: --rdzv-id ", list_of(others), "."));
+WatchedJob job_of(const StatusOptions& options) {
+  if (options.endpoint.empty()) {
+    throw UsageError("status: --rdzv-endpoint is missing", "Write it as the job's nodes have it: HOST[:PORT].");
+  }
+  WatchedJob job;
+  job.endpoint = parse_endpoint(options.endpoint, kC10dPort);
+  job.run_id = options.run_id;
+  job.timeout = options.timeout;
+  if (!options.secret_file.empty()) {
+    job.credential = rendezvous::access::StoreCredential(rendezvous::access::read_store_secret(options.secret_file),
+                                                         rendezvous::access::StoreRole::observer);
+  }
+  return job;
 }
 
 }  // namespace
@@ -114,10 +92,11 @@ const command_line::CommandHelp& status_help() {
       .name = "status",
       .usage =
           "Usage: mdl-launch status --rdzv-endpoint HOST[:PORT] [--rdzv-id ID]\n"
-          "                         [--rdzv-conf secret_file=PATH] [--json]\n",
+          "                         [--rdzv-conf secret_file=PATH] [--watch] [--json]\n",
       .description =
           "Prints who is in the rendezvous (c10d) of a job, started by mdl-launch or by torchrun: round, nodes, "
-          "ranks, the nodes that wait or stand by, and the age of each one's last heartbeat. Takes no part in the "
+          "ranks, the nodes that wait or stand by, and the age of each one's last heartbeat. Of agents of mdl-launch "
+          "also how the workers get on, where they tell it (MDL_PROGRESS), and the last events. Takes no part in the "
           "job.",
       .options = &status_option_table(),
   };
@@ -134,16 +113,9 @@ int run_status_command(const std::vector<std::string>& args, const command_line:
   if (options.help) {
     text = help_text(status_help(), output_width());
   } else {
-    if (options.endpoint.empty()) {
-      throw UsageError("status: --rdzv-endpoint is missing", "Write it as the job's nodes have it: HOST[:PORT].");
-    }
-    const Endpoint endpoint = parse_endpoint(options.endpoint, kC10dPort);
-    rendezvous::access::StoreCredential credential;
-    if (!options.secret_file.empty()) {
-      credential = rendezvous::access::StoreCredential(rendezvous::access::read_store_secret(options.secret_file),
-                                                       rendezvous::access::StoreRole::observer);
-    }
-    const JobStatus status = find_job(endpoint, credential, options.run_id, options.timeout);
+    const WatchedJob job = job_of(options);
+    if (options.watch) { return watch_status(job, options.json); }
+    const JobStatus status = read_status_once(job);
     const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
     text = options.json ? status_to_json(status, now) : format_status(status, now);
   }

@@ -43,18 +43,20 @@ std::vector<std::string> line_prefixes(const command_line::LaunchPlan& plan, con
 }
 
 std::vector<process::WorkerSpec> worker_specs(const command_line::LaunchPlan& plan, const job::Round& round,
-                                              int restart_count, const std::filesystem::path& timer_file,
+                                              int restart_count, const ServedPaths& served,
                                               const std::vector<std::filesystem::path>& error_files,
                                               const std::vector<output::OutputMux::WorkerEnds>& ends) {
   process::GroupIdentity group = describe_group(plan, round, restart_count);
-  group.timer_file = timer_file.string();
+  group.timer_file = served.timer_file.string();
   std::vector<process::WorkerSpec> specs;
   for (std::size_t i = 0; i < ends.size(); ++i) {
     const int local_rank = static_cast<int>(i);
-    specs.push_back(
-        {plan.command.executable, command_line::argv_of_worker(plan.command, local_rank),
-         process::worker_environment(plan.environment, group, identity_of(round, local_rank), error_files[i].string()),
-         ends[i].out.get(), ends[i].err.get(), plan.worker_cpus.empty() ? machine::CpuSet{} : plan.worker_cpus.at(i)});
+    const process::WorkerFiles files{error_files[i].string(),
+                                     served.progress.empty() ? "" : served.progress.at(i).string()};
+    specs.push_back({plan.command.executable, command_line::argv_of_worker(plan.command, local_rank),
+                     process::worker_environment(plan.environment, group, identity_of(round, local_rank), files),
+                     ends[i].out.get(), ends[i].err.get(),
+                     plan.worker_cpus.empty() ? machine::CpuSet{} : plan.worker_cpus.at(i)});
   }
   return specs;
 }

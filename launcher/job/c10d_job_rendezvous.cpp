@@ -127,6 +127,9 @@ class C10dJobRendezvous : public JobRendezvous {
 
   RoundState state() const override { return state_; }
   WaitPhase waits_for() const override { return link_.phase(); }
+  std::optional<StorePlace> store_place() const override {
+    return gone_ || lost_ || host_left_ ? std::nullopt : link_.place();
+  }
 
   /// The others wait for a node that pauses, but for no longer than their join_timeout.
   std::chrono::seconds longest_pause() const override {
@@ -135,13 +138,9 @@ class C10dJobRendezvous : public JobRendezvous {
   }
 
   asio::awaitable<std::optional<std::string>> restart_obstacle() override {
-    std::optional<std::string> obstacle;
-    if (detached_) {
-      obstacle = "other nodes of the job are done and have ended";
-    } else if (done_elsewhere_) {
-      obstacle = "other nodes of the job are done";
-    }
-    co_return obstacle;
+    if (detached_) { co_return "other nodes of the job are done and have ended"; }
+    if (done_elsewhere_) { co_return "other nodes of the job are done"; }
+    co_return std::nullopt;
   }
 
   asio::awaitable<void> leave() override {
@@ -193,6 +192,7 @@ class C10dJobRendezvous : public JobRendezvous {
     if (!own) { master = co_await rendezvous::c10d::share_master(link_.store(), round_, own, job_.read_timeout); }
     if (!own) { co_await workers_.hold_lease(job_, master); }
     co_await remains_.clear_up(link_.store(), round_);
+    round.number = round_.number;
     round.group_rank = static_cast<int>(round_.rank);
     round.group_world_size = static_cast<int>(round_.nodes);
     round.master_addr = master.host;
@@ -235,8 +235,7 @@ class C10dJobRendezvous : public JobRendezvous {
     // A node that is done takes part in no further round, so that a newcomer would cost the others their work.
     // Nor can its loss be made good by one.
     co_await link_.renew();
-    const std::int64_t done = co_await rendezvous::c10d::arrived_at_exit_barrier(link_.store(), round_);
-    co_return done > 0;
+    co_return co_await rendezvous::c10d::arrived_at_exit_barrier(link_.store(), round_) > 0;
   }
 
   asio::awaitable<void> take(WatchFor what, RoundEvent event) {
@@ -328,6 +327,7 @@ class C10dJobRendezvous : public JobRendezvous {
     // A connection of its own, as this may go on when nobody waits for it any more.
     rendezvous::client::TcpStoreClient store = co_await link_.rendezvous().connect();
     *all_there = co_await rendezvous::c10d::exit_barrier(store, round_, exit_barrier_timeout_);
+    if (*all_there) { co_await board_.post_success(store); }
   }
 
   asio::awaitable<void> close() {

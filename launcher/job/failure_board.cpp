@@ -58,13 +58,18 @@ asio::awaitable<void> FailureBoard::post(rendezvous::client::TcpStoreClient& sto
   std::string there;  // compare_set of an empty value sets a key that is not there
   while (true) {
     std::string now = co_await store.compare_set(key, there, mine);
-    if (now == mine) { co_return; }
+    if (now == mine) { break; }
     const auto other = report::root_cause_from_json(now);
     if (other && !report::came_before(cause, *other)) { co_return; }
     // What was expected comes back also when nothing is there: the store has begun anew.
     const bool gone = now == there;
     there = gone ? std::string() : std::move(now);
   }
+  co_await store.set(end_key(), "failed");
+}
+
+asio::awaitable<void> FailureBoard::post_success(rendezvous::client::TcpStoreClient& store) const {
+  co_await store.set(end_key(), kSucceeded);
 }
 
 asio::awaitable<std::optional<report::RootCause>> FailureBoard::read(rendezvous::client::TcpStoreClient& store) const {

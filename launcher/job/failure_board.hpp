@@ -38,6 +38,12 @@ class FailureBoard {
   asio::awaitable<void> forget(rendezvous::client::TcpStoreClient& store, std::int64_t round) const;
   /// Puts `cause` on the board, unless a failure that did not come later is there.
   asio::awaitable<void> post(rendezvous::client::TcpStoreClient& store, report::RootCause cause) const;
+  /// All nodes of the job have succeeded.
+  asio::awaitable<void> post_success(rendezvous::client::TcpStoreClient& store) const;
+  /// There once the job has failed for good, or has succeeded: for those who watch it.
+  std::string end_key() const { return prefix_ + "ended"; }
+  /// What is there then, when the job has succeeded.
+  static constexpr const char* kSucceeded = "succeeded";
   /// The first failure of the job, if any agent of ours has posted one.
   asio::awaitable<std::optional<report::RootCause>> read(rendezvous::client::TcpStoreClient& store) const;
   /// This agent has read the board after the failure of `round`; once only.

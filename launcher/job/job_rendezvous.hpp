@@ -10,6 +10,7 @@
 #include "common/loop/notifier.hpp"
 #include "launcher/command_line/launch_plan.hpp"
 #include "launcher/job/free_restarts.hpp"
+#include "launcher/job/store_place.hpp"
 #include "launcher/job/wait_phase.hpp"
 #include "launcher/report/root_cause.hpp"
 #include "rendezvous/c10d/rank_assignment.hpp"
@@ -24,6 +25,7 @@ struct LocalGroup {
 
 /// What this node gets from a round: who its workers are among all, and where they meet.
 struct Round {
+  std::int64_t number = 0;  ///< from 0, as long as the store lives
   int group_rank = 0;
   int group_world_size = 1;
   rendezvous::c10d::AssignedRanks ranks;
@@ -48,6 +50,8 @@ class JobRendezvous {
   virtual asio::awaitable<std::optional<Round>> next_round(const LocalGroup& group) = 0;
   /// What next_round() waits for now, for people.
   virtual WaitPhase waits_for() const { return {}; }
+  /// Where the nodes may tell each other how they get on, beside all of this; nullopt: nowhere now.
+  virtual std::optional<StorePlace> store_place() const { return std::nullopt; }
   /// How long this node may pause before next_round(), as far as the others wait for it.
   virtual std::chrono::seconds longest_pause() const { return FreeRestarts::kLongestPause; }
   /// The round of now is over for this node, which stops its workers, for the failure of one of them or not, and will

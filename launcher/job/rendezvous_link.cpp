@@ -83,6 +83,11 @@ asio::awaitable<void> RendezvousLink::renew() {
   }
 }
 
+std::optional<StorePlace> RendezvousLink::place() const {
+  if (!rendezvous_) { return std::nullopt; }
+  return StorePlace{rendezvous_->address(), rendezvous::c10d::credential_of(job_)};
+}
+
 void RendezvousLink::forget() {
   store_.reset();
   rendezvous_.reset();

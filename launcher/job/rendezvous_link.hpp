@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "common/loop/asio.hpp"
+#include "launcher/job/store_place.hpp"
 #include "launcher/job/wait_phase.hpp"
 #include "rendezvous/c10d/c10d_job.hpp"
 #include "rendezvous/c10d/c10d_rendezvous.hpp"
@@ -46,6 +47,8 @@ class RendezvousLink {
   /// The store is lost: the next open() looks for it anew.
   void forget();
 
+  /// Where the store is, while open.
+  std::optional<StorePlace> place() const;
   bool is_open() const { return rendezvous_ != nullptr; }
   bool is_connected() const { return is_open() && store_.has_value(); }
   bool hosts_store() const { return is_open() && rendezvous_->hosts_store(); }

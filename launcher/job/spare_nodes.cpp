@@ -1,6 +1,11 @@
 #include "launcher/job/spare_nodes.hpp"
 
+#include <algorithm>
+#include <optional>
+
 #include "common/loop/notifier.hpp"
+#include "common/parse_number.hpp"
+#include "common/str_cat.hpp"
 #include "rendezvous/c10d/shared_state.hpp"
 
 namespace mdl::launcher::job {
@@ -10,15 +15,25 @@ constexpr std::chrono::milliseconds kRestForSpares{50};
 
 }  // namespace
 
+std::string watchers_key(const std::string& run_id) {
+  return str_cat("mdl-launch/", run_id, "/watchers");
+}
+
 asio::awaitable<void> wait_for_spares(rendezvous::client::TcpStoreClient& store, std::string run_id,
                                       std::chrono::milliseconds timeout) {
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
   rendezvous::c10d::SharedRendezvousState shared(store, run_id);
   asio::steady_timer rest(executor);
-  const auto deadline = loop::Notifier::Clock::now() + timeout;
+  const auto begin = loop::Notifier::Clock::now();
+  const auto deadline = begin + timeout;
+  const auto watched_until = std::min(deadline, begin + kWatchersTimeout);
   while (true) {
     co_await shared.read();
-    if (shared.value().redundancy_list.empty() || loop::Notifier::Clock::now() >= deadline) { co_return; }
+    const std::optional<std::string> watchers = co_await store.get_now(watchers_key(run_id));
+    const bool watched = watchers && parse_digits<std::int64_t>(*watchers).value_or(0) > 0;
+    const bool standing_by = !shared.value().redundancy_list.empty();
+    const auto now = loop::Notifier::Clock::now();
+    if ((!standing_by || now >= deadline) && (!watched || now >= watched_until)) { co_return; }
     rest.expires_after(kRestForSpares);
     co_await rest.async_wait(asio::use_awaitable);
   }

@@ -9,9 +9,14 @@
 namespace mdl::launcher::job {
 
 /// Before the store of a job that has ended goes with its host: waits until the nodes that stand by have heard of the
-/// end and left, for at most `timeout`. (Those of torchrun do not leave, but look once a second.) Throws
-/// StoreConnectionError.
+/// end and left, for at most `timeout`, and those who watch the job (`status --watch`) have read it, for at most
+/// kWatchersTimeout. (torchrun's spare nodes do not leave, but look once a second.) Throws StoreConnectionError.
 asio::awaitable<void> wait_for_spares(rendezvous::client::TcpStoreClient& store, std::string run_id,
                                       std::chrono::milliseconds timeout);
+
+inline constexpr std::chrono::milliseconds kWatchersTimeout{1000};
+
+/// Where the number of those who watch a job is; there is none before the first has come.
+std::string watchers_key(const std::string& run_id);
 
 }  // namespace mdl::launcher::job

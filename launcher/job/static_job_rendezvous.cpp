@@ -75,6 +75,7 @@ class StaticRendezvous : public JobRendezvous {
     const std::vector<std::string> assigned = co_await get_all(keys, deadline, "node 0 has not assigned ranks");
     start_watch();
     Round round;
+    round.number = round_;
     round.group_rank = job_.node_rank;
     round.group_world_size = job_.nodes;
     round.ranks = rendezvous::c10d::assigned_ranks_from_json(assigned.front());
@@ -117,6 +118,9 @@ class StaticRendezvous : public JobRendezvous {
 
   RoundState state() const override { return state_; }
   WaitPhase waits_for() const override { return phase_; }
+  std::optional<StorePlace> store_place() const override {
+    return client_ ? std::optional(StorePlace{address(), credential_}) : std::nullopt;
+  }
 
   asio::awaitable<std::optional<std::string>> restart_obstacle() override {
     std::vector<std::string> natives;
@@ -335,6 +339,7 @@ class StaticRendezvous : public JobRendezvous {
     const std::int64_t arrived = co_await store.add(barrier_prefix() + "num_members", 1);
     if (arrived == job_.nodes) { co_await store.set(last.front(), kArrived); }
     *all_there = co_await store.wait(last, exit_barrier_timeout_);
+    if (*all_there) { co_await board_.post_success(store); }
   }
 
   [[noreturn]] void throw_missing(const char* what) const {

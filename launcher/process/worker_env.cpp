@@ -8,6 +8,8 @@
 namespace mdl::launcher::process {
 namespace {
 
+const char* const kProgressVariable = "MDL_PROGRESS";
+
 bool names(const std::string& entry, const std::string& name) {
   return entry.size() > name.size() && entry[name.size()] == '=' && entry.compare(0, name.size(), name) == 0;
 }
@@ -45,7 +47,7 @@ bool limits_omp_threads(const std::vector<std::string>& inherited, int local_wor
 }
 
 std::vector<std::string> worker_environment(const std::vector<std::string>& inherited, const GroupIdentity& group,
-                                            const WorkerIdentity& worker, const std::string& error_file) {
+                                            const WorkerIdentity& worker, const WorkerFiles& files) {
   std::vector<std::pair<std::string, std::string>> set = {
       {"LOCAL_RANK", group.virtual_local_rank ? "0" : std::to_string(worker.local_rank)},
       {"RANK", std::to_string(worker.rank)},
@@ -63,8 +65,9 @@ std::vector<std::string> worker_environment(const std::vector<std::string>& inhe
       {"TORCHELASTIC_RUN_ID", group.run_id},
       {"TORCHELASTIC_USE_AGENT_STORE", group.agent_store ? "True" : "False"},
       {"TORCHELASTIC_SIGNALS_TO_HANDLE", group.signals_to_handle},
-      {"TORCHELASTIC_ERROR_FILE", error_file},
+      {"TORCHELASTIC_ERROR_FILE", files.error_file},
   };
+  if (!files.progress_socket.empty()) { set.push_back({kProgressVariable, files.progress_socket}); }
   if (!group.timer_file.empty()) { set.push_back({"TORCHELASTIC_TIMER_FILE", group.timer_file}); }
   if (!find_variable(inherited, "TORCH_NCCL_ASYNC_ERROR_HANDLING")) {
     set.push_back({"TORCH_NCCL_ASYNC_ERROR_HANDLING", "1"});
@@ -83,7 +86,7 @@ std::vector<std::string> worker_environment(const std::vector<std::string>& inhe
   std::vector<std::string> environment;
   environment.reserve(inherited.size() + set.size());
   for (const std::string& entry : inherited) {
-    bool replaced = false;
+    bool replaced = names(entry, kProgressVariable);
     for (const auto& [name, value] : set) { replaced = replaced || names(entry, name); }
     if (!replaced) { environment.push_back(entry); }
   }

@@ -33,13 +33,20 @@ struct GroupIdentity {
   std::string timer_file{};         ///< the watchdog's FIFO; empty: there is none
 };
 
+/// What one worker finds at paths of its own.
+struct WorkerFiles {
+  std::string error_file{};       ///< where it may describe its failure
+  std::string progress_socket{};  ///< where it may say how it gets on (MDL_PROGRESS); empty: nowhere
+};
+
 /// The environment of one worker as NAME=VALUE: `inherited` (the launcher's own) with what torchrun 2.15 sets (run.py,
-/// elastic/agent/server/local_elastic_agent.py) put over it. `error_file` is where the worker may describe its failure.
-/// OMP_NUM_THREADS becomes 1 when it is not set and this node has several workers; TORCH_NCCL_ASYNC_ERROR_HANDLING
-/// becomes 1 when it is not set. With virtual_local_rank LOCAL_RANK is 0, and CUDA_VISIBLE_DEVICES (on AMD's software
-/// HIP_VISIBLE_DEVICES as well) names the worker's own device; throws UsageError when the inherited list is too short.
+/// elastic/agent/server/local_elastic_agent.py) put over it, and MDL_PROGRESS: where there is no socket, it is taken
+/// out, for an inherited one is an outer launcher's. OMP_NUM_THREADS becomes 1 when it is not set and this node has
+/// several workers; TORCH_NCCL_ASYNC_ERROR_HANDLING becomes 1 when it is not set. With virtual_local_rank LOCAL_RANK is
+/// 0, and CUDA_VISIBLE_DEVICES (on AMD's software HIP_VISIBLE_DEVICES as well) names the worker's own device; throws
+/// UsageError when the inherited list is too short.
 std::vector<std::string> worker_environment(const std::vector<std::string>& inherited, const GroupIdentity& group,
-                                            const WorkerIdentity& worker, const std::string& error_file);
+                                            const WorkerIdentity& worker, const WorkerFiles& files);
 
 /// Whether worker_environment() decides on OMP_NUM_THREADS, so that the launcher can say so.
 bool limits_omp_threads(const std::vector<std::string>& inherited, int local_world_size);

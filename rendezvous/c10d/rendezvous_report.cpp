@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "rendezvous/c10d/shared_state.hpp"
-#include "rendezvous/client/tcp_store_client.hpp"
 
 namespace mdl::rendezvous::c10d {
 namespace {
@@ -45,6 +44,10 @@ asio::awaitable<RendezvousReport> read_rendezvous(Endpoint endpoint, access::Sto
                                                   std::string run_id, std::chrono::milliseconds timeout) {
   client::TcpStoreClient store =
       co_await client::TcpStoreClient::connect(std::move(endpoint), std::move(credential), timeout);
+  co_return co_await read_rendezvous(store, std::move(run_id));
+}
+
+asio::awaitable<RendezvousReport> read_rendezvous(client::TcpStoreClient& store, std::string run_id) {
   RendezvousReport report;
   const std::optional<std::string> stored = co_await store.get_now(state_key(run_id));
   if (stored) {
@@ -54,8 +57,8 @@ asio::awaitable<RendezvousReport> read_rendezvous(Endpoint endpoint, access::Sto
     const auto port = co_await store.get_now(prefix + "MASTER_PORT");
     report.master = parse_master(addr, port);
   }
-  const std::vector<std::string> keys = co_await store.list_keys();
-  for (std::string& id : rendezvous_ids(keys)) {
+  report.keys = co_await store.list_keys();
+  for (std::string& id : rendezvous_ids(report.keys)) {
     if (id != run_id) { report.other_jobs.push_back(std::move(id)); }
   }
   co_return report;

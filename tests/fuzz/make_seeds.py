@@ -140,6 +140,28 @@ def timer_request():
     write("timer_request", "long", "\x10" + "x" * 4096 + "\n" + "x" * 9000 + "\n" + json.dumps(good) + "\n" + "y" * 5000)
 
 
+def progress_message():
+    whole = {"step": 3, "total": 9, "loss": 2.5, "samples": 24, "own": 1.5, "waiting": 0.5, "section": "evaluation", "section_seconds": 60}
+    odd = [
+        {"step": -1},
+        {"step": 2**63},
+        {"step": 1.5},
+        {"loss": float("nan"), "own": float("inf")},
+        {"loss": float("-inf"), "section": 'a "NaN\\\\'},
+        {"section": None},
+        {"section": "\x1b[2J" + "\u4f60\u597d" * 60},
+        {"section_seconds": 1e300},
+        {},
+    ]
+    messages = [json.dumps({**whole, "step": step}) for step in range(3)] + [json.dumps({**whole, **each}) for each in odd]
+    write("progress_message", "python", "~" + "\n".join(messages))
+    write("progress_message", "flood", "\x01" + "\n".join(json.dumps({"step": step}) for step in range(150)))
+    write("progress_message", "wrong", "\x40" + "\n".join(["", "[" * 1024, "null", "[1]", "{", " " * 1025, "{}"]))
+    rank = [3, 9, 2.5, 24, 16.5, 2, 0.5, 0.125, 0.1, 0.1, 5, 1, "evaluation", 60, 1.5]
+    write("progress_message", "node", "~" + json.dumps([1, 0, 1, 1764420000123, "node1", 8, [rank, [], ["x", -1, "NaN"]]]))
+    write("progress_message", "event", "~" + json.dumps([1, 7, 1764420000123, "node1", "restart", "rank 3 failed\x1b[2J"]))
+
+
 def config_file():
     write(
         "config_file",
@@ -424,6 +446,7 @@ if __name__ == "__main__":
         rendezvous_pickle,
         error_file,
         timer_request,
+        progress_message,
         config_file,
         trainer_log,
         accelerate_yaml,

@@ -3,6 +3,9 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "launcher/status_json.hpp"
+#include "launcher/status_text.hpp"
+
 using namespace mdl;
 using namespace mdl::launcher;
 using namespace mdl::launcher::report;
@@ -78,4 +81,80 @@ TEST_CASE("the status as JSON has the same, and null for what is not known") {
   CHECK(json["wait_list"][0]["addr"] == "late");
   CHECK(json["wait_list"][0]["heartbeat_age_s"].is_null());
   CHECK(json["root_cause"].is_null());
+}
+
+namespace {
+
+/// Two ranks of node 0, of which one is in a section; node 1 is torchrun's.
+JobStatus busy_job() {
+  JobStatus status = two_nodes();
+  status.workers = {{0, {"default", 0, 2}}, {1, {"default", 1, 2}}};
+  progress::NodeSummary node;
+  node.written = std::chrono::floor<std::chrono::milliseconds>(kNow) - 2s;
+  node.host = "node0";
+  node.ranks.resize(2);
+  node.ranks[0].step = 118;
+  node.ranks[0].total = 500;
+  node.ranks[0].loss = 2.3141;
+  node.ranks[0].samples_per_s = 20.5;
+  node.ranks[0].age = 1;
+  node.ranks[0].own = 0.5;
+  node.ranks[1] = node.ranks[0];
+  node.ranks[1].step = 120;
+  node.ranks[1].own = 0.75;
+  node.ranks[1].section = "evaluation";
+  node.ranks[1].section_age = 4;
+  node.ranks[1].section_seconds = 60;
+  status.progress[0] = node;
+  status.events = {{7, node.written, "node0", "restart", "restart 1 of 3: rank 3 failed with exit code 3"}};
+  return status;
+}
+
+}  // namespace
+
+TEST_CASE("the status says how the job gets on, node by node, and of whom nothing is known") {
+  const std::string text = format_status(busy_job(), kNow);
+  CHECK_THAT(text, Contains("; 2 nodes, 4 ranks; restarts: 4\n"));
+  CHECK_THAT(text, Contains("Progress: step 118 of 500 (rank 0) to 120 (rank 1); 41.0 samples/s; loss 2.314\n"));
+  CHECK_THAT(text, Contains("Slowest rank: 1 on node0, 0.75 s of its own a step; the median is 0.5 s\n"));
+  CHECK_THAT(text, Catch::Matches(
+                       "[^]*\n +0  0-1 .* 118-120 +41\\.0  0\\.5-0\\.75 +- +evaluation since 4\\.0 s \\(60\\.0 s at "
+                       "most\\)\n +1  2-3 .* no data\n[^]*"));
+  CHECK_THAT(text,
+             Catch::Matches("[^]*\nLast events:\n  \\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d  node0  restart 1 of 3: rank 3 "
+                            "failed with exit code 3\n[^]*"));
+}
+
+TEST_CASE("a node's summary that is old is told as old") {
+  JobStatus status = busy_job();
+  CHECK_THAT(format_status(status, kNow), !Contains("old"));
+  status.progress[0].written -= 40s;
+  CHECK_THAT(format_status(status, kNow), Contains("old: told 42.0 s ago"));
+  const auto json = nlohmann::json::parse(status_to_json(status, kNow));
+  CHECK((json["ranks"][0]["old"] == true && json["ranks"][0]["age_s"] == Approx(43)));
+  CHECK(json["progress"]["samples_per_s"].is_null());
+}
+
+TEST_CASE("a job of which no worker says anything has a status without progress") {
+  const std::string text = format_status(two_nodes(), kNow);
+  CHECK_THAT(text, Contains("Progress: no data") && !Contains("Slowest") && !Contains("events"));
+  const auto json = nlohmann::json::parse(status_to_json(two_nodes(), kNow));
+  CHECK((json["progress"].is_null() && json["ranks"].empty() && json["events"].empty()));
+}
+
+TEST_CASE("a job whose ranks send steps alone has no slowest rank, and its status says why") {
+  JobStatus status = busy_job();
+  for (auto& rank : status.progress[0].ranks) { rank.own.reset(); }
+  CHECK_THAT(format_status(status, kNow), Contains("Slowest rank: not known, as no rank sends its own time"));
+}
+
+TEST_CASE("the status as JSON has every rank and event") {
+  const auto json = nlohmann::json::parse(status_to_json(busy_job(), kNow));
+  CHECK((json["restarts"] == 4 && json["succeeded"] == false));
+  CHECK(json["progress"]["behind"] == nlohmann::json{{"rank", 0}, {"step", 118}});
+  CHECK(json["progress"]["slowest"]["rank"] == 1);
+  CHECK((json["ranks"][1]["step"] == 120 && json["ranks"][1]["section"] == "evaluation"));
+  CHECK(json["ranks"][1]["section_age_s"] == Approx(6));
+  CHECK((json["events"][0]["kind"] == "restart" && json["events"][0]["number"] == 7));
+  CHECK((json["nodes"][0]["told_age_s"] == Approx(2) && json["nodes"][1]["told_age_s"].is_null()));
 }

@@ -22,7 +22,7 @@ Words environment_of(const Words& inherited, int local_world_size = 2) {
   group.master_port = 29500;
   group.restart_count = 2;
   group.max_restarts = 4;
-  return worker_environment(inherited, group, {1, 3, 5}, "/tmp/error.json");
+  return worker_environment(inherited, group, {1, 3, 5}, {"/tmp/error.json"});
 }
 
 }  // namespace
@@ -50,9 +50,16 @@ TEST_CASE("what the launcher inherited is replaced, not repeated") {
 TEST_CASE("a worker learns where the watchdog's FIFO is, and else keeps what the launcher had") {
   GroupIdentity group;
   const Words inherited = {"TORCHELASTIC_TIMER_FILE=/old"};
-  CHECK(find_variable(worker_environment(inherited, group, {}, ""), "TORCHELASTIC_TIMER_FILE") == "/old");
+  CHECK(find_variable(worker_environment(inherited, group, {}, {}), "TORCHELASTIC_TIMER_FILE") == "/old");
   group.timer_file = "/run/fifo";
-  CHECK(find_variable(worker_environment(inherited, group, {}, ""), "TORCHELASTIC_TIMER_FILE") == "/run/fifo");
+  CHECK(find_variable(worker_environment(inherited, group, {}, {}), "TORCHELASTIC_TIMER_FILE") == "/run/fifo");
+}
+
+TEST_CASE("a worker learns where it may say how it gets on, and never where an outer launcher listens") {
+  const Words inherited = {"MDL_PROGRESS=/outer"};
+  CHECK_FALSE(find_variable(worker_environment(inherited, {}, {}, {}), "MDL_PROGRESS"));
+  const WorkerFiles files{"", "/run/progress_0"};
+  CHECK(find_variable(worker_environment(inherited, {}, {}, files), "MDL_PROGRESS") == "/run/progress_0");
 }
 
 TEST_CASE("OMP_NUM_THREADS becomes 1 only for several workers and only when it is not set") {
@@ -66,7 +73,7 @@ TEST_CASE("with a virtual local rank every worker has rank 0 and a device of its
   GroupIdentity group;
   group.local_world_size = 2;
   group.virtual_local_rank = true;
-  const auto of = [&](const Words& inherited) { return worker_environment(inherited, group, {1, 1, 1}, ""); };
+  const auto of = [&](const Words& inherited) { return worker_environment(inherited, group, {1, 1, 1}, {}); };
   CHECK(find_variable(of({}), "LOCAL_RANK") == "0");
   CHECK(find_variable(of({}), "CUDA_VISIBLE_DEVICES") == "1");
   CHECK(find_variable(of({"CUDA_VISIBLE_DEVICES=4, 6,7"}), "CUDA_VISIBLE_DEVICES") == "6");

@@ -15,6 +15,7 @@ OWN = {
     "_",
     "SHLVL",
     "OLDPWD",
+    "MDL_PROGRESS",  # ours alone
     "TORCHELASTIC_ERROR_FILE",
     "MASTER_PORT",
     "TORCHELASTIC_RUN_ID",

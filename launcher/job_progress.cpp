@@ -1,0 +1,65 @@
+#include "launcher/job_progress.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace mdl::launcher {
+namespace {
+
+struct OwnTime {
+  double seconds = 0;
+  std::int64_t rank = 0;
+  const progress::NodeSummary* node = nullptr;
+};
+
+void take_step(JobProgress& job, std::int64_t rank, const progress::RankSummary& said) {
+  if (said.total) { job.total = std::max(job.total.value_or(0), *said.total); }
+  if (!said.step) { return; }
+  if (!job.behind || *said.step < job.behind->step) { job.behind = {rank, *said.step}; }
+  if (!job.ahead || *said.step > job.ahead->step) { job.ahead = {rank, *said.step}; }
+}
+
+void take_rates(JobProgress& job, const progress::RankSummary& said) {
+  if (said.samples_per_s) { job.samples_per_s = job.samples_per_s.value_or(0) + *said.samples_per_s; }
+  if (said.steps_per_s) { job.steps_per_s = std::min(job.steps_per_s.value_or(*said.steps_per_s), *said.steps_per_s); }
+}
+
+std::optional<JobProgress::Slowest> slowest_of(std::vector<OwnTime> times) {
+  if (times.empty()) { return std::nullopt; }
+  const auto shorter = [](const OwnTime& a, const OwnTime& b) { return a.seconds < b.seconds; };
+  const OwnTime longest = *std::max_element(times.begin(), times.end(), shorter);
+  const auto middle = times.begin() + static_cast<std::ptrdiff_t>((times.size() - 1) / 2);
+  std::nth_element(times.begin(), middle, times.end(), shorter);
+  return JobProgress::Slowest{longest.rank, longest.node->host, longest.seconds, middle->seconds};
+}
+
+}  // namespace
+
+JobProgress job_progress(const std::map<std::int64_t, progress::NodeSummary>& nodes, progress::NodeTime now) {
+  JobProgress job;
+  std::vector<OwnTime> times;
+  std::int64_t loss_rank = -1;
+  for (const auto& [group_rank, summary] : nodes) {
+    JobProgress::Node& node = job.nodes[group_rank];
+    node.summary = &summary;
+    node.age = std::max(0.0, std::chrono::duration<double>(now - summary.written).count());
+    node.old = node.age > JobProgress::kOldAfter;
+    for (std::size_t i = 0; i < summary.ranks.size(); ++i) {
+      const progress::RankSummary& said = summary.ranks[i];
+      const std::int64_t rank = summary.first_rank + static_cast<std::int64_t>(i);
+      if (said.known()) { ++job.ranks; }
+      take_step(job, rank, said);
+      if (said.loss && (loss_rank < 0 || rank < loss_rank)) {
+        job.loss = said.loss;
+        loss_rank = rank;
+      }
+      if (node.old) { continue; }
+      take_rates(job, said);
+      if (said.own) { times.push_back({*said.own, rank, &summary}); }
+    }
+  }
+  job.slowest = slowest_of(std::move(times));
+  return job;
+}
+
+}  // namespace mdl::launcher

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "launcher/progress/node_summary.hpp"
+
+namespace mdl::launcher {
+
+/// How a job gets on, from what its nodes have told; pure.
+struct JobProgress {
+  /// Of a node that has told nothing for longer, nothing is up to date: nodes tell each 5 s, if nothing else has come.
+  static constexpr double kOldAfter = 15;
+
+  /// A node's own clock against this one, in seconds.
+  struct Node {
+    const progress::NodeSummary* summary = nullptr;
+    double age = 0;
+    bool old = false;
+  };
+  struct RankStep {
+    std::int64_t rank = 0;
+    std::int64_t step = 0;
+  };
+  /// The rank that takes the longest for a step of its own.
+  struct Slowest {
+    std::int64_t rank = 0;
+    std::string host{};
+    double own = 0;
+    double median = 0;  ///< of all ranks that send it
+  };
+
+  std::map<std::int64_t, Node> nodes{};   ///< by rank of the node
+  std::int64_t ranks = 0;                 ///< that have sent anything
+  std::optional<RankStep> behind{};       ///< the rank with the fewest steps,
+  std::optional<RankStep> ahead{};        ///< and with the most
+  std::optional<std::int64_t> total{};    ///< the largest
+  std::optional<double> samples_per_s{};  ///< of all ranks together; old ones do not count
+  std::optional<double> steps_per_s{};    ///< of the slowest; the same
+  std::optional<double> loss{};           ///< of the lowest rank that has sent one
+  std::optional<Slowest> slowest{};       ///< of those that send `own` and are not old
+};
+
+/// `nodes` must outlive it.
+JobProgress job_progress(const std::map<std::int64_t, progress::NodeSummary>& nodes, progress::NodeTime now);
+
+}  // namespace mdl::launcher

@@ -1,0 +1,55 @@
+#include "launcher/progress/job_event.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "launcher/output/printable.hpp"
+
+namespace mdl::launcher::progress {
+namespace {
+using nlohmann::json;
+
+constexpr int kEventVersion = 1;
+constexpr std::size_t kLongestKind = 32;
+constexpr std::size_t kLongestName = 256;
+constexpr std::size_t kLargestEvent = 16 * 1024;
+constexpr std::int64_t kLatest = std::int64_t{1} << 43;  // the year 2248
+
+bool is_event_number(const json& value) {
+  return value.is_number_unsigned() && value.get<std::uint64_t>() < (std::uint64_t{1} << 62);
+}
+
+std::string event_word(const json& value, std::size_t most) {
+  return output::printable(value.get_ref<const std::string&>(), most);
+}
+
+}  // namespace
+
+std::string to_text(const JobEvent& event) {
+  json array = json::array();
+  array.push_back(kEventVersion);
+  array.push_back(event.number);
+  array.push_back(event.at.time_since_epoch().count());
+  array.push_back(output::printable(event.host, kLongestName));
+  array.push_back(event.kind);
+  array.push_back(output::printable(event.text, kLongestEventText));
+  return array.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::optional<JobEvent> job_event_from_text(std::string_view text) {
+  if (text.size() > kLargestEvent) { return std::nullopt; }
+  const json array = json::parse(text, nullptr, false);
+  if (!array.is_array() || array.size() < 6 || array[0] != kEventVersion || !is_event_number(array[1]) ||
+      !is_event_number(array[2]) || !array[3].is_string() || !array[4].is_string() || !array[5].is_string()) {
+    return std::nullopt;
+  }
+  JobEvent event;
+  event.number = array[1].get<std::int64_t>();
+  event.at = NodeTime(std::chrono::milliseconds(std::min(array[2].get<std::int64_t>(), kLatest)));
+  event.host = event_word(array[3], kLongestName);
+  event.kind = event_word(array[4], kLongestKind);
+  event.text = event_word(array[5], kLongestEventText);
+  return event;
+}
+
+}  // namespace mdl::launcher::progress

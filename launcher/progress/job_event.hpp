@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "launcher/progress/node_summary.hpp"
+
+namespace mdl::launcher::progress {
+
+/// Something that has happened to a job, in words.
+struct JobEvent {
+  std::int64_t number = 0;  ///< 1 for the first of the job; the store counts
+  NodeTime at{};
+  std::string host{};  ///< of the node that says it
+  std::string kind{};  ///< "round", "restart", "membership", "failed", "signal"
+  std::string text{};
+
+  bool operator==(const JobEvent&) const = default;
+};
+
+inline constexpr std::size_t kLongestEventText = 400;
+
+/// JSON; texts are cut.
+std::string to_text(const JobEvent& event);
+/// Of another node, or a stranger: printable; nullopt when it is something else.
+std::optional<JobEvent> job_event_from_text(std::string_view text);
+
+}  // namespace mdl::launcher::progress

@@ -1,0 +1,166 @@
+#include "launcher/progress/node_summary.hpp"
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "launcher/output/printable.hpp"
+#include "launcher/progress/progress_message.hpp"
+
+namespace mdl::launcher::progress {
+namespace {
+using nlohmann::json;
+
+// [1, round, group rank, written (ms), host, first rank, [rank, rank, …]]; what comes behind is of later programs. A
+// rank is an array of the fields below, without the nulls at its end.
+constexpr int kSummaryVersion = 1;
+constexpr std::size_t kLongestSummaryHost = 256;
+constexpr std::size_t kLargestSummary = 4 * 1024 * 1024;
+constexpr std::int64_t kLargestSummaryCount = std::int64_t{1} << 53;
+constexpr const char* kNaNWord = "NaN";
+constexpr const char* kInfinityWord = "Infinity";
+constexpr const char* kMinusInfinityWord = "-Infinity";
+
+json short_number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.6g", value);
+  const double rounded = std::strtod(text, nullptr);
+  const bool whole = std::abs(rounded) < 1e15 && rounded == std::floor(rounded);
+  return whole ? json(static_cast<std::int64_t>(rounded)) : json(rounded);
+}
+
+json number_or_word(double value) {
+  if (std::isnan(value)) { return kNaNWord; }
+  if (std::isinf(value)) { return value > 0 ? kInfinityWord : kMinusInfinityWord; }
+  return short_number(value);
+}
+
+/// Writes the fields one after the other.
+class RankWriter {
+ public:
+  void count(std::optional<std::int64_t>& value) { add(value ? json(*value) : json()); }
+  void real(std::optional<double>& value) { add(value ? number_or_word(*value) : json()); }
+  void loss(std::optional<double>& value) { real(value); }
+  void text(std::string& value) { add(value.empty() ? json() : json(value)); }
+  void number(std::int64_t& value) { add(value > 0 ? json(value) : json()); }
+  json take() {
+    while (!array_.empty() && array_.back().is_null()) { array_.erase(array_.size() - 1); }
+    return std::move(array_);
+  }
+
+ private:
+  void add(json value) { array_.push_back(std::move(value)); }
+  json array_ = json::array();
+};
+
+std::optional<std::int64_t> summary_count(const json& value) {
+  if (!value.is_number_integer()) { return std::nullopt; }
+  if (value.is_number_unsigned() && value.get<std::uint64_t>() > static_cast<std::uint64_t>(kLargestSummaryCount)) {
+    return std::nullopt;
+  }
+  const auto count = value.get<std::int64_t>();
+  return count < 0 ? std::nullopt : std::optional(count);
+}
+
+/// Reads them again, in the same order; what is not as it must be is not known.
+class RankReader {
+ public:
+  explicit RankReader(const json& array) : array_(array) {}
+  void count(std::optional<std::int64_t>& value) { value = summary_count(next()); }
+  void real(std::optional<double>& value) {
+    const json& field = next();
+    if (field.is_number() && field.get<double>() >= 0) { value = field.get<double>(); }
+  }
+  void loss(std::optional<double>& value) {
+    const json& field = next();
+    constexpr double kEndless = std::numeric_limits<double>::infinity();
+    if (field.is_number()) { value = field.get<double>(); }
+    if (field == kNaNWord) { value = std::numeric_limits<double>::quiet_NaN(); }
+    if (field == kInfinityWord) { value = kEndless; }
+    if (field == kMinusInfinityWord) { value = -kEndless; }
+  }
+  void text(std::string& value) {
+    const json& field = next();
+    if (field.is_string()) { value = output::printable(field.get_ref<const std::string&>(), kLongestSection); }
+  }
+  void number(std::int64_t& value) { value = summary_count(next()).value_or(0); }
+
+ private:
+  const json& next() {
+    static const json none;
+    return at_ < array_.size() ? array_[at_++] : none;
+  }
+  const json& array_;
+  std::size_t at_ = 0;
+};
+
+/// The fields of a rank, in their order.
+template <typename Visitor>
+void visit_fields(RankSummary& rank, Visitor& visitor) {
+  visitor.count(rank.step);
+  visitor.count(rank.total);
+  visitor.loss(rank.loss);
+  visitor.count(rank.samples);
+  visitor.real(rank.samples_per_s);
+  visitor.real(rank.steps_per_s);
+  visitor.real(rank.own);
+  visitor.real(rank.waiting);
+  visitor.real(rank.age);
+  visitor.real(rank.step_age);
+  visitor.number(rank.dropped);
+  visitor.number(rank.wrong);
+  visitor.text(rank.section);
+  visitor.real(rank.section_seconds);
+  visitor.real(rank.section_age);
+}
+
+}  // namespace
+
+std::string to_text(const NodeSummary& summary) {
+  json ranks = json::array();
+  for (RankSummary rank : summary.ranks) {
+    RankWriter writer;
+    visit_fields(rank, writer);
+    ranks.push_back(writer.take());
+  }
+  json array = json::array();
+  array.push_back(kSummaryVersion);
+  array.push_back(summary.round);
+  array.push_back(summary.group_rank);
+  array.push_back(summary.written.time_since_epoch().count());
+  array.push_back(summary.host);
+  array.push_back(summary.first_rank);
+  array.push_back(std::move(ranks));
+  return array.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::optional<NodeSummary> node_summary_from_text(std::string_view text) {
+  if (text.size() > kLargestSummary) { return std::nullopt; }
+  const json array = json::parse(text, nullptr, false);
+  if (!array.is_array() || array.size() < 7 || array[0] != kSummaryVersion) { return std::nullopt; }
+  const auto round = summary_count(array[1]);
+  const auto group_rank = summary_count(array[2]);
+  const auto written = summary_count(array[3]);
+  const auto first_rank = summary_count(array[5]);
+  const json& ranks = array[6];
+  if (!round || !group_rank || !written || !array[4].is_string() || !first_rank || !ranks.is_array() ||
+      ranks.size() > kMostRanksOfNode) {
+    return std::nullopt;
+  }
+  NodeSummary summary;
+  summary.round = *round;
+  summary.group_rank = *group_rank;
+  summary.written = NodeTime(std::chrono::milliseconds(std::min(*written, std::int64_t{1} << 43)));
+  summary.host = output::printable(array[4].get_ref<const std::string&>(), kLongestSummaryHost);
+  summary.first_rank = *first_rank;
+  for (const json& fields : ranks) {
+    if (!fields.is_array()) { return std::nullopt; }
+    RankReader reader(fields);
+    visit_fields(summary.ranks.emplace_back(), reader);
+  }
+  return summary;
+}
+
+}  // namespace mdl::launcher::progress

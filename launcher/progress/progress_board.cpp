@@ -1,0 +1,64 @@
+#include "launcher/progress/progress_board.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "common/str_cat.hpp"
+
+namespace mdl::launcher::progress {
+namespace {
+
+// The keys were there a moment ago; a store that lost them since is asked again by whoever wants to know.
+constexpr rendezvous::client::TcpStoreClient::Milliseconds kReadTimeout{1000};
+// Values may have 8 MiB, whoever has written them.
+constexpr std::size_t kKeysAtOnce = 32;
+
+void take(ProgressBoard::View& view, const std::string& value, bool is_event) {
+  if (is_event) {
+    if (auto event = job_event_from_text(value)) { view.events.push_back(std::move(*event)); }
+  } else if (auto summary = node_summary_from_text(value)) {
+    const std::int64_t rank = summary->group_rank;
+    view.nodes.insert_or_assign(rank, std::move(*summary));
+  }
+}
+
+}  // namespace
+
+asio::awaitable<void> ProgressBoard::post(rendezvous::client::TcpStoreClient& store, NodeSummary summary) const {
+  std::string key = str_cat(prefix_, "progress/", summary.group_rank);
+  std::string value = to_text(summary);
+  co_await store.set(std::move(key), std::move(value));
+}
+
+asio::awaitable<void> ProgressBoard::post(rendezvous::client::TcpStoreClient& store, JobEvent event) const {
+  event.number = co_await store.add(prefix_ + "events/count", 1);
+  std::string key = str_cat(prefix_, "events/at/", event.number % kEvents);
+  std::string value = to_text(event);
+  co_await store.set(std::move(key), std::move(value));
+}
+
+asio::awaitable<ProgressBoard::View> ProgressBoard::read(rendezvous::client::TcpStoreClient& store,
+                                                         const std::vector<std::string>& keys,
+                                                         std::int64_t nodes) const {
+  std::vector<std::string> wanted;
+  const auto want = [&](std::string key) {
+    if (std::binary_search(keys.begin(), keys.end(), key)) { wanted.push_back(std::move(key)); }
+  };
+  for (std::int64_t slot = 0; slot < kEvents; ++slot) { want(str_cat(prefix_, "events/at/", slot)); }
+  const std::size_t events = wanted.size();
+  for (std::int64_t node = 0; node < nodes; ++node) { want(str_cat(prefix_, "progress/", node)); }
+  View view;
+  for (std::size_t begin = 0; begin < wanted.size(); begin += kKeysAtOnce) {
+    const std::size_t end = std::min(begin + kKeysAtOnce, wanted.size());
+    std::vector<std::string> part(wanted.begin() + static_cast<std::ptrdiff_t>(begin),
+                                  wanted.begin() + static_cast<std::ptrdiff_t>(end));
+    const auto values = co_await store.multi_get(std::move(part), kReadTimeout);
+    if (!values) { break; }
+    for (std::size_t i = begin; i < end; ++i) { take(view, (*values)[i - begin], i < events); }
+  }
+  std::sort(view.events.begin(), view.events.end(), [](const auto& a, const auto& b) { return a.number < b.number; });
+  co_return view;
+}
+
+}  // namespace mdl::launcher::progress

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/loop/asio.hpp"
+#include "launcher/progress/job_event.hpp"
+#include "launcher/progress/node_summary.hpp"
+#include "rendezvous/client/tcp_store_client.hpp"
+
+namespace mdl::launcher::progress {
+
+/// Where the agents of a job tell how it goes: keys below "mdl-launch/JOB/" in the store of the rendezvous, ours or
+/// torch's, which torch's agents never look at. One for each node, and a ring of the last events: so the store does not
+/// grow, however long the job runs. Everything may throw StoreConnectionError.
+class ProgressBoard {
+ public:
+  /// Events that are kept.
+  static constexpr std::int64_t kEvents = 32;
+
+  explicit ProgressBoard(const std::string& run_id) : prefix_("mdl-launch/" + run_id + "/") {}
+
+  /// In place of what the node with the same rank has posted before.
+  asio::awaitable<void> post(rendezvous::client::TcpStoreClient& store, NodeSummary summary) const;
+  /// As the next one of the job; `event.number` is not looked at.
+  asio::awaitable<void> post(rendezvous::client::TcpStoreClient& store, JobEvent event) const;
+
+  /// What is there, as far as it can be read.
+  struct View {
+    std::map<std::int64_t, NodeSummary> nodes{};  ///< of any round, by their rank in it
+    std::vector<JobEvent> events{};               ///< the oldest first
+  };
+  /// Of `nodes` nodes; `keys` are all of the store, sorted.
+  asio::awaitable<View> read(rendezvous::client::TcpStoreClient& store, const std::vector<std::string>& keys,
+                             std::int64_t nodes) const;
+
+ private:
+  std::string prefix_;
+};
+
+}  // namespace mdl::launcher::progress

@@ -1,0 +1,170 @@
+#include "launcher/progress/progress_teller.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <utility>
+
+#include "common/error.hpp"
+#include "common/host.hpp"
+#include "common/log.hpp"
+#include "launcher/progress/progress_board.hpp"
+#include "launcher/progress/progress_message.hpp"
+#include "launcher/progress/progress_sockets.hpp"
+
+namespace mdl::launcher::progress {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using rendezvous::client::TcpStoreClient;
+
+constexpr std::chrono::milliseconds kStoreTimeout{2000};
+constexpr std::chrono::seconds kFirstRest{2};  // after the store was not reached, then twice as long, and so on
+constexpr std::chrono::seconds kLongestRest{60};
+constexpr std::size_t kMostEvents = 16;
+
+NodeTime wall_clock() {
+  return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+}
+
+}  // namespace
+
+/// Shared with the coroutine that tells, which may end a little after its owner.
+struct ProgressTeller::Session {
+  Session(asio::io_context& loop, const std::string& run_id, Place where)
+      : board(run_id), place(std::move(where)), pause(loop) {}
+
+  bool has_summary() const { return sockets && heard; }
+
+  /// When there is something to tell next; max(): not before somebody calls wake().
+  Clock::time_point next() const {
+    Clock::time_point due = Clock::time_point::max();
+    if (has_summary()) { due = told_at + (fresh ? kDistance : kRefresh); }
+    if (!events.empty()) { due = Clock::time_point::min(); }
+    return due == Clock::time_point::max() ? due : std::max(due, rest_until);
+  }
+
+  void wake() { pause.cancel(); }
+
+  NodeSummary summary() const {
+    NodeSummary summary;
+    summary.round = group.round;
+    summary.group_rank = group.group_rank;
+    summary.written = wall_clock();
+    summary.host = host_name();
+    summary.first_rank = group.first_rank;
+    summary.ranks = sockets->summaries(Clock::now());
+    return summary;
+  }
+
+  /// Throws Error.
+  asio::awaitable<void> tell(job::StorePlace where) {
+    if (!store || connected_to != where.address) {
+      store.reset();
+      connected_to = where.address;
+      auto attempt = co_await TcpStoreClient::try_connect(where.address, where.credential, kStoreTimeout);
+      if (!attempt) { throw Error(attempt.error().reason); }
+      store = std::move(*attempt);
+      store->set_reply_timeout(kStoreTimeout);
+    }
+    while (!events.empty()) {
+      JobEvent event = std::move(events.front());
+      events.pop_front();
+      co_await board.post(*store, std::move(event));
+    }
+    if (!has_summary() || next() > Clock::now()) { co_return; }
+    told_at = Clock::now();
+    fresh = false;
+    NodeSummary now = summary();
+    co_await board.post(*store, std::move(now));
+  }
+
+  const ProgressBoard board;
+  const Place place;
+  asio::steady_timer pause;
+  std::unique_ptr<ProgressSockets> sockets{};
+  TellingGroup group{};
+  bool heard = false;  ///< anything, in this attempt
+  bool fresh = false;  ///< something since the last time
+  std::deque<JobEvent> events{};
+  std::optional<TcpStoreClient> store{};
+  Endpoint connected_to{};
+  Clock::time_point told_at{};
+  Clock::time_point rest_until{};
+  std::chrono::seconds rest = kFirstRest;
+  bool over = false;
+};
+
+ProgressTeller::ProgressTeller(asio::io_context& io, const std::filesystem::path& run_folder, const std::string& run_id,
+                               Place place)
+    : io_(io), folder_(run_folder), session_(std::make_shared<Session>(io, run_id, std::move(place))) {
+  asio::co_spawn(io_, run(session_), asio::detached);
+}
+
+ProgressTeller::~ProgressTeller() {
+  session_->over = true;
+  session_->sockets.reset();
+  session_->wake();
+}
+
+std::vector<std::filesystem::path> ProgressTeller::begin(TellingGroup group) {
+  end();
+  session_->group = group;
+  session_->sockets = std::make_unique<ProgressSockets>(
+      io_, folder_, group.workers, [this, session = session_.get()](int local_rank, std::int64_t wrong) {
+        if (wrong > 0 && !said_wrong_) {
+          said_wrong_ = true;
+          log::warning("rank ", session->group.first_rank + local_rank,
+                       " has sent to MDL_PROGRESS what is no JSON object of at most ", kLargestProgressMessage,
+                       " bytes. Such messages are counted, and passed over without a word");
+        }
+        if (session->fresh) { return; }
+        session->heard = session->fresh = true;
+        session->wake();
+      });
+  return session_->sockets->paths();
+}
+
+void ProgressTeller::end() {
+  session_->sockets.reset();
+  session_->heard = session_->fresh = false;
+}
+
+void ProgressTeller::happened(const std::string& kind, const std::string& text) {
+  if (!session_->place()) { return; }
+  JobEvent event;
+  event.at = wall_clock();
+  event.host = host_name();
+  event.kind = kind;
+  event.text = text;
+  if (session_->events.size() >= kMostEvents) { session_->events.pop_front(); }
+  session_->events.push_back(std::move(event));
+  session_->wake();
+}
+
+asio::awaitable<void> ProgressTeller::run(std::shared_ptr<Session> session) {
+  while (!session->over) {
+    if (session->next() > Clock::now()) {
+      boost::system::error_code ignored;
+      session->pause.expires_at(session->next());
+      co_await session->pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+      continue;
+    }
+    std::optional<job::StorePlace> where = session->place();
+    bool failed = !where;
+    try {
+      if (where) { co_await session->tell(std::move(*where)); }
+    } catch (const Error& error) {
+      log::info("telling the job's store how the workers get on: ", error.problem());
+      failed = true;
+    }
+    if (!failed) {
+      session->rest = kFirstRest;
+      continue;
+    }
+    session->store.reset();
+    session->rest_until = Clock::now() + session->rest;
+    session->rest = std::min(session->rest * 2, kLongestRest);
+  }
+}
+
+}  // namespace mdl::launcher::progress

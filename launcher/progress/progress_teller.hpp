@@ -1,0 +1,60 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/loop/asio.hpp"
+#include "launcher/job/store_place.hpp"
+#include "launcher/progress/progress_folder.hpp"
+
+namespace mdl::launcher::progress {
+
+/// Who the workers of an attempt are.
+struct TellingGroup {
+  std::int64_t round = 0;
+  std::int64_t group_rank = 0;
+  std::int64_t first_rank = 0;
+  int workers = 0;
+};
+
+/// Hears how this node's workers get on, and tells it in the job's store, over a connection of its own: at once when
+/// something new has come and the last time was a second ago, and else each kRefresh, so that a reader can tell a
+/// worker that says nothing from a node that does not. It connects when there is something to tell, not before. What
+/// goes wrong is logged and tried again later; the job never waits for it.
+class ProgressTeller {
+ public:
+  /// Where to tell it now; nullopt: nowhere, such as in a job of one node without a rendezvous.
+  using Place = std::function<std::optional<job::StorePlace>()>;
+  static constexpr std::chrono::seconds kDistance{1};
+  static constexpr std::chrono::seconds kRefresh{5};
+
+  /// `run_folder` as for ProgressFolder. `io`'s coroutines must end before what `place` refers to.
+  ProgressTeller(asio::io_context& io, const std::filesystem::path& run_folder, const std::string& run_id, Place place);
+  ~ProgressTeller();
+  ProgressTeller(const ProgressTeller&) = delete;
+  ProgressTeller& operator=(const ProgressTeller&) = delete;
+
+  /// A new attempt: what the workers of the last one have said is forgotten. Returns the path of each one's socket by
+  /// local rank, or nothing where there can be none.
+  std::vector<std::filesystem::path> begin(TellingGroup group);
+  /// The attempt is over: nothing more is heard, and nothing told of it.
+  void end();
+  /// Something has happened that others may want to know: see JobEvent. Of many that wait to be told, the last ones are
+  /// kept.
+  void happened(const std::string& kind, const std::string& text);
+
+ private:
+  struct Session;
+  static asio::awaitable<void> run(std::shared_ptr<Session> session);
+
+  asio::io_context& io_;
+  ProgressFolder folder_;
+  std::shared_ptr<Session> session_;
+  bool said_wrong_ = false;
+};
+
+}  // namespace mdl::launcher::progress

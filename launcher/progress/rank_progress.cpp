@@ -1,0 +1,134 @@
+#include "launcher/progress/rank_progress.hpp"
+
+#include <algorithm>
+
+namespace mdl::launcher::progress {
+namespace {
+
+using Time = RankProgress::Time;
+using namespace std::chrono_literals;
+
+constexpr auto kPointDistance = 1s;
+
+double seconds_between(Time from, Time to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+std::optional<double> seconds_since(const std::optional<Time>& from, Time now) {
+  return from ? std::optional(seconds_between(*from, now)) : std::nullopt;
+}
+
+template <typename Value>
+void keep(std::optional<Value>& kept, const std::optional<Value>& said) {
+  if (said) { kept = said; }
+}
+
+/// What was added between two points, divided; nullopt where it is not known, or was set back.
+template <typename Value>
+std::optional<double> difference(const std::optional<Value>& from, const std::optional<Value>& to, double by) {
+  if (!from || !to || *to < *from || by <= 0) { return std::nullopt; }
+  return static_cast<double>(*to - *from) / by;
+}
+
+}  // namespace
+
+bool RankProgress::take(std::string_view datagram, Time now) {
+  if (!may_read(now)) {
+    ++dropped_;
+    return false;
+  }
+  const auto message = parse_progress_message(datagram);
+  if (message) {
+    apply(*message, now);
+  } else {
+    ++wrong_;
+  }
+  return true;
+}
+
+bool RankProgress::may_read(Time now) {
+  Time& oldest = read_at_[reads_ % kMostASecond];
+  if (reads_ >= kMostASecond && now - oldest < 1s) { return false; }
+  oldest = now;
+  ++reads_;
+  return true;
+}
+
+void RankProgress::apply(const ProgressMessage& message, Time now) {
+  heard_at_ = now;
+  const bool new_step = message.step && message.step != last_.step;
+  if (new_step && last_.step && *message.step < *last_.step) { points_.clear(); }
+  enter_section(message, new_step, now);
+  keep(last_.step, message.step);
+  keep(last_.total, message.total);
+  keep(last_.loss, message.loss);
+  keep(last_.samples, message.samples);
+  keep(last_.own, message.own);
+  keep(last_.waiting, message.waiting);
+  if (new_step) { note_step(now); }
+}
+
+void RankProgress::enter_section(const ProgressMessage& message, bool new_step, Time now) {
+  if (!message.section && new_step) {
+    last_.section.reset();
+    last_.section_seconds.reset();
+    section_since_.reset();
+  }
+  if (message.section) {
+    if (last_.section != message.section) {
+      section_since_ = now;
+      last_.section_seconds.reset();
+    }
+    last_.section = message.section;
+  }
+  keep(last_.section_seconds, message.section_seconds);
+  if (last_.section.value_or("").empty()) {
+    section_since_.reset();
+    last_.section_seconds.reset();
+  }
+}
+
+void RankProgress::note_step(Time now) {
+  step_at_ = now;
+  // The last point moves on until it is far enough from the one before it.
+  if (points_.size() >= 2 && points_.back().at - points_[points_.size() - 2].at < kPointDistance) {
+    points_.pop_back();
+  }
+  points_.push_back({now, *last_.step, last_.samples, last_.own, last_.waiting});
+  while (points_.size() > 2 && now - points_[1].at >= kWindow) { points_.pop_front(); }
+}
+
+void RankProgress::add_rates(RankSummary& summary, Time now) const {
+  if (points_.size() < 2) { return; }
+  const Point& from = points_.front();
+  const Point& to = points_.back();
+  Time::duration longest = kPointDistance;
+  for (std::size_t i = 1; i < points_.size(); ++i) { longest = std::max(longest, points_[i].at - points_[i - 1].at); }
+  // A worker that makes no further step becomes slower and slower.
+  const Time until = now - to.at > longest ? now : to.at;
+  const double seconds = seconds_between(from.at, until);
+  const auto steps = static_cast<double>(to.step - from.step);
+  if (seconds > 0) { summary.steps_per_s = steps / seconds; }
+  summary.samples_per_s = difference(from.samples, to.samples, seconds);
+  summary.own = difference(from.own, to.own, steps);
+  summary.waiting = difference(from.waiting, to.waiting, steps);
+}
+
+RankSummary RankProgress::summary(Time now) const {
+  RankSummary summary;
+  summary.step = last_.step;
+  summary.total = last_.total;
+  summary.loss = last_.loss;
+  summary.samples = last_.samples;
+  summary.age = seconds_since(heard_at_, now);
+  summary.step_age = seconds_since(step_at_, now);
+  summary.section = last_.section.value_or("");
+  summary.section_seconds = last_.section_seconds;
+  summary.section_age = seconds_since(section_since_, now);
+  summary.dropped = dropped_;
+  summary.wrong = wrong_;
+  add_rates(summary, now);
+  return summary;
+}
+
+}  // namespace mdl::launcher::progress

@@ -1,0 +1,166 @@
+#include "launcher/status_json.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "launcher/job_progress.hpp"
+#include "launcher/output/printable.hpp"
+
+namespace mdl::launcher {
+namespace {
+using nlohmann::json;
+
+constexpr std::size_t kLongestJsonName = 256;
+
+template <typename Value>
+json or_null(const std::optional<Value>& value) {
+  return value ? json(*value) : json();
+}
+
+/// JSON has no words for what is no number.
+json loss_to_json(const std::optional<double>& loss) {
+  if (!loss || std::isfinite(*loss)) { return or_null(loss); }
+  return std::isnan(*loss) ? "nan" : *loss > 0 ? "inf" : "-inf";
+}
+
+json node_to_json(const rendezvous::c10d::RendezvousState& state, const rendezvous::c10d::NodeDesc& node,
+                  rendezvous::c10d::RendezvousTime now) {
+  json object = {
+      {"addr", output::printable(node.addr, kLongestJsonName)}, {"pid", node.pid}, {"local_id", node.local_id}};
+  object["heartbeat_age_s"] = or_null(heartbeat_age(state, node, now));
+  return object;
+}
+
+json rank_to_json(std::int64_t rank, std::int64_t group_rank, const JobProgress::Node& node,
+                  const progress::RankSummary& said) {
+  const auto aged = [&](const std::optional<double>& age) { return age ? json(*age + node.age) : json(); };
+  json object;
+  object["rank"] = rank;
+  object["node"] = group_rank;
+  object["host"] = node.summary->host;
+  object["old"] = node.old;
+  object["age_s"] = aged(said.age);
+  object["step"] = or_null(said.step);
+  object["total"] = or_null(said.total);
+  object["step_age_s"] = aged(said.step_age);
+  object["loss"] = loss_to_json(said.loss);
+  object["samples"] = or_null(said.samples);
+  object["samples_per_s"] = or_null(said.samples_per_s);
+  object["steps_per_s"] = or_null(said.steps_per_s);
+  object["own_s"] = or_null(said.own);
+  object["waiting_s"] = or_null(said.waiting);
+  object["section"] = said.section.empty() ? json() : json(said.section);
+  object["section_seconds"] = or_null(said.section_seconds);
+  object["section_age_s"] = aged(said.section_age);
+  object["dropped"] = said.dropped;
+  object["wrong"] = said.wrong;
+  return object;
+}
+
+json ranks_to_json(const JobProgress& job) {
+  json ranks = json::array();
+  for (const auto& [group_rank, node] : job.nodes) {
+    std::int64_t rank = node.summary->first_rank;
+    for (const progress::RankSummary& said : node.summary->ranks) {
+      ranks.push_back(rank_to_json(rank++, group_rank, node, said));
+    }
+  }
+  return ranks;
+}
+
+json step_to_json(const std::optional<JobProgress::RankStep>& step) {
+  return step ? json{{"rank", step->rank}, {"step", step->step}} : json();
+}
+
+json progress_to_json(const JobProgress& job) {
+  if (job.nodes.empty()) { return {}; }
+  json object;
+  object["ranks"] = job.ranks;
+  object["behind"] = step_to_json(job.behind);
+  object["ahead"] = step_to_json(job.ahead);
+  object["total"] = or_null(job.total);
+  object["samples_per_s"] = or_null(job.samples_per_s);
+  object["steps_per_s"] = or_null(job.steps_per_s);
+  object["loss"] = loss_to_json(job.loss);
+  object["slowest"] = json();
+  if (job.slowest) {
+    object["slowest"] = {{"rank", job.slowest->rank},
+                         {"host", job.slowest->host},
+                         {"own_s", job.slowest->own},
+                         {"median_own_s", job.slowest->median}};
+  }
+  return object;
+}
+
+json events_to_json(const std::vector<progress::JobEvent>& events) {
+  json array = json::array();
+  for (const progress::JobEvent& event : events) {
+    array.push_back({{"number", event.number},
+                     {"time_s", static_cast<double>(event.at.time_since_epoch().count()) / 1000},
+                     {"host", event.host},
+                     {"kind", event.kind},
+                     {"text", event.text}});
+  }
+  return array;
+}
+
+json nodes_to_json(const JobStatus& status, const JobProgress& job, rendezvous::c10d::RendezvousTime now) {
+  const rendezvous::c10d::RendezvousState& state = *status.rendezvous.state;
+  json nodes = json::array();
+  for (const auto& [rank, node] : participants_of(state)) {
+    json entry = node_to_json(state, node, now);
+    entry["rank"] = state.complete ? json(rank) : json();
+    const auto workers = status.workers.find(rank);
+    const bool known = state.complete && workers != status.workers.end();
+    entry["workers"] = known ? json(workers->second.local_world_size) : json();
+    entry["role"] = known ? json(output::printable(workers->second.role, kLongestJsonName)) : json();
+    const auto told = job.nodes.find(rank);
+    entry["told_age_s"] = told == job.nodes.end() ? json() : json(told->second.age);
+    nodes.push_back(std::move(entry));
+  }
+  return nodes;
+}
+
+}  // namespace
+
+std::string status_to_json(const JobStatus& status, rendezvous::c10d::RendezvousTime now) {
+  const rendezvous::c10d::RendezvousState& state = *status.rendezvous.state;
+  const JobProgress job = job_progress(status.progress, std::chrono::floor<std::chrono::milliseconds>(now));
+  json object = {{"job", output::printable(status.run_id)},
+                 {"endpoint", to_string(status.endpoint)},
+                 {"round", state.round},
+                 {"restarts", state.round},
+                 {"complete", state.complete},
+                 {"closed", state.closed},
+                 {"succeeded", status.succeeded},
+                 {"nodes", nodes_to_json(status, job, now)},
+                 {"wait_list", json::array()},
+                 {"redundancy_list", json::array()},
+                 {"last_call_ends_in_s", json()},
+                 {"master_addr", json()},
+                 {"master_port", json()},
+                 {"progress", progress_to_json(job)},
+                 {"ranks", ranks_to_json(job)},
+                 {"events", events_to_json(status.events)},
+                 {"root_cause", json()}};
+  if (state.deadline) {
+    const double left = std::chrono::duration<double>(*state.deadline - now).count();
+    object["last_call_ends_in_s"] = std::max(0.0, left);
+  }
+  if (status.rendezvous.master) {
+    object["master_addr"] = output::printable(status.rendezvous.master->host, kLongestJsonName);
+    object["master_port"] = status.rendezvous.master->port;
+  }
+  for (const rendezvous::c10d::NodeDesc& node : state.wait_list) {
+    object["wait_list"].push_back(node_to_json(state, node, now));
+  }
+  for (const rendezvous::c10d::NodeDesc& node : state.redundancy_list) {
+    object["redundancy_list"].push_back(node_to_json(state, node, now));
+  }
+  if (status.root_cause) { object["root_cause"] = json::parse(report::to_json(*status.root_cause)); }
+  return object.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace mdl::launcher

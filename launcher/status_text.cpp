@@ -1,0 +1,211 @@
+#include "launcher/status_text.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+#include <optional>
+#include <utility>
+
+#include "common/str_cat.hpp"
+#include "launcher/job_progress.hpp"
+#include "launcher/output/printable.hpp"
+
+namespace mdl::launcher {
+namespace {
+
+using rendezvous::c10d::NodeDesc;
+using rendezvous::c10d::RendezvousState;
+using rendezvous::c10d::RendezvousTime;
+
+constexpr std::size_t kLongestNodeName = 256;
+constexpr std::size_t kShownEvents = 8;
+
+std::string fixed(double number) {
+  char text[32];
+  std::snprintf(text, sizeof text, std::abs(number) < 1e9 ? "%.1f" : "%.3g", number);
+  return text;
+}
+
+std::string four_digits(double number) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g", number);
+  return text;
+}
+
+std::string phase_of(const JobStatus& status, RendezvousTime now) {
+  const RendezvousState& state = *status.rendezvous.state;
+  std::string text;
+  if (state.complete) {
+    text = "complete";
+  } else if (state.deadline) {
+    const double left = std::chrono::duration<double>(*state.deadline - now).count();
+    text = str_cat("has enough nodes; the last call for more ends in ", fixed(std::max(0.0, left)), " s");
+  } else {
+    text = "waits for more nodes";
+  }
+  if (state.closed) { text += "; closed: the job has ended"; }
+  return status.succeeded ? text + "; all nodes have ended well" : text;
+}
+
+/// "4-6" of a node with three workers, from what all nodes before this one have told.
+std::string describe_workers(const JobStatus& status, std::int64_t rank) {
+  const auto own = status.workers.find(rank);
+  if (own == status.workers.end()) { return "?"; }
+  std::int64_t first = 0;
+  for (const auto& [other, info] : status.workers) {
+    if (other < rank) { first += info.local_world_size; }
+  }
+  const std::int64_t count = own->second.local_world_size;
+  return count == 1 ? std::to_string(first) : str_cat(first, "-", first + count - 1);
+}
+
+std::string row(const std::string& rank, const std::string& workers, const NodeDesc& node, std::optional<double> age,
+                const std::string& progress = {}) {
+  char text[160];
+  std::snprintf(text, sizeof text, "  %5s  %-12s  %-40.80s  %8lld  ", rank.c_str(), workers.c_str(),
+                output::printable(node.addr, kLongestNodeName).c_str(), static_cast<long long>(node.pid));
+  std::string line = str_cat(text, age ? fixed(*age) + " s ago" : "none");
+  if (!progress.empty()) { line.resize(std::max(line.size(), std::string(text).size() + 14), ' '); }
+  line += progress;
+  line.erase(line.find_last_not_of(' ') + 1);
+  return line + "\n";
+}
+
+/// "7", "7-9"; a dash where nothing is known.
+template <typename Value, typename Format>
+std::string range(const progress::NodeSummary& node, const std::optional<Value> progress::RankSummary::* field,
+                  Format format) {
+  std::optional<Value> least;
+  std::optional<Value> most;
+  for (const progress::RankSummary& rank : node.ranks) {
+    const std::optional<Value>& value = rank.*field;
+    if (value && (!least || *value < *least)) { least = value; }
+    if (value && (!most || *value > *most)) { most = value; }
+  }
+  if (!least) { return "-"; }
+  const std::string from = format(*least);
+  const std::string to = format(*most);
+  return from == to ? from : str_cat(from, "-", to);
+}
+
+/// "; evaluation since 12.0 s (60.0 s at most)" of the rank that has been in one for the longest.
+std::string describe_section(const progress::NodeSummary& node) {
+  const progress::RankSummary* longest = nullptr;
+  for (const progress::RankSummary& rank : node.ranks) {
+    if (!rank.section_age || rank.section.empty()) { continue; }
+    if (!longest || *rank.section_age > *longest->section_age) { longest = &rank; }
+  }
+  if (!longest) { return {}; }
+  const std::string limit =
+      longest->section_seconds ? str_cat(" (", fixed(*longest->section_seconds), " s at most)") : "";
+  return str_cat("  ", longest->section, " since ", fixed(*longest->section_age), " s", limit);
+}
+
+std::string describe_refused(const progress::NodeSummary& node) {
+  std::int64_t dropped = 0;
+  std::int64_t wrong = 0;
+  for (const progress::RankSummary& rank : node.ranks) {
+    dropped = std::min(dropped + rank.dropped, std::int64_t{1} << 53);
+    wrong = std::min(wrong + rank.wrong, std::int64_t{1} << 53);
+  }
+  std::string text;
+  if (dropped > 0) { text += str_cat("  ", dropped, " messages beyond 100 a second"); }
+  if (wrong > 0) { text += str_cat("  ", wrong, " wrong messages"); }
+  return text;
+}
+
+std::string progress_cells(const JobProgress& job, std::int64_t group_rank) {
+  const auto found = job.nodes.find(group_rank);
+  if (found == job.nodes.end()) { return "  no data"; }
+  const progress::NodeSummary& node = *found->second.summary;
+  const auto count = [](std::int64_t number) { return std::to_string(number); };
+  std::optional<double> samples;
+  for (const progress::RankSummary& rank : node.ranks) {
+    if (rank.samples_per_s) { samples = samples.value_or(0) + *rank.samples_per_s; }
+  }
+  char text[160];
+  std::snprintf(text, sizeof text, "  %-13s  %9s  %-13s  %-13s",
+                range(node, &progress::RankSummary::step, count).c_str(), samples ? fixed(*samples).c_str() : "-",
+                range(node, &progress::RankSummary::own, four_digits).c_str(),
+                range(node, &progress::RankSummary::waiting, four_digits).c_str());
+  const std::string old = found->second.old ? str_cat("  old: told ", fixed(found->second.age), " s ago") : "";
+  return str_cat(text, old, describe_section(node), describe_refused(node));
+}
+
+std::string describe_steps(const JobProgress& job) {
+  if (!job.behind) { return "no steps"; }
+  const std::string of = job.total ? str_cat(" of ", *job.total) : "";
+  if (job.behind->step == job.ahead->step) { return str_cat("step ", job.behind->step, of); }
+  return str_cat("step ", job.behind->step, of, " (rank ", job.behind->rank, ") to ", job.ahead->step, " (rank ",
+                 job.ahead->rank, ")");
+}
+
+std::string describe_progress(const JobProgress& job) {
+  if (job.nodes.empty()) { return "Progress: no data; no worker has sent any (MDL_PROGRESS)\n"; }
+  std::string text = "Progress: " + describe_steps(job);
+  if (job.samples_per_s) { text += str_cat("; ", fixed(*job.samples_per_s), " samples/s"); }
+  if (job.steps_per_s) { text += str_cat("; ", four_digits(*job.steps_per_s), " steps/s"); }
+  if (job.loss) { text += str_cat("; loss ", four_digits(*job.loss)); }
+  text += "\n";
+  if (!job.slowest) { return text + "Slowest rank: not known, as no rank sends its own time of a step (own)\n"; }
+  return str_cat(text, "Slowest rank: ", job.slowest->rank, " on ", job.slowest->host, ", ",
+                 four_digits(job.slowest->own), " s of its own a step; the median is ",
+                 four_digits(job.slowest->median), " s\n");
+}
+
+std::string local_time(progress::NodeTime time) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm parts{};
+  char text[32] = "?";
+  if (::localtime_r(&seconds, &parts)) { std::strftime(text, sizeof text, "%m-%d %H:%M:%S", &parts); }
+  return text;
+}
+
+std::string describe_events(const JobStatus& status) {
+  if (status.events.empty()) { return {}; }
+  std::string text = "Last events:\n";
+  const std::size_t count = status.events.size();
+  for (std::size_t i = count > kShownEvents ? count - kShownEvents : 0; i < count; ++i) {
+    const progress::JobEvent& event = status.events[i];
+    text += str_cat("  ", local_time(event.at), "  ", event.host, "  ", event.text, "\n");
+  }
+  return text;
+}
+
+std::string describe_size(const JobStatus& status) {
+  const RendezvousState& state = *status.rendezvous.state;
+  std::int64_t workers = 0;
+  for (const auto& [rank, info] : status.workers) { workers += info.local_world_size; }
+  const bool all = state.complete && status.workers.size() == state.participants.size();
+  const std::string nodes = str_cat(state.participants.size(), state.participants.size() == 1 ? " node" : " nodes");
+  return str_cat(nodes, all ? str_cat(", ", workers, workers == 1 ? " rank" : " ranks") : "",
+                 state.round > 0 ? str_cat("; restarts: ", state.round) : "");
+}
+
+}  // namespace
+
+std::string format_status(const JobStatus& status, RendezvousTime now) {
+  const RendezvousState& state = *status.rendezvous.state;
+  const JobProgress job = job_progress(status.progress, std::chrono::floor<std::chrono::milliseconds>(now));
+  std::string out = str_cat("Job \"", output::printable(status.run_id), "\" at ", to_string(status.endpoint),
+                            ": round ", state.round, " ", phase_of(status, now), "; ", describe_size(status), "\n");
+  if (status.rendezvous.master) {
+    out += str_cat("Workers meet at ", output::printable(to_string(*status.rendezvous.master)), "\n");
+  }
+  if (state.complete) { out += describe_progress(job); }
+  out += "   node  workers       address                                        pid  last heartbeat";
+  out += job.nodes.empty() ? "\n" : "  step           samples/s  own s a step   waiting\n";
+  for (const auto& [rank, node] : participants_of(state)) {
+    out += row(state.complete ? std::to_string(rank) : "-", state.complete ? describe_workers(status, rank) : "-", node,
+               heartbeat_age(state, node, now), job.nodes.empty() ? "" : progress_cells(job, rank));
+  }
+  for (const NodeDesc& node : state.wait_list) { out += row("waits", "-", node, heartbeat_age(state, node, now)); }
+  for (const NodeDesc& node : state.redundancy_list) {
+    out += row("spare", "-", node, heartbeat_age(state, node, now));
+  }
+  out += describe_events(status);
+  if (status.root_cause) { out += report::format_root_cause(*status.root_cause); }
+  return out;
+}
+
+}  // namespace mdl::launcher

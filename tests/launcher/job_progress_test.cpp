@@ -1,0 +1,65 @@
+#include "launcher/job_progress.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace mdl::launcher;
+using namespace mdl::launcher::progress;
+using namespace std::chrono_literals;
+
+namespace {
+
+const NodeTime kTold{1'764'420'000'000ms};
+
+NodeSummary two_ranks(std::int64_t group_rank, std::int64_t step, double own) {
+  NodeSummary node;
+  node.group_rank = group_rank;
+  node.written = kTold;
+  node.host = "node" + std::to_string(group_rank);
+  node.first_rank = 2 * group_rank;
+  node.ranks.resize(2);
+  for (RankSummary& rank : node.ranks) {
+    rank.step = step++;
+    rank.total = 500;
+    rank.loss = 0.5 * static_cast<double>(step);
+    rank.samples_per_s = 4;
+    rank.steps_per_s = 1 / own;
+    rank.own = own;
+    rank.age = 0.5;
+    own += 0.25;
+  }
+  return node;
+}
+
+}  // namespace
+
+TEST_CASE("a job's progress is what all its ranks have said together") {
+  const std::map<std::int64_t, NodeSummary> nodes = {{0, two_ranks(0, 118, 0.5)}, {1, two_ranks(1, 110, 1)}};
+  const JobProgress job = job_progress(nodes, kTold + 2s);
+  CHECK(job.ranks == 4);
+  CHECK((job.behind->rank == 2 && job.behind->step == 110));
+  CHECK((job.ahead->rank == 1 && job.ahead->step == 119));
+  CHECK((job.total == 500 && job.samples_per_s == 16.0 && job.steps_per_s == 0.8 && job.loss == 59.5));
+  CHECK((job.slowest->rank == 3 && job.slowest->host == "node1" && job.slowest->own == 1.25));
+  CHECK(job.slowest->median == 0.75);
+  CHECK_FALSE(job.nodes.at(0).old);
+}
+
+TEST_CASE("a node that has told nothing for long is old, and not counted in what is going on now") {
+  std::map<std::int64_t, NodeSummary> late = {{0, two_ranks(0, 118, 0.5)}, {1, two_ranks(1, 110, 1)}};
+  late[1].written -= 16s;
+  const JobProgress job = job_progress(late, kTold);
+  CHECK((!job.nodes.at(0).old && job.nodes.at(1).old && job.nodes.at(1).age == 16.0));
+  CHECK((job.behind->rank == 2 && job.samples_per_s == 8.0 && job.slowest->rank == 1));
+}
+
+TEST_CASE("where nobody sends something it is not known") {
+  NodeSummary silent;
+  silent.ranks.resize(3);
+  silent.ranks[1].step = 4;
+  silent.ranks[1].age = 1;
+  const std::map<std::int64_t, NodeSummary> nodes = {{0, silent}};
+  const JobProgress job = job_progress(nodes, NodeTime());
+  CHECK((job.ranks == 1 && job.ahead->rank == 1 && !job.total && !job.samples_per_s && !job.loss && !job.slowest));
+  const std::map<std::int64_t, NodeSummary> nobody;
+  CHECK_FALSE(job_progress(nobody, NodeTime()).behind);
+}

@@ -1,0 +1,101 @@
+#include "launcher/progress/node_summary.hpp"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+
+#include "launcher/progress/job_event.hpp"
+
+using namespace mdl::launcher::progress;
+using namespace std::chrono_literals;
+
+namespace {
+
+RankSummary busy_rank(int i) {
+  RankSummary rank;
+  rank.step = 12'345 + i;
+  rank.total = 100'000;
+  rank.loss = 2.0 / (i + 3);
+  rank.samples = 98'760 + i;
+  rank.samples_per_s = 41.0 / (i + 1);
+  rank.steps_per_s = 5.0 / 3;
+  rank.own = 0.4 + 0.1 / (i + 1);
+  rank.waiting = 0.2 / (i + 1);
+  rank.age = rank.step_age = 0.123456789;
+  return rank;
+}
+
+NodeSummary node_of(int ranks) {
+  NodeSummary node;
+  node.round = 2;
+  node.group_rank = 124;
+  node.written = NodeTime(1'764'420'000'123ms);
+  node.host = "gpu-node-124";
+  node.first_rank = 992;
+  for (int i = 0; i < ranks; ++i) { node.ranks.push_back(busy_rank(i)); }
+  return node;
+}
+
+}  // namespace
+
+TEST_CASE("a node's summary comes back from the store as it was, to six digits") {
+  NodeSummary node = node_of(3);
+  node.ranks[1] = RankSummary();
+  node.ranks[2].section = "evaluation";
+  node.ranks[2].section_seconds = 60;
+  node.ranks[2].section_age = 1.5;
+  node.ranks[2].dropped = 5;
+  node.ranks[2].loss = -INFINITY;
+  const auto read = node_summary_from_text(to_text(node));
+  REQUIRE(read);
+  CHECK((read->round == 2 && read->group_rank == 124 && read->written == node.written));
+  CHECK((read->host == "gpu-node-124" && read->first_rank == 992));
+  REQUIRE(read->ranks.size() == 3);
+  CHECK((read->ranks[0].step == 12'345 && read->ranks[0].total == 100'000 && read->ranks[0].samples == 98'760));
+  CHECK(read->ranks[0].loss == Approx(2.0 / 3).epsilon(1e-5));
+  CHECK(read->ranks[0].age == Approx(0.123457));
+  CHECK(read->ranks[1] == RankSummary());
+  CHECK((read->ranks[2].section == "evaluation" && read->ranks[2].section_age == 1.5 && read->ranks[2].dropped == 5));
+  CHECK(read->ranks[2].loss == -INFINITY);
+  node.ranks[0].loss = NAN;
+  CHECK(std::isnan(*node_summary_from_text(to_text(node))->ranks[0].loss));
+}
+
+TEST_CASE("a node's summary takes about 100 bytes a rank, and little for one that says nothing") {
+  CHECK(to_text(node_of(8)).size() <= 8 * 110);
+  NodeSummary silent = node_of(0);
+  silent.ranks.resize(8);
+  CHECK(to_text(silent).size() < 80);
+}
+
+TEST_CASE("what others have put where a node's summary belongs is made printable, or is none") {
+  const auto read = node_summary_from_text(
+      R"([1,0,0,1000,"h\u001b[2J",0,[[-1,"x",[],1.5,-3,"NaN",{},null,1,2,-5,1e9,"a\u001bb",4,5,"later",6]],"later"])");
+  REQUIRE(read);
+  CHECK(read->host == "h");
+  const RankSummary& rank = read->ranks.at(0);
+  CHECK_FALSE((rank.step || rank.total || rank.loss || rank.samples || rank.samples_per_s || rank.steps_per_s));
+  CHECK((rank.age == 1.0 && rank.step_age == 2.0 && rank.dropped == 0 && rank.wrong == 0 && rank.section == "ab"));
+  for (const char* wrong : {"", "{}", "[]", "[1,0,0,0,\"h\",0]", R"([2,0,0,0,"h",0,[]])", R"([1,-1,0,0,"h",0,[]])",
+                            R"([1,0,0,0,7,0,[]])", R"([1,0,0,0,"h",0,[7]])", R"([1,0,0,0,"h",0,{}])"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(node_summary_from_text(wrong));
+  }
+  std::string many = R"([1,0,0,0,"h",0,[[])";
+  for (std::size_t i = 0; i < kMostRanksOfNode; ++i) { many += ",[]"; }
+  CHECK_FALSE(node_summary_from_text(many + "]]"));
+  CHECK(node_summary_from_text(R"([1,0,0,9223372036854775807,"h",0,[]])") == std::nullopt);
+}
+
+TEST_CASE("an event comes back from the store as it was, printable and cut") {
+  JobEvent event{7, NodeTime(1'764'420'000'123ms), "node1", "restart", "rank 3 failed with exit code 3"};
+  CHECK(job_event_from_text(to_text(event)) == event);
+  event.text = "a\x1b[2J\n" + std::string(1000, 'x') + "\xff";
+  const auto read = job_event_from_text(to_text(event));
+  REQUIRE(read);
+  CHECK(read->text == "a " + std::string(kLongestEventText - 2, 'x'));
+  for (const char* wrong : {"", "[]", "{}", R"([2,7,1,"h","k","t"])", R"([1,-7,1,"h","k","t"])",
+                            R"([1,7,"1","h","k","t"])", R"([1,7,1,"h","k",[]])"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(job_event_from_text(wrong));
+  }
+}

@@ -1,0 +1,106 @@
+#include "launcher/progress/rank_progress.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "common/str_cat.hpp"
+
+using namespace mdl;
+using namespace mdl::launcher::progress;
+using namespace std::chrono_literals;
+
+namespace {
+const RankProgress::Time kBegin{1h};
+}
+
+TEST_CASE("what a worker has said last stays until it says something else") {
+  RankProgress progress;
+  CHECK_FALSE(progress.summary(kBegin).known());
+  progress.take(R"({"step": 3, "total": 10, "loss": 2.5})", kBegin);
+  progress.take(R"({"loss": 2.25})", kBegin + 2s);
+  const RankSummary now = progress.summary(kBegin + 5s);
+  CHECK((now.known() && now.step == 3 && now.total == 10 && now.loss == 2.25));
+  CHECK((now.age == 3.0 && now.step_age == 5.0));
+  CHECK_FALSE(now.steps_per_s);
+}
+
+TEST_CASE("rates are over the last half minute, and fall when no step comes any longer") {
+  RankProgress progress;
+  // Ten slow steps long ago, then two a second with 8 samples each.
+  for (int step = 1; step <= 10; ++step) { progress.take(str_cat(R"({"step":)", step, "}"), kBegin + step * 20s); }
+  const auto later = kBegin + 300s;
+  for (int i = 0; i <= 120; ++i) {
+    const int step = 10 + i;
+    progress.take(str_cat(R"({"step":)", step, R"(,"samples":)", 8 * step, R"(,"own":)", 0.375 * step, R"(,"waiting":)",
+                          0.125 * step, "}"),
+                  later + i * 500ms);
+  }
+  const auto end = later + 60s;
+  RankSummary now = progress.summary(end);
+  CHECK(now.steps_per_s == Approx(2));
+  CHECK(now.samples_per_s == Approx(16));
+  CHECK(now.own == Approx(0.375));
+  CHECK(now.waiting == Approx(0.125));
+  now = progress.summary(end + 90s);
+  CHECK(*now.steps_per_s < 0.6);
+  CHECK(now.own == Approx(0.375));
+}
+
+TEST_CASE("steps that take longer than the window still have a rate") {
+  RankProgress progress;
+  for (int step = 1; step <= 5; ++step) {
+    progress.take(str_cat(R"({"step":)", step, R"(,"samples":)", step, "}"), kBegin + step * 200s);
+  }
+  CHECK(progress.summary(kBegin + 1001s).samples_per_s == Approx(1.0 / 200));
+}
+
+TEST_CASE("a step that is set back begins the rates anew, and so do counters that are") {
+  RankProgress progress;
+  progress.take(R"({"step": 100, "samples": 800})", kBegin);
+  progress.take(R"({"step": 110, "samples": 880})", kBegin + 5s);
+  progress.take(R"({"step": 3, "samples": 24})", kBegin + 10s);
+  CHECK_FALSE(progress.summary(kBegin + 10s).steps_per_s);
+  progress.take(R"({"step": 4, "samples": 8})", kBegin + 12s);
+  const RankSummary now = progress.summary(kBegin + 12s);
+  CHECK(now.steps_per_s == Approx(0.5));
+  CHECK_FALSE(now.samples_per_s);
+}
+
+TEST_CASE("a section lasts until another one, null, or a step without one") {
+  RankProgress progress;
+  const auto at = [&](const char* message, std::chrono::seconds when) {
+    progress.take(message, kBegin + when);
+    return progress.summary(kBegin + when);
+  };
+  at(R"({"step": 1})", 0s);
+  at(R"({"section": "evaluation", "section_seconds": 60})", 1s);
+  RankSummary now = at(R"({"loss": 1, "step": 1})", 5s);
+  CHECK((now.section == "evaluation" && now.section_seconds == 60.0 && now.section_age == 4.0));
+  now = at(R"({"section": "checkpoint"})", 6s);
+  CHECK((now.section == "checkpoint" && !now.section_seconds && now.section_age == 0.0));
+  now = at(R"({"section": null})", 7s);
+  CHECK((now.section.empty() && !now.section_age && now.step_age == 7.0));
+  at(R"({"section": "checkpoint", "section_seconds": 9})", 8s);
+  now = at(R"({"step": 2})", 9s);
+  CHECK((now.section.empty() && !now.section_seconds && !now.section_age));
+}
+
+TEST_CASE("a hundred messages in any second are read, and the others counted") {
+  RankProgress progress;
+  int taken = 0;
+  for (int i = 0; i < 1000; ++i) {  // in half a second
+    if (progress.take(str_cat(R"({"step":)", i, "}"), kBegin + i * 500us)) { ++taken; }
+  }
+  CHECK(taken == 100);
+  CHECK(progress.summary(kBegin + 1s).dropped == 900);
+  CHECK(progress.summary(kBegin + 1s).step == 99);
+  CHECK(progress.take(R"({"step": 2000})", kBegin + 1s));
+  CHECK(progress.summary(kBegin + 1s).step == 2000);
+}
+
+TEST_CASE("what is no message is counted, and changes nothing") {
+  RankProgress progress;
+  progress.take(R"({"step": 1})", kBegin);
+  progress.take("step 2", kBegin + 1s);
+  const RankSummary now = progress.summary(kBegin + 1s);
+  CHECK((now.wrong == 1 && now.step == 1 && now.age == 1.0));
+}

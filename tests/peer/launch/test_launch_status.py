@@ -1,0 +1,207 @@
+"""`mdl-launch status` and its --watch: how a job gets on, and how it ends."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import resource
+import signal
+import struct
+import subprocess
+import termios
+import threading
+
+import pytest
+
+from launching import MDL_LAUNCH, environment, free_port, launch, running, wait_until
+
+WORKER = """
+import json, os, socket, sys, time
+to_launcher = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+step = 0
+while not os.path.exists(os.environ["STAGE"] + "/end"):
+    step += 1
+    fields = {"step": step, "total": 1000, "samples": 4 * step, "own": 0.03 * step, "waiting": 0.02 * step, "loss": 1 / step}
+    to_launcher.sendto(json.dumps(fields).encode(), os.environ["MDL_PROGRESS"])
+    time.sleep(0.05)
+sys.exit(int(open(os.environ["STAGE"] + "/end").read() or "0"))
+"""
+
+
+class Watched:
+    """A job of one node, and those who watch it."""
+
+    def __init__(self, folder):
+        self.folder, self.port = folder, free_port()
+        (folder / "worker.py").write_text(WORKER)
+
+    def job(self):
+        options = ["--nnodes", "1:2", "--rdzv-backend", "c10d", "--rdzv-endpoint", f"localhost:{self.port}", "--rdzv-id", "j"]
+        quick = ["--rdzv-conf", "last_call_timeout=1", "--nproc-per-node", 2]
+        return running(*options, *quick, self.folder / "worker.py", env=environment(STAGE=self.folder))
+
+    def end(self, code=0):
+        (self.folder / "code").write_text(str(code))
+        (self.folder / "code").rename(self.folder / "end")
+
+    def words(self, *options):
+        return ["status", "--rdzv-endpoint", f"localhost:{self.port}", *options]
+
+    def wait_for_progress(self):
+        def told():
+            done = launch(*self.words("--json", "--timeout", "1"))
+            return done.returncode == 0 and (json.loads(done.stdout)["progress"] or {}).get("samples_per_s")
+
+        return wait_until(told)
+
+
+@pytest.fixture
+def watched(tmp_path):
+    return Watched(tmp_path)
+
+
+class Watcher:
+    """A `status --watch` on a terminal of so many rows and columns, or with a pipe."""
+
+    def __init__(self, words, size=None):
+        if size:
+            self.ours, theirs = pty.openpty()
+            fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+        else:
+            self.ours, theirs = os.pipe()
+        self.text = ""
+        self.process = subprocess.Popen(
+            [MDL_LAUNCH, *words, "--watch"], stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.PIPE, text=True
+        )
+        os.close(theirs)
+        self.reader = threading.Thread(target=self.read)
+        self.reader.start()
+
+    def read(self):
+        try:
+            while part := os.read(self.ours, 4096):
+                self.text += part.decode()
+        except OSError:  # a terminal whose other side is closed
+            pass
+        os.close(self.ours)
+
+    def ended(self):
+        code = self.process.wait(60)
+        self.reader.join()
+        return code, self.process.stderr.read()
+
+
+def test_the_status_shows_step_speed_loss_and_slowest_rank(watched):
+    with watched.job() as job:
+        watched.wait_for_progress()
+        shown = launch(*watched.words()).stdout
+        assert re.search(r"^Progress: step \d+ of 1000.*; \d+\.\d samples/s; [\d.]+ steps/s; loss [\d.e-]+$", shown, re.MULTILINE), shown
+        assert re.search(r"^Slowest rank: [01] on \S+, 0\.03\d* s of its own a step; the median is 0\.03\d* s$", shown, re.MULTILINE), shown
+        assert "round 0 begins; nodes: 1, workers: 2" in shown and "no data" not in shown
+        told = json.loads(launch(*watched.words("--json")).stdout)
+        assert [rank["rank"] for rank in told["ranks"]] == [0, 1] and told["events"][0]["kind"] == "round"
+        for rank in told["ranks"]:
+            assert rank["samples"] == 4 * rank["step"] and abs(rank["waiting_s"] - 0.02) < 0.001 and not rank["old"]
+        watched.end()
+        assert job.wait(60) == 0
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_the_watch_draws_in_place_or_below_and_says_how_the_job_has_ended(watched, code):
+    with watched.job() as job:
+        watched.wait_for_progress()
+        terminal = Watcher(watched.words(), size=(8, 60))
+        pipe = Watcher(watched.words())
+        lines = Watcher(watched.words("--json"))
+        everybody = (terminal, pipe, lines)
+        wait_until(lambda: all(each.text.count("round 0") >= 3 or each.text.count('"round":0') >= 3 for each in everybody))
+        watched.end(code)
+        assert job.wait(60) == (1 if code else 0)
+        assert [each.ended() for each in everybody] == [(0, "")] * 3
+    how = 'Job "j" has succeeded.' if code == 0 else r'Job "j" has failed: rank [01] on \S+, exit code 3\.'
+    # On the terminal: up by as many lines as were drawn, which fit it, and the rest of the screen is emptied.
+    frames = re.split(r"(?:\x1b\[(\d+)A)?\r\x1b\[J", terminal.text)
+    texts, ups = frames[2::2], frames[3::2]
+    assert len(texts) >= 3 and [int(up) for up in ups] == [text.count("\r\n") for text in texts[:-1]]
+    assert all(text.count("\r\n") <= 7 and max(map(len, text.split("\r\n"))) <= 59 for text in texts[:-1]), texts
+    assert "more lines)" in texts[0] and re.search(how + "\r\n$", terminal.text)
+    # Elsewhere all of them stand there, without escape codes.
+    assert "\x1b" not in pipe.text and pipe.text.count('Job "j" at') >= 3 and re.search(how + "\n$", pipe.text)
+    told = [json.loads(line) for line in lines.text.splitlines()]
+    assert len(told) >= 3 and (told[-1]["succeeded"], told[-1]["root_cause"] is None) == (code == 0, code == 0)
+    steps = [one["progress"]["ahead"]["step"] for one in told]
+    assert steps == sorted(steps) and steps[0] < steps[-1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_the_watch_and_not_the_job(watched, number):
+    with watched.job() as job:
+        watched.wait_for_progress()
+        watcher = Watcher(watched.words())
+        wait_until(lambda: watcher.text.endswith("\n"))
+        watcher.process.send_signal(number)
+        assert watcher.ended() == (0, "")
+        assert job.poll() is None
+        # The host of the store waits at its end for those who watch: nobody does any longer.
+        from torch.distributed import TCPStore
+
+        assert TCPStore("localhost", watched.port, is_master=False, wait_for_workers=False).get("mdl-launch/j/watchers") == b"0"
+        watched.end()
+        assert job.wait(60) == 0
+
+
+def test_a_watch_of_a_store_that_dies_says_that_it_is_gone(watched):
+    with watched.job() as job:
+        watched.wait_for_progress()
+        watcher = Watcher(watched.words("--timeout", "1"))
+        wait_until(lambda: watcher.text.endswith("\n"))
+        job.kill()
+        assert watcher.ended() == (0, "")
+        assert re.search(
+            r'\nThe store of job "j" at localhost:\d+ is gone \(.*\): the job has ended, or its host was lost\.\n$', watcher.text
+        )
+
+
+def test_a_watch_of_nothing_is_an_error_as_without_it(watched):
+    done = launch(*watched.words("--watch", "--timeout", "0.5"))
+    assert (done.returncode, done.stdout) == (1, "") and f"cannot reach the store at localhost:{watched.port}" in done.stderr
+
+
+def test_the_status_of_a_thousand_ranks_is_read_in_a_few_milliseconds(watched, record_property):
+    import base64
+    import datetime
+    import pickle
+
+    from torch.distributed import TCPStore
+    from torch.distributed.elastic.rendezvous import dynamic_rendezvous
+
+    store = TCPStore("localhost", watched.port, is_master=True, wait_for_workers=False)
+    state = dynamic_rendezvous._RendezvousState()
+    state.complete = True
+    now = datetime.datetime.now(datetime.UTC)
+    for node in range(125):
+        name = dynamic_rendezvous._NodeDesc(f"node{node:03d}", 1000 + node, 0)
+        state.participants[name] = node
+        state.last_heartbeats[name] = now
+        store.set(
+            f"torch.rendezvous.j.0/torchelastic/role_info/{node}", json.dumps({"role": "default", "rank": node, "local_world_size": 8})
+        )
+        rank = [12345, 100000, 0.694444, 98760, 40.9836, 1.66667, 0.5, 0.1, 0.123456, 0.123456]
+        ranks = [[rank[0] + i, *rank[1:6], round(0.5 + 0.001 * (node + i), 6), *rank[7:]] for i in range(8)]
+        summary = json.dumps([1, 0, node, int(now.timestamp() * 1000), f"node{node:03d}", 8 * node, ranks], separators=(",", ":"))
+        store.set(f"mdl-launch/j/progress/{node}", summary)
+    store.set("torch.rendezvous.j", base64.b64encode(pickle.dumps(state)).decode())
+    for options in ([], ["--json"]):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = launch(*watched.words(*options))
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds = (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
+        print(f"status {' '.join(options)} of 1,000 ranks on 125 nodes: {seconds * 1000:.1f} ms of CPU, {len(summary)} bytes a node")
+        record_property("cpu_ms", seconds * 1000)
+        assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert len(told["ranks"]) == 1000 and told["progress"]["ranks"] == 1000
+    assert told["progress"]["slowest"] == {"rank": 999, "host": "node124", "own_s": 0.631, "median_own_s": 0.565}
+    assert (told["progress"]["behind"]["step"], told["progress"]["ahead"]["step"]) == (12345, 12352)
+    assert told["progress"]["samples_per_s"] == pytest.approx(40983.6)
