@@ -62,10 +62,10 @@ C10dJob job_of(std::uint16_t port, std::int64_t local_id, std::int64_t least = 2
   C10dJob job;
   job.run_id = "j";
   job.endpoint = Endpoint("localhost", port);
-  job.local_addr = "host" + std::to_string(local_id);
+  job.local_addr = "127.0.0." + std::to_string(local_id);  // open to this machine alone, as the store is:
   job.is_host = port == 0;
   job.local_id = local_id;
-  job.listen = rendezvous::server::ListenScope::here;  // no warning of a machine's public addresses
+  job.listen = rendezvous::server::ListenScope::here;  // else a public address of the machine would be warned of
   job.settings.min_nodes = least;
   job.settings.max_nodes = most;
   return job;
@@ -96,7 +96,7 @@ TEST_CASE("a wait for nodes is one line of the log, with what the store says, an
   CHECK(io.run_to([&] { return Contains("waiting for nodes").match(captured.text()); }));
   const std::uint16_t port = first.rendezvous->waits_for().store.port;
   CHECK_THAT(captured.text(),
-             Contains(str_cat("waiting for nodes: 1 of 2 are at localhost:", port, " (host1); job j; ")) &&
+             Contains(str_cat("waiting for nodes: 1 of 2 are at localhost:", port, " (127.0.0.1); job j; ")) &&
                  Contains(" left\n"));
   CHECK_THAT(first.teller->text(), Contains("waiting for nodes: 1 of 2"));
   WaitingNode second(io, job_of(port, 2), kSoon);
