@@ -59,15 +59,6 @@ std::string timestamp() {
   return {text.data(), static_cast<std::size_t>(length)};
 }
 
-bool steers_terminal(std::string_view letter) {
-  const auto first = static_cast<unsigned char>(letter.front());
-  if (letter.size() == 1) { return (first < ' ' && first != '\n' && first != '\t') || first == 127; }
-  if (letter.size() == 2 && first == 0xC2) { return static_cast<unsigned char>(letter[1]) < 0xA0; }
-  constexpr std::array<std::string_view, 12> kMarks = {"\u061C", "\u200E", "\u200F", "\u202A", "\u202B", "\u202C",
-                                                       "\u202D", "\u202E", "\u2066", "\u2067", "\u2068", "\u2069"};
-  return std::ranges::find(kMarks, letter) != kMarks.end();
-}
-
 /// False when nobody reads what is written there: a log must not keep a program from obeying a signal.
 bool takes_more(int fd) {
   constexpr int kPatienceMs = 1000;
@@ -159,6 +150,15 @@ Level threshold() {
 
 void set_program(std::string_view name) {
   program() = name;
+}
+
+bool steers_terminal(std::string_view letter) {
+  const auto first = static_cast<unsigned char>(letter.front());
+  if (letter.size() == 1) { return (first < ' ' && first != '\n' && first != '\t') || first == 127; }
+  if (letter.size() == 2 && first == 0xC2) { return static_cast<unsigned char>(letter[1]) < 0xA0; }
+  constexpr std::array<std::string_view, 12> kMarks = {"\u061C", "\u200E", "\u200F", "\u202A", "\u202B", "\u202C",
+                                                       "\u202D", "\u202E", "\u2066", "\u2067", "\u2068", "\u2069"};
+  return std::ranges::find(kMarks, letter) != kMarks.end();
 }
 
 std::string escaped(std::string_view text) {

@@ -24,8 +24,11 @@ Level threshold();
 /// Names the program at the start of each line, for example "mdl-launch". Call once, at the start of main().
 void set_program(std::string_view name);
 
-/// `text` with \xHH for what would steer a terminal: control characters other than line ends and tabs, U+0080 to
-/// U+009F, and the marks that turn the direction of writing. What is told may quote bytes from the network.
+/// Whether a letter (the bytes of one, in UTF-8) would steer a terminal: control characters other than line ends and
+/// tabs, U+0080 to U+009F, and the marks that turn the direction of writing.
+bool steers_terminal(std::string_view letter);
+
+/// `text` with \xHH for what steers_terminal(). What is told may quote bytes from the network.
 std::string escaped(std::string_view text);
 
 /// Writes one line to stderr with a single write(2), so that lines of several processes do not mix:

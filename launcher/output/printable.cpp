@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/log.hpp"
+
 namespace mdl::launcher::output {
 namespace {
 
@@ -34,23 +36,6 @@ std::size_t skip_sequence(std::string_view text, std::size_t i) {
   return i + 1;
 }
 
-bool is_control(std::string_view text, std::size_t i) {
-  const unsigned char c = byte_at(text, i);
-  // The second half of the control characters, U+0080 to U+009F, begins with C2.
-  if (c == 0xc2) { return byte_at(text, i + 1) < 0xa0; }
-  return (c < 0x20 && c != '\t') || c == 0x7f;
-}
-
-/// Whether the character at `i` changes in which direction others are shown: U+061C, U+200E, U+200F, U+202A to U+202E,
-/// U+2066 to U+2069.
-bool turns_text_around(std::string_view text, std::size_t i) {
-  const unsigned char first = byte_at(text, i), second = byte_at(text, i + 1), third = byte_at(text, i + 2);
-  if (first == 0xd8) { return second == 0x9c; }
-  if (first != 0xe2) { return false; }
-  if (second == 0x80) { return third == 0x8e || third == 0x8f || (third >= 0xaa && third <= 0xae); }
-  return second == 0x81 && third >= 0xa6 && third <= 0xa9;
-}
-
 }  // namespace
 
 std::string printable(std::string_view text, std::size_t most) {
@@ -62,7 +47,7 @@ std::string printable(std::string_view text, std::size_t most) {
     }
     const std::size_t size = character_size(text, i);
     if (text[i] == '\n' && result.size() < most) { result += ' '; }
-    if (size > 0 && !is_control(text, i) && !turns_text_around(text, i)) {
+    if (size > 0 && text[i] != '\n' && !log::steers_terminal(text.substr(i, size))) {
       if (result.size() + size > most) { break; }
       result += text.substr(i, size);
     }
