@@ -140,7 +140,14 @@ MemoryPlan plan_memory(const PlannedRun& run) {
 
 int64_t largest_batch(const PlannedRun& run, int64_t memory) {
   StepMeter meter(step_settings(run));
-  const auto fitting = [&](int64_t batch) { return fits(device_peak(meter, with_batch(run, batch)), memory); };
+  // Of an evaluation with a batch of its own, once.
+  const std::optional<int64_t> evaluation =
+      run.eval_batch_size ? std::optional(evaluation_peak(meter, run)) : std::nullopt;
+  const auto fitting = [&](int64_t batch) {
+    const PlannedRun other = with_batch(run, batch);
+    const int64_t training = meter.training(heaviest_batch(other)).peak;
+    return fits(std::max(training, evaluation ? *evaluation : evaluation_peak(meter, other)), memory);
+  };
   const int64_t least = least_batch(run);
   if (!fitting(least)) { return 0; }
   int64_t good = least, bad = 2 * least;
