@@ -24,6 +24,7 @@ UniqueFd connected_socket(const char* path) {
 ProgressSender::ProgressSender(const char* path) : socket_(connected_socket(path)) {}
 
 void ProgressSender::step(const Step& step) {
+  if (!socket_) { return; }
   const auto now = std::chrono::steady_clock::now();
   if (step.step < step.total && now - last_ < kApart) { return; }
   last_ = now;
