@@ -86,7 +86,7 @@ def test_steps_and_sections_are_told_as_they_come(toolkit, data, listener, tmp_p
     steps, (logged, evaluations) = ear.steps(), history(tmp_path / "run")
     assert steps[-1]["step"] == 12 and all(message["total"] == 12 for message in steps)
     losses = {entry["step"]: entry["loss"] for entry in logged}
-    assert len(steps) > 4
+    assert steps[0]["step"] == 1 and len(steps) >= 2  # of those within 20 ms the first
     for message in steps:
         assert message["samples"] == 2 * message["step"]
         assert message["loss"] == pytest.approx(losses[message["step"]], rel=1e-3)
@@ -107,20 +107,21 @@ def test_the_rank_that_is_held_up_is_the_one_that_does_not_wait(toolkit, data, l
     job = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     ranks = [
         train(
-            toolkit, data, tmp_path / "run", ear, "--max-steps", "40", "--save-strategy", "no", RANK=str(rank), LOCAL_RANK=str(rank), **job
+            toolkit, data, tmp_path / "run", ear, "--max-steps", "80", "--save-strategy", "no", RANK=str(rank), LOCAL_RANK=str(rank), **job
         )
         for rank, ear in enumerate(ears)
     ]
     deadline = time.monotonic() + 120
-    while len(ears[0].steps()) < 5 and time.monotonic() < deadline and all(rank.poll() is None for rank in ranks):
+    while not ears[1].steps() and time.monotonic() < deadline and ranks[1].poll() is None:
         time.sleep(0.01)
-    before = [ear.steps()[-1] for ear in ears]
-    ranks[1].send_signal(signal.SIGSTOP)
-    time.sleep(2)
-    ranks[1].send_signal(signal.SIGCONT)
+    # From now on rank 1 runs for a sixth of the time, whatever it does just then.
+    while ranks[1].poll() is None and time.monotonic() < deadline:
+        ranks[1].send_signal(signal.SIGSTOP)
+        time.sleep(0.1)
+        ranks[1].send_signal(signal.SIGCONT)
+        time.sleep(0.02)
     for rank in ranks:
         assert rank.wait(240) == 0, rank.stderr.read()
-    after = [ear.steps()[-1] for ear in ears]
-    assert [message["step"] for message in after] == [40, 40]
-    assert after[0]["waiting"] - before[0]["waiting"] > 1.5
-    assert after[1]["own"] - before[1]["own"] > after[0]["own"] - before[0]["own"] + 1
+    ends = [ear.steps()[-1] for ear in ears]
+    assert [end["step"] for end in ends] == [80, 80]
+    assert ends[1]["own"] > 1.5 * ends[0]["own"] and ends[0]["waiting"] > 1.5 * ends[1]["waiting"]
