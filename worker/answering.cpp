@@ -14,6 +14,7 @@
 #include "worker/generation/batch_plan.hpp"
 #include "worker/generation/dataset_rows.hpp"
 #include "worker/generation/file_rows.hpp"
+#include "worker/generation/generate.hpp"
 #include "worker/generation/shared_batches.hpp"
 #include "worker/hub/model_folder.hpp"
 #include "worker/loading_bar.hpp"
@@ -71,15 +72,15 @@ Batches plan_answers(const InferenceRun& run, const generation::RowSource& sourc
 }
 
 /// An Error of `answer` becomes one that names the rows, in the order in which the model has them.
-generation::BatchAnswers naming_rows(const generation::LoadedRows& rows, bool of_dataset,
+generation::BatchAnswers naming_rows(const generation::LoadedRows& rows,
                                      const std::function<generation::BatchAnswers()>& answer) {
   try {
     return answer();
-  } catch (const Error& error) {
-    if (error.problem().starts_with("row ")) { throw; }  // it is named already
+  } catch (const generation::RowError&) { throw; } catch (const Error& error) {
     std::vector<std::string> numbers;
-    for (const convert::Row& row : rows.rows) { numbers.push_back(std::to_string(row.number - (of_dataset ? 1 : 0))); }
-    throw Error(str_cat("rows ", joined(numbers), ": ", error.problem()), error.advice(), error.exit_code());
+    for (const convert::Row& row : rows.rows) { numbers.push_back(convert::row_place(row.number, row.line)); }
+    throw Error(str_cat(numbers.size() == 1 ? "row " : "rows ", joined(numbers), ": ", error.problem()), error.advice(),
+                error.exit_code());
   }
 }
 
@@ -106,12 +107,10 @@ void answer(const InferenceRun& run, const generation::RowSource& source, const 
         generation::BatchAnswers answers;
         tensors::explain_memory(
             str_cat("answering ", rows.rows.size(), " rows from row ",
-                    rows.rows.empty() ? 0 : rows.rows.front().number),
+                    rows.rows.empty() ? "0" : convert::row_place(rows.rows.front().number, rows.rows.front().line)),
             "A smaller --batch-size needs less, and so do a smaller --max-new-tokens, --quantization 4bit or --bf16 "
             "true. What was answered is kept; start the command again to go on.",
-            [&] {
-              answers = naming_rows(rows, run.dataset.has_value(), [&] { return answer_rows(*model, source, rows); });
-            });
+            [&] { answers = naming_rows(rows, [&] { return answer_rows(*model, source, rows); }); });
         return answers;
       },
       [&](const generation::BatchAnswers& answers) { table->take(answers); });

@@ -60,6 +60,10 @@ std::vector<processor::Message> conversation_of(const Row& row, const Conversati
   return conversation;
 }
 
+std::string row_place(std::int64_t number, std::int64_t line) {
+  return line > 0 ? str_cat(number, " (line ", line, ")") : str_cat(number - 1);
+}
+
 std::string describe_problems(const std::vector<RowProblem>& problems, const std::filesystem::path& path) {
   std::vector<RowProblem> sorted = problems;
   std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.number < b.number; });
@@ -67,9 +71,7 @@ std::string describe_problems(const std::vector<RowProblem>& problems, const std
       str_cat(sorted.size(), sorted.size() == 1 ? " problem" : " problems", " in the rows of ", path.string(), ":");
   for (std::size_t i = 0; i < std::min(sorted.size(), kListedProblems); ++i) {
     const RowProblem& each = sorted[i];
-    const std::string place =
-        each.line > 0 ? str_cat(each.number, " (line ", each.line, ")") : str_cat(each.number - 1);
-    text += str_cat("\n  row ", place, ": ", each.what);
+    text += str_cat("\n  row ", row_place(each.number, each.line), ": ", each.what);
   }
   if (sorted.size() > kListedProblems) { text += str_cat("\n  and ", sorted.size() - kListedProblems, " more"); }
   return text;

@@ -46,6 +46,9 @@ std::string audio_of(const Row& row, const ConversationDefaults& defaults);
 /// of the user.
 std::vector<processor::Message> conversation_of(const Row& row, const ConversationDefaults& defaults);
 
+/// How people know a row: "5 (line 7)" of a file; of a dataset folder, where `line` is 0, its number from 0.
+std::string row_place(std::int64_t number, std::int64_t line);
+
 /// "3 rows of FILE cannot be converted:" and a line for each, the first fifty of them.
 std::string describe_problems(const std::vector<RowProblem>& problems, const std::filesystem::path& path);
 

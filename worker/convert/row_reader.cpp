@@ -45,7 +45,7 @@ std::set<std::int64_t> numbers_of(const std::vector<RowProblem>& problems) {
 std::string problem_of(const Row& row, const std::exception& error) {
   std::string problem = as_error(error).problem();
   if (!is_out_of_memory(error)) { return problem; }
-  throw Error(str_cat("row ", row.number, " (line ", row.line, "), ", row.audio.value_or("no sound"), ": ", problem),
+  throw Error(str_cat("row ", row_place(row.number, row.line), ", ", row.audio.value_or("no sound"), ": ", problem),
               "A lower --num-workers has fewer sounds in memory at once.");
 }
 
@@ -68,7 +68,7 @@ void check_without_model(const fs::path& path, const ConversationDefaults& defau
 }
 
 void warn_left_out(const RowProblem& problem, const fs::path& path) {
-  log::warning(path.string(), ", row ", problem.number, " (line ", problem.line, ") is left out: ", problem.what);
+  log::warning(path.string(), ", row ", row_place(problem.number, problem.line), " is left out: ", problem.what);
 }
 
 Row RowReader::for_purpose(const Row& row) const {

@@ -82,8 +82,10 @@ BatchAnswers answer_rows(model::MiDashengLM& model, const processor::Processor& 
   std::vector<Continuation> continuations;
   for (std::size_t i = 0; i < loaded.rows.size(); ++i) {
     samples.push_back(prompt_of(loaded.inputs[i]));
-    continuations.push_back(
-        {static_cast<uint64_t>(loaded.rows[i].number), limits.most_new_tokens(std::ssize(loaded.inputs[i].input_ids))});
+    const convert::Row& row = loaded.rows[i];
+    continuations.push_back({static_cast<uint64_t>(row.number),
+                             limits.most_new_tokens(std::ssize(loaded.inputs[i].input_ids)),
+                             convert::row_place(row.number, row.line)});
   }
   batch::Batch prompts = batch::collate(samples, processor.pad_token(), model.dtype());
   prompts.input_values = prompts.input_values.to(model.device());

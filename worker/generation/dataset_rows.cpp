@@ -4,6 +4,7 @@
 
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
+#include "worker/dataset/parallel.hpp"
 
 namespace mdl::worker::generation {
 namespace {
@@ -38,27 +39,37 @@ convert::RowFile numbered_rows(const dataset::DatasetView& dataset) {
 
 DatasetRows::DatasetRows(convert::RowFile& file, const fs::path& path, const dataset::DatasetView& dataset,
                          const processor::Processor& processor, int64_t most_prompt_tokens, std::size_t threads)
-    : dataset_(dataset), questions_(processor), threads_(threads) {
-  std::vector<convert::RowProblem> problems;
-  for (convert::Row& row : file.rows) {
-    const dataset::Sample sample = dataset.sample(row.number - 1);
-    try {
-      if (const auto fault = dataset::sound_fault(sample)) { throw Error(*fault); }
-      const Question question = questions_.read(sample);
-      convert::require_room(std::ssize(question.prompt), most_prompt_tokens);
-      row.prediction = question.answer;
-      checked_.push_back({.samples = sample.audio_length, .tokens = std::ssize(question.prompt)});
-    } catch (const Error& error) { problems.push_back({row.number, row.line, error.problem()}); }
-    file.lines.push_back(line_of(row));
-  }
-  if (!problems.empty()) {
-    throw UsageError(convert::describe_problems(problems, path),
-                     "Answers are measured of rows as convert-dataset makes them.");
-  }
-}
+    : file_(file),
+      path_(path),
+      dataset_(dataset),
+      questions_(processor),
+      most_prompt_tokens_(most_prompt_tokens),
+      threads_(threads) {}
 
 std::vector<convert::CheckedRow> DatasetRows::check_all() const {
-  std::vector<convert::CheckedRow> checked = checked_;
+  std::vector<convert::CheckedRow> checked(file_.rows.size());
+  std::vector<std::string> faults(file_.rows.size());
+  dataset::parallel_for(file_.rows.size(), threads_, [&](std::size_t i) {
+    convert::Row& row = file_.rows[i];
+    try {
+      const dataset::Sample sample = dataset_.sample(row.number - 1);
+      const Question question = questions_.read(sample);
+      convert::require_room(std::ssize(question.prompt), most_prompt_tokens_);
+      row.prediction = question.answer;
+      checked[i] = {.samples = sample.audio_length, .tokens = std::ssize(question.prompt)};
+    } catch (const Error& error) { faults[i] = error.problem(); }
+  });
+  std::vector<convert::RowProblem> problems;
+  for (std::size_t i = 0; i < file_.rows.size(); ++i) {
+    const convert::Row& row = file_.rows[i];
+    if (!faults[i].empty()) { problems.push_back({row.number, row.line, faults[i]}); }
+    file_.lines.push_back(line_of(row));
+  }
+  if (!problems.empty()) {
+    throw UsageError(convert::describe_problems(problems, path_),
+                     "Answers are measured of rows as convert-dataset makes them.");
+  }
+  if (checked.empty()) { return checked; }
   // The files' facts once, as every fact goes into the fingerprint of the run.
   for (const auto& folder : dataset_.folders()) {
     for (const fs::path& file : dataset::list_data_files(folder->path())) {
@@ -72,6 +83,7 @@ std::vector<convert::CheckedRow> DatasetRows::check_all() const {
 
 convert::ConvertedRow DatasetRows::read(const convert::Row& row) const {
   const dataset::Sample sample = dataset_.sample(row.number - 1);
+  if (const auto fault = dataset::sound_fault(sample)) { throw Error(*fault); }
   const Question question = questions_.read(sample);
   convert::ConvertedRow converted;
   converted.input_ids.assign(question.prompt.begin(), question.prompt.end());

@@ -15,11 +15,12 @@ convert::RowFile numbered_rows(const dataset::DatasetView& dataset);
 /// The rows of a dataset folder. Refers to its arguments.
 class DatasetRows : public RowSource {
  public:
-  /// `file`: numbered_rows(); its rows get their right answers, and lines {"row": 0, "prediction": "…"}. Throws
-  /// UsageError that lists rows without a right answer. `path` is the folder, `threads` read rows.
+  /// `file`: numbered_rows(). `path` is the folder, `threads` read rows.
   DatasetRows(convert::RowFile& file, const std::filesystem::path& path, const dataset::DatasetView& dataset,
               const processor::Processor& processor, int64_t most_prompt_tokens, std::size_t threads);
 
+  /// The file's rows get their right answers, and lines {"row": 0, "prediction": "…"}. Throws UsageError that lists
+  /// rows without a right answer, or without room for one. Sounds are looked at when they are loaded.
   std::vector<convert::CheckedRow> check_all() const override;
   LoadedRows load(const std::vector<convert::Row>& rows) const override;
   /// As they are in the dataset: several turns may be labelled.
@@ -28,10 +29,12 @@ class DatasetRows : public RowSource {
  private:
   convert::ConvertedRow read(const convert::Row& row) const;
 
+  convert::RowFile& file_;
+  const std::filesystem::path& path_;
   const dataset::DatasetView& dataset_;
   QuestionReader questions_;
+  int64_t most_prompt_tokens_;
   std::size_t threads_;
-  std::vector<convert::CheckedRow> checked_;
 };
 
 }  // namespace mdl::worker::generation

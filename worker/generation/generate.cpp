@@ -82,12 +82,13 @@ class Generation {
   void require_finite(const at::Tensor& numbers) const {
     for (size_t place = 0; place < active_.size(); ++place) {
       if (std::isfinite(numbers.const_data_ptr<float>()[place])) { continue; }
-      throw Error(str_cat("row ", continuations_[active_[place]].id, ": the model gives numbers that are not finite",
-                          model::blame_bfloat16(model_.config(), model_.dtype())),
-                  model::advise_float32(
-                      model_.config(), model_.dtype(),
-                      str_cat("Are the weights or the adapter damaged?",
-                              model_.dtype() == at::kBFloat16 ? " --bf16 false computes with more digits." : "")));
+      throw RowError(
+          str_cat("row ", continuations_[active_[place]].row, ": the model gives numbers that are not finite",
+                  model::blame_bfloat16(model_.config(), model_.dtype())),
+          model::advise_float32(
+              model_.config(), model_.dtype(),
+              str_cat("Are the weights or the adapter damaged?",
+                      model_.dtype() == at::kBFloat16 ? " --bf16 false computes with more digits." : "")));
     }
   }
 

@@ -65,7 +65,9 @@ void AnswerEvaluation::add_batch(model::MiDashengLM& model, const std::vector<in
     samples.push_back(std::move(sample));
   }
   std::vector<generation::Continuation> continuations;
-  for (const int64_t row : rows) { continuations.push_back({static_cast<uint64_t>(row) + 1, most_tokens_}); }
+  for (const int64_t row : rows) {
+    continuations.push_back({static_cast<uint64_t>(row) + 1, most_tokens_, std::to_string(row)});
+  }
   batch::Batch prompts = batch::collate(samples, processor_.pad_token(), model.dtype());
   prompts.input_values = prompts.input_values.to(model.device());
   const auto answers = generation::generate(model, prompts, continuations, config_, seed_);
