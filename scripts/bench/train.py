@@ -181,6 +181,17 @@ def kernels(probe, dataset, model, threads, checkpointing):
     return json.loads(done.stdout)
 
 
+def watched(command, env, repetitions):
+    """The same run of two ranks under mdl-launch, with and without its being told of each step, in turns."""
+    runs = {"told": [], "alone": []}
+    for _ in range(repetitions):
+        for name, prefix in (("told", []), ("alone", ["env", "-u", "MDL_PROGRESS"])):
+            launcher, worker, output = command
+            subprocess.run(["rm", "-rf", output], check=True)
+            runs[name].append(train([*launcher, *prefix, *worker], env))
+    return ([statistics.median(run[i] for run in runs[name]) for i in range(6)] for name in ("told", "alone"))
+
+
 def report(case, ours, theirs, unit, ratio):
     print(
         json.dumps(
@@ -220,40 +231,22 @@ def main():
             [args.bin_dir / "mdl-toolkit", "convert-dataset", sounds / "train.csv", "--model-name", model, "--output", dataset], **quiet
         )
         programs = {"ours": args.bin_dir / "mdl-toolkit", "theirs": VENV_BIN / "mdl-toolkit"}
+        output = work / "out"
         launchers = {"ours": args.bin_dir / "mdl-launch", "theirs": VENV_BIN / "torchrun"}
         for ranks in args.ranks:
             for checkpointing in args.gradient_checkpointing:
                 env = {"ACCELERATE_USE_CPU": "1", "OMP_NUM_THREADS": str(args.threads or max(1, cores // ranks))}
                 runs = {name: [] for name in programs}
+                options = ["--lora-rank", "16", "--batch-size", BATCH, "--bf16", "false", "--gradient-checkpointing", checkpointing]
+
+                def worker(program, options=options):
+                    return [program, "train", "--model-name", model, "--train-dataset", dataset, "--output", output, *options]
+
                 for _ in range(args.repetitions):
                     for name, program in programs.items():
-                        output = work / "out"
                         subprocess.run(["rm", "-rf", output], check=True)
                         launcher = [] if ranks == 1 else [launchers[name], "--standalone", "--nproc-per-node", ranks, "--no-python"]
-                        runs[name].append(
-                            train(
-                                [
-                                    *launcher,
-                                    program,
-                                    "train",
-                                    "--model-name",
-                                    model,
-                                    "--train-dataset",
-                                    dataset,
-                                    "--output",
-                                    output,
-                                    "--lora-rank",
-                                    "16",
-                                    "--batch-size",
-                                    BATCH,
-                                    "--bf16",
-                                    "false",
-                                    "--gradient-checkpointing",
-                                    checkpointing,
-                                ],
-                                env,
-                            )
-                        )
+                        runs[name].append(train([*launcher, *worker(program)], env))
                 ours, theirs = ([statistics.median(run[i] for run in runs[name]) for i in range(6)] for name in ("ours", "theirs"))
                 case = f"{ranks} rank{'s' if ranks > 1 else ''}, gradient checkpointing {checkpointing}"
                 rates = [(run[2] - 1) * BATCH * ranks / run[1] for run in (ours, theirs)]
@@ -262,6 +255,12 @@ def main():
                 report(f"{case}: wall time", ours[3], theirs[3], "s", theirs[3] / ours[3])
                 report(f"{case}: processor time", ours[5], theirs[5], "s", theirs[5] / ours[5])
                 report(f"{case}: peak memory", ours[4] / 1024, theirs[4] / 1024, "MiB", theirs[4] / ours[4])
+                if ranks > 1:
+                    launcher = [launchers["ours"], "--standalone", "--nproc-per-node", ranks, "--no-python"]
+                    told, alone = watched((launcher, worker(programs["ours"]), output), env, args.repetitions)
+                    steps = [(run[2] - 1) / run[1] for run in (told, alone)]
+                    report(f"{case}: steps of which the launcher is told (theirs: is not)", *steps, "steps/s", steps[0] / steps[1])
+                    report(f"{case}: the same, processor time", told[5], alone[5], "s", alone[5] / told[5])
                 if ranks == 1:
                     threads, checkpointed = args.threads or cores, checkpointing == "true"
                     limit = roofline(dataset, model, threads, checkpointed, work)
