@@ -2,28 +2,34 @@
 
 #include <unistd.h>
 
+#include <filesystem>
 #include <iostream>
+#include <memory>
+#include <utility>
 
 #include "common/error.hpp"
 #include "common/paragraph.hpp"
 #include "launcher/accelerate/doctor_options.hpp"
 #include "launcher/doctor/checks.hpp"
+#include "launcher/doctor/deep_plan.hpp"
 #include "launcher/doctor/exchange.hpp"
 #include "launcher/doctor/probe.hpp"
 #include "launcher/doctor/report.hpp"
+#include "launcher/doctor_deep/toolkit_measurer.hpp"
 
 namespace mdl::launcher::accelerate {
 const command_line::CommandHelp& doctor_help() {
   static const command_line::CommandHelp help{
       .name = "doctor",
       .usage =
-          "Usage: mdl-launch doctor [--json] [--wait SECONDS] [options of the launch]\n"
-          "                         [PROGRAM [ARGUMENTS...]]\n",
+          "Usage: mdl-launch doctor [--json] [--deep] [--wait SECONDS]\n"
+          "                         [options of the launch] [PROGRAM [ARGUMENTS...]]\n",
       .description =
           "Finds out what would stop a job, before any worker starts. Give it the options and the program of the "
           "launch, in torchrun's words (--nnodes, --rdzv-endpoint, ...) or accelerate's (--config-file, "
           "--num-processes, ...). For a job of several nodes run it on all of them at about the same time: they "
-          "meet at the rendezvous endpoint and compare themselves. On one node alone it says what it can.",
+          "meet at the rendezvous endpoint and compare themselves. On one node alone it says what it can. --deep also "
+          "measures how fast they are, alone and together, as the job would use them.",
       .options = &doctor_option_table(),
       .all_options = &doctor_launch_option_table(),
       .ending = "Exit codes: 0 nothing speaks against the job, 1 it would fail, 2 the command line is wrong.",
@@ -31,6 +37,24 @@ const command_line::CommandHelp& doctor_help() {
   };
   return help;
 }
+
+namespace {
+
+/// --deep: how this node is measured, or why not, which the facts say then. Null: not at all.
+std::unique_ptr<doctor_deep::NodeMeasurer> prepare_measuring(const doctor::JobSpec& job,
+                                                             const machine::MachineFacts& facts,
+                                                             doctor::NodeFacts& node) {
+  std::error_code ignored;
+  const auto own = std::filesystem::read_symlink("/proc/self/exe", ignored);
+  doctor::DeepPlan plan = doctor::plan_deep(job, node, facts.environment, own.parent_path());
+  node.deep_ranks = plan.ranks;
+  node.health.problem = plan.problem;
+  node.health.advice = plan.advice;
+  // Also where this node itself measures nothing: the others may meet here.
+  return std::make_unique<doctor_deep::ToolkitMeasurer>(std::move(plan.command));
+}
+
+}  // namespace
 
 int doctor_command(const std::vector<std::string>& arguments, const machine::MachineFacts& facts) {
   const DoctorOptions options = parse_doctor_options(arguments);
@@ -45,7 +69,12 @@ int doctor_command(const std::vector<std::string>& arguments, const machine::Mac
               << job.host << ":" << job.port << " ...\n"
               << std::flush;
   }
-  auto nodes = doctor::exchange_facts(job, doctor::observe_node(job, facts), options.wait);
+  doctor::NodeFacts self = doctor::observe_node(job, facts);
+  const auto measurer = options.deep ? prepare_measuring(job, facts, self) : nullptr;
+  if (measurer && terminal && !options.json) {
+    std::cout << "Then they measure themselves, for up to 30 s ...\n" << std::flush;
+  }
+  auto nodes = doctor::exchange_facts(job, std::move(self), options.wait, measurer.get());
   auto findings = doctor::examine(job, nodes);
   if (options.json) {
     std::cout << doctor::report_json(job, findings, nodes).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)

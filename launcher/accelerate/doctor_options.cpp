@@ -37,6 +37,10 @@ const command_line::OptionTable& doctor_option_table() {
       "mdl-launch doctor",
       {{"Options",
         {{"json", "", "print one JSON document: would_fail, findings, and the facts of every node"},
+         {"deep", "",
+          "also measure the nodes, for up to 30 s (mdl-toolkit health): matrix product, memory copy, all-reduce, disk "
+          "of "
+          "--output, errors of GPUs; name those 20 % below the median"},
          {"wait", "SECONDS", "how long to wait for the other nodes (default 30)"},
          {"help", "", "print this text and exit", 'h'}}}});
   return table;
@@ -69,6 +73,7 @@ DoctorOptions parse_doctor_options(const std::vector<std::string>& arguments) {
     for (std::size_t word = given.begin; word < given.end; ++word) { own.insert(word); }
     options.help |= name == "help";
     options.json |= name == "json";
+    options.deep |= name == "deep";
     if (name == "wait") {
       const int seconds = command_line::to_int({"--wait", given.value, "mdl-launch doctor"}, 0);
       options.wait = std::chrono::seconds(std::min(seconds, kLongestWait));

@@ -14,6 +14,7 @@ namespace mdl::launcher::accelerate {
 struct DoctorOptions {
   bool help = false;
   bool json = false;
+  bool deep = false;              ///< the nodes are measured, by mdl-toolkit health
   std::chrono::seconds wait{30};  ///< for the doctors of other nodes
   std::vector<std::string> job;   ///< the rest: a launch in torchrun's or accelerate's words
   bool is_accelerates = false;    ///< it has an option that only accelerate has, such as --num-processes

@@ -54,6 +54,25 @@ class ComparisonChecks {
   std::vector<Finding>& findings_;
 };
 
+/// Those of what the nodes have measured (--deep). Nothing where no node has.
+class DeepChecks {
+ public:
+  DeepChecks(const std::vector<NodeFacts>& nodes, std::vector<Finding>& findings)
+      : nodes_(nodes), findings_(findings) {}
+  void all();
+
+ private:
+  void missing(const NodeFacts& node);  ///< what was not measured, and why
+  void speeds();
+  void between_nodes();
+  void gpu_errors(const NodeFacts& node);
+  void add(Finding::Level level, const std::string& check, const std::string& node, const std::string& text,
+           const std::string& advice = {});
+
+  const std::vector<NodeFacts>& nodes_;
+  std::vector<Finding>& findings_;
+};
+
 /// Whether the workers are meant to use GPUs.
 bool runs_on_gpus(const JobSpec& job);
 

@@ -51,6 +51,7 @@ std::vector<Finding> examine(const JobSpec& job, const std::vector<NodeFacts>& n
     here.program(node);
     here.paths(node);
   }
+  DeepChecks(nodes, findings).all();
   return findings;
 }
 

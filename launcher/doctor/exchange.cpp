@@ -8,6 +8,7 @@
 
 #include "common/port_holder.hpp"
 #include "common/str_cat.hpp"
+#include "launcher/doctor/deep_exchange.hpp"
 #include "launcher/doctor/socket.hpp"
 
 namespace mdl::launcher::doctor {
@@ -96,7 +97,7 @@ bool compare_clock(Client& client) {
   return true;
 }
 
-std::vector<NodeFacts> serve(const JobSpec& job, NodeFacts self, const Listener& listener, Clock::time_point deadline) {
+std::vector<Client> await_clients(const JobSpec& job, const Listener& listener, Clock::time_point deadline) {
   std::vector<Client> clients;
   while (static_cast<int>(clients.size()) + 1 < job.nodes && until(deadline) > 0ms) {
     UniqueFd socket = accept_within(listener.socket, until(deadline));
@@ -106,6 +107,11 @@ std::vector<NodeFacts> serve(const JobSpec& job, NodeFacts self, const Listener&
   std::sort(clients.begin(), clients.end(), [](const Client& a, const Client& b) {
     return std::tie(a.facts.rank, a.facts.host) < std::tie(b.facts.rank, b.facts.host);
   });
+  return clients;
+}
+
+/// Has the clock of each client compared, and connections tried between all nodes.
+void examine_clients(NodeFacts& self, std::vector<Client>& clients) {
   self.unreachable = try_connections(targets_for(clients, clients.size()));
   // That the clients reach the endpoint's port says nothing of the ports that workers will choose.
   Listener back = listen_on(0);
@@ -123,6 +129,17 @@ std::vector<NodeFacts> serve(const JobSpec& job, NodeFacts self, const Listener&
       self.unreachable.push_back(client.facts.host + " went away during the examination");
     }
   }
+}
+
+std::vector<NodeFacts> serve(const JobSpec& job, NodeFacts self, const Listener& listener, Clock::time_point deadline,
+                             doctor_deep::NodeMeasurer* measurer) {
+  std::vector<Client> clients = await_clients(job, listener, deadline);
+  examine_clients(self, clients);
+  if (measurer) {
+    std::vector<DeepPeer> peers;
+    for (Client& client : clients) { peers.push_back({client.socket, client.facts}); }
+    measure_together(self, peers, *measurer);
+  }
   std::vector<NodeFacts> nodes{std::move(self)};
   for (Client& client : clients) { nodes.push_back(client.facts); }
   for (Client& client : clients) { send_message(client.socket, {{"type", "report"}, {"nodes", nodes}}); }
@@ -130,18 +147,22 @@ std::vector<NodeFacts> serve(const JobSpec& job, NodeFacts self, const Listener&
 }
 
 /// Answers the server's questions until its report comes; this node alone when the server goes away before.
-std::vector<NodeFacts> answer_server(const NodeFacts& self, const UniqueFd& socket, Clock::time_point deadline) {
+std::vector<NodeFacts> answer_server(NodeFacts self, const UniqueFd& socket, Clock::time_point deadline,
+                                     doctor_deep::NodeMeasurer* measurer) {
   Listener back = listen_on(0);  // the kernel completes connections by itself; nobody needs to accept them
   if (!send_message(socket, {{"facts", self}, {"port", back.port}})) { return {self}; }
   // The server may still be waiting for others, and then examines them one after the other.
-  set_timeout(socket, until(deadline) + 2 * kAnswerLimit);
+  set_timeout(socket, until(deadline) + 2 * kAnswerLimit + (measurer ? Milliseconds(kDeepLimit) : 0ms));
+  DeepClient deep(self, measurer, peer_address(socket));
   try {
-    while (auto message = receive_message(socket)) {
+    while (auto message = receive_message(socket, kMostOfReport)) {
       std::string type = message->value("type", "");
       if (type == "clock") {
         send_message(socket, {{"time", wall_clock()}});
       } else if (type == "connect") {
         send_message(socket, {{"unreachable", try_connections(message->at("targets"))}});
+      } else if (type == "measure") {
+        send_message(socket, deep.answer(*message));
       } else if (type == "report") {
         return message->at("nodes").get<std::vector<NodeFacts>>();
       }
@@ -153,7 +174,8 @@ std::vector<NodeFacts> answer_server(const NodeFacts& self, const UniqueFd& sock
 }
 
 /// Connects to the endpoint until somebody answers there or the time is over.
-std::vector<NodeFacts> connect_to_endpoint(NodeFacts self, Clock::time_point deadline) {
+std::vector<NodeFacts> connect_to_endpoint(NodeFacts self, Clock::time_point deadline,
+                                           doctor_deep::NodeMeasurer* measurer) {
   EndpointFacts& endpoint = self.endpoint;
   do {
     for (const std::string& address : endpoint.addresses) {
@@ -169,33 +191,41 @@ std::vector<NodeFacts> connect_to_endpoint(NodeFacts self, Clock::time_point dea
       }
       endpoint.state = EndpointState::reached;
       endpoint.holder.clear();
-      return answer_server(self, connection.socket, deadline);
+      return answer_server(self, connection.socket, deadline, measurer);
     }
     std::this_thread::sleep_for(std::min(kRetry, until(deadline)));
   } while (until(deadline) > 0ms);
   return {self};
 }
 
-}  // namespace
-
-std::vector<NodeFacts> exchange_facts(const JobSpec& job, NodeFacts self, std::chrono::milliseconds wait) {
+std::vector<NodeFacts> meet(const JobSpec& job, NodeFacts self, Clock::time_point deadline,
+                            doctor_deep::NodeMeasurer* measurer) {
   EndpointFacts& endpoint = self.endpoint;
   if (job.host.empty() || endpoint.addresses.empty()) { return {self}; }
-  Clock::time_point deadline = Clock::now() + wait;
   const bool serves = job.node_rank == 0 || (job.node_rank < 0 && endpoint.owned) || job.nodes == 1;
-  if (!serves) { return connect_to_endpoint(std::move(self), deadline); }
-  if (!endpoint.owned && job.nodes == 1) { return connect_to_endpoint(std::move(self), Clock::now()); }
+  if (!serves) { return connect_to_endpoint(std::move(self), deadline, measurer); }
+  if (!endpoint.owned && job.nodes == 1) { return connect_to_endpoint(std::move(self), Clock::now(), measurer); }
   Listener listener = listen_on(job.port);
   if (listener.socket) {
     endpoint.state = EndpointState::free;
-    return job.nodes == 1 ? std::vector<NodeFacts>{self} : serve(job, std::move(self), listener, deadline);
+    return job.nodes == 1 ? std::vector<NodeFacts>{self} : serve(job, std::move(self), listener, deadline, measurer);
   }
   endpoint.error = reason(listener.error);
   endpoint.state = EndpointState::taken;
   endpoint.holder = name_port_holder(static_cast<std::uint16_t>(job.port));
   // Several doctors of one job on one machine, as in a trial on loopback: the first one is the server.
-  if (job.nodes > 1 && job.node_rank < 0) { return connect_to_endpoint(std::move(self), deadline); }
+  if (job.nodes > 1 && job.node_rank < 0) { return connect_to_endpoint(std::move(self), deadline, measurer); }
   return {self};
+}
+
+}  // namespace
+
+std::vector<NodeFacts> exchange_facts(const JobSpec& job, NodeFacts self, std::chrono::milliseconds wait,
+                                      doctor_deep::NodeMeasurer* measurer) {
+  std::vector<NodeFacts> nodes = meet(job, std::move(self), Clock::now() + wait, measurer);
+  const bool is_alone = nodes.size() == 1 && nodes[0].health.ranks.empty() && nodes[0].health.problem.empty();
+  if (measurer && is_alone) { measure_alone(nodes[0], *measurer); }
+  return nodes;
 }
 
 }  // namespace mdl::launcher::doctor

@@ -5,6 +5,7 @@
 
 #include "launcher/doctor/facts.hpp"
 #include "launcher/doctor/job_spec.hpp"
+#include "launcher/doctor_deep/node_measurer.hpp"
 
 namespace mdl::launcher::doctor {
 
@@ -14,7 +15,12 @@ namespace mdl::launcher::doctor {
 /// connect to each other, so that all of them come back with the same facts of all nodes. Waits at most `wait` for the
 /// others; returns those that came, this node's own among them.
 ///
-/// Only JSON of at most 1 MiB a message is read from the network, and a connection that says anything else is closed.
-std::vector<NodeFacts> exchange_facts(const JobSpec& job, NodeFacts self, std::chrono::milliseconds wait);
+/// With a `measurer` (--deep) the nodes are measured then, for at most half a minute more (deep_exchange.hpp); one that
+/// meets nobody is measured alone.
+///
+/// Only JSON of at most 1 MiB a message is read from the network (of the server 8 MiB), and a connection that says
+/// anything else is closed.
+std::vector<NodeFacts> exchange_facts(const JobSpec& job, NodeFacts self, std::chrono::milliseconds wait,
+                                      doctor_deep::NodeMeasurer* measurer = nullptr);
 
 }  // namespace mdl::launcher::doctor

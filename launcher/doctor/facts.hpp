@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "launcher/doctor_deep/rank_health.hpp"
+
 namespace mdl::launcher::doctor {
 
 enum class EndpointState {
@@ -86,6 +88,8 @@ struct NodeFacts {
   std::vector<PathFacts> paths;
   double clock_ahead_s = 0;              ///< of the node that collects the facts, measured by it
   std::vector<std::string> unreachable;  ///< nodes that this one cannot connect to, with the reason
+  int deep_ranks = -1;                   ///< --deep: processes that measure here, 0 for none; -1 without it
+  doctor_deep::NodeHealth health;        ///< what they have measured
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(NodeFacts, host, rank, launcher_version, gpus, gpu_names,
                                                 driver_version, driver_cuda, cuda_visible_devices, cores,
@@ -93,6 +97,6 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(NodeFacts, host, rank, launcher_
                                                 nccl_interfaces, gloo_interfaces, host_address, program, program_kind,
                                                 native_beside, program_error, missing_libraries, program_problem,
                                                 program_advice, libtorch_version, libtorch_cuda, nccl_version, endpoint,
-                                                paths, clock_ahead_s, unreachable)
+                                                paths, clock_ahead_s, unreachable, deep_ranks, health)
 
 }  // namespace mdl::launcher::doctor

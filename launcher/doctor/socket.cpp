@@ -19,7 +19,6 @@ namespace {
 
 constexpr char kGreeting[] = "MDL-DOCTOR 1\n";
 constexpr std::size_t kGreetingSize = sizeof(kGreeting) - 1;
-constexpr std::uint32_t kMaximalMessage = 1 << 20;
 
 bool send_all(const UniqueFd& socket, const char* data, std::size_t size) {
   while (size > 0) {
@@ -159,11 +158,11 @@ bool send_message(const UniqueFd& socket, const nlohmann::json& message) {
          send_all(socket, text.data(), text.size());
 }
 
-std::optional<nlohmann::json> receive_message(const UniqueFd& socket) {
+std::optional<nlohmann::json> receive_message(const UniqueFd& socket, std::uint32_t most) {
   std::uint32_t size = 0;
   if (!receive_all(socket, reinterpret_cast<char*>(&size), sizeof(size))) { return std::nullopt; }
   size = ntohl(size);
-  if (size > kMaximalMessage) { return std::nullopt; }
+  if (size > most) { return std::nullopt; }
   std::string text(size, '\0');
   if (!receive_all(socket, text.data(), size)) { return std::nullopt; }
   return parse_message(text);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -46,8 +47,10 @@ bool receive_greeting(const UniqueFd& socket);
 /// The text of a message: a JSON object that does not nest deeply. nullopt for anything else.
 std::optional<nlohmann::json> parse_message(const std::string& text);
 
-/// A message: 4 bytes of length, big-endian, then JSON.
+/// A message: 4 bytes of length, big-endian, then JSON. One of more than `most` bytes is not read.
+inline constexpr std::uint32_t kMostOfNode = 1 << 20;    ///< what one node says
+inline constexpr std::uint32_t kMostOfReport = 8 << 20;  ///< what the server tells of all nodes
 bool send_message(const UniqueFd& socket, const nlohmann::json& message);
-std::optional<nlohmann::json> receive_message(const UniqueFd& socket);
+std::optional<nlohmann::json> receive_message(const UniqueFd& socket, std::uint32_t most = kMostOfNode);
 
 }  // namespace mdl::launcher::doctor

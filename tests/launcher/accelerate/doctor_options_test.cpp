@@ -35,6 +35,8 @@ TEST_CASE("the doctor's own options are taken out, wherever they stand before th
   auto options = parse_doctor_options({"--nnodes", "2", "--json", "--wait=5", "--rdzv-id=--json", "prog", "--json"});
   CHECK(options.json);
   CHECK(options.wait == 5s);
+  CHECK_FALSE(options.deep);
+  CHECK(parse_doctor_options({"--deep", "--nnodes", "2"}).deep);
   CHECK(options.job == std::vector<std::string>{"--nnodes", "2", "--rdzv-id=--json", "prog", "--json"});
   CHECK_FALSE(options.is_accelerates);
   CHECK(parse_doctor_options({"--num_processes", "2", "--json"}).is_accelerates);
