@@ -37,6 +37,7 @@ std::string help() {
       {"inference", "answer the rows of a file of sounds"},
       {"evaluate", "measure a model's answers: accuracy, error rates, loss"},
       {"merge", "merge a LoRA adapter into the weights of its model"},
+      {"health", "measure how fast this machine computes, alone or with the other ranks"},
       {"report", "write a page with the curves of one run, or of several in one picture"},
       {"download", "bring a model from Hugging Face or ModelScope into the local cache"},
   };
@@ -54,12 +55,12 @@ std::string help() {
 }
 
 const std::vector<std::string> kCommands = {"train", "convert-dataset", "inference", "evaluate", "merge",
-                                            "info",  "report",          "download",  "plan"};
+                                            "info",  "report",          "download",  "plan",     "health"};
 const std::vector<std::string> kOptions = {"--help", "--version", kTellLibraries};
 
 bool computes(const std::string& command) {
   return command == "train" || command == "inference" || command == "evaluate" || command == "merge" ||
-         command == "plan" || command == mdl::worker::kTellTrainable;
+         command == "plan" || command == "health" || command == mdl::worker::kTellTrainable;
 }
 
 bool is_command(const std::string& word) {

@@ -16,6 +16,7 @@
 #include "common/str_cat.hpp"
 #include "worker/distributed/peer_watch.hpp"
 #include "worker/evaluate_command.hpp"
+#include "worker/health/command/health_command.hpp"
 #include "worker/inference_command.hpp"
 #include "worker/libraries/fitting_torch.hpp"
 #include "worker/libraries/take_over.hpp"
@@ -38,6 +39,7 @@ int run(const std::vector<std::string>& arguments) {
     if (arguments.front() == "plan") { return mdl::worker::run_plan(rest); }
     if (arguments.front() == "inference") { return mdl::worker::run_inference(rest); }
     if (arguments.front() == "evaluate") { return mdl::worker::run_evaluate(rest); }
+    if (arguments.front() == "health") { return mdl::worker::health::command::run_health(rest); }
     if (arguments.front() == "merge") { return mdl::worker::run_merge(rest); }
     if (arguments.front() == mdl::worker::kTellTrainable && rest.size() == 1) {
       std::cout << mdl::worker::tell_trainable(rest.front()) << '\n';

@@ -201,7 +201,7 @@ std::string health_line_of(const std::string& printed) {
   for (std::size_t end = printed.size(); end > 0;) {
     const std::size_t before = printed.rfind('\n', end - 1);
     const std::size_t begin = before == std::string::npos ? 0 : before + 1;
-    if (printed[begin] == '{' && begin < end) { return printed.substr(begin, end - begin); }
+    if (begin < end && printed[begin] == '{') { return printed.substr(begin, end - begin); }
     end = before == std::string::npos ? 0 : before;
   }
   return printed;

@@ -66,28 +66,10 @@ at::Device device_of(const device::Choice& choice, int gpus, int local_rank) {
   return {at::kCUDA, index};
 }
 
-/// "GPU-1f2e3d4c-…", which no other GPU, or part of one, in the world has, of the GPU of a local rank; empty for the
-/// CPU, and where it is not known.
+/// The identity of the GPU of a local rank; empty for the CPU, and where it is not known.
 std::string identity_of_gpu(const device::Choice& choice, int gpus, int local_rank) {
-#ifdef MDL_WITH_CUDA
   const bool has_one = choice.kind == device::Kind::cuda && choice.problem.empty() && (local_rank < gpus || gpus == 1);
-  cudaDeviceProp properties{};
-  if (has_one && cudaGetDeviceProperties(&properties, gpu_of(local_rank, gpus)) == cudaSuccess) {
-    std::string text = "GPU-";
-    for (size_t i = 0; i < sizeof properties.uuid.bytes; ++i) {
-      constexpr std::string_view kDigits = "0123456789abcdef";
-      const auto byte = static_cast<unsigned char>(properties.uuid.bytes[i]);
-      if (i == 4 || i == 6 || i == 8 || i == 10) { text += '-'; }
-      text += kDigits[byte >> 4];
-      text += kDigits[byte & 15];
-    }
-    return text;
-  }
-#endif
-  static_cast<void>(choice);
-  static_cast<void>(gpus);
-  static_cast<void>(local_rank);
-  return {};
+  return has_one ? gpu_uuid(gpu_of(local_rank, gpus)) : std::string();
 }
 
 std::vector<uint8_t> bytes_of(const std::string& text) {
@@ -170,6 +152,25 @@ c10::intrusive_ptr<c10d::Store> join_store(const process::WorkerEnvironment& env
                 options.isServer ? "Another program may hold the port; choose a different MASTER_PORT."
                                  : "Is rank 0 (or the launcher) running, and does a firewall let this port through?");
   }
+}
+
+std::string gpu_uuid(int index) {
+#ifdef MDL_WITH_CUDA
+  cudaDeviceProp properties{};
+  if (cudaGetDeviceProperties(&properties, index) == cudaSuccess) {
+    std::string text = "GPU-";
+    for (size_t i = 0; i < sizeof properties.uuid.bytes; ++i) {
+      constexpr std::string_view kDigits = "0123456789abcdef";
+      const auto byte = static_cast<unsigned char>(properties.uuid.bytes[i]);
+      if (i == 4 || i == 6 || i == 8 || i == 10) { text += '-'; }
+      text += kDigits[byte >> 4];
+      text += kDigits[byte & 15];
+    }
+    return text;
+  }
+#endif
+  static_cast<void>(index);
+  return {};
 }
 
 int gpu_of(int local_rank, int gpus) {

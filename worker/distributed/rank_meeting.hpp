@@ -23,6 +23,10 @@ struct Meeting {
 /// is one, as with Slurm's --gpus-per-task=1. Throws UsageError where it has none.
 int gpu_of(int local_rank, int gpus);
 
+/// "GPU-1f2e3d4c-…", which no other GPU, or part of one, in the world has, of a GPU that CUDA shows this process; empty
+/// where it is not known.
+std::string gpu_uuid(int index);
+
 /// Whether this process is of a group: with several ranks, or alone with MDL_FORCE_GROUP=1, so that one GPU is enough
 /// to try NCCL. Throws UsageError for another value of that variable than 0 and 1, and for 1 without a launcher.
 bool forms_group(const std::optional<process::WorkerEnvironment>& environment,

@@ -74,4 +74,60 @@ int nvmlDeviceGetUUID(void* device, char* uuid, unsigned length) {
                 static_cast<int>(index));
   return 0;
 }
+int nvmlDeviceGetHandleByUUID(const char* uuid, void** device) {
+  for (unsigned index = 0; index < gpu_count() && index < sizeof devices; ++index) {
+    char own[64];
+    nvmlDeviceGetUUID(&devices[index], own, sizeof own);
+    if (std::strcmp(uuid, own) != 0) { continue; }
+    *device = &devices[index];
+    return 0;
+  }
+  return 6;  // NVML_ERROR_NOT_FOUND
+}
+int nvmlDeviceGetName(void* /*device*/, char* name, unsigned length) {
+  std::snprintf(name, length, "Fake GPU");
+  return 0;
+}
+// MDL_FAKE_ECC: "corrected uncorrected" errors of each GPU; without it they are not counted.
+int nvmlDeviceGetTotalEccErrors(void* /*device*/, int type, int counter, unsigned long long* count) {
+  const char* text = std::getenv("MDL_FAKE_ECC");
+  unsigned long long corrected = 0, uncorrected = 0;
+  if (!text || counter != 0 || std::sscanf(text, "%llu %llu", &corrected, &uncorrected) != 2) { return 3; }
+  *count = type == 0 ? corrected : uncorrected;
+  return 0;
+}
+// MDL_FAKE_PENDING_ROWS: 1 where rows wait to be replaced.
+int nvmlDeviceGetRemappedRows(void* /*device*/, unsigned* corrected, unsigned* uncorrected, unsigned* pending,
+                              unsigned* failed) {
+  const char* text = std::getenv("MDL_FAKE_PENDING_ROWS");
+  if (!text) { return 3; }
+  *corrected = *uncorrected = *failed = 0;
+  *pending = static_cast<unsigned>(std::atoi(text));
+  return 0;
+}
+// MDL_FAKE_XIDS: "79,13", Xid errors that come once somebody listens; without it nobody can.
+int nvmlEventSetCreate(void** set) {
+  static const char* rest = nullptr;
+  rest = std::getenv("MDL_FAKE_XIDS");
+  *set = &rest;
+  return rest ? 0 : 3;
+}
+int nvmlDeviceRegisterEvents(void* /*device*/, unsigned long long types, void* /*set*/) {
+  return types == 8 ? 0 : 2;
+}
+int nvmlEventSetWait_v2(void* set, void* event, unsigned /*milliseconds*/) {
+  struct Event {
+    void* device;
+    unsigned long long type, data;
+  };
+  auto** const rest = static_cast<const char**>(set);
+  if (!*rest || !**rest) { return 10; }  // NVML_ERROR_TIMEOUT
+  static_cast<Event*>(event)->data = std::strtoull(*rest, nullptr, 10);
+  *rest = std::strchr(*rest, ',');
+  if (*rest) { ++*rest; }
+  return 0;
+}
+int nvmlEventSetFree(void* /*set*/) {
+  return 0;
+}
 }
