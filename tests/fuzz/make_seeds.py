@@ -260,6 +260,13 @@ def doctor_message():
         gpus=8, gpu_names=["NVIDIA H100"] * 8, unreachable=["b (10.0.0.2:4000): \x1b[31mno"], clock_ahead_s=-1e300, host="\u200fx\x07"
     )
     write("doctor_message", "odd", json.dumps(facts))
+    rank = {"mdl_toolkit_health": 1, "rank": 0, "local_rank": 0, "device": "cuda", "name": "\x1b[31mGPU", "type": "bfloat16"}
+    rank |= {"matrix_product": {"flop_per_s": 2**53}, "memory_copy": {"bytes_per_s": 0}, "memory": {"free_bytes": 1}}
+    rank |= {"all_reduce": {"bytes_per_s": 7, "latency_ns": 2**53}, "disk": {"not_measured": "\x1b[31mfull\n"}}
+    rank |= {"gpu_errors": {"ecc_uncorrected": 1, "pending_rows": 1, "xid_errors": 2, "last_xid": 79}}
+    slow = rank | {"rank": 1, "local_rank": 1048576, "matrix_product": {"flop_per_s": 1}, "memory": {"free_bytes": -1}}
+    facts.update(deep_ranks=2, health={"problem": "\x1b[31mone is missing", "advice": "\u202e", "ranks": [rank, slow]})
+    write("doctor_message", "deep", json.dumps(facts))
 
 
 def safetensors_header():

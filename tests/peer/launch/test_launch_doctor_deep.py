@@ -21,7 +21,7 @@ import json, os, subprocess, sys
 with open(os.path.dirname(sys.argv[0]) + "/calls", "a") as calls:
     print(os.environ["WORLD_SIZE"], file=calls)
 arguments = sys.argv[1:]
-arguments[arguments.index("--seconds") + 1] = "6"
+arguments[arguments.index("--seconds") + 1] = "10"
 done = subprocess.run(["%s", *arguments], stdout=subprocess.PIPE, text=True)
 line = json.loads(done.stdout)
 line["matrix_product"]["flop_per_s"] = %d
@@ -97,7 +97,9 @@ def test_what_is_wrong_with_a_nodes_mdl_toolkit_is_told_with_the_node_and_the_ot
 
 def test_a_node_without_mdl_toolkit_says_what_to_install(tmp_path):
     launcher = shutil.copy(MDL_LAUNCH, tmp_path / "mdl-launch")
-    done = launch("doctor", "--deep", "--standalone", "--no-python", "/bin/true", launcher=launcher, env=environment() | {"PATH": "/usr/bin:/bin"})
+    done = launch(
+        "doctor", "--deep", "--standalone", "--no-python", "/bin/true", launcher=launcher, env=environment() | {"PATH": "/usr/bin:/bin"}
+    )
     assert done.returncode == 0, done.stderr
     assert f"there is no native mdl-toolkit beside mdl-launch ({tmp_path}) or in PATH" in done.stdout
     assert "-> Install mdl_toolkit_native" in done.stdout
@@ -121,7 +123,9 @@ def test_the_doctors_wait_for_the_slower_node(tmp_path):
 @pytest.mark.parametrize("signo", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_doctor_that_is_ended_takes_its_programs_along(signo, tmp_path):
     pids = tmp_path / "pids"
-    hanging = program(tmp_path / "hanging", f"trap '' TERM INT; echo $$ >> {pids}; sh -c 'echo $$ >> {pids}; sleep 1000; :' & wait; sleep 1000")
+    hanging = program(
+        tmp_path / "hanging", f"trap '' TERM INT; echo $$ >> {pids}; sh -c 'echo $$ >> {pids}; sleep 1000; :' & wait; sleep 1000"
+    )
     with running(*words(hanging)) as doctor:
         started = pids_in(pids, 2)
         doctor.send_signal(signo)

@@ -17,7 +17,7 @@ from launching import free_port
 PACKAGES = Path(torch.__file__).parents[1]
 # What trains here: in a build with CUDA, on a machine without a GPU, a program that does not load it.
 MODEL_PROGRAMS = {"mdl-toolkit-model"} | ({"mdl-toolkit-model-cpu"} if torch.version.cuda else set())
-COMMANDS = ("train", "inference", "convert-dataset", "info", "download")
+COMMANDS = ("train", "inference", "convert-dataset", "info", "download", "health")
 
 
 def started(*command, **options):

@@ -6,7 +6,7 @@ import pytest
 
 from programs import run_on_terminal
 
-COMMANDS = ["", "train", "convert-dataset", "inference", "info", "download"]
+COMMANDS = ["", "train", "convert-dataset", "inference", "info", "download", "health"]
 
 # The command line, and what was meant. All are wrong command lines: exit code 2.
 CASES = [
@@ -32,6 +32,10 @@ CASES = [
     ("convert-dataset --output o --model-name https://modelscope.cn/models/a/b --from-modelscope true x.csv", "a/b"),
     ("inference --output o --model-name huggingface.co/a/b x.csv", "a/b"),
     ("inference --output o --model-name a/b/ x.csv", "a/b"),
+    ("heatlh", "health"),
+    ("health --secodns 3", "--seconds"),
+    ("health --json ture", "true"),
+    ("health run", None),
     ("info --rwo 1 .", "--row"),
     ("info -row 1 .", "--row"),
     ("info --mdoel_name m .", "--model-name"),

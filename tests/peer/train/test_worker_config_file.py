@@ -68,6 +68,7 @@ def test_every_command_prints_its_options_and_takes_them_back(toolkit, data, tmp
         "inference": [clips, "--output", tmp_path / "answers.csv", "--model-name", model, "--max-new-tokens", "2"],
         "info": [model],
         "plan": ["--model-name", model, "--seconds", "2"],
+        "health": ["--device", "cpu", "--seconds", "5", "--json", "true"],
     }
     for command, arguments in commands.items():
         file = tmp_path / f"{command}.yaml"

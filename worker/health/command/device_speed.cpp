@@ -26,7 +26,7 @@ at::ScalarType product_type(at::Device device) {
 }
 
 HealthPart::Numbers measure_matrix_product(at::Device device, const DeviceSizes& sizes,
-                                           std::chrono::nanoseconds budget) {
+                                           std::chrono::nanoseconds duration) {
   const at::NoGradGuard no_gradients;
   const auto options = at::TensorOptions(device).dtype(product_type(device));
   const at::Tensor a = at::full({sizes.rows, sizes.rows}, 0.5, options);
@@ -37,14 +37,15 @@ HealthPart::Numbers measure_matrix_product(at::Device device, const DeviceSizes&
         at::mm_out(product, a, b);
         wait_for(product);
       },
-      {.budget = budget});
+      {.budget = duration});
   const auto rows = static_cast<double>(sizes.rows);
   return {{"flop_per_s", per_second(2 * rows * rows * rows, repeats.median)},
           {"rows", sizes.rows},
           {"repeats", repeats.count}};
 }
 
-HealthPart::Numbers measure_memory_copy(at::Device device, const DeviceSizes& sizes, std::chrono::nanoseconds budget) {
+HealthPart::Numbers measure_memory_copy(at::Device device, const DeviceSizes& sizes,
+                                        std::chrono::nanoseconds duration) {
   const at::NoGradGuard no_gradients;
   const auto options = at::TensorOptions(device).dtype(at::kFloat);
   const std::int64_t count = sizes.bytes / static_cast<std::int64_t>(sizeof(float));
@@ -55,7 +56,7 @@ HealthPart::Numbers measure_memory_copy(at::Device device, const DeviceSizes& si
         to.copy_(from);
         wait_for(to);
       },
-      {.budget = budget});
+      {.budget = duration});
   return {{"bytes_per_s", per_second(static_cast<double>(sizes.bytes), repeats.median)},
           {"bytes", sizes.bytes},
           {"repeats", repeats.count}};

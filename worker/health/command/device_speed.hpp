@@ -21,13 +21,13 @@ DeviceSizes sizes_for(at::Device device);
 /// What a GPU or a CPU multiplies in: bfloat16, float16 where a GPU has none, float32 on a CPU.
 at::ScalarType product_type(at::Device device);
 
-/// Multiplies two matrices again and again for `budget`: "flop_per_s", "rows", "repeats". Throws c10::Error where the
+/// Multiplies two matrices again and again for `duration`: "flop_per_s", "rows", "repeats". Throws c10::Error where the
 /// device has no room for them.
 HealthPart::Numbers measure_matrix_product(at::Device device, const DeviceSizes& sizes,
-                                           std::chrono::nanoseconds budget);
+                                           std::chrono::nanoseconds duration);
 
 /// Copies within the device's memory again and again: "bytes_per_s", which are read and written once each, "bytes",
 /// "repeats". The same errors.
-HealthPart::Numbers measure_memory_copy(at::Device device, const DeviceSizes& sizes, std::chrono::nanoseconds budget);
+HealthPart::Numbers measure_memory_copy(at::Device device, const DeviceSizes& sizes, std::chrono::nanoseconds duration);
 
 }  // namespace mdl::worker::health::command

@@ -3,7 +3,9 @@
 #include <torch/torch.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "common/error.hpp"
 #include "common/exception_text.hpp"
@@ -15,6 +17,23 @@ namespace mdl::worker::health::command {
 namespace {
 
 using distributed::ProcessGroup;
+
+/// Waits until all ranks have come to the store. Throws Error naming the first one that has not.
+void require_all(c10d::Store& store, const process::WorkerEnvironment& environment,
+                 std::chrono::milliseconds patience) {
+  const auto key_of = [](int rank) { return str_cat("here/", rank); };
+  std::vector<std::string> keys;
+  for (int rank = 0; rank < environment.world_size; ++rank) { keys.push_back(key_of(rank)); }
+  store.set(key_of(environment.rank), std::vector<uint8_t>{1});
+  try {
+    store.wait(keys, patience);
+  } catch (const c10::DistStoreError&) {
+    const auto absent = std::ranges::find_if(keys, [&](const std::string& key) { return !store.check({key}); });
+    if (absent == keys.end()) { return; }
+    throw Error(str_cat("rank ", absent - keys.begin(), " has not come to the store at ", environment.master_addr, ":",
+                        environment.master_port, " within ", static_cast<double>(patience.count()) / 1000, " s"));
+  }
+}
 
 /// What came of other ranks, or of LibTorch, as an Error; without a C++ stack trace.
 Error as_plain_error(const std::optional<ProcessGroup>& group, const std::exception& error) {
@@ -58,6 +77,7 @@ HealthPart::Numbers RankGroups::measure_node(std::chrono::milliseconds patience,
   const auto join = [&] {
     const std::string keys = str_cat("mdl/health/node/", environment_.rank - environment_.local_rank);
     auto of_node = c10::make_intrusive<c10d::PrefixStore>(keys, store(patience));
+    require_all(*of_node, node_environment(environment_), patience);
     return ProcessGroup(node_environment(environment_), device_, patience, of_node);
   };
   return measure(node_, join, budget);
@@ -66,6 +86,7 @@ HealthPart::Numbers RankGroups::measure_node(std::chrono::milliseconds patience,
 HealthPart::Numbers RankGroups::measure_all(std::chrono::milliseconds patience, std::chrono::nanoseconds budget) {
   const auto join = [&] {
     auto of_all = c10::make_intrusive<c10d::PrefixStore>("mdl/health/all", store(patience));
+    require_all(*of_all, environment_, patience);
     distributed::agree_on_device(*of_all, environment_, choice_, patience);
     return ProcessGroup(environment_, device_, patience, of_all);
   };
