@@ -17,7 +17,7 @@ PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
 def doctors(job):
     """doctors(program, environment={host: variables}) -> the reports of all hosts, which asked at the same time."""
 
-    def examine(*program, environment=None, nodes=3):
+    def examine(*program, environment=None, nodes=3, options=()):
         for number in range(nodes):
             job.run(
                 number,
@@ -25,6 +25,7 @@ def doctors(job):
                     LAUNCHERS["mdl-launch"],
                     "doctor",
                     "--json",
+                    *options,
                     "--wait",
                     20,
                     "--nnodes",
@@ -97,6 +98,20 @@ def test_a_clock_that_is_ahead_is_measured(job, doctors):
         assert (check, node) == ("clock", "node2")
         seconds = float(re.fullmatch(r"the clock is (\d+\.\d) s ahead", text)[1])
         assert 50 < seconds <= 60.1  # a slow answer leaves a doubt, which is taken off
+
+
+def test_nodes_measure_all_reduce_over_their_network(job, doctors, bin_dir, tmp_path):
+    hurried = tmp_path / "mdl-toolkit"
+    hurried.write_text(f'#!/bin/sh\nip -4 -brief address > "{tmp_path}/$RANK"\nexec {bin_dir}/mdl-toolkit "$@" --seconds 9\n')
+    hurried.chmod(0o755)
+    for report in doctors("--no-python", hurried, "train", nodes=2, options=["--deep"]):
+        ranks = [rank for node in report["nodes"] for rank in node["health"]["ranks"]]
+        assert [rank["rank"] for rank in ranks] == [0, 1]
+        assert all(rank["all_reduce"]["bytes_per_s"] > 0 for rank in ranks), ranks
+        assert "of bus bandwidth" in ok(report, "all-reduce between nodes")
+        assert [text for check, _, text in complaints(report) if check == "health"] == []
+    for rank in (0, 1):  # each on its own host
+        assert job.hosts[rank].address in (tmp_path / str(rank)).read_text()
 
 
 def test_versions_that_differ_are_named_with_their_hosts(job, doctors, tmp_path):

@@ -21,7 +21,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
+using Clock = std::chrono::steady_clock;
+
 constexpr std::size_t kChunk = std::size_t{4} << 20;
+constexpr std::int64_t kRound = std::int64_t{16} << 20;  ///< that are written and synced at once
 
 /// A file without a name.
 UniqueFd open_nameless(const fs::path& folder) {
@@ -51,6 +54,17 @@ std::int64_t free_bytes(const fs::path& folder) {
   return static_cast<std::int64_t>(space.f_bavail) * static_cast<std::int64_t>(space.f_frsize);
 }
 
+void write_and_sync(const UniqueFd& file, const std::vector<char>& chunk, std::int64_t bytes, const fs::path& folder) {
+  while (bytes > 0) {
+    const auto wanted = static_cast<std::size_t>(std::min<std::int64_t>(bytes, kChunk));
+    const ssize_t done = ::write(file.get(), chunk.data(), wanted);
+    if (done < 0 && errno == EINTR) { continue; }
+    if (done <= 0) { throw Error(describe_errno("cannot write to", folder.string(), errno)); }
+    bytes -= done;
+  }
+  if (::fsync(file.get()) != 0) { throw Error(describe_errno("cannot sync a file in", folder.string(), errno)); }
+}
+
 }  // namespace
 
 fs::path nearest_folder(const fs::path& path) {
@@ -67,20 +81,22 @@ HealthPart::Numbers measure_disk(const fs::path& folder, const DiskPlan& plan) {
   }
   const std::vector<char> chunk = random_chunk();
   const UniqueFd file = open_nameless(folder);
-  const auto begin = std::chrono::steady_clock::now();
+  const auto end = Clock::now() + plan.limit;
+  std::vector<std::chrono::nanoseconds> durations;
   std::int64_t written = 0;
-  while (written < plan.bytes && (written == 0 || std::chrono::steady_clock::now() < begin + plan.limit)) {
-    const auto wanted = static_cast<std::size_t>(std::min<std::int64_t>(plan.bytes - written, kChunk));
-    const ssize_t done = ::write(file.get(), chunk.data(), wanted);
-    if (done < 0 && errno == EINTR) { continue; }
-    if (done <= 0) { throw Error(describe_errno("cannot write to", folder.string(), errno)); }
-    written += done;
-  }
-  if (::fsync(file.get()) != 0) { throw Error(describe_errno("cannot sync a file in", folder.string(), errno)); }
-  const auto took =
-      std::max<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - begin, std::chrono::nanoseconds(1));
-  return {
-      {"write_bytes_per_s", per_second(static_cast<double>(written), took)}, {"bytes", written}, {"free_bytes", free}};
+  do {
+    const std::int64_t round = std::min(plan.bytes - written, kRound);
+    const auto begin = Clock::now();
+    write_and_sync(file, chunk, round, folder);
+    durations.push_back((Clock::now() - begin) * kRound / std::max<std::int64_t>(round, 1));
+    written += round;
+  } while (written < plan.bytes && Clock::now() < end);
+  if (durations.size() > 1) { durations.erase(durations.begin()); }  // that one warmed up
+  const auto median = std::max(median_duration(durations), std::chrono::nanoseconds(1));
+  return {{"write_bytes_per_s", per_second(static_cast<double>(kRound), median)},
+          {"bytes", written},
+          {"repeats", std::ssize(durations)},
+          {"free_bytes", free}};
 }
 
 }  // namespace mdl::worker::health

@@ -16,7 +16,7 @@ NUMBERS = {
     "memory_copy": {"bytes_per_s", "bytes", "repeats"},
     "all_reduce_node": {"bytes_per_s", "latency_ns", "bytes", "ranks", "repeats"},
     "all_reduce": {"bytes_per_s", "latency_ns", "bytes", "ranks", "repeats"},
-    "disk": {"write_bytes_per_s", "bytes", "free_bytes"},
+    "disk": {"write_bytes_per_s", "bytes", "repeats", "free_bytes"},
 }
 
 

@@ -9,6 +9,7 @@
 
 using namespace mdl::worker::health;
 using Catch::Contains;
+using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
 namespace {
@@ -26,12 +27,14 @@ TEST_CASE("a disk is measured with a file that leaves nothing behind") {
   CHECK(number_in(numbers, "write_bytes_per_s") > 0);
   CHECK(number_in(numbers, "free_bytes") > 0);
   CHECK(fs::is_empty(dir.path()));
+  CHECK(number_in(measure_disk(dir.path(), {.bytes = 40 << 20, .limit = 1h}), "repeats") == 2);
 }
 
 TEST_CASE("a slow disk is written to for as long as the limit says, and measured all the same") {
   const mdl::test::TempDir dir;
   const auto numbers = measure_disk(dir.path(), {.bytes = 64 << 20, .limit = std::chrono::milliseconds(0)});
-  CHECK(number_in(numbers, "bytes") == 4 << 20);
+  CHECK(number_in(numbers, "bytes") == 16 << 20);
+  CHECK(number_in(numbers, "repeats") == 1);
   CHECK(number_in(numbers, "write_bytes_per_s") > 0);
 }
 
