@@ -26,7 +26,7 @@
 #include "launcher/machine/machine_probe.hpp"
 #include "launcher/machine/numa_binding.hpp"
 #include "launcher/process/file_limit.hpp"
-#include "launcher/status_command.hpp"
+#include "launcher/status/status_command.hpp"
 
 namespace mdl::launcher {
 namespace {
@@ -69,7 +69,7 @@ int run(const std::string& program, std::vector<std::string> args) {
   const auto dialect = command_line::dialect_of(program);
   if (dialect == command_line::Dialect::accelerate) { args = command_line::from_accelerate(args); }
   const bool has_commands = dialect != command_line::Dialect::torchrun;
-  if (has_commands && is_status_command(args)) { return run_status_command(args, variable); }
+  if (has_commands && status::is_status_command(args)) { return status::run_status_command(args, variable); }
   std::signal(SIGPIPE, SIG_IGN);  // a job does not end because nobody reads what the launcher says of it
   const auto facts = machine::probe_machine(count_gpus);
   const bool resolves = has_commands && accelerate::is_accelerate_command(args);

@@ -1,14 +1,14 @@
-#include "launcher/status_json.hpp"
+#include "launcher/status/status_json.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "launcher/job_progress.hpp"
 #include "launcher/output/printable.hpp"
+#include "launcher/status/job_progress.hpp"
 
-namespace mdl::launcher {
+namespace mdl::launcher::status {
 namespace {
 using nlohmann::json;
 
@@ -163,4 +163,4 @@ std::string status_to_json(const JobStatus& status, rendezvous::c10d::Rendezvous
   return object.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
-}  // namespace mdl::launcher
+}  // namespace mdl::launcher::status

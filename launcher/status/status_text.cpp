@@ -1,4 +1,4 @@
-#include "launcher/status_text.hpp"
+#include "launcher/status/status_text.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -7,10 +7,10 @@
 #include <utility>
 
 #include "common/str_cat.hpp"
-#include "launcher/job_progress.hpp"
 #include "launcher/output/printable.hpp"
+#include "launcher/status/job_progress.hpp"
 
-namespace mdl::launcher {
+namespace mdl::launcher::status {
 namespace {
 
 using rendezvous::c10d::NodeDesc;
@@ -208,4 +208,4 @@ std::string format_status(const JobStatus& status, RendezvousTime now) {
   return out;
 }
 
-}  // namespace mdl::launcher
+}  // namespace mdl::launcher::status

@@ -1,4 +1,4 @@
-#include "launcher/status_command.hpp"
+#include "launcher/status/status_command.hpp"
 
 #include <cstdio>
 
@@ -8,12 +8,12 @@
 #include "common/str_cat.hpp"
 #include "launcher/command_line/option_parser.hpp"
 #include "launcher/command_line/store_plan.hpp"
-#include "launcher/status_json.hpp"
-#include "launcher/status_text.hpp"
-#include "launcher/status_watch.hpp"
+#include "launcher/status/status_json.hpp"
+#include "launcher/status/status_text.hpp"
+#include "launcher/status/status_watch.hpp"
 #include "rendezvous/c10d/c10d_job.hpp"
 
-namespace mdl::launcher {
+namespace mdl::launcher::status {
 namespace {
 
 struct StatusOptions {
@@ -122,4 +122,4 @@ int run_status_command(const std::vector<std::string>& args, const command_line:
   return std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0 ? kExitFailure : 0;
 }
 
-}  // namespace mdl::launcher
+}  // namespace mdl::launcher::status

@@ -1,4 +1,4 @@
-#include "launcher/status_screen.hpp"
+#include "launcher/status/status_screen.hpp"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 
-namespace mdl::launcher {
+namespace mdl::launcher::status {
 namespace {
 
 struct ScreenSize {
@@ -69,4 +69,4 @@ bool StatusScreen::add(const std::string& text) {
   return put(text);
 }
 
-}  // namespace mdl::launcher
+}  // namespace mdl::launcher::status

@@ -1,4 +1,4 @@
-#include "launcher/status_watch.hpp"
+#include "launcher/status/status_watch.hpp"
 
 #include <algorithm>
 #include <boost/asio/signal_set.hpp>
@@ -13,11 +13,11 @@
 #include "launcher/job/failure_board.hpp"
 #include "launcher/job/spare_nodes.hpp"
 #include "launcher/output/printable.hpp"
-#include "launcher/status_json.hpp"
-#include "launcher/status_screen.hpp"
-#include "launcher/status_text.hpp"
+#include "launcher/status/status_json.hpp"
+#include "launcher/status/status_screen.hpp"
+#include "launcher/status/status_text.hpp"
 
-namespace mdl::launcher {
+namespace mdl::launcher::status {
 namespace {
 
 using rendezvous::client::TcpStoreClient;
@@ -217,4 +217,4 @@ int watch_status(const WatchedJob& job, bool as_json) {
   return watch.written_all() ? 0 : kExitFailure;
 }
 
-}  // namespace mdl::launcher
+}  // namespace mdl::launcher::status

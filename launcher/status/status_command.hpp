@@ -6,7 +6,7 @@
 #include "launcher/command_line/command_help.hpp"
 #include "launcher/command_line/options.hpp"
 
-namespace mdl::launcher {
+namespace mdl::launcher::status {
 
 /// Whether the command line begins with the word "status". (A program of that name is started as ./status.)
 bool is_status_command(const std::vector<std::string>& args);
@@ -20,4 +20,4 @@ int run_status_command(const std::vector<std::string>& args, const command_line:
 /// `mdl-launch status`, as its --help tells it.
 const command_line::CommandHelp& status_help();
 
-}  // namespace mdl::launcher
+}  // namespace mdl::launcher::status

@@ -1,13 +1,14 @@
-#include "launcher/job_status.hpp"
+#include "launcher/status/job_status.hpp"
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "launcher/status_json.hpp"
-#include "launcher/status_text.hpp"
+#include "launcher/status/status_json.hpp"
+#include "launcher/status/status_text.hpp"
 
 using namespace mdl;
 using namespace mdl::launcher;
+using namespace mdl::launcher::status;
 using namespace mdl::launcher::report;
 using namespace mdl::rendezvous::c10d;
 using Catch::Contains;

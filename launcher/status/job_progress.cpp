@@ -1,9 +1,9 @@
-#include "launcher/job_progress.hpp"
+#include "launcher/status/job_progress.hpp"
 
 #include <algorithm>
 #include <utility>
 
-namespace mdl::launcher {
+namespace mdl::launcher::status {
 namespace {
 
 struct OwnTime {
@@ -62,4 +62,4 @@ JobProgress job_progress(const std::map<std::int64_t, progress::NodeSummary>& no
   return job;
 }
 
-}  // namespace mdl::launcher
+}  // namespace mdl::launcher::status

@@ -1,4 +1,4 @@
-#include "launcher/job_status.hpp"
+#include "launcher/status/job_status.hpp"
 
 #include <algorithm>
 
@@ -7,7 +7,7 @@
 #include "launcher/progress/progress_board.hpp"
 #include "rendezvous/c10d/shared_state.hpp"
 
-namespace mdl::launcher {
+namespace mdl::launcher::status {
 namespace {
 
 using rendezvous::client::TcpStoreClient;
@@ -83,4 +83,4 @@ std::vector<std::pair<std::int64_t, rendezvous::c10d::NodeDesc>> participants_of
   return nodes;
 }
 
-}  // namespace mdl::launcher
+}  // namespace mdl::launcher::status

@@ -1,8 +1,9 @@
-#include "launcher/job_progress.hpp"
+#include "launcher/status/job_progress.hpp"
 
 #include <catch2/catch.hpp>
 
 using namespace mdl::launcher;
+using namespace mdl::launcher::status;
 using namespace mdl::launcher::progress;
 using namespace std::chrono_literals;
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace mdl::launcher {
+namespace mdl::launcher::status {
 
 /// Texts on stdout, one after the other, of which each takes the place of the last one where stdout is a terminal: cut
 /// at its right edge and at its lower one, as what leaves the screen cannot be drawn over. Elsewhere each stands below
@@ -25,4 +25,4 @@ class StatusScreen {
 /// `text` in at most so many rows and columns of a terminal; the last row says how many lines are left out.
 std::string fit_screen(std::string_view text, std::size_t rows, std::size_t columns);
 
-}  // namespace mdl::launcher
+}  // namespace mdl::launcher::status

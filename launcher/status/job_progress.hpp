@@ -8,7 +8,7 @@
 
 #include "launcher/progress/node_summary.hpp"
 
-namespace mdl::launcher {
+namespace mdl::launcher::status {
 
 /// How a job gets on, from what its nodes have told; pure.
 struct JobProgress {
@@ -47,4 +47,4 @@ struct JobProgress {
 /// `nodes` must outlive it.
 JobProgress job_progress(const std::map<std::int64_t, progress::NodeSummary>& nodes, progress::NodeTime now);
 
-}  // namespace mdl::launcher
+}  // namespace mdl::launcher::status

@@ -1,8 +1,9 @@
-#include "launcher/status_screen.hpp"
+#include "launcher/status/status_screen.hpp"
 
 #include <catch2/catch.hpp>
 
 using namespace mdl::launcher;
+using namespace mdl::launcher::status;
 
 TEST_CASE("a status is cut to the screen, and says what is left out") {
   CHECK(fit_screen("one\ntwo\n", 2, 10) == "one\ntwo\n");

@@ -4,9 +4,9 @@
 #include <string>
 
 #include "common/endpoint.hpp"
-#include "launcher/job_status.hpp"
+#include "launcher/status/job_status.hpp"
 
-namespace mdl::launcher {
+namespace mdl::launcher::status {
 
 /// Where the job is that one wants to know of.
 struct WatchedJob {
@@ -24,4 +24,4 @@ JobStatus read_status_once(const WatchedJob& job);
 /// read_status_once() does as long as there was no answer.
 int watch_status(const WatchedJob& job, bool as_json);
 
-}  // namespace mdl::launcher
+}  // namespace mdl::launcher::status

@@ -16,7 +16,7 @@
 #include "rendezvous/c10d/rendezvous_report.hpp"
 #include "rendezvous/client/tcp_store_client.hpp"
 
-namespace mdl::launcher {
+namespace mdl::launcher::status {
 
 /// What the store of a job says about it to somebody who takes no part in it; torchrun's jobs included.
 struct JobStatus {
@@ -43,4 +43,4 @@ std::vector<std::pair<std::int64_t, rendezvous::c10d::NodeDesc>> participants_of
 std::optional<double> heartbeat_age(const rendezvous::c10d::RendezvousState& state,
                                     const rendezvous::c10d::NodeDesc& node, rendezvous::c10d::RendezvousTime now);
 
-}  // namespace mdl::launcher
+}  // namespace mdl::launcher::status
