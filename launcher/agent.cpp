@@ -1,9 +1,7 @@
 #include "launcher/agent.hpp"
 
 #include <signal.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -26,6 +24,7 @@
 #include "launcher/process/last_words.hpp"
 #include "launcher/process/stop_signals.hpp"
 #include "launcher/progress/progress_teller.hpp"
+#include "launcher/public_view.hpp"
 #include "launcher/report/failure_report.hpp"
 #include "launcher/restart_policy.hpp"
 #include "launcher/round_entry.hpp"
@@ -52,6 +51,7 @@ class Agent {
       : plan_(plan),
         changed_(io_),
         rendezvous_(job::make_rendezvous(io_, plan, changed_)),
+        view_(io_, plan, *rendezvous_),
         output_(io_),
         folder_(plan.options.logs.log_dir, command_line::run_id_of(plan.store)),
         timer_(watchdog::serve_timers(
@@ -370,6 +370,7 @@ class Agent {
   Loop io_;
   loop::Notifier changed_;
   std::unique_ptr<job::JobRendezvous> rendezvous_;
+  PublicView view_;
   job::Round round_;  ///< the one that the workers of now belong to
   bool in_round_ = false;
   std::optional<report::RootCause> own_failure_;  ///< why this launcher ends the job, once it does

@@ -10,7 +10,8 @@ usage() {
 usage: scripts/setup.sh [--peers] [--reference] [--launcher-only] [--packages] [--torch X.Y[.Z]]
 
   --peers          also the real torchrun's friends that tests and the demo use: transformers, peft, accelerate, datasets,
-                   the Python mdl-toolkit, and Debian's sounds
+                   the Python mdl-toolkit, Debian's sounds and its Prometheus (where systemd runs, that package starts a server at port
+                   9090: systemctl disable --now prometheus)
   --reference      also build/venv-4.57, for scripts/parity.sh: the Python stack that MiDashengLM's published remote code is made for
                    (6 GB, three minutes)
   --launcher-only  only what mdl-launch needs: no LibTorch, no Python

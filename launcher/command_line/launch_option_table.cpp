@@ -26,6 +26,10 @@ const std::vector<OptionGroup> kGroups = {
          {"health-command", "PROG",
           "A program with its arguments that is run on this node before each join. One that fails, or takes longer "
           "than 30 s, keeps this node out of the job, and its last line says why. No shell reads it."},
+         {"metrics-port", "[HOST:]PORT",
+          "Serve the job's metrics for Prometheus at http://127.0.0.1:PORT/metrics, or at HOST for others to see, on "
+          "the "
+          "node that hosts the job's store; 0: any free port. The other nodes open none."},
          {"signals-to-handle", "SIG,...",
           str_cat("Signals that are passed on to the workers and end the job (default ", kDefaults.signals_to_handle,
                   ").")},

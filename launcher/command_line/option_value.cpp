@@ -59,6 +59,21 @@ int to_port_number(const OptionValue& value) {
   refuse(value, "a port from 1 to 65535", str_cat("Leave it out for the default, ", kStaticPort, "."));
 }
 
+Endpoint to_served_endpoint(const OptionValue& value) {
+  constexpr const char* kExpected = "a port, or a host of this machine and a port, HOST:PORT";
+  constexpr const char* kAdvice =
+      "As in 9400, which this machine alone can reach, or 0.0.0.0:9400, which others can as well.";
+  if (const auto port = int_in(value.text, 0, 65535)) { return {"localhost", static_cast<std::uint16_t>(*port)}; }
+  try {
+    const Endpoint endpoint = parse_endpoint(value.text, 0);
+    const bool has_port = endpoint.port != 0 || parse_endpoint(value.text, 1).port == 0;
+    if (has_port && !parse_whole_number(value.text)) { return endpoint; }
+  } catch (const UsageError&) {
+    // In the words of the option instead.
+  }
+  refuse(value, kExpected, kAdvice);
+}
+
 StreamChoice to_stream_choice(const OptionValue& value) {
   if (const auto choice = parse_stream_choice(value.text)) { return *choice; }
   refuse(value, "0, 1, 2 or 3, or such a number for local ranks as in 0:3,1:2",

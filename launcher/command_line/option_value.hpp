@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "common/endpoint.hpp"
 #include "launcher/command_line/log_plan.hpp"
 #include "launcher/command_line/options.hpp"
 
@@ -26,6 +27,8 @@ double to_seconds(const OptionValue& value);
 NodeRange to_node_range(const OptionValue& value);
 /// 0 too, which torchrun takes where it does not look at the port, as with --standalone.
 int to_port_number(const OptionValue& value);
+/// "PORT", which is one of this machine alone (localhost), or "HOST:PORT". Port 0 stands for any free one.
+Endpoint to_served_endpoint(const OptionValue& value);
 /// "3" or "0:1,1:2"
 StreamChoice to_stream_choice(const OptionValue& value);
 /// "0,2"

@@ -135,6 +135,9 @@ void fill(LaunchOptions& options, const Values& values, const Environment& envir
     options.health_command = found->second.text;
     split_command(found->second.source, found->second.text);  // to say what is wrong with it
   }
+  if (const auto found = values.find("metrics-port"); found != values.end()) {
+    options.metrics = to_served_endpoint(found->second);
+  }
   text("signals-to-handle", options.signals_to_handle);
   options.signals_to_handle = signal_list(parse_signals(options.signals_to_handle));
   number("max-restarts", options.max_restarts, 0);

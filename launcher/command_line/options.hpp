@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/endpoint.hpp"
 #include "launcher/command_line/command_help.hpp"
 #include "launcher/command_line/log_plan.hpp"
 #include "launcher/command_line/signal_names.hpp"
@@ -36,7 +37,8 @@ struct LaunchOptions {
   std::optional<int> master_port;  ///< kStaticPort without it, where one counts
   std::string master_addr = "127.0.0.1";
 
-  std::string health_command;  ///< run before each join; empty: none
+  std::string health_command;       ///< run before each join; empty: none
+  std::optional<Endpoint> metrics;  ///< where Prometheus finds the job's metrics; port 0: any free one
   int max_restarts = 0;
   std::string role = "default";
   std::string signals_to_handle = kDefaultSignals;

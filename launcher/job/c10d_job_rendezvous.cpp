@@ -48,7 +48,7 @@ class C10dJobRendezvous : public JobRendezvous {
         board_(job_.run_id),
         farewell_(board_),
         remains_(board_),
-        link_(job),
+        link_(job, store_reached_),
         watch_(io),
         workers_(io, options.agent_store) {}
 

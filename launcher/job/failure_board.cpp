@@ -53,7 +53,7 @@ asio::awaitable<void> FailureBoard::forget(rendezvous::client::TcpStoreClient& s
 }
 
 asio::awaitable<void> FailureBoard::post(rendezvous::client::TcpStoreClient& store, report::RootCause cause) const {
-  const std::string key = prefix_ + "root_cause";
+  const std::string key = cause_key();
   const std::string mine = report::to_json(cause);
   std::string there;  // compare_set of an empty value sets a key that is not there
   while (true) {
@@ -65,7 +65,7 @@ asio::awaitable<void> FailureBoard::post(rendezvous::client::TcpStoreClient& sto
     const bool gone = now == there;
     there = gone ? std::string() : std::move(now);
   }
-  co_await store.set(end_key(), "failed");
+  co_await store.set(end_key(), kFailed);
 }
 
 asio::awaitable<void> FailureBoard::post_success(rendezvous::client::TcpStoreClient& store) const {
@@ -73,7 +73,7 @@ asio::awaitable<void> FailureBoard::post_success(rendezvous::client::TcpStoreCli
 }
 
 asio::awaitable<std::optional<report::RootCause>> FailureBoard::read(rendezvous::client::TcpStoreClient& store) const {
-  const std::optional<std::string> text = co_await store.get_now(prefix_ + "root_cause");
+  const std::optional<std::string> text = co_await store.get_now(cause_key());
   if (!text) { co_return std::nullopt; }
   co_return report::root_cause_from_json(*text);
 }

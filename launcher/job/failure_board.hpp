@@ -42,8 +42,11 @@ class FailureBoard {
   asio::awaitable<void> post_success(rendezvous::client::TcpStoreClient& store) const;
   /// There once the job has failed for good, or has succeeded: for those who watch it.
   std::string end_key() const { return prefix_ + "ended"; }
+  /// Where the first failure of the job is, as report::to_json() writes it.
+  std::string cause_key() const { return prefix_ + "root_cause"; }
   /// What is there then, when the job has succeeded.
   static constexpr const char* kSucceeded = "succeeded";
+  static constexpr const char* kFailed = "failed";
   /// The first failure of the job, if any agent of ours has posted one.
   asio::awaitable<std::optional<report::RootCause>> read(rendezvous::client::TcpStoreClient& store) const;
   /// This agent has read the board after the failure of `round`; once only.

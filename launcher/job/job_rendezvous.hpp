@@ -2,9 +2,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "common/loop/asio.hpp"
 #include "common/loop/notifier.hpp"
@@ -52,6 +54,10 @@ class JobRendezvous {
   virtual WaitPhase waits_for() const { return {}; }
   /// Where the nodes may tell each other how they get on, beside all of this; nullopt: nowhere now.
   virtual std::optional<StorePlace> store_place() const { return std::nullopt; }
+  /// Called each time that this store has been reached and it is known who hosts it, before next_round() returns, and
+  /// on the host before it waits for others. What the call throws, next_round() throws.
+  using StoreReached = std::function<void(StoreHost)>;
+  void when_store_is_reached(StoreReached call) { store_reached_ = std::move(call); }
   /// How long this node may pause before next_round(), as far as the others wait for it.
   virtual std::chrono::seconds longest_pause() const { return FreeRestarts::kLongestPause; }
   /// The round of now is over for this node, which stops its workers, for the failure of one of them or not, and will
@@ -81,6 +87,7 @@ class JobRendezvous {
   const std::optional<report::RootCause>& root_cause() const { return root_cause_; }
 
  protected:
+  StoreReached store_reached_ = [](StoreHost) {};
   std::optional<report::RootCause> root_cause_{};
   RoundEnd last_end_ = RoundEnd::membership;
 };

@@ -32,6 +32,8 @@ asio::awaitable<void> RendezvousLink::open(bool again) {
         "The agent on that node hosts it and must run for as long as the job. Look there for why it has ended; or the "
         "network to it is cut.");
   }
+  const StoreHost other = rendezvous_->host_is_ours() ? StoreHost::another_of_ours : StoreHost::torchruns;
+  reached_(hosts_store() ? StoreHost::this_node : other);
 }
 
 void RendezvousLink::begin(WaitPhase::Step step, std::chrono::milliseconds limit) {

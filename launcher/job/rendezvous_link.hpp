@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -16,11 +17,12 @@ namespace mdl::launcher::job {
 /// A job's rendezvous, and the connection to its store for the keys of a round, as they come, break and are made anew.
 class RendezvousLink {
  public:
-  /// `job` must outlive this.
-  explicit RendezvousLink(const rendezvous::c10d::C10dJob& job) : job_(job) {}
+  /// `reached` is called after the rendezvous was opened, with whose agent hosts its store. Both must outlive this.
+  RendezvousLink(const rendezvous::c10d::C10dJob& job, const std::function<void(StoreHost)>& reached)
+      : job_(job), reached_(reached) {}
 
-  /// Opens the rendezvous unless it is open. Throws as C10dRendezvous::open() does; `again` says that there was one
-  /// before, whose store was lost.
+  /// Opens the rendezvous unless it is open. Throws as C10dRendezvous::open() does, and what `reached` throws; `again`
+  /// says that there was one before, whose store was lost.
   asio::awaitable<void> open(bool again);
   /// C10dRendezvous::next_round(), while this is open.
   asio::awaitable<rendezvous::c10d::RendezvousRound> next_round();
@@ -60,6 +62,7 @@ class RendezvousLink {
   void begin(WaitPhase::Step step, std::chrono::milliseconds limit);
 
   const rendezvous::c10d::C10dJob& job_;
+  const std::function<void(StoreHost)>& reached_;
   WaitPhase phase_;
   std::unique_ptr<rendezvous::c10d::C10dRendezvous> rendezvous_;
   std::optional<rendezvous::client::TcpStoreClient> store_;

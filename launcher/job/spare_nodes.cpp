@@ -13,6 +13,10 @@ namespace {
 
 constexpr std::chrono::milliseconds kRestForSpares{50};
 
+bool is_watched(const std::optional<std::string>& watchers) {
+  return watchers && parse_digits<std::int64_t>(*watchers).value_or(0) > 0;
+}
+
 }  // namespace
 
 std::string watchers_key(const std::string& run_id) {
@@ -30,10 +34,21 @@ asio::awaitable<void> wait_for_spares(rendezvous::client::TcpStoreClient& store,
   while (true) {
     co_await shared.read();
     const std::optional<std::string> watchers = co_await store.get_now(watchers_key(run_id));
-    const bool watched = watchers && parse_digits<std::int64_t>(*watchers).value_or(0) > 0;
+    const bool watched = is_watched(watchers);
     const bool standing_by = !shared.value().redundancy_list.empty();
     const auto now = loop::Notifier::Clock::now();
     if ((!standing_by || now >= deadline) && (!watched || now >= watched_until)) { co_return; }
+    rest.expires_after(kRestForSpares);
+    co_await rest.async_wait(asio::use_awaitable);
+  }
+}
+
+asio::awaitable<void> wait_for_watchers(const rendezvous::server::TcpStoreServer& store, std::string run_id) {
+  const std::string key = watchers_key(run_id);
+  const auto deadline = loop::Notifier::Clock::now() + kWatchersTimeout;
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  asio::steady_timer rest(executor);
+  while (is_watched(store.get(key)) && loop::Notifier::Clock::now() < deadline) {
     rest.expires_after(kRestForSpares);
     co_await rest.async_wait(asio::use_awaitable);
   }

@@ -5,6 +5,7 @@
 
 #include "common/loop/asio.hpp"
 #include "rendezvous/client/tcp_store_client.hpp"
+#include "rendezvous/server/tcp_store_server.hpp"
 
 namespace mdl::launcher::job {
 
@@ -18,5 +19,8 @@ inline constexpr std::chrono::milliseconds kWatchersTimeout{1000};
 
 /// Where the number of those who watch a job is; there is none before the first has come.
 std::string watchers_key(const std::string& run_id);
+
+/// The same for a store of this process where no node stands by.
+asio::awaitable<void> wait_for_watchers(const rendezvous::server::TcpStoreServer& store, std::string run_id);
 
 }  // namespace mdl::launcher::job

@@ -12,6 +12,8 @@
 #include "common/str_cat.hpp"
 #include "common/uuid.hpp"
 #include "launcher/job/failure_board.hpp"
+#include "launcher/job/spare_nodes.hpp"
+#include "launcher/job/static_keys.hpp"
 #include "rendezvous/c10d/rendezvous_error.hpp"
 #include "rendezvous/client/tcp_store_client.hpp"
 #include "rendezvous/server/tcp_store_server.hpp"
@@ -46,8 +48,7 @@ class StaticRendezvous : public JobRendezvous {
         exit_barrier_timeout_(options.exit_barrier_timeout),
         changed_(changed),
         board_(job.run_id),
-        torch_prefix_(job.run_id + "/torchelastic/"),
-        own_prefix_("mdl-launch/" + job.run_id + "/static/"),
+        keys_(job.run_id),
         own_rank_(std::to_string(job.node_rank)),
         identity_(make_uuid()),
         credential_(job.guard ? rendezvous::access::StoreCredential(job.guard->secret())
@@ -66,13 +67,14 @@ class StaticRendezvous : public JobRendezvous {
     const rendezvous::c10d::RoleInfo own{group.role, job_.node_rank, group.local_world_size};
     std::string role_info = rendezvous::c10d::to_json(own);
     co_await board_.enrol(*client_, round_);
-    co_await client_->set(round_prefix() + "role_info/" + own_rank_, std::move(role_info));
+    co_await client_->set(keys_.role_info(round_, job_.node_rank), std::move(role_info));
     const auto deadline = Clock::now() + job_.timeout;
     wait_for(WaitPhase::Step::nodes, deadline);
     if (job_.node_rank == 0) { co_await assign(deadline); }
     std::vector<std::string> keys;
-    keys.push_back(round_prefix() + "assigned_ranks/" + own_rank_);
+    keys.push_back(keys_.assigned_ranks(round_, job_.node_rank));
     const std::vector<std::string> assigned = co_await get_all(keys, deadline, "node 0 has not assigned ranks");
+    if (!server_) { co_await find_host(); }
     start_watch();
     Round round;
     round.number = round_;
@@ -109,6 +111,7 @@ class StaticRendezvous : public JobRendezvous {
         server_->set(over_key(), kDone);  // so that the others do not take the loss of it for a failure
       }
     }
+    if (server_) { co_await wait_for_watchers(*server_, job_.run_id); }
   }
 
   void stop_waiting() override {
@@ -155,6 +158,7 @@ class StaticRendezvous : public JobRendezvous {
       if (first) { root_cause_ = std::move(first); }
       co_await board_.sign(*client_, round_);
       if (server_) { co_await board_.wait_for_signatures(*client_, round_, kStaticReadersTimeout); }
+      if (server_) { co_await wait_for_watchers(*server_, job_.run_id); }
     } catch (const Error& error) { log::info("asking the other nodes: ", error.what()); }
   }
 
@@ -173,7 +177,7 @@ class StaticRendezvous : public JobRendezvous {
     phase_.step = step;
     phase_.deadline = deadline;
     phase_.store = address();
-    phase_.role_keys = round_prefix() + "role_info/";
+    phase_.role_keys = keys_.of_round(round_) + "role_info/";
   }
 
   // --- the store
@@ -193,23 +197,28 @@ class StaticRendezvous : public JobRendezvous {
     phase_.progress = progress;
     client_.emplace(co_await rendezvous::client::TcpStoreClient::connect(master, credential_, job_.timeout, progress));
     co_await client_->join_workers();  // a real torchrun that is node 0 waits for this
+    if (server_) { store_reached_(StoreHost::this_node); }
+  }
+
+  asio::awaitable<void> find_host() {
+    const std::optional<std::string> native = co_await client_->get_now(native_key("0"));
+    store_reached_(native ? StoreHost::another_of_ours : StoreHost::torchruns);
   }
 
   Endpoint address() const { return Endpoint(host_, job_.master.port); }
 
-  std::string round_prefix() const { return round_ == 0 ? torch_prefix_ : str_cat(own_prefix_, round_, "/"); }
-  std::string over_key() const { return str_cat(own_prefix_, round_, "/over"); }
-  std::string native_key(const std::string& rank) const { return str_cat(own_prefix_, "native/", rank); }
-  std::string barrier_prefix() const { return torch_prefix_ + "agent/terminal_state/"; }
+  std::string over_key() const { return str_cat(keys_.own_prefix, round_, "/over"); }
+  std::string native_key(const std::string& rank) const { return str_cat(keys_.own_prefix, "native/", rank); }
+  std::string barrier_prefix() const { return keys_.torch_prefix + "agent/terminal_state/"; }
 
   // --- rounds
 
   /// The one that goes on now; the next one when this node was in it already, in an earlier life.
   asio::awaitable<void> find_round() {
-    const std::optional<std::string> number = co_await client_->get_now(own_prefix_ + "round");
+    const std::optional<std::string> number = co_await client_->get_now(keys_.round());
     if (number) { round_ = parse_digits<std::int64_t>(*number).value_or(0); }
     std::vector<std::string> own;
-    own.push_back(round_prefix() + "role_info/" + own_rank_);
+    own.push_back(keys_.role_info(round_, job_.node_rank));
     const bool been_here = co_await client_->check(std::move(own));
     std::optional<std::string> obstacle;
     if (been_here) { obstacle = co_await restart_obstacle(); }
@@ -237,7 +246,7 @@ class StaticRendezvous : public JobRendezvous {
     co_await declare_over(kAnew);
     round_ = round;
     state_ = RoundState::goes_on;
-    co_await client_->set(own_prefix_ + "round", std::to_string(round));
+    co_await client_->set(keys_.round(), std::to_string(round));
   }
 
   /// Unless somebody else has, whose reason counts.
@@ -245,7 +254,7 @@ class StaticRendezvous : public JobRendezvous {
 
   asio::awaitable<void> assign(Clock::time_point deadline) {
     std::vector<std::string> keys;
-    for (int node = 0; node < job_.nodes; ++node) { keys.push_back(str_cat(round_prefix(), "role_info/", node)); }
+    for (int node = 0; node < job_.nodes; ++node) { keys.push_back(keys_.role_info(round_, node)); }
     const std::vector<std::string> texts = co_await get_all(keys, deadline, "not all nodes have come");
     // All nodes have stopped their workers by now.
     if (round_ > 0) { remove_keys_of_workers(); }
@@ -254,7 +263,8 @@ class StaticRendezvous : public JobRendezvous {
     const std::vector<rendezvous::c10d::AssignedRanks> ranks = rendezvous::c10d::assign_ranks(infos);
     std::vector<std::pair<std::string, std::string>> answers;
     for (std::size_t node = 0; node < ranks.size(); ++node) {
-      answers.emplace_back(str_cat(round_prefix(), "assigned_ranks/", node), rendezvous::c10d::to_json(ranks[node]));
+      const auto key = keys_.assigned_ranks(round_, static_cast<std::int64_t>(node));
+      answers.emplace_back(key, rendezvous::c10d::to_json(ranks[node]));
     }
     co_await client_->multi_set(std::move(answers));
   }
@@ -262,9 +272,7 @@ class StaticRendezvous : public JobRendezvous {
   /// A worker that found the address of a peer that has been stopped would wait for it in vain.
   void remove_keys_of_workers() {
     for (const std::string& key : server_->list_keys()) {
-      if (!key.starts_with(torch_prefix_) && !key.starts_with(own_prefix_) && !key.starts_with(board_.prefix())) {
-        server_->erase(key);
-      }
+      if (!key.starts_with(keys_.torch_prefix) && !key.starts_with(board_.prefix())) { server_->erase(key); }
     }
   }
 
@@ -356,8 +364,7 @@ class StaticRendezvous : public JobRendezvous {
   const Milliseconds exit_barrier_timeout_;
   loop::Notifier& changed_;
   const FailureBoard board_;
-  const std::string torch_prefix_;
-  const std::string own_prefix_;
+  const StaticKeys keys_;
   const std::string own_rank_;
   const std::string identity_;  ///< tells this agent from an earlier one of the same rank
   const rendezvous::access::StoreCredential credential_;

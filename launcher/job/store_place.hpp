@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "common/endpoint.hpp"
 #include "rendezvous/c10d/c10d_job.hpp"
 
@@ -9,6 +11,11 @@ namespace mdl::launcher::job {
 struct StorePlace {
   Endpoint address{};
   rendezvous::access::StoreCredential credential{};
+  /// The secret as text, where this process has made it up: for others of the same user (see WatchStore).
+  std::string made_up_secret{};
 };
+
+/// Whose agent hosts that store, as this node sees it.
+enum class StoreHost { this_node, another_of_ours, torchruns };
 
 }  // namespace mdl::launcher::job

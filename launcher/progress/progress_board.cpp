@@ -4,7 +4,9 @@
 #include <optional>
 #include <utility>
 
+#include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
+#include "launcher/output/printable.hpp"
 
 namespace mdl::launcher::progress {
 namespace {
@@ -13,6 +15,8 @@ namespace {
 constexpr rendezvous::client::TcpStoreClient::Milliseconds kReadTimeout{1000};
 // Values may have 8 MiB, whoever has written them.
 constexpr std::size_t kKeysAtOnce = 32;
+constexpr std::size_t kMostKinds = 32;  // of events, of which there are five
+constexpr std::size_t kLongestKindName = 32;
 
 void take(ProgressBoard::View& view, const std::string& value, bool is_event) {
   if (is_event) {
@@ -33,9 +37,20 @@ asio::awaitable<void> ProgressBoard::post(rendezvous::client::TcpStoreClient& st
 
 asio::awaitable<void> ProgressBoard::post(rendezvous::client::TcpStoreClient& store, JobEvent event) const {
   event.number = co_await store.add(prefix_ + "events/count", 1);
+  co_await store.add(kinds_prefix() + event.kind, 1);
   std::string key = str_cat(prefix_, "events/at/", event.number % kEvents);
   std::string value = to_text(event);
   co_await store.set(std::move(key), std::move(value));
+}
+
+std::vector<std::string> ProgressBoard::kinds_in(const std::vector<std::string>& keys) const {
+  const std::string prefix = kinds_prefix();
+  std::vector<std::string> kinds;
+  for (auto key = std::lower_bound(keys.begin(), keys.end(), prefix);
+       key != keys.end() && key->starts_with(prefix) && kinds.size() < kMostKinds; ++key) {
+    kinds.push_back(*key);
+  }
+  return kinds;
 }
 
 asio::awaitable<ProgressBoard::View> ProgressBoard::read(rendezvous::client::TcpStoreClient& store,
@@ -56,6 +71,13 @@ asio::awaitable<ProgressBoard::View> ProgressBoard::read(rendezvous::client::Tcp
     const auto values = co_await store.multi_get(std::move(part), kReadTimeout);
     if (!values) { break; }
     for (std::size_t i = begin; i < end; ++i) { take(view, (*values)[i - begin], i < events); }
+  }
+  const std::vector<std::string> kinds = kinds_in(keys);
+  for (const std::string& key : kinds) {
+    const std::optional<std::string> count = co_await store.get_now(key);
+    const auto number = count ? parse_digits<std::int64_t>(*count) : std::nullopt;
+    const std::string kind = output::printable(key.substr(kinds_prefix().size()), kLongestKindName);
+    if (number && !kind.empty()) { view.event_counts[kind] = *number; }
   }
   std::sort(view.events.begin(), view.events.end(), [](const auto& a, const auto& b) { return a.number < b.number; });
   co_return view;

@@ -14,8 +14,8 @@
 namespace mdl::launcher::progress {
 
 /// Where the agents of a job tell how it goes: keys below "mdl-launch/JOB/" in the store of the rendezvous, ours or
-/// torch's, which torch's agents never look at. One for each node, and a ring of the last events: so the store does not
-/// grow, however long the job runs. Everything may throw StoreConnectionError.
+/// torch's, which torch's agents never look at. One for each node, a ring of the last events, and how many of each kind
+/// there were: so the store does not grow, however long the job runs. Everything may throw StoreConnectionError.
 class ProgressBoard {
  public:
   /// Events that are kept.
@@ -32,12 +32,18 @@ class ProgressBoard {
   struct View {
     std::map<std::int64_t, NodeSummary> nodes{};  ///< of any round, by their rank in it
     std::vector<JobEvent> events{};               ///< the oldest first
+    /// How many of each kind there have been, also of those that are not kept.
+    std::map<std::string, std::int64_t> event_counts{};
   };
   /// Of `nodes` nodes; `keys` are all of the store, sorted.
   asio::awaitable<View> read(rendezvous::client::TcpStoreClient& store, const std::vector<std::string>& keys,
                              std::int64_t nodes) const;
 
  private:
+  std::string kinds_prefix() const { return prefix_ + "events/of/"; }
+  /// Those of the events that have come so far.
+  std::vector<std::string> kinds_in(const std::vector<std::string>& keys) const;
+
   std::string prefix_;
 };
 

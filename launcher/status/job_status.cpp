@@ -5,6 +5,7 @@
 #include "common/error.hpp"
 #include "launcher/job/failure_board.hpp"
 #include "launcher/progress/progress_board.hpp"
+#include "launcher/status/static_rendezvous.hpp"
 #include "rendezvous/c10d/shared_state.hpp"
 
 namespace mdl::launcher::status {
@@ -44,10 +45,36 @@ asio::awaitable<void> read_progress(JobStatus& status, TcpStoreClient& store) {
   const auto nodes = static_cast<std::int64_t>(state.participants.size());
   progress::ProgressBoard::View view = co_await board.read(store, status.rendezvous.keys, nodes);
   status.events = std::move(view.events);
+  status.event_counts = std::move(view.event_counts);
   for (auto& [rank, summary] : view.nodes) {
     // Another round's is of other workers.
     if (state.complete && summary.round == state.round && rank < nodes) { status.progress[rank] = std::move(summary); }
   }
+}
+
+/// Where there is no rendezvous with this name, the nodes may know their ranks from their command lines.
+asio::awaitable<void> look_for_static_job(JobStatus& status, TcpStoreClient& store) {
+  for (std::string& id : static_ids(status.rendezvous.keys)) {
+    if (id != status.run_id) { status.rendezvous.other_jobs.push_back(std::move(id)); }
+  }
+  if (status.rendezvous.state || status.run_id.empty()) { co_return; }
+  std::optional<StaticRendezvous> found = co_await read_static_rendezvous(store, status.run_id, status.rendezvous.keys);
+  if (!found) { co_return; }
+  status.static_ranks = true;
+  status.rendezvous.state = std::move(found->state);
+  for (rendezvous::c10d::RoleInfo& info : found->workers) { status.workers[info.rank] = std::move(info); }
+}
+
+/// As far as the nodes of a static job have told their hosts.
+void name_static_nodes(JobStatus& status) {
+  std::map<rendezvous::c10d::NodeDesc, std::int64_t> named;
+  for (const auto& [node, rank] : status.rendezvous.state->participants) {
+    rendezvous::c10d::NodeDesc known = node;
+    const auto told = status.progress.find(rank);
+    if (told != status.progress.end()) { known.addr = told->second.host; }
+    named.emplace(std::move(known), rank);
+  }
+  status.rendezvous.state->participants = std::move(named);
 }
 
 }  // namespace
@@ -57,9 +84,11 @@ asio::awaitable<JobStatus> read_job_status(TcpStoreClient& store, Endpoint endpo
   status.run_id = run_id;
   status.endpoint = std::move(endpoint);
   status.rendezvous = co_await rendezvous::c10d::read_rendezvous(store, run_id);
+  co_await look_for_static_job(status, store);
   if (status.rendezvous.state) {
-    co_await read_workers(status, store);
+    if (!status.static_ranks) { co_await read_workers(status, store); }
     co_await read_progress(status, store);
+    if (status.static_ranks) { name_static_nodes(status); }
     const job::FailureBoard board(run_id);
     status.root_cause = co_await board.read(store);
     const std::optional<std::string> end = co_await store.get_now(board.end_key());

@@ -18,15 +18,18 @@
 
 namespace mdl::launcher::status {
 
-/// What the store of a job says about it to somebody who takes no part in it; torchrun's jobs included.
+/// What the store of a job says about it to somebody who takes no part in it; torchrun's jobs included. Of a job that
+/// is not there `rendezvous.state` is none, and `rendezvous.other_jobs` says which are.
 struct JobStatus {
   std::string run_id;  ///< --rdzv-id
   Endpoint endpoint;
   rendezvous::c10d::RendezvousReport rendezvous{};
+  bool static_ranks = false;  ///< a static job, or one of one node: no node has a heartbeat, nor a known address
   std::map<std::int64_t, rendezvous::c10d::RoleInfo> workers{};  ///< by rank of the node, as far as the nodes have told
   // Of agents of ours only:
   std::map<std::int64_t, progress::NodeSummary> progress{};  ///< in this round, by rank of the node
   std::vector<progress::JobEvent> events{};                  ///< the last ones, the oldest first
+  std::map<std::string, std::int64_t> event_counts{};        ///< of all, by kind
   std::optional<report::RootCause> root_cause{};             ///< only when the job has failed
   bool succeeded = false;                                    ///< all nodes have ended well
 };

@@ -62,9 +62,11 @@ std::string describe_workers(const JobStatus& status, std::int64_t rank) {
 std::string row(const std::string& rank, const std::string& workers, const NodeDesc& node, std::optional<double> age,
                 const std::string& progress = {}) {
   char text[160];
-  std::snprintf(text, sizeof text, "  %5s  %-12s  %-40.80s  %8lld  ", rank.c_str(), workers.c_str(),
-                output::printable(node.addr, kLongestNodeName).c_str(), static_cast<long long>(node.pid));
-  std::string line = str_cat(text, age ? fixed(*age) + " s ago" : "none");
+  const bool named = !node.addr.empty();  // else a node of a static job that has not told anything
+  const std::string pid = node.pid > 0 ? std::to_string(node.pid) : "-";
+  std::snprintf(text, sizeof text, "  %5s  %-12s  %-40.80s  %8s  ", rank.c_str(), workers.c_str(),
+                named ? output::printable(node.addr, kLongestNodeName).c_str() : "-", pid.c_str());
+  std::string line = str_cat(text, age ? fixed(*age) + " s ago" : node.pid > 0 ? "none" : "-");
   if (!progress.empty()) { line.resize(std::max(line.size(), std::string(text).size() + 14), ' '); }
   line += progress;
   line.erase(line.find_last_not_of(' ') + 1);

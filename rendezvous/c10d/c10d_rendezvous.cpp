@@ -144,15 +144,17 @@ asio::awaitable<client::TcpStoreClient> connect_store(const C10dJob& job, const 
 
 class C10dRendezvous::Impl {
  public:
-  Impl(std::unique_ptr<HostedStore> hosted, Endpoint address, std::unique_ptr<RendezvousClient> client)
-      : hosted_(std::move(hosted)), address_(std::move(address)), client_(std::move(client)) {}
+  Impl(std::unique_ptr<HostedStore> hosted, bool ours, Endpoint address, std::unique_ptr<RendezvousClient> client)
+      : hosted_(std::move(hosted)), ours_(ours), address_(std::move(address)), client_(std::move(client)) {}
 
   RendezvousClient& client() { return *client_; }
   bool hosts_store() const { return hosted_ != nullptr; }
+  bool host_is_ours() const { return ours_; }
   const Endpoint& address() const { return address_; }
 
  private:
   std::unique_ptr<HostedStore> hosted_;  // where this node hosts the store
+  const bool ours_;
   const Endpoint address_;
   std::unique_ptr<RendezvousClient> client_;
 };
@@ -177,7 +179,7 @@ asio::awaitable<std::unique_ptr<C10dRendezvous>> C10dRendezvous::open(
   } else {
     client = std::make_unique<CompareSetClient>(std::move(job), std::move(self), address, std::move(store), executor);
   }
-  auto impl = std::make_unique<Impl>(std::move(hosted), address, std::move(client));
+  auto impl = std::make_unique<Impl>(std::move(hosted), service.has_value(), address, std::move(client));
   co_return std::unique_ptr<C10dRendezvous>(new C10dRendezvous(std::move(impl)));
 }
 
@@ -186,6 +188,9 @@ const NodeDesc& C10dRendezvous::self() const {
 }
 bool C10dRendezvous::hosts_store() const {
   return impl_->hosts_store();
+}
+bool C10dRendezvous::host_is_ours() const {
+  return impl_->host_is_ours();
 }
 const Endpoint& C10dRendezvous::address() const {
   return impl_->address();

@@ -31,6 +31,8 @@ class C10dRendezvous {
 
   const NodeDesc& self() const;
   bool hosts_store() const;
+  /// Whether an agent of ours does, here or elsewhere, rather than torchrun's.
+  bool host_is_ours() const;
   /// Where this node reaches the store.
   const Endpoint& address() const;
   /// Until when next_round() waits; max() without a limit, as a spare node does.

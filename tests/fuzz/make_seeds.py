@@ -8,6 +8,7 @@ Files named seed-* are this script's; the others are inputs that fuzzing found, 
 import io
 import json
 import pickle
+import socket
 import struct
 import subprocess
 import sys
@@ -160,6 +161,47 @@ def progress_message():
     rank = [3, 9, 2.5, 24, 16.5, 2, 0.5, 0.125, 0.1, 0.1, 5, 1, "evaluation", 60, 1.5]
     write("progress_message", "node", "~" + json.dumps([1, 0, 1, 1764420000123, "node1", 8, [rank, [], ["x", -1, "NaN"]]]))
     write("progress_message", "event", "~" + json.dumps([1, 7, 1764420000123, "node1", "restart", "rank 3 failed\x1b[2J"]))
+
+
+def http_request():
+    """As clients send them, and what none of them does."""
+
+    def sent(command):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            address = f"127.0.0.1:{server.getsockname()[1]}"
+            client = subprocess.Popen([part.format(address) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            connection, _ = server.accept()
+            text = connection.recv(65536)
+            connection.close()
+            client.kill()
+            client.wait()
+        return text
+
+    urlopen = "import urllib.request; urllib.request.urlopen('http://{}/metrics?a=%41')"
+    requests = {"curl": sent(["curl", "http://{}/metrics"]), "python": sent([sys.executable, "-c", urlopen])}
+    with tempfile.TemporaryDirectory() as folder:
+        config = "global: {{scrape_interval: 1s}}\nscrape_configs: [{{job_name: a, static_configs: [{{targets: ['{}']}}]}}]"
+        script = f'echo "$1" > {folder}/c && exec prometheus --config.file={folder}/c --storage.tsdb.path={folder}/d --web.listen-address=127.0.0.1:0'
+        requests["prometheus"] = sent(["sh", "-c", script.replace("{", "{{").replace("}", "}}"), "sh", config])
+    for name, text in requests.items():
+        write("http_request", name, b"\x10" + text)
+    get = "GET /metrics HTTP/1.1\r\n"
+    odd = [
+        "Host: evil.example\r\n\r\n",
+        "Host: [fe80::7%25eth0]:9400\r\nConnection: close\r\n\r\n",
+        "Host: a\r\nHost: b\r\n\r\n",
+        "Host: a\r\nContent-Length: 5\r\n\r\nhello",
+        "Host: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        "Host: a\r\n folded\r\n\r\n",
+        "Host: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+        "Host: a\r\nX: " + "x" * 9000 + "\r\n\r\n",
+        "X" * 200 + ": y\r\n" * 300,
+    ]
+    for number, headers in enumerate(odd):
+        write("http_request", f"odd-{number}", "\x00" + get + headers)
+    together = (get + "Host: localhost\r\n\r\n").encode()
+    write("http_request", "together", b"\xff" + together * 3 + b"HEAD http://a/ HTTP/1.0\r\n\r\n")
+    write("http_request", "tls", b"\xff\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n")
 
 
 def config_file():
@@ -454,6 +496,7 @@ if __name__ == "__main__":
         error_file,
         timer_request,
         progress_message,
+        http_request,
         config_file,
         trainer_log,
         accelerate_yaml,

@@ -211,6 +211,19 @@ TEST_CASE("the option --help shows every option in groups, --version the version
   CHECK_THAT(version.text.value(), Catch::Matches("mdl-launch [0-9]+\\.[0-9]+\\.[0-9]+.*\n"));
 }
 
+TEST_CASE("the port of the metrics is one of this machine alone, or of a host that is named") {
+  CHECK_FALSE(parse({"x"}).metrics);
+  CHECK(parse({"--metrics-port", "9400", "x"}).metrics == mdl::Endpoint("localhost", 9400));
+  CHECK(parse({"--metrics-port", "0", "x"}).metrics == mdl::Endpoint("localhost", 0));
+  CHECK(parse({"--metrics-port=0.0.0.0:9400", "x"}).metrics == mdl::Endpoint("0.0.0.0", 9400));
+  CHECK(parse({"--metrics-port=[::1]:0", "x"}).metrics == mdl::Endpoint("::1", 0));
+  CHECK(parse({"x"}, {{"PET_METRICS_PORT", "node0:9400"}}).metrics == mdl::Endpoint("node0", 9400));
+  for (const char* wrong : {"", "x", "node0", "node0:", "node0:x", "70000", "-1", ":9400", "::1", "9400 9401"}) {
+    CAPTURE(wrong);
+    CHECK_THAT(error_of({"--metrics-port", wrong, "x"}), Contains("--metrics-port must be a port, or a host"));
+  }
+}
+
 TEST_CASE("a health command keeps its words for later, and says what is wrong with them at once") {
   CHECK(parse({"x"}).health_command.empty());
   CHECK(parse({"--health-command", "./check -v", "x"}).health_command == "./check -v");

@@ -115,7 +115,8 @@ TEST_CASE("events are told at once, the last ones are kept, and the store does n
     return last && last->number == 60;
   }));
   CHECK((last->kind == "restart" && last->text == "number 60" && !last->host.empty()));
-  CHECK(keys() == ProgressBoard::kEvents + 1);
+  CHECK(keys() == ProgressBoard::kEvents + 2);
+  CHECK(node.server.get("mdl-launch/job/events/of/restart") == "60");
 }
 
 TEST_CASE("a store that cannot be reached costs a node nothing but an attempt now and then") {

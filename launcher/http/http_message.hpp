@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+namespace mdl::launcher::http {
+
+/// What a client asks for.
+struct Request {
+  std::string method;      ///< as it was sent
+  std::string path;        ///< begins with '/', without the query; nothing in it is decoded
+  std::string query;       ///< behind the '?', without it
+  std::string host;        ///< of the header Host, with its port if it has one
+  bool keep_alive = true;  ///< the client wants the connection to stay
+};
+
+/// What it gets.
+struct Response {
+  unsigned status = 200;
+  std::string type = "text/plain; charset=utf-8";  ///< Content-Type
+  std::shared_ptr<const std::string> body{};       ///< null: empty. Shared, so that many may get what was made once
+};
+
+/// A short sentence for people, and a line end.
+Response plain_response(unsigned status, const std::string& sentence);
+
+/// The bytes before the body, for HTTP/1.1, with the time of now. Nothing may keep the answer, and no browser take it
+/// for another type than it says.
+std::string head_of(const Response& response, bool keep_alive);
+
+}  // namespace mdl::launcher::http

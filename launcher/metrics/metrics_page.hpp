@@ -1,0 +1,44 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "common/loop/asio.hpp"
+#include "common/loop/notifier.hpp"
+#include "launcher/http/http_message.hpp"
+#include "launcher/job/store_place.hpp"
+#include "rendezvous/client/tcp_store_client.hpp"
+
+namespace mdl::launcher::metrics {
+
+/// The page /metrics: reads the job's store when somebody asks, over a connection of its own, and at most once a second
+/// however many ask. Where the store does not answer, the answer is 503 with the reason.
+class MetricsPage {
+ public:
+  /// Where the store is now; nullopt: nowhere.
+  using Place = std::function<std::optional<job::StorePlace>()>;
+  static constexpr std::chrono::seconds kFresh{1};
+
+  MetricsPage(asio::io_context& io, std::string run_id, Place place);
+
+  /// Does not throw.
+  asio::awaitable<http::Response> answer();
+
+ private:
+  asio::awaitable<void> renew();
+  /// Throws Error.
+  asio::awaitable<std::string> read();
+
+  const std::string run_id_;
+  const Place place_;
+  loop::Notifier renewed_;
+  bool renewing_ = false;
+  http::Response last_{};
+  std::optional<loop::Notifier::Clock::time_point> made_at_{};
+  std::optional<rendezvous::client::TcpStoreClient> store_{};
+  Endpoint connected_to_{};
+};
+
+}  // namespace mdl::launcher::metrics
