@@ -22,7 +22,8 @@ class PickleReader {
  public:
   using Kind = PickleValue::Kind;
 
-  PickleReader(std::string_view bytes, std::deque<PickleValue>& values) : bytes_(bytes), values_(values) {}
+  PickleReader(std::string_view bytes, std::deque<PickleValue>& values, std::size_t max_values)
+      : bytes_(bytes), values_(values), max_values_(max_values) {}
 
   const PickleValue* read() {
     if (bytes_.size() > Pickle::kMaxBytes) { fail(str_cat("it has ", bytes_.size(), " bytes")); }
@@ -68,7 +69,7 @@ class PickleReader {
   }
 
   PickleValue* make(Kind kind) {
-    if (values_.size() >= Pickle::kMaxValues) { fail("it has too many values"); }
+    if (values_.size() >= max_values_) { fail("it has too many values"); }
     values_.push_back({.kind = kind});
     return &values_.back();
   }
@@ -127,7 +128,7 @@ class PickleReader {
     if (index >= memo_.size()) { fail("it recalls a value that it has not remembered"); }
     stack_.push_back(memo_[index]);
     // Values pushed again count, so that a short pickle cannot fill the stack for nothing.
-    if (stack_.size() > Pickle::kMaxValues) { fail("it has too many values"); }
+    if (stack_.size() > max_values_) { fail("it has too many values"); }
   }
   void push_object() {
     const PickleValue* const arguments = pop();
@@ -302,13 +303,14 @@ class PickleReader {
   std::string_view bytes_;
   std::size_t at_ = 0;
   std::deque<PickleValue>& values_;
+  std::size_t max_values_;
   std::vector<PickleValue*> stack_;
   std::vector<std::size_t> marks_;
   std::vector<PickleValue*> memo_;
 };
 
-Pickle::Pickle(std::string_view bytes) {
-  root_ = PickleReader(bytes, values_).read();
+Pickle::Pickle(std::string_view bytes, std::size_t max_values) {
+  root_ = PickleReader(bytes, values_, max_values).read();
 }
 
 }  // namespace mdl

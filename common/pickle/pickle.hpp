@@ -44,8 +44,8 @@ class Pickle {
 
   /// Reads protocols 2 to 5, of them what plain data needs: None, bool, int of 64 bits, float, str, bytes, tuple, list,
   /// set, dict, objects made by NEWOBJ or REDUCE with BUILD, and persistent ids. Throws PickleError for anything else,
-  /// and for bytes after the end.
-  explicit Pickle(std::string_view bytes);
+  /// and for bytes after the end. More values than `max_values` are refused as well.
+  explicit Pickle(std::string_view bytes, std::size_t max_values = kMaxValues);
 
   Pickle(const Pickle&) = delete;
   Pickle& operator=(const Pickle&) = delete;

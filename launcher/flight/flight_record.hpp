@@ -47,7 +47,7 @@ struct FlightRecord {
   std::vector<FlightGroup> groups{};  ///< at most kMostGroups
 
   /// How many entries of a dump are kept, of all groups together.
-  static constexpr std::size_t kMostEntries = 48;
+  static constexpr std::size_t kMostEntries = 64;
   static constexpr std::size_t kMostGroups = 64;
   /// Ranks of one group; a larger group has none.
   static constexpr std::size_t kMostRanks = 65'536;
