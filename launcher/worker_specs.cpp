@@ -1,6 +1,7 @@
 #include "launcher/worker_specs.hpp"
 
 #include "common/host.hpp"
+#include "launcher/progress/progress_folder.hpp"
 
 namespace mdl::launcher {
 namespace {
@@ -51,8 +52,11 @@ std::vector<process::WorkerSpec> worker_specs(const command_line::LaunchPlan& pl
   std::vector<process::WorkerSpec> specs;
   for (std::size_t i = 0; i < ends.size(); ++i) {
     const int local_rank = static_cast<int>(i);
-    const process::WorkerFiles files{error_files[i].string(),
-                                     served.progress.empty() ? "" : served.progress.at(i).string()};
+    process::WorkerFiles files{error_files[i].string()};
+    if (!served.progress.empty()) {
+      files.progress_socket = served.progress.at(i).string();
+      files.server_socket = progress::server_path_beside(served.progress.at(i)).string();
+    }
     specs.push_back({plan.command.executable, command_line::argv_of_worker(plan.command, local_rank),
                      process::worker_environment(plan.environment, group, identity_of(round, local_rank), files),
                      ends[i].out.get(), ends[i].err.get(),

@@ -1,5 +1,6 @@
 #include "launcher/process/worker_env.hpp"
 
+#include <filesystem>
 #include <utility>
 
 #include "common/error.hpp"
@@ -9,6 +10,7 @@ namespace mdl::launcher::process {
 namespace {
 
 const char* const kProgressVariable = "MDL_PROGRESS";
+const char* const kServerVariable = "TORCH_WORKER_SERVER_SOCKET";
 
 bool names(const std::string& entry, const std::string& name) {
   return entry.size() > name.size() && entry[name.size()] == '=' && entry.compare(0, name.size(), name) == 0;
@@ -42,6 +44,15 @@ std::optional<std::string> find_variable(const std::vector<std::string>& environ
   return std::nullopt;
 }
 
+std::optional<std::string> worker_server_socket(const std::vector<std::string>& inherited, const std::string& own) {
+  const auto set = find_variable(inherited, kServerVariable);
+  const auto outer = find_variable(inherited, kProgressVariable);
+  const auto folder_of = [](const std::string& path) { return std::filesystem::path(path).parent_path(); };
+  const bool of_user = set && !(outer && !set->empty() && folder_of(*set) == folder_of(*outer));
+  const std::string& path = of_user ? *set : own;
+  return path.empty() ? std::nullopt : std::optional(path);
+}
+
 bool limits_omp_threads(const std::vector<std::string>& inherited, int local_world_size) {
   return local_world_size > 1 && !find_variable(inherited, "OMP_NUM_THREADS");
 }
@@ -68,6 +79,9 @@ std::vector<std::string> worker_environment(const std::vector<std::string>& inhe
       {"TORCHELASTIC_ERROR_FILE", files.error_file},
   };
   if (!files.progress_socket.empty()) { set.push_back({kProgressVariable, files.progress_socket}); }
+  if (const auto server = worker_server_socket(inherited, files.server_socket)) {
+    set.push_back({kServerVariable, *server});
+  }
   if (!group.timer_file.empty()) { set.push_back({"TORCHELASTIC_TIMER_FILE", group.timer_file}); }
   if (!find_variable(inherited, "TORCH_NCCL_ASYNC_ERROR_HANDLING")) {
     set.push_back({"TORCH_NCCL_ASYNC_ERROR_HANDLING", "1"});
@@ -86,7 +100,7 @@ std::vector<std::string> worker_environment(const std::vector<std::string>& inhe
   std::vector<std::string> environment;
   environment.reserve(inherited.size() + set.size());
   for (const std::string& entry : inherited) {
-    bool replaced = names(entry, kProgressVariable);
+    bool replaced = names(entry, kProgressVariable) || names(entry, kServerVariable);
     for (const auto& [name, value] : set) { replaced = replaced || names(entry, name); }
     if (!replaced) { environment.push_back(entry); }
   }

@@ -21,9 +21,11 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kWidestRank = 99'999;
+constexpr const char* kProgressName = "progress_";
+constexpr const char* kServerName = "server_";  // shorter: it has room where the other one has
 
 std::string socket_name(int local_rank) {
-  return str_cat("progress_", local_rank);
+  return str_cat(kProgressName, local_rank);
 }
 
 /// Whether sockets of all ranks can lie there.
@@ -72,6 +74,12 @@ ProgressFolder::~ProgressFolder() {
 
 fs::path ProgressFolder::socket_path(int local_rank) const {
   return folder_.empty() ? fs::path() : folder_ / socket_name(local_rank);
+}
+
+fs::path server_path_beside(const fs::path& progress_socket) {
+  std::string name = progress_socket.filename().string();
+  name.replace(0, std::strlen(kProgressName), kServerName);
+  return progress_socket.parent_path() / name;
 }
 
 UniqueFd bind_datagram_socket(const fs::path& path) {

@@ -153,6 +153,7 @@ ProgressSockets::ProgressSockets(asio::io_context& io, const ProgressFolder& fol
       hall_->ears.clear();
       return;
     }
+    ::unlink(server_path_beside(path).c_str());  // of a worker before
     paths_.push_back(path);
     hall_->ears.push_back(std::make_unique<Ear>(io, std::move(socket)));
   }
@@ -166,7 +167,10 @@ ProgressSockets::~ProgressSockets() {
     boost::system::error_code ignored;
     ear->socket.close(ignored);
   }
-  for (const auto& path : paths_) { ::unlink(path.c_str()); }
+  for (const auto& path : paths_) {
+    ::unlink(path.c_str());
+    ::unlink(server_path_beside(path).c_str());
+  }
 }
 
 std::vector<RankSummary> ProgressSockets::summaries(std::chrono::steady_clock::time_point now) const {

@@ -27,7 +27,7 @@ class ProgressSockets {
   /// Makes the sockets of so many workers in `folder`, which must outlive this; none where that cannot be, which is
   /// logged. `on_message` is called from the loop of `io` as long as this lives.
   ProgressSockets(asio::io_context& io, const ProgressFolder& folder, int workers, OnMessage on_message);
-  /// Removes them.
+  /// Removes them, and the sockets of the workers' servers beside them.
   ~ProgressSockets();
   ProgressSockets(const ProgressSockets&) = delete;
   ProgressSockets& operator=(const ProgressSockets&) = delete;

@@ -62,6 +62,27 @@ TEST_CASE("a worker learns where it may say how it gets on, and never where an o
   CHECK(find_variable(worker_environment(inherited, {}, {}, files), "MDL_PROGRESS") == "/run/progress_0");
 }
 
+TEST_CASE("a worker learns where its server may listen, unless the user has said where") {
+  constexpr const char* kName = "TORCH_WORKER_SERVER_SOCKET";
+  const auto of = [&](const Words& inherited, const std::string& own) {
+    return find_variable(worker_environment(inherited, {}, {}, {"", "", own}), kName);
+  };
+  CHECK(of({}, "/run/server_0") == "/run/server_0");
+  CHECK_FALSE(of({}, ""));
+  CHECK(of({"TORCH_WORKER_SERVER_SOCKET=/mine"}, "/run/server_0") == "/mine");
+  CHECK(of({"TORCH_WORKER_SERVER_SOCKET=/mine", "MDL_PROGRESS=/outer/progress_0"}, "/run/server_0") == "/mine");
+  CHECK_FALSE(of({"TORCH_WORKER_SERVER_SOCKET="}, "/run/server_0"));
+}
+
+TEST_CASE("a worker does not share the server's path of the worker that has started its launcher") {
+  const Words inherited = {"TORCH_WORKER_SERVER_SOCKET=/outer/server_0", "MDL_PROGRESS=/outer/progress_0"};
+  const auto of = [&](const std::string& own) {
+    return find_variable(worker_environment(inherited, {}, {}, {"", "", own}), "TORCH_WORKER_SERVER_SOCKET");
+  };
+  CHECK(of("/inner/server_1") == "/inner/server_1");
+  CHECK_FALSE(of(""));
+}
+
 TEST_CASE("OMP_NUM_THREADS becomes 1 only for several workers and only when it is not set") {
   CHECK(find_variable(environment_of({}), "OMP_NUM_THREADS") == "1");
   CHECK(find_variable(environment_of({"OMP_NUM_THREADS=7"}), "OMP_NUM_THREADS") == "7");

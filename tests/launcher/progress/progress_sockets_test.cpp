@@ -6,6 +6,7 @@
 
 #include <catch2/catch.hpp>
 #include <cstring>
+#include <fstream>
 #include <optional>
 
 #include "common/str_cat.hpp"
@@ -69,6 +70,18 @@ TEST_CASE("each worker speaks for itself at a socket in the run's folder, which 
   listening.sockets.reset();
   CHECK(fs::is_empty(run.path()));
   CHECK_FALSE(second.say("{}"));
+}
+
+TEST_CASE("what a worker's server has left beside its socket is gone before the next one, and at the end") {
+  const test::TempDir run;
+  const fs::path server = run.path() / "server_0";
+  CHECK(server_path_beside(run.path() / "progress_0") == server);
+  std::ofstream(server) << "of an attempt before";
+  Listening listening(run.path());
+  CHECK_FALSE(fs::exists(server));
+  std::ofstream(server) << "of this one";
+  listening.sockets.reset();
+  CHECK(fs::is_empty(run.path()));
 }
 
 TEST_CASE("sockets that wait for workers who send nothing do nothing") {

@@ -16,6 +16,7 @@ OWN = {
     "SHLVL",
     "OLDPWD",
     "MDL_PROGRESS",  # ours alone
+    "TORCH_WORKER_SERVER_SOCKET",  # ours alone
     "TORCHELASTIC_ERROR_FILE",
     "MASTER_PORT",
     "TORCHELASTIC_RUN_ID",

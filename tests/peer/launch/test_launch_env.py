@@ -52,6 +52,7 @@ def without_random_parts(fact):
     env = dict(fact["env"])
     env.pop("_", None)  # the shell's or torchrun's own last command
     env.pop("MDL_PROGRESS", None)  # ours alone: test_launch_progress.py
+    env.pop("TORCH_WORKER_SERVER_SOCKET", None)  # ours alone: test_launch_flight.py
     env["TORCHELASTIC_ERROR_FILE"] = env["TORCHELASTIC_ERROR_FILE"].replace(env["TORCHELASTIC_RUN_ID"], "RUNID")
     for name, pattern in RANDOM.items():
         if re.fullmatch(pattern, env[name]):
