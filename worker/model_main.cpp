@@ -14,6 +14,7 @@
 #include "common/log.hpp"
 #include "common/standard_streams.hpp"
 #include "common/str_cat.hpp"
+#include "worker/distributed/control_plane.hpp"
 #include "worker/distributed/peer_watch.hpp"
 #include "worker/evaluate_command.hpp"
 #include "worker/health/command/health_command.hpp"
@@ -61,6 +62,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   try {
     mdl::worker::libraries::require_fitting_loaded();
+    const mdl::worker::distributed::ControlPlane control_plane;
     return run(std::vector<std::string>(argv + 1, argv + argc));
   } catch (const mdl::worker::process::StoppedBySignal& stop) {
     std::cout << std::flush;

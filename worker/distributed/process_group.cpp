@@ -33,6 +33,9 @@ namespace {
 /// Bytes of one broadcast message, as torch's DistributedDataParallel has it.
 constexpr size_t kBroadcastBytes = size_t{250} << 20;
 
+/// In torch's record of collectives.
+constexpr const char* kGroupName = "mdl";
+
 /// How often the store is asked for a key, which is soon there or late, and how often the host looks at the device.
 constexpr std::chrono::milliseconds kFirstLook{1}, kLastLook{200};
 constexpr std::chrono::microseconds kPoll{50};
@@ -44,6 +47,7 @@ c10::intrusive_ptr<c10d::Backend> make_gloo(const c10::intrusive_ptr<c10d::Store
                                             const process::WorkerEnvironment& environment,
                                             std::chrono::milliseconds timeout) {
   auto options = c10d::ProcessGroupGloo::Options::create(timeout);
+  options->group_name = kGroupName;
   options->devices.push_back(std::visit(
       [](const auto& way) {
         if constexpr (std::is_same_v<std::decay_t<decltype(way)>, InterfaceName>) {
@@ -61,6 +65,7 @@ c10::intrusive_ptr<c10d::Backend> make_nccl(const c10::intrusive_ptr<c10d::Store
                                             const process::WorkerEnvironment& environment,
                                             std::chrono::milliseconds timeout) {
   auto options = c10d::ProcessGroupNCCL::Options::create();
+  options->group_name = kGroupName;
   options->timeout = timeout;
   return c10::make_intrusive<c10d::ProcessGroupNCCL>(store, environment.rank, environment.world_size, options);
 }
@@ -102,7 +107,8 @@ ProcessGroup::ProcessGroup(const process::WorkerEnvironment& environment, at::De
   }
   group_->setBackend(device.type(), type, std::optional<c10::intrusive_ptr<c10d::Backend>>(backend));
   group_->setDefaultBackend(type);
-  group_->setGroupName("mdl");
+  group_->setGroupName(kGroupName);
+  group_->setGroupDesc("default_pg");  // as torch calls the group of all ranks
   watch_ = std::make_unique<PeerWatch>(limits, backend, [backend, sockets] {
     end_connections(sockets);
     backend->abort();

@@ -21,6 +21,7 @@ void set_torch_defaults() {
     ::unsetenv(kErrorHandling);
   }
   set_default("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF", "expandable_segments:True");
+  set_default("TORCH_FR_BUFFER_SIZE", "TORCH_NCCL_TRACE_BUFFER_SIZE", "2000");
   set_default(kErrorHandling, "NCCL_ASYNC_ERROR_HANDLING", "0");
 }
 

@@ -10,6 +10,9 @@ namespace mdl::worker::libraries {
 /// - TORCH_NCCL_ASYNC_ERROR_HANDLING=0. NCCL's watchdog would else end the process when a rank is lost, before rank 0
 ///   has saved what was trained: we look for its errors ourselves and keep the time, see distributed::PeerWatch. A
 ///   launcher of torch's kind gives its workers 1 where the user has set nothing, so there 1 counts as nothing.
+/// - TORCH_FR_BUFFER_SIZE=2000, LibTorch's own default: its flight recorder keeps the last so many collectives of Gloo
+///   and NCCL, for whoever asks why ranks wait. Nothing where that variable or TORCH_NCCL_TRACE_BUFFER_SIZE, its older
+///   name, is set; 0 is none.
 void set_torch_defaults();
 
 }  // namespace mdl::worker::libraries

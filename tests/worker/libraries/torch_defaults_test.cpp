@@ -17,8 +17,9 @@ struct WithoutSettings {
   WithoutSettings() { unset(); }
   ~WithoutSettings() { unset(); }
   static void unset() {
-    for (const char* const name : {"PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "NCCL_ASYNC_ERROR_HANDLING",
-                                   "TORCH_NCCL_ASYNC_ERROR_HANDLING"}) {
+    for (const char* const name :
+         {"PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF", "NCCL_ASYNC_ERROR_HANDLING",
+          "TORCH_NCCL_ASYNC_ERROR_HANDLING", "TORCH_FR_BUFFER_SIZE", "TORCH_NCCL_TRACE_BUFFER_SIZE"}) {
       ::unsetenv(name);
     }
   }
@@ -31,6 +32,19 @@ TEST_CASE("a GPU's memory has segments that grow, and NCCL's errors are ours to 
   set_torch_defaults();
   CHECK(value_of("PYTORCH_CUDA_ALLOC_CONF") == "expandable_segments:True");
   CHECK(value_of("TORCH_NCCL_ASYNC_ERROR_HANDLING") == "0");
+}
+
+TEST_CASE("torch records the last collectives, unless the user wants another number of them") {
+  const WithoutSettings nothing;
+  set_torch_defaults();
+  CHECK(value_of("TORCH_FR_BUFFER_SIZE") == "2000");
+  ::setenv("TORCH_FR_BUFFER_SIZE", "0", 1);
+  set_torch_defaults();
+  CHECK(value_of("TORCH_FR_BUFFER_SIZE") == "0");
+  WithoutSettings::unset();
+  ::setenv("TORCH_NCCL_TRACE_BUFFER_SIZE", "20000", 1);
+  set_torch_defaults();
+  CHECK(value_of("TORCH_FR_BUFFER_SIZE") == "unset");
 }
 
 TEST_CASE("what a launcher gives its workers by itself is not what the user has set") {
