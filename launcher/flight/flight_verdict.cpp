@@ -205,7 +205,7 @@ FlightVerdict flight_verdict(const std::map<std::int64_t, FlightRecord>& records
   if (records.empty()) { return verdict_of(Finding::nothing, "no rank has a record of its collectives", {}); }
   const Views views = group_views(records, world_size);
   std::optional<FlightVerdict> verdict;
-  for (const auto find : {find_mismatch, find_behind, find_unrecorded, find_circle, find_together}) {
+  for (const auto find : {find_behind, find_mismatch, find_unrecorded, find_circle, find_together}) {
     if (!verdict) { verdict = find(views); }
   }
   const Ranks missing = without_record(records, world_size);

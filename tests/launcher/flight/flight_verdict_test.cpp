@@ -106,6 +106,15 @@ TEST_CASE("an operation of another kind or size is told with both") {
   CHECK_THAT(verdict.headline, Contains("ranks differ in all-reduce 1,204: ranks 0, 3 all_reduce"));
 }
 
+TEST_CASE("who is missing holds the others up more surely than who differs") {
+  Records records = waiting_records();
+  last_of(records[1]) = made_entry(1204, FlightState::scheduled, "all_reduce", "[[2, 2]]");
+  records[3] = made_record({made_group(kAll, 1203, false)});
+  const FlightVerdict verdict = flight_verdict(records, 4);
+  CHECK(verdict.headline == "rank 3 did not reach all-reduce 1,204, in which ranks 0 to 2 wait");
+  CHECK_THAT(verdict.details.at(0), Contains("rank 1 does something else in all-reduce 1,204"));
+}
+
 TEST_CASE("a rank for which an operation was done differently is told where others still wait in it") {
   Records records = waiting_records();
   records[3] = made_record({made_group(kAll, 1204)});
