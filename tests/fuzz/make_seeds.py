@@ -204,6 +204,43 @@ def http_request():
     write("http_request", "tls", b"\xff\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n")
 
 
+def flight_record():
+    import torch
+    import torch.distributed as dist
+    from torch._C._distributed_c10d import _dump_fr_trace, _dump_fr_trace_json
+
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    tensor = torch.ones(2, 3)
+    dist.all_reduce(tensor)
+    dist.all_gather([tensor], tensor, group=dist.new_group([0]))
+    dist.barrier()
+    write("flight_record", "pickle", _dump_fr_trace(includeCollectives=True, includeStackTraces=True, onlyActive=False))
+    write("flight_record", "json", _dump_fr_trace_json(includeCollectives=True, onlyActive=True))
+    dist.destroy_process_group()
+    entry = {"process_group": ["0", "default_pg"], "profiling_name": "nccl:all_reduce", "collective_seq_id": 3, "state": "started"}
+    odd = [
+        {"collective_seq_id": -1},
+        {"collective_seq_id": 2**63},
+        {"process_group": ["\x1b[2J", 7]},
+        {"profiling_name": "nccl:recv 1<-0", "is_p2p": True, "p2p_seq_id": 2},
+        {"input_sizes": [[1000]] * 40 + [7, [-1, "x"]], "input_dtypes": ["Float", "Int", 3]},
+        {"profiling_name": "x" * 300, "time_created_ns": 2**64},
+        {"retired": True, "state": "completed"},
+    ]
+    entries = [entry, *({**entry, **each} for each in odd), 7, None, []]
+    configs = {"0": {"name": "0", "desc": "undefined", "ranks": "[0, 1, 2]"}, "1": {"name": "1", "ranks": [3, "x"]}, "2": 7}
+    dump = {"version": "2.10", "pg_config": configs, "pg_status": {}, "entries": entries}
+    write("flight_record", "odd", json.dumps(dump))
+    small = [each for each in entries if not isinstance(each, dict) or all(value not in (2**63, 2**64) for value in each.values())]
+    write("flight_record", "odd-pickle", pickle.dumps({**dump, "entries": small}, 2))
+    circle = []
+    circle.append(circle)
+    write("flight_record", "circle", pickle.dumps({**dump, "entries": [{**entry, "process_group": circle}, circle] * 3}, 2))
+    kept = [[3, "all_reduce", 0, "[[4]]", None, "Float", 1764420000123], [2, "send 0->1", 6, "[]", "[[1]]", "", 0]]
+    group = ["gloo", "0", "default_pg", "0-2,8-24/8", 3, None, 2, kept]
+    write("flight_record", "told", json.dumps([1, "2.10", [group, ["nccl", "1", "", "", None, None, None, []]]]))
+
+
 def config_file():
     write(
         "config_file",
@@ -497,6 +534,7 @@ if __name__ == "__main__":
         timer_request,
         progress_message,
         http_request,
+        flight_record,
         config_file,
         trainer_log,
         accelerate_yaml,
