@@ -70,6 +70,9 @@ void EventRecorder::round_begins(const job::Round& round, int restarts,
 }
 
 void EventRecorder::look_at(const std::vector<process::WorkerState>& workers, const job::Round& round, int restarts) {
+  for (std::size_t i = 0; i < workers.size(); ++i) {
+    if (workers[i].phase == process::WorkerState::Phase::exited) { teller_.worker_ended(static_cast<int>(i)); }
+  }
   if (!plan_.options.logs_events) { return; }
   for (std::size_t i = 0; i < workers.size(); ++i) {
     if (workers[i].pid <= 0 || started_[i]) { continue; }

@@ -23,7 +23,7 @@ class EventRecorder {
 
   /// A round has been agreed on.
   void round_begins(const job::Round& round, int restarts, std::chrono::duration<double, std::milli> took);
-  /// To be called whenever workers may have started: each is recorded once a round.
+  /// To be called whenever workers may have started or ended: each start is recorded once a round.
   void look_at(const std::vector<process::WorkerState>& workers, const job::Round& round, int restarts);
   /// One of `workers` has failed, and all of this node start again, for the `number`th time; logs it as well.
   void restarts(const std::vector<report::ReportedWorker>& workers, int number);

@@ -45,6 +45,7 @@ class RankWriter {
   void loss(std::optional<double>& value) { real(value); }
   void text(std::string& value) { add(value.empty() ? json() : json(value)); }
   void number(std::int64_t& value) { add(value > 0 ? json(value) : json()); }
+  void flag(bool& value) { add(value ? json(1) : json()); }
   json take() {
     while (!array_.empty() && array_.back().is_null()) { array_.erase(array_.size() - 1); }
     return std::move(array_);
@@ -86,6 +87,7 @@ class RankReader {
     if (field.is_string()) { value = output::printable(field.get_ref<const std::string&>(), kLongestSection); }
   }
   void number(std::int64_t& value) { value = summary_count(next()).value_or(0); }
+  void flag(bool& value) { value = summary_count(next()).value_or(0) > 0; }
 
  private:
   const json& next() {
@@ -109,11 +111,14 @@ void visit_fields(RankSummary& rank, Visitor& visitor) {
   visitor.real(rank.waiting);
   visitor.real(rank.age);
   visitor.real(rank.step_age);
+  visitor.real(rank.longest_step);
   visitor.number(rank.dropped);
   visitor.number(rank.wrong);
   visitor.text(rank.section);
   visitor.real(rank.section_seconds);
   visitor.real(rank.section_age);
+  visitor.real(rank.section_left_age);
+  visitor.flag(rank.ended);
 }
 
 }  // namespace

@@ -53,14 +53,21 @@ std::vector<std::string> ProgressBoard::kinds_in(const std::vector<std::string>&
   return kinds;
 }
 
+asio::awaitable<std::optional<NodeSummary>> ProgressBoard::read_node(rendezvous::client::TcpStoreClient& store,
+                                                                     std::int64_t node) const {
+  std::string key = str_cat(prefix_, "progress/", node);
+  const std::optional<std::string> text = co_await store.get_now(std::move(key));
+  co_return text ? node_summary_from_text(*text) : std::nullopt;
+}
+
 asio::awaitable<ProgressBoard::View> ProgressBoard::read(rendezvous::client::TcpStoreClient& store,
-                                                         const std::vector<std::string>& keys,
-                                                         std::int64_t nodes) const {
+                                                         const std::vector<std::string>& keys, std::int64_t nodes,
+                                                         bool wants_events) const {
   std::vector<std::string> wanted;
   const auto want = [&](std::string key) {
     if (std::binary_search(keys.begin(), keys.end(), key)) { wanted.push_back(std::move(key)); }
   };
-  for (std::int64_t slot = 0; slot < kEvents; ++slot) { want(str_cat(prefix_, "events/at/", slot)); }
+  for (std::int64_t slot = 0; wants_events && slot < kEvents; ++slot) { want(str_cat(prefix_, "events/at/", slot)); }
   const std::size_t events = wanted.size();
   for (std::int64_t node = 0; node < nodes; ++node) { want(str_cat(prefix_, "progress/", node)); }
   View view;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,9 +36,13 @@ class ProgressBoard {
     /// How many of each kind there have been, also of those that are not kept.
     std::map<std::string, std::int64_t> event_counts{};
   };
-  /// Of `nodes` nodes; `keys` are all of the store, sorted.
+  /// Of `nodes` nodes; `keys` are all of the store, sorted. Without the events if they are not wanted.
   asio::awaitable<View> read(rendezvous::client::TcpStoreClient& store, const std::vector<std::string>& keys,
-                             std::int64_t nodes) const;
+                             std::int64_t nodes, bool wants_events = true) const;
+
+  /// What one node has told, of any round.
+  asio::awaitable<std::optional<NodeSummary>> read_node(rendezvous::client::TcpStoreClient& store,
+                                                        std::int64_t node) const;
 
  private:
   std::string kinds_prefix() const { return prefix_ + "events/of/"; }

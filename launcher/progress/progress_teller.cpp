@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <set>
 #include <utility>
 
 #include "common/error.hpp"
@@ -52,7 +53,10 @@ struct ProgressTeller::Session {
     summary.written = wall_clock();
     summary.host = host_name();
     summary.first_rank = group.first_rank;
-    summary.ranks = sockets->summaries(Clock::now());
+    if (sockets) { summary.ranks = sockets->summaries(Clock::now()); }
+    for (std::size_t i = 0; i < summary.ranks.size(); ++i) {
+      summary.ranks[i].ended = ended.contains(static_cast<int>(i));
+    }
     return summary;
   }
 
@@ -83,8 +87,10 @@ struct ProgressTeller::Session {
   asio::steady_timer pause;
   std::unique_ptr<ProgressSockets> sockets{};
   TellingGroup group{};
-  bool heard = false;  ///< anything, in this attempt
-  bool fresh = false;  ///< something since the last time
+  bool heard = false;     ///< anything, in this attempt
+  bool fresh = false;     ///< something since the last time
+  std::set<int> ended{};  ///< workers, by local rank
+  std::function<void()> first_word{};
   std::deque<JobEvent> events{};
   std::optional<TcpStoreClient> store{};
   Endpoint connected_to{};
@@ -118,8 +124,10 @@ std::vector<std::filesystem::path> ProgressTeller::begin(TellingGroup group) {
                        " bytes. Such messages are counted, and passed over without a word");
         }
         if (session->fresh) { return; }
-        session->heard = session->fresh = true;
+        const bool is_first = !std::exchange(session->heard, true);
+        session->fresh = true;
         session->wake();
+        if (is_first && session->first_word) { session->first_word(); }
       });
   return session_->sockets->paths();
 }
@@ -127,6 +135,29 @@ std::vector<std::filesystem::path> ProgressTeller::begin(TellingGroup group) {
 void ProgressTeller::end() {
   session_->sockets.reset();
   session_->heard = session_->fresh = false;
+  session_->ended.clear();
+}
+
+void ProgressTeller::worker_ended(int local_rank) {
+  if (!session_->ended.insert(local_rank).second || !session_->heard) { return; }
+  session_->fresh = true;
+  session_->wake();
+}
+
+void ProgressTeller::on_first_word(std::function<void()> call) {
+  session_->first_word = std::move(call);
+}
+
+bool ProgressTeller::heard() const {
+  return session_->has_summary();
+}
+
+const TellingGroup& ProgressTeller::group() const {
+  return session_->group;
+}
+
+NodeSummary ProgressTeller::summary() const {
+  return session_->summary();
 }
 
 void ProgressTeller::happened(const std::string& kind, const std::string& text) {

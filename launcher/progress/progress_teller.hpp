@@ -9,6 +9,7 @@
 
 #include "common/loop/asio.hpp"
 #include "launcher/job/store_place.hpp"
+#include "launcher/progress/node_summary.hpp"
 #include "launcher/progress/progress_folder.hpp"
 
 namespace mdl::launcher::progress {
@@ -43,6 +44,15 @@ class ProgressTeller {
   std::vector<std::filesystem::path> begin(TellingGroup group);
   /// The attempt is over: nothing more is heard, and nothing told of it.
   void end();
+  /// The process of this local rank is no more.
+  void worker_ended(int local_rank);
+  /// Called whenever a worker has said something for the first time in an attempt.
+  void on_first_word(std::function<void()> call);
+  /// Whether a worker has said anything in this attempt.
+  bool heard() const;
+  /// Who the workers of now are, and what has been heard of them; no ranks between two attempts.
+  const TellingGroup& group() const;
+  NodeSummary summary() const;
   /// Something has happened that others may want to know: see JobEvent. Of many that wait to be told, the last ones are
   /// kept.
   void happened(const std::string& kind, const std::string& text);

@@ -58,6 +58,7 @@ void RankProgress::apply(const ProgressMessage& message, Time now) {
   heard_at_ = now;
   const bool new_step = message.step && message.step != last_.step;
   if (new_step && last_.step && *message.step < *last_.step) { points_.clear(); }
+  if (new_step) { note_interval(now); }
   enter_section(message, new_step, now);
   keep(last_.step, message.step);
   keep(last_.total, message.total);
@@ -68,7 +69,17 @@ void RankProgress::apply(const ProgressMessage& message, Time now) {
   if (new_step) { note_step(now); }
 }
 
+/// Time in a section is no time of a step: what it ends with counts from its end, and what it has swallowed does not.
+void RankProgress::note_interval(Time now) {
+  if (step_at_ && !section_since_) {
+    const Time::duration took = now - std::max(*step_at_, section_left_at_.value_or(*step_at_));
+    longest_step_ = std::max(longest_step_.value_or(took), took);
+  }
+  section_left_at_.reset();
+}
+
 void RankProgress::enter_section(const ProgressMessage& message, bool new_step, Time now) {
+  const bool was_in_one = section_since_.has_value();
   if (!message.section && new_step) {
     last_.section.reset();
     last_.section_seconds.reset();
@@ -83,6 +94,7 @@ void RankProgress::enter_section(const ProgressMessage& message, bool new_step, 
   }
   keep(last_.section_seconds, message.section_seconds);
   if (last_.section.value_or("").empty()) {
+    if (was_in_one && !new_step) { section_left_at_ = now; }
     section_since_.reset();
     last_.section_seconds.reset();
   }
@@ -122,9 +134,11 @@ RankSummary RankProgress::summary(Time now) const {
   summary.samples = last_.samples;
   summary.age = seconds_since(heard_at_, now);
   summary.step_age = seconds_since(step_at_, now);
+  if (longest_step_) { summary.longest_step = std::chrono::duration<double>(*longest_step_).count(); }
   summary.section = last_.section.value_or("");
   summary.section_seconds = last_.section_seconds;
   summary.section_age = seconds_since(section_since_, now);
+  summary.section_left_age = seconds_since(section_left_at_, now);
   summary.dropped = dropped_;
   summary.wrong = wrong_;
   add_rates(summary, now);

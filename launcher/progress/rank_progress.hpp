@@ -41,6 +41,7 @@ class RankProgress {
   void apply(const ProgressMessage& message, Time now);
   void enter_section(const ProgressMessage& message, bool new_step, Time now);
   void note_step(Time now);
+  void note_interval(Time now);
   void add_rates(RankSummary& summary, Time now) const;
 
   std::array<Time, kMostASecond> read_at_{};  ///< the last ones, in a ring
@@ -51,6 +52,8 @@ class RankProgress {
   std::optional<Time> heard_at_{};
   std::optional<Time> step_at_{};
   std::optional<Time> section_since_{};
+  std::optional<Time> section_left_at_{};  ///< since the last step
+  std::optional<Time::duration> longest_step_{};
   std::deque<Point> points_{};  ///< at most one a second, the oldest first
 };
 

@@ -15,15 +15,18 @@ struct RankSummary {
   std::optional<std::int64_t> samples{};
   std::optional<double> samples_per_s{};
   std::optional<double> steps_per_s{};
-  std::optional<double> own{};       ///< of a step, outside collectives
-  std::optional<double> waiting{};   ///< of a step, in collectives
-  std::optional<double> age{};       ///< of its last message; nullopt: it has sent none
-  std::optional<double> step_age{};  ///< since it has made a step
-  std::string section{};             ///< printable, empty: none
+  std::optional<double> own{};           ///< of a step, outside collectives
+  std::optional<double> waiting{};       ///< of a step, in collectives
+  std::optional<double> age{};           ///< of its last message; nullopt: it has sent none
+  std::optional<double> step_age{};      ///< since it has made a step
+  std::optional<double> longest_step{};  ///< the longest time between two steps so far, of those without a section
+  std::string section{};                 ///< printable, empty: none
   std::optional<double> section_seconds{};
-  std::optional<double> section_age{};  ///< since it has entered the section
-  std::int64_t dropped = 0;             ///< messages beyond what is read in a second
-  std::int64_t wrong = 0;               ///< messages that are none
+  std::optional<double> section_age{};       ///< since it has entered the section
+  std::int64_t dropped = 0;                  ///< messages beyond what is read in a second
+  std::int64_t wrong = 0;                    ///< messages that are none
+  std::optional<double> section_left_age{};  ///< since it has left a section; nullopt: before its last step, or never
+  bool ended = false;                        ///< the process is no more
 
   /// Whether it has sent anything at all.
   bool known() const { return age.has_value() || dropped > 0 || wrong > 0; }

@@ -21,6 +21,7 @@ RankSummary busy_rank(int i) {
   rank.own = 0.4 + 0.1 / (i + 1);
   rank.waiting = 0.2 / (i + 1);
   rank.age = rank.step_age = 0.123456789;
+  rank.longest_step = 0.7654321;
   return rank;
 }
 
@@ -43,6 +44,8 @@ TEST_CASE("a node's summary comes back from the store as it was, to six digits")
   node.ranks[2].section = "evaluation";
   node.ranks[2].section_seconds = 60;
   node.ranks[2].section_age = 1.5;
+  node.ranks[2].section_left_age = 2.5;
+  node.ranks[2].ended = true;
   node.ranks[2].dropped = 5;
   node.ranks[2].loss = -INFINITY;
   const auto read = node_summary_from_text(to_text(node));
@@ -55,13 +58,15 @@ TEST_CASE("a node's summary comes back from the store as it was, to six digits")
   CHECK(read->ranks[0].age == Approx(0.123457));
   CHECK(read->ranks[1] == RankSummary());
   CHECK((read->ranks[2].section == "evaluation" && read->ranks[2].section_age == 1.5 && read->ranks[2].dropped == 5));
+  CHECK((read->ranks[2].section_left_age == 2.5 && read->ranks[2].ended));
+  CHECK(read->ranks[0].longest_step == Approx(0.765432));
   CHECK(read->ranks[2].loss == -INFINITY);
   node.ranks[0].loss = NAN;
   CHECK(std::isnan(*node_summary_from_text(to_text(node))->ranks[0].loss));
 }
 
 TEST_CASE("a node's summary takes about 100 bytes a rank, and little for one that says nothing") {
-  CHECK(to_text(node_of(8)).size() <= 8 * 110);
+  CHECK(to_text(node_of(8)).size() <= 8 * 118);
   NodeSummary silent = node_of(0);
   silent.ranks.resize(8);
   CHECK(to_text(silent).size() < 80);
@@ -69,11 +74,12 @@ TEST_CASE("a node's summary takes about 100 bytes a rank, and little for one tha
 
 TEST_CASE("what others have put where a node's summary belongs is made printable, or is none") {
   const auto read = node_summary_from_text(
-      R"([1,0,0,1000,"h\u001b[2J",0,[[-1,"x",[],1.5,-3,"NaN",{},null,1,2,-5,1e9,"a\u001bb",4,5,"later",6]],"later"])");
+      R"([1,0,0,1000,"h\u001b[2J",0,[[-1,"x",[],1.5,-3,"NaN",{},null,1,2,"x",-5,1e9,"a\u001bb",4,5,"y",-1,"later",6]],"later"])");
   REQUIRE(read);
   CHECK(read->host == "h");
   const RankSummary& rank = read->ranks.at(0);
   CHECK_FALSE((rank.step || rank.total || rank.loss || rank.samples || rank.samples_per_s || rank.steps_per_s));
+  CHECK_FALSE((rank.longest_step || rank.section_left_age || rank.ended));
   CHECK((rank.age == 1.0 && rank.step_age == 2.0 && rank.dropped == 0 && rank.wrong == 0 && rank.section == "ab"));
   for (const char* wrong : {"", "{}", "[]", "[1,0,0,0,\"h\",0]", R"([2,0,0,0,"h",0,[]])", R"([1,-1,0,0,"h",0,[]])",
                             R"([1,0,0,0,7,0,[]])", R"([1,0,0,0,"h",0,[7]])", R"([1,0,0,0,"h",0,{}])"}) {

@@ -84,6 +84,32 @@ TEST_CASE("a section lasts until another one, null, or a step without one") {
   CHECK((now.section.empty() && !now.section_seconds && !now.section_age));
 }
 
+TEST_CASE("the longest step is the longest time between two, and sections are not in it") {
+  RankProgress progress;
+  const auto at = [&](const char* message, std::chrono::seconds when) {
+    progress.take(message, kBegin + when);
+    return progress.summary(kBegin + when);
+  };
+  CHECK_FALSE(at(R"({"step": 1})", 0s).longest_step);
+  CHECK(at(R"({"step": 2})", 3s).longest_step == 3.0);
+  CHECK(at(R"({"step": 3, "section": null})", 4s).longest_step == 3.0);
+  at(R"({"section": "evaluation"})", 5s);
+  RankSummary now = at(R"({"section": null})", 105s);
+  CHECK((now.section_left_age == 0.0 && now.step_age == 101.0));
+  now = at(R"({"step": 4})", 107s);
+  CHECK((now.longest_step == 3.0 && !now.section_left_age));
+  at(R"({"section": "checkpoint"})", 108s);
+  CHECK(at(R"({"step": 5})", 208s).longest_step == 3.0);
+  CHECK(at(R"({"step": 6})", 212s).longest_step == 4.0);
+}
+
+TEST_CASE("a worker that says that it is in no section leaves none with that") {
+  RankProgress progress;
+  progress.take(R"({"step": 1, "section": null})", kBegin);
+  progress.take(R"({"section": null, "loss": 1})", kBegin + 1s);
+  CHECK_FALSE(progress.summary(kBegin + 1s).section_left_age);
+}
+
 TEST_CASE("a hundred messages in any second are read, and the others counted") {
   RankProgress progress;
   int taken = 0;

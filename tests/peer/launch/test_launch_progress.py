@@ -189,8 +189,8 @@ tell(step=9, section=bell)
 stay("end")
 """)
     with running(*stage.c10d(), script, env=stage.env) as launcher:
-        [told] = stage.told(0, condition=lambda ranks: ranks and ranks[0] and ranks[0][0] == 9 and len(ranks[0]) > 12)
-        assert told[6][0][12] == "evil" and told[6][0][11] == 5 and 2500 <= told[6][0][10] <= 3000
+        [told] = stage.told(0, condition=lambda ranks: ranks and ranks[0] and ranks[0][0] == 9 and len(ranks[0]) > 13)
+        assert told[6][0][13] == "evil" and told[6][0][12] == 5 and 2500 <= told[6][0][11] <= 3000
         shown = status(stage)
         assert "\x1b" not in shown and "\x07" not in shown and "evil since" in shown and "loss nan" in shown
         assert "  5 wrong messages" in shown and re.search(r"  \d{4} messages beyond 100 a second", shown)
