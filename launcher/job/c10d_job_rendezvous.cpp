@@ -30,10 +30,9 @@ using std::chrono::milliseconds;
 constexpr int kMostLosses = 5;
 // After the rendezvous was closed: for this node's own barrier to end as well.
 constexpr milliseconds kCloseGrace{1000};
-// For the other nodes to read why the job has failed: each looks at the state as often as it watches it.
+// For the other nodes to read why the job has failed, or that the store goes although they go on: each looks at the
+// state as often as it watches it.
 constexpr milliseconds kReadersTimeout{5000};
-// For them to read that the store goes although they go on.
-constexpr milliseconds kFarewellTimeout{5000};
 constexpr milliseconds kSparesTimeout{2000};
 
 class C10dJobRendezvous : public JobRendezvous {
@@ -127,6 +126,7 @@ class C10dJobRendezvous : public JobRendezvous {
 
   RoundState state() const override { return state_; }
   WaitPhase waits_for() const override { return link_.phase(); }
+  std::vector<StoreWait> store_waits(std::size_t most) const override { return workers_.waits(most); }
   std::optional<StorePlace> store_place() const override {
     return gone_ || lost_ || host_left_ ? std::nullopt : link_.place();
   }
@@ -353,7 +353,7 @@ class C10dJobRendezvous : public JobRendezvous {
   /// Before the store ends with this process although others go on: until they know.
   asio::awaitable<void> wait_for_receipts() {
     if (!link_.rendezvous().hosts_store()) { co_return; }
-    const bool all = co_await farewell_.wait_for_signatures(link_.store(), round_.number, kFarewellTimeout);
+    const bool all = co_await farewell_.wait_for_signatures(link_.store(), round_.number, kReadersTimeout);
     if (!all) { log::info("some nodes have not taken notice of this one's end; not waiting any longer"); }
   }
 

@@ -1,6 +1,7 @@
 #include "launcher/job/job_rendezvous.hpp"
 
 #include <optional>
+#include <vector>
 
 #include "launcher/job/c10d_job_rendezvous.hpp"
 #include "launcher/job/static_job_rendezvous.hpp"
@@ -59,6 +60,9 @@ class LocalRendezvous : public JobRendezvous {
   }
   asio::awaitable<void> agree_on_root_cause() override {
     if (watch_store_) { co_await watch_store_->outlast_watchers(); }
+  }
+  std::vector<StoreWait> store_waits(std::size_t most) const override {
+    return store_ ? store_->waits(most) : std::vector<StoreWait>();
   }
 
  private:

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/loop/asio.hpp"
 #include "common/loop/notifier.hpp"
@@ -16,8 +17,11 @@
 #include "launcher/job/wait_phase.hpp"
 #include "launcher/report/root_cause.hpp"
 #include "rendezvous/c10d/rank_assignment.hpp"
+#include "rendezvous/server/store_wait.hpp"
 
 namespace mdl::launcher::job {
+
+using rendezvous::server::StoreWait;
 
 /// What this node brings to a round.
 struct LocalGroup {
@@ -58,6 +62,8 @@ class JobRendezvous {
   /// on the host before it waits for others. What the call throws, next_round() throws.
   using StoreReached = std::function<void(StoreHost)>;
   void when_store_is_reached(StoreReached call) { store_reached_ = std::move(call); }
+  /// Who waits for keys in the workers' store, as far as this node hosts it: at most `most` clients.
+  virtual std::vector<StoreWait> store_waits(std::size_t) const { return {}; }
   /// How long this node may pause before next_round(), as far as the others wait for it.
   virtual std::chrono::seconds longest_pause() const { return FreeRestarts::kLongestPause; }
   /// The round of now is over for this node, which stops its workers, for the failure of one of them or not, and will

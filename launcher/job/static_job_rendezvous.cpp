@@ -124,6 +124,9 @@ class StaticRendezvous : public JobRendezvous {
   std::optional<StorePlace> store_place() const override {
     return client_ ? std::optional(StorePlace{address(), credential_}) : std::nullopt;
   }
+  std::vector<StoreWait> store_waits(std::size_t most) const override {
+    return server_ ? server_->waits(most) : std::vector<StoreWait>();
+  }
 
   asio::awaitable<std::optional<std::string>> restart_obstacle() override {
     std::vector<std::string> natives;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/endpoint.hpp"
 #include "common/loop/asio.hpp"
@@ -32,6 +33,10 @@ class WorkerStore {
   void release_lease() { lease_.reset(); }
   /// Waits until nobody is connected to the store that this node hosts, if it does, at the longest until `deadline`.
   asio::awaitable<void> outlast_clients(loop::Notifier::Clock::time_point deadline);
+  /// Who waits in the store that this node hosts; nobody where it hosts none.
+  std::vector<rendezvous::server::StoreWait> waits(std::size_t most) const {
+    return server_ ? server_->waits(most) : std::vector<rendezvous::server::StoreWait>();
+  }
 
  private:
   asio::io_context& io_;

@@ -169,6 +169,24 @@ class TcpStoreServer::Impl final : public TcpStoreSession::Owner,
     return answer;
   }
 
+  std::vector<StoreWait> waits(std::size_t most) const {
+    std::vector<StoreWait> waits;
+    state_.for_each_wait([&](store::ClientId client, const std::vector<std::string>& keys) {
+      const auto session = sessions_.find(client);
+      if (session == sessions_.end()) { return true; }
+      StoreWait& wait = waits.emplace_back();
+      wait.peer = session->second->describe();
+      // A client that waits says nothing until it is told.
+      wait.seconds = std::chrono::duration<double>(session->second->silence()).count();
+      for (const std::string& key : keys) {
+        if (state_.contains(key) || wait.keys.size() >= kMostWaitKeys) { continue; }
+        wait.keys.push_back(key.starts_with('/') ? key.substr(1) : key);
+      }
+      return waits.size() < most;
+    });
+    return waits;
+  }
+
   const store::StoreState& state() const { return state_; }
   std::uint16_t port() const { return port_; }
   std::size_t client_count() const { return sessions_.size(); }
@@ -327,6 +345,10 @@ std::optional<std::string> TcpStoreServer::get(std::string_view key) const {
 bool TcpStoreServer::erase(std::string_view key) {
   return store::wire::read_u64(
              impl_->handle_own({.type = store::wire::QueryType::delete_key, .key = store::stored_key(key)})) == 1;
+}
+
+std::vector<StoreWait> TcpStoreServer::waits(std::size_t most) const {
+  return impl_->waits(most);
 }
 
 std::vector<std::string> TcpStoreServer::list_keys() const {

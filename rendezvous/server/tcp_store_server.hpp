@@ -12,6 +12,7 @@
 #include "common/loop/asio.hpp"
 #include "rendezvous/access/store_guard.hpp"
 #include "rendezvous/server/listen_address.hpp"
+#include "rendezvous/server/store_wait.hpp"
 #include "rendezvous/store/store.hpp"
 
 namespace mdl::rendezvous::server {
@@ -96,6 +97,8 @@ class TcpStoreServer {
   bool erase(std::string_view key);
   /// All keys, sorted.
   std::vector<std::string> list_keys() const;
+  /// Who waits for keys that are not there: at most `most` clients, in no order.
+  std::vector<StoreWait> waits(std::size_t most) const;
 
  private:
   class Impl;

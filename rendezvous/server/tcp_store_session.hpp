@@ -66,6 +66,8 @@ class TcpStoreSession : public std::enable_shared_from_this<TcpStoreSession> {
   /// The other end's address and port, for people.
   std::string describe() const;
   asio::ip::address peer(boost::system::error_code& error) const { return socket_.remote_endpoint(error).address(); }
+  /// How long nothing has come from the other end.
+  Clock::duration silence() const { return Clock::now() - last_received_; }
   /// Ends the connection. `complaint` goes to the owner first, if there is one.
   void close(const store::Complaint& complaint = {});
   /// Since when this client has kept the server from giving memory back: with a message that is not complete, or with

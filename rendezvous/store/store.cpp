@@ -121,6 +121,12 @@ StoreReply StoreState::answer(ClientId from, const Query& query) {
   return count;
 }
 
+void StoreState::for_each_wait(const std::function<bool(ClientId, const std::vector<std::string>&)>& use) const {
+  for (const auto& [client, wait] : waits_) {
+    if (!use(client, wait.keys)) { return; }
+  }
+}
+
 void StoreState::forget(ClientId client) {
   const auto wait = waits_.find(client);
   if (wait == waits_.end()) { return; }

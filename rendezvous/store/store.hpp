@@ -68,6 +68,9 @@ class StoreState {
   std::size_t bytes_in_replies() const { return *alive_ - stored_values_; }
   /// How many clients wait at this moment.
   std::size_t waiting_count() const { return waits_.size(); }
+  /// Calls `use` with each client that waits, and the stored keys that it waits for (one that has appeared meanwhile is
+  /// among them as long as others are missing), in no order, until that returns false.
+  void for_each_wait(const std::function<bool(ClientId, const std::vector<std::string>&)>& use) const;
 
  private:
   struct Hash {
