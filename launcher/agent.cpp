@@ -18,12 +18,12 @@
 #include "launcher/event_recorder.hpp"
 #include "launcher/failure_reporter.hpp"
 #include "launcher/job/job_rendezvous.hpp"
+#include "launcher/job_watcher.hpp"
 #include "launcher/opening_words.hpp"
 #include "launcher/output/output_mux.hpp"
 #include "launcher/output/run_folder.hpp"
 #include "launcher/process/last_words.hpp"
 #include "launcher/process/stop_signals.hpp"
-#include "launcher/progress/progress_teller.hpp"
 #include "launcher/public_view.hpp"
 #include "launcher/report/failure_report.hpp"
 #include "launcher/restart_policy.hpp"
@@ -59,9 +59,9 @@ class Agent {
             [this] { return attempt_ ? attempt_->group().root() : std::nullopt; },
             [this](pid_t pid, auto& names) { attempt_->group().note_expired_timers(pid, names); })),
         stuck_watch_(plan.environment),
-        progress_(io_, folder_.path(), command_line::run_id_of(plan.store),
-                  [this] { return rendezvous_->store_place(); }),
-        events_(plan, progress_),
+        watcher_(
+            io_, plan, *rendezvous_, folder_, [this] { return attempt_ ? &attempt_->group() : nullptr; }, changed_),
+        events_(plan, watcher_.teller()),
         reporter_(plan, folder_),
         restarts_left_(plan.options.max_restarts),
         entry_(io_, plan, *rendezvous_, changed_),
@@ -178,16 +178,8 @@ class Agent {
 
   /// The job has ended before this node could be part of a round of it.
   void end_without_round(const rendezvous::c10d::RendezvousError& error) {
-    const auto& cause = rendezvous_->root_cause();
-    const bool spare = error.reason() == rendezvous::c10d::RendezvousError::Reason::left_out;
-    if (!cause && !spare) { throw error; }
     attempt_.reset();
-    if (cause) {
-      exit_code_ = reporter_.report_elsewhere(reporter_.describe({}, restart_count()), cause);
-    } else {
-      log::news(error.what());
-      exit_code_ = 0;
-    }
+    exit_code_ = reporter_.report_without_round(error, rendezvous_->root_cause(), restart_count());
   }
 
   asio::awaitable<void> agree_on_round() {
@@ -205,14 +197,14 @@ class Agent {
     attempt_.reset();  // what is left of the last one ends before the next begins
     ServedPaths served;
     if (timer_) { served.timer_file = timer_->path(); }
-    served.progress =
-        progress_.begin({round_.number, round_.group_rank, round_.ranks.base_global_rank, plan_.local_world_size});
+    served.progress = watcher_.begin(round_);
     attempt_ = std::make_unique<Attempt>(io_, plan_, round_, restart_count(), folder_, output_, changed_, served);
     workers_began_ = loop::Notifier::Clock::now();
   }
 
   asio::awaitable<void> stop_workers(int signo) {
     signals_.begin_stopping();
+    watcher_.stop();
     process::WorkerGroup& group = attempt_->group();
     const auto grace = std::chrono::seconds(plan_.options.shutdown_timeout);
     co_await process::end_by_signal(group, output_, changed_, signo, grace, signals_.hurry());
@@ -286,7 +278,7 @@ class Agent {
     // Before this node's workers are stopped, which may take long.
     const loop::BackgroundTask telling = begin([this, worker_failed] { return rendezvous_->end_round(worker_failed); });
     co_await stop_workers(SIGTERM);
-    progress_.end();
+    watcher_.end();
     co_await finish_output();
     co_await wait_.until_signal(telling);
     if (!signals_.last()) { entry_.round_ended(lived); }
@@ -378,7 +370,7 @@ class Agent {
   output::RunFolder folder_;
   std::unique_ptr<watchdog::FileTimer> timer_;  ///< empty unless the user wants it
   watchdog::StuckWatch stuck_watch_;
-  progress::ProgressTeller progress_;
+  JobWatcher watcher_;
   EventRecorder events_;
   const FailureReporter reporter_;
   std::unique_ptr<Attempt> attempt_;

@@ -37,6 +37,15 @@ int FailureReporter::report_elsewhere(const report::FailureReport& failure,
   return cause->exit_code;
 }
 
+int FailureReporter::report_without_round(const rendezvous::c10d::RendezvousError& error,
+                                          const std::optional<report::RootCause>& cause, int restarts) const {
+  if (cause) { return report_elsewhere(describe({}, restarts), cause); }
+  const bool is_spare = error.reason() == rendezvous::c10d::RendezvousError::Reason::left_out;
+  if (!is_spare) { throw error; }
+  log::news(error.what());
+  return 0;
+}
+
 int FailureReporter::report_own(const report::FailureReport& failure, const std::optional<report::RootCause>& cause,
                                 const Attempt& attempt) const {
   report::print_report(report::format_report(failure, cause));

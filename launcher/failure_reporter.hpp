@@ -9,6 +9,7 @@
 #include "launcher/output/run_folder.hpp"
 #include "launcher/report/failure_report.hpp"
 #include "launcher/report/root_cause.hpp"
+#include "rendezvous/c10d/rendezvous_error.hpp"
 
 namespace mdl::launcher {
 
@@ -25,6 +26,10 @@ class FailureReporter {
 
   /// Prints the report of a job of which this node's workers are not to blame. Returns the launcher's exit code.
   int report_elsewhere(const report::FailureReport& failure, const std::optional<report::RootCause>& cause) const;
+  /// The same where the job has ended before this node could be part of a round of it: the report of `cause`, or a word
+  /// of a spare node, whose code is 0. Throws `error` where it is neither.
+  int report_without_round(const rendezvous::c10d::RendezvousError& error,
+                           const std::optional<report::RootCause>& cause, int restarts) const;
   /// Prints the report of a job in which workers of this node have failed, the first of them in `attempt`; `cause` is
   /// the first failure of all nodes. Passes the worker's error file on. Returns the launcher's exit code.
   int report_own(const report::FailureReport& failure, const std::optional<report::RootCause>& cause,

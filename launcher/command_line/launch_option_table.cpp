@@ -26,6 +26,9 @@ const std::vector<OptionGroup> kGroups = {
          {"health-command", "PROG",
           "A program with its arguments that is run on this node before each join. One that fails, or takes longer "
           "than 30 s, keeps this node out of the job, and its last line says why. No shell reads it."},
+         {"hang-timeout", "SECONDS",
+          "Ends the workers when no rank of the job has made a step for so long, as far as they tell their steps "
+          "(MDL_PROGRESS), and starts them again while restarts are left. Without it a hang is only told."},
          {"metrics-port", "[HOST:]PORT",
           "Serve the job's metrics for Prometheus at http://127.0.0.1:PORT/metrics, or at HOST for others to see, on "
           "the "

@@ -37,8 +37,9 @@ struct LaunchOptions {
   std::optional<int> master_port;  ///< kStaticPort without it, where one counts
   std::string master_addr = "127.0.0.1";
 
-  std::string health_command;       ///< run before each join; empty: none
-  std::optional<Endpoint> metrics;  ///< where Prometheus finds the job's metrics; port 0: any free one
+  std::string health_command;            ///< run before each join; empty: none
+  std::optional<double> hang_timeout{};  ///< seconds without a step after which workers are ended; nullopt: never
+  std::optional<Endpoint> metrics;       ///< where Prometheus finds the job's metrics; port 0: any free one
   int max_restarts = 0;
   std::string role = "default";
   std::string signals_to_handle = kDefaultSignals;

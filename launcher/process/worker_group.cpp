@@ -77,7 +77,7 @@ void WorkerGroup::apply(State& state, const GuardianEvent& event) {
     return;
   }
   WorkerState& worker = state.workers.at(static_cast<std::size_t>(event.local_rank));
-  if (worker.stuck.count() > 0 && event.kind == GuardianEvent::Kind::exited) {
+  if (worker.given_up() && event.kind == GuardianEvent::Kind::exited) {
     worker.phase = WorkerState::Phase::exited;  // when it failed is known already
     worker.wait_status = event.value;
     return;
@@ -145,11 +145,20 @@ asio::awaitable<void> WorkerGroup::follow_events(std::shared_ptr<State> state, s
 }
 
 void WorkerGroup::give_up(int local_rank, std::chrono::duration<double> stuck) {
+  note_failure(local_rank).stuck = stuck;
+}
+
+void WorkerGroup::give_up(int local_rank, const std::string& why) {
+  note_failure(local_rank).hang = why;
+}
+
+/// It has failed now, although it has not ended.
+WorkerState& WorkerGroup::note_failure(int local_rank) {
   WorkerState& worker = state_->workers.at(static_cast<std::size_t>(local_rank));
-  worker.stuck = stuck;
   worker.ended_ns =
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   worker.end_order = ++state_->ended;
+  return worker;
 }
 
 void WorkerGroup::note_expired_timers(pid_t pid, const std::string& names) {
@@ -181,6 +190,7 @@ asio::awaitable<void> WorkerGroup::ask_to_end(int signo, std::chrono::millisecon
   };
   if (!may_run()) { co_return; }
   guardian_->signal_workers(signo);
+  guardian_->signal_workers(SIGCONT);  // what is stopped would not act on it
   const auto deadline = loop::Notifier::Clock::now() + grace;
   while (may_run() && !hurry && loop::Notifier::Clock::now() < deadline) {
     co_await state_->changed.wait_until(deadline);

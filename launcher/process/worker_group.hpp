@@ -33,10 +33,14 @@ struct WorkerState {
   bool told_to_stop = false;  ///< the launcher had signalled it before it ended
   /// How long it had hung in the kernel when it was given up, whatever became of it later; else 0.
   std::chrono::duration<double> stuck{};
+  /// Why it was given up because the job hangs, whatever became of it later; else empty.
+  std::string hang{};
   std::string expired_timers{};  ///< the names of timers for which it was sent a signal (see FileTimer)
 
+  /// Whether it counts as failed since before its end.
+  bool given_up() const { return stuck.count() > 0 || !hang.empty(); }
   bool failed() const {
-    return phase == Phase::cannot_start || stuck.count() > 0 || (phase == Phase::exited && wait_status != 0);
+    return phase == Phase::cannot_start || given_up() || (phase == Phase::exited && wait_status != 0);
   }
 };
 
@@ -77,6 +81,8 @@ class WorkerGroup {
 
   /// Counts a worker that still runs as failed, because it has hung in the kernel for `stuck`.
   void give_up(int local_rank, std::chrono::duration<double> stuck);
+  /// The same because the job hangs; `why` says it in words.
+  void give_up(int local_rank, const std::string& why);
 
   /// Remembers why a signal was sent to `pid`, where that is a worker of this group.
   void note_expired_timers(pid_t pid, const std::string& names);
@@ -86,6 +92,7 @@ class WorkerGroup {
   void let_go(const std::vector<output::LeftStream>& streams);
 
  private:
+  WorkerState& note_failure(int local_rank);
   /// Shared with the coroutine that reads events, which may end a little after the group.
   struct State {
     explicit State(loop::Notifier& notifier) : changed(notifier) {}

@@ -48,6 +48,7 @@ std::string hint_for(const FailureReport& report, const ReportedWorker& root) {
   if (root.state.stuck.count() > 0) {
     return "a hung GPU, network card or file server (see dmesg); the host may need a reboot";
   }
+  if (!root.state.hang.empty()) { return {}; }
   if (!root.state.expired_timers.empty()) {
     return str_cat("a timer of its own has expired: ", root.state.expired_timers);
   }
@@ -80,6 +81,7 @@ std::string describe_end(const process::WorkerState& state) {
     return str_cat("hung in the kernel (uninterruptible sleep) for ", std::llround(state.stuck.count() * 10) / 10.0,
                    " s");
   }
+  if (!state.hang.empty()) { return state.hang; }
   if (state.phase != process::WorkerState::Phase::exited) { return "still runs: it cannot be killed"; }
   if (WIFSIGNALED(state.wait_status)) {
     return str_cat("signal ", command_line::signal_name(WTERMSIG(state.wait_status)));

@@ -1,0 +1,258 @@
+#include "launcher/hang/hang_verdict.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <map>
+
+#include "common/str_cat.hpp"
+#include "launcher/flight/rank_list.hpp"
+
+namespace mdl::launcher::hang {
+namespace {
+
+using Cases = std::vector<RankCase>;
+using Ranks = std::set<std::int64_t>;
+
+constexpr double kSleeps = 0.1;  // at most so much of the time that it was looked at it computes
+
+Ranks select(const Cases& cases, const std::function<bool(const RankCase&)>& holds) {
+  Ranks ranks;
+  for (const RankCase& each : cases) {
+    if (holds(each)) { ranks.insert(each.rank); }
+  }
+  return ranks;
+}
+
+const RankCase& case_of(const Cases& cases, std::int64_t rank) {
+  return *std::find_if(cases.begin(), cases.end(), [&](const RankCase& each) { return each.rank == rank; });
+}
+
+/// " on node1", where all of them are there and others are not.
+std::string place_of(const Cases& cases, const Ranks& ranks) {
+  const std::string& host = case_of(cases, *ranks.begin()).host;
+  bool elsewhere = false;
+  for (const RankCase& each : cases) {
+    if (each.host == host) { continue; }
+    elsewhere = true;
+    if (ranks.contains(each.rank)) { return {}; }
+  }
+  return elsewhere && !host.empty() ? str_cat(" on ", host) : std::string();
+}
+
+std::string names_of(const Ranks& ranks) {
+  return flight::ranks_in_words({ranks.begin(), ranks.end()});
+}
+
+std::string named(const Cases& cases, const Ranks& ranks) {
+  return names_of(ranks) + place_of(cases, ranks);
+}
+
+const char* is_or_are(const Ranks& ranks) {
+  return ranks.size() == 1 ? " is " : " are ";
+}
+
+/// Those that the sentence is not about.
+Ranks others_than(const Cases& cases, const Ranks& ranks) {
+  return select(cases, [&](const RankCase& each) { return !ranks.contains(each.rank); });
+}
+
+/// ": ranks 0 to 2 wait for it".
+std::string who_waits(const Cases& cases, const Ranks& ranks) {
+  const Ranks others = others_than(cases, ranks);
+  if (others.empty()) { return {}; }
+  return str_cat(": ", names_of(others), others.size() == 1 ? " waits for " : " wait for ",
+                 ranks.size() == 1 ? "it" : "them");
+}
+
+/// Fewer than half of all, so that they are the ones that stand out.
+bool stand_out(const Ranks& ranks, std::size_t of) {
+  return !ranks.empty() && 2 * ranks.size() < of;
+}
+
+/// Without who waits.
+HangVerdict end_of_some(const Cases& cases) {
+  const Ranks gone = select(
+      cases, [](const RankCase& each) { return each.said.ended || (each.evidence && !each.evidence->end.empty()); });
+  if (gone.empty() || gone.size() == cases.size()) { return {}; }
+  const auto& first = case_of(cases, *gone.begin()).evidence;
+  const std::string how = gone.size() == 1 && first && !first->end.empty() ? str_cat(" (", first->end, ")") : "";
+  return {str_cat(named(cases, gone), gone.size() == 1 ? " has" : " have", " ended", how), gone};
+}
+
+/// What a state is called.
+struct StateName {
+  char state;
+  const char* name;
+};
+constexpr StateName kTellingStates[] = {{'T', "stopped (state T)"},
+                                        {'t', "held by a debugger (state t)"},
+                                        {'Z', "dead but for some of its threads (state Z)"},
+                                        {'D', "in a system call that cannot be interrupted (state D)"}};
+
+/// " in its process python (pid 4711)", where it is not the worker itself.
+std::string which_process(const RankCase& each) {
+  const ProcessEvidence* process = telling_process(*each.evidence);
+  std::string text;
+  if (process != &each.evidence->processes.front()) {
+    text = str_cat(", in its process ", process->name, " (pid ", process->pid, ")");
+  }
+  if (process->state == 'D' && !process->kernel_place.empty()) { text += str_cat(", in ", process->kernel_place); }
+  return text;
+}
+
+/// Without who waits.
+HangVerdict state_of_some(const Cases& cases) {
+  for (const StateName& state : kTellingStates) {
+    const Ranks ranks =
+        select(cases, [&](const RankCase& each) { return each.evidence && state_of(*each.evidence) == state.state; });
+    if (ranks.empty()) { continue; }
+    const std::string who =
+        ranks.size() == cases.size() && cases.size() > 1 ? "all ranks are " : named(cases, ranks) + is_or_are(ranks);
+    const std::string where = ranks.size() == 1 ? which_process(case_of(cases, *ranks.begin())) : std::string();
+    return {str_cat(who, state.name, where), ranks};
+  }
+  return {};
+}
+
+/// What the kernel shows of some ranks that leaves no doubt; empty: nothing of that kind.
+HangVerdict kernel_tells(const Cases& cases) {
+  HangVerdict verdict = end_of_some(cases);
+  return verdict.sentence.empty() ? state_of_some(cases) : verdict;
+}
+
+HangVerdict state_tells(const Cases& cases) {
+  HangVerdict verdict = kernel_tells(cases);
+  if (!verdict.sentence.empty()) { verdict.sentence += who_waits(cases, verdict.ranks); }
+  return verdict;
+}
+
+HangVerdict section_tells(const Cases& cases) {
+  std::map<std::string, Ranks> by_section;
+  for (const RankCase& each : cases) {
+    if (each.said.age) { by_section[each.said.section].insert(each.rank); }
+  }
+  for (const auto& [section, ranks] : by_section) {
+    if (section.empty() || by_section.size() < 2) { continue; }
+    const RankCase& first = case_of(cases, *ranks.begin());
+    return {str_cat(named(cases, ranks), is_or_are(ranks), "in section \"", section, "\" since ",
+                    std::lround(first.said.section_age.value_or(0)), " s", who_waits(cases, ranks)),
+            ranks};
+  }
+  return {};
+}
+
+HangVerdict step_tells(const Cases& cases) {
+  std::map<std::int64_t, Ranks> by_step;
+  std::size_t known = 0;
+  for (const RankCase& each : cases) {
+    if (!each.said.step) { continue; }
+    by_step[*each.said.step].insert(each.rank);
+    ++known;
+  }
+  if (by_step.size() < 2) { return {}; }
+  const auto& [step, behind] = *by_step.begin();
+  const std::int64_t last = by_step.rbegin()->first;
+  if (!stand_out(behind, known) && known > 2) { return {}; }
+  return {
+      str_cat(named(cases, behind), is_or_are(behind), "at step ", step, ", and the others have come to step ", last),
+      behind};
+}
+
+HangVerdict store_tells(const Cases& cases) {
+  std::map<std::string, Ranks> by_key;
+  std::size_t known = 0;
+  for (const RankCase& each : cases) {
+    if (!each.evidence || each.evidence->store_sockets.empty()) { continue; }
+    by_key[each.store_key].insert(each.rank);
+    ++known;
+  }
+  if (by_key.size() < 2) { return {}; }
+  const Ranks& free = by_key.begin()->second;  // the empty key stands first
+  const bool some_free = by_key.begin()->first.empty();
+  if (some_free && stand_out(free, known)) {
+    const auto& [key, waiting] = *std::next(by_key.begin());
+    return {str_cat(named(cases, free), free.size() == 1 ? " has" : " have", " not come to where ", names_of(waiting),
+                    waiting.size() == 1 ? " waits" : " wait", " (store key \"", key, "\")"),
+            free};
+  }
+  for (const auto& [key, ranks] : by_key) {
+    if (key.empty() || (!stand_out(ranks, known) && known > 2)) { continue; }
+    return {str_cat(named(cases, ranks), ranks.size() == 1 ? " waits" : " wait", " for the store key \"", key,
+                    "\", for which the others do not"),
+            ranks};
+  }
+  return {};
+}
+
+HangVerdict computing_tells(const Cases& cases) {
+  Ranks computing, sleeping;
+  for (const RankCase& each : cases) {
+    if (!each.evidence || each.seconds <= 0) { continue; }
+    const char state = state_of(*each.evidence);
+    if (state == 'R') { computing.insert(each.rank); }
+    if (state == 'S' && each.evidence->cpu <= kSleeps * each.seconds) { sleeping.insert(each.rank); }
+  }
+  const std::size_t known = computing.size() + sleeping.size();
+  if (known != cases.size() || computing.empty() || sleeping.empty()) { return {}; }
+  if (known == 2 || stand_out(computing, known)) {
+    return {str_cat(named(cases, computing), computing.size() == 1 ? " computes" : " compute", ", and ",
+                    names_of(sleeping), sleeping.size() == 1 ? " sleeps" : " sleep"),
+            computing};
+  }
+  if (!stand_out(sleeping, known)) { return {}; }
+  return {str_cat(named(cases, sleeping), sleeping.size() == 1 ? " sleeps" : " sleep", ", and ", names_of(computing),
+                  computing.size() == 1 ? " computes" : " compute"),
+          sleeping};
+}
+
+/// "4 in state S, which computed 0.02 s in 1 s".
+std::string what_the_kernel_shows(const Cases& cases) {
+  std::map<char, int> by_state;
+  double cpu = 0;
+  double seconds = 0;
+  for (const RankCase& each : cases) {
+    if (!each.evidence) { continue; }
+    ++by_state[state_of(*each.evidence)];
+    cpu = std::max(cpu, each.evidence->cpu);
+    seconds = std::max(seconds, each.seconds);
+  }
+  if (by_state.empty()) { return "no node has shown what its processes do"; }
+  std::string states;
+  for (const auto& [state, count] : by_state) {
+    states += str_cat(states.empty() ? "" : ", ", count, " in state ", state);
+  }
+  return str_cat("the kernel shows ", states, ", and at most ", std::round(cpu * 100) / 100, " s of CPU time in ",
+                 std::round(seconds * 10) / 10, " s");
+}
+
+}  // namespace
+
+HangVerdict hang_verdict(const std::vector<RankCase>& ranks) {
+  if (ranks.empty()) { return {"nothing is known of any rank", {}}; }
+  for (const auto& rule : {state_tells, section_tells, step_tells, store_tells, computing_tells}) {
+    if (HangVerdict verdict = rule(ranks); !verdict.sentence.empty()) { return verdict; }
+  }
+  const char* why = ranks.size() == 1 ? "there is only one rank" : "nothing tells the ranks apart";
+  return {str_cat(why, "; ", what_the_kernel_shows(ranks)), {}};
+}
+
+HangVerdict hang_verdict(const std::vector<RankCase>& ranks, const flight::FlightVerdict& records) {
+  using Finding = flight::FlightVerdict::Finding;
+  const HangVerdict others = hang_verdict(ranks);
+  if (records.finding == Finding::nothing || records.finding == Finding::idle) { return others; }
+  if (records.finding == Finding::together) {
+    return {str_cat(others.ranks.empty() ? "" : others.sentence + "; ", records.headline,
+                    others.ranks.empty() ? str_cat("; ", what_the_kernel_shows(ranks)) : ""),
+            others.ranks};
+  }
+  HangVerdict verdict{records.headline, {records.ranks.begin(), records.ranks.end()}};
+  const HangVerdict kernel = kernel_tells(ranks);
+  if (kernel.sentence.empty()) { return verdict; }
+  // Who cannot answer has no record: why it cannot says more.
+  const bool first = records.finding == Finding::unrecorded;
+  return {first ? str_cat(kernel.sentence, "; ", verdict.sentence) : str_cat(verdict.sentence, "; ", kernel.sentence),
+          first ? kernel.ranks : verdict.ranks};
+}
+
+}  // namespace mdl::launcher::hang

@@ -1,0 +1,187 @@
+#include "launcher/hang/hang_watch.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <utility>
+
+#include "common/error.hpp"
+#include "common/log.hpp"
+#include "common/str_cat.hpp"
+#include "launcher/hang/evidence_board.hpp"
+#include "launcher/hang/hang_verdict.hpp"
+#include "launcher/hang/rank_cases.hpp"
+
+namespace mdl::launcher::hang {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using What = HangFinding::What;
+using rendezvous::client::TcpStoreClient;
+
+constexpr std::chrono::milliseconds kAskTimeout{2000};
+constexpr std::chrono::seconds kFreshReport{15};  // so old a report says why the workers are ended
+constexpr std::size_t kMostRankLines = 16;        // of the log; the file has all
+
+}  // namespace
+
+/// Shared with the coroutine that reports, which may end a little after its owner.
+struct HangWatch::Session {
+  Session(const EvidenceGatherer& evidence, HangLimits hang_limits, HangSurroundings surroundings)
+      : gatherer(evidence),
+        limits(hang_limits),
+        rule(hang_limits),
+        around(std::move(surroundings)),
+        board(around.job) {}
+
+  /// Asks the other nodes over a connection of its own. Throws Error.
+  asio::awaitable<EvidenceRequest> ask_others(std::optional<TcpStoreClient>& store) {
+    const std::optional<job::StorePlace> where = around.place();
+    if (!where) { throw Error("there is no store now"); }
+    auto connected = co_await TcpStoreClient::try_connect(where->address, where->credential, kAskTimeout);
+    if (!connected) { throw Error(connected.error().reason); }
+    store = std::move(*connected);
+    store->set_reply_timeout(kAskTimeout);
+    co_return co_await board.ask(*store, round.number);
+  }
+
+  /// What the workers of all nodes do.
+  asio::awaitable<EvidenceBoard::Answers> ask_all() {
+    const auto deadline = Clock::now() + kAnswers;
+    const watch::WatchedRound asked = round;
+    std::optional<TcpStoreClient> store;
+    std::optional<EvidenceRequest> request;
+    EvidenceBoard::Answers answers;
+    try {
+      if (asked.nodes > 1) { request = co_await ask_others(store); }
+    } catch (const Error& error) { tell_trouble(error); }
+    NodeEvidence own = co_await gatherer.gather(0);
+    try {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+      if (request) { answers = co_await board.collect(*store, *request, asked.nodes, asked.group_rank, left); }
+    } catch (const Error& error) { tell_trouble(error); }
+    answers.insert_or_assign(asked.group_rank, std::move(own));
+    co_return answers;
+  }
+
+  static void tell_trouble(const Error& error) {
+    log::info("asking the job's other nodes what their workers do: ", error.problem());
+  }
+
+  void tell(const EvidenceBoard::Answers& answers) {
+    HangReport report;
+    report.number = ++reports;
+    report.job = around.job;
+    report.round = round.number;
+    report.at = std::chrono::system_clock::now();
+    report.finding = finding;
+    report.ranks = rank_cases(view, answers);
+    join_store_waits(report.ranks, around.store_waits());
+    report.missing = missing_nodes(view, answers, kAnswers);
+    const flight::FlightVerdict records = flight::flight_verdict(records_of(report.ranks), view.world_size);
+    if (records.finding != flight::FlightVerdict::Finding::nothing) { report.records = records.details; }
+    verdict = hang_verdict(report.ranks, records);
+    report.verdict = verdict.sentence;
+    reported_at = Clock::now();
+    log::warning(headline(report));
+    const std::vector<std::string> lines = rank_lines(report);
+    for (std::size_t i = 0; i < std::min(lines.size(), kMostRankLines); ++i) { log::warning("  ", lines[i]); }
+    const std::string where = write(report);
+    if (lines.size() > kMostRankLines) {
+      log::warning("  and ", lines.size() - kMostRankLines, " more", where.empty() ? "" : " in the report");
+    }
+    if (!where.empty()) { log::warning("  the report is ", where); }
+    around.happened("hang", str_cat("the job hangs: ", verdict.sentence));
+  }
+
+  /// The path of the file; empty when there is none.
+  std::string write(const HangReport& report) {
+    try {
+      const std::filesystem::path folder = around.folder();
+      return folder.empty() ? std::string() : write_report(report, folder).string();
+    } catch (const Error& error) { log::warning("the report of the hang: ", error.problem()); }
+    return {};
+  }
+
+  /// With the user's limit.
+  void end_workers() {
+    around.end_workers(str_cat("hang: no step for ", std::lround(finding.idle.count()), " s (--hang-timeout ",
+                               std::lround(limits.timeout->count()), "): ", verdict.sentence),
+                       verdict.ranks);
+  }
+
+  bool has_fresh_report() const { return reported_at && Clock::now() - *reported_at < kFreshReport; }
+
+  const EvidenceGatherer& gatherer;
+  const HangLimits limits;
+  HangRule rule;
+  const HangSurroundings around;
+  const EvidenceBoard board;
+  watch::WatchedRound round{};
+  bool active = false;  ///< between begin() and end()
+  std::uint64_t attempt = 0;
+  bool reporting = false;
+  watch::JobView view{};  ///< the last one
+  HangFinding finding{};  ///< of it
+  int reports = 0;
+  HangVerdict verdict{};                           ///< of the last one
+  std::optional<Clock::time_point> reported_at{};  ///< in this hang
+};
+
+HangWatch::HangWatch(asio::io_context& io, const EvidenceGatherer& gatherer, HangLimits limits, HangSurroundings around)
+    : io_(io), session_(std::make_shared<Session>(gatherer, limits, std::move(around))) {}
+
+HangWatch::~HangWatch() {
+  end();
+}
+
+void HangWatch::begin(watch::WatchedRound round) {
+  end();
+  session_->active = true;
+  session_->round = round;
+  session_->rule.begin();
+}
+
+void HangWatch::end() {
+  session_->active = false;
+  ++session_->attempt;
+  session_->reported_at.reset();
+  session_->finding = HangFinding();
+}
+
+std::chrono::milliseconds HangWatch::look(const watch::JobView& view) {
+  Session& session = *session_;
+  if (!session.active) { return std::chrono::hours(1); }
+  session.view = view;
+  session.finding = session.rule.look(view);
+  const bool hangs = session.finding.what == What::begins || session.finding.what == What::goes_on;
+  if (session.finding.what == What::over) {
+    if (session.reported_at) {
+      log::news("the job goes on after all, after ", std::lround(session.finding.idle.count()), " s without a step");
+      session.around.happened("hang", str_cat("the job goes on after all, after ",
+                                              std::lround(session.finding.idle.count()), " s without a step"));
+    }
+    session.reported_at.reset();
+  }
+  const bool is_due = hangs && !session.reporting &&
+                      (!session.reported_at || (session.finding.must_end && !session.has_fresh_report()));
+  if (is_due) {
+    session.reporting = true;
+    asio::co_spawn(io_, report(session_), asio::detached);
+  } else if (session.finding.must_end && !session.reporting) {
+    session.end_workers();
+  }
+  return session.finding.next;
+}
+
+asio::awaitable<void> HangWatch::report(std::shared_ptr<Session> session) {
+  const std::uint64_t attempt = session->attempt;
+  const EvidenceBoard::Answers answers = co_await session->ask_all();
+  session->reporting = false;
+  const bool goes_on = session->finding.what == What::begins || session->finding.what == What::goes_on;
+  if (session->attempt != attempt || !session->active || !goes_on) { co_return; }
+  session->tell(answers);
+  if (session->finding.must_end) { session->end_workers(); }
+}
+
+}  // namespace mdl::launcher::hang

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mdl::launcher::hang {
+
+/// Which connections processes have to a port, as /proc shows it at one moment.
+class StoreSockets {
+ public:
+  explicit StoreSockets(std::uint16_t remote_port) : remote_port_(remote_port) {}
+
+  /// This end of the TCP connections that some of `pids` have to that port, as "ADDRESS:PORT" (an IPv6 address in
+  /// brackets; one that stands for an IPv4 address as that), at most `most`. Empty where /proc cannot be read.
+  std::vector<std::string> of(const std::vector<pid_t>& pids, std::size_t most);
+
+ private:
+  using Table = std::map<std::uint64_t, std::string>;
+  const Table& table_of(pid_t pid);
+
+  const std::uint16_t remote_port_;
+  std::map<std::string, Table> tables_{};  ///< by the network that a process sees
+};
+
+/// The connections that stand in a table such as /proc/net/tcp or tcp6, by the number of their socket: those to
+/// `remote_port` only. Lines that are something else are passed over.
+std::map<std::uint64_t, std::string> parse_tcp_table(std::string_view table, std::uint16_t remote_port);
+
+}  // namespace mdl::launcher::hang

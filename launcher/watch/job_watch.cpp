@@ -1,0 +1,192 @@
+#include "launcher/watch/job_watch.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "common/error.hpp"
+#include "common/log.hpp"
+#include "launcher/progress/progress_board.hpp"
+#include "launcher/watch/node_views.hpp"
+#include "rendezvous/client/tcp_store_client.hpp"
+
+namespace mdl::launcher::watch {
+namespace {
+
+using Clock = JobView::Clock;
+using rendezvous::client::TcpStoreClient;
+
+constexpr std::chrono::milliseconds kViewTimeout{5000};  // of what the store is asked
+constexpr std::chrono::seconds kViewRest{10};            // after it could not be asked
+
+}  // namespace
+
+/// Shared with the coroutine that looks, which may end a little after its owner.
+struct JobWatch::Session {
+  Session(asio::io_context& io, const progress::ProgressTeller& teller, const std::string& run_id, Place where,
+          std::chrono::milliseconds wait)
+      : own(teller),
+        board(run_id),
+        sign_key(JobWatch::sign_key(run_id)),
+        place(std::move(where)),
+        first(wait),
+        pause(io, Clock::time_point::max()) {}
+
+  void look_at(Clock::time_point when) {
+    due = when;
+    pause.cancel();
+  }
+
+  void stop_looking() {
+    due = Clock::time_point::max();
+    store.reset();
+  }
+
+  /// Throws Error.
+  asio::awaitable<void> connect() {
+    const std::optional<job::StorePlace> where = place();
+    if (!where) { throw Error("there is no store now"); }
+    if (store && connected_to == where->address) { co_return; }
+    store.reset();
+    connected_to = where->address;
+    auto connected = co_await TcpStoreClient::try_connect(where->address, where->credential, kViewTimeout);
+    if (!connected) { throw Error(connected.error().reason); }
+    store = std::move(*connected);
+    store->set_reply_timeout(kViewTimeout);
+  }
+
+  /// Whether a node before this one has told anything of this round: then that one watches. Throws Error.
+  asio::awaitable<bool> another_watches() {
+    for (std::int64_t node = 0; node < round.group_rank; ++node) {
+      const auto summary = co_await board.read_node(*store, node);
+      if (summary && summary->round == round.number) { co_return true; }
+    }
+    co_return false;
+  }
+
+  /// False when another node turns out to watch. Throws Error.
+  asio::awaitable<bool> read_others() {
+    if (!watches) {
+      const bool another = co_await another_watches();
+      if (another) { co_return false; }
+      co_await store->set(sign_key, std::to_string(round.number));
+      watches = true;
+    }
+    const std::vector<std::string> keys = co_await store->list_keys();
+    auto view = co_await board.read(*store, keys, round.nodes, false);
+    const auto now = Clock::now();
+    for (auto& [node, summary] : view.nodes) {
+      if (node != round.group_rank) { others.take(std::move(summary), now); }
+    }
+    const std::vector<NodeView> told = others.at(now);
+    co_return told.empty() || told.front().group_rank > round.group_rank;
+  }
+
+  JobView view() const {
+    JobView view;
+    view.at = Clock::now();
+    view.since_start = view.at - began;
+    view.round = round.number;
+    view.watcher = round.group_rank;
+    view.nodes = round.nodes;
+    view.world_size = round.world_size;
+    view.told = others.at(view.at);
+    view.told.push_back(view_of(own.summary(), 0));
+    std::sort(view.told.begin(), view.told.end(),
+              [](const NodeView& a, const NodeView& b) { return a.group_rank < b.group_rank; });
+    return view;
+  }
+
+  void show() {
+    const JobView now = view();
+    std::chrono::milliseconds wish = kLongest;
+    for (const Viewer& viewer : viewers) { wish = std::min(wish, viewer(now)); }
+    due = now.at + std::max({wish, kShortest, kForNode * (round.nodes - 1)});
+  }
+
+  /// Throws Error.
+  asio::awaitable<void> look() {
+    const std::uint64_t attempt_of_now = attempt;
+    if (round.nodes > 1) {
+      co_await connect();
+      const bool is_mine = co_await read_others();
+      if (attempt != attempt_of_now) { co_return; }
+      if (!is_mine) {
+        stop_looking();
+        co_return;
+      }
+    }
+    if (attempt == attempt_of_now && own.heard()) { show(); }
+  }
+
+  const progress::ProgressTeller& own;
+  const progress::ProgressBoard board;
+  const std::string sign_key;
+  const Place place;
+  const std::chrono::milliseconds first;
+  asio::steady_timer pause;
+  std::vector<Viewer> viewers{};
+  WatchedRound round{};
+  std::uint64_t attempt = 0;  ///< counted, so that what began in another one is known
+  Clock::time_point began{};
+  Clock::time_point due = Clock::time_point::max();
+  NodeViews others{};
+  bool watches = false;  ///< this node, and no other
+  std::optional<TcpStoreClient> store{};
+  Endpoint connected_to{};
+  bool over = false;
+};
+
+JobWatch::JobWatch(asio::io_context& io, const progress::ProgressTeller& own, const std::string& run_id, Place place,
+                   std::chrono::milliseconds first)
+    : session_(std::make_shared<Session>(io, own, run_id, std::move(place), first)) {
+  asio::co_spawn(io, run(session_), asio::detached);
+}
+
+JobWatch::~JobWatch() {
+  end();
+  session_->over = true;
+}
+
+void JobWatch::add(Viewer viewer) {
+  session_->viewers.push_back(std::move(viewer));
+}
+
+void JobWatch::begin(WatchedRound round) {
+  end();
+  session_->round = round;
+  session_->began = Clock::now();
+  session_->watches = false;
+  session_->others.begin(round.number);
+}
+
+void JobWatch::first_word() {
+  session_->look_at(Clock::now() + session_->first);
+}
+
+void JobWatch::end() {
+  ++session_->attempt;
+  session_->look_at(Clock::time_point::max());
+}
+
+asio::awaitable<void> JobWatch::run(std::shared_ptr<Session> session) {
+  while (!session->over) {
+    if (session->due > Clock::now()) {
+      boost::system::error_code ignored;
+      session->pause.expires_at(session->due);
+      co_await session->pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+      continue;
+    }
+    const std::uint64_t attempt = session->attempt;
+    session->due = Clock::now() + kViewRest;
+    try {
+      co_await session->look();
+    } catch (const Error& error) {
+      log::info("looking at how the other nodes get on: ", error.problem());
+      session->store.reset();
+    }
+    if (session->attempt != attempt && session->due == Clock::time_point::max()) { session->store.reset(); }
+  }
+}
+
+}  // namespace mdl::launcher::watch

@@ -1,0 +1,76 @@
+#include "launcher/hang/hang_report.hpp"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "common/atomic_file.hpp"
+#include "common/error.hpp"
+#include "tests/temp_dir.hpp"
+
+using namespace mdl;
+using namespace mdl::launcher;
+using namespace mdl::launcher::hang;
+using Catch::Contains;
+
+TEST_CASE("the report of a hang has the verdict first, and then all that is known of each rank") {
+  HangReport report;
+  report.number = 2;
+  report.job = "j";
+  report.round = 1;
+  report.at = std::chrono::system_clock::from_time_t(1'764'420'000);
+  report.finding.idle = std::chrono::seconds(75);
+  report.finding.limit = std::chrono::seconds(60);
+  report.finding.longest = std::chrono::milliseconds(500);
+  report.verdict = "rank 1 is stopped (state T): rank 0 waits for it";
+  report.ranks.resize(2);
+  report.ranks[1].rank = 1;
+  report.ranks[1].host = "node1";
+  report.ranks[1].said.step = 118;
+  report.ranks[1].said.age = report.ranks[1].said.step_age = 75.2;
+  report.ranks[1].said.section = "evaluation";
+  report.ranks[1].said.section_age = 65;
+  report.ranks[1].said.section_seconds = 5;
+  report.ranks[1].seconds = 1;
+  report.ranks[1].store_key = "a/b";
+  report.ranks[1].store_wait = 70;
+  report.ranks[1].evidence.emplace();
+  report.ranks[1].evidence->processes = {{4711, "python3", 'T', 0.25, "do_signal_stop", 9}};
+  report.ranks[1].evidence->process_count = 4;
+  report.ranks[1].evidence->cpu = 0.5;
+  report.missing = {"of 1 node there is no data"};
+  CHECK(headline(report) ==
+        "the job hangs: rank 1 is stopped (state T): rank 0 waits for it. No rank has made a step for 75 s (more than "
+        "60 s is a hang; the longest step of this attempt took 0.50 s)");
+  const auto lines = rank_lines(report);
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0] == "rank 0: has told nothing of its progress; its node has shown nothing of its processes");
+  CHECK(
+      lines[1] ==
+      "rank 1 on node1: step 118 75 s ago, in section \"evaluation\" for 65 s of at most 5.0 s; python3 (pid 4711) in "
+      "state T, CPU 0.25 s of 1.0 s, 9 threads, kernel: do_signal_stop; 3 more processes, CPU of all 0.50 s; waits for "
+      "the store key \"a/b\" for 70 s");
+  CHECK(lines[2] == "of 1 node there is no data");
+  test::TempDir folder;
+  const auto path = write_report(report, folder.path());
+  CHECK(path == folder.path() / "hang_2.txt");
+  const std::string text = read_text(path);
+  CHECK_THAT(text, Catch::StartsWith("the job hangs: rank 1 is stopped") && Contains("Job \"j\", round 1, 2025-11-29"));
+  CHECK_THAT(text, Contains(lines[1]) && !Contains("ollectives"));
+  report.records = {"process group 0: rank 0 waits in all-reduce 7"};
+  report.ranks[1].evidence->traceback = {"Thread 0x1:"};
+  report.ranks[1].evidence->record.emplace();
+  report.ranks[1].evidence->record->groups.resize(1);
+  flight::FlightGroup& group = report.ranks[1].evidence->record->groups[0];
+  group.library = "gloo";
+  group.name = "0";
+  group.entries.resize(9);
+  group.entries[8].sequence = 1204;
+  group.entries[8].operation = "all_reduce";
+  group.entries[8].input_sizes = "[[5]]";
+  group.entries[8].types = "Float";
+  CHECK_THAT(report_text(report), Contains("Records of collectives:\nprocess group 0: rank 0 waits") &&
+                                      Contains("Last collectives of rank 1, the newest last:\n") &&
+                                      Contains("  process group 0, gloo: all-reduce 1,204 [[5]] Float, not done\n") &&
+                                      Contains("Python threads of rank 1:\n  Thread 0x1:\n"));
+  CHECK_THROWS_AS(write_report(report, folder.path() / "none"), Error);
+}

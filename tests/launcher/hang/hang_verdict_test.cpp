@@ -1,0 +1,176 @@
+#include "launcher/hang/hang_verdict.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "launcher/hang/rank_cases.hpp"
+
+using namespace mdl::launcher::hang;
+using namespace mdl::launcher;
+using Catch::Contains;
+
+namespace {
+
+RankCase rank_in_state(std::int64_t rank, char state, double cpu = 0) {
+  RankCase each;
+  each.rank = rank;
+  each.host = rank < 2 ? "node0" : "node1";
+  each.said.step = 118;
+  each.said.age = each.said.step_age = 75;
+  each.seconds = 1;
+  each.evidence.emplace();
+  each.evidence->cpu = cpu;
+  each.evidence->process_count = 1;
+  each.evidence->processes.resize(1);
+  each.evidence->processes[0].pid = 100 + rank;
+  each.evidence->processes[0].name = "python3";
+  each.evidence->processes[0].state = state;
+  return each;
+}
+
+std::vector<RankCase> four_sleepers() {
+  return {rank_in_state(0, 'S'), rank_in_state(1, 'S'), rank_in_state(2, 'S'), rank_in_state(3, 'S')};
+}
+
+}  // namespace
+
+TEST_CASE("a rank that is stopped is named, with its node and with those who wait for it") {
+  auto ranks = four_sleepers();
+  ranks[3] = rank_in_state(3, 'T');
+  const HangVerdict verdict = hang_verdict(ranks);
+  CHECK(verdict.sentence == "rank 3 on node1 is stopped (state T): ranks 0 to 2 wait for it");
+  CHECK(verdict.ranks == std::set<std::int64_t>{3});
+  ranks[2] = rank_in_state(2, 'T');
+  CHECK(hang_verdict(ranks).sentence == "ranks 2, 3 on node1 are stopped (state T): ranks 0, 1 wait for them");
+  ranks[3].host = "node2";
+  ranks[2] = rank_in_state(2, 'S');
+  CHECK(hang_verdict(ranks).sentence == "rank 3 on node2 is stopped (state T): ranks 0 to 2 wait for it");
+}
+
+TEST_CASE("what is stopped may be a process below the worker") {
+  auto ranks = four_sleepers();
+  ProcessEvidence child = ranks[1].evidence->processes[0];
+  child.pid = 4711;
+  child.state = 'T';
+  ranks[1].evidence->processes.push_back(child);
+  CHECK_THAT(hang_verdict(ranks).sentence,
+             Contains("rank 1 on node0 is stopped (state T), in its process python3 (pid 4711)"));
+}
+
+TEST_CASE("states, ends, sections, steps and CPU time tell ranks apart, in this order") {
+  auto ranks = four_sleepers();
+  CHECK_THAT(hang_verdict(ranks).sentence,
+             Contains("nothing tells the ranks apart; the kernel shows 4 in state S") && Contains("0 s of CPU time"));
+  CHECK(hang_verdict(ranks).ranks.empty());
+  ranks[1] = rank_in_state(1, 'R', 0.98);
+  CHECK(hang_verdict(ranks).sentence == "rank 1 on node0 computes, and ranks 0, 2, 3 sleep");
+  ranks[0].said.step = 117;
+  CHECK(hang_verdict(ranks).sentence == "rank 0 on node0 is at step 117, and the others have come to step 118");
+  ranks[2].said.section = "checkpoint";
+  ranks[2].said.section_age = 73.6;
+  CHECK(hang_verdict(ranks).sentence ==
+        "rank 2 on node1 is in section \"checkpoint\" since 74 s: ranks 0, 1, 3 wait for it");
+  ranks[3] = rank_in_state(3, 'D');
+  ranks[3].evidence->processes[0].kernel_place = "nfs_wait_bit_killable";
+  CHECK_THAT(
+      hang_verdict(ranks).sentence,
+      Contains("rank 3 on node1 is in a system call that cannot be interrupted (state D), in nfs_wait_bit_killable"));
+  ranks[1].evidence->end = "exit code 0";
+  CHECK(hang_verdict(ranks).sentence == "rank 1 on node0 has ended (exit code 0): ranks 0, 2, 3 wait for it");
+}
+
+TEST_CASE("the one that sleeps while others spin stands out as well") {
+  std::vector<RankCase> ranks;
+  for (int i = 0; i < 4; ++i) { ranks.push_back(rank_in_state(i, 'R', 0.99)); }
+  ranks[3] = rank_in_state(3, 'S');
+  CHECK(hang_verdict(ranks).sentence == "rank 3 on node1 sleeps, and ranks 0 to 2 compute");
+}
+
+TEST_CASE("the store's keys tell who has not come, and who waits alone") {
+  auto ranks = four_sleepers();
+  for (RankCase& each : ranks) { each.evidence->store_sockets = {"10.0.0.1:" + std::to_string(5000 + each.rank)}; }
+  std::vector<rendezvous::server::StoreWait> waits(3);
+  for (int i = 0; i < 3; ++i) {
+    auto& wait = waits[static_cast<std::size_t>(i)];
+    wait.peer = "10.0.0.1:" + std::to_string(5000 + i);
+    wait.keys = {"barrier/\x1b[2J" + std::string(500, 'x')};
+    wait.seconds = 70;
+  }
+  join_store_waits(ranks, waits);
+  CHECK(ranks[0].store_key == "barrier/" + std::string(112, 'x'));
+  CHECK((ranks[0].store_wait == 70 && ranks[3].store_key.empty()));
+  CHECK_THAT(hang_verdict(ranks).sentence,
+             Contains("rank 3 on node1 has not come to where ranks 0 to 2 wait (store key \"barrier/"));
+  for (RankCase& each : ranks) { each.store_key.clear(); }
+  ranks[1].store_key = "ranks/2";
+  CHECK(hang_verdict(ranks).sentence ==
+        "rank 1 on node0 waits for the store key \"ranks/2\", for which the others do not");
+}
+
+TEST_CASE("who is the same in all ranks is named as all of them, and of nobody nothing is said") {
+  std::vector<RankCase> ranks = {rank_in_state(0, 'T'), rank_in_state(1, 'T')};
+  CHECK(hang_verdict(ranks).sentence == "all ranks are stopped (state T)");
+  ranks.pop_back();
+  CHECK(hang_verdict(ranks).sentence == "rank 0 is stopped (state T)");
+  ranks[0] = rank_in_state(0, 'S');
+  CHECK_THAT(hang_verdict(ranks).sentence, Contains("there is only one rank"));
+  CHECK(hang_verdict({}).sentence == "nothing is known of any rank");
+}
+
+TEST_CASE("the records of collectives come first, and what the kernel shows is added") {
+  auto ranks = four_sleepers();
+  flight::FlightVerdict records;
+  CHECK(hang_verdict(ranks, records).sentence == hang_verdict(ranks).sentence);
+  records.finding = flight::FlightVerdict::Finding::behind;
+  records.headline = "rank 3 did not reach all-reduce 1,204, in which ranks 0 to 2 wait";
+  records.ranks = {3};
+  CHECK(hang_verdict(ranks, records).sentence == records.headline);
+  CHECK(hang_verdict(ranks, records).ranks == std::set<std::int64_t>{3});
+  ranks[3] = rank_in_state(3, 'D');
+  CHECK(hang_verdict(ranks, records).sentence ==
+        records.headline + "; rank 3 on node1 is in a system call that cannot be interrupted (state D)");
+  ranks[3] = rank_in_state(3, 'T');
+  records.finding = flight::FlightVerdict::Finding::unrecorded;
+  records.headline = "ranks 0 to 2 wait in all-reduce 1,204; there is no record of rank 3";
+  CHECK(hang_verdict(ranks, records).sentence == "rank 3 on node1 is stopped (state T); " + records.headline);
+  records.finding = flight::FlightVerdict::Finding::together;
+  records.headline = "nothing tells ranks apart";
+  CHECK_THAT(hang_verdict(ranks, records).sentence,
+             Catch::StartsWith("rank 3 on node1 is stopped (state T): ranks 0 to 2 wait for it; nothing tells"));
+  CHECK_THAT(hang_verdict(four_sleepers(), records).sentence,
+             Catch::StartsWith("nothing tells ranks apart; the kernel"));
+}
+
+TEST_CASE("what ranks have said and what nodes have shown come together, and what is missing is said") {
+  watch::JobView view;
+  view.nodes = 3;
+  view.told.resize(2);
+  view.told[0].host = "node0";
+  view.told[0].ranks.resize(2);
+  view.told[0].ranks[0].age = 1;
+  view.told[1].group_rank = 1;
+  view.told[1].host = "node1";
+  view.told[1].first_rank = 2;
+  view.told[1].ranks.resize(1);
+  view.told[1].ranks[0].age = 1;
+  NodeEvidence own;
+  own.host = "node0";
+  own.ranks.resize(2);
+  own.seconds = 1.5;
+  const std::map<std::int64_t, NodeEvidence> answers{{0, own}};
+  const auto ranks = rank_cases(view, answers);
+  REQUIRE(ranks.size() == 3);
+  CHECK((ranks[1].rank == 1 && ranks[1].evidence && ranks[1].seconds == 1.5 && !ranks[1].said.age));
+  CHECK((ranks[2].rank == 2 && !ranks[2].evidence && ranks[2].host == "node1"));
+  NodeEvidence stranger;
+  stranger.group_rank = 2;
+  stranger.host = "evil";
+  stranger.ranks.resize(100);
+  const std::map<std::int64_t, NodeEvidence> more{{0, own}, {2, stranger}};
+  const auto with_stranger = rank_cases(view, more);
+  REQUIRE(with_stranger.size() == 100);
+  CHECK((with_stranger[1].host == "node0" && with_stranger[2].host == "node1" && !with_stranger[2].evidence));
+  const auto missing = missing_nodes(view, answers, std::chrono::seconds(10));
+  REQUIRE(missing.size() == 2);
+  CHECK(missing[0] == "node 1 (node1) has shown nothing of its processes within 10 s");
+  CHECK_THAT(missing[1], Contains("of 1 node there is no data"));
+}

@@ -1,0 +1,46 @@
+#include "launcher/hang/store_sockets.hpp"
+
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+
+#include "common/loop/asio.hpp"
+#include "common/loop/tcp_socket.hpp"
+
+using namespace mdl;
+using namespace mdl::launcher::hang;
+
+TEST_CASE("this end of the connections to a port is found among the descriptors of processes") {
+  asio::io_context io;
+  const auto loopback = asio::ip::address_v4::loopback();
+  asio::ip::tcp::acceptor acceptor(io, asio::ip::tcp::endpoint(loopback, 0));
+  asio::ip::tcp::socket client(io);
+  client.connect(acceptor.local_endpoint());
+  asio::ip::tcp::socket other(io, asio::ip::tcp::v6());
+  const std::string expected = loop::describe(client.local_endpoint());
+  StoreSockets sockets(acceptor.local_endpoint().port());
+  CHECK(sockets.of({::getpid()}, 8) == std::vector<std::string>{expected});
+  CHECK(sockets.of({::getpid()}, 0).empty());
+  CHECK(sockets.of({}, 8).empty());
+  // The other end has that port as its own, and is none.
+  StoreSockets reverse(client.local_endpoint().port());
+  asio::ip::tcp::socket accepted = acceptor.accept();
+  CHECK(reverse.of({::getpid()}, 8) == std::vector<std::string>{loop::describe(accepted.local_endpoint())});
+}
+
+TEST_CASE("a table of connections is read line by line, and what is none is passed over") {
+  const char* table =
+      "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+      "   0: 0100007F:E5D4 0100007F:7335 01 00000000:00000000 00:00000000 00000000  1000        0 41 1 0 20 4\n"
+      "   1: 0100007F:E5D6 0100007F:7336 01 00000000:00000000 00:00000000 00000000  1000        0 42 1 0 20 4\n"
+      "   2: 0100007F:7335 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 43 1 0 20 4\n"
+      "   3: 0000000000000000FFFF00000200000A:E5D8 0000000000000000FFFF00000100000A:7335 01 0:0 0:0 0 0 0 44\n"
+      "   4: B80D0120000000000000000001000000:E5DA B80D0120000000000000000002000000:7335 01 0:0 0:0 0 0 0 45\n"
+      "   5: 0100007F:E5DB\n   6: zz:1 0:7335 01 a b c d e 46\n   7: 0100007F:99999 0100007F:7335 01 0:0 0:0 0 0 0 "
+      "47\n";
+  const auto found = parse_tcp_table(table, 0x7335);
+  CHECK(found == std::map<std::uint64_t, std::string>{
+                     {41, "127.0.0.1:58836"}, {44, "10.0.0.2:58840"}, {45, "[2001:db8::1]:58842"}});
+  CHECK(parse_tcp_table("", 1).empty());
+  CHECK(parse_tcp_table(std::string(100'000, ' '), 1).empty());
+}

@@ -1,0 +1,128 @@
+#include "launcher/watch/job_watch.hpp"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <catch2/catch.hpp>
+#include <cstring>
+
+#include "common/str_cat.hpp"
+#include "common/unique_fd.hpp"
+#include "launcher/progress/node_summary.hpp"
+#include "rendezvous/server/tcp_store_server.hpp"
+#include "tests/temp_dir.hpp"
+
+using namespace mdl;
+using namespace mdl::launcher;
+using namespace mdl::launcher::watch;
+using namespace mdl::rendezvous::server;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A store, and one node of a job that may be the one that watches it.
+struct WatchingNode {
+  explicit WatchingNode(std::int64_t rank) : group_rank(rank) {
+    server.start();
+    watch.add([this](const JobView& view) {
+      views.push_back(view);
+      return wish;
+    });
+    teller.on_first_word([this] { watch.first_word(); });
+  }
+  ~WatchingNode() { io.end(); }
+
+  std::optional<job::StorePlace> place() const { return job::StorePlace{Endpoint("127.0.0.1", server.port()), {}}; }
+  std::string begin(std::int64_t round) {
+    const auto sockets = teller.begin({round, group_rank, 2 * group_rank, 1});
+    watch.begin({round, group_rank, nodes});
+    return sockets.at(0).string();
+  }
+  static void speak(const std::string& path, const std::string& text) {
+    const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+    const auto* where = reinterpret_cast<const sockaddr*>(&address);
+    REQUIRE(::sendto(socket.get(), text.data(), text.size(), 0, where, sizeof address) >= 0);
+  }
+  /// As an agent of another node does.
+  void other_tells(std::int64_t node, std::int64_t round, std::int64_t step) {
+    progress::NodeSummary summary;
+    summary.round = round;
+    summary.group_rank = node;
+    summary.host = str_cat("node", node);
+    summary.first_rank = 2 * node;
+    summary.ranks.resize(2);
+    summary.ranks[0].step = step;
+    summary.ranks[0].age = summary.ranks[0].step_age = 1;
+    server.set(str_cat("mdl-launch/job/progress/", node), progress::to_text(summary));
+  }
+  template <typename Condition>
+  bool run_to(Condition condition, std::chrono::milliseconds limit = 20s) {
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    while (!condition() && std::chrono::steady_clock::now() < deadline) { io.run_one_for(5ms); }
+    return condition();
+  }
+
+  struct Loop : asio::io_context {
+    void end() { shutdown(); }
+  };
+  const std::int64_t group_rank;
+  int nodes = 2;
+  std::chrono::milliseconds wish{100};
+  std::vector<JobView> views{};
+  test::TempDir run;
+  Loop io;
+  TcpStoreServer server{io, ListenAddress::loopback(), 0};
+  progress::ProgressTeller teller{io, run.path(), "job", [this] { return place(); }};
+  JobWatch watch{io, teller, "job", [this] { return place(); }, 20ms};
+};
+
+}  // namespace
+
+TEST_CASE("the first node of a round watches, and sees its own workers and those of the others") {
+  WatchingNode node(0);
+  node.other_tells(1, 3, 41);
+  const std::string socket = node.begin(3);
+  CHECK_FALSE(node.run_to([&] { return !node.views.empty() || node.server.client_count() > 0; }, 100ms));
+  WatchingNode::speak(socket, R"({"step": 42})");
+  REQUIRE(node.run_to([&] { return node.views.size() >= 2; }));
+  const JobView& view = node.views.back();
+  CHECK((view.round == 3 && view.nodes == 2 && view.since_start.count() > 0));
+  REQUIRE(view.told.size() == 2);
+  CHECK((view.told[0].group_rank == 0 && view.told[0].ranks.at(0).step == 42 && view.told[0].told_age == 0));
+  CHECK((view.told[1].host == "node1" && view.told[1].first_rank == 2 && view.told[1].ranks.at(0).step == 41));
+  CHECK(view.told[1].ranks[0].step_age > 1.0);
+  CHECK(view.told[1].ranks[0].step_age < 21.0);
+}
+
+TEST_CASE("a node leaves the watch to the one before it, also when that comes later") {
+  WatchingNode node(1);
+  node.other_tells(0, 2, 7);  // of another round: it says nothing of this one
+  WatchingNode::speak(node.begin(3), R"({"step": 42})");
+  REQUIRE(node.run_to([&] { return !node.views.empty(); }));
+  CHECK(node.views.back().told.size() == 1);
+  node.other_tells(0, 3, 7);
+  const auto connections = [&] { return node.server.client_count(); };
+  REQUIRE(node.run_to([&] { return connections() == 1; }));  // the teller's
+  const std::size_t seen = node.views.size();
+  CHECK_FALSE(node.run_to([&] { return node.views.size() > seen; }, 300ms));
+  WatchingNode::speak(node.begin(4), R"({"step": 1})");
+  CHECK(node.run_to([&] { return node.views.size() > seen; }));
+}
+
+TEST_CASE("no view comes once the attempt is over, nor of a store that is not there") {
+  WatchingNode node(0);
+  WatchingNode::speak(node.begin(3), R"({"step": 42})");
+  REQUIRE(node.run_to([&] { return !node.views.empty(); }));
+  node.watch.end();
+  std::size_t seen = node.views.size();
+  CHECK_FALSE(node.run_to([&] { return node.views.size() > seen; }, 300ms));
+  node.server.stop();
+  WatchingNode::speak(node.begin(4), R"({"step": 1})");
+  CHECK_FALSE(node.run_to([&] { return node.views.size() > seen; }, 300ms));
+  node.nodes = 1;
+  WatchingNode::speak(node.begin(5), R"({"step": 1})");
+  CHECK(node.run_to([&] { return node.views.size() > seen; }));
+}

@@ -1,0 +1,52 @@
+#include "launcher/watch/node_views.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace mdl::launcher;
+using namespace mdl::launcher::watch;
+using namespace std::chrono_literals;
+
+namespace {
+
+const JobView::Clock::time_point kSeen{1h};
+
+progress::NodeSummary told_by(std::int64_t node, std::int64_t round, std::chrono::milliseconds written) {
+  progress::NodeSummary summary;
+  summary.round = round;
+  summary.group_rank = node;
+  summary.written = progress::NodeTime(written);
+  summary.host = "h";
+  summary.first_rank = 4 * node;
+  summary.ranks.resize(1);
+  summary.ranks[0].age = 1;
+  summary.ranks[0].step_age = 2;
+  summary.ranks[0].section_age = 3;
+  return summary;
+}
+
+}  // namespace
+
+TEST_CASE("the ages of what a node has told count on by the clock of who reads it") {
+  NodeViews views;
+  views.begin(3);
+  views.take(told_by(1, 3, 1'000'000ms), kSeen);  // its clock may be anywhere
+  views.take(told_by(1, 3, 1'000'000ms), kSeen + 10s);
+  auto now = views.at(kSeen + 20s);
+  REQUIRE(now.size() == 1);
+  CHECK((now[0].group_rank == 1 && now[0].first_rank == 4 && now[0].told_age == 20));
+  CHECK((now[0].ranks[0].age == 21.0 && now[0].ranks[0].step_age == 22.0 && now[0].ranks[0].section_age == 23.0));
+  CHECK_FALSE(now[0].ranks[0].section_left_age);
+  views.take(told_by(1, 3, 500ms), kSeen + 30s);  // set back, but told anew
+  now = views.at(kSeen + 31s);
+  CHECK((now[0].told_age == 1 && now[0].ranks[0].age == 2.0));
+}
+
+TEST_CASE("what nodes have told of another round is passed over") {
+  NodeViews views;
+  views.begin(3);
+  views.take(told_by(0, 2, 1ms), kSeen);
+  views.take(told_by(1, 3, 1ms), kSeen);
+  CHECK(views.at(kSeen).size() == 1);
+  views.begin(4);
+  CHECK(views.at(kSeen).empty());
+}

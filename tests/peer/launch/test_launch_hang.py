@@ -1,0 +1,361 @@
+"""A job that hangs is told, with the rank that holds the others up, and ended with --hang-timeout; with real agents and workers."""
+
+import contextlib
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from launching import TORCHRUN, environment, free_port, launch, pids_in, running, wait_until
+
+# Makes steps, and then what the test says. Without torch, so that it costs little.
+WORKER = """
+import json, os, pathlib, signal, socket, subprocess, sys, time
+
+to_launcher = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+def tell(**fields):
+    if "MDL_PROGRESS" in os.environ:
+        to_launcher.sendto(json.dumps(fields).encode(), os.environ["MDL_PROGRESS"])
+
+rank = int(os.environ["RANK"])
+attempt = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
+stage = pathlib.Path(os.environ["STAGE"])
+
+def steps(first, last):
+    for step in range(first, last + 1):
+        tell(step=step, total=100)
+        time.sleep(0.02)
+
+def stay(name):
+    while not (stage / name).exists():
+        time.sleep(0.01)
+"""
+
+
+class Stage:
+    """Jobs whose workers are the script that each test gives."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.env = environment(STAGE=folder, MDL_HANG_FLOOR=2, OMP_NUM_THREADS=1)
+
+    def script(self, text):
+        path = self.folder / "worker.py"
+        path.write_text(WORKER + text)
+        return ["--log-dir", self.folder / "logs", "--no-python", sys.executable, "-S", path]
+
+    def go(self, name="end"):
+        (self.folder / name).touch()
+
+    def reports(self):
+        return [path.read_text() for path in sorted((self.folder / "logs").glob("*/hang_*.txt"))]
+
+    def report(self, verdict):
+        """The one that begins with that verdict, once it is there. (A machine that stands still for seconds may bring others.)"""
+        return wait_until(lambda: next((text for text in self.reports() if re.match(f"the job hangs: {verdict}", text)), None), 30)
+
+
+@pytest.fixture
+def stage(tmp_path):
+    return Stage(tmp_path)
+
+
+def c10d(port, nodes, is_host):
+    conf = f"is_host={is_host},last_call_timeout=1"
+    return ["--nnodes", nodes, "--rdzv-backend", "c10d", "--rdzv-endpoint", f"localhost:{port}", "--rdzv-id", "j", "--rdzv-conf", conf]
+
+
+def end(stage, *launchers):
+    stage.go()
+    outputs = [launcher.communicate(timeout=60)[1] for launcher in launchers]
+    assert [launcher.returncode for launcher in launchers] == [0] * len(launchers), outputs
+    return outputs
+
+
+STOPPED = """
+steps(1, 30)
+if rank == 1:
+    os.kill(os.getpid(), signal.SIGSTOP)
+stay("end")
+steps(31, 100)
+"""
+
+
+def test_a_stopped_rank_is_named_with_what_the_kernel_shows_of_all_and_once(stage):
+    with running("--standalone", "--nproc-per-node", 3, *stage.script(STOPPED), env=stage.env) as launcher:
+        report = stage.report(r"rank 1 is stopped \(state T\): ranks 0, 2 wait for it\. No rank has made a step for \d")
+        [line] = re.findall(r"^rank 1 on .*", report, re.MULTILINE)
+        assert re.search(r": step 30 \d.* ago; python\S* \(pid \d+\) in state T, CPU 0.00 s of \d\.\d s, 1 thread", line), line
+        assert report.count(" in state S, CPU 0.") == 2
+        # It was asked nothing and told nothing: it is stopped still, and goes on when somebody lets it.
+        let_go_on(report)
+        [errors] = end(stage, launcher)
+        assert errors.count("the job hangs: rank 1 is stopped") == 1
+        assert (
+            errors.index("the job hangs")
+            < errors.index("  rank 0 on")
+            < errors.index("  the report is ")
+            < errors.index("the job goes on after all")
+        )
+
+
+def let_go_on(report):
+    pid = int(re.search(r"pid (\d+)\) in state T", report)[1])
+    assert Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    os.kill(pid, signal.SIGCONT)
+
+
+def test_it_is_told_again_after_progress_and_the_workers_get_no_signal(stage):
+    script = stage.script("""
+for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}:
+    signal.signal(number, lambda number, frame: (stage / f"signal_{number}").touch())
+steps(1, 30)
+stay("on")
+steps(31, 60)
+stay("end")
+steps(61, 100)
+""")
+    with running("--standalone", "--nproc-per-node", 2, *script, env=stage.env) as launcher:
+        first = stage.report("nothing tells the ranks apart; the kernel shows ")
+        stage.go("on")
+        wait_until(lambda: stage.reports()[-1] != first and "step 60" in stage.reports()[-1])
+        [errors] = end(stage, launcher)
+        assert errors.count("the job goes on after all") == errors.count("the job hangs: ") >= 2
+    assert not list(stage.folder.glob("signal_*"))
+
+
+@contextlib.contextmanager
+def jobs(folder, works, text, *options):
+    """One of each kind of work, all at the same time."""
+    with contextlib.ExitStack() as stack:
+        stages = []
+        for number, work in enumerate(works):
+            stages.append(Stage(folder / str(number)))
+            stages[-1].folder.mkdir()
+            script = stages[-1].script(text.replace("WORK", work))
+            stages[-1].launcher = stack.enter_context(running("--standalone", *options, *script, env=stages[-1].env))
+        yield stages
+
+
+# Waits for a key of the workers' store as torch's client does, without torch.
+STORE = """
+import struct
+
+store = socket.create_connection((os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])))
+store.sendall(struct.pack("<BIBI", 0, 0x3C85F7CE, 13, 7))
+
+def wait_for(key):
+    store.sendall(struct.pack("<BQQ", 6, 1, len(key)) + key.encode())
+    stay("end")
+
+"""
+
+
+def test_what_tells_ranks_apart_is_the_verdict(tmp_path):
+    stopped = "import os; os.kill(os.getpid(), 19)"
+    verdicts = {
+        f"if rank == 1: subprocess.run([sys.executable, '-S', '-c', '{stopped}'])": r"rank 1 is stopped \(state T\), in its process python",
+        "while rank == 2 and not (stage / 'end').exists(): pass": r"rank 2 computes, and ranks 0, 1 sleep",
+        "if rank == 0: tell(section='checkpoint', section_seconds=0.5)": r'rank 0 is in section "checkpoint" since \d+ s: ranks 1, 2 wait',
+        "if rank == 2: tell(step=29)": r"rank 2 is at step 29, and the others have come to step 30",
+        "if rank < 2: wait_for('/barrier/2')": r'rank 2 has not come to where ranks 0, 1 wait \(store key "barrier/2"\)',
+        "if rank == 1: wait_for('/from/0')": r'rank 1 waits for the store key "from/0", for which the others do not',
+        "if rank == 0: sys.exit(0)": r"rank 0 has ended \(exit code 0\): ranks 1, 2 wait for it",
+    }
+    with jobs(tmp_path, verdicts, STORE + "steps(1, 30)\nWORK\nstay('end')\n", "--nproc-per-node", 3) as stages:
+        for stage, verdict in zip(stages, verdicts.values(), strict=True):
+            stage.report(verdict)
+            if "computes" in verdict:
+                stage.go()
+
+
+NO_HANG = [
+    "",
+    "tell(loss=1.0)",
+    "steps(1, 3); tell(section='evaluation', section_seconds=600)",
+    "steps(1, 3); tell(section='evaluation')",
+    "tell(section='loading', section_seconds=600) if rank == 0 else steps(1, 3)",
+    "steps(98, 100)",
+    "tell(step=1); time.sleep(1); tell(step=2); tell(step=3)",
+    "steps(1, 3); sys.exit(0) if rank == 0 else steps(98, 100)",
+]
+
+
+def test_what_is_no_hang_is_not_told(tmp_path):
+    """Nothing is said; no step; in a section, also of one rank, also without a time; the last step; slow steps; all have ended or made it."""
+    hang = "stay('begin'); steps(1, 3)"
+    with jobs(tmp_path, [*NO_HANG, hang], "WORK\nstay('end')\n", "--nproc-per-node", 2) as [*stages, hanging]:
+        hanging.go("begin")
+        hanging.report("nothing tells the ranks apart")  # for so long none of them
+        for stage in stages:
+            [errors] = end(stage, stage.launcher)
+            assert "hang" not in errors and stage.reports() == []
+
+
+def test_two_nodes_show_what_their_workers_do(stage):
+    port = free_port()
+    script = stage.script("steps(1, 30)\nif rank == 3: os.kill(os.getpid(), signal.SIGSTOP)\nstay('end')\nsteps(31, 100)\n")
+    with (
+        running(*c10d(port, 2, 1), "--nproc-per-node", 2, *script, env=stage.env) as first,
+        running(*c10d(port, 2, 0), "--nproc-per-node", 2, *script, env=stage.env) as second,
+    ):
+        report = stage.report(r"rank 3 is stopped \(state T\): ranks 0 to 2 wait for it")
+        assert report.count(" in state S, CPU ") == 3 and "no data" not in report and "has shown nothing" not in report
+        status = ["status", "--rdzv-endpoint", f"localhost:{port}", "--rdzv-id", "j"]
+        wait_until(lambda: re.search(r"^  \S+ \S+  \S+  the job hangs: rank 3 is stopped", launch(*status).stdout, re.MULTILINE))
+        let_go_on(report)
+        errors = end(stage, first, second)
+        assert sorted(text.count("the job hangs: rank 3") for text in errors) == [0, 1]
+
+
+DDP = """
+import contextlib
+import torch
+import torch.distributed as dist
+from torch.distributed.elastic.control_plane import worker_main
+from torch.nn.parallel import DistributedDataParallel
+
+server = worker_main() if os.environ["SERVER"] == "1" else contextlib.nullcontext()
+server.__enter__()
+dist.init_process_group("gloo")
+model = DistributedDataParallel(torch.nn.Linear(8, 8))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+for step in range(1, 61):
+    if rank == 3 and step == 30:
+        os.kill(os.getpid(), signal.SIGSTOP)  # the others go on to the all-reduce of this step
+    optimizer.zero_grad()
+    model(torch.ones(4, 8)).sum().backward()
+    optimizer.step()
+    tell(step=step, total=60)
+dist.destroy_process_group()
+server.__exit__(None, None, None)
+"""
+
+
+@contextlib.contextmanager
+def ddp(stage, agents, server):
+    """A job of four ranks under so many agents, whose workers run torch's server or not."""
+    port = free_port()
+    path = stage.folder / "ddp.py"
+    path.write_text(WORKER + DDP)
+    options = ["--nproc-per-node", 4 // agents, "--log-dir", stage.folder / "logs"]
+    env = {**stage.env, "SERVER": str(server), "TORCH_FR_BUFFER_SIZE": "2000"}
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(running(*c10d(port, agents, int(agent == 0)), *options, path, env=env)) for agent in range(agents)]
+
+
+def test_a_stopped_rank_of_a_job_of_pytorchs_on_two_nodes_is_named(stage):
+    with ddp(stage, 2, 0) as launchers:
+        report = stage.report(r"rank 3 is stopped \(state T\): ranks 0 to 2 wait for it")
+        assert len(re.findall(r"^rank [012] on \S+: step 29 .* in state S, CPU 0", report, re.MULTILINE)) == 3, report
+        let_go_on(report)
+        end(stage, *launchers)
+
+
+def test_torchs_server_in_a_python_script_tells_its_collectives_and_its_threads(stage):
+    with ddp(stage, 1, 1) as launchers:
+        report = stage.report(r"rank 3 is stopped \(state T\); ranks 0 to 2 wait in all-?reduce [\d,]+; there is no record of rank 3")
+        for rank in range(3):
+            assert f"Last collectives of rank {rank}, the newest last:\n  process group 0" in report
+        assert "not done" in report and "Last collectives of rank 3" not in report
+        assert re.search(r'Python threads of rank 0:\n(  .*\n)*  .*File ".*", line \d+ in ', report), report
+        let_go_on(report)
+        end(stage, *launchers)
+
+
+def test_a_node_whose_workers_say_nothing_shows_what_they_do_as_well(stage):
+    port = free_port()
+    script = stage.script("""
+if rank == 0: steps(1, 30)
+if rank == 1: os.kill(os.getpid(), signal.SIGSTOP)
+stay('end')
+if rank == 0: steps(31, 100)
+""")
+    with running(*c10d(port, 2, 1), *script, env=stage.env) as first, running(*c10d(port, 2, 0), *script, env=stage.env) as second:
+        report = stage.report(r"rank 1 is stopped \(state T\): rank 0 waits for it")
+        assert re.search(r"^rank 1 on \S+: has told nothing of its progress; python\S* \(pid \d+\) in state T", report, re.MULTILINE)
+        let_go_on(report)
+        end(stage, first, second)
+
+
+def test_beside_torchruns_agent_its_ranks_are_not_accused(stage):
+    """Whose store it is, too. (That of ours with torchrun's agent as the guest asks no less of the report.)"""
+    port = free_port()
+    script = stage.script("steps(1, 30)\nstay('end')\nsteps(31, 100)\n")
+    with (
+        running(*c10d(port, 2, 1), *script, launcher=TORCHRUN, env=stage.env) as first,
+        running(*c10d(port, 2, 0), *script, env=stage.env) as second,
+    ):
+        report = stage.report("there is only one rank; the kernel shows 1 in state S")
+        assert report.splitlines()[-1] == "of 1 node there is no data: torchrun's agent, or none that answers"
+        stage.go()
+        assert (first.wait(60), second.wait(60)) == (0, 0)
+
+
+def test_the_hang_timeout_ends_the_workers_and_the_job_succeeds_in_the_next_attempt(stage):
+    script = stage.script(
+        "steps(1, 30)\nif attempt == 0:\n    if rank == 1: os.kill(os.getpid(), signal.SIGSTOP)\n    stay('never')\nsteps(31, 100)\n"
+    )
+    done = launch(
+        "--standalone", "--nproc-per-node", 2, "--max-restarts", 1, "--hang-timeout", 2, "--shutdown-timeout", 600, *script, env=stage.env
+    )
+    assert done.returncode == 0, done.stderr
+    told = done.stderr.index("the job hangs: rank 1 is stopped (state T)")
+    ended = re.search(
+        r"worker rank 1 \(pid \d+\) failed with hang: no step for \d s \(--hang-timeout 2\): rank 1 is stopped .*: restart 1 of 1",
+        done.stderr,
+    )
+    assert told < ended.start() and len(stage.reports()) == 1
+
+
+def test_without_a_restart_the_hang_is_the_root_cause_on_all_nodes(stage):
+    port = free_port()
+    script = stage.script("steps(1, 30)\nif rank == 1: os.kill(os.getpid(), signal.SIGSTOP)\nstay('never')\n")
+    timeout = ["--hang-timeout", 2, "--shutdown-timeout", 600]
+    with (
+        running(*c10d(port, 2, 1), *timeout, *script, env=stage.env) as first,
+        running(*c10d(port, 2, 0), *timeout, *script, env=stage.env) as second,
+    ):
+        for launcher in (first, second):
+            _, errors = launcher.communicate(timeout=60)
+            assert launcher.returncode == 1
+            assert re.search(r"Root cause: rank \d .*, hang: no step for \d s \(--hang-timeout 2\): rank 1 is stopped", errors), errors
+
+
+def test_a_worker_that_ends_for_no_signal_is_killed_after_the_shutdown_timeout(stage):
+    script = stage.script(
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint(os.getpid(), file=open(stage / 'pids', 'a'))\nsteps(1, 30)\nstay('never')\n"
+    )
+    done = launch("--standalone", "--hang-timeout", 1, "--shutdown-timeout", 1, *script, env=stage.env)
+    assert done.returncode == 1 and "has not ended on SIGTERM: killing it" in done.stderr
+    [pid] = pids_in(stage.folder / "pids", 1)
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_before_the_first_step_the_hang_timeout_counts_from_the_start(stage):
+    done = launch("--standalone", "--hang-timeout", 1, *stage.script("tell(loss=1.0)\nstay('never')\n"), env=stage.env)
+    assert done.returncode == 1 and "hang: no step for" in done.stderr
+
+
+def test_a_hang_timeout_of_a_job_that_tells_no_steps_is_warned_of(stage):
+    with running(
+        "--standalone", "--hang-timeout", 0.2, *stage.script("stay('end')"), env=stage.env, stderr=open(stage.folder / "errors", "w")
+    ) as launcher:
+        wait_until(lambda: "--hang-timeout finds no hang yet" in (stage.folder / "errors").read_text())
+        stage.go()
+        assert launcher.wait(60) == 0
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "soon", "", "inf"])
+def test_a_wrong_hang_timeout_is_told_at_once(value):
+    done = launch("--standalone", f"--hang-timeout={value}", "--no-python", "/bin/true")
+    assert done.returncode == 2 and "--hang-timeout must be" in done.stderr, done.stderr
+
+
+def test_a_wrong_floor_is_warned_of_and_the_job_runs():
+    done = launch("--standalone", "--no-python", "/bin/true", env=environment(MDL_HANG_FLOOR="soon"))
+    assert done.returncode == 0 and "MDL_HANG_FLOOR=soon is no number of seconds above 0: using 60" in done.stderr
