@@ -1,0 +1,49 @@
+// The stream of events from the server. The browser connects again by itself, unless it is refused: then after a while.
+
+const AGAIN_AFTER = 5000;    // ms
+const SILENT_AFTER = 20000;  // ms: a connection that stands and brings nothing is none
+
+class Connection {
+  /** `onState` and `onPoints` get what was sent. */
+  constructor(onState, onPoints) {
+    this.onState = onState;
+    this.onPoints = onPoints;
+    this.heardAt = null;   // by performance.now(): the last message
+    this.lostAt = null;    // since when there is no connection
+    this.over = false;
+    this.open();
+  }
+
+  open() {
+    this.source = new EventSource(`events${location.search}`);
+    this.source.addEventListener('state', (event) => this.heard(() => this.onState(JSON.parse(event.data))));
+    this.source.addEventListener('points', (event) => this.heard(() => this.onPoints(JSON.parse(event.data))));
+    this.source.addEventListener('error', () => this.lost());
+  }
+
+  heard(take) {
+    this.heardAt = performance.now();
+    this.lostAt = null;
+    take();
+  }
+
+  lost() {
+    this.lostAt ??= performance.now();
+    if (this.over) this.source.close();
+    if (this.over || this.source.readyState !== EventSource.CLOSED) return;
+    setTimeout(() => this.open(), AGAIN_AFTER);
+  }
+
+  /** The job has ended: a server that goes is not waited for. */
+  end() {
+    this.over = true;
+  }
+
+  /** For how many seconds there has been no connection; null while there is one, or the first is being made. */
+  lostFor() {
+    const now = performance.now();
+    if (this.lostAt !== null) return (now - this.lostAt) / 1000;
+    if (this.heardAt !== null && now - this.heardAt > SILENT_AFTER) return (now - this.heardAt) / 1000;
+    return null;
+  }
+}

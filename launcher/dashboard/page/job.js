@@ -1,0 +1,75 @@
+// What the server says of the job, and what follows from it for each rank. Pure.
+
+const SLOW_FACTOR = 1.3;      // own time over so many times the median is slow
+const BEHIND_SECONDS = 5;     // so much work behind the first rank
+const MARKS = ['slow', 'behind', 'old', 'none'];
+
+/** A message of the server, with the ranks as objects with names. */
+function readJob(message) {
+  const job = {...message, nodeOf: new Map(message.nodes.map((node) => [node.rank, node]))};
+  job.ranks = message.ranks.map((row) => readRank(row, message.columns, job.nodeOf));
+  job.median = medianOwn(job.ranks);
+  job.behindBy = Math.max(1, Math.ceil(BEHIND_SECONDS * (job.progress?.steps_per_s ?? 0)));
+  const first = job.progress?.ahead?.step ?? null;
+  for (const rank of job.ranks) rank.marks = marksOf(rank, job, first);
+  job.marked = new Map(MARKS.map((mark) => [mark, job.ranks.filter((rank) => rank.marks.includes(mark)).length]));
+  job.longest = job.ranks.reduce((most, rank) => Math.max(most, (rank.own ?? 0) + (rank.waiting ?? 0)), 0);
+  return job;
+}
+
+function readRank(row, columns, nodes) {
+  const rank = {};
+  columns.forEach((name, i) => { rank[name] = row[i] ?? null; });
+  const node = nodes.get(rank.node);
+  rank.host = node?.host ?? '';
+  rank.old = node?.old ?? false;
+  rank.known = rank.age !== null || rank.dropped !== null || rank.wrong !== null;
+  return rank;
+}
+
+/** Of the ranks that send it and are not old, the lower of two in the middle; null where none does. */
+function medianOwn(ranks) {
+  const times = ranks.filter((rank) => rank.own !== null && !rank.old).map((rank) => rank.own).sort((a, b) => a - b);
+  return times.length ? times[(times.length - 1) >> 1] : null;
+}
+
+function marksOf(rank, job, first) {
+  if (!rank.known) return ['none'];
+  if (rank.old) return ['old'];
+  const marks = [];
+  if (rank.own !== null && job.median > 0 && rank.own > SLOW_FACTOR * job.median) marks.push('slow');
+  if (rank.step !== null && first !== null && first - rank.step > job.behindBy) marks.push('behind');
+  return marks;
+}
+
+/** What is left of the training, in seconds, at the pace of now; null where it is not known. */
+function timeLeft(progress) {
+  if (!progress?.total || !progress.behind || !(progress.steps_per_s > 0)) return null;
+  return Math.max(0, progress.total - progress.behind.step) / progress.steps_per_s;
+}
+
+/** "running", "waiting_nodes", "succeeded", "failed" or "ended". */
+function howItIs(job) {
+  if (job.succeeded) return 'succeeded';
+  if (job.root_cause) return 'failed';
+  if (job.closed) return 'ended';
+  return job.complete ? 'running' : 'waiting_nodes';
+}
+
+function hasEnded(job) {
+  return ['succeeded', 'failed', 'ended'].includes(howItIs(job));
+}
+
+/**
+ * The ranks that a filter leaves: each of its words is a number or range of ranks ("3", "8-15"), or a part of the host's
+ * name or the section's; and one of `marks`, unless there are none.
+ */
+function filtered(ranks, text, marks) {
+  const tests = text.toLowerCase().split(/\s+/).filter(Boolean).map((word) => {
+    const range = /^(\d+)(?:-(\d+))?$/.exec(word);
+    if (range) return (rank) => rank.rank >= Number(range[1]) && rank.rank <= Number(range[2] ?? range[1]);
+    return (rank) => rank.host.toLowerCase().includes(word) || (rank.section ?? '').toLowerCase().includes(word);
+  });
+  return ranks.filter((rank) => tests.every((test) => test(rank)) &&
+    (marks.size === 0 || rank.marks.some((mark) => marks.has(mark))));
+}
