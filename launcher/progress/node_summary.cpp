@@ -42,7 +42,7 @@ class RankWriter {
  public:
   void count(std::optional<std::int64_t>& value) { add(value ? json(*value) : json()); }
   void real(std::optional<double>& value) { add(value ? number_or_word(*value) : json()); }
-  void loss(std::optional<double>& value) { real(value); }
+  void value(std::optional<double>& value) { real(value); }
   void text(std::string& value) { add(value.empty() ? json() : json(value)); }
   void number(std::int64_t& value) { add(value > 0 ? json(value) : json()); }
   void flag(bool& value) { add(value ? json(1) : json()); }
@@ -74,7 +74,7 @@ class RankReader {
     const json& field = next();
     if (field.is_number() && field.get<double>() >= 0) { value = field.get<double>(); }
   }
-  void loss(std::optional<double>& value) {
+  void value(std::optional<double>& value) {
     const json& field = next();
     constexpr double kEndless = std::numeric_limits<double>::infinity();
     if (field.is_number()) { value = field.get<double>(); }
@@ -103,7 +103,7 @@ template <typename Visitor>
 void visit_fields(RankSummary& rank, Visitor& visitor) {
   visitor.count(rank.step);
   visitor.count(rank.total);
-  visitor.loss(rank.loss);
+  visitor.value(rank.loss);
   visitor.count(rank.samples);
   visitor.real(rank.samples_per_s);
   visitor.real(rank.steps_per_s);
@@ -119,6 +119,10 @@ void visit_fields(RankSummary& rank, Visitor& visitor) {
   visitor.real(rank.section_age);
   visitor.real(rank.section_left_age);
   visitor.flag(rank.ended);
+  visitor.value(rank.eval_loss);
+  visitor.count(rank.eval_step);
+  visitor.value(rank.learning_rate);
+  visitor.value(rank.grad_norm);
 }
 
 }  // namespace

@@ -30,8 +30,9 @@ std::optional<double> seconds_at(const json& object, const char* key) {
   return seconds >= 0 && seconds <= kMostSeconds ? std::optional(seconds) : std::nullopt;
 }
 
-std::optional<double> loss_at(const json& object) {
-  const auto found = object.find("loss");
+/// Also of those that are no numbers.
+std::optional<double> value_at(const json& object, const char* key) {
+  const auto found = object.find(key);
   if (found == object.end()) { return std::nullopt; }
   if (found->is_number()) { return found->get<double>(); }
   if (!found->is_string()) { return std::nullopt; }
@@ -81,12 +82,15 @@ std::optional<ProgressMessage> parse_progress_message(std::string_view text) {
   ProgressMessage message;
   message.step = count_at(object, "step");
   message.total = count_at(object, "total");
-  message.loss = loss_at(object);
+  message.loss = value_at(object, "loss");
   message.samples = count_at(object, "samples");
   message.own = seconds_at(object, "own");
   message.waiting = seconds_at(object, "waiting");
   message.section = section_at(object);
   message.section_seconds = seconds_at(object, "section_seconds");
+  message.eval_loss = value_at(object, "eval_loss");
+  message.learning_rate = value_at(object, "learning_rate");
+  message.grad_norm = value_at(object, "grad_norm");
   return message;
 }
 

@@ -24,6 +24,9 @@ struct ProgressMessage {
   std::optional<double> waiting{};          ///< seconds since its start in steps, in collectives
   std::optional<std::string> section{};     ///< what it does beside steps; empty: nothing
   std::optional<double> section_seconds{};  ///< how long that section takes at the longest
+  std::optional<double> eval_loss{};        ///< of the last evaluation; may be NaN or infinite, as the next ones may
+  std::optional<double> learning_rate{};    ///< of the last step
+  std::optional<double> grad_norm{};        ///< of the last step, before it was clipped
 
   bool operator==(const ProgressMessage&) const = default;
 };

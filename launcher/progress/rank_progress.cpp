@@ -66,6 +66,10 @@ void RankProgress::apply(const ProgressMessage& message, Time now) {
   keep(last_.samples, message.samples);
   keep(last_.own, message.own);
   keep(last_.waiting, message.waiting);
+  keep(last_.eval_loss, message.eval_loss);
+  keep(last_.learning_rate, message.learning_rate);
+  keep(last_.grad_norm, message.grad_norm);
+  if (message.eval_loss) { eval_step_ = last_.step; }
   if (new_step) { note_step(now); }
 }
 
@@ -141,6 +145,10 @@ RankSummary RankProgress::summary(Time now) const {
   summary.section_left_age = seconds_since(section_left_at_, now);
   summary.dropped = dropped_;
   summary.wrong = wrong_;
+  summary.eval_loss = last_.eval_loss;
+  summary.eval_step = eval_step_;
+  summary.learning_rate = last_.learning_rate;
+  summary.grad_norm = last_.grad_norm;
   add_rates(summary, now);
   return summary;
 }

@@ -54,7 +54,8 @@ class RankProgress {
   std::optional<Time> section_since_{};
   std::optional<Time> section_left_at_{};  ///< since the last step
   std::optional<Time::duration> longest_step_{};
-  std::deque<Point> points_{};  ///< at most one a second, the oldest first
+  std::optional<std::int64_t> eval_step_{};  ///< of last_.eval_loss
+  std::deque<Point> points_{};               ///< at most one a second, the oldest first
 };
 
 }  // namespace mdl::launcher::progress

@@ -27,6 +27,10 @@ struct RankSummary {
   std::int64_t wrong = 0;                    ///< messages that are none
   std::optional<double> section_left_age{};  ///< since it has left a section; nullopt: before its last step, or never
   bool ended = false;                        ///< the process is no more
+  std::optional<double> eval_loss{};         ///< of the last evaluation; may be NaN or infinite, as the next ones may
+  std::optional<std::int64_t> eval_step{};   ///< the step that it had made when it said so
+  std::optional<double> learning_rate{};
+  std::optional<double> grad_norm{};
 
   /// Whether it has sent anything at all.
   bool known() const { return age.has_value() || dropped > 0 || wrong > 0; }

@@ -20,9 +20,9 @@ json or_null(const std::optional<Value>& value) {
 }
 
 /// JSON has no words for what is no number.
-json loss_to_json(const std::optional<double>& loss) {
-  if (!loss || std::isfinite(*loss)) { return or_null(loss); }
-  return std::isnan(*loss) ? "nan" : *loss > 0 ? "inf" : "-inf";
+json value_to_json(const std::optional<double>& value) {
+  if (!value || std::isfinite(*value)) { return or_null(value); }
+  return std::isnan(*value) ? "nan" : *value > 0 ? "inf" : "-inf";
 }
 
 json node_to_json(const rendezvous::c10d::RendezvousState& state, const rendezvous::c10d::NodeDesc& node,
@@ -45,7 +45,7 @@ json rank_to_json(std::int64_t rank, std::int64_t group_rank, const JobProgress:
   object["step"] = or_null(said.step);
   object["total"] = or_null(said.total);
   object["step_age_s"] = aged(said.step_age);
-  object["loss"] = loss_to_json(said.loss);
+  object["loss"] = value_to_json(said.loss);
   object["samples"] = or_null(said.samples);
   object["samples_per_s"] = or_null(said.samples_per_s);
   object["steps_per_s"] = or_null(said.steps_per_s);
@@ -56,6 +56,10 @@ json rank_to_json(std::int64_t rank, std::int64_t group_rank, const JobProgress:
   object["section_age_s"] = aged(said.section_age);
   object["dropped"] = said.dropped;
   object["wrong"] = said.wrong;
+  object["eval_loss"] = value_to_json(said.eval_loss);
+  object["eval_step"] = or_null(said.eval_step);
+  object["learning_rate"] = value_to_json(said.learning_rate);
+  object["grad_norm"] = value_to_json(said.grad_norm);
   return object;
 }
 
@@ -83,7 +87,7 @@ json progress_to_json(const JobProgress& job) {
   object["total"] = or_null(job.total);
   object["samples_per_s"] = or_null(job.samples_per_s);
   object["steps_per_s"] = or_null(job.steps_per_s);
-  object["loss"] = loss_to_json(job.loss);
+  object["loss"] = value_to_json(job.loss);
   object["slowest"] = json();
   if (job.slowest) {
     object["slowest"] = {{"rank", job.slowest->rank},

@@ -33,7 +33,15 @@ void ProgressSender::step(const Step& step) {
                             {"samples", step.samples},
                             {"own", step.own},
                             {"waiting", step.waiting}};
-  if (step.loss) { message["loss"] = *step.loss; }  // what is no number is written as null, which is no loss
+  // What is no number is written as null, which is none of them.
+  if (step.loss) { message["loss"] = *step.loss; }
+  if (step.learning_rate) { message["learning_rate"] = *step.learning_rate; }
+  if (step.grad_norm) { message["grad_norm"] = *step.grad_norm; }
+  send(message.dump());
+}
+
+void ProgressSender::evaluated(double loss) {
+  const nlohmann::json message = {{"eval_loss", loss}};
   send(message.dump());
 }
 

@@ -20,13 +20,15 @@ class ProgressSender {
   struct Step {
     std::int64_t step = 0;   ///< that are done
     std::int64_t total = 0;  ///< at the end
-    std::optional<double> loss{};
+    std::optional<double> loss{}, learning_rate{}, grad_norm{};
     std::int64_t samples = 0;  ///< of this process, since its start
     double own = 0;            ///< seconds of its steps, without what it waited
     double waiting = 0;        ///< seconds that its steps waited in collectives
   };
   /// A step is done. Of steps that follow each other within kApart only the first is sent, and the last of all.
   void step(const Step& step);
+  /// The last step has been evaluated.
+  void evaluated(double loss);
 
   /// What this process does beside steps, for as long as this lives; `longest`: after so many seconds it hangs.
   class Section {

@@ -4,10 +4,9 @@ const AGAIN_AFTER = 5000;    // ms
 const SILENT_AFTER = 20000;  // ms: a connection that stands and brings nothing is none
 
 class Connection {
-  /** `onState` and `onPoints` get what was sent. */
-  constructor(onState, onPoints) {
-    this.onState = onState;
-    this.onPoints = onPoints;
+  /** `takes` has a function for each kind of event; it gets what was sent. */
+  constructor(takes) {
+    this.takes = takes;
     this.heardAt = null;   // by performance.now(): the last message
     this.lostAt = null;    // since when there is no connection
     this.over = false;
@@ -16,8 +15,9 @@ class Connection {
 
   open() {
     this.source = new EventSource(`events${location.search}`);
-    this.source.addEventListener('state', (event) => this.heard(() => this.onState(JSON.parse(event.data))));
-    this.source.addEventListener('points', (event) => this.heard(() => this.onPoints(JSON.parse(event.data))));
+    for (const [kind, take] of Object.entries(this.takes)) {
+      this.source.addEventListener(kind, (event) => this.heard(() => take(JSON.parse(event.data))));
+    }
     this.source.addEventListener('error', () => this.lost());
   }
 

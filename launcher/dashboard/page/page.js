@@ -16,7 +16,11 @@ class Page {
     document.addEventListener('keydown', (event) => this.onKey(event));
     document.addEventListener('visibilitychange', () => this.draw());
     addEventListener('resize', () => this.draw());
-    this.connection = new Connection((state) => this.takeState(state), (points) => this.takePoints(points));
+    this.connection = new Connection({
+      state: (message) => this.takeState(message),
+      points: (message) => this.takePoints(message),
+      trouble: (message) => this.takeTrouble(message),
+    });
     setInterval(() => this.drawNotice(), 1000);
     this.draw();
   }
@@ -25,6 +29,12 @@ class Page {
     this.job = readJob(message);
     if (hasEnded(this.job)) this.connection.end();
     this.draw();
+  }
+
+  /** Until the next state. */
+  takeTrouble(message) {
+    if (this.job) this.job.store_error = message.store_error;
+    this.drawNotice();
   }
 
   takePoints(message) {
@@ -68,8 +78,7 @@ class Page {
     if (lost === null) return this.job.store_error ? say('no_store', {why: this.job.store_error, time}) : '';
     if (hasEnded(this.job)) return say('over');
     const lines = [say('no_connection', {s: duration(Math.floor(lost)), time})];
-    const names = this.job.candidates ?? [];
-    lines.push(names.length ? say('candidates', {names: names.join(', ')}) : say('same_host', {host: location.hostname}));
+    lines.push(say('host_again', {endpoint: this.job.endpoint}));
     return lines.join('\n');
   }
 

@@ -48,6 +48,10 @@ TEST_CASE("a node's summary comes back from the store as it was, to six digits")
   node.ranks[2].ended = true;
   node.ranks[2].dropped = 5;
   node.ranks[2].loss = -INFINITY;
+  node.ranks[2].eval_loss = 1.25;
+  node.ranks[2].eval_step = 12'000;
+  node.ranks[2].learning_rate = 1e-5;
+  node.ranks[2].grad_norm = INFINITY;
   const auto read = node_summary_from_text(to_text(node));
   REQUIRE(read);
   CHECK((read->round == 2 && read->group_rank == 124 && read->written == node.written));
@@ -61,6 +65,8 @@ TEST_CASE("a node's summary comes back from the store as it was, to six digits")
   CHECK((read->ranks[2].section_left_age == 2.5 && read->ranks[2].ended));
   CHECK(read->ranks[0].longest_step == Approx(0.765432));
   CHECK(read->ranks[2].loss == -INFINITY);
+  CHECK((read->ranks[2].eval_loss == 1.25 && read->ranks[2].eval_step == 12'000));
+  CHECK((read->ranks[2].learning_rate == 1e-5 && read->ranks[2].grad_norm == INFINITY));
   node.ranks[0].loss = NAN;
   CHECK(std::isnan(*node_summary_from_text(to_text(node))->ranks[0].loss));
 }

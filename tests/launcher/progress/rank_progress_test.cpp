@@ -23,6 +23,16 @@ TEST_CASE("what a worker has said last stays until it says something else") {
   CHECK_FALSE(now.steps_per_s);
 }
 
+TEST_CASE("an evaluation belongs to the step that was made before it") {
+  RankProgress progress;
+  progress.take(R"({"step": 10, "learning_rate": 1e-4, "grad_norm": 0.5})", kBegin);
+  progress.take(R"({"eval_loss": 1.5})", kBegin + 1s);
+  progress.take(R"({"step": 12, "learning_rate": 9e-5})", kBegin + 2s);
+  const RankSummary now = progress.summary(kBegin + 3s);
+  CHECK((now.eval_loss == 1.5 && now.eval_step == 10 && now.step == 12));
+  CHECK((now.learning_rate == 9e-5 && now.grad_norm == 0.5));
+}
+
 TEST_CASE("rates are over the last half minute, and fall when no step comes any longer") {
   RankProgress progress;
   // Ten slow steps long ago, then two a second with 8 samples each.

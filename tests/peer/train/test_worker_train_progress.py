@@ -85,11 +85,13 @@ def test_steps_and_sections_are_told_as_they_come(toolkit, data, listener, tmp_p
     ear.end()
     steps, (logged, evaluations) = ear.steps(), history(tmp_path / "run")
     assert steps[-1]["step"] == 12 and all(message["total"] == 12 for message in steps)
-    losses = {entry["step"]: entry["loss"] for entry in logged}
+    of_step = {entry["step"]: entry for entry in logged}
     assert steps[0]["step"] == 1 and len(steps) >= 2  # of those within 20 ms the first
     for message in steps:
         assert message["samples"] == 2 * message["step"]
-        assert message["loss"] == pytest.approx(losses[message["step"]], rel=1e-3)
+        for name in ("loss", "learning_rate", "grad_norm"):
+            assert message[name] == pytest.approx(of_step[message["step"]][name], rel=1e-3)
+    assert [message["eval_loss"] for _, message in ear.told if "eval_loss" in message] == [entry["eval_loss"] for entry in evaluations]
     for one, next_ in zip(steps, steps[1:], strict=False):
         assert one["step"] < next_["step"] and one["own"] < next_["own"]
     assert steps[-1]["waiting"] < 0.05 * steps[-1]["own"]  # there is nobody to wait for

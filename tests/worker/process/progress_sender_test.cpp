@@ -49,6 +49,8 @@ TEST_CASE("the launcher is told of steps and sections where it listens") {
   ProgressSender sender(path.c_str());
   sender.step({.step = 1, .total = 9, .loss = 2.5, .samples = 4, .own = 0.25, .waiting = 0.5});
   CHECK(reader.next() == json::parse(R"({"step":1,"total":9,"loss":2.5,"samples":4,"own":0.25,"waiting":0.5})"));
+  sender.evaluated(1.5);
+  CHECK(reader.next() == json::parse(R"({"eval_loss":1.5})"));
   {
     const ProgressSender::Section section(sender, "evaluation", 60);
     CHECK(reader.next() == json::parse(R"({"section":"evaluation","section_seconds":60.0})"));

@@ -53,12 +53,17 @@ void Trainer::finish_step(const std::optional<StepResult>& result, double epoch,
 }
 
 void Trainer::tell_launcher(const std::optional<StepResult>& result) {
-  launcher_.step({.step = state_.step,
-                  .total = state_.total_steps,
-                  .loss = result ? std::optional(result->loss) : std::nullopt,
-                  .samples = own_samples_done_,
-                  .own = clock_.own(),
-                  .waiting = clock_.waiting()});
+  process::ProgressSender::Step step{.step = state_.step,
+                                     .total = state_.total_steps,
+                                     .loss = result ? std::optional(result->loss) : std::nullopt,
+                                     .samples = own_samples_done_,
+                                     .own = clock_.own(),
+                                     .waiting = clock_.waiting()};
+  if (result && run_.group.is_first()) {  // they are the same on all ranks
+    step.learning_rate = result->learning_rate;
+    step.grad_norm = result->grad_norm;
+  }
+  launcher_.step(step);
 }
 
 void Trainer::log(const reports::Metrics& metrics) {
@@ -99,6 +104,7 @@ void Trainer::run_evaluation() {
   }
   metrics.emplace_back("epoch", state_.epoch);
   log(metrics);
+  if (run_.group.is_first()) { launcher_.evaluated(result.loss); }
   progress_->line(metrics);
   take_evaluation(run_.options.best_model, state_.best, state_.step, value);
   tell_best_to_report();
