@@ -30,10 +30,13 @@ asio::awaitable<void> HttpConnection::serve(std::shared_ptr<HttpConnection> self
     }
     Request request = std::move(**read);
     const bool with_body = request.method != "HEAD";
-    const bool keep_alive = request.keep_alive;
+    const bool wants_more = request.keep_alive;
     asio::awaitable<Response> making = answer(std::move(request));
     Response response = co_await std::move(making);
+    const std::shared_ptr<BodyStream> stream = response.stream;
+    const bool keep_alive = wants_more && !stream;
     const bool sent = co_await self->send(std::move(response), with_body, keep_alive);
+    if (sent && with_body && stream) { co_await self->send_stream(stream); }
     goes_on = sent && keep_alive;
     self->idle_since_ = Clock::now();
   }
@@ -76,6 +79,18 @@ asio::awaitable<bool> HttpConnection::send(Response response, bool with_body, bo
   error_code error;
   co_await asio::async_write(socket_, parts, asio::redirect_error(asio::use_awaitable, error));
   co_return !error;
+}
+
+asio::awaitable<void> HttpConnection::send_stream(std::shared_ptr<BodyStream> stream) {
+  error_code error;
+  while (!error && socket_.is_open()) {
+    alarm_.cancel();
+    const std::shared_ptr<const std::string> part = co_await stream->next();
+    if (!part || !socket_.is_open()) { co_return; }
+    close_after(patience_);
+    const asio::const_buffer bytes = asio::buffer(*part);
+    co_await asio::async_write(socket_, bytes, asio::redirect_error(asio::use_awaitable, error));
+  }
 }
 
 asio::awaitable<void> HttpConnection::linger() {

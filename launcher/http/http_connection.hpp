@@ -35,6 +35,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   asio::awaitable<std::optional<Expected<Request, Response>>> read_request();
   /// Whether the client has taken it.
   asio::awaitable<bool> send(Response response, bool with_body, bool keep_alive);
+  /// Each part within the time that an answer has; for the next one it waits as long as that takes.
+  asio::awaitable<void> send_stream(std::shared_ptr<BodyStream> stream);
   /// After an answer that ends the connection: a client that still sends would not get to read it otherwise.
   asio::awaitable<void> linger();
 

@@ -21,6 +21,11 @@ std::string http_time(std::time_t now) {
   return str_cat(kDays[parts.tm_wday], ", ", day, " ", kMonths[parts.tm_mon], numbers);
 }
 
+/// A stream ends with the connection.
+std::string length_of(const Response& response) {
+  return response.stream ? "" : str_cat("\r\nContent-Length: ", response.body ? response.body->size() : 0);
+}
+
 }  // namespace
 
 Response plain_response(unsigned status, const std::string& sentence) {
@@ -32,12 +37,12 @@ Response plain_response(unsigned status, const std::string& sentence) {
 
 std::string head_of(const Response& response, bool keep_alive) {
   const auto reason = boost::beast::http::obsolete_reason(boost::beast::http::int_to_status(response.status));
-  std::string head =
-      str_cat("HTTP/1.1 ", response.status, " ", reason, "\r\nDate: ", http_time(std::time(nullptr)),
-              "\r\nContent-Type: ", response.type, "\r\nContent-Length: ", response.body ? response.body->size() : 0,
-              "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: "
-              "no-referrer\r\nConnection: ",
-              keep_alive ? "keep-alive" : "close", "\r\n");
+  std::string head = str_cat("HTTP/1.1 ", response.status, " ", reason, "\r\nDate: ", http_time(std::time(nullptr)),
+                             "\r\nContent-Type: ", response.type, length_of(response),
+                             "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: "
+                             "no-referrer\r\nConnection: ",
+                             keep_alive ? "keep-alive" : "close", "\r\n");
+  for (const auto& [name, value] : response.headers) { head += str_cat(name, ": ", value, "\r\n"); }
   if (response.status == 405) { head += "Allow: GET, HEAD\r\n"; }
   return head + "\r\n";
 }

@@ -2,6 +2,10 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
+
+#include "common/loop/asio.hpp"
 
 namespace mdl::launcher::http {
 
@@ -14,11 +18,22 @@ struct Request {
   bool keep_alive = true;  ///< the client wants the connection to stay
 };
 
+/// A body that comes part by part, for as long as it takes.
+class BodyStream {
+ public:
+  virtual ~BodyStream() = default;
+  /// The next part, once there is one; null at the end. Does not throw. A client that has gone is only noticed when a
+  /// part is sent to him, so that there has to be one now and then.
+  virtual asio::awaitable<std::shared_ptr<const std::string>> next() = 0;
+};
+
 /// What it gets.
 struct Response {
   unsigned status = 200;
-  std::string type = "text/plain; charset=utf-8";  ///< Content-Type
-  std::shared_ptr<const std::string> body{};       ///< null: empty. Shared, so that many may get what was made once
+  std::string type = "text/plain; charset=utf-8";              ///< Content-Type
+  std::vector<std::pair<std::string, std::string>> headers{};  ///< further ones, of this program's own making
+  std::shared_ptr<BodyStream> stream{};                        ///< in place of a body; the connection ends with it
+  std::shared_ptr<const std::string> body{};  ///< null: empty. Shared, so that many may get what was made once
 };
 
 /// A short sentence for people, and a line end.

@@ -20,7 +20,7 @@ struct HttpLimits {
   /// one is closed.
   std::size_t connections = 64;
   /// For a whole request since the connection was made, or the last answer taken; and for an answer to be made and
-  /// taken. Then the connection is closed.
+  /// taken, or a part of a stream to be taken. Then the connection is closed.
   std::chrono::milliseconds patience{10'000};
 };
 
