@@ -51,7 +51,7 @@ class Agent {
       : plan_(plan),
         changed_(io_),
         rendezvous_(job::make_rendezvous(io_, plan, changed_)),
-        view_(io_, plan, *rendezvous_),
+        view_(io_, plan, *rendezvous_, output_),
         output_(io_),
         folder_(plan.options.logs.log_dir, command_line::run_id_of(plan.store)),
         timer_(watchdog::serve_timers(
@@ -200,6 +200,7 @@ class Agent {
     served.progress = watcher_.begin(round_);
     attempt_ = std::make_unique<Attempt>(io_, plan_, round_, restart_count(), folder_, output_, changed_, served);
     workers_began_ = loop::Notifier::Clock::now();
+    view_.workers_begin(round_, plan_.local_world_size);
   }
 
   asio::awaitable<void> stop_workers(int signo) {

@@ -29,6 +29,10 @@ const std::vector<OptionGroup> kGroups = {
          {"hang-timeout", "SECONDS",
           "Ends the workers when no rank of the job has made a step for so long, as far as they tell their steps "
           "(MDL_PROGRESS), and starts them again while restarts are left. Without it a hang is only told."},
+         {"dashboard", "[HOST:]PORT",
+          "Show the job in a browser at http://127.0.0.1:PORT/, or at HOST for others who have the whole address, on "
+          "the "
+          "node that hosts the job's store; 0: any free port. The other nodes open none. The address is in the log."},
          {"metrics-port", "[HOST:]PORT",
           "Serve the job's metrics for Prometheus at http://127.0.0.1:PORT/metrics, or at HOST for others to see, on "
           "the "

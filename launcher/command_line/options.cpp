@@ -143,6 +143,9 @@ void fill(LaunchOptions& options, const Values& values, const Environment& envir
     options.health_command = found->second.text;
     split_command(found->second.source, found->second.text);  // to say what is wrong with it
   }
+  if (const auto found = values.find("dashboard"); found != values.end()) {
+    options.dashboard = to_served_endpoint(found->second);
+  }
   if (const auto found = values.find("metrics-port"); found != values.end()) {
     options.metrics = to_served_endpoint(found->second);
   }

@@ -39,6 +39,7 @@ struct LaunchOptions {
 
   std::string health_command;            ///< run before each join; empty: none
   std::optional<double> hang_timeout{};  ///< seconds without a step after which workers are ended; nullopt: never
+  std::optional<Endpoint> dashboard;     ///< where a browser finds the job's page; port 0: any free one
   std::optional<Endpoint> metrics;       ///< where Prometheus finds the job's metrics; port 0: any free one
   int max_restarts = 0;
   std::string role = "default";

@@ -7,6 +7,7 @@
 
 #include "launcher/output/printable.hpp"
 #include "launcher/status/job_progress.hpp"
+#include "launcher/status/progress_json.hpp"
 
 namespace mdl::launcher::status {
 namespace {
@@ -17,12 +18,6 @@ constexpr std::size_t kLongestJsonName = 256;
 template <typename Value>
 json or_null(const std::optional<Value>& value) {
   return value ? json(*value) : json();
-}
-
-/// JSON has no words for what is no number.
-json value_to_json(const std::optional<double>& value) {
-  if (!value || std::isfinite(*value)) { return or_null(value); }
-  return std::isnan(*value) ? "nan" : *value > 0 ? "inf" : "-inf";
 }
 
 json node_to_json(const rendezvous::c10d::RendezvousState& state, const rendezvous::c10d::NodeDesc& node,
@@ -72,42 +67,6 @@ json ranks_to_json(const JobProgress& job) {
     }
   }
   return ranks;
-}
-
-json step_to_json(const std::optional<JobProgress::RankStep>& step) {
-  return step ? json{{"rank", step->rank}, {"step", step->step}} : json();
-}
-
-json progress_to_json(const JobProgress& job) {
-  if (job.nodes.empty()) { return {}; }
-  json object;
-  object["ranks"] = job.ranks;
-  object["behind"] = step_to_json(job.behind);
-  object["ahead"] = step_to_json(job.ahead);
-  object["total"] = or_null(job.total);
-  object["samples_per_s"] = or_null(job.samples_per_s);
-  object["steps_per_s"] = or_null(job.steps_per_s);
-  object["loss"] = value_to_json(job.loss);
-  object["slowest"] = json();
-  if (job.slowest) {
-    object["slowest"] = {{"rank", job.slowest->rank},
-                         {"host", job.slowest->host},
-                         {"own_s", job.slowest->own},
-                         {"median_own_s", job.slowest->median}};
-  }
-  return object;
-}
-
-json events_to_json(const std::vector<progress::JobEvent>& events) {
-  json array = json::array();
-  for (const progress::JobEvent& event : events) {
-    array.push_back({{"number", event.number},
-                     {"time_s", static_cast<double>(event.at.time_since_epoch().count()) / 1000},
-                     {"host", event.host},
-                     {"kind", event.kind},
-                     {"text", event.text}});
-  }
-  return array;
 }
 
 json nodes_to_json(const JobStatus& status, const JobProgress& job, rendezvous::c10d::RendezvousTime now) {

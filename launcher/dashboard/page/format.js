@@ -6,7 +6,7 @@ function shortNumber(value) {
   if (typeof value === 'string') return value;
   if (value === 0) return '0';
   const size = Math.abs(value);
-  if (size < 1e-3 || size >= 1e7) return value.toExponential(2).replace('e+', 'e');
+  if (size < 1e-3 || size >= 1e7) return value.toExponential(2).replace('e+', 'e').replace(/\.?0+e/, 'e');
   if (size >= 1000) return grouped(Math.round(value));
   return String(Number(value.toPrecision(4)));
 }

@@ -66,20 +66,22 @@ class Page {
   }
 
   drawNotice() {
-    const text = this.noticeText();
-    byId('notice').hidden = text === '';
-    setText(byId('notice'), text);
+    const lost = this.connection.lostFor();
+    const lines = this.noticeLines(lost);
+    byId('notice').hidden = lines.length === 0;
+    setText(byId('notice-text'), lines.join('\n'));
+    // Apart, as nobody wants each second read out.
+    const counts = lost !== null && !(this.job && hasEnded(this.job));
+    setText(byId('lost-for'), counts ? say('lost_for', {s: duration(Math.floor(lost))}) : '');
   }
 
-  noticeText() {
-    const lost = this.connection.lostFor();
-    if (!this.job) return lost === null ? say('connecting') : say('no_connection', {s: duration(lost), time: '–'});
-    const time = clock(this.job.time);
-    if (lost === null) return this.job.store_error ? say('no_store', {why: this.job.store_error, time}) : '';
-    if (hasEnded(this.job)) return say('over');
-    const lines = [say('no_connection', {s: duration(Math.floor(lost)), time})];
-    lines.push(say('host_again', {endpoint: this.job.endpoint}));
-    return lines.join('\n');
+  noticeLines(lost) {
+    const time = this.job ? clock(this.job.time) : '–';
+    if (lost === null && !this.job) return [say('connecting')];
+    if (lost === null) return this.job.store_error ? [say('no_store', {why: this.job.store_error, time})] : [];
+    if (!this.job) return [say('no_connection', {time})];
+    if (hasEnded(this.job)) return [say('over')];
+    return [say('no_connection', {time}), say('host_again', {where: this.job.where})];
   }
 
   openDetail(rank) {

@@ -65,7 +65,7 @@ class RankCard {
       button.hidden = count === 0 && !this.marks.has(mark);
     }
     const all = this.job.ranks.length;
-    setText(byId('count'), shown === all ? grouped(all) : say('count', {shown: grouped(shown), all: grouped(all)}));
+    setText(byId('count'), shown === all ? '' : say('count', {shown: grouped(shown), all: grouped(all)}));
     setText(this.slowest, slowestText(this.job.progress));
   }
 }

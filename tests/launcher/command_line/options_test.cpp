@@ -224,6 +224,14 @@ TEST_CASE("the port of the metrics is one of this machine alone, or of a host th
   }
 }
 
+TEST_CASE("the page of a job is at a port of this machine alone, or of a host that is named") {
+  CHECK_FALSE(parse({"x"}).dashboard);
+  CHECK(parse({"--dashboard", "8080", "x"}).dashboard == mdl::Endpoint("localhost", 8080));
+  CHECK(parse({"--dashboard=0.0.0.0:0", "x"}).dashboard == mdl::Endpoint("0.0.0.0", 0));
+  CHECK(parse({"x"}, {{"PET_DASHBOARD", "node0:8080"}}).dashboard == mdl::Endpoint("node0", 8080));
+  CHECK_THAT(error_of({"--dashboard", "node0", "x"}), Contains("--dashboard must be a port, or a host"));
+}
+
 TEST_CASE("a health command keeps its words for later, and says what is wrong with them at once") {
   CHECK(parse({"x"}).health_command.empty());
   CHECK(parse({"--health-command", "./check -v", "x"}).health_command == "./check -v");

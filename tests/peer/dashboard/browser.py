@@ -19,11 +19,12 @@ FLAGS = """--headless --no-sandbox --disable-gpu --disable-dev-shm-usage --disab
 
 
 class Browser:
-    """One page. What goes wrong in it (its console, exceptions, what its Content-Security-Policy forbids) is in `complaints`."""
+    """One page. What goes wrong in it (its console, exceptions, what its Content-Security-Policy forbids) is in `complaints`; what it has
+    asked for, in `requests`."""
 
     def __init__(self, language="en-US", size=(1120, 900)):
         self.folder = tempfile.TemporaryDirectory(prefix="mdl-browser-", ignore_cleanup_errors=True)
-        self.complaints = []
+        self.complaints, self.requests = [], []
         self._answers, self._number, self._arrived = {}, 0, threading.Condition()
         theirs_in, self._to = os.pipe()
         self._from, theirs_out = os.pipe()
@@ -87,7 +88,17 @@ class Browser:
 
     def press(self, key, text=None):
         """A key by its name in the DOM: "ArrowDown", "Enter", "/"."""
-        codes = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Enter": 13, "Escape": 27, "Tab": 9, "End": 35, "Home": 36}
+        codes = {
+            "ArrowLeft": 37,
+            "ArrowUp": 38,
+            "ArrowRight": 39,
+            "ArrowDown": 40,
+            "Enter": 13,
+            "Escape": 27,
+            "Tab": 9,
+            "End": 35,
+            "Home": 36,
+        }
         text = text or ("\r" if key == "Enter" else key if len(key) == 1 else None)
         kind = {"type": "keyDown", "text": text} if text else {"type": "rawKeyDown"}
         for event in (kind, {"type": "keyUp"}):
@@ -122,7 +133,9 @@ class Browser:
                 self._arrived.notify_all()
             return
         details = message.get("params", {})
-        if message["method"] == "Runtime.exceptionThrown":
+        if message["method"] == "Network.requestWillBeSent":
+            self.requests.append(details["request"]["url"])
+        elif message["method"] == "Runtime.exceptionThrown":
             self.complaints.append(details["exceptionDetails"].get("exception", {}).get("description", str(details)))
         elif message["method"] == "Runtime.consoleAPICalled":
             self.complaints.append(" ".join(str(word.get("value")) for word in details["args"]))

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/loop/asio.hpp"
+#include "common/loop/notifier.hpp"
+#include "launcher/dashboard/series_history.hpp"
+#include "launcher/dashboard/store_link.hpp"
+
+namespace mdl::launcher::dashboard {
+
+/// Somebody who looks at the page; he does for as long as this lives.
+struct Reader {
+  std::uint64_t frame = 0;  ///< the number of the last one that he has got
+};
+
+/// Keeps what a page shows of a job: reads the job's store once a second, over a connection of its own, and of a job
+/// with very many ranks less often: at most kRanksASecond. While nobody looks it reads only what rank 0 says, for the
+/// curves. What goes wrong is told to those who look, and tried again; the last thing that they get is how the job has
+/// ended, for which the host of the store waits a moment.
+class JobWatcher {
+ public:
+  static constexpr std::int64_t kRanksASecond = 2000;
+
+  /// `where` is shown: where people find the job. `io`'s coroutines must end before what `place` refers to.
+  JobWatcher(asio::io_context& io, const std::string& run_id, const std::string& where, StoreLink::Place place);
+  ~JobWatcher();
+  JobWatcher(const JobWatcher&) = delete;
+  JobWatcher& operator=(const JobWatcher&) = delete;
+
+  std::shared_ptr<Reader> begin_to_read();
+  void has_got(Reader& reader, std::uint64_t frame);
+
+  /// What is shown, as server-sent events; changed() is notified when it becomes another. Without events: nothing yet.
+  struct Frame {
+    std::uint64_t number = 0;
+    std::shared_ptr<const std::string> events{};
+  };
+  const Frame& frame() const;
+  const SeriesHistory& history() const;
+  loop::Notifier& changed();
+  /// The node of a rank, by the last look; nullopt where that is not known.
+  std::optional<std::int64_t> node_of_rank(std::int64_t rank) const;
+
+ private:
+  struct Session;
+  static asio::awaitable<void> run(std::shared_ptr<Session> session);
+
+  std::shared_ptr<Session> session_;
+};
+
+}  // namespace mdl::launcher::dashboard

@@ -1,0 +1,31 @@
+#include "launcher/dashboard/store_link.hpp"
+
+#include <chrono>
+#include <utility>
+
+#include "common/error.hpp"
+
+namespace mdl::launcher::dashboard {
+namespace {
+
+constexpr std::chrono::milliseconds kLinkTimeout{2000};
+
+}  // namespace
+
+asio::awaitable<void> StoreLink::open() {
+  std::optional<job::StorePlace> place = place_();
+  if (!place) {
+    close();
+    throw Error("it is not reached just now");
+  }
+  if (store_ && connected_to_ == place->address) { co_return; }
+  close();
+  connected_to_ = place->address;
+  auto attempt =
+      co_await rendezvous::client::TcpStoreClient::try_connect(place->address, place->credential, kLinkTimeout);
+  if (!attempt) { throw Error(attempt.error().reason); }
+  store_ = std::move(*attempt);
+  store_->set_reply_timeout(kLinkTimeout);
+}
+
+}  // namespace mdl::launcher::dashboard

@@ -1,0 +1,58 @@
+#include "launcher/status/progress_json.hpp"
+
+#include <cmath>
+
+namespace mdl::launcher::status {
+namespace {
+
+using nlohmann::json;
+
+template <typename Value>
+json known(const std::optional<Value>& value) {
+  return value ? json(*value) : json();
+}
+
+json step_to_json(const std::optional<JobProgress::RankStep>& step) {
+  return step ? json{{"rank", step->rank}, {"step", step->step}} : json();
+}
+
+}  // namespace
+
+json value_to_json(const std::optional<double>& value) {
+  if (!value || std::isfinite(*value)) { return value ? json(*value) : json(); }
+  return std::isnan(*value) ? "nan" : *value > 0 ? "inf" : "-inf";
+}
+
+json progress_to_json(const JobProgress& job) {
+  if (job.nodes.empty()) { return {}; }
+  json object;
+  object["ranks"] = job.ranks;
+  object["behind"] = step_to_json(job.behind);
+  object["ahead"] = step_to_json(job.ahead);
+  object["total"] = known(job.total);
+  object["samples_per_s"] = known(job.samples_per_s);
+  object["steps_per_s"] = known(job.steps_per_s);
+  object["loss"] = value_to_json(job.loss);
+  object["slowest"] = json();
+  if (job.slowest) {
+    object["slowest"] = {{"rank", job.slowest->rank},
+                         {"host", job.slowest->host},
+                         {"own_s", job.slowest->own},
+                         {"median_own_s", job.slowest->median}};
+  }
+  return object;
+}
+
+json events_to_json(const std::vector<progress::JobEvent>& events) {
+  json array = json::array();
+  for (const progress::JobEvent& event : events) {
+    array.push_back({{"number", event.number},
+                     {"time_s", static_cast<double>(event.at.time_since_epoch().count()) / 1000},
+                     {"host", event.host},
+                     {"kind", event.kind},
+                     {"text", event.text}});
+  }
+  return array;
+}
+
+}  // namespace mdl::launcher::status

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <vector>
+
+#include "launcher/progress/job_event.hpp"
+#include "launcher/status/job_progress.hpp"
+
+namespace mdl::launcher::status {
+
+/// Null for what is not known; "nan", "inf" or "-inf" for what is no number, for which JSON has no words.
+nlohmann::json value_to_json(const std::optional<double>& value);
+/// How the job gets on as a whole; null when no node has told anything.
+nlohmann::json progress_to_json(const JobProgress& job);
+nlohmann::json events_to_json(const std::vector<progress::JobEvent>& events);
+
+}  // namespace mdl::launcher::status
