@@ -67,7 +67,7 @@ def main(target):
         browser = agents.enter_context(Browser())
         browser.open(url)
         browser.wait_for("document.querySelector('#tiles b')?.textContent === '840' && document.querySelector('.section') !== null", 120)
-        browser.screenshot(target, height=browser.value("Math.ceil(document.querySelector('main').getBoundingClientRect().bottom)"))
+        browser.screenshot(target, height=browser.value("Math.ceil(document.getElementById('events').getBoundingClientRect().bottom) + 10"))
     assert not browser.complaints, browser.complaints
     print(f"{target}: {os.path.getsize(target)} bytes")
 
