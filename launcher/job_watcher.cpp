@@ -61,9 +61,15 @@ JobWatcher::JobWatcher(asio::io_context& io, const command_line::LaunchPlan& pla
           io, teller_, gatherer_, command_line::run_id_of(plan.store),
           [&rendezvous] { return rendezvous.store_place(); }, giver_times(limits_)),
       hangs_(io, gatherer_, limits_, surroundings(rendezvous, folder)),
+      stragglers_(straggler::straggler_time(process::find_variable(plan.environment, "MDL_STRAGGLER_SECONDS")),
+                  [this](const std::string& kind, const std::string& text) { teller_.happened(kind, text); }),
       silence_(io) {
-  teller_.on_first_word([this] { watch_.first_word(); });
+  teller_.on_first_word([this] {
+    watch_gpus();
+    watch_.first_word();
+  });
   watch_.add([this](const watch::JobView& view) { return hangs_.look(view); });
+  watch_.add([this](const watch::JobView& view) { return stragglers_.look(view); });
 }
 
 hang::HangSurroundings JobWatcher::surroundings(const job::JobRendezvous& rendezvous, output::RunFolder& folder) {
@@ -130,6 +136,15 @@ void JobWatcher::end_workers(const std::string& why, const std::set<std::int64_t
   if (!which) { return; }
   group->give_up(*which, why);
   changed_.notify();
+}
+
+void JobWatcher::watch_gpus() {
+  if (gpus_) { return; }
+  gpus_.emplace(
+      [workers = plan_.local_world_size, visible = process::find_variable(plan_.environment, "CUDA_VISIBLE_DEVICES")] {
+        return gpus::gpus_of_workers(workers, visible);
+      });
+  teller_.describe_gpus([this](int local_rank) { return gpus_->facts(local_rank); });
 }
 
 /// With --hang-timeout of a job that cannot be watched.

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "common/loop/asio.hpp"
 #include "common/loop/notifier.hpp"
 #include "launcher/command_line/launch_plan.hpp"
+#include "launcher/gpus/gpu_watch.hpp"
 #include "launcher/hang/evidence_gatherer.hpp"
 #include "launcher/hang/evidence_giver.hpp"
 #include "launcher/hang/hang_watch.hpp"
@@ -16,13 +18,14 @@
 #include "launcher/output/run_folder.hpp"
 #include "launcher/process/worker_group.hpp"
 #include "launcher/progress/progress_teller.hpp"
+#include "launcher/straggler/straggler_teller.hpp"
 #include "launcher/watch/job_watch.hpp"
 
 namespace mdl::launcher {
 
 /// How the job gets on, as far as its workers say it: hears those of this node and tells the other nodes; on the node
-/// that watches the job, looks whether it hangs, and with --hang-timeout ends this node's workers then. Nothing of it
-/// keeps the job from going on.
+/// that watches the job, looks whether it hangs, and with --hang-timeout ends this node's workers then, and which ranks
+/// are slow. Nothing of it keeps the job from going on.
 class JobWatcher {
  public:
   /// The workers of now; null between two attempts.
@@ -46,6 +49,7 @@ class JobWatcher {
  private:
   hang::HangSurroundings surroundings(const job::JobRendezvous& rendezvous, output::RunFolder& folder);
   void end_workers(const std::string& why, const std::set<std::int64_t>& ranks);
+  void watch_gpus();
   void warn_of_silence();
   std::vector<std::filesystem::path> server_sockets(const std::vector<std::filesystem::path>& sockets) const;
 
@@ -58,6 +62,8 @@ class JobWatcher {
   hang::EvidenceGatherer gatherer_;
   hang::EvidenceGiver giver_;
   hang::HangWatch hangs_;
+  straggler::StragglerTeller stragglers_;
+  std::optional<gpus::GpuWatch> gpus_{};  ///< from the first word of a worker on
   asio::steady_timer silence_;
   bool warned_ = false;
 };

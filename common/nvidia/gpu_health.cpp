@@ -14,6 +14,21 @@ namespace {
 constexpr int kCorrected = 0, kUncorrected = 1, kSinceDriverStart = 0;
 constexpr unsigned long long kXidEvent = 8;
 constexpr int kMostEvents = 1000;
+constexpr int kCoreTemperature = 0, kMultiprocessors = 1;  // NVML_TEMPERATURE_GPU, NVML_CLOCK_SM
+
+/// nvmlClocksThrottleReason…, but those of an idle GPU, of limits that the user has set, and of the power limit, which
+/// a busy GPU is mostly at.
+struct SlowingReason {
+  unsigned long long bit;
+  const char* name;
+};
+constexpr std::array<SlowingReason, 4> kSlowingReasons = {{
+    {0x20, "heat (the driver)"},
+    {0x40, "heat (the hardware)"},
+    {0x80, "the power supply"},
+    {0x10, "another GPU of its group"},
+}};
+constexpr unsigned long long kHardwareSlowdown = 0x8, kHeatOrPower = 0x40 | 0x80;
 
 std::int64_t as_count(unsigned long long number) {
   return static_cast<std::int64_t>(std::min<unsigned long long>(number, std::numeric_limits<std::int64_t>::max()));
@@ -119,6 +134,30 @@ std::optional<bool> GpuHealth::rows_pending() const {
   unsigned corrected = 0, uncorrected = 0, pending = 0, failed = 0;
   if (!device_ || !ask || ask(device_, &corrected, &uncorrected, &pending, &failed) != 0) { return std::nullopt; }
   return pending > 0 || failed > 0;
+}
+
+GpuHealth::Condition GpuHealth::condition() const {
+  auto* const temperature = symbol<int(void*, int, unsigned*)>("nvmlDeviceGetTemperature");
+  auto* const clock = symbol<int(void*, int, unsigned*)>("nvmlDeviceGetClockInfo");
+  auto* const highest = symbol<int(void*, int, unsigned*)>("nvmlDeviceGetMaxClockInfo");
+  auto* const reasons = symbol<int(void*, unsigned long long*)>("nvmlDeviceGetCurrentClocksEventReasons",
+                                                                "nvmlDeviceGetCurrentClocksThrottleReasons");
+  Condition condition;
+  const auto ask = [&](auto* function, int what) {
+    unsigned value = 0;
+    const bool known = device_ && function && function(device_, what, &value) == 0;
+    return known ? std::optional(static_cast<int>(std::min(value, 1'000'000U))) : std::nullopt;
+  };
+  condition.celsius = ask(temperature, kCoreTemperature);
+  condition.clock = ask(clock, kMultiprocessors);
+  condition.highest_clock = ask(highest, kMultiprocessors);
+  unsigned long long bits = 0;
+  if (!device_ || !reasons || reasons(device_, &bits) != 0) { return condition; }
+  for (const SlowingReason& reason : kSlowingReasons) {
+    if (bits & reason.bit) { condition.slowed_by.emplace_back(reason.name); }
+  }
+  if ((bits & kHardwareSlowdown) && !(bits & kHeatOrPower)) { condition.slowed_by.emplace_back("the hardware"); }
+  return condition;
 }
 
 std::optional<std::vector<std::int64_t>> GpuHealth::xid_errors() {

@@ -19,6 +19,13 @@ class GpuHealth {
     std::int64_t corrected = 0, uncorrected = 0;
   };
 
+  /// How fast it runs just now, and what keeps it from running faster.
+  struct Condition {
+    std::optional<int> celsius{};
+    std::optional<int> clock{}, highest_clock{};  ///< MHz, of its multiprocessors
+    std::vector<std::string> slowed_by{};         ///< "heat", "the power supply"; nothing of what is normal
+  };
+
   /// `uuid`: "GPU-…". Begins to listen for Xid errors.
   explicit GpuHealth(const std::string& uuid);
   ~GpuHealth();
@@ -33,6 +40,7 @@ class GpuHealth {
   std::optional<EccErrors> ecc_errors() const;
   /// Whether rows of memory that are broken wait for the next reset of the GPU to be replaced.
   std::optional<bool> rows_pending() const;
+  Condition condition() const;
   /// The Xid errors that have come since the last call, the first time since the object was made.
   std::optional<std::vector<std::int64_t>> xid_errors();
 

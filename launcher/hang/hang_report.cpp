@@ -48,9 +48,11 @@ std::string said_text(const progress::RankSummary& said) {
   if (!said.age) { return "has told nothing of its progress"; }
   std::string text = said.step ? str_cat("step ", *said.step) : std::string("no step");
   if (said.step_age) { text += str_cat(" ", seconds_text(*said.step_age), " ago"); }
-  if (said.section.empty()) { return text; }
-  text += str_cat(", in section \"", said.section, "\" for ", seconds_text(said.section_age.value_or(0)));
-  if (said.section_seconds) { text += str_cat(" of at most ", seconds_text(*said.section_seconds)); }
+  if (!said.section.empty()) {
+    text += str_cat(", in section \"", said.section, "\" for ", seconds_text(said.section_age.value_or(0)));
+    if (said.section_seconds) { text += str_cat(" of at most ", seconds_text(*said.section_seconds)); }
+  }
+  if (!said.gpu.empty()) { text += str_cat("; GPU: ", said.gpu); }
   return text;
 }
 

@@ -15,7 +15,7 @@ struct JobEvent {
   std::int64_t number = 0;  ///< 1 for the first of the job; the store counts
   NodeTime at{};
   std::string host{};  ///< of the node that says it
-  std::string kind{};  ///< "round", "restart", "membership", "failed", "signal", "hang"
+  std::string kind{};  ///< "round", "restart", "membership", "failed", "signal", "hang", "straggler"
   std::string text{};
 
   bool operator==(const JobEvent&) const = default;

@@ -17,6 +17,7 @@ using nlohmann::json;
 // rank is an array of the fields below, without the nulls at its end.
 constexpr int kSummaryVersion = 1;
 constexpr std::size_t kLongestSummaryHost = 256;
+constexpr std::size_t kLongestText = 128;
 constexpr std::size_t kLargestSummary = 4 * 1024 * 1024;
 constexpr std::int64_t kLargestSummaryCount = std::int64_t{1} << 53;
 constexpr const char* kNaNWord = "NaN";
@@ -84,7 +85,7 @@ class RankReader {
   }
   void text(std::string& value) {
     const json& field = next();
-    if (field.is_string()) { value = output::printable(field.get_ref<const std::string&>(), kLongestSection); }
+    if (field.is_string()) { value = output::printable(field.get_ref<const std::string&>(), kLongestText); }
   }
   void number(std::int64_t& value) { value = summary_count(next()).value_or(0); }
   void flag(bool& value) { value = summary_count(next()).value_or(0) > 0; }
@@ -123,6 +124,7 @@ void visit_fields(RankSummary& rank, Visitor& visitor) {
   visitor.count(rank.eval_step);
   visitor.value(rank.learning_rate);
   visitor.value(rank.grad_norm);
+  visitor.text(rank.gpu);
 }
 
 }  // namespace

@@ -44,10 +44,6 @@ class ProgressBoard {
   asio::awaitable<std::optional<NodeSummary>> read_node(rendezvous::client::TcpStoreClient& store,
                                                         std::int64_t node) const;
 
-  /// What one node has told, of any round.
-  asio::awaitable<std::optional<NodeSummary>> read_node(rendezvous::client::TcpStoreClient& store,
-                                                        std::int64_t node) const;
-
  private:
   std::string kinds_prefix() const { return prefix_ + "events/of/"; }
   /// Those of the events that have come so far.

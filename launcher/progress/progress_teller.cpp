@@ -55,7 +55,9 @@ struct ProgressTeller::Session {
     summary.first_rank = group.first_rank;
     if (sockets) { summary.ranks = sockets->summaries(Clock::now()); }
     for (std::size_t i = 0; i < summary.ranks.size(); ++i) {
-      summary.ranks[i].ended = ended.contains(static_cast<int>(i));
+      const int local_rank = static_cast<int>(i);
+      summary.ranks[i].ended = ended.contains(local_rank);
+      if (describe_gpu) { summary.ranks[i].gpu = describe_gpu(local_rank); }
     }
     return summary;
   }
@@ -91,6 +93,7 @@ struct ProgressTeller::Session {
   bool fresh = false;     ///< something since the last time
   std::set<int> ended{};  ///< workers, by local rank
   std::function<void()> first_word{};
+  std::function<std::string(int local_rank)> describe_gpu{};
   std::deque<JobEvent> events{};
   std::optional<TcpStoreClient> store{};
   Endpoint connected_to{};
@@ -158,6 +161,10 @@ const TellingGroup& ProgressTeller::group() const {
 
 NodeSummary ProgressTeller::summary() const {
   return session_->summary();
+}
+
+void ProgressTeller::describe_gpus(std::function<std::string(int local_rank)> describe) {
+  session_->describe_gpu = std::move(describe);
 }
 
 void ProgressTeller::happened(const std::string& kind, const std::string& text) {

@@ -48,6 +48,9 @@ class ProgressTeller {
   void worker_ended(int local_rank);
   /// Called whenever a worker has said something for the first time in an attempt.
   void on_first_word(std::function<void()> call);
+  /// How the GPU of a local rank is, in words, from now on a part of each summary; it is called as often as there is
+  /// one.
+  void describe_gpus(std::function<std::string(int local_rank)> describe);
   /// Whether a worker has said anything in this attempt.
   bool heard() const;
   /// Who the workers of now are, and what has been heard of them; no ranks between two attempts.

@@ -10,6 +10,7 @@ struct OwnTime {
   double seconds = 0;
   std::int64_t rank = 0;
   const progress::NodeSummary* node = nullptr;
+  const progress::RankSummary* said = nullptr;
 };
 
 void take_step(JobProgress& job, std::int64_t rank, const progress::RankSummary& said) {
@@ -30,7 +31,7 @@ std::optional<JobProgress::Slowest> slowest_of(std::vector<OwnTime> times) {
   const OwnTime longest = *std::max_element(times.begin(), times.end(), shorter);
   const auto middle = times.begin() + static_cast<std::ptrdiff_t>((times.size() - 1) / 2);
   std::nth_element(times.begin(), middle, times.end(), shorter);
-  return JobProgress::Slowest{longest.rank, longest.node->host, longest.seconds, middle->seconds};
+  return JobProgress::Slowest{longest.rank, longest.node->host, longest.seconds, middle->seconds, longest.said->gpu};
 }
 
 }  // namespace
@@ -55,7 +56,7 @@ JobProgress job_progress(const std::map<std::int64_t, progress::NodeSummary>& no
       }
       if (node.old) { continue; }
       take_rates(job, said);
-      if (said.own) { times.push_back({*said.own, rank, &summary}); }
+      if (said.own) { times.push_back({*said.own, rank, &summary, &said}); }
     }
   }
   job.slowest = slowest_of(std::move(times));

@@ -31,6 +31,7 @@ struct JobProgress {
     std::string host{};
     double own = 0;
     double median = 0;  ///< of all ranks that send it
+    std::string gpu{};  ///< how its GPU is; empty: not known
   };
 
   std::map<std::int64_t, Node> nodes{};   ///< by rank of the node

@@ -49,6 +49,7 @@ json rank_to_json(std::int64_t rank, std::int64_t group_rank, const JobProgress:
   object["section"] = said.section.empty() ? json() : json(said.section);
   object["section_seconds"] = or_null(said.section_seconds);
   object["section_age_s"] = aged(said.section_age);
+  object["gpu"] = said.gpu.empty() ? json() : json(said.gpu);
   object["dropped"] = said.dropped;
   object["wrong"] = said.wrong;
   object["eval_loss"] = value_to_json(said.eval_loss);

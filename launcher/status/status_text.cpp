@@ -152,7 +152,8 @@ std::string describe_progress(const JobProgress& job) {
   if (!job.slowest) { return text + "Slowest rank: not known, as no rank sends its own time of a step (own)\n"; }
   return str_cat(text, "Slowest rank: ", job.slowest->rank, " on ", job.slowest->host, ", ",
                  four_digits(job.slowest->own), " s of its own a step; the median is ",
-                 four_digits(job.slowest->median), " s\n");
+                 four_digits(job.slowest->median), " s",
+                 job.slowest->gpu.empty() ? "" : "; its GPU: ", job.slowest->gpu, "\n");
 }
 
 std::string local_time(progress::NodeTime time) {

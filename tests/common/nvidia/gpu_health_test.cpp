@@ -12,10 +12,12 @@ namespace {
 
 constexpr const char* kFakeUuid = "GPU-01fa7e11e-0000-4000-8000-000000000001";  // fake_nvml's second GPU
 
+using Variables = std::map<std::string, std::string>;
+
 /// NVIDIA's library, as a stand-in: who looks for one of its name finds the one that is loaded already.
 class FakeNvml {
  public:
-  explicit FakeNvml(std::map<std::string, std::string> variables) : variables_(std::move(variables)) {
+  explicit FakeNvml(Variables variables) : variables_(std::move(variables)) {
     for (const auto& [name, value] : variables_) { ::setenv(name.c_str(), value.c_str(), 1); }
     REQUIRE(library_ != nullptr);
   }
@@ -27,7 +29,7 @@ class FakeNvml {
   FakeNvml& operator=(const FakeNvml&) = delete;
 
  private:
-  std::map<std::string, std::string> variables_;
+  Variables variables_;
   void* library_ = ::dlopen(MDL_BIN_DIR "/fake_nvml/libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
 };
 
@@ -69,4 +71,20 @@ TEST_CASE("a GPU that the driver does not know has no numbers at all") {
   CHECK_FALSE(gpu.name());
   CHECK_FALSE(gpu.ecc_errors());
   CHECK_FALSE(gpu.xid_errors());
+}
+
+TEST_CASE("the driver tells how fast a GPU runs, and what slows it down") {
+  const FakeNvml nvml(Variables{{"MDL_FAKE_CONDITION", "84 1200 1980 0x6c"}});
+  const GpuHealth::Condition condition = GpuHealth(kFakeUuid).condition();
+  CHECK(condition.celsius == 84);
+  CHECK(condition.clock == 1200);
+  CHECK(condition.highest_clock == 1980);
+  CHECK(condition.slowed_by == std::vector<std::string>{"heat (the driver)", "heat (the hardware)"});
+}
+
+TEST_CASE("what is normal of a busy GPU slows it down by nothing, and the hardware's own reason is told") {
+  const FakeNvml nvml(Variables{{"MDL_FAKE_CONDITION", "60 1900 1980 0x4"}});
+  CHECK(GpuHealth(kFakeUuid).condition().slowed_by.empty());
+  const FakeNvml other(Variables{{"MDL_FAKE_CONDITION", "60 1900 1980 0x8"}});
+  CHECK(GpuHealth(kFakeUuid).condition().slowed_by == std::vector<std::string>{"the hardware"});
 }

@@ -105,6 +105,35 @@ int nvmlDeviceGetRemappedRows(void* /*device*/, unsigned* corrected, unsigned* u
   *pending = static_cast<unsigned>(std::atoi(text));
   return 0;
 }
+// MDL_FAKE_CONDITION: "84 1200 1980 0x40": degrees, MHz now and at most, what slows it down; without it nothing is
+// known.
+int fake_condition(int which, unsigned long long* value) {
+  const char* text = std::getenv("MDL_FAKE_CONDITION");
+  unsigned long long values[4] = {};
+  if (!text || std::sscanf(text, "%llu %llu %llu %llx", &values[0], &values[1], &values[2], &values[3]) != 4) {
+    return 3;
+  }
+  *value = values[which];
+  return 0;
+}
+int fake_number(int which, unsigned* value) {
+  unsigned long long number = 0;
+  const int result = fake_condition(which, &number);
+  *value = static_cast<unsigned>(number);
+  return result;
+}
+int nvmlDeviceGetTemperature(void* /*device*/, int sensor, unsigned* degrees) {
+  return sensor == 0 ? fake_number(0, degrees) : 2;
+}
+int nvmlDeviceGetClockInfo(void* /*device*/, int clock, unsigned* megahertz) {
+  return clock == 1 ? fake_number(1, megahertz) : 2;
+}
+int nvmlDeviceGetMaxClockInfo(void* /*device*/, int clock, unsigned* megahertz) {
+  return clock == 1 ? fake_number(2, megahertz) : 2;
+}
+int nvmlDeviceGetCurrentClocksThrottleReasons(void* /*device*/, unsigned long long* reasons) {
+  return fake_condition(3, reasons);
+}
 // MDL_FAKE_XIDS: "79,13", Xid errors that come once somebody listens; without it nobody can.
 int nvmlEventSetCreate(void** set) {
   static const char* rest = nullptr;

@@ -1,6 +1,6 @@
 """Writes the seeds of corpus/: small inputs from the real programs (torch, accelerate, tokenizers, pyarrow, soundfile …).
 
-    build/venv/bin/python tests/fuzz/make_seeds.py
+    build/venv/bin/python tests/fuzz/seeds/make_seeds.py
 
 Files named seed-* are this script's; the others are inputs that fuzzing found, and stay.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from recorder import Recorder
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parents[1]  # tests/fuzz
 REPOSITORY = HERE.parents[1]
 
 

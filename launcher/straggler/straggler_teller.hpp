@@ -1,0 +1,32 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "launcher/straggler/straggler_watch.hpp"
+
+namespace mdl::launcher::straggler {
+
+/// Says in the log, and as events of the kind "straggler", which ranks are slow for long, and when they are no more.
+class StragglerTeller {
+ public:
+  using Happened = std::function<void(const std::string& kind, const std::string& text)>;
+
+  /// A rank is told once it has been slow for `lasting`.
+  StragglerTeller(std::chrono::milliseconds lasting, Happened happened);
+
+  /// For watch::JobWatch: returns how long it can do without the next view.
+  std::chrono::milliseconds look(const watch::JobView& view);
+
+ private:
+  std::chrono::milliseconds lasting_;
+  Happened happened_;
+  StragglerWatch watch_;
+};
+
+/// A minute, or the seconds that the variable MDL_STRAGGLER_SECONDS has (`text`); a wrong number is warned of.
+std::chrono::milliseconds straggler_time(const std::optional<std::string>& text);
+
+}  // namespace mdl::launcher::straggler

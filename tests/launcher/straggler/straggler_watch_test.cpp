@@ -1,0 +1,142 @@
+#include "launcher/straggler/straggler_watch.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace mdl::launcher::straggler;
+using namespace std::chrono_literals;
+using mdl::launcher::watch::JobView;
+using mdl::launcher::watch::NodeView;
+
+namespace {
+
+/// Two nodes of two ranks each, of which all take 1 s of their own and wait 0.5 s.
+struct SlowJob {
+  SlowJob() {
+    view.nodes = 2;
+    for (std::int64_t node = 0; node < 2; ++node) {
+      NodeView& told = view.told.emplace_back();
+      told.group_rank = node;
+      told.host = node == 0 ? "node0" : "node1";
+      told.first_rank = 2 * node;
+      told.ranks.resize(2);
+      for (auto& rank : told.ranks) {
+        rank.own = 1.0;
+        rank.waiting = 0.5;
+        rank.step_age = 1.0;
+        rank.gpu = "84 °C";
+      }
+    }
+  }
+  auto& rank(std::int64_t number) {
+    return view.told[static_cast<std::size_t>(number / 2)].ranks[static_cast<std::size_t>(number % 2)];
+  }
+  void set(std::int64_t number, double own, double waiting) {
+    rank(number).own = own;
+    rank(number).waiting = waiting;
+  }
+  /// Looks each 10 s for so long.
+  StragglerWatch::Change look_for(std::chrono::seconds time) {
+    StragglerWatch::Change all;
+    for (auto passed = 0s; passed < time; passed += 10s) {
+      view.at += 10s;
+      const auto change = watch.look(view);
+      all.slow.insert(all.slow.end(), change.slow.begin(), change.slow.end());
+      all.recovered.insert(all.recovered.end(), change.recovered.begin(), change.recovered.end());
+    }
+    return all;
+  }
+
+  JobView view{};
+  StragglerWatch watch{};
+};
+
+}  // namespace
+
+TEST_CASE("the rank that the others wait for is named once, after a minute, and again told when it is over") {
+  SlowJob job;
+  job.set(3, 1.4, 0.1);
+  CHECK(job.look_for(60s).slow.empty());
+  const auto told = job.look_for(10s);
+  REQUIRE(told.slow.size() == 1);
+  CHECK(told.slow[0] == Straggler{3, "node1", 1.4, 1.0, "84 °C"});
+  CHECK(job.look_for(120s).slow.empty());
+  job.set(3, 1.25, 0.1);  // between the limits it is still the same
+  CHECK(job.look_for(20s).recovered.empty());
+  job.set(3, 1.1, 0.4);
+  const auto over = job.look_for(20s);
+  REQUIRE(over.recovered.size() == 1);
+  CHECK(over.recovered[0].rank == 3);
+  job.set(3, 1.4, 0.1);
+  CHECK(job.look_for(60s).slow.empty());
+  CHECK(job.look_for(10s).slow.size() == 1);
+}
+
+TEST_CASE("a rank that is slow for less than a minute is not named") {
+  SlowJob job;
+  for (int i = 0; i < 3; ++i) {
+    job.set(1, 2, 0.1);
+    CHECK(job.look_for(50s).slow.empty());
+    job.set(1, 1, 0.5);
+    CHECK(job.look_for(10s).slow.empty());
+  }
+}
+
+TEST_CASE("a rank that waits more than most is no straggler, whatever its own time is") {
+  SlowJob job;
+  job.set(2, 1.5, 0.9);
+  CHECK(job.look_for(120s).slow.empty());
+}
+
+TEST_CASE("a little more than the median, or very short steps, make no straggler") {
+  SlowJob job;
+  job.set(0, 1.29, 0.1);
+  CHECK(job.look_for(120s).slow.empty());
+  for (std::int64_t rank = 0; rank < 4; ++rank) { job.set(rank, 0.004, 0.001); }
+  job.set(0, 0.008, 0);
+  CHECK(job.look_for(120s).slow.empty());
+  job.set(0, 0.0095, 0);
+  CHECK(job.look_for(120s).slow.size() == 1);
+}
+
+TEST_CASE("who sends steps alone, has told nothing for long or stands still is not judged") {
+  SlowJob job;
+  job.set(3, 2, 0.1);
+  SECTION("steps alone") {
+    for (std::int64_t rank = 0; rank < 3; ++rank) { job.rank(rank).own.reset(); }
+    CHECK(job.look_for(120s).slow.empty());
+  }
+  SECTION("an old summary") {
+    job.view.told[1].told_age = 16;
+    CHECK(job.look_for(120s).slow.empty());
+  }
+  SECTION("no step for a minute") {
+    job.rank(3).step_age = 61;
+    CHECK(job.look_for(120s).slow.empty());
+    for (std::int64_t rank = 0; rank < 4; ++rank) { job.set(rank, 30, 1); }
+    job.set(3, 60, 0.1);  // whose steps take as long
+    CHECK(job.look_for(120s).slow.size() == 1);
+  }
+}
+
+TEST_CASE("another round begins anew, without a word of the ranks of the one before") {
+  SlowJob job;
+  job.set(3, 2, 0.1);
+  CHECK(job.look_for(70s).slow.size() == 1);
+  job.view.round = 1;
+  const auto told = job.look_for(60s);
+  CHECK(told.slow.empty());
+  CHECK(told.recovered.empty());
+  CHECK(job.look_for(10s).slow.size() == 1);
+}
+
+TEST_CASE("stragglers are told by their host, several of one host in one line") {
+  CHECK(describe_stragglers({{3, "node1", 0.93, 0.7, "84 °C"}}) ==
+        std::vector<std::string>{"rank 3 on node1 is slow: 0.93 s of its own a step; the median of all ranks is 0.7 s. "
+                                 "The others wait for it. Its GPU: 84 °C"});
+  CHECK(
+      describe_stragglers({{2, "b", 2, 1, ""}, {3, "b", 3, 1, ""}, {9, "a", 4, 1, ""}}) ==
+      std::vector<std::string>{
+          "rank 9 on a is slow: 4 s of its own a step; the median of all ranks is 1 s. The others wait for it",
+          "2 ranks on b are slow, the most of them rank 3: 3 s of its own a step; the median of all ranks is 1 s. The "
+          "others wait for them"});
+}
