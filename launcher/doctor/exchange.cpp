@@ -174,8 +174,11 @@ std::vector<NodeFacts> answer_server(NodeFacts self, const UniqueFd& socket, Clo
 }
 
 /// Connects to the endpoint until somebody answers there or the time is over.
-std::vector<NodeFacts> connect_to_endpoint(NodeFacts self, Clock::time_point deadline,
-                                           doctor_deep::NodeMeasurer* measurer) {
+///
+/// `may_serve`: this node could be the server, but could not listen. Where nobody else listens either, it tries again:
+/// of two that ask the kernel at the very same moment it may let neither.
+std::vector<NodeFacts> connect_to_endpoint(const JobSpec& job, NodeFacts self, Clock::time_point deadline,
+                                           doctor_deep::NodeMeasurer* measurer, bool may_serve = false) {
   EndpointFacts& endpoint = self.endpoint;
   do {
     for (const std::string& address : endpoint.addresses) {
@@ -194,6 +197,13 @@ std::vector<NodeFacts> connect_to_endpoint(NodeFacts self, Clock::time_point dea
       return answer_server(self, connection.socket, deadline, measurer);
     }
     std::this_thread::sleep_for(std::min(kRetry, until(deadline)));
+    if (!may_serve || endpoint.state != EndpointState::refused) { continue; }
+    if (const Listener listener = listen_on(job.port); listener.socket) {
+      endpoint.state = EndpointState::free;
+      endpoint.error.clear();
+      endpoint.holder.clear();
+      return serve(job, std::move(self), listener, deadline, measurer);
+    }
   } while (until(deadline) > 0ms);
   return {self};
 }
@@ -203,8 +213,8 @@ std::vector<NodeFacts> meet(const JobSpec& job, NodeFacts self, Clock::time_poin
   EndpointFacts& endpoint = self.endpoint;
   if (job.host.empty() || endpoint.addresses.empty()) { return {self}; }
   const bool serves = job.node_rank == 0 || (job.node_rank < 0 && endpoint.owned) || job.nodes == 1;
-  if (!serves) { return connect_to_endpoint(std::move(self), deadline, measurer); }
-  if (!endpoint.owned && job.nodes == 1) { return connect_to_endpoint(std::move(self), Clock::now(), measurer); }
+  if (!serves) { return connect_to_endpoint(job, std::move(self), deadline, measurer); }
+  if (!endpoint.owned && job.nodes == 1) { return connect_to_endpoint(job, std::move(self), Clock::now(), measurer); }
   Listener listener = listen_on(job.port);
   if (listener.socket) {
     endpoint.state = EndpointState::free;
@@ -214,7 +224,9 @@ std::vector<NodeFacts> meet(const JobSpec& job, NodeFacts self, Clock::time_poin
   endpoint.state = EndpointState::taken;
   endpoint.holder = name_port_holder(static_cast<std::uint16_t>(job.port));
   // Several doctors of one job on one machine, as in a trial on loopback: the first one is the server.
-  if (job.nodes > 1 && job.node_rank < 0) { return connect_to_endpoint(std::move(self), deadline, measurer); }
+  if (job.nodes > 1 && job.node_rank < 0) {
+    return connect_to_endpoint(job, std::move(self), deadline, measurer, /*may_serve=*/true);
+  }
   return {self};
 }
 

@@ -1,5 +1,8 @@
 #include "launcher/doctor/exchange.hpp"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <future>
@@ -66,6 +69,23 @@ TEST_CASE("without ranks the first to take the endpoint is the host") {
   auto other = std::async(std::launch::async, [port] { return examine_as("b", port, 2, -1); });
   CHECK(examine_as("a", port, 2, -1).size() == 2);
   CHECK(other.get().size() == 2);
+}
+
+TEST_CASE("doctors of one machine meet also where at first none of them could listen") {
+  // As if the kernel had let neither of two that asked at the same moment: a socket that is bound and does not listen.
+  mdl::UniqueFd holder(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  socklen_t size = sizeof address;
+  REQUIRE(::bind(holder.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0);
+  REQUIRE(::getsockname(holder.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  const int port = ntohs(address.sin6_port);
+  auto first = std::async(std::launch::async, [port] { return examine_as("a", port, 2, -1); });
+  auto second = std::async(std::launch::async, [port] { return examine_as("b", port, 2, -1); });
+  CHECK(first.wait_for(300ms) == std::future_status::timeout);  // both have asked by then, mostly
+  holder.reset();
+  CHECK(first.get().size() == 2);
+  CHECK(second.get().size() == 2);
 }
 
 TEST_CASE("a node that never comes does not stop the examination") {

@@ -239,6 +239,10 @@ TEST_CASE("every fact of a node survives the way through JSON") {
   node.paths = {{"--output", "/data", true, true, "full", 5}, {"--train-dataset", "/in", false, false, "gone", 0}};
   node.clock_ahead_s = -1.5;
   node.unreachable = {"node2"};
+  node.deep_ranks = 8;
+  node.health.problem = "one hangs";
+  node.health.ranks.resize(2);
+  node.health.ranks[1].all_reduce = {std::nullopt, "rank 3 is gone"};
   const nlohmann::json blank = NodeFacts();
   const nlohmann::json sent = node;
   for (const auto& [name, value] : sent.items()) {

@@ -109,7 +109,7 @@ def test_the_doctors_wait_for_the_slower_node(tmp_path):
     go = tmp_path / "go"
     os.mkfifo(go)
     quick = program(tmp_path / "quick", LINE % 7 + f"echo $$ > {tmp_path}/quick/pid\n")
-    late = program(tmp_path / "late", f"echo $$ > {tmp_path}/late/pid; read line < {go}\n" + LINE % 7)
+    late = program(tmp_path / "late", f"echo $$ > {tmp_path}/late/pid; read line < {go}; sleep 1\n" + LINE % 7)
     nodes = of_two_nodes()
     with running(*words(quick, *nodes)) as first, running(*words(late, *nodes)) as second:
         ((done,), (waiting,)) = [pids_in(tmp_path / name / "pid", 1) for name in ("quick", "late")]
