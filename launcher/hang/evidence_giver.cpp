@@ -14,8 +14,7 @@ using Clock = std::chrono::steady_clock;
 using rendezvous::client::TcpStoreClient;
 
 constexpr std::chrono::milliseconds kGiverTimeout{2000};
-constexpr std::chrono::seconds kGiverRest{10};   // after the store was not reached
-constexpr std::chrono::seconds kAnswerPause{5};  // from one answer to the next
+constexpr std::chrono::seconds kGiverRest{10};  // after the store was not reached
 
 }  // namespace
 
@@ -58,7 +57,7 @@ struct EvidenceGiver::Session {
   asio::awaitable<void> answer_if_asked() {
     const std::optional<EvidenceRequest> request = co_await board.request(*store);
     const bool is_new = request && request->round == round.number && request->number != answered &&
-                        Clock::now() - answered_at >= kAnswerPause;
+                        Clock::now() - answered_at >= times.answer_pause;
     if (!is_new) { co_return; }
     answered = request->number;
     answered_at = Clock::now();

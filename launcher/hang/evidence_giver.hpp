@@ -23,11 +23,12 @@ struct GiverTimes {
   /// often.
   std::chrono::milliseconds first_check{10'000};
   std::chrono::milliseconds last_check{60'000};
+  std::chrono::milliseconds answer_pause{5'000};  ///< from one answer to the next, whoever asks
 };
 
 /// Answers the node that watches the job when it asks what this node's workers do. While they make steps it does
-/// nothing at all; else it has a connection of its own and reads one small key now and then. At most one answer in five
-/// seconds. What goes wrong is logged and tried again later.
+/// nothing at all; else it has a connection of its own and reads one small key now and then. What goes wrong is logged
+/// and tried again later.
 class EvidenceGiver {
  public:
   using Place = std::function<std::optional<job::StorePlace>()>;

@@ -142,10 +142,12 @@ std::string report_text(const HangReport& report) {
   return text;
 }
 
-std::filesystem::path write_report(const HangReport& report, const std::filesystem::path& folder) {
-  std::filesystem::path path = folder / str_cat("hang_", report.number, ".txt");
-  write_text_atomically(path, report_text(report));
-  return path;
+std::filesystem::path report_path(const HangReport& report, const std::filesystem::path& folder) {
+  return folder / str_cat("hang_", report.number, ".txt");
+}
+
+void write_report(const HangReport& report, const std::filesystem::path& folder) {
+  write_text_atomically(report_path(report, folder), report_text(report));
 }
 
 }  // namespace mdl::launcher::hang

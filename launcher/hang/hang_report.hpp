@@ -31,8 +31,9 @@ std::string headline(const HangReport& report);
 std::vector<std::string> rank_lines(const HangReport& report);
 /// The whole file.
 std::string report_text(const HangReport& report);
-/// Writes it to hang_NUMBER.txt in `folder`, so that it is there whole or not at all, and returns the path. Throws
-/// Error.
-std::filesystem::path write_report(const HangReport& report, const std::filesystem::path& folder);
+/// hang_NUMBER.txt
+std::filesystem::path report_path(const HangReport& report, const std::filesystem::path& folder);
+/// Writes it there, so that it is there whole or not at all. Throws Error.
+void write_report(const HangReport& report, const std::filesystem::path& folder);
 
 }  // namespace mdl::launcher::hang

@@ -2,15 +2,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 #include <map>
 #include <utility>
 
 #include "common/error.hpp"
+#include "common/exception_text.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/hang/evidence_board.hpp"
 #include "launcher/hang/hang_verdict.hpp"
 #include "launcher/hang/rank_cases.hpp"
+#include "launcher/hang/report_file.hpp"
 
 namespace mdl::launcher::hang {
 namespace {
@@ -68,7 +71,8 @@ struct HangWatch::Session {
     log::info("asking the job's other nodes what their workers do: ", error.problem());
   }
 
-  void tell(const EvidenceBoard::Answers& answers) {
+  /// All that is known, and what follows.
+  HangReport make_report(const EvidenceBoard::Answers& answers) {
     HangReport report;
     report.number = ++reports;
     report.job = around.job;
@@ -82,25 +86,32 @@ struct HangWatch::Session {
     if (records.finding != flight::FlightVerdict::Finding::nothing) { report.records = records.details; }
     verdict = hang_verdict(report.ranks, records);
     report.verdict = verdict.sentence;
+    return report;
+  }
+
+  void tell(const HangReport& report) {
     reported_at = Clock::now();
     log::warning(headline(report));
     const std::vector<std::string> lines = rank_lines(report);
     for (std::size_t i = 0; i < std::min(lines.size(), kMostRankLines); ++i) { log::warning("  ", lines[i]); }
-    const std::string where = write(report);
-    if (lines.size() > kMostRankLines) {
-      log::warning("  and ", lines.size() - kMostRankLines, " more", where.empty() ? "" : " in the report");
-    }
-    if (!where.empty()) { log::warning("  the report is ", where); }
+    if (lines.size() > kMostRankLines) { log::warning("  and ", lines.size() - kMostRankLines, " more ranks"); }
     around.happened("hang", str_cat("the job hangs: ", verdict.sentence));
   }
 
-  /// The path of the file; empty when there is none.
-  std::string write(const HangReport& report) {
-    try {
-      const std::filesystem::path folder = around.folder();
-      return folder.empty() ? std::string() : write_report(report, folder).string();
-    } catch (const Error& error) { log::warning("the report of the hang: ", error.problem()); }
-    return {};
+  void tell_end() {
+    const std::string what =
+        str_cat("the job goes on after all, after ", std::lround(finding.idle.count()), " s without a step");
+    log::news(what);
+    around.happened("hang", what);
+    reported_at.reset();
+  }
+
+  /// Whether the finding is that of a hang.
+  bool hangs() const { return finding.what == What::begins || finding.what == What::goes_on; }
+  /// Whether it has to be told now: once, and again before it ends the workers long after.
+  bool is_to_be_told() const {
+    const bool fresh = reported_at && Clock::now() - *reported_at < kFreshReport;
+    return hangs() && !reporting && (!reported_at || (finding.must_end && !fresh));
   }
 
   /// With the user's limit.
@@ -109,8 +120,6 @@ struct HangWatch::Session {
                                std::lround(limits.timeout->count()), "): ", verdict.sentence),
                        verdict.ranks);
   }
-
-  bool has_fresh_report() const { return reported_at && Clock::now() - *reported_at < kFreshReport; }
 
   const EvidenceGatherer& gatherer;
   const HangLimits limits;
@@ -154,20 +163,15 @@ std::chrono::milliseconds HangWatch::look(const watch::JobView& view) {
   if (!session.active) { return std::chrono::hours(1); }
   session.view = view;
   session.finding = session.rule.look(view);
-  const bool hangs = session.finding.what == What::begins || session.finding.what == What::goes_on;
-  if (session.finding.what == What::over) {
-    if (session.reported_at) {
-      log::news("the job goes on after all, after ", std::lround(session.finding.idle.count()), " s without a step");
-      session.around.happened("hang", str_cat("the job goes on after all, after ",
-                                              std::lround(session.finding.idle.count()), " s without a step"));
-    }
-    session.reported_at.reset();
-  }
-  const bool is_due = hangs && !session.reporting &&
-                      (!session.reported_at || (session.finding.must_end && !session.has_fresh_report()));
-  if (is_due) {
+  if (session.finding.what == What::over && session.reported_at) { session.tell_end(); }
+  if (session.is_to_be_told()) {
     session.reporting = true;
-    asio::co_spawn(io_, report(session_), asio::detached);
+    asio::co_spawn(io_, report(session_), [session = session_](const std::exception_ptr& failure) {
+      session->reporting = false;
+      try {
+        if (failure) { std::rethrow_exception(failure); }
+      } catch (const std::exception& error) { log::info("the report of a hang: ", describe_exception(error)); }
+    });
   } else if (session.finding.must_end && !session.reporting) {
     session.end_workers();
   }
@@ -176,12 +180,17 @@ std::chrono::milliseconds HangWatch::look(const watch::JobView& view) {
 
 asio::awaitable<void> HangWatch::report(std::shared_ptr<Session> session) {
   const std::uint64_t attempt = session->attempt;
+  const auto still = [&] { return session->attempt == attempt && session->hangs(); };
   const EvidenceBoard::Answers answers = co_await session->ask_all();
-  session->reporting = false;
-  const bool goes_on = session->finding.what == What::begins || session->finding.what == What::goes_on;
-  if (session->attempt != attempt || !session->active || !goes_on) { co_return; }
-  session->tell(answers);
-  if (session->finding.must_end) { session->end_workers(); }
+  if (!still()) { co_return; }
+  HangReport report = session->make_report(answers);
+  session->tell(report);
+  std::filesystem::path folder = session->around.folder();
+  if (!folder.empty()) {
+    const std::filesystem::path file = co_await write_report_file(std::move(report), std::move(folder));
+    if (!file.empty()) { log::warning("  the report is ", file.string()); }
+  }
+  if (still() && session->finding.must_end) { session->end_workers(); }
 }
 
 }  // namespace mdl::launcher::hang

@@ -5,6 +5,7 @@
 
 #include "common/atomic_file.hpp"
 #include "common/error.hpp"
+#include "launcher/hang/report_file.hpp"
 #include "tests/temp_dir.hpp"
 
 using namespace mdl;
@@ -51,7 +52,8 @@ TEST_CASE("the report of a hang has the verdict first, and then all that is know
       "the store key \"a/b\" for 70 s");
   CHECK(lines[2] == "of 1 node there is no data");
   test::TempDir folder;
-  const auto path = write_report(report, folder.path());
+  write_report(report, folder.path());
+  const auto path = report_path(report, folder.path());
   CHECK(path == folder.path() / "hang_2.txt");
   const std::string text = read_text(path);
   CHECK_THAT(text, Catch::StartsWith("the job hangs: rank 1 is stopped") && Contains("Job \"j\", round 1, 2025-11-29"));
@@ -73,4 +75,26 @@ TEST_CASE("the report of a hang has the verdict first, and then all that is know
                                       Contains("  process group 0, gloo: all-reduce 1,204 [[5]] Float, not done\n") &&
                                       Contains("Python threads of rank 1:\n  Thread 0x1:\n"));
   CHECK_THROWS_AS(write_report(report, folder.path() / "none"), Error);
+}
+
+TEST_CASE("a report that cannot be written, or takes too long, is given up, and whoever waits for it goes on") {
+  asio::io_context io;
+  std::filesystem::path path = "unset";
+  const auto write = [&](const std::filesystem::path& folder, std::chrono::milliseconds limit) {
+    io.restart();
+    asio::co_spawn(
+        io,
+        [&]() -> asio::awaitable<void> {
+          HangReport report;
+          path = co_await write_report_file(std::move(report), folder, limit);
+        },
+        asio::detached);
+    io.run();
+    return path;
+  };
+  test::TempDir folder;
+  CHECK(write(folder.path(), std::chrono::seconds(20)) == folder.path() / "hang_1.txt");
+  CHECK(std::filesystem::exists(folder.path() / "hang_1.txt"));
+  CHECK(write(folder.path() / "none", std::chrono::seconds(20)).empty());
+  CHECK(write(folder.path(), std::chrono::milliseconds(0)).empty());
 }
