@@ -180,13 +180,12 @@ NO_HANG = [
     "steps(1, 3); tell(section='evaluation')",
     "tell(section='loading', section_seconds=600) if rank == 0 else steps(1, 3)",
     "steps(98, 100)",
-    "tell(step=1); time.sleep(1); tell(step=2); tell(step=3)",
     "steps(1, 3); sys.exit(0) if rank == 0 else steps(98, 100)",
 ]
 
 
 def test_what_is_no_hang_is_not_told(tmp_path):
-    """Nothing is said; no step; in a section, also of one rank, also without a time; the last step; slow steps; all have ended or made it."""
+    """Nothing is said; no step; in a section, also of one rank, also without a time; the last step; all have ended or made it."""
     hang = "stay('begin'); steps(1, 3)"
     with jobs(tmp_path, [*NO_HANG, hang], "WORK\nstay('end')\n", "--nproc-per-node", 2) as [*stages, hanging]:
         hanging.go("begin")
