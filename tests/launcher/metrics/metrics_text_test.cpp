@@ -38,6 +38,9 @@ status::JobStatus measured_job() {
   rank.step = 118;
   rank.total = 500;
   rank.loss = std::numeric_limits<double>::quiet_NaN();
+  rank.eval_loss = 1.5;
+  rank.learning_rate = 0.25;
+  rank.grad_norm = std::numeric_limits<double>::infinity();
   rank.samples = 472;
   rank.samples_per_s = 20.5;
   rank.steps_per_s = 5.125;
@@ -75,6 +78,9 @@ TEST_CASE("the metrics of a job are what its store says of it, its nodes and its
   has("mdl_rank_step" + rank + "118");
   has("mdl_rank_planned_steps" + rank + "500");
   has("mdl_rank_loss" + rank + "NaN");
+  has("mdl_rank_evaluation_loss" + rank + "1.5");
+  has("mdl_rank_learning_rate" + rank + "0.25");
+  has("mdl_rank_gradient_norm" + rank + "+Inf");
   has("mdl_rank_samples_total" + rank + "472");
   has("mdl_rank_samples_per_second" + rank + "20.5");
   has("mdl_rank_steps_per_second" + rank + "5.125");
