@@ -10,6 +10,7 @@ usage() {
 usage: scripts/bench.sh BENCH
 
   launch   mdl-launch beside torchrun: starting 8 processes of /bin/true on one node
+  progress  what it costs mdl-launch that 8 workers report 100 steps a second each: processor, memory, messages lost
   rendezvous  N nodes find each other through c10d: real agents, and up to thousands of simulated ones
   store    our TCPStore server beside torch's own under the same load: connecting, operations, barriers, memory
   store-load  the same servers with hostile clients on them, up to 10,000: what honest ones see, and the servers' memory
@@ -19,7 +20,7 @@ TEXT
 }
 
 case "${1:-}" in
-  launch) targets=(mdl-launch) ;;
+  launch | progress) targets=(mdl-launch) ;;
   rendezvous) targets=(mdl-launch mdl-bench) ;;
   store | store-load) targets=(mdl-bench) ;;
   convert) targets=(mdl-toolkit) ;;

@@ -6,8 +6,9 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/local/datagram_protocol.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cerrno>
+#include <fstream>
 #include <string_view>
 #include <utility>
 
@@ -21,11 +22,21 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kTurn = 25ms;
-constexpr auto kBusyTurn = 5ms;          // when a worker has sent kMany since the last one
-constexpr std::size_t kMany = 5;         // half of the kernel's queue, if nobody has made it longer
+constexpr auto kLongTurn = 50ms;         // where the kernel's queue is kLongQueue or more
+constexpr auto kBusyTurn = 5ms;          // when a worker has filled half of its queue since the last one
+constexpr std::size_t kLongQueue = 40;   // datagrams; systemd makes it 512, the kernel by itself 10
 constexpr std::size_t kMostAtOnce = 16;  // by one system call
-constexpr int kMostCalls = 4;            // before others have their turn
-constexpr int kQuietTurns = 3;           // after which a worker's socket is left to the event loop again
+constexpr std::size_t kMostCalls = 4;    // before others have their turn
+constexpr auto kOften = 100ms;           // messages that come no further apart are taken in turns
+constexpr auto kQuiet = 250ms;           // after which they are waited for again
+
+/// How many datagrams the kernel queues at a socket that is made now.
+std::size_t kernel_queue() {
+  constexpr std::size_t kAsItIs = 10;
+  std::size_t length = 0;
+  std::ifstream file("/proc/sys/net/unix/max_dgram_qlen");
+  return file >> length && length > 0 ? length : kAsItIs;
+}
 
 /// Room for several datagrams, each with a byte more than a message may have.
 class DatagramRoom {
@@ -56,17 +67,24 @@ class DatagramRoom {
 
 }  // namespace
 
-/// One worker's socket.
+/// One worker's socket: waited for by the event loop, or looked at in turns. The loop knows it only while it waits;
+/// else each message would wake the process.
 struct ProgressSockets::Ear {
-  Ear(asio::io_context& io, UniqueFd fd) : socket(io, asio::local::datagram_protocol(), fd.release()) {}
+  Ear(asio::io_context& io, UniqueFd fd) : waiting(io), socket(std::move(fd)) {}
+
+  bool in_turn() const { return static_cast<bool>(socket); }
+  void take_from_loop() { socket = UniqueFd(waiting.release()); }
+  void give_to_loop() {
+    if (in_turn()) { waiting.assign(socket.release()); }
+  }
 
   /// Takes what is there; how many messages that were.
-  std::size_t hear(DatagramRoom& room) {
-    const auto now = RankProgress::Time::clock::now();
+  std::size_t hear(DatagramRoom& room, RankProgress::Time now) {
+    const int fd = in_turn() ? socket.get() : waiting.native_handle();
     std::size_t all = 0;
     std::size_t some = kMostAtOnce;
-    for (int call = 0; call < kMostCalls && some == kMostAtOnce; ++call) {
-      some = room.receive(socket.native_handle());
+    for (std::size_t call = 0; call < kMostCalls && some == kMostAtOnce; ++call) {
+      some = room.receive(fd);
       for (std::size_t i = 0; i < some; ++i) { progress.take(room.datagram(i), now); }
       all += some;
     }
@@ -74,46 +92,50 @@ struct ProgressSockets::Ear {
   }
 
   RankProgress progress{};
-  asio::local::datagram_protocol::socket socket;
-  int quiet_turns = 0;
-  bool in_turn = false;  ///< looked at each turn, and not waited for
+  asio::posix::stream_descriptor waiting;
+  UniqueFd socket;                  ///< while it is looked at in turns
+  RankProgress::Time heard_last{};  ///< when there was something
 };
 
-/// Shared with the handlers that wait for the workers. Who has said something is looked at in turns, so that many
-/// messages of many workers cost one wake-up; who has not is waited for.
+/// Shared with the handlers that wait for the workers. Who says something often is looked at in turns, so that many
+/// messages of many workers cost one wake-up; who does not is waited for.
 struct ProgressSockets::Hall : std::enable_shared_from_this<Hall> {
   Hall(asio::io_context& io, OnMessage call) : on_message(std::move(call)), turn(io) {}
 
   void follow(std::size_t local_rank) {
-    ears[local_rank]->in_turn = false;
-    ears[local_rank]->socket.async_wait(asio::local::datagram_protocol::socket::wait_read,
-                                        [self = shared_from_this(), local_rank](boost::system::error_code error) {
-                                          if (!error && !self->closed) { self->wake(local_rank); }
-                                        });
+    ears[local_rank]->give_to_loop();
+    ears[local_rank]->waiting.async_wait(asio::posix::stream_descriptor::wait_read,
+                                         [self = shared_from_this(), local_rank](boost::system::error_code error) {
+                                           if (!error && !self->closed) { self->wake(local_rank); }
+                                         });
   }
 
   void wake(std::size_t local_rank) {
-    ears[local_rank]->in_turn = true;
-    ears[local_rank]->quiet_turns = 0;
-    hear(local_rank);
+    Ear& ear = *ears[local_rank];
+    const auto now = RankProgress::Time::clock::now();
+    const bool often = now - ear.heard_last <= kOften;
+    if (!hear(local_rank, now) || !often) {
+      follow(local_rank);
+      return;
+    }
+    ear.take_from_loop();
     if (!turning) { begin_turn(); }
   }
 
-  void hear(std::size_t local_rank) {
+  /// Whether there was something.
+  bool hear(std::size_t local_rank, RankProgress::Time now) {
     Ear& ear = *ears[local_rank];
-    const std::size_t messages = ear.hear(room);
-    busy = busy || messages >= kMany;
-    if (messages > 0) {
-      ear.quiet_turns = 0;
-      on_message(static_cast<int>(local_rank), ear.progress.wrong());
-    } else if (++ear.quiet_turns >= kQuietTurns) {
-      follow(local_rank);
-    }
+    const std::size_t messages = ear.hear(room, now);
+    busy = busy || messages >= many;
+    if (messages == 0) { return false; }
+    ear.heard_last = now;
+    on_message(static_cast<int>(local_rank), ear.progress.wrong());
+    return true;
   }
 
   void begin_turn() {
     turning = true;
-    turn.expires_after(busy ? kBusyTurn : kTurn);
+    turn.expires_after(busy ? kBusyTurn : distance);
     busy = false;
     turn.async_wait([self = shared_from_this()](boost::system::error_code error) {
       self->turning = false;
@@ -122,11 +144,16 @@ struct ProgressSockets::Hall : std::enable_shared_from_this<Hall> {
   }
 
   void take_turn() {
+    const auto now = RankProgress::Time::clock::now();
     bool any = false;
     for (std::size_t local_rank = 0; local_rank < ears.size(); ++local_rank) {
-      if (!ears[local_rank]->in_turn) { continue; }
-      hear(local_rank);
-      any = any || ears[local_rank]->in_turn;
+      Ear& ear = *ears[local_rank];
+      if (!ear.in_turn()) { continue; }
+      if (hear(local_rank, now) || now - ear.heard_last < kQuiet) {
+        any = true;
+      } else {
+        follow(local_rank);
+      }
     }
     if (any && !turning) { begin_turn(); }
   }
@@ -135,6 +162,9 @@ struct ProgressSockets::Hall : std::enable_shared_from_this<Hall> {
   asio::steady_timer turn;
   std::vector<std::unique_ptr<Ear>> ears{};
   DatagramRoom room{};
+  const std::size_t queue = kernel_queue();
+  const std::size_t many = std::min(std::max<std::size_t>(1, queue / 2), kMostAtOnce* kMostCalls);
+  const std::chrono::milliseconds distance = queue >= kLongQueue ? kLongTurn : kTurn;
   bool turning = false;
   bool busy = false;  ///< a worker sends much
   bool closed = false;
@@ -165,7 +195,7 @@ ProgressSockets::~ProgressSockets() {
   hall_->turn.cancel();
   for (const auto& ear : hall_->ears) {
     boost::system::error_code ignored;
-    ear->socket.close(ignored);
+    ear->waiting.close(ignored);
   }
   for (const auto& path : paths_) {
     ::unlink(path.c_str());

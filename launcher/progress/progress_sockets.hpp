@@ -16,8 +16,9 @@ namespace mdl::launcher::progress {
 /// and no credentials, and a worker that follows its own environment cannot speak for another. (Who may open another
 /// one's socket is the same user, who may do anything to that worker.) Costs nothing while nobody sends.
 ///
-/// A worker that has said something is looked at once in 25 ms, or 5 ms where it sends much, whatever it does: then
-/// what is queued is taken, and what is beyond RankProgress's limit counted. So the cost is bounded, and memory by
+/// A worker that says something more than ten times a second is looked at once in 25 ms (50 ms where the kernel queues
+/// 40 datagrams or more), or in 5 ms where its queue has become half full: then what is queued is taken, and what is
+/// beyond RankProgress's limit counted. Its messages do not wake this process. So the cost is bounded, and memory by
 /// RankProgress and the kernel's queue.
 class ProgressSockets {
  public:

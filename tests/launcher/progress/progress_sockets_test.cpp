@@ -92,6 +92,43 @@ TEST_CASE("sockets that wait for workers who send nothing do nothing") {
   CHECK(listening.calls == 0);
 }
 
+namespace {
+
+/// How many descriptors the event loops of this process wait for.
+int waited_for() {
+  int count = 0;
+  for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    if (fs::read_symlink(entry.path(), gone) != "anon_inode:[eventpoll]") { continue; }
+    std::ifstream info("/proc/self/fdinfo/" + entry.path().filename().string());
+    for (std::string word; info >> word;) { count += word == "tfd:" ? 1 : 0; }
+  }
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("messages that come often wake nobody, and each is heard, also when they come rarely again") {
+  const test::TempDir run;
+  Listening listening(run.path());
+  const int all = waited_for();
+  Speaker worker(listening.sockets->paths()[0]);
+  int step = 0;
+  const auto say_one = [&] {
+    CHECK(worker.say(str_cat(R"({"step":)", ++step, "}")));
+    return listening.run_to([&] { return listening.of(0).step == step; });
+  };
+  CHECK(say_one());
+  CHECK(waited_for() == all);
+  // As fast as they are heard, which on a busy machine may be slow.
+  for (int i = 0; i < 1000 && waited_for() == all; ++i) { CHECK(say_one()); }
+  CHECK(waited_for() == all - 1);
+  CHECK(say_one());
+  CHECK(listening.run_to([&] { return waited_for() == all; }));
+  CHECK(say_one());
+  CHECK((listening.of(0).dropped == 0 && listening.of(0).wrong == 0));
+}
+
 TEST_CASE("what is too long for a progress message is no message") {
   const test::TempDir run;
   Listening listening(run.path());
