@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "common/loop/asio.hpp"
 #include "launcher/command_line/launch_plan.hpp"
 #include "launcher/dashboard/dashboard_service.hpp"
@@ -7,25 +9,16 @@
 #include "launcher/job/job_rendezvous.hpp"
 #include "launcher/metrics/metrics_service.hpp"
 #include "launcher/output/output_mux.hpp"
+#include "launcher/status/job_sign.hpp"
 
 namespace mdl::launcher {
 
-/// What others can see of a job by means of this agent, beside its store.
+/// How others find a job, and what they can see of it, by means of this agent: beside its store.
 class PublicView {
  public:
   /// All references must outlive this, and the coroutines of `io` end before.
   PublicView(asio::io_context& io, const command_line::LaunchPlan& plan, job::JobRendezvous& rendezvous,
-             const output::OutputMux& output)
-      : metrics_(io, plan, rendezvous),
-        dashboard_(io, plan, rendezvous),
-        stderr_(
-            io, command_line::run_id_of(plan.store), [&rendezvous] { return rendezvous.store_place(); },
-            [&output](int local_rank) { return output.last_stderr_lines(local_rank); }) {
-    rendezvous.when_store_is_reached([this](job::StoreHost host) {
-      metrics_.store_is_reached(host);
-      dashboard_.store_is_reached(host);
-    });
-  }
+             const output::OutputMux& output);
   PublicView(const PublicView&) = delete;
   PublicView& operator=(const PublicView&) = delete;
 
@@ -35,9 +28,15 @@ class PublicView {
   }
 
  private:
+  void store_is_reached(job::StoreHost host);
+
+  asio::io_context& io_;
+  const command_line::LaunchPlan& plan_;
+  const job::JobRendezvous& rendezvous_;
   metrics::MetricsService metrics_;
   dashboard::DashboardService dashboard_;
   dashboard::StderrGiver stderr_;
+  std::optional<status::JobSign> sign_{};
 };
 
 }  // namespace mdl::launcher

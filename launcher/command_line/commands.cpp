@@ -10,7 +10,7 @@ const std::vector<Command>& commands() {
       {"config", "write that configuration, asking questions"},
       {"env", "print what a bug report needs"},
       {"doctor", "check this machine, the network and a job's options before a launch"},
-      {"status", "show who is in the rendezvous of a running job"},
+      {"status", "show who is in a running job, and how it gets on"},
   };
   return all;
 }

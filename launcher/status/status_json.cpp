@@ -22,8 +22,10 @@ json or_null(const std::optional<Value>& value) {
 
 json node_to_json(const rendezvous::c10d::RendezvousState& state, const rendezvous::c10d::NodeDesc& node,
                   rendezvous::c10d::RendezvousTime now) {
-  json object = {
-      {"addr", output::printable(node.addr, kLongestJsonName)}, {"pid", node.pid}, {"local_id", node.local_id}};
+  json object;
+  object["addr"] = node.addr.empty() ? json() : json(output::printable(node.addr, kLongestJsonName));
+  object["pid"] = node.pid > 0 ? json(node.pid) : json();
+  object["local_id"] = node.local_id;
   object["heartbeat_age_s"] = or_null(heartbeat_age(state, node, now));
   return object;
 }

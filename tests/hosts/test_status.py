@@ -52,6 +52,47 @@ def test_status_shows_who_waits_and_who_stands_by(job):
     assert waiting.process.returncode == 0
 
 
+def ask(job, host, *words):
+    command = [LAUNCHERS["mdl-launch"], "status", *words]
+    return subprocess.run(job.hosts[host].command(command), capture_output=True, text=True, timeout=30)
+
+
+def test_without_a_place_it_is_the_job_of_this_machine_or_a_list_of_them(job):
+    none = ask(job, 0)
+    assert none.returncode == 1 and "no job of yours runs on this machine" in none.stderr and "--rdzv-endpoint" in none.stderr
+    job.start(0, "1", "--standalone", backend=None, workers=2)
+    alone = job.stage.wait_for_world(2)
+    shown = ask(job, 0)
+    assert (shown.returncode, shown.stderr) == (0, "") and ": round 0 complete; 1 node, 2 ranks\n" in shown.stdout
+    told = json.loads(ask(job, 0, "--json").stdout)
+    assert told["job"] == alone[0].environment["TORCHELASTIC_RUN_ID"] and told["nodes"][0]["workers"] == 2
+    assert (told["nodes"][0]["pid"], told["nodes"][0]["heartbeat_age_s"]) == (None, None)
+    # Its store asks for a secret, which is told to this user here.
+    at_endpoint = ask(job, 0, "--rdzv-endpoint", told["endpoint"])
+    assert at_endpoint.returncode == 0 and f'Job "{told["job"]}" at {told["endpoint"]}' in at_endpoint.stdout
+    assert ask(job, 1).returncode == 1
+    for worker in alone:
+        worker.succeed()
+    job.wait()
+    assert ask(job, 0).returncode == 1
+    for number in (0, 1):
+        job.start(number, "2")
+    job.stage.wait_for_world(2, after=alone)
+    for number in (0, 1):  # each node of a job finds it, whoever hosts its store
+        assert f'Job "{job.id}" at ' in ask(job, number).stdout
+    job.start(0, "1", "--standalone", backend=None)
+    job.stage.wait("a worker of its own", lambda: len(job.stage.alive()) == 3)
+    listed = ask(job, 0)
+    assert listed.returncode == 0 and listed.stdout.startswith("2 jobs of yours run on this machine:\n")
+    jobs = json.loads(ask(job, 0, "--json").stdout)["jobs"]
+    assert len(jobs) == 2 and all(f"--rdzv-id {each['job']} " in listed.stdout and each["endpoint"] in listed.stdout for each in jobs)
+    assert ask(job, 0, "--watch").returncode == 2
+    assert f'Job "{job.id}" at ' in ask(job, 0, "--rdzv-id", job.id).stdout
+    for worker in job.stage.alive():
+        worker.succeed()
+    job.wait()
+
+
 def test_status_of_an_unknown_job_and_of_an_unreachable_host_are_different_errors(job):
     job.start(0, "2")
     job.wait_for_state("one node", lambda state: state["participants"])
@@ -66,8 +107,10 @@ def test_status_of_an_unknown_job_and_of_an_unreachable_host_are_different_error
 @pytest.mark.parametrize(
     "words",
     [
-        [],
         ["--rdzv-endpoint"],
+        ["--master-port", "0"],
+        ["--master-addr", "h", "--master-port", "x"],
+        ["--rdzv-backend", "etcd"],
         ["--rdzv-endpoint", "h:1", "--timeout", "soon"],
         ["--rdzv-endpoint", "h:1", "--jsn"],
         ["--rdzv-endpoint", "h:1", "extra"],

@@ -14,7 +14,7 @@ import threading
 
 import pytest
 
-from launching import MDL_LAUNCH, environment, free_port, launch, running, wait_until
+from launching import MDL_LAUNCH, TORCHRUN, environment, free_port, launch, running, wait_until
 from simulated_job import put_job
 
 WORKER = """
@@ -24,7 +24,8 @@ step = 0
 while not os.path.exists(os.environ["STAGE"] + "/end"):
     step += 1
     fields = {"step": step, "total": 1000, "samples": 4 * step, "own": 0.03 * step, "waiting": 0.02 * step, "loss": 1 / step}
-    to_launcher.sendto(json.dumps(fields).encode(), os.environ["MDL_PROGRESS"])
+    if "MDL_PROGRESS" in os.environ:  # not under torchrun
+        to_launcher.sendto(json.dumps(fields).encode(), os.environ["MDL_PROGRESS"])
     time.sleep(0.05)
 sys.exit(int(open(os.environ["STAGE"] + "/end").read() or "0"))
 """
@@ -150,6 +151,75 @@ def test_ctrl_c_ends_the_watch_and_not_the_job(watched, number):
         assert TCPStore("localhost", watched.port, is_master=False, wait_for_workers=False).get("mdl-launch/j/watchers") == b"0"
         watched.end()
         assert job.wait(60) == 0
+
+
+def static_job(watched, rank, launcher=MDL_LAUNCH):
+    place = ["--master-addr", "localhost", "--master-port", watched.port, "--rdzv-id", "j"]
+    env = environment(STAGE=watched.folder)
+    return running("--nnodes", 2, *place, "--node-rank", rank, watched.folder / "worker.py", launcher=launcher, env=env)
+
+
+def test_a_static_job_is_shown_and_watched_by_the_place_of_its_store(watched):
+    words = ["status", "--master-addr", "localhost", "--master-port", watched.port]
+    with static_job(watched, 0) as first, static_job(watched, 1) as second:
+
+        def told():
+            done = launch(*words, "--json")
+            ranks = json.loads(done.stdout)["ranks"] if done.returncode == 0 else []
+            return len(ranks) == 2 and all(rank["steps_per_s"] for rank in ranks) and done.stdout
+
+        status = json.loads(wait_until(told))
+        assert (status["job"], status["complete"], status["round"]) == ("j", True, 0)
+        assert [(node["rank"], node["workers"], node["pid"], node["heartbeat_age_s"]) for node in status["nodes"]] == [
+            (0, 1, None, None),
+            (1, 1, None, None),
+        ]
+        shown = launch(*words)
+        assert (shown.returncode, shown.stderr) == (0, "")
+        assert re.search(r'^Job "j" at localhost:\d+: round 0 complete; 2 nodes, 2 ranks$', shown.stdout, re.MULTILINE)
+        assert re.search(r"^ +1  1 +\S+ +- +- +\d+ ", shown.stdout, re.MULTILINE) and "round 0 begins" in shown.stdout
+        endpoint = f"localhost:{watched.port}"
+        variables = {"PET_MASTER_ADDR": "localhost", "PET_MASTER_PORT": watched.port}
+        for words_too, env in [
+            (["status", "--rdzv-endpoint", endpoint], {}),
+            (["status", "--rdzv-endpoint", endpoint, "--rdzv-backend", "static", "--rdzv-id", "j"], {}),
+            (["status"], variables),
+            (words, {"PET_RDZV_ENDPOINT": "nowhere.invalid"}),
+        ]:
+            done = launch(*words_too, env=environment(**env))
+            assert done.returncode == 0 and done.stdout.startswith('Job "j" at localhost:'), done.stderr
+        watcher = Watcher([*map(str, words)])
+        wait_until(lambda: watcher.text.endswith("\n"))
+        watched.end()
+        assert (first.wait(60), second.wait(60)) == (0, 0)
+        assert watcher.ended() == (0, "") and watcher.text.endswith('\nJob "j" has succeeded.\n')
+
+
+def test_a_static_job_of_torchruns_is_shown_without_progress(watched):
+    with static_job(watched, 0, TORCHRUN) as first, static_job(watched, 1) as second:
+        words = ["status", "--master-addr", "localhost", "--master-port", watched.port, "--timeout", "1"]
+        shown = wait_until(lambda: (text := launch(*words).stdout) and re.search(r"^ +1  1 .* \d+ ", text, re.MULTILINE) and text)
+        assert ": round 0 complete; 2 nodes, 2 ranks\n" in shown and re.search(r"^ +0  0 +- +- +- +no data$", shown, re.MULTILINE)
+        watched.end()
+        assert (first.wait(60), second.wait(60)) == (0, 0)
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_job_of_one_node_is_found_by_its_name_and_watched_to_its_end(watched, code):
+    name = f"one-{os.getpid()}-{code}"
+    words = ["status", "--rdzv-id", name]
+    options = ["--nnodes", 1, "--rdzv-backend", "c10d", "--rdzv-id", name, "--nproc-per-node", 2]
+    assert f'no job "{name}" of yours runs on this machine' in launch(*words).stderr
+    with running(*options, watched.folder / "worker.py", env=environment(STAGE=watched.folder)) as job:
+        shown = wait_until(lambda: (text := launch(*words).stdout) and "loss " in text and text)
+        assert re.search(r": round 0 complete; 1 node, 2 ranks$", shown, re.MULTILINE)
+        watcher = Watcher(words)
+        wait_until(lambda: watcher.text.endswith("\n"))
+        watched.end(code)
+        assert job.wait(60) == (1 if code else 0)
+        assert watcher.ended() == (0, "")
+        end = r"has failed: rank [01] on \S+, exit code 3" if code else "has succeeded"
+        assert re.search(rf'\nJob "{name}" {end}\.\n$', watcher.text)
 
 
 def test_a_watch_of_a_store_that_dies_says_that_it_is_gone(watched):
