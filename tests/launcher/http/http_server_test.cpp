@@ -37,7 +37,7 @@ struct Serving {
       co_return said("hello " + request.query);
     };
     pages["/large"] = [](Request) -> asio::awaitable<Response> { co_return said(std::string(8 << 20, 'x')); };
-    pages["/broken"] = [](Request) -> asio::awaitable<Response> { throw std::runtime_error("no such thing"); };
+    pages["/broken"] = [](const Request&) -> asio::awaitable<Response> { throw std::runtime_error("no such thing"); };
     return pages;
   }
 
