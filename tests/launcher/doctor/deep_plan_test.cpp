@@ -28,7 +28,7 @@ struct DeepBench {
 
 }  // namespace
 
-TEST_CASE("--deep starts a process for each GPU that the job would use, else one on the CPU") {
+TEST_CASE("a process is started for each GPU that the job would use with --deep, else one on the CPU") {
   DeepBench bench;
   CHECK(bench.plan().ranks == 1);
   CHECK(bench.plan().command.arguments == Words{"health", "--device", "cpu"});
