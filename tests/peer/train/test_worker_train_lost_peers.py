@@ -1,6 +1,7 @@
 """A rank that hangs or is killed: the others end in seconds, say so, and keep the steps that were made."""
 
 import contextlib
+import ctypes
 import os
 import re
 import select
@@ -29,6 +30,25 @@ def process_of(rank, launcher):
     raise AssertionError(f"rank {rank} is not there")
 
 
+PTRACE_SEIZE, PTRACE_INTERRUPT, WAIT_FOR_THREADS = 0x4206, 0x4207, 0x40000000
+
+
+@contextlib.contextmanager
+def held(pid):
+    """Keeps a process from doing anything, as one that hangs does: no signal but SIGKILL reaches it, also not SIGCONT. It has to be killed."""
+    trace = ctypes.CDLL(None, use_errno=True).ptrace
+    trace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    threads = [int(thread.name) for thread in Path(f"/proc/{pid}/task").iterdir()]
+    for thread in threads:
+        for request in (PTRACE_SEIZE, PTRACE_INTERRUPT):
+            assert trace(request, thread, None, None) == 0, os.strerror(ctypes.get_errno())
+        os.waitpid(thread, WAIT_FOR_THREADS)
+    yield
+    for thread in sorted(threads, key=lambda thread: thread == pid):  # then its parent hears of its end
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(thread, WAIT_FOR_THREADS)
+
+
 def text_until(process, pattern, seconds=120):
     """What the process has written up to something. Not through its buffer, so that the rest is still there."""
     text, deadline = "", time.monotonic() + seconds
@@ -51,14 +71,14 @@ def job(toolkit, data, tmp_path):
 
 def test_a_rank_that_hangs_does_not_keep_the_others_from_ending_with_a_checkpoint(job, tmp_path):
     first, second = process_of(0, job), process_of(1, job)
-    os.kill(second, signal.SIGSTOP)
-    job.send_signal(signal.SIGTERM)
-    told = text_until(job, r"stop signal")
-    assert re.search(r"rank 0: step \d+ has not come to its end within 8 s of the stop signal", told)
-    wait_until(lambda: not alive(first))
-    assert alive(second) and job.poll() is None, "rank 0 ended of itself, before the launcher lost its patience"
-    assert kept_step(tmp_path) >= 2
-    os.kill(second, signal.SIGKILL)
+    with held(second):
+        job.send_signal(signal.SIGTERM)
+        told = text_until(job, r"stop signal")
+        assert re.search(r"rank 0: step \d+ has not come to its end within 8 s of the stop signal", told)
+        wait_until(lambda: not alive(first))
+        assert alive(second) and job.poll() is None, "rank 0 ended of itself, before the launcher lost its patience"
+        assert kept_step(tmp_path) >= 2
+        os.kill(second, signal.SIGKILL)
     assert job.wait(timeout=20) != 0
 
 
