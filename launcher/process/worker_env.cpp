@@ -1,5 +1,6 @@
 #include "launcher/process/worker_env.hpp"
 
+#include <array>
 #include <filesystem>
 #include <utility>
 
@@ -11,6 +12,8 @@ namespace {
 
 const char* const kProgressVariable = "MDL_PROGRESS";
 const char* const kServerVariable = "TORCH_WORKER_SERVER_SOCKET";
+/// Options as variables that say a port of this launcher's: one that a worker starts could not have it too.
+constexpr std::array<const char*, 2> kPortVariables = {"PET_METRICS_PORT", "PET_DASHBOARD"};
 
 bool names(const std::string& entry, const std::string& name) {
   return entry.size() > name.size() && entry[name.size()] == '=' && entry.compare(0, name.size(), name) == 0;
@@ -101,6 +104,7 @@ std::vector<std::string> worker_environment(const std::vector<std::string>& inhe
   environment.reserve(inherited.size() + set.size());
   for (const std::string& entry : inherited) {
     bool replaced = names(entry, kProgressVariable) || names(entry, kServerVariable);
+    for (const char* name : kPortVariables) { replaced = replaced || names(entry, name); }
     for (const auto& [name, value] : set) { replaced = replaced || names(entry, name); }
     if (!replaced) { environment.push_back(entry); }
   }

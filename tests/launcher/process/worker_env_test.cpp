@@ -83,6 +83,14 @@ TEST_CASE("a worker does not share the server's path of the worker that has star
   CHECK_FALSE(of(""));
 }
 
+TEST_CASE("the ports that a launcher was given by variables are not passed on") {
+  const Words inherited = {"PET_METRICS_PORT=9400", "PET_DASHBOARD=8080", "PET_MAX_RESTARTS=1"};
+  const Words environment = worker_environment(inherited, {}, {}, {});
+  CHECK_FALSE(find_variable(environment, "PET_METRICS_PORT"));
+  CHECK_FALSE(find_variable(environment, "PET_DASHBOARD"));
+  CHECK(find_variable(environment, "PET_MAX_RESTARTS") == "1");
+}
+
 TEST_CASE("OMP_NUM_THREADS becomes 1 only for several workers and only when it is not set") {
   CHECK(find_variable(environment_of({}), "OMP_NUM_THREADS") == "1");
   CHECK(find_variable(environment_of({"OMP_NUM_THREADS=7"}), "OMP_NUM_THREADS") == "7");
