@@ -13,7 +13,8 @@ constexpr Seconds kAtLimit{1};
 constexpr Seconds kLate{30};  // more than what reading a store may take
 
 bool is_at_its_end(const RankSummary& rank) {
-  return rank.ended || (rank.step && rank.total && *rank.step >= *rank.total);
+  // A total of 0, or one that was exceeded, is none.
+  return rank.ended || (rank.step && rank.total && *rank.total > 0 && *rank.step == *rank.total);
 }
 
 /// How long nothing has come of a rank that something is known of; negative while it is in a section in time.

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <iterator>
 #include <map>
+#include <span>
 
 #include "common/str_cat.hpp"
 #include "launcher/flight/rank_list.hpp"
@@ -14,7 +16,10 @@ namespace {
 using Cases = std::vector<RankCase>;
 using Ranks = std::set<std::int64_t>;
 
-constexpr double kSleeps = 0.1;  // at most so much of the time that it was looked at it computes
+// Of the time that it was looked at, a rank that sleeps computes so much at most, and one that computes so much at
+// least.
+constexpr double kMostOfSleeping = 0.1;
+constexpr double kLeastOfComputing = 0.5;
 
 Ranks select(const Cases& cases, const std::function<bool(const RankCase&)>& holds) {
   Ranks ranks;
@@ -70,10 +75,22 @@ bool stand_out(const Ranks& ranks, std::size_t of) {
   return !ranks.empty() && 2 * ranks.size() < of;
 }
 
+bool has_ended(const RankCase& each) {
+  return each.said.ended || (each.evidence && !each.evidence->end.empty());
+}
+
+/// Ranks that have made their last step and ended keep nobody waiting.
+Cases without_finished(const Cases& cases) {
+  Cases open;
+  std::copy_if(cases.begin(), cases.end(), std::back_inserter(open), [](const RankCase& each) {
+    return !(has_ended(each) && each.said.step && each.said.total && *each.said.step >= *each.said.total);
+  });
+  return open;
+}
+
 /// Without who waits.
 HangVerdict end_of_some(const Cases& cases) {
-  const Ranks gone = select(
-      cases, [](const RankCase& each) { return each.said.ended || (each.evidence && !each.evidence->end.empty()); });
+  const Ranks gone = select(cases, has_ended);
   if (gone.empty() || gone.size() == cases.size()) { return {}; }
   const auto& first = case_of(cases, *gone.begin()).evidence;
   const std::string how = gone.size() == 1 && first && !first->end.empty() ? str_cat(" (", first->end, ")") : "";
@@ -85,9 +102,8 @@ struct StateName {
   char state;
   const char* name;
 };
-constexpr StateName kTellingStates[] = {{'T', "stopped (state T)"},
-                                        {'t', "held by a debugger (state t)"},
-                                        {'Z', "dead but for some of its threads (state Z)"},
+constexpr StateName kHeldStates[] = {{'T', "stopped (state T)"}, {'t', "held by a debugger (state t)"}};
+constexpr StateName kTellingStates[] = {{'Z', "dead but for some of its threads (state Z)"},
                                         {'D', "in a system call that cannot be interrupted (state D)"}};
 
 /// " in its process python (pid 4711)", where it is not the worker itself.
@@ -102,8 +118,8 @@ std::string which_process(const RankCase& each) {
 }
 
 /// Without who waits.
-HangVerdict state_of_some(const Cases& cases) {
-  for (const StateName& state : kTellingStates) {
+HangVerdict state_of_some(const Cases& cases, std::span<const StateName> states) {
+  for (const StateName& state : states) {
     const Ranks ranks =
         select(cases, [&](const RankCase& each) { return each.evidence && state_of(*each.evidence) == state.state; });
     if (ranks.empty()) { continue; }
@@ -117,8 +133,9 @@ HangVerdict state_of_some(const Cases& cases) {
 
 /// What the kernel shows of some ranks that leaves no doubt; empty: nothing of that kind.
 HangVerdict kernel_tells(const Cases& cases) {
-  HangVerdict verdict = end_of_some(cases);
-  return verdict.sentence.empty() ? state_of_some(cases) : verdict;
+  HangVerdict verdict = state_of_some(cases, kHeldStates);
+  if (verdict.sentence.empty()) { verdict = end_of_some(cases); }
+  return verdict.sentence.empty() ? state_of_some(cases, kTellingStates) : verdict;
 }
 
 HangVerdict state_tells(const Cases& cases) {
@@ -189,9 +206,9 @@ HangVerdict computing_tells(const Cases& cases) {
   Ranks computing, sleeping;
   for (const RankCase& each : cases) {
     if (!each.evidence || each.seconds <= 0) { continue; }
-    const char state = state_of(*each.evidence);
-    if (state == 'R') { computing.insert(each.rank); }
-    if (state == 'S' && each.evidence->cpu <= kSleeps * each.seconds) { sleeping.insert(each.rank); }
+    // Not the state: who looks around now and then is found in state R by chance.
+    if (each.evidence->cpu >= kLeastOfComputing * each.seconds) { computing.insert(each.rank); }
+    if (each.evidence->cpu <= kMostOfSleeping * each.seconds) { sleeping.insert(each.rank); }
   }
   const std::size_t known = computing.size() + sleeping.size();
   if (known != cases.size() || computing.empty() || sleeping.empty()) { return {}; }
@@ -228,8 +245,10 @@ std::string what_the_kernel_shows(const Cases& cases) {
 
 }  // namespace
 
-HangVerdict hang_verdict(const std::vector<RankCase>& ranks) {
-  if (ranks.empty()) { return {"nothing is known of any rank", {}}; }
+HangVerdict hang_verdict(const std::vector<RankCase>& all) {
+  if (all.empty()) { return {"nothing is known of any rank", {}}; }
+  const Cases open = without_finished(all);
+  const Cases& ranks = open.empty() ? all : open;
   for (const auto& rule : {state_tells, section_tells, step_tells, store_tells, computing_tells}) {
     if (HangVerdict verdict = rule(ranks); !verdict.sentence.empty()) { return verdict; }
   }
@@ -237,8 +256,10 @@ HangVerdict hang_verdict(const std::vector<RankCase>& ranks) {
   return {str_cat(why, "; ", what_the_kernel_shows(ranks)), {}};
 }
 
-HangVerdict hang_verdict(const std::vector<RankCase>& ranks, const flight::FlightVerdict& records) {
+HangVerdict hang_verdict(const std::vector<RankCase>& all, const flight::FlightVerdict& records) {
   using Finding = flight::FlightVerdict::Finding;
+  const Cases open = without_finished(all);
+  const Cases& ranks = open.empty() ? all : open;
   const HangVerdict others = hang_verdict(ranks);
   if (records.finding == Finding::nothing || records.finding == Finding::idle) { return others; }
   if (records.finding == Finding::together) {

@@ -18,6 +18,12 @@ using rendezvous::client::TcpStoreClient;
 
 constexpr std::chrono::milliseconds kViewTimeout{5000};  // of what the store is asked
 constexpr std::chrono::seconds kViewRest{10};            // after it could not be asked
+constexpr int kTimesFirst = 3;  // so many times the wait before the first view until the watch of another is looked at
+
+/// Whether a worker of a node runs, as far as is known.
+bool lives(const std::vector<progress::RankSummary>& ranks) {
+  return std::any_of(ranks.begin(), ranks.end(), [](const progress::RankSummary& rank) { return !rank.ended; });
+}
 
 }  // namespace
 
@@ -37,8 +43,10 @@ struct JobWatch::Session {
     pause.cancel();
   }
 
-  void stop_looking() {
-    due = Clock::time_point::max();
+  /// Another node watches: as long as its own workers run.
+  void leave_it() {
+    watches = false;
+    due = Clock::now() + kTimesFirst * first;
     store.reset();
   }
 
@@ -59,7 +67,7 @@ struct JobWatch::Session {
   asio::awaitable<bool> another_watches() {
     for (std::int64_t node = 0; node < round.group_rank; ++node) {
       const auto summary = co_await board.read_node(*store, node);
-      if (summary && summary->round == round.number) { co_return true; }
+      if (summary && summary->round == round.number && lives(summary->ranks)) { co_return true; }
     }
     co_return false;
   }
@@ -78,8 +86,12 @@ struct JobWatch::Session {
     for (auto& [node, summary] : view.nodes) {
       if (node != round.group_rank) { others.take(std::move(summary), now); }
     }
+    // A node whose workers have all ended could not end the others'.
     const std::vector<NodeView> told = others.at(now);
-    co_return told.empty() || told.front().group_rank > round.group_rank;
+    const auto first_alive =
+        std::find_if(told.begin(), told.end(), [](const NodeView& node) { return lives(node.ranks); });
+    const bool own_lives = lives(own.summary().ranks);
+    co_return first_alive == told.end() || (own_lives && first_alive->group_rank > round.group_rank);
   }
 
   JobView view() const {
@@ -112,7 +124,7 @@ struct JobWatch::Session {
       const bool is_mine = co_await read_others();
       if (attempt != attempt_of_now) { co_return; }
       if (!is_mine) {
-        stop_looking();
+        leave_it();
         co_return;
       }
     }

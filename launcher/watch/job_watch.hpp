@@ -14,7 +14,8 @@
 namespace mdl::launcher::watch {
 
 /// Looks at how all workers of the job get on, from one of its nodes: the first in the round whose workers say anything
-/// (so it is none where nobody does, and costs nothing there). Its own workers it sees directly, the others in the
+/// and have not all ended (so it is none where nobody does, and costs nothing there). The others look now and then
+/// whether it is still that one. Its own workers it sees directly, the others in the
 /// job's store, over a connection of its own. What goes wrong is logged once in a while and tried again later.
 class JobWatch {
  public:

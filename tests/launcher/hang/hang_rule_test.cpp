@@ -114,6 +114,14 @@ TEST_CASE("ranks that have made their last step, or have ended, do not hang") {
   CHECK(judge(view_with(gone, at_step(7, 100))) == What::begins);
 }
 
+TEST_CASE("a total of 0, or one that was exceeded, is no last step") {
+  for (const std::int64_t total : {0, 5}) {
+    progress::RankSummary rank = at_step(7, 61);
+    rank.total = total;
+    CHECK(judge(view_with(rank, rank)) == What::begins);
+  }
+}
+
 TEST_CASE("a hang is found once, and again after progress, when it lasts twice as long") {
   HangRule rule{HangLimits()};
   CHECK(rule.look(view_with(at_step(7, 1), at_step(7, 1))).what == What::nothing);

@@ -78,6 +78,33 @@ TEST_CASE("states, ends, sections, steps and CPU time tell ranks apart, in this 
   CHECK(hang_verdict(ranks).sentence == "rank 1 on node0 has ended (exit code 0): ranks 0, 2, 3 wait for it");
 }
 
+TEST_CASE("ranks that have made their last step and ended keep nobody waiting") {
+  auto ranks = four_sleepers();
+  for (int i = 0; i < 2; ++i) {
+    RankCase& done = ranks[static_cast<std::size_t>(i)];
+    done.said.step = done.said.total = 200;
+    done.said.ended = true;
+  }
+  ranks[0].evidence.reset();
+  ranks[3] = rank_in_state(3, 'T');
+  CHECK(hang_verdict(ranks).sentence == "rank 3 is stopped (state T): rank 2 waits for it");
+  ranks[3] = rank_in_state(3, 'S');
+  CHECK_THAT(hang_verdict(ranks).sentence, Contains("nothing tells the ranks apart"));
+  // One that has ended before its last step does.
+  ranks[1].said.step = 118;
+  CHECK_THAT(hang_verdict(ranks).sentence, Contains("rank 1 on node0 has ended: ranks 2, 3 wait for it"));
+  ranks[3] = rank_in_state(3, 'T');
+  CHECK_THAT(hang_verdict(ranks).sentence, Contains("rank 3 on node1 is stopped (state T)"));
+}
+
+TEST_CASE("a rank that is found in state R by chance does not compute") {
+  auto ranks = four_sleepers();
+  ranks[1] = rank_in_state(1, 'R', 0.02);
+  CHECK_THAT(hang_verdict(ranks).sentence, Contains("nothing tells the ranks apart"));
+  ranks[1] = rank_in_state(1, 'R', 0.3);  // neither
+  CHECK_THAT(hang_verdict(ranks).sentence, Contains("nothing tells the ranks apart"));
+}
+
 TEST_CASE("the one that sleeps while others spin stands out as well") {
   std::vector<RankCase> ranks;
   for (int i = 0; i < 4; ++i) { ranks.push_back(rank_in_state(i, 'R', 0.99)); }

@@ -47,15 +47,17 @@ struct WatchingNode {
     REQUIRE(::sendto(socket.get(), text.data(), text.size(), 0, where, sizeof address) >= 0);
   }
   /// As an agent of another node does.
-  void other_tells(std::int64_t node, std::int64_t round, std::int64_t step) {
+  void other_tells(std::int64_t node, std::int64_t round, std::int64_t step, bool ended = false) {
     progress::NodeSummary summary;
     summary.round = round;
+    summary.written = progress::NodeTime(std::chrono::milliseconds(++told));
     summary.group_rank = node;
     summary.host = str_cat("node", node);
     summary.first_rank = 2 * node;
     summary.ranks.resize(2);
     summary.ranks[0].step = step;
     summary.ranks[0].age = summary.ranks[0].step_age = 1;
+    for (progress::RankSummary& rank : summary.ranks) { rank.ended = ended; }
     server.set(str_cat("mdl-launch/job/progress/", node), progress::to_text(summary));
   }
   template <typename Condition>
@@ -70,6 +72,7 @@ struct WatchingNode {
   };
   const std::int64_t group_rank;
   int nodes = 2;
+  int told = 0;
   std::chrono::milliseconds wish{100};
   std::vector<JobView> views{};
   test::TempDir run;
@@ -110,6 +113,32 @@ TEST_CASE("a node leaves the watch to the one before it, also when that comes la
   CHECK_FALSE(node.run_to([&] { return node.views.size() > seen; }, 300ms));
   WatchingNode::speak(node.begin(4), R"({"step": 1})");
   CHECK(node.run_to([&] { return node.views.size() > seen; }));
+}
+
+TEST_CASE(
+    "a node whose workers have all ended leaves the watch to the first one whose workers run, and that one takes it") {
+  WatchingNode first(0), second(1);
+  first.other_tells(1, 3, 7);
+  WatchingNode::speak(first.begin(3), R"({"step": 42})");
+  REQUIRE(first.run_to([&] { return !first.views.empty(); }));
+  first.teller.worker_ended(0);
+  std::size_t seen = 0;
+  REQUIRE(first.run_to(
+      [&] {
+        const bool still = first.views.size() == seen;
+        seen = first.views.size();
+        return still;
+      },
+      300ms));
+  CHECK_FALSE(first.run_to([&] { return first.views.size() > seen; }, 300ms));
+  first.other_tells(1, 3, 8, /*ended=*/true);  // then nobody else could
+  CHECK(first.run_to([&] { return first.views.size() > seen; }));
+
+  second.other_tells(0, 3, 7);
+  WatchingNode::speak(second.begin(3), R"({"step": 42})");
+  CHECK_FALSE(second.run_to([&] { return !second.views.empty(); }, 300ms));
+  second.other_tells(0, 3, 8, /*ended=*/true);
+  CHECK(second.run_to([&] { return !second.views.empty(); }));
 }
 
 TEST_CASE("no view comes once the attempt is over, nor of a store that is not there") {

@@ -325,6 +325,30 @@ def test_without_a_restart_the_hang_is_the_root_cause_on_all_nodes(stage):
             assert re.search(r"Root cause: rank \d .*, hang: no step for \d s \(--hang-timeout 2\): rank 1 is stopped", errors), errors
 
 
+def test_where_the_workers_of_the_watching_node_are_done_the_other_node_watches(stage):
+    port = free_port()
+    script = stage.script("""
+if rank < 2:
+    steps(91, 100)
+    sys.exit()
+steps(1, 30)
+if rank == 3: os.kill(os.getpid(), signal.SIGSTOP)
+stay("never")
+""")
+    timeout = ["--nproc-per-node", 2, "--hang-timeout", 2, "--shutdown-timeout", 600]
+    with (
+        running(*c10d(port, 2, 1), *timeout, *script, env=stage.env) as first,
+        running(*c10d(port, 2, 0), *timeout, *script, env=stage.env) as second,
+    ):
+        _, errors = second.communicate(timeout=60)
+        assert second.returncode == 1
+        assert re.search(
+            r"Root cause: rank 3 .*, hang: no step for \d s \(--hang-timeout 2\): rank 3 is stopped \(state T\): rank 2 waits for it",
+            errors,
+        ), errors
+        assert first.wait(60) == 0  # as under torchrun: what it had to do is done
+
+
 def test_a_worker_that_ends_for_no_signal_is_killed_after_the_shutdown_timeout(stage):
     script = stage.script(
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint(os.getpid(), file=open(stage / 'pids', 'a'))\nsteps(1, 30)\nstay('never')\n"
