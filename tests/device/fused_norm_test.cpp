@@ -27,7 +27,9 @@ TEST_CASE("a norm on a device gives the CPU's results and gradients, with one ke
       return std::pair(y.detach().cpu(), of_x.cpu());
     };
     const auto expected = results(at::kCPU), found = results(kCountingDevice);
-    CHECK(torch::equal(found.first, expected.first));
+    // The CPU's own kernel adds up in another order, by the width of its vectors.
+    const double rounding = dtype == at::kFloat ? 1e-6 : 0;
+    CHECK(torch::allclose(found.first, expected.first, rounding, rounding));
     // The gradient is not rounded on its way, as it is on the CPU.
     const double tolerance = dtype == at::kFloat ? 1e-5 : 2e-2;
     CHECK(torch::allclose(found.second, expected.second, tolerance, tolerance));
