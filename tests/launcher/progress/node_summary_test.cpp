@@ -52,6 +52,7 @@ TEST_CASE("a node's summary comes back from the store as it was, to six digits")
   node.ranks[2].eval_step = 12'000;
   node.ranks[2].learning_rate = 1e-5;
   node.ranks[2].grad_norm = INFINITY;
+  node.ranks[2].gpu = "84 °C, 1200 of 1980 MHz, slowed down by heat (the hardware)";
   const auto read = node_summary_from_text(to_text(node));
   REQUIRE(read);
   CHECK((read->round == 2 && read->group_rank == 124 && read->written == node.written));
@@ -67,6 +68,7 @@ TEST_CASE("a node's summary comes back from the store as it was, to six digits")
   CHECK(read->ranks[2].loss == -INFINITY);
   CHECK((read->ranks[2].eval_loss == 1.25 && read->ranks[2].eval_step == 12'000));
   CHECK((read->ranks[2].learning_rate == 1e-5 && read->ranks[2].grad_norm == INFINITY));
+  CHECK(read->ranks[2].gpu == node.ranks[2].gpu);
   node.ranks[0].loss = NAN;
   CHECK(std::isnan(*node_summary_from_text(to_text(node))->ranks[0].loss));
 }
