@@ -47,7 +47,8 @@ hang::GiverTimes giver_times(const hang::HangLimits& limits) {
 
 JobWatcher::JobWatcher(asio::io_context& io, const command_line::LaunchPlan& plan, const job::JobRendezvous& rendezvous,
                        output::RunFolder& folder, Group group, loop::Notifier& changed)
-    : plan_(plan),
+    : io_(io),
+      plan_(plan),
       group_(std::move(group)),
       changed_(changed),
       limits_(limits_of(plan)),
@@ -140,10 +141,10 @@ void JobWatcher::end_workers(const std::string& why, const std::set<std::int64_t
 
 void JobWatcher::watch_gpus() {
   if (gpus_) { return; }
-  gpus_.emplace(
-      [workers = plan_.local_world_size, visible = process::find_variable(plan_.environment, "CUDA_VISIBLE_DEVICES")] {
-        return gpus::gpus_of_workers(workers, visible);
-      });
+  gpus_.emplace(io_, [workers = plan_.local_world_size,
+                      visible = process::find_variable(plan_.environment, "CUDA_VISIBLE_DEVICES")] {
+    return gpus::gpus_of_workers(workers, visible);
+  });
   teller_.describe_gpus([this](int local_rank) { return gpus_->facts(local_rank); });
 }
 

@@ -53,6 +53,7 @@ class JobWatcher {
   void warn_of_silence();
   std::vector<std::filesystem::path> server_sockets(const std::vector<std::filesystem::path>& sockets) const;
 
+  asio::io_context& io_;
   const command_line::LaunchPlan& plan_;
   const Group group_;
   loop::Notifier& changed_;

@@ -1,16 +1,25 @@
 #include "launcher/gpus/gpu_watch.hpp"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <condition_variable>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/read_until.hpp>
 #include <cstdint>
-#include <mutex>
+#include <nlohmann/json.hpp>
 #include <thread>
+#include <utility>
 
 #include "common/join.hpp"
 #include "common/str_cat.hpp"
+#include "common/unique_fd.hpp"
 #include "launcher/machine/gpu_count.hpp"
+#include "launcher/process/close_files.hpp"
+#include "launcher/process/worker_process.hpp"
 
 namespace mdl::launcher::gpus {
 namespace {
@@ -19,8 +28,10 @@ using nvidia::GpuHealth;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMostXids = 4;
-constexpr std::chrono::seconds kPatience{1};
 constexpr std::chrono::seconds kNoAnswer{30};
+constexpr std::size_t kLongestLine = 1024 * 1024;
+constexpr std::chrono::milliseconds kEndLook{20};
+constexpr int kMostEndLooks = 50;
 
 struct Watched {
   std::unique_ptr<GpuHealth> gpu{};
@@ -36,6 +47,26 @@ std::string look_at(Watched& watched, const std::string& uuid) {
     watched.xids.erase(watched.xids.begin(), watched.xids.end() - static_cast<std::ptrdiff_t>(kMostXids));
   }
   return describe_gpu(watched.gpu->condition(), watched.xids);
+}
+
+/// In the copy: writes what is known of each GPU, as a line of JSON, until nobody reads it.
+int look_in_copy(int pipe, pid_t parent, const GpuWatch::Find& find) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) { return 1; }
+  // What the others have open must end with them.
+  constexpr int kPipe = STDERR_FILENO + 1;
+  if (pipe != kPipe && ::dup2(pipe, kPipe) < 0) { return 1; }
+  process::close_files(kPipe + 1);
+  const std::vector<std::string> uuids = find();
+  if (std::ranges::all_of(uuids, &std::string::empty)) { return 0; }
+  std::vector<Watched> watched(uuids.size());
+  while (true) {
+    nlohmann::json facts = nlohmann::json::array();
+    for (std::size_t i = 0; i < watched.size(); ++i) { facts.push_back(look_at(watched[i], uuids[i])); }
+    const std::string line = facts.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    if (::write(kPipe, line.data(), line.size()) != static_cast<ssize_t>(line.size())) { return 1; }
+    std::this_thread::sleep_for(GpuWatch::kDistance);
+  }
 }
 
 }  // namespace
@@ -64,73 +95,74 @@ std::string describe_gpu(const GpuHealth::Condition& condition, const std::vecto
   return joined(parts);
 }
 
-/// Shared with the thread, which may outlive the watch where a driver does not answer.
-struct GpuWatch::State {
-  explicit State(Find how) : find(std::move(how)) {}
-
-  const Find find;
-  std::mutex mutex{};
-  std::condition_variable changed{};
-  bool stop = false;
-  bool done = false;
-  std::vector<std::string> facts{};          ///< by local rank
-  std::optional<Clock::time_point> asked{};  ///< since when the driver has not answered
-
-  /// Asks the driver meanwhile.
-  template <typename Question>
-  auto without(std::unique_lock<std::mutex>& lock, Question question) {
-    asked = Clock::now();
-    lock.unlock();
-    auto answer = question();
-    lock.lock();
-    asked.reset();
-    return answer;
+/// Shared with the coroutine that listens, which may end a little after its owner.
+struct GpuWatch::Session {
+  Session(asio::io_context& io, pid_t copy, UniqueFd end) : pid(copy), pipe(io, end.release()) {}
+  /// One that hangs in the driver ends when that lets it. Nobody waits for it: after this process it is init's.
+  ~Session() {
+    if (!has_ended()) { ::kill(pid, SIGKILL); }
+    has_ended();
   }
+
+  /// Whether the copy is no more; then its number may be another's.
+  bool has_ended() {
+    ended = ended || ::waitpid(pid, nullptr, WNOHANG) != 0;
+    return ended;
+  }
+
+  /// A line of the copy's.
+  void take(const std::string& line) {
+    const nlohmann::json texts = nlohmann::json::parse(line, nullptr, false);
+    if (!texts.is_array()) { return; }
+    facts.clear();
+    for (const auto& text : texts) { facts.push_back(text.is_string() ? text.get<std::string>() : ""); }
+    heard = Clock::now();
+  }
+
+  const pid_t pid;
+  bool ended = false;
+  asio::posix::stream_descriptor pipe;
+  std::vector<std::string> facts{};  ///< by local rank
+  Clock::time_point heard{};
 };
 
-GpuWatch::GpuWatch(Find find) : state_(std::make_shared<State>(std::move(find))) {
-  // Signals are for the loop's thread.
-  sigset_t all, before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread([state = state_] { run(state); }).detach();
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+GpuWatch::GpuWatch(asio::io_context& io, const Find& find) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) { return; }
+  UniqueFd read_end(ends[0]), write_end(ends[1]);
+  const process::StartedProcess copy =
+      process::start_copy([&, parent = ::getpid()] { return look_in_copy(write_end.get(), parent, find); });
+  if (copy.error != 0) { return; }
+  session_ = std::make_shared<Session>(io, copy.pid, std::move(read_end));
+  asio::co_spawn(io, listen(session_), asio::detached);
 }
 
 GpuWatch::~GpuWatch() {
-  std::unique_lock lock(state_->mutex);
-  state_->stop = true;
-  state_->changed.notify_all();
-  state_->changed.wait_for(lock, kPatience, [&] { return state_->done; });
+  if (session_) { session_->pipe.close(); }
 }
 
 std::string GpuWatch::facts(int local_rank) const {
-  const std::lock_guard lock(state_->mutex);
   const auto place = static_cast<std::size_t>(local_rank);
-  if (place >= state_->facts.size()) { return {}; }
-  const bool silent = state_->asked && Clock::now() - *state_->asked > kNoAnswer;
-  return silent && !state_->facts[place].empty() ? "the driver does not answer" : state_->facts[place];
+  if (!session_ || place >= session_->facts.size() || session_->facts[place].empty()) { return {}; }
+  return Clock::now() - session_->heard > kNoAnswer ? "the driver does not answer" : session_->facts[place];
 }
 
-void GpuWatch::run(const std::shared_ptr<State>& state) {
-  std::unique_lock lock(state->mutex);
-  const std::vector<std::string> uuids = state->without(lock, state->find);
-  std::vector<Watched> watched(uuids.size());
-  const bool any = std::ranges::any_of(uuids, [](const std::string& uuid) { return !uuid.empty(); });
-  while (any && !state->stop) {
-    state->facts = state->without(lock, [&] {
-      std::vector<std::string> facts;
-      for (std::size_t i = 0; i < watched.size(); ++i) { facts.push_back(look_at(watched[i], uuids[i])); }
-      return facts;
-    });
-    state->changed.wait_for(lock, kDistance, [&] { return state->stop; });
+asio::awaitable<void> GpuWatch::listen(std::shared_ptr<Session> session) {
+  std::string text;
+  boost::system::error_code error;
+  while (true) {
+    const std::size_t size = co_await asio::async_read_until(session->pipe, asio::dynamic_buffer(text, kLongestLine),
+                                                             '\n', asio::redirect_error(asio::use_awaitable, error));
+    if (error) { break; }
+    session->take(text.substr(0, size));
+    text.erase(0, size);
   }
-  state->without(lock, [&] {
-    watched.clear();  // which asks the driver as well
-    return 0;
-  });
-  state->done = true;
-  state->changed.notify_all();
+  // It has closed its end, and so is about to end itself.
+  asio::steady_timer pause(co_await asio::this_coro::executor);
+  for (int look = 0; error != asio::error::operation_aborted && look < kMostEndLooks && !session->has_ended(); ++look) {
+    pause.expires_after(kEndLook);
+    co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
+  }
 }
 
 }  // namespace mdl::launcher::gpus

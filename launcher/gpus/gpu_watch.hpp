@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "common/loop/asio.hpp"
 #include "common/nvidia/gpu_health.hpp"
 
 namespace mdl::launcher::gpus {
@@ -19,17 +20,17 @@ std::vector<std::string> gpus_of_workers(int workers, const std::optional<std::s
 /// "84 °C, 1200 of 1980 MHz, slowed down by heat (the hardware), Xid 79": what is known, and nothing else.
 std::string describe_gpu(const nvidia::GpuHealth::Condition& condition, const std::vector<std::int64_t>& xids);
 
-/// Looks each 10 s at the GPUs of this node's workers by NVML, on a thread of its own: a driver with a sick GPU may
-/// answer late, or never. Where there is no driver the thread ends at once.
+/// Looks each 10 s at the GPUs of this node's workers by NVML, in a copy of this process: a driver with a sick GPU may
+/// answer late, or never, and this process has one thread. Where there is no driver the copy ends at once.
 class GpuWatch {
  public:
   static constexpr std::chrono::seconds kDistance{10};
 
   /// The UUIDs of the workers' GPUs by local rank, empty for those that have none.
   using Find = std::function<std::vector<std::string>()>;
-  /// `find` is called once, by the thread: as gpus_of_workers(), it may have to ask the driver.
-  explicit GpuWatch(Find find);
-  /// Waits for a driver that does not answer for a second at most.
+  /// `find` is called once, by the copy: as gpus_of_workers(), it may have to ask the driver.
+  GpuWatch(asio::io_context& io, const Find& find);
+  /// Kills the copy.
   ~GpuWatch();
   GpuWatch(const GpuWatch&) = delete;
   GpuWatch& operator=(const GpuWatch&) = delete;
@@ -38,9 +39,9 @@ class GpuWatch {
   std::string facts(int local_rank) const;
 
  private:
-  struct State;
-  static void run(const std::shared_ptr<State>& state);
-  std::shared_ptr<State> state_;
+  struct Session;
+  static asio::awaitable<void> listen(std::shared_ptr<Session> session);
+  std::shared_ptr<Session> session_;
 };
 
 }  // namespace mdl::launcher::gpus

@@ -1,14 +1,25 @@
 #include "launcher/gpus/gpu_watch.hpp"
 
 #include <dlfcn.h>
+#include <sched.h>
+#include <sys/wait.h>
 
 #include <catch2/catch.hpp>
 #include <cstdlib>
-#include <thread>
 
 using namespace mdl::launcher::gpus;
 using namespace std::chrono_literals;
 using mdl::nvidia::GpuHealth;
+
+namespace {
+
+bool no_child_within(std::chrono::seconds limit) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  while (::waitpid(-1, nullptr, WNOHANG) >= 0 && std::chrono::steady_clock::now() < deadline) { ::sched_yield(); }
+  return ::waitpid(-1, nullptr, WNOHANG) < 0;
+}
+
+}  // namespace
 
 TEST_CASE("a GPU's condition is told in words, as far as it is known") {
   GpuHealth::Condition condition;
@@ -32,13 +43,23 @@ TEST_CASE("each worker's GPU is the one that CUDA_VISIBLE_DEVICES leaves it, and
   CHECK(all[2].empty());  // there are two GPUs
   CHECK(gpus_of_workers(1, "1") == std::vector<std::string>{all[1]});
   {
-    const GpuWatch watch([&] { return std::vector<std::string>{all[0], ""}; });
+    mdl::asio::io_context io;
+    const GpuWatch watch(io, [&] { return std::vector<std::string>{all[0], ""}; });
     const auto deadline = std::chrono::steady_clock::now() + 20s;
-    while (watch.facts(0).empty() && std::chrono::steady_clock::now() < deadline) { std::this_thread::sleep_for(1ms); }
+    while (watch.facts(0).empty() && std::chrono::steady_clock::now() < deadline) { io.run_one_for(5ms); }
     CHECK(watch.facts(0) == "70 °C, 1500 of 1980 MHz, slowed down by heat (the hardware)");
     CHECK(watch.facts(1).empty());
     CHECK(watch.facts(7).empty());
   }
   ::unsetenv("MDL_FAKE_CONDITION");
   ::dlclose(driver);
+  CHECK(no_child_within(20s));
+}
+
+TEST_CASE("where no worker has a GPU the process that looks ends by itself, and leaves no zombie") {
+  mdl::asio::io_context io;
+  const GpuWatch watch(io, [] { return std::vector<std::string>{"", ""}; });
+  io.run_for(20s);  // until nothing is left to do
+  CHECK(::waitpid(-1, nullptr, WNOHANG) < 0);
+  CHECK(watch.facts(0).empty());
 }
