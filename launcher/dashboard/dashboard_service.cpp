@@ -59,7 +59,7 @@ void DashboardService::open() {
   } catch (const Error& error) {
     throw Error(str_cat("--dashboard: ", error.problem()), error.advice(), error.exit_code());
   }
-  watcher_.emplace(io_, run_id, shown_place(plan_.store), place);
+  feed_.emplace(io_, run_id, shown_place(plan_.store), place);
   asker_.emplace(io_, run_id, place);
   log::news("dashboard: ", server_->url("/" + (token_ ? token_->query() : "")));
 }
@@ -89,14 +89,14 @@ asio::awaitable<http::Response> DashboardService::answer_page(http::Request) {
 asio::awaitable<http::Response> DashboardService::answer_events(http::Request request) {
   http::Response response;
   response.type = "text/event-stream";
-  if (request.method == "GET") { response.stream = std::make_shared<EventStream>(*watcher_); }
+  if (request.method == "GET") { response.stream = std::make_shared<EventStream>(*feed_); }
   co_return response;
 }
 
 asio::awaitable<http::Response> DashboardService::answer_stderr(http::Request request) {
   const auto rank = parse_digits<std::int64_t>(query_field(request.query, "rank"));
   if (!rank) { co_return http::plain_response(400, "Which rank? /stderr?rank=0"); }
-  const std::optional<std::int64_t> node = watcher_->node_of_rank(*rank);
+  const std::optional<std::int64_t> node = feed_->node_of_rank(*rank);
   if (!node) { co_return json_response(str_cat(R"({"rank":)", *rank, R"(,"error":"no_such_rank"})")); }
   std::string text = co_await asker_->lines_of(*rank, *node);
   co_return json_response(std::move(text));

@@ -7,7 +7,7 @@
 #include "common/loop/asio.hpp"
 #include "launcher/command_line/launch_plan.hpp"
 #include "launcher/dashboard/access_token.hpp"
-#include "launcher/dashboard/job_watcher.hpp"
+#include "launcher/dashboard/job_feed.hpp"
 #include "launcher/dashboard/page.hpp"
 #include "launcher/dashboard/stderr_asker.hpp"
 #include "launcher/http/http_server.hpp"
@@ -42,7 +42,7 @@ class DashboardService {
   const job::JobRendezvous& rendezvous_;
   Page page_{};
   std::optional<AccessToken> token_{};
-  std::optional<JobWatcher> watcher_{};
+  std::optional<JobFeed> feed_{};
   std::optional<StderrAsker> asker_{};
   std::optional<http::HttpServer> server_{};
   bool said_where_ = false;  ///< that it is another node

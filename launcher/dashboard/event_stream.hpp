@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "launcher/dashboard/job_watcher.hpp"
+#include "launcher/dashboard/job_feed.hpp"
 #include "launcher/http/http_message.hpp"
 
 namespace mdl::launcher::dashboard {
@@ -17,13 +17,13 @@ class EventStream : public http::BodyStream {
   /// server whether there is a reader.
   static constexpr std::chrono::seconds kSilence{8};
 
-  /// `watcher` must outlive it.
-  explicit EventStream(JobWatcher& watcher) : watcher_(watcher), reader_(watcher.begin_to_read()) {}
+  /// `feed` must outlive it.
+  explicit EventStream(JobFeed& feed) : feed_(feed), reader_(feed.begin_to_read()) {}
 
   asio::awaitable<std::shared_ptr<const std::string>> next() override;
 
  private:
-  JobWatcher& watcher_;
+  JobFeed& feed_;
   const std::shared_ptr<Reader> reader_;
   SeriesHistory::Cursor cursor_{};
   std::uint64_t given_ = 0;                            ///< the frame that was handed out last

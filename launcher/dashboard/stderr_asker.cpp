@@ -9,7 +9,7 @@
 
 namespace mdl::launcher::dashboard {
 
-StderrAsker::StderrAsker(asio::io_context& io, const std::string& run_id, StoreLink::Place place)
+StderrAsker::StderrAsker(asio::io_context& io, const std::string& run_id, job::PlaceOfStore place)
     : board_(run_id), link_(std::move(place)), free_(io) {
   request_.asker = random_digits();
   request_.rank = -1;

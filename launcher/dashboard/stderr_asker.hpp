@@ -8,7 +8,7 @@
 #include "common/loop/asio.hpp"
 #include "common/loop/notifier.hpp"
 #include "launcher/dashboard/stderr_board.hpp"
-#include "launcher/dashboard/store_link.hpp"
+#include "launcher/job/store_link.hpp"
 
 namespace mdl::launcher::dashboard {
 
@@ -19,7 +19,7 @@ class StderrAsker {
   static constexpr std::chrono::milliseconds kLimit{3'000};  ///< for an answer
   static constexpr std::chrono::milliseconds kFresh{1'000};
 
-  StderrAsker(asio::io_context& io, const std::string& run_id, StoreLink::Place place);
+  StderrAsker(asio::io_context& io, const std::string& run_id, job::PlaceOfStore place);
 
   /// Tells the nodes in the job's store that there is a page, at the one that is reached now. Does not throw.
   asio::awaitable<void> announce();
@@ -31,7 +31,7 @@ class StderrAsker {
   asio::awaitable<std::optional<LinesAnswer>> ask(std::int64_t rank, std::int64_t node);
 
   const StderrBoard board_;
-  StoreLink link_;
+  job::StoreLink link_;
   loop::Notifier free_;
   bool asking_ = false;
   LinesRequest request_{};  ///< the last one

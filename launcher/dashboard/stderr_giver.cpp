@@ -12,7 +12,7 @@ namespace mdl::launcher::dashboard {
 
 /// One attempt's; ends with the first of its steps after the attempt.
 struct StderrGiver::Session {
-  Session(asio::io_context& io, const std::string& run_id, const StoreLink::Place& place, Lines of, GiverPace times,
+  Session(asio::io_context& io, const std::string& run_id, const job::PlaceOfStore& place, Lines of, GiverPace times,
           Group whose)
       : board(run_id), link(place), lines(std::move(of)), pace(times), group(whose), pause(io) {}
 
@@ -52,7 +52,7 @@ struct StderrGiver::Session {
   }
 
   const StderrBoard board;
-  StoreLink link;
+  job::StoreLink link;
   const Lines lines;
   const GiverPace pace;
   const Group group;
@@ -60,7 +60,7 @@ struct StderrGiver::Session {
   bool over = false;
 };
 
-StderrGiver::StderrGiver(asio::io_context& io, const std::string& run_id, StoreLink::Place place, Lines lines,
+StderrGiver::StderrGiver(asio::io_context& io, const std::string& run_id, job::PlaceOfStore place, Lines lines,
                          GiverPace pace)
     : io_(io), make_session_([&io, run_id, place = std::move(place), lines = std::move(lines), pace](Group group) {
         return std::make_shared<Session>(io, run_id, place, lines, pace, group);

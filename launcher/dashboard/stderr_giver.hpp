@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/loop/asio.hpp"
-#include "launcher/dashboard/store_link.hpp"
+#include "launcher/job/store_link.hpp"
 
 namespace mdl::launcher::dashboard {
 
@@ -31,7 +31,7 @@ class StderrGiver {
   using Lines = std::function<std::vector<std::string>(int local_rank)>;
 
   /// `io`'s coroutines must end before what `place` and `lines` refer to.
-  StderrGiver(asio::io_context& io, const std::string& run_id, StoreLink::Place place, Lines lines,
+  StderrGiver(asio::io_context& io, const std::string& run_id, job::PlaceOfStore place, Lines lines,
               GiverPace pace = {});
   ~StderrGiver();
   StderrGiver(const StderrGiver&) = delete;

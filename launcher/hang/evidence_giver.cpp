@@ -11,9 +11,7 @@ namespace mdl::launcher::hang {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using rendezvous::client::TcpStoreClient;
 
-constexpr std::chrono::milliseconds kGiverTimeout{2000};
 constexpr std::chrono::seconds kGiverRest{10};  // after the store was not reached
 
 }  // namespace
@@ -21,11 +19,11 @@ constexpr std::chrono::seconds kGiverRest{10};  // after the store was not reach
 /// Shared with the coroutine that looks, which may end a little after its owner.
 struct EvidenceGiver::Session {
   Session(asio::io_context& io, const progress::ProgressTeller& teller, const EvidenceGatherer& evidence,
-          const std::string& run_id, Place where, GiverTimes how_often)
+          const std::string& run_id, job::PlaceOfStore where, GiverTimes how_often)
       : own(teller),
         gatherer(evidence),
         board(run_id),
-        place(std::move(where)),
+        link(std::move(where)),
         times(how_often),
         pause(io, Clock::time_point::max()) {}
 
@@ -41,28 +39,15 @@ struct EvidenceGiver::Session {
   }
 
   /// Throws Error.
-  asio::awaitable<void> connect() {
-    const std::optional<job::StorePlace> where = place();
-    if (!where) { throw Error("there is no store now"); }
-    if (store && connected_to == where->address) { co_return; }
-    store.reset();
-    connected_to = where->address;
-    auto connected = co_await TcpStoreClient::try_connect(where->address, where->credential, kGiverTimeout);
-    if (!connected) { throw Error(connected.error().reason); }
-    store = std::move(*connected);
-    store->set_reply_timeout(kGiverTimeout);
-  }
-
-  /// Throws Error.
   asio::awaitable<void> answer_if_asked() {
-    const std::optional<EvidenceRequest> request = co_await board.request(*store);
+    const std::optional<EvidenceRequest> request = co_await board.request(link.store());
     const bool is_new = request && request->round == round.number && request->number != answered &&
                         Clock::now() - answered_at >= times.answer_pause;
     if (!is_new) { co_return; }
     answered = request->number;
     answered_at = Clock::now();
     NodeEvidence evidence = co_await gatherer.gather(request->number);
-    co_await board.answer(*store, std::move(evidence));
+    co_await board.answer(link.store(), std::move(evidence));
   }
 
   /// Looks, and returns when to look again. Throws Error.
@@ -72,15 +57,15 @@ struct EvidenceGiver::Session {
       const auto left =
           times.silent - std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(*quiet));
       if (left.count() > 0) {
-        store.reset();
+        link.close();
         co_return left;
       }
     }
-    co_await connect();
+    co_await link.open();
     if (!quiet && !watched) {
-      watched = co_await board.is_watched(*store, round.number);
+      watched = co_await board.is_watched(link.store(), round.number);
       if (!watched) {
-        store.reset();
+        link.close();
         check = std::min(check * 2, times.last_check);
         co_return check;
       }
@@ -92,7 +77,7 @@ struct EvidenceGiver::Session {
   const progress::ProgressTeller& own;
   const EvidenceGatherer& gatherer;
   const EvidenceBoard board;
-  const Place place;
+  job::StoreLink link;
   const GiverTimes times;
   asio::steady_timer pause;
   watch::WatchedRound round{};
@@ -102,13 +87,12 @@ struct EvidenceGiver::Session {
   bool watched = false;
   std::int64_t answered = 0;
   Clock::time_point answered_at{};
-  std::optional<TcpStoreClient> store{};
-  Endpoint connected_to{};
   bool over = false;
 };
 
 EvidenceGiver::EvidenceGiver(asio::io_context& io, const progress::ProgressTeller& own,
-                             const EvidenceGatherer& gatherer, const std::string& run_id, Place place, GiverTimes times)
+                             const EvidenceGatherer& gatherer, const std::string& run_id, job::PlaceOfStore place,
+                             GiverTimes times)
     : session_(std::make_shared<Session>(io, own, gatherer, run_id, std::move(place), times)) {
   asio::co_spawn(io, run(session_), asio::detached);
 }
@@ -147,12 +131,12 @@ asio::awaitable<void> EvidenceGiver::run(std::shared_ptr<Session> session) {
       next = co_await session->look();
     } catch (const Error& error) {
       log::info("looking whether the job's other nodes ask for evidence: ", error.problem());
-      session->store.reset();
+      session->link.close();
     }
     if (session->attempt == attempt) {
       session->due = Clock::now() + next;
     } else if (session->due == Clock::time_point::max()) {
-      session->store.reset();
+      session->link.close();
     }
   }
 }

@@ -8,7 +8,7 @@
 
 #include "common/loop/asio.hpp"
 #include "launcher/hang/evidence_gatherer.hpp"
-#include "launcher/job/store_place.hpp"
+#include "launcher/job/store_link.hpp"
 #include "launcher/progress/progress_teller.hpp"
 #include "launcher/watch/job_view.hpp"
 
@@ -31,11 +31,9 @@ struct GiverTimes {
 /// and tried again later.
 class EvidenceGiver {
  public:
-  using Place = std::function<std::optional<job::StorePlace>()>;
-
   /// All must outlive `io`'s coroutines.
   EvidenceGiver(asio::io_context& io, const progress::ProgressTeller& own, const EvidenceGatherer& gatherer,
-                const std::string& run_id, Place place, GiverTimes times = {});
+                const std::string& run_id, job::PlaceOfStore place, GiverTimes times = {});
   ~EvidenceGiver();
   EvidenceGiver(const EvidenceGiver&) = delete;
   EvidenceGiver& operator=(const EvidenceGiver&) = delete;

@@ -20,9 +20,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using What = HangFinding::What;
-using rendezvous::client::TcpStoreClient;
 
-constexpr std::chrono::milliseconds kAskTimeout{2000};
 constexpr std::chrono::seconds kFreshReport{15};  // so old a report says why the workers are ended
 constexpr std::size_t kMostRankLines = 16;        // of the log; the file has all
 
@@ -37,31 +35,26 @@ struct HangWatch::Session {
         around(std::move(surroundings)),
         board(around.job) {}
 
-  /// Asks the other nodes over a connection of its own. Throws Error.
-  asio::awaitable<EvidenceRequest> ask_others(std::optional<TcpStoreClient>& store) {
-    const std::optional<job::StorePlace> where = around.place();
-    if (!where) { throw Error("there is no store now"); }
-    auto connected = co_await TcpStoreClient::try_connect(where->address, where->credential, kAskTimeout);
-    if (!connected) { throw Error(connected.error().reason); }
-    store = std::move(*connected);
-    store->set_reply_timeout(kAskTimeout);
-    co_return co_await board.ask(*store, round.number);
+  /// Asks the other nodes. Throws Error.
+  asio::awaitable<EvidenceRequest> ask_others(job::StoreLink& link) {
+    co_await link.open();
+    co_return co_await board.ask(link.store(), round.number);
   }
 
   /// What the workers of all nodes do.
   asio::awaitable<EvidenceBoard::Answers> ask_all() {
     const auto deadline = Clock::now() + kAnswers;
     const watch::WatchedRound asked = round;
-    std::optional<TcpStoreClient> store;
+    job::StoreLink link(around.place);
     std::optional<EvidenceRequest> request;
     EvidenceBoard::Answers answers;
     try {
-      if (asked.nodes > 1) { request = co_await ask_others(store); }
+      if (asked.nodes > 1) { request = co_await ask_others(link); }
     } catch (const Error& error) { tell_trouble(error); }
     NodeEvidence own = co_await gatherer.gather(0);
     try {
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
-      if (request) { answers = co_await board.collect(*store, *request, asked.nodes, asked.group_rank, left); }
+      if (request) { answers = co_await board.collect(link.store(), *request, asked.nodes, asked.group_rank, left); }
     } catch (const Error& error) { tell_trouble(error); }
     answers.insert_or_assign(asked.group_rank, std::move(own));
     co_return answers;

@@ -13,7 +13,7 @@
 #include "launcher/hang/evidence_gatherer.hpp"
 #include "launcher/hang/hang_report.hpp"
 #include "launcher/hang/hang_rule.hpp"
-#include "launcher/job/store_place.hpp"
+#include "launcher/job/store_link.hpp"
 #include "launcher/watch/job_view.hpp"
 #include "rendezvous/server/store_wait.hpp"
 
@@ -22,7 +22,7 @@ namespace mdl::launcher::hang {
 /// What a watch may do, and ask, of the agent that it is part of.
 struct HangSurroundings {
   std::string job{};
-  std::function<std::optional<job::StorePlace>()> place{};
+  job::PlaceOfStore place{};
   /// Who waits in the workers' store; none where this node does not host it.
   std::function<std::vector<rendezvous::server::StoreWait>()> store_waits{};
   /// Where reports are to be written, which stay; empty: nowhere.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
 
 #include "common/endpoint.hpp"
@@ -14,6 +16,9 @@ struct StorePlace {
   /// The secret as text, where this process has made it up: for others of the same user (see WatchStore).
   std::string made_up_secret{};
 };
+
+/// Where that is now; nullopt: nowhere just now, or at all.
+using PlaceOfStore = std::function<std::optional<StorePlace>()>;
 
 /// Whose agent hosts that store, as this node sees it.
 enum class StoreHost { this_node, another_of_ours, torchruns };

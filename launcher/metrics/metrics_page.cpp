@@ -12,16 +12,9 @@
 #include "launcher/status/job_status.hpp"
 
 namespace mdl::launcher::metrics {
-namespace {
 
-using rendezvous::client::TcpStoreClient;
-
-constexpr std::chrono::milliseconds kStoreTimeout{2000};
-
-}  // namespace
-
-MetricsPage::MetricsPage(asio::io_context& io, std::string run_id, Place place)
-    : run_id_(std::move(run_id)), place_(std::move(place)), renewed_(io) {}
+MetricsPage::MetricsPage(asio::io_context& io, std::string run_id, job::PlaceOfStore place)
+    : run_id_(std::move(run_id)), link_(std::move(place)), renewed_(io) {}
 
 asio::awaitable<http::Response> MetricsPage::answer() {
   while (renewing_) { co_await renewed_.wait(); }
@@ -37,7 +30,7 @@ asio::awaitable<void> MetricsPage::renew() {
     last_.type = Exposition::kType;
     last_.body = std::make_shared<const std::string>(std::move(text));
   } catch (const std::exception& error) {
-    store_.reset();
+    link_.close();
     const std::string why = output::printable(as_error(error).problem());
     last_ = http::plain_response(503, str_cat("The store of this job does not say how it gets on: ", why, "."));
   }
@@ -47,17 +40,8 @@ asio::awaitable<void> MetricsPage::renew() {
 }
 
 asio::awaitable<std::string> MetricsPage::read() {
-  std::optional<job::StorePlace> place = place_();
-  if (!place) { throw Error("it is not reached just now"); }
-  if (!store_ || connected_to_ != place->address) {
-    store_.reset();
-    connected_to_ = place->address;
-    auto attempt = co_await TcpStoreClient::try_connect(place->address, place->credential, kStoreTimeout);
-    if (!attempt) { throw Error(attempt.error().reason); }
-    store_ = std::move(*attempt);
-    store_->set_reply_timeout(kStoreTimeout);
-  }
-  status::JobStatus status = co_await status::read_job_status(*store_, place->address, run_id_);
+  co_await link_.open();
+  status::JobStatus status = co_await status::read_job_status(link_.store(), link_.address(), run_id_);
   const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
   co_return metrics_text(status, now);
 }

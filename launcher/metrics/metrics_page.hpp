@@ -1,15 +1,13 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <optional>
 #include <string>
 
 #include "common/loop/asio.hpp"
 #include "common/loop/notifier.hpp"
 #include "launcher/http/http_message.hpp"
-#include "launcher/job/store_place.hpp"
-#include "rendezvous/client/tcp_store_client.hpp"
+#include "launcher/job/store_link.hpp"
 
 namespace mdl::launcher::metrics {
 
@@ -17,11 +15,9 @@ namespace mdl::launcher::metrics {
 /// however many ask. Where the store does not answer, the answer is 503 with the reason.
 class MetricsPage {
  public:
-  /// Where the store is now; nullopt: nowhere.
-  using Place = std::function<std::optional<job::StorePlace>()>;
   static constexpr std::chrono::seconds kFresh{1};
 
-  MetricsPage(asio::io_context& io, std::string run_id, Place place);
+  MetricsPage(asio::io_context& io, std::string run_id, job::PlaceOfStore place);
 
   /// Does not throw.
   asio::awaitable<http::Response> answer();
@@ -32,13 +28,11 @@ class MetricsPage {
   asio::awaitable<std::string> read();
 
   const std::string run_id_;
-  const Place place_;
+  job::StoreLink link_;
   loop::Notifier renewed_;
   bool renewing_ = false;
   http::Response last_{};
   std::optional<loop::Notifier::Clock::time_point> made_at_{};
-  std::optional<rendezvous::client::TcpStoreClient> store_{};
-  Endpoint connected_to_{};
 };
 
 }  // namespace mdl::launcher::metrics

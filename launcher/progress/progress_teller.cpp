@@ -16,11 +16,10 @@ namespace mdl::launcher::progress {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using rendezvous::client::TcpStoreClient;
 
-constexpr std::chrono::milliseconds kStoreTimeout{2000};
 constexpr std::chrono::seconds kFirstRest{2};  // after the store was not reached, then twice as long, and so on
 constexpr std::chrono::seconds kLongestRest{60};
+constexpr std::chrono::milliseconds kFirstQuiet{200};  // of a job that ends at once nobody needs to be told
 constexpr std::size_t kMostEvents = 16;
 
 NodeTime wall_clock() {
@@ -31,8 +30,8 @@ NodeTime wall_clock() {
 
 /// Shared with the coroutine that tells, which may end a little after its owner.
 struct ProgressTeller::Session {
-  Session(asio::io_context& loop, const std::string& run_id, Place where)
-      : board(run_id), place(std::move(where)), pause(loop) {}
+  Session(asio::io_context& loop, const std::string& run_id, job::PlaceOfStore where)
+      : board(run_id), place(where), link(std::move(where)), pause(loop) {}
 
   bool has_summary() const { return sockets && heard; }
 
@@ -63,29 +62,23 @@ struct ProgressTeller::Session {
   }
 
   /// Throws Error.
-  asio::awaitable<void> tell(job::StorePlace where) {
-    if (!store || connected_to != where.address) {
-      store.reset();
-      connected_to = where.address;
-      auto attempt = co_await TcpStoreClient::try_connect(where.address, where.credential, kStoreTimeout);
-      if (!attempt) { throw Error(attempt.error().reason); }
-      store = std::move(*attempt);
-      store->set_reply_timeout(kStoreTimeout);
-    }
+  asio::awaitable<void> tell() {
+    co_await link.open();
     while (!events.empty()) {
       JobEvent event = std::move(events.front());
       events.pop_front();
-      co_await board.post(*store, std::move(event));
+      co_await board.post(link.store(), std::move(event));
     }
     if (!has_summary() || next() > Clock::now()) { co_return; }
     told_at = Clock::now();
     fresh = false;
     NodeSummary now = summary();
-    co_await board.post(*store, std::move(now));
+    co_await board.post(link.store(), std::move(now));
   }
 
   const ProgressBoard board;
-  const Place place;
+  const job::PlaceOfStore place;
+  job::StoreLink link;
   asio::steady_timer pause;
   std::unique_ptr<ProgressSockets> sockets{};
   TellingGroup group{};
@@ -95,16 +88,14 @@ struct ProgressTeller::Session {
   std::function<void()> first_word{};
   std::function<std::string(int local_rank)> describe_gpu{};
   std::deque<JobEvent> events{};
-  std::optional<TcpStoreClient> store{};
-  Endpoint connected_to{};
   Clock::time_point told_at{};
-  Clock::time_point rest_until{};
+  Clock::time_point rest_until = Clock::now() + kFirstQuiet;
   std::chrono::seconds rest = kFirstRest;
   bool over = false;
 };
 
 ProgressTeller::ProgressTeller(asio::io_context& io, const std::filesystem::path& run_folder, const std::string& run_id,
-                               Place place)
+                               job::PlaceOfStore place)
     : io_(io), folder_(run_folder), session_(std::make_shared<Session>(io, run_id, std::move(place))) {
   asio::co_spawn(io_, run(session_), asio::detached);
 }
@@ -187,10 +178,9 @@ asio::awaitable<void> ProgressTeller::run(std::shared_ptr<Session> session) {
       co_await session->pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
       continue;
     }
-    std::optional<job::StorePlace> where = session->place();
-    bool failed = !where;
+    bool failed = !session->place();
     try {
-      if (where) { co_await session->tell(std::move(*where)); }
+      if (!failed) { co_await session->tell(); }
     } catch (const Error& error) {
       log::info("telling the job's store how the workers get on: ", error.problem());
       failed = true;
@@ -199,7 +189,7 @@ asio::awaitable<void> ProgressTeller::run(std::shared_ptr<Session> session) {
       session->rest = kFirstRest;
       continue;
     }
-    session->store.reset();
+    session->link.close();
     session->rest_until = Clock::now() + session->rest;
     session->rest = std::min(session->rest * 2, kLongestRest);
   }

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/loop/asio.hpp"
-#include "launcher/job/store_place.hpp"
+#include "launcher/job/store_link.hpp"
 #include "launcher/progress/node_summary.hpp"
 #include "launcher/progress/progress_folder.hpp"
 
@@ -24,17 +24,16 @@ struct TellingGroup {
 
 /// Hears how this node's workers get on, and tells it in the job's store, over a connection of its own: at once when
 /// something new has come and the last time was a second ago, and else each kRefresh, so that a reader can tell a
-/// worker that says nothing from a node that does not. It connects when there is something to tell, not before. What
-/// goes wrong is logged and tried again later; the job never waits for it.
+/// worker that says nothing from a node that does not. It connects when there is something to tell, not before, and not
+/// in the first moment of a job. What goes wrong is logged and tried again later; the job never waits for it.
 class ProgressTeller {
  public:
-  /// Where to tell it now; nullopt: nowhere, such as in a job of one node without a rendezvous.
-  using Place = std::function<std::optional<job::StorePlace>()>;
   static constexpr std::chrono::seconds kDistance{1};
   static constexpr std::chrono::seconds kRefresh{5};
 
   /// `run_folder` as for ProgressFolder. `io`'s coroutines must end before what `place` refers to.
-  ProgressTeller(asio::io_context& io, const std::filesystem::path& run_folder, const std::string& run_id, Place place);
+  ProgressTeller(asio::io_context& io, const std::filesystem::path& run_folder, const std::string& run_id,
+                 job::PlaceOfStore place);
   ~ProgressTeller();
   ProgressTeller(const ProgressTeller&) = delete;
   ProgressTeller& operator=(const ProgressTeller&) = delete;

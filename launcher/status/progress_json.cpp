@@ -7,11 +7,6 @@ namespace {
 
 using nlohmann::json;
 
-template <typename Value>
-json known(const std::optional<Value>& value) {
-  return value ? json(*value) : json();
-}
-
 json step_to_json(const std::optional<JobProgress::RankStep>& step) {
   return step ? json{{"rank", step->rank}, {"step", step->step}} : json();
 }
@@ -29,9 +24,9 @@ json progress_to_json(const JobProgress& job) {
   object["ranks"] = job.ranks;
   object["behind"] = step_to_json(job.behind);
   object["ahead"] = step_to_json(job.ahead);
-  object["total"] = known(job.total);
-  object["samples_per_s"] = known(job.samples_per_s);
-  object["steps_per_s"] = known(job.steps_per_s);
+  object["total"] = or_null(job.total);
+  object["samples_per_s"] = or_null(job.samples_per_s);
+  object["steps_per_s"] = or_null(job.steps_per_s);
   object["loss"] = value_to_json(job.loss);
   object["slowest"] = json();
   if (job.slowest) {

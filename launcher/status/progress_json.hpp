@@ -9,6 +9,12 @@
 
 namespace mdl::launcher::status {
 
+/// What is not known is null.
+template <typename Value>
+nlohmann::json or_null(const std::optional<Value>& value) {
+  return value ? nlohmann::json(*value) : nlohmann::json();
+}
+
 /// Null for what is not known; "nan", "inf" or "-inf" for what is no number, for which JSON has no words.
 nlohmann::json value_to_json(const std::optional<double>& value);
 /// How the job gets on as a whole; null when no node has told anything.

@@ -15,11 +15,6 @@ using nlohmann::json;
 
 constexpr std::size_t kLongestJsonName = 256;
 
-template <typename Value>
-json or_null(const std::optional<Value>& value) {
-  return value ? json(*value) : json();
-}
-
 json node_to_json(const rendezvous::c10d::RendezvousState& state, const rendezvous::c10d::NodeDesc& node,
                   rendezvous::c10d::RendezvousTime now) {
   json object;

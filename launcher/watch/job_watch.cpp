@@ -14,11 +14,13 @@ namespace mdl::launcher::watch {
 namespace {
 
 using Clock = JobView::Clock;
-using rendezvous::client::TcpStoreClient;
 
 constexpr std::chrono::milliseconds kViewTimeout{5000};  // of what the store is asked
 constexpr std::chrono::seconds kViewRest{10};            // after it could not be asked
-constexpr int kTimesFirst = 3;  // so many times the wait before the first view until the watch of another is looked at
+// Until it is looked whether another node still watches: so many times the wait before the first view, and so much for
+// each node, so that a large job asks its store for it a few times a second in all.
+constexpr int kTimesFirst = 3;
+constexpr std::chrono::milliseconds kCheckForNode{250};
 
 /// Whether a worker of a node runs, as far as is known.
 bool lives(const std::vector<progress::RankSummary>& ranks) {
@@ -29,12 +31,12 @@ bool lives(const std::vector<progress::RankSummary>& ranks) {
 
 /// Shared with the coroutine that looks, which may end a little after its owner.
 struct JobWatch::Session {
-  Session(asio::io_context& io, const progress::ProgressTeller& teller, const std::string& run_id, Place where,
-          std::chrono::milliseconds wait)
+  Session(asio::io_context& io, const progress::ProgressTeller& teller, const std::string& run_id,
+          job::PlaceOfStore where, std::chrono::milliseconds wait)
       : own(teller),
         board(run_id),
         sign_key(JobWatch::sign_key(run_id)),
-        place(std::move(where)),
+        link(std::move(where), kViewTimeout),
         first(wait),
         pause(io, Clock::time_point::max()) {}
 
@@ -46,27 +48,14 @@ struct JobWatch::Session {
   /// Another node watches: as long as its own workers run.
   void leave_it() {
     watches = false;
-    due = Clock::now() + kTimesFirst * first;
-    store.reset();
-  }
-
-  /// Throws Error.
-  asio::awaitable<void> connect() {
-    const std::optional<job::StorePlace> where = place();
-    if (!where) { throw Error("there is no store now"); }
-    if (store && connected_to == where->address) { co_return; }
-    store.reset();
-    connected_to = where->address;
-    auto connected = co_await TcpStoreClient::try_connect(where->address, where->credential, kViewTimeout);
-    if (!connected) { throw Error(connected.error().reason); }
-    store = std::move(*connected);
-    store->set_reply_timeout(kViewTimeout);
+    due = Clock::now() + kTimesFirst * first + kCheckForNode * round.nodes;
+    link.close();
   }
 
   /// Whether a node before this one has told anything of this round: then that one watches. Throws Error.
   asio::awaitable<bool> another_watches() {
     for (std::int64_t node = 0; node < round.group_rank; ++node) {
-      const auto summary = co_await board.read_node(*store, node);
+      const auto summary = co_await board.read_node(link.store(), node);
       if (summary && summary->round == round.number && lives(summary->ranks)) { co_return true; }
     }
     co_return false;
@@ -77,11 +66,11 @@ struct JobWatch::Session {
     if (!watches) {
       const bool another = co_await another_watches();
       if (another) { co_return false; }
-      co_await store->set(sign_key, std::to_string(round.number));
+      co_await link.store().set(sign_key, std::to_string(round.number));
       watches = true;
     }
-    const std::vector<std::string> keys = co_await store->list_keys();
-    auto view = co_await board.read(*store, keys, round.nodes, false);
+    const std::vector<std::string> keys = co_await link.store().list_keys();
+    auto view = co_await board.read(link.store(), keys, round.nodes, false);
     const auto now = Clock::now();
     for (auto& [node, summary] : view.nodes) {
       if (node != round.group_rank) { others.take(std::move(summary), now); }
@@ -120,7 +109,7 @@ struct JobWatch::Session {
   asio::awaitable<void> look() {
     const std::uint64_t attempt_of_now = attempt;
     if (round.nodes > 1) {
-      co_await connect();
+      co_await link.open();
       const bool is_mine = co_await read_others();
       if (attempt != attempt_of_now) { co_return; }
       if (!is_mine) {
@@ -134,7 +123,7 @@ struct JobWatch::Session {
   const progress::ProgressTeller& own;
   const progress::ProgressBoard board;
   const std::string sign_key;
-  const Place place;
+  job::StoreLink link;
   const std::chrono::milliseconds first;
   asio::steady_timer pause;
   std::vector<Viewer> viewers{};
@@ -144,13 +133,11 @@ struct JobWatch::Session {
   Clock::time_point due = Clock::time_point::max();
   NodeViews others{};
   bool watches = false;  ///< this node, and no other
-  std::optional<TcpStoreClient> store{};
-  Endpoint connected_to{};
   bool over = false;
 };
 
-JobWatch::JobWatch(asio::io_context& io, const progress::ProgressTeller& own, const std::string& run_id, Place place,
-                   std::chrono::milliseconds first)
+JobWatch::JobWatch(asio::io_context& io, const progress::ProgressTeller& own, const std::string& run_id,
+                   job::PlaceOfStore place, std::chrono::milliseconds first)
     : session_(std::make_shared<Session>(io, own, run_id, std::move(place), first)) {
   asio::co_spawn(io, run(session_), asio::detached);
 }
@@ -195,9 +182,9 @@ asio::awaitable<void> JobWatch::run(std::shared_ptr<Session> session) {
       co_await session->look();
     } catch (const Error& error) {
       log::info("looking at how the other nodes get on: ", error.problem());
-      session->store.reset();
+      session->link.close();
     }
-    if (session->attempt != attempt && session->due == Clock::time_point::max()) { session->store.reset(); }
+    if (session->attempt != attempt && session->due == Clock::time_point::max()) { session->link.close(); }
   }
 }
 

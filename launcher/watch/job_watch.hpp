@@ -7,7 +7,7 @@
 #include <string>
 
 #include "common/loop/asio.hpp"
-#include "launcher/job/store_place.hpp"
+#include "launcher/job/store_link.hpp"
 #include "launcher/progress/progress_teller.hpp"
 #include "launcher/watch/job_view.hpp"
 
@@ -21,7 +21,6 @@ class JobWatch {
  public:
   /// Is given each view, and returns how long it can do without the next one.
   using Viewer = std::function<std::chrono::milliseconds(const JobView&)>;
-  using Place = std::function<std::optional<job::StorePlace>()>;
 
   static constexpr std::chrono::milliseconds kLongest{10'000};  ///< from one view to the next, with few nodes
   static constexpr std::chrono::milliseconds kShortest{100};
@@ -33,8 +32,8 @@ class JobWatch {
 
   /// `own` must outlive this, and `io`'s coroutines end before what `place` and the viewers refer to. The first view
   /// comes `first` after the first word of a worker.
-  JobWatch(asio::io_context& io, const progress::ProgressTeller& own, const std::string& run_id, Place place,
-           std::chrono::milliseconds first = kLongest);
+  JobWatch(asio::io_context& io, const progress::ProgressTeller& own, const std::string& run_id,
+           job::PlaceOfStore place, std::chrono::milliseconds first = kLongest);
   ~JobWatch();
   JobWatch(const JobWatch&) = delete;
   JobWatch& operator=(const JobWatch&) = delete;

@@ -20,7 +20,7 @@ struct AskedNode {
   AskedNode() : giver(io, "job", where(), lines(), pace()), asker(io, "job", where()) { server.start(); }
   ~AskedNode() { io.end(); }
 
-  StoreLink::Place where() {
+  job::PlaceOfStore where() {
     return [this] { return job::StorePlace{Endpoint("127.0.0.1", server.port()), {}, {}}; };
   }
   static StderrGiver::Lines lines() {

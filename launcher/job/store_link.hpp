@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 
@@ -7,15 +8,16 @@
 #include "launcher/job/store_place.hpp"
 #include "rendezvous/client/tcp_store_client.hpp"
 
-namespace mdl::launcher::dashboard {
+namespace mdl::launcher::job {
 
-/// A connection to the job's store, wherever that is now; for one coroutine at a time.
+/// A connection of its own to the job's store, wherever that is now; for one coroutine at a time.
 class StoreLink {
  public:
-  /// Where the store is; nullopt: nowhere just now.
-  using Place = std::function<std::optional<job::StorePlace>()>;
+  static constexpr std::chrono::milliseconds kTimeout{2000};
 
-  explicit StoreLink(Place place) : place_(std::move(place)) {}
+  /// `timeout`: for connecting, and for each answer.
+  explicit StoreLink(PlaceOfStore place, std::chrono::milliseconds timeout = kTimeout)
+      : place_(std::move(place)), timeout_(timeout) {}
 
   /// Connects where that has not been done, or the store is elsewhere by now. Throws Error.
   asio::awaitable<void> open();
@@ -26,9 +28,10 @@ class StoreLink {
   void close() { store_.reset(); }
 
  private:
-  const Place place_;
+  const PlaceOfStore place_;
+  const std::chrono::milliseconds timeout_;
   std::optional<rendezvous::client::TcpStoreClient> store_{};
   Endpoint connected_to_{};
 };
 
-}  // namespace mdl::launcher::dashboard
+}  // namespace mdl::launcher::job

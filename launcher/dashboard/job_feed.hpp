@@ -9,7 +9,7 @@
 #include "common/loop/asio.hpp"
 #include "common/loop/notifier.hpp"
 #include "launcher/dashboard/series_history.hpp"
-#include "launcher/dashboard/store_link.hpp"
+#include "launcher/job/store_link.hpp"
 
 namespace mdl::launcher::dashboard {
 
@@ -22,15 +22,15 @@ struct Reader {
 /// with very many ranks less often: at most kRanksASecond. While nobody looks it reads only what rank 0 says, for the
 /// curves. What goes wrong is told to those who look, and tried again; the last thing that they get is how the job has
 /// ended, for which the host of the store waits a moment.
-class JobWatcher {
+class JobFeed {
  public:
   static constexpr std::int64_t kRanksASecond = 2000;
 
   /// `where` is shown: where people find the job. `io`'s coroutines must end before what `place` refers to.
-  JobWatcher(asio::io_context& io, const std::string& run_id, const std::string& where, StoreLink::Place place);
-  ~JobWatcher();
-  JobWatcher(const JobWatcher&) = delete;
-  JobWatcher& operator=(const JobWatcher&) = delete;
+  JobFeed(asio::io_context& io, const std::string& run_id, const std::string& where, job::PlaceOfStore place);
+  ~JobFeed();
+  JobFeed(const JobFeed&) = delete;
+  JobFeed& operator=(const JobFeed&) = delete;
 
   std::shared_ptr<Reader> begin_to_read();
   void has_got(Reader& reader, std::uint64_t frame);

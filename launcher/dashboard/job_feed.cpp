@@ -1,4 +1,4 @@
-#include "launcher/dashboard/job_watcher.hpp"
+#include "launcher/dashboard/job_feed.hpp"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -37,8 +37,8 @@ std::string trouble_event(const std::string& reason) {
 }  // namespace
 
 /// Shared with the coroutine that watches, which may end a little after its owner.
-struct JobWatcher::Session {
-  Session(asio::io_context& io, std::string id, std::string shown, StoreLink::Place place)
+struct JobFeed::Session {
+  Session(asio::io_context& io, std::string id, std::string shown, job::PlaceOfStore place)
       : run_id(std::move(id)),
         where(std::move(shown)),
         link(std::move(place)),
@@ -154,7 +154,7 @@ struct JobWatcher::Session {
 
   const std::string run_id;
   const std::string where;
-  StoreLink link;
+  job::StoreLink link;
   const progress::ProgressBoard progress;
   const job::FailureBoard failures;
   loop::Notifier changed;
@@ -170,45 +170,44 @@ struct JobWatcher::Session {
   bool over = false;
 };
 
-JobWatcher::JobWatcher(asio::io_context& io, const std::string& run_id, const std::string& where,
-                       StoreLink::Place place)
+JobFeed::JobFeed(asio::io_context& io, const std::string& run_id, const std::string& where, job::PlaceOfStore place)
     : session_(std::make_shared<Session>(io, run_id, where, std::move(place))) {
   asio::co_spawn(io, run(session_), asio::detached);
 }
 
-JobWatcher::~JobWatcher() {
+JobFeed::~JobFeed() {
   session_->over = true;
   session_->pause.cancel();
 }
 
-std::shared_ptr<Reader> JobWatcher::begin_to_read() {
+std::shared_ptr<Reader> JobFeed::begin_to_read() {
   auto reader = std::make_shared<Reader>();
   session_->readers.push_back(reader);
   return reader;
 }
 
-void JobWatcher::has_got(Reader& reader, std::uint64_t frame) {
+void JobFeed::has_got(Reader& reader, std::uint64_t frame) {
   reader.frame = frame;
   session_->taken.notify();
 }
 
-const JobWatcher::Frame& JobWatcher::frame() const {
+const JobFeed::Frame& JobFeed::frame() const {
   return session_->frame;
 }
 
-const SeriesHistory& JobWatcher::history() const {
+const SeriesHistory& JobFeed::history() const {
   return session_->history;
 }
 
-loop::Notifier& JobWatcher::changed() {
+loop::Notifier& JobFeed::changed() {
   return session_->changed;
 }
 
-std::optional<std::int64_t> JobWatcher::node_of_rank(std::int64_t rank) const {
+std::optional<std::int64_t> JobFeed::node_of_rank(std::int64_t rank) const {
   return node_of(session_->places, rank);
 }
 
-asio::awaitable<void> JobWatcher::run(std::shared_ptr<Session> session) {
+asio::awaitable<void> JobFeed::run(std::shared_ptr<Session> session) {
   milliseconds rest = kFirstWatchRest;
   while (!session->over) {
     std::optional<std::string> trouble;
