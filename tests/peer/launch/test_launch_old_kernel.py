@@ -33,10 +33,16 @@ SHOW_FILES = """
 import os, time
 
 def files(process):
-    return {name: os.readlink(f"/proc/{process}/fd/{name}") for name in os.listdir(f"/proc/{process}/fd")}
+    open_files = {}
+    for name in os.listdir(f"/proc/{process}/fd"):
+        try:
+            open_files[name] = os.readlink(f"/proc/{process}/fd/{name}")
+        except FileNotFoundError:  # it has just been closed
+            pass
+    return open_files
 
 guardian = os.getppid()
-while files(guardian)["1"] != "/dev/null":
+while files(guardian).get("1") != "/dev/null":
     time.sleep(0.01)
 while any(target.startswith("pipe:") for target in files(guardian).values()):
     time.sleep(0.01)
