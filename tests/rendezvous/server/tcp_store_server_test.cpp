@@ -77,36 +77,6 @@ TEST_CASE("one client's set wakes another's wait") {
   CHECK(waiting.receive(1) == std::string(1, '\0'));
 }
 
-TEST_CASE("the server knows which clients wait, for what and since when, with bounds") {
-  ServerThread server;
-  std::vector<RawClient> waiting;
-  for (int i = 0; i < 3; ++i) { waiting.push_back(RawClient::introduced(server.port())); }
-  RawClient setting = RawClient::introduced(server.port());
-  waiting[0].send({.type = QueryType::wait, .keys = {"/a", "/b"}});
-  REQUIRE(answers(waiting[0]));
-  const auto waits = [&](std::size_t most) {
-    return server.call([most](TcpStoreServer& store) { return store.waits(most); });
-  };
-  REQUIRE(waits(10).size() == 1);
-  CHECK(waits(10)[0].peer == loop::describe(waiting[0].socket().local_endpoint()));
-  CHECK(waits(10)[0].keys == std::vector<std::string>{"a", "b"});
-  CHECK((waits(10)[0].seconds >= 0 && waits(10)[0].seconds < 20));
-  setting.send({.type = QueryType::set, .key = "/a", .value = "1"});
-  REQUIRE(answers(setting));
-  CHECK(waits(10)[0].keys == std::vector<std::string>{"b"});
-  waiting[1].send({.type = QueryType::barrier, .key = "/all", .number = 2});
-  REQUIRE(answers(waiting[1]));
-  std::vector<std::string> many;
-  for (int i = 0; i < 100; ++i) { many.push_back("/many/" + std::to_string(i)); }
-  waiting[2].send({.type = QueryType::wait, .keys = many});
-  REQUIRE(answers(waiting[2]));
-  CHECK((waits(10).size() == 3 && waits(2).size() == 2));
-  for (const StoreWait& wait : waits(10)) { CHECK(wait.keys.size() <= kMostWaitKeys); }
-  setting.send({.type = QueryType::set, .key = "/b", .value = "1"});
-  REQUIRE(answers(setting));
-  CHECK(waits(10).size() == 2);
-}
-
 TEST_CASE("an item in a queue is for one of those who wait for it") {
   ServerThread server;
   std::vector<RawClient> consumers;
