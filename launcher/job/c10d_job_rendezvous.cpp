@@ -30,8 +30,7 @@ using std::chrono::milliseconds;
 constexpr int kMostLosses = 5;
 // After the rendezvous was closed: for this node's own barrier to end as well.
 constexpr milliseconds kCloseGrace{1000};
-// For the other nodes to read why the job has failed, or that the store goes although they go on: each looks at the
-// state as often as it watches it.
+// For the other nodes to read that the job has failed, or that the store goes: each looks as often as it watches.
 constexpr milliseconds kReadersTimeout{5000};
 constexpr milliseconds kSparesTimeout{2000};
 
@@ -64,7 +63,10 @@ class C10dJobRendezvous : public JobRendezvous {
       std::optional<rendezvous::c10d::RendezvousError> ended;
       std::exception_ptr failure;
       try {
-        if (lost_) { forget_store(); }
+        if (std::exchange(lost_, false)) {
+          link_.forget();
+          remains_.store_is_gone();
+        }
         co_await link_.open(round_.nodes > 0);
         Round round = co_await join(group);
         co_return round;
@@ -86,8 +88,7 @@ class C10dJobRendezvous : public JobRendezvous {
         throw *ended;
       }
       sharing_ = false;
-      const bool round_ended = state_ != RoundState::goes_on && !lost_;  // before all knew their ranks
-      if (round_ended) {
+      if (state_ != RoundState::goes_on && !lost_) {  // the round has ended before all knew their ranks
         link_.disconnect();
         co_return std::nullopt;
       }
@@ -146,6 +147,7 @@ class C10dJobRendezvous : public JobRendezvous {
   asio::awaitable<void> leave() override {
     gone_ = true;
     co_await watch_.stop();
+    co_await ignoring_errors([this]() { return sign_off(); });
     co_await ignoring_errors([this]() { return link_.rendezvous().leave(); });
   }
 
@@ -160,7 +162,7 @@ class C10dJobRendezvous : public JobRendezvous {
     co_await watch_.stop();
     co_await ignoring_errors([this]() { return learn_root_cause(); });
     if (!link_.hosts_store()) { co_return; }
-    co_await ignoring_errors([this]() { return wait_for_readers(); });
+    co_await ignoring_errors([this]() { return wait_for_readers(board_, "the job's"); });
     co_await ignoring_errors([this]() { return wait_for_spares(link_.store(), job_.run_id, kSparesTimeout); });
   }
 
@@ -200,12 +202,6 @@ class C10dJobRendezvous : public JobRendezvous {
     round.agent_store = agent_store_;
     sharing_ = false;
     co_return round;
-  }
-
-  void forget_store() {
-    link_.forget();
-    remains_.store_is_gone();
-    lost_ = false;
   }
 
   enum class WatchFor { change, end_of_job };
@@ -279,10 +275,7 @@ class C10dJobRendezvous : public JobRendezvous {
     co_await link_.renew();
     auto first = co_await board_.read(link_.store());
     if (first) { root_cause_ = std::move(first); }
-    if (root_cause_ && !signed_ && round_.nodes > 0) {
-      signed_ = true;
-      co_await board_.sign(link_.store(), round_.number);
-    }
+    if (root_cause_) { co_await sign_board(); }
     done_elsewhere_ = co_await rendezvous::c10d::arrived_at_exit_barrier(link_.store(), round_) > 0;
     if (root_cause_ || !done_elsewhere_) { co_return; }
     const bool host_leaves = co_await farewell_.was_said(link_.store(), round_.number);
@@ -290,9 +283,23 @@ class C10dJobRendezvous : public JobRendezvous {
     host_left_ = host_leaves;  // now that it has been told that this node knows
   }
 
-  asio::awaitable<void> wait_for_readers() {
-    const bool all = co_await board_.wait_for_signatures(link_.store(), round_.number, kReadersTimeout);
-    if (!all) { log::info("some nodes have not taken notice of the job's end; not waiting any longer"); }
+  asio::awaitable<void> sign_board() {
+    if (round_.nodes == 0 || std::exchange(signed_, true)) { co_return; }
+    co_await board_.sign(link_.store(), round_.number);
+  }
+
+  /// This node leaves and reads nothing more, so that the store's host need not wait for it.
+  asio::awaitable<void> sign_off() {
+    co_await link_.renew();
+    co_await sign_board();
+    co_await detach();
+  }
+
+  /// Before the store ends with this process: until the other nodes know why, by the signatures at `place`.
+  template <typename Place>
+  asio::awaitable<void> wait_for_readers(const Place& place, const char* whose) {
+    const bool all = co_await place.wait_for_signatures(link_.store(), round_.number, kReadersTimeout);
+    if (!all) { log::info("some nodes have not taken notice of ", whose, " end; not waiting any longer"); }
   }
 
   asio::awaitable<void> wait_at_barrier(std::shared_ptr<bool> all_there) {
@@ -318,8 +325,8 @@ class C10dJobRendezvous : public JobRendezvous {
       co_await ignoring_errors([this]() { return say_farewell(); });
     }
     co_await close();
-    if (gives_up) {
-      co_await ignoring_errors([this]() { return wait_for_receipts(); });
+    if (gives_up && link_.rendezvous().hosts_store()) {
+      co_await ignoring_errors([this]() { return wait_for_readers(farewell_, "this one's"); });
     }
   }
 
@@ -346,15 +353,8 @@ class C10dJobRendezvous : public JobRendezvous {
 
   /// This node needs the rendezvous no more, whatever becomes of its workers.
   asio::awaitable<void> detach() {
-    if (std::exchange(detached_, true)) { co_return; }
+    if (round_.nodes == 0 || std::exchange(detached_, true)) { co_return; }
     co_await farewell_.sign(link_.store(), round_.number);
-  }
-
-  /// Before the store ends with this process although others go on: until they know.
-  asio::awaitable<void> wait_for_receipts() {
-    if (!link_.rendezvous().hosts_store()) { co_return; }
-    const bool all = co_await farewell_.wait_for_signatures(link_.store(), round_.number, kReadersTimeout);
-    if (!all) { log::info("some nodes have not taken notice of this one's end; not waiting any longer"); }
   }
 
   /// What is done on the way out must not hide why.

@@ -210,6 +210,19 @@ def test_a_node_that_is_done_and_gets_a_signal_leaves_the_others_their_work(job)
     assert len(job.stage.history) == 3
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_nodes_that_get_a_signal_do_not_wait_for_each_other(job, first):
+    """As when a scheduler ends all of a job in which the node with the store is done: the rest leaves, and signs that it does."""
+    agents = job.start_all("3", environment={"LOGLEVEL": "INFO"})
+    world = job.stage.wait_for_world(3)
+    end(worker for worker in world if worker.host == "node0")
+    job.wait_until_done(1)
+    for number in (first, *({0, 1, 2} - {first})):
+        agents[number].signal(signal.SIGTERM)
+    job.wait(15)
+    assert "have not taken notice" not in agents[0].output
+
+
 @pytest.mark.parametrize("waits", [True, False])
 def test_the_workers_store_outlives_the_host_of_the_rendezvous_for_those_who_use_it(job, waits):
     job.endpoint = f"{job.hosts[2].address}:29400"
