@@ -37,7 +37,7 @@ void DashboardService::store_is_reached(job::StoreHost host) {
   if (host != job::StoreHost::another_of_ours) {
     if (!server_) { open(); }
     asio::co_spawn(io_, [this] { return asker_->announce(); }, asio::detached);
-  } else if (!server_ && !std::exchange(said_where_, true)) {
+  } else if (!server_) {
     const std::optional<job::StorePlace> place = rendezvous_.store_place();
     log::news("--dashboard is not opened here: the page of the job is at the agent that hosts its store",
               place ? str_cat(" (", to_string(place->address), ")") : "", ", if that has the option");

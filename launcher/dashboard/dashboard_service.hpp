@@ -45,7 +45,6 @@ class DashboardService {
   std::optional<JobFeed> feed_{};
   std::optional<StderrAsker> asker_{};
   std::optional<http::HttpServer> server_{};
-  bool said_where_ = false;  ///< that it is another node
 };
 
 }  // namespace mdl::launcher::dashboard

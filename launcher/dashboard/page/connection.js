@@ -9,6 +9,7 @@ class Connection {
     this.takes = takes;
     this.heardAt = null;   // by performance.now(): the last message
     this.lostAt = null;    // since when there is no connection
+    this.refused = false;  // somebody answers there, and wants another token
     this.over = false;
     this.open();
   }
@@ -24,6 +25,7 @@ class Connection {
   heard(take) {
     this.heardAt = performance.now();
     this.lostAt = null;
+    this.refused = false;
     take();
   }
 
@@ -31,7 +33,17 @@ class Connection {
     this.lostAt ??= performance.now();
     if (this.over) this.source.close();
     if (this.over || this.source.readyState !== EventSource.CLOSED) return;
+    this.askWhether();
     setTimeout(() => this.open(), AGAIN_AFTER);
+  }
+
+  /** An EventSource does not tell why it was refused. */
+  async askWhether() {
+    try {
+      this.refused = (await fetch(location.href, {method: 'HEAD', cache: 'no-store'})).status === 403;
+    } catch {
+      this.refused = false;  // nobody answers
+    }
   }
 
   /** The job has ended: a server that goes is not waited for. */

@@ -81,7 +81,8 @@ class Page {
     if (lost === null) return this.job.store_error ? [say('no_store', {why: this.job.store_error, time})] : [];
     if (!this.job) return [say('no_connection', {time})];
     if (hasEnded(this.job)) return [say('over')];
-    return [say('no_connection', {time}), say('host_again', {where: this.job.where})];
+    const again = this.connection.refused ? 'other_token' : 'host_again';
+    return [say('no_connection', {time}), say(again, {where: this.job.where})];
   }
 
   openDetail(rank) {
