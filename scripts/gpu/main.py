@@ -14,6 +14,7 @@ import small_stages
 import start_stage
 import stop
 import table
+import watching_stages
 from acceptance import LEAST, Acceptance, Failed, NoTimeLeft, Stage
 from stop import Stopped
 
@@ -29,6 +30,8 @@ STAGES = {
     "training": (large_stages.training, 90),
     "training_python": (large_stages.training_python, 170),
     "inference": (large_stages.inference, 120),
+    "health": (watching_stages.health, 60),
+    "watched": (watching_stages.watched, 60),
     "quantized": (large_stages.quantized, 120),
     "memory": (large_stages.memory, 80),
     "mixed": (large_stages.mixed, 60),
@@ -46,6 +49,7 @@ NEEDS = {
     "training": ("model",),
     "training_python": ("training",),
     "inference": ("model",),
+    "watched": ("prepare",),
     "quantized": ("training",),
     "memory": ("small", "model"),
     "mixed": ("model",),

@@ -66,7 +66,7 @@ def test_the_dry_run_passes_all_stages_and_fills_the_table(accept):
     status, said, results = accept()
     assert status == 0, said
     stages = {stage["name"]: stage["result"] for stage in results["stages"]}
-    assert set(stages.values()) == {"passed"} and len(stages) == 16
+    assert set(stages.values()) == {"passed"} and len(stages) == 18
     runs = {run["name"]: run for run in results["runs"]}
     assert len(runs["group-none"]["losses"]) == 18
     assert runs["group-stopped"]["status"] == 1 and len(runs["group-stopped"]["losses"]) < 18
@@ -102,6 +102,26 @@ def test_what_is_wrong_is_named_and_ends_with_status_1(accept, bin_dir, tmp_path
     assert "small-dropout ended with 7 instead of 0:\n      went wrong" in said
     assert "of it apart" in said and "in small-kept and" in said
     assert said.count("\nfailed: small\n") == 1
+
+
+def test_what_is_wrong_with_the_watching_is_named(accept, bin_dir, tmp_path):
+    """A toolkit whose health leaves the product out, and whose training nobody can see."""
+    toolkit = bin_dir / "mdl-toolkit"
+    health = '{"mdl_toolkit_health":1,"device":"cuda","memory":{},"matrix_product":{"not_measured":"no room"},"disk":{}}'
+    faults = f"case \"$1\" in health) echo '{health}'; exit 0 ;; esac\nunset MDL_PROGRESS TORCH_WORKER_SERVER_SOCKET"
+    script(tmp_path / "mdl-toolkit", f'{faults}\nexec {toolkit} "$@"')
+    status, said, results = accept("--only", "health,watched", toolkit=tmp_path)
+    assert status == 1 and said.count("\nfailed: health, watched\n") == 1
+    for problem in (
+        "health measured cuda in place of cpu",
+        "health has not measured matrix_product, memory_copy",
+        "status does not know the training",
+        "the training could not be looked at: the launcher (",
+        "torch's flight recorder has no collective of the worker",
+        "a stopped worker was told as: None",
+        "there is no report of the hang",
+    ):
+        assert problem in said, (problem, said)
 
 
 def test_without_a_gpu_nothing_is_run_behind_start(accept, tmp_path):
