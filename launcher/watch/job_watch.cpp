@@ -16,7 +16,6 @@ namespace {
 using Clock = JobView::Clock;
 
 constexpr std::chrono::milliseconds kViewTimeout{5000};  // of what the store is asked
-constexpr std::chrono::seconds kViewRest{10};            // after it could not be asked
 // Until it is looked whether another node still watches: so many times the wait before the first view, and so much for
 // each node, so that a large job asks its store for it a few times a second in all.
 constexpr int kTimesFirst = 3;
@@ -59,6 +58,24 @@ struct JobWatch::Session {
       if (summary && summary->round == round.number && lives(summary->ranks)) { co_return true; }
     }
     co_return false;
+  }
+
+  /// The store could not be asked, now and, if this goes on, the last time as well: this node's workers are all that
+  /// can be seen. The agent itself notices a store that is lost, but none whose host has left in peace.
+  void go_without_store(const Error& error) {
+    watches = false;
+    ask_store_at = Clock::now() + first;
+    due = ask_store_at;
+    if (!std::exchange(failed, true)) {
+      log::info("looking at how the other nodes get on: ", error.problem());
+      return;
+    }
+    if (!std::exchange(alone, true)) {
+      log::news("the store of the job is not reached (", error.problem(),
+                "): this node looks for hangs and slow ranks among its own workers alone");
+    }
+    others.begin(round.number);
+    if (own.heard()) { show(); }
   }
 
   /// False when another node turns out to watch. Throws Error.
@@ -108,16 +125,17 @@ struct JobWatch::Session {
   /// Throws Error.
   asio::awaitable<void> look() {
     const std::uint64_t attempt_of_now = attempt;
-    if (round.nodes > 1) {
+    if (round.nodes > 1 && !(alone && Clock::now() < ask_store_at)) {
       co_await link.open();
       const bool is_mine = co_await read_others();
       if (attempt != attempt_of_now) { co_return; }
+      failed = alone = false;
       if (!is_mine) {
         leave_it();
         co_return;
       }
     }
-    if (attempt == attempt_of_now && own.heard()) { show(); }
+    if (own.heard()) { show(); }
   }
 
   const progress::ProgressTeller& own;
@@ -133,6 +151,9 @@ struct JobWatch::Session {
   Clock::time_point due = Clock::time_point::max();
   NodeViews others{};
   bool watches = false;  ///< this node, and no other
+  bool failed = false;   ///< the store could not be asked the last time
+  bool alone = false;    ///< nor the time before, so that this node sees its own workers only
+  Clock::time_point ask_store_at{};
   bool over = false;
 };
 
@@ -155,7 +176,7 @@ void JobWatch::begin(WatchedRound round) {
   end();
   session_->round = round;
   session_->began = Clock::now();
-  session_->watches = false;
+  session_->watches = session_->failed = session_->alone = false;
   session_->others.begin(round.number);
 }
 
@@ -177,12 +198,12 @@ asio::awaitable<void> JobWatch::run(std::shared_ptr<Session> session) {
       continue;
     }
     const std::uint64_t attempt = session->attempt;
-    session->due = Clock::now() + kViewRest;
+    session->due = Clock::now() + kLongest;
     try {
       co_await session->look();
     } catch (const Error& error) {
-      log::info("looking at how the other nodes get on: ", error.problem());
       session->link.close();
+      if (session->attempt == attempt) { session->go_without_store(error); }
     }
     if (session->attempt != attempt && session->due == Clock::time_point::max()) { session->link.close(); }
   }

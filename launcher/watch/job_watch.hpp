@@ -15,8 +15,9 @@ namespace mdl::launcher::watch {
 
 /// Looks at how all workers of the job get on, from one of its nodes: the first in the round whose workers say anything
 /// and have not all ended (so it is none where nobody does, and costs nothing there). The others look now and then
-/// whether it is still that one. Its own workers it sees directly, the others in the
-/// job's store, over a connection of its own. What goes wrong is logged once in a while and tried again later.
+/// whether it is still that one. Its own workers it sees directly, the others in the job's store, over a connection of
+/// its own. When the store stays away (its host is done, and has gone), each node watches its own workers alone, which
+/// is told, and looks for the store now and then.
 class JobWatch {
  public:
   /// Is given each view, and returns how long it can do without the next one.

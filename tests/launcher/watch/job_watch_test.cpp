@@ -5,6 +5,8 @@
 
 #include <catch2/catch.hpp>
 #include <cstring>
+#include <functional>
+#include <utility>
 
 #include "common/str_cat.hpp"
 #include "common/unique_fd.hpp"
@@ -33,6 +35,10 @@ struct WatchingNode {
   ~WatchingNode() { io.end(); }
 
   std::optional<job::StorePlace> place() const { return job::StorePlace{Endpoint("127.0.0.1", server.port()), {}}; }
+  std::optional<job::StorePlace> place_of_watch() const {
+    if (before_place) { before_place(); }
+    return there ? place() : std::nullopt;
+  }
   std::string begin(std::int64_t round) {
     const auto sockets = teller.begin({round, group_rank, 2 * group_rank, 1});
     watch.begin({round, group_rank, nodes});
@@ -79,7 +85,9 @@ struct WatchingNode {
   Loop io;
   TcpStoreServer server{io, ListenAddress::loopback(), 0};
   progress::ProgressTeller teller{io, run.path(), "job", [this] { return place(); }};
-  JobWatch watch{io, teller, "job", [this] { return place(); }, 20ms};
+  bool there = true;  ///< the store, for the watch
+  std::function<void()> before_place{};
+  JobWatch watch{io, teller, "job", [this] { return place_of_watch(); }, 20ms};
 };
 
 }  // namespace
@@ -141,17 +149,44 @@ TEST_CASE(
   CHECK(second.run_to([&] { return !second.views.empty(); }));
 }
 
-TEST_CASE("no view comes once the attempt is over, nor of a store that is not there") {
+TEST_CASE("no view comes once the attempt is over") {
   WatchingNode node(0);
   WatchingNode::speak(node.begin(3), R"({"step": 42})");
   REQUIRE(node.run_to([&] { return !node.views.empty(); }));
   node.watch.end();
   std::size_t seen = node.views.size();
   CHECK_FALSE(node.run_to([&] { return node.views.size() > seen; }, 300ms));
-  node.server.stop();
-  WatchingNode::speak(node.begin(4), R"({"step": 1})");
-  CHECK_FALSE(node.run_to([&] { return node.views.size() > seen; }, 300ms));
   node.nodes = 1;
   WatchingNode::speak(node.begin(5), R"({"step": 1})");
   CHECK(node.run_to([&] { return node.views.size() > seen; }));
+}
+
+TEST_CASE("a node whose job's store stays away watches its own workers alone, and all of them once it is back") {
+  WatchingNode node(1);
+  node.other_tells(0, 3, 7);
+  WatchingNode::speak(node.begin(3), R"({"step": 42})");
+  CHECK_FALSE(node.run_to([&] { return !node.views.empty(); }, 300ms));  // the other node watches
+  node.there = false;
+  REQUIRE(node.run_to([&] { return node.views.size() >= 2; }));
+  for (const JobView& view : node.views) {
+    REQUIRE(view.told.size() == 1);
+    CHECK((view.told[0].group_rank == 1 && view.told[0].ranks.at(0).step == 42 && view.nodes == 2));
+  }
+  node.there = true;
+  std::size_t seen = 0;
+  REQUIRE(node.run_to([&] { return node.views.size() == std::exchange(seen, node.views.size()); }, 300ms));
+  node.other_tells(0, 3, 8, /*ended=*/true);
+  REQUIRE(node.run_to([&] { return node.views.size() > seen; }));
+  CHECK(node.views.back().told.size() == 2);
+}
+
+TEST_CASE("a store that could not be asked once is no reason to watch alone") {
+  WatchingNode node(0);
+  node.other_tells(1, 3, 7);
+  int asked = 0;
+  node.before_place = [&] { node.there = ++asked % 2 == 1; };
+  WatchingNode::speak(node.begin(3), R"({"step": 42})");
+  REQUIRE(node.run_to([&] { return asked > 7; }));
+  REQUIRE(node.views.size() >= 3);
+  for (const JobView& view : node.views) { CHECK(view.told.size() == 2); }
 }
