@@ -39,6 +39,12 @@ std::string end_of_worker(const process::WorkerState& worker) {
   return str_cat("exit code ", WEXITSTATUS(worker.wait_status));
 }
 
+/// How those of them that have ended have done so, whatever is shown of the others.
+void note_ends(std::vector<RankEvidence>& ranks, const std::vector<process::WorkerState>& workers) {
+  ranks.resize(std::max(ranks.size(), workers.size()));
+  for (std::size_t i = 0; i < workers.size(); ++i) { ranks[i].end = end_of_worker(workers[i]); }
+}
+
 }  // namespace
 
 /// Shared with the coroutines that ask, which may end a little after nobody waits for them any more.
@@ -98,18 +104,22 @@ asio::awaitable<NodeEvidence> EvidenceGatherer::gather(std::int64_t request) con
   evidence.first_rank = own_.group().first_rank;
   evidence.host = host_name();
   const process::WorkerGroup* group = group_();
-  const std::optional<pid_t> root = group ? group->root() : std::nullopt;
-  if (!root) { co_return evidence; }
+  if (!group) { co_return evidence; }
+  const std::optional<pid_t> root = group->root();
+  if (!root) {  // nobody is left to look at
+    note_ends(evidence.ranks, group->workers());
+    co_return evidence;
+  }
   const ProcessLook look(*root, running_pids(*group));
   asio::steady_timer pause(io_, kLook);
   co_await pause.async_wait(asio::use_awaitable);
   group = group_();
-  if (!group || group->root() != root) { co_return evidence; }  // another attempt
+  if (!group || group->root().value_or(*root) != *root) { co_return evidence; }  // another attempt
   evidence.seconds = look.seconds();
   evidence.ranks = look.again();
+  note_ends(evidence.ranks, group->workers());
   StoreSockets sockets(store_port_);
-  for (std::size_t i = 0; i < evidence.ranks.size() && i < group->workers().size(); ++i) {
-    evidence.ranks[i].end = end_of_worker(group->workers()[i]);
+  for (std::size_t i = 0; i < look.trees().size(); ++i) {
     evidence.ranks[i].store_sockets = sockets.of(look.trees()[i], kMostStoreSockets);
   }
   co_await ask_servers(evidence.ranks);

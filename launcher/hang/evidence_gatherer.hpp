@@ -32,7 +32,8 @@ class EvidenceGatherer {
   /// A new attempt: the port of the workers' store, and where each worker's server of torch's may listen, by local
   /// rank; an empty path: nowhere.
   void begin(std::uint16_t store_port, std::vector<std::filesystem::path> servers);
-  /// Takes kLook and kServers at most. In answer to the request of that number.
+  /// Takes kLook and kServers at most. In answer to the request of that number. Workers that have ended are shown with
+  /// how they did; without ranks: there are no workers, or those of another attempt came meanwhile.
   asio::awaitable<NodeEvidence> gather(std::int64_t request) const;
 
  private:

@@ -65,7 +65,10 @@ std::string process_text(const ProcessEvidence& process, double seconds) {
 }
 
 std::string evidence_text(const RankCase& each) {
-  if (!each.evidence) { return "; its node has shown nothing of its processes"; }
+  if (!each.evidence) {
+    return each.said.ended ? "; its process has ended; its node has not shown how"
+                           : "; its node has shown nothing of its processes";
+  }
   const RankEvidence& evidence = *each.evidence;
   std::string text;
   if (!evidence.end.empty()) { text += str_cat("; ended with ", evidence.end); }

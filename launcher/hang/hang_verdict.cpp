@@ -229,12 +229,12 @@ std::string what_the_kernel_shows(const Cases& cases) {
   double cpu = 0;
   double seconds = 0;
   for (const RankCase& each : cases) {
-    if (!each.evidence) { continue; }
+    if (!each.evidence || each.evidence->processes.empty()) { continue; }
     ++by_state[state_of(*each.evidence)];
     cpu = std::max(cpu, each.evidence->cpu);
     seconds = std::max(seconds, each.seconds);
   }
-  if (by_state.empty()) { return "no node has shown what its processes do"; }
+  if (by_state.empty()) { return "no node has shown processes that run"; }
   std::string states;
   for (const auto& [state, count] : by_state) {
     states += str_cat(states.empty() ? "" : ", ", count, " in state ", state);

@@ -51,6 +51,13 @@ TEST_CASE("the report of a hang has the verdict first, and then all that is know
       "state T, CPU 0.25 s of 1.0 s, 9 threads, kernel: do_signal_stop; 3 more processes, CPU of all 0.50 s; waits for "
       "the store key \"a/b\" for 70 s");
   CHECK(lines[2] == "of 1 node there is no data");
+  report.ranks[0].said.ended = true;
+  CHECK(rank_lines(report)[0] ==
+        "rank 0: has told nothing of its progress; its process has ended; its node has not shown how");
+  report.ranks[0].evidence.emplace();
+  report.ranks[0].evidence->end = "exit code 3";
+  CHECK(rank_lines(report)[0] == "rank 0: has told nothing of its progress; ended with exit code 3");
+  report.ranks[0].evidence.reset();
   test::TempDir folder;
   write_report(report, folder.path());
   const auto path = report_path(report, folder.path());

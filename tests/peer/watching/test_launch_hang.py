@@ -345,6 +345,8 @@ stay("never")
         running(*c10d(port, 2, 0), *timeout, *script, env=stage.env) as second,
     ):
         nodes = [(launcher.communicate(timeout=60)[1], launcher.returncode) for launcher in (first, second)]
+        report = stage.report(r"rank 3 is stopped")
+        assert len(re.findall(r"^rank [01] on \S+: step 100 .* ago; ended with exit code 0$", report, re.MULTILINE)) == 2, report
         # As under torchrun: what the node with ranks 0 and 1 had to do is done.
         [errors] = [errors for errors, code in nodes if code != 0]
         assert re.search(
