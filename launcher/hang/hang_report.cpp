@@ -44,13 +44,31 @@ std::string why_it_counts(const HangFinding& finding) {
   return text;
 }
 
+std::string whole_seconds(double seconds) {
+  return str_cat(std::lround(seconds), " s");
+}
+
+/// "75 s", and what counts where that is not the last step.
+std::string since_text(const IdleTime& idle, std::string (*in_words)(double)) {
+  std::string text = in_words(idle.step.count());
+  if (idle.from == IdleTime::From::section_end) {
+    text += str_cat("; the last section ended ", in_words(idle.time.count()), " ago");
+  } else if (idle.from == IdleTime::From::section_time) {
+    text += str_cat("; the time of the last section was over ", in_words(idle.time.count()), " ago");
+  }
+  return text;
+}
+
 std::string said_text(const progress::RankSummary& said) {
   if (!said.age) { return "has told nothing of its progress"; }
   std::string text = said.step ? str_cat("step ", *said.step) : std::string("no step");
   if (said.step_age) { text += str_cat(" ", seconds_text(*said.step_age), " ago"); }
   if (!said.section.empty()) {
     text += str_cat(", in section \"", said.section, "\" for ", seconds_text(said.section_age.value_or(0)));
-    if (said.section_seconds) { text += str_cat(" of at most ", seconds_text(*said.section_seconds)); }
+    text += said.section_seconds ? str_cat(" of at most ", seconds_text(*said.section_seconds))
+                                 : std::string(", without a time of its own");
+  } else if (said.section_left_age) {
+    text += str_cat(", left a section ", seconds_text(*said.section_left_age), " ago");
   }
   if (!said.gpu.empty()) { text += str_cat("; GPU: ", said.gpu); }
   return text;
@@ -111,9 +129,14 @@ std::string record_text(const flight::FlightRecord& record) {
 
 }  // namespace
 
+std::string idle_text(const IdleTime& idle) {
+  return str_cat("no step for ", since_text(idle, whole_seconds));
+}
+
 std::string headline(const HangReport& report) {
-  return str_cat("the job hangs: ", report.verdict, ". No rank has made a step for ",
-                 seconds_text(report.finding.idle.count()), " (", why_it_counts(report.finding), ")");
+  const IdleTime& idle = report.finding.idle;
+  return str_cat("the job hangs: ", report.verdict, ". No rank ", idle.others_later ? "that still runs " : "",
+                 "has made a step for ", since_text(idle, seconds_text), " (", why_it_counts(report.finding), ")");
 }
 
 std::vector<std::string> rank_lines(const HangReport& report) {

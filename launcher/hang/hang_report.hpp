@@ -25,7 +25,10 @@ struct HangReport {
   std::vector<std::string> missing{};  ///< of which nodes nothing is known, and why, in words
 };
 
-/// The verdict first: "the job hangs: no rank has made a step for 75 s. …".
+/// "no step for 75 s", and where the time that counts is another one, what it is since: "no step for 375 s; the last
+/// section ended 75 s ago". In whole seconds.
+std::string idle_text(const IdleTime& idle);
+/// The verdict first: "the job hangs: rank 3 on node1 is stopped (state T). No rank has made a step for 75 s (…)".
 std::string headline(const HangReport& report);
 /// A line a rank, with all that is known of it.
 std::vector<std::string> rank_lines(const HangReport& report);

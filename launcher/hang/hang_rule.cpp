@@ -18,17 +18,23 @@ bool is_at_its_end(const RankSummary& rank) {
 }
 
 /// How long nothing has come of a rank that something is known of; negative while it is in a section in time.
-Seconds idle_time(const RankSummary& rank, Seconds since_start, Seconds untimed_section) {
+IdleTime idle_time(const RankSummary& rank, Seconds since_start, Seconds untimed_section) {
+  IdleTime idle;
+  idle.step = idle.time = Seconds(rank.step_age.value_or(since_start.count()));
   if (!rank.section.empty() && rank.section_age) {
-    return Seconds(*rank.section_age) - Seconds(rank.section_seconds.value_or(untimed_section.count()));
+    idle.time = Seconds(*rank.section_age) - Seconds(rank.section_seconds.value_or(untimed_section.count()));
+    idle.from = IdleTime::From::section_time;
+  } else if (rank.section_left_age && Seconds(*rank.section_left_age) < idle.step) {
+    idle.time = Seconds(*rank.section_left_age);
+    idle.from = IdleTime::From::section_end;
   }
-  const Seconds step(rank.step_age.value_or(since_start.count()));
-  return std::min(step, Seconds(rank.section_left_age.value_or(step.count())));
+  return idle;
 }
 
 /// What the ranks of a view say together.
 struct Together {
-  Seconds idle = Seconds::max();  ///< of the one that has made progress last
+  IdleTime idle{IdleTime::From::step, Seconds::max(), Seconds::max()};  ///< of the one that has made progress last
+  Seconds step_of_ended = Seconds::max();                               ///< since the last one of those that have ended
   bool any_step = false;
   bool any_to_go = false;  ///< a rank that has not come to its end
 };
@@ -40,9 +46,19 @@ Together sum_up(const watch::JobView& view, Seconds untimed_section) {
       if (!rank.age) { continue; }
       all.any_step = all.any_step || rank.step.has_value();
       all.any_to_go = all.any_to_go || !is_at_its_end(rank);
-      if (!rank.ended) { all.idle = std::min(all.idle, idle_time(rank, view.since_start, untimed_section)); }
+      if (rank.ended) {
+        all.step_of_ended = std::min(all.step_of_ended, Seconds(rank.step_age.value_or(Seconds::max().count())));
+        continue;
+      }
+      const IdleTime idle = idle_time(rank, view.since_start, untimed_section);
+      if (idle.time < all.idle.time) {
+        all.idle.time = idle.time;
+        all.idle.from = idle.from;
+      }
+      all.idle.step = std::min(all.idle.step, idle.step);
     }
   }
+  all.idle.others_later = all.step_of_ended < all.idle.step;
   return all;
 }
 
@@ -83,23 +99,23 @@ HangFinding HangRule::look(const watch::JobView& view) {
   const std::optional<Seconds> usual = limit();
   finding.limit = usual && limits_.timeout ? std::min(*usual, *limits_.timeout)
                                            : usual.value_or(limits_.timeout.value_or(Seconds::zero()));
-  finding.next = finding.limit > Seconds::zero() ? pause_until(finding.limit, all.idle)
+  finding.next = finding.limit > Seconds::zero() ? pause_until(finding.limit, all.idle.time)
                                                  : std::chrono::ceil<std::chrono::milliseconds>(limits_.floor);
-  const bool judged = finding.limit > Seconds::zero() && all.any_to_go && all.idle != Seconds::max();
-  finding.idle = judged ? std::max(all.idle, Seconds::zero()) : Seconds::zero();
+  const bool judged = finding.limit > Seconds::zero() && all.any_to_go && all.idle.time != Seconds::max();
+  if (judged && all.idle.time > Seconds::zero()) { finding.idle = all.idle; }
   const bool late =
       expected_ && view.at > *expected_ + std::chrono::duration_cast<watch::JobView::Clock::duration>(kLate);
-  const bool hangs = judged && all.idle > finding.limit && (hangs_ || !late);
+  const bool hangs = judged && all.idle.time > finding.limit && (hangs_ || !late);
   if (late) { finding.next = std::min<std::chrono::milliseconds>(finding.next, std::chrono::seconds(1)); }
   expected_ = view.at + finding.next;
   if (hangs) {
     finding.what = hangs_ ? HangFinding::What::goes_on : HangFinding::What::begins;
-    finding.must_end = limits_.timeout && all.idle > *limits_.timeout;
+    finding.must_end = limits_.timeout && all.idle.time > *limits_.timeout;
     shortest_hang_ = std::min(shortest_hang_.value_or(finding.limit), finding.limit);
   } else if (hangs_) {
     finding.what = HangFinding::What::over;
     finding.idle = idle_;
-    longest_pause_ = std::max(longest_pause_, idle_);
+    longest_pause_ = std::max(longest_pause_, idle_.time);
   }
   hangs_ = hangs;
   idle_ = finding.idle;

@@ -17,6 +17,22 @@ struct HangLimits {
   std::optional<Seconds> timeout{};
 };
 
+/// For how long no rank has made progress, and what that counts from.
+struct IdleTime {
+  using Seconds = HangLimits::Seconds;
+  enum class From {
+    step,          ///< the last one of all ranks, or the workers' start where there was none
+    section_end,   ///< the last section that a rank has left since its last step
+    section_time,  ///< the end of the time that a section has, which a rank is still in
+  };
+  From from = From::step;
+  Seconds time{};
+  Seconds step{};             ///< since the last step, which may be longer ago
+  bool others_later = false;  ///< ranks that have ended made a step since then
+
+  bool operator==(const IdleTime&) const = default;
+};
+
 /// What a view means.
 struct HangFinding {
   enum class What {
@@ -27,7 +43,7 @@ struct HangFinding {
   };
   What what = What::nothing;
   bool must_end = false;             ///< for longer than the user's limit
-  HangLimits::Seconds idle{};        ///< since the last step, or the end of a section's time
+  IdleTime idle{};                   ///< of all ranks that have not ended
   HangLimits::Seconds limit{};       ///< that has been exceeded; 0: none is known yet
   HangLimits::Seconds longest{};     ///< the longest step; 0: not known
   std::chrono::milliseconds next{};  ///< when to look again, at the latest
@@ -61,7 +77,7 @@ class HangRule {
   Seconds longest_pause_{};                 ///< of hangs that were over
   std::optional<Seconds> shortest_hang_{};  ///< the lowest limit that was exceeded
   bool hangs_ = false;
-  Seconds idle_{};                                               ///< at the last view
+  IdleTime idle_{};                                              ///< at the last view
   std::optional<watch::JobView::Clock::time_point> expected_{};  ///< when the next view was to come, at the latest
 };
 

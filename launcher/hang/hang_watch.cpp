@@ -92,8 +92,7 @@ struct HangWatch::Session {
   }
 
   void tell_end() {
-    const std::string what =
-        str_cat("the job goes on after all, after ", std::lround(finding.idle.count()), " s without a step");
+    const std::string what = str_cat("the job goes on after all: there was ", idle_text(finding.idle));
     log::news(what);
     around.happened("hang", what);
     reported_at.reset();
@@ -109,7 +108,7 @@ struct HangWatch::Session {
 
   /// With the user's limit.
   void end_workers() {
-    around.end_workers(str_cat("hang: no step for ", std::lround(finding.idle.count()), " s (--hang-timeout ",
+    around.end_workers(str_cat("hang: ", idle_text(finding.idle), " (--hang-timeout ",
                                std::lround(limits.timeout->count()), "): ", verdict.sentence),
                        verdict.ranks);
   }

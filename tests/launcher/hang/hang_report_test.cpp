@@ -19,7 +19,7 @@ TEST_CASE("the report of a hang has the verdict first, and then all that is know
   report.job = "j";
   report.round = 1;
   report.at = std::chrono::system_clock::from_time_t(1'764'420'000);
-  report.finding.idle = std::chrono::seconds(75);
+  report.finding.idle.time = report.finding.idle.step = std::chrono::seconds(75);
   report.finding.limit = std::chrono::seconds(60);
   report.finding.longest = std::chrono::milliseconds(500);
   report.verdict = "rank 1 is stopped (state T): rank 0 waits for it";
@@ -82,6 +82,36 @@ TEST_CASE("the report of a hang has the verdict first, and then all that is know
                                       Contains("  process group 0, gloo: all-reduce 1,204 [[5]] Float, not done\n") &&
                                       Contains("Python threads of rank 1:\n  Thread 0x1:\n"));
   CHECK_THROWS_AS(write_report(report, folder.path() / "none"), Error);
+}
+
+TEST_CASE("the report of a hang that counts from a section says so, beside the times since the last steps") {
+  HangReport report;
+  report.verdict = "nothing tells the ranks apart";
+  report.finding.limit = std::chrono::seconds(60);
+  report.finding.idle = {IdleTime::From::section_end, std::chrono::seconds(75), std::chrono::seconds(375)};
+  report.ranks.resize(2);
+  for (RankCase& each : report.ranks) {
+    each.said.step = 118;
+    each.said.age = 75;
+    each.said.step_age = 375;
+    each.evidence.emplace();
+  }
+  report.ranks[0].said.section_left_age = 75;
+  report.ranks[1].said.section = "checkpoint";
+  report.ranks[1].said.section_age = 370;
+  const std::string begin = "the job hangs: nothing tells the ranks apart. No rank ";
+  CHECK(headline(report) ==
+        begin + "has made a step for 375 s; the last section ended 75 s ago (more than 60 s is a hang)");
+  CHECK(rank_lines(report) ==
+        std::vector<std::string>{
+            "rank 0: step 118 375 s ago, left a section 75 s ago",
+            "rank 0: step 118 375 s ago, in section \"checkpoint\" for 370 s, without a time of its own"});
+  CHECK(idle_text(report.finding.idle) == "no step for 375 s; the last section ended 75 s ago");
+  report.finding.idle.from = IdleTime::From::section_time;
+  report.finding.idle.others_later = true;
+  CHECK(headline(report) == begin +
+                                "that still runs has made a step for 375 s; the time of the last section was over "
+                                "75 s ago (more than 60 s is a hang)");
 }
 
 TEST_CASE("a report that cannot be written, or takes too long, is given up, and whoever waits for it goes on") {

@@ -104,6 +104,19 @@ TEST_CASE("a rank that is in a section within the time that it gave makes no han
   CHECK(judge(view_with(left, at_step(7, 900))) == What::begins);
 }
 
+TEST_CASE("what the idle time of a job counts from is known: a step, the end of a section, or that of its time") {
+  using From = IdleTime::From;
+  const auto idle = [](const watch::JobView& view) { return HangRule{HangLimits()}.look(view).idle; };
+  CHECK(idle(view_with(at_step(7, 61), at_step(7, 70))) == IdleTime{From::step, 61s, 61s, false});
+  progress::RankSummary left = at_step(7, 900);
+  left.section_left_age = 65;
+  CHECK(idle(view_with(left, at_step(7, 800))) == IdleTime{From::section_end, 65s, 800s, false});
+  CHECK(idle(view_with(in_section(661, 600), at_step(7, 700))) == IdleTime{From::section_time, 61s, 662s, false});
+  progress::RankSummary gone = at_step(7, 10);
+  gone.ended = true;
+  CHECK(idle(view_with(gone, at_step(7, 70))) == IdleTime{From::step, 70s, 70s, true});
+}
+
 TEST_CASE("ranks that have made their last step, or have ended, do not hang") {
   CHECK(judge(view_with(at_step(1000, 100), at_step(1000, 100))) == What::nothing);
   CHECK(judge(view_with(at_step(1000, 100), at_step(999, 100))) == What::begins);
@@ -128,7 +141,7 @@ TEST_CASE("a hang is found once, and again after progress, when it lasts twice a
   CHECK(rule.look(view_with(at_step(7, 61), at_step(7, 61))).what == What::begins);
   CHECK(rule.look(view_with(at_step(7, 71), at_step(7, 71))).what == What::goes_on);
   HangFinding finding = rule.look(view_with(at_step(8, 1, 72), at_step(8, 2, 72)));
-  CHECK((finding.what == What::over && finding.idle == 71s));
+  CHECK((finding.what == What::over && finding.idle.time == 71s));
   // The pause was a hang: it does not count as a step, of which ten times would be the limit.
   finding = rule.look(view_with(at_step(8, 61, 72), at_step(8, 61, 72)));
   CHECK((finding.what == What::nothing && finding.limit == 142s));
