@@ -13,7 +13,9 @@ struct HttpPlace {
   rendezvous::server::ListenAddress address;
   std::uint16_t port = 0;  ///< 0: any free one
   HostNames names;
-  std::string shown_host;  ///< for the address that people are told
+  /// For the address that people are told: as it was given; for every interface this machine's name, and 127.0.0.1 for
+  /// "localhost" and for addresses of loopback that the server has not.
+  std::string shown_host;
 };
 
 /// Of what a user has given: loopback alone for "localhost" and loopback's addresses; every interface for 0.0.0.0 and

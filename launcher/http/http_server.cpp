@@ -152,7 +152,10 @@ std::uint16_t HttpServer::port() const {
 }
 
 std::string HttpServer::url(const std::string& path) const {
-  return str_cat("http://", to_string(Endpoint(impl_->shown_host(), port())), path);
+  std::string host = impl_->shown_host();
+  // Of a link-local address the zone: in an address of a page its sign is written so.
+  if (const std::size_t zone = host.find('%'); zone != std::string::npos) { host.insert(zone + 1, "25"); }
+  return str_cat("http://", to_string(Endpoint(host, port())), path);
 }
 
 }  // namespace mdl::launcher::http

@@ -1,10 +1,12 @@
 #include "launcher/http/host_names.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "common/error.hpp"
 #include "common/host.hpp"
 #include "launcher/http/http_place.hpp"
+#include "launcher/http/http_server.hpp"
 
 using namespace mdl;
 using namespace mdl::launcher::http;
@@ -37,7 +39,8 @@ TEST_CASE("a server is where its user says, and known by that name") {
   CHECK(http_place(Endpoint("127.0.0.1", 1)).address.kind() == Kind::loopback);
   const HttpPlace open = http_place(Endpoint("0.0.0.0", 9400));
   CHECK((open.address.kind() == Kind::any && open.names.allow(host_name()) && open.shown_host == host_name()));
-  CHECK(http_place(Endpoint("::", 1)).address.kind() == Kind::any);
+  const HttpPlace all = http_place(Endpoint("::", 1));
+  CHECK((all.address.kind() == Kind::any && all.shown_host == host_name()));
   // An address that nobody has: of the documentation.
   CHECK_THROWS_AS(http_place(Endpoint("192.0.2.77", 1)), Error);
   const std::vector<std::string> own = local_addresses();
@@ -45,4 +48,31 @@ TEST_CASE("a server is where its user says, and known by that name") {
   const HttpPlace one = http_place(Endpoint(own.front(), 1));
   CHECK((one.address.kind() == Kind::some && one.address.addresses().front().to_string() == own.front()));
   CHECK(one.shown_host == own.front());
+}
+
+TEST_CASE("the address of a page that people are told has the address that was given, also of loopback") {
+  asio::io_context io;
+  const std::vector<std::string> own = local_addresses();
+  const auto told = [&](const char* host) {
+    HttpPlace place = http_place(Endpoint(host, 0));
+    HttpServer server(io, std::move(place), {});
+    std::string url = server.url("/");
+    return url.substr(0, url.rfind(':'));
+  };
+  if (std::find(own.begin(), own.end(), "::1") != own.end()) {
+    CHECK(told("::1") == "http://[::1]");
+    CHECK(told("0:0:0:0:0:0:0:1") == "http://[::1]");
+  }
+  if (std::find(own.begin(), own.end(), "127.0.0.1") == own.end()) { return; }
+  CHECK(told("127.0.0.1") == "http://127.0.0.1");
+  CHECK(told("localhost") == "http://127.0.0.1");
+  CHECK(told("127.0.0.2") == "http://127.0.0.1");  // where the server is: at that one it is not
+  if (is_this_machine(host_name())) { CHECK(told(host_name().c_str()) == "http://" + host_name()); }
+}
+
+TEST_CASE("the zone of a link-local address is written as browsers and curl read it") {
+  asio::io_context io;
+  HttpPlace place = http_place(Endpoint("localhost", 0));
+  place.shown_host = "fe80::1%eth0";
+  CHECK_THAT(HttpServer(io, std::move(place), {}).url("/x"), Catch::StartsWith("http://[fe80::1%25eth0]:"));
 }
