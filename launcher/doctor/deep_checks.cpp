@@ -76,6 +76,35 @@ std::string outlier_text(const Outlier& outlier) {
                  " % of the median: ", doctor_deep::scaled_of(outlier.value, outlier.median, outlier.part->unit));
 }
 
+/// "node1", "node1 and 2 more nodes": those whose doctors were started with --deep, or without it.
+std::string started(const std::vector<NodeFacts>& nodes, bool deep) {
+  std::string first;
+  int others = -1;
+  for (const NodeFacts& node : nodes) {
+    if ((node.deep_ranks >= 0) != deep) { continue; }
+    if (++others == 0) { first = node.host; }
+  }
+  return others <= 0 ? first : str_cat(first, " and ", others, others == 1 ? " more node" : " more nodes");
+}
+
+/// Of a node that nothing is known of otherwise: the doctors were not started alike. The first node has the others
+/// measure.
+std::string why_not_asked(const NodeFacts& node, const std::vector<NodeFacts>& nodes) {
+  if (node.deep_ranks < 0) {
+    return str_cat(started(nodes, true), " asked for --deep, and the doctor of this node was started without it");
+  }
+  const NodeFacts& first = nodes.front();
+  return first.deep_ranks < 0
+             ? str_cat("the doctor of ", first.host, ", which has the nodes measure, was started without --deep")
+             : str_cat("the doctor of ", first.host, " did not have it measure");
+}
+
+std::string deep_everywhere(const std::vector<NodeFacts>& nodes) {
+  const std::string plain = started(nodes, false);
+  return str_cat("Start `mdl-launch doctor --deep …` on all nodes",
+                 plain.empty() ? "." : ", on " + plain + " as well.");
+}
+
 /// The parts by the names that are told, for what was not measured.
 struct NamedPart {
   const char* name;
@@ -106,8 +135,7 @@ void DeepChecks::missing(const NodeFacts& node) {
     add(Level::warning, kDeepCheck, node.host, "not measured: " + node.health.problem,
         node.health.advice.empty() ? "Run `mdl-toolkit health` there by itself." : node.health.advice);
   } else if (node.health.ranks.empty()) {
-    add(Level::warning, kDeepCheck, node.host, "not measured: nobody asked it to",
-        "Start `mdl-launch doctor --deep …` on all nodes.");
+    add(Level::warning, kDeepCheck, node.host, "not measured: " + why_not_asked(node, nodes_), deep_everywhere(nodes_));
   }
   for (const NamedPart& part : kNamedParts) {
     std::set<std::string> reasons;  // of several GPUs mostly one

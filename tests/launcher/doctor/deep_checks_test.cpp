@@ -113,6 +113,33 @@ TEST_CASE("what was not measured is told with the reason, once for all GPUs of a
   for (const Finding& finding : findings) { CHECK_FALSE(finding.advice.empty()); }
 }
 
+TEST_CASE("doctors that were not all started with --deep are told apart, wherever it is read") {
+  const auto without_deep = [](NodeFacts& node) {
+    node.health = {};
+    node.deep_ranks = -1;
+  };
+  // The first node measures with those that can.
+  const auto second = not_ok(findings_after([&](auto& nodes) { without_deep(nodes[1]); }));
+  REQUIRE(second.size() == 1);
+  CHECK(second[0].node == "node2");
+  CHECK(second[0].text == "not measured: node1 asked for --deep, and the doctor of this node was started without it");
+  CHECK(second[0].advice == "Start `mdl-launch doctor --deep …` on all nodes, on node2 as well.");
+  // Without the first one nobody does.
+  const auto first = not_ok(findings_after([&](auto& nodes) {
+    nodes.push_back(healthy_node("node3", 4));
+    without_deep(nodes[0]);
+    nodes[1].health = nodes[2].health = {};
+  }));
+  REQUIRE(first.size() == 3);
+  CHECK(first[0].node == "node1");
+  CHECK(first[0].text ==
+        "not measured: node2 and 1 more node asked for --deep, and the doctor of this node was "
+        "started without it");
+  CHECK(first[2].node == "node3");
+  CHECK(first[2].text == "not measured: the doctor of node1, which has the nodes measure, was started without --deep");
+  CHECK(first[2].advice == "Start `mdl-launch doctor --deep …` on all nodes, on node1 as well.");
+}
+
 TEST_CASE("errors that a GPU has counted are named with it") {
   const auto findings = not_ok(findings_after([](auto& nodes) {
     nodes[0].health.ranks[1].uncorrected_errors.value = 2;

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sys
 
 import pytest
@@ -93,6 +94,22 @@ def test_what_is_wrong_with_a_nodes_mdl_toolkit_is_told_with_the_node_and_the_ot
                 ((problem,),) = [findings(report, "health")]
                 assert problem.startswith(f"not measured: {sick} health ") and told in problem
                 assert findings(report, "matrix product", "ok") == ["5 FLOP/s in float32 on 2 nodes"]
+
+
+def test_doctors_of_which_one_was_started_without_deep_say_which(tmp_path):
+    healthy = program(tmp_path / "healthy", LINE % 5)
+    deep = words(healthy, *of_two_nodes())
+    with running(*deep) as first, running(*(word for word in deep if word != "--deep")) as second:
+        both = reports([first, second])
+    host = socket.gethostname()
+    plain = f"not measured: {host} asked for --deep, and the doctor of this node was started without it"
+    measures = f"not measured: the doctor of {host}, which has the nodes measure, was started without --deep"
+    for report in both:
+        is_deep = [node["deep_ranks"] >= 0 for node in report["nodes"]]  # the first to come is the first node
+        assert findings(report, "health") == ([plain, measures] if is_deep == [False, True] else [plain]), is_deep
+        advice = {one["advice"] for one in report["findings"] if one["check"] == "health"}
+        assert advice == {f"Start `mdl-launch doctor --deep …` on all nodes, on {host} as well."}
+        assert (findings(report, "matrix product", "ok") == []) == (not is_deep[0])
 
 
 def test_a_node_without_mdl_toolkit_says_what_to_install(tmp_path):
