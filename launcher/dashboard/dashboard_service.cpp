@@ -16,11 +16,18 @@ namespace {
 
 using rendezvous::server::ListenAddress;
 
-http::Response json_response(std::string text) {
+http::Response json_response(std::string text, unsigned status = 200) {
   http::Response response;
+  response.status = status;
   response.type = "application/json";
   response.body = std::make_shared<const std::string>(std::move(text));
   return response;
+}
+
+/// Why there are no lines of a rank, for the page and for people.
+http::Response no_lines(unsigned status, std::int64_t rank, const char* error, const char* message) {
+  return json_response(str_cat(R"({"rank":)", rank, R"(,"error":")", error, R"(","message":")", message, R"("})"),
+                       status);
 }
 
 /// Where the nodes of the job meet; of a job of one node, this one.
@@ -95,10 +102,15 @@ asio::awaitable<http::Response> DashboardService::answer_events(http::Request re
 
 asio::awaitable<http::Response> DashboardService::answer_stderr(http::Request request) {
   const auto rank = parse_digits<std::int64_t>(query_field(request.query, "rank"));
-  if (!rank) { co_return http::plain_response(400, "Which rank? /stderr?rank=0"); }
-  const std::optional<std::int64_t> node = feed_->node_of_rank(*rank);
-  if (!node) { co_return json_response(str_cat(R"({"rank":)", *rank, R"(,"error":"no_such_rank"})")); }
-  std::string text = co_await asker_->lines_of(*rank, *node);
+  if (!rank) { co_return http::plain_response(400, "Which rank? It is a whole number, as in /stderr?rank=0"); }
+  const JobFeed::RankSought sought = co_await feed_->find_rank(*rank);
+  if (!sought.known) {
+    co_return no_lines(503, *rank, "not_known",
+                       "It is not known now which ranks there are: no round goes on, or the job's store does not "
+                       "answer. Try again.");
+  }
+  if (!sought.node) { co_return no_lines(404, *rank, "no_such_rank", "No node of the job's round has this rank."); }
+  std::string text = co_await asker_->lines_of(*rank, *sought.node);
   co_return json_response(std::move(text));
 }
 

@@ -1,6 +1,7 @@
 #include "launcher/dashboard/job_feed.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
@@ -203,8 +204,18 @@ loop::Notifier& JobFeed::changed() {
   return session_->changed;
 }
 
-std::optional<std::int64_t> JobFeed::node_of_rank(std::int64_t rank) const {
-  return node_of(session_->places, rank);
+asio::awaitable<JobFeed::RankSought> JobFeed::find_rank(std::int64_t rank) {
+  const std::shared_ptr<Session> session = session_;
+  const std::shared_ptr<Reader> reader = begin_to_read();     // for whom the store is read
+  reader->frame = std::numeric_limits<std::uint64_t>::max();  // who waits for none
+  const auto deadline = WatchClock::now() + kSeek;
+  while (session->state_event.empty() && WatchClock::now() < deadline) {
+    co_await session->changed.wait_until(deadline);
+  }
+  RankSought sought;
+  sought.known = !session->state_event.empty() && !session->places.empty();
+  if (sought.known) { sought.node = node_of(session->places, rank); }
+  co_return sought;
 }
 
 asio::awaitable<void> JobFeed::run(std::shared_ptr<Session> session) {

@@ -43,8 +43,14 @@ class JobFeed {
   const Frame& frame() const;
   const SeriesHistory& history() const;
   loop::Notifier& changed();
-  /// The node of a rank, by the last look; nullopt where that is not known.
-  std::optional<std::int64_t> node_of_rank(std::int64_t rank) const;
+  /// Where a rank is.
+  struct RankSought {
+    bool known = false;                  ///< which ranks the job has: a round goes on, and its store was read
+    std::optional<std::int64_t> node{};  ///< that has it; nullopt: none
+  };
+  static constexpr std::chrono::milliseconds kSeek{3'000};
+  /// By the last look; where nobody has looked yet or lately, the store is read first, for kSeek at most.
+  asio::awaitable<RankSought> find_rank(std::int64_t rank);
 
  private:
   struct Session;

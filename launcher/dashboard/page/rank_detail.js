@@ -51,7 +51,7 @@ class RankDetail {
     let answer = {error: 'failed'};
     try {
       const response = await fetch(`stderr?${query}`, {cache: 'no-store', credentials: 'omit'});
-      if (response.ok) answer = await response.json();
+      if (response.headers.get('Content-Type') === 'application/json') answer = await response.json();
     } catch {
       // There is no connection: the answer says so.
     }
@@ -65,7 +65,7 @@ class RankDetail {
 function linesNote(answer) {
   if (answer === null) return say('asking');
   if (answer.error === 'no_answer') return say('no_answer', {s: duration(answer.seconds)});
-  if (answer.error === 'no_such_rank') return say('no_such_rank');
+  if (['no_such_rank', 'not_known'].includes(answer.error)) return say('no_such_rank');
   if (answer.error) return say('lines_failed');
   return (answer.lines.length ? '' : `${say('nothing_said')} `) + say('at_time', {time: clock(answer.time)});
 }

@@ -309,7 +309,28 @@ def test_strangers_get_nothing_of_the_page(shown):
             assert shown.ask(path, host="evil.example")[0] == 403
             assert shown.ask(path, method="POST")[0] == 405
         assert shown.ask(f"/stderr?rank=x&{query}")[0] == 400 and shown.ask(f"/metrics?{query}")[0] == 404
-        assert json.loads(shown.ask(f"/stderr?rank=999999&{query}")[2]) == {"rank": 999999, "error": "no_such_rank"}
+
+
+def test_the_last_lines_of_a_rank_are_had_by_who_has_not_opened_the_page(shown):
+    with shown.job(step=0.01):
+        wait_until(lambda: (shown.status()["progress"] or {}).get("ranks") == 4)
+        code, headers, body = shown.ask("/stderr?rank=3")
+        assert (code, headers["Content-Type"]) == (200, "application/json"), body
+        assert json.loads(body)["lines"] == ["rank 3 says <i>hello</i>"]
+        for rank in (4, 999999, 2**63 - 1):
+            code, headers, body = shown.ask(f"/stderr?rank={rank}")
+            assert (code, headers["Content-Type"]) == (404, "application/json")
+            assert json.loads(body) == {"rank": rank, "error": "no_such_rank", "message": "No node of the job's round has this rank."}
+        for rank in ("", "-1", "x", 2**63, "1.5"):
+            code, _, body = shown.ask(f"/stderr?rank={rank}")
+            assert code == 400 and "Which rank? It is a whole number" in body
+
+
+def test_before_the_first_round_it_is_told_that_ranks_are_not_known(shown):
+    options = ["--nnodes", "2", "--rdzv-backend", "c10d", "--rdzv-endpoint", f"localhost:{shown.port}", "--rdzv-id", "j"]
+    with shown.job(*options):
+        code, _, body = shown.ask("/stderr?rank=0")
+        assert code == 503 and json.loads(body)["error"] == "not_known"
 
 
 def test_the_65th_reader_is_refused_and_the_job_goes_on(shown):
