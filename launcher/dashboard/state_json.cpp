@@ -10,6 +10,7 @@
 #include "launcher/dashboard/json_row.hpp"
 #include "launcher/dashboard/rank_places.hpp"
 #include "launcher/output/printable.hpp"
+#include "launcher/progress/slow_rank.hpp"
 #include "launcher/status/job_progress.hpp"
 #include "launcher/status/progress_json.hpp"
 
@@ -139,6 +140,8 @@ std::string state_json(const JobStatus& status, const std::string& where, Rendez
                  {"spare", shown_names(state.redundancy_list)},
                  {"last_call_ends_in_s", json()},
                  {"progress", status::progress_to_json(job)},
+                 {"slow_times", progress::kSlowTimes},
+                 {"slow_over_s", job.slowest ? json(progress::slow_limit(job.slowest->median)) : json()},
                  {"nodes", shown_nodes(status, job, now)},
                  {"events", status::events_to_json(status.events)},
                  {"ranks_in_all", count_of(places)},

@@ -24,7 +24,7 @@ std::string label_value(std::string_view text) {
 struct RankRow {
   const RankSummary* said;
   double node_age;  ///< seconds since its node has told it
-  bool old;         ///< see JobProgress::kOldAfter
+  bool old;         ///< see progress::kSummaryIsOld
   Labels labels;
   std::string text;  ///< of the labels
 };

@@ -27,6 +27,10 @@ struct NodeSummary {
   bool operator==(const NodeSummary&) const = default;
 };
 
+/// Seconds. Of a node that has told nothing for longer, nothing is up to date: nodes tell each 5 s, if nothing else has
+/// come.
+inline constexpr double kSummaryIsOld = 15;
+
 /// Of one node; more are none of ours.
 inline constexpr std::size_t kMostRanksOfNode = 4096;
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "launcher/progress/slow_rank.hpp"
+
 namespace mdl::launcher::status {
 namespace {
 
@@ -25,13 +27,14 @@ void take_rates(JobProgress& job, const progress::RankSummary& said) {
   if (said.steps_per_s) { job.steps_per_s = std::min(job.steps_per_s.value_or(*said.steps_per_s), *said.steps_per_s); }
 }
 
-std::optional<JobProgress::Slowest> slowest_of(std::vector<OwnTime> times) {
+std::optional<JobProgress::Slowest> slowest_of(const std::vector<OwnTime>& times) {
   if (times.empty()) { return std::nullopt; }
   const auto shorter = [](const OwnTime& a, const OwnTime& b) { return a.seconds < b.seconds; };
   const OwnTime longest = *std::max_element(times.begin(), times.end(), shorter);
-  const auto middle = times.begin() + static_cast<std::ptrdiff_t>((times.size() - 1) / 2);
-  std::nth_element(times.begin(), middle, times.end(), shorter);
-  return JobProgress::Slowest{longest.rank, longest.node->host, longest.seconds, middle->seconds, longest.said->gpu};
+  std::vector<double> seconds;
+  for (const OwnTime& time : times) { seconds.push_back(time.seconds); }
+  const double median = progress::lower_median(std::move(seconds));
+  return JobProgress::Slowest{longest.rank, longest.node->host, longest.seconds, median, longest.said->gpu};
 }
 
 }  // namespace
@@ -44,7 +47,7 @@ JobProgress job_progress(const std::map<std::int64_t, progress::NodeSummary>& no
     JobProgress::Node& node = job.nodes[group_rank];
     node.summary = &summary;
     node.age = std::max(0.0, std::chrono::duration<double>(now - summary.written).count());
-    node.old = node.age > JobProgress::kOldAfter;
+    node.old = node.age > progress::kSummaryIsOld;
     for (std::size_t i = 0; i < summary.ranks.size(); ++i) {
       const progress::RankSummary& said = summary.ranks[i];
       const std::int64_t rank = summary.first_rank + static_cast<std::int64_t>(i);
@@ -59,7 +62,7 @@ JobProgress job_progress(const std::map<std::int64_t, progress::NodeSummary>& no
       if (said.own) { times.push_back({*said.own, rank, &summary, &said}); }
     }
   }
-  job.slowest = slowest_of(std::move(times));
+  job.slowest = slowest_of(times);
   return job;
 }
 

@@ -12,9 +12,6 @@ namespace mdl::launcher::status {
 
 /// How a job gets on, from what its nodes have told; pure.
 struct JobProgress {
-  /// Of a node that has told nothing for longer, nothing is up to date: nodes tell each 5 s, if nothing else has come.
-  static constexpr double kOldAfter = 15;
-
   /// A node's own clock against this one, in seconds.
   struct Node {
     const progress::NodeSummary* summary = nullptr;

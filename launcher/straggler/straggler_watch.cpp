@@ -3,16 +3,17 @@
 #include <algorithm>
 #include <cstdio>
 #include <optional>
+#include <utility>
 
 #include "common/str_cat.hpp"
+#include "launcher/progress/node_summary.hpp"
+#include "launcher/progress/slow_rank.hpp"
 
 namespace mdl::launcher::straggler {
 namespace {
 
 using progress::RankSummary;
 
-/// Seconds. Of a node that has told nothing for longer, nothing counts (nodes tell each 5 s at least).
-constexpr double kSummaryIsOld = 15;
 /// A rank that has made no step for longer is not slow but stands still, unless its steps take that long.
 constexpr double kStandsStill = 60;
 constexpr double kStepsToStandStill = 3;
@@ -30,7 +31,7 @@ bool is_moving(const RankSummary& rank) {
 std::vector<Judged> ranks_to_judge(const watch::JobView& view) {
   std::vector<Judged> judged;
   for (const watch::NodeView& node : view.told) {
-    if (node.told_age > kSummaryIsOld) { continue; }
+    if (node.told_age > progress::kSummaryIsOld) { continue; }
     for (std::size_t i = 0; i < node.ranks.size(); ++i) {
       const RankSummary& rank = node.ranks[i];
       if (!rank.own || !is_moving(rank)) { continue; }
@@ -41,12 +42,11 @@ std::vector<Judged> ranks_to_judge(const watch::JobView& view) {
   return judged;
 }
 
-/// The lower one of the two in the middle of an even number: of two ranks, the faster one is the measure.
 template <typename Field>
-double median_of(std::vector<Judged> judged, Field field) {
-  const auto middle = judged.begin() + static_cast<std::ptrdiff_t>((judged.size() - 1) / 2);
-  std::ranges::nth_element(judged, middle, {}, field);
-  return field(*middle);
+double median_of(const std::vector<Judged>& judged, Field field) {
+  std::vector<double> values;
+  for (const Judged& each : judged) { values.push_back(field(each)); }
+  return progress::lower_median(std::move(values));
 }
 
 double own_of(const Judged& judged) {
@@ -76,8 +76,8 @@ StragglerWatch::Change StragglerWatch::look(const watch::JobView& view) {
     for (const Judged& each : judged) {
       const auto known = slow_.find(each.rank.rank);
       const bool was_told = known != slow_.end() && known->second.told;
-      const double limit = was_told ? kNoLongerSlower : kSlower;
-      const bool is_slow = each.rank.own > limit * median && each.rank.own - median >= kLeastDifference;
+      const double times = was_told ? progress::kNoLongerSlowTimes : progress::kSlowTimes;
+      const bool is_slow = each.rank.own > progress::slow_limit(median, times);
       // Whoever waits more than most is held up itself, by another one.
       if (!is_slow || each.waiting > waiting) { continue; }
       Slow& slow = still[each.rank.rank];

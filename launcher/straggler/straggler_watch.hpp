@@ -10,8 +10,8 @@
 
 namespace mdl::launcher::straggler {
 
-/// A rank for which the others wait: with more than kSlower times the median of a step's time outside collectives, and
-/// not more than the median of waiting in them. Seconds of a step.
+/// A rank for which the others wait: it is slow by its time outside collectives (progress::slow_limit), and does not
+/// wait in them more than the median does. Seconds of a step.
 struct Straggler {
   std::int64_t rank = 0;
   std::string host{};
@@ -27,10 +27,6 @@ struct Straggler {
 class StragglerWatch {
  public:
   using Time = watch::JobView::Clock::time_point;
-  static constexpr double kSlower = 1.3;
-  /// Below it a slow rank is slow no longer: so one at the limit is not told again and again.
-  static constexpr double kNoLongerSlower = 1.2;
-  static constexpr double kLeastDifference = 0.005;  ///< seconds; of shorter steps the clock and the kernel decide
 
   /// A rank is told once it has been slow for `lasting`.
   explicit StragglerWatch(std::chrono::milliseconds lasting = std::chrono::seconds(60)) : lasting_(lasting) {}

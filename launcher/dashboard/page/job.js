@@ -1,6 +1,5 @@
 // What the server says of the job, and what follows from it for each rank. Pure.
 
-const SLOW_FACTOR = 1.3;      // own time over so many times the median is slow
 const BEHIND_SECONDS = 5;     // so much work behind the first rank
 const MARKS = ['slow', 'behind', 'old', 'none'];
 
@@ -8,7 +7,6 @@ const MARKS = ['slow', 'behind', 'old', 'none'];
 function readJob(message) {
   const job = {...message, nodeOf: new Map(message.nodes.map((node) => [node.rank, node]))};
   job.ranks = message.ranks.map((row) => readRank(row, message.columns, job.nodeOf));
-  job.median = medianOwn(job.ranks);
   job.behindBy = Math.max(1, Math.ceil(BEHIND_SECONDS * (job.progress?.steps_per_s ?? 0)));
   const first = job.progress?.ahead?.step ?? null;
   for (const rank of job.ranks) rank.marks = marksOf(rank, job, first);
@@ -27,17 +25,11 @@ function readRank(row, columns, nodes) {
   return rank;
 }
 
-/** Of the ranks that send it and are not old, the lower of two in the middle; null where none does. */
-function medianOwn(ranks) {
-  const times = ranks.filter((rank) => rank.own !== null && !rank.old).map((rank) => rank.own).sort((a, b) => a - b);
-  return times.length ? times[(times.length - 1) >> 1] : null;
-}
-
 function marksOf(rank, job, first) {
   if (!rank.known) return ['none'];
   if (rank.old) return ['old'];
   const marks = [];
-  if (rank.own !== null && job.median > 0 && rank.own > SLOW_FACTOR * job.median) marks.push('slow');
+  if (rank.own !== null && job.slow_over_s !== null && rank.own > job.slow_over_s) marks.push('slow');
   if (rank.step !== null && first !== null && first - rank.step > job.behindBy) marks.push('behind');
   return marks;
 }

@@ -60,7 +60,7 @@ class RankCard {
       const mark = button.dataset.mark;
       const count = this.job.marked.get(mark);
       setText(button, `${say(mark)} ${grouped(count)}`);
-      button.title = say(`${mark}_title`, {factor: SLOW_FACTOR, steps: grouped(this.job.behindBy)});
+      button.title = say(`${mark}_title`, {factor: this.job.slow_times, steps: grouped(this.job.behindBy)});
       button.setAttribute('aria-pressed', String(this.marks.has(mark)));
       button.hidden = count === 0 && !this.marks.has(mark);
     }

@@ -89,7 +89,7 @@ function detailRows(rank, job) {
   add('messages', rank.dropped, grouped);
   add('wrong', rank.wrong, grouped);
   for (const mark of rank.marks) {
-    rows.push([say(mark), say(`${mark}_title`, {factor: SLOW_FACTOR, steps: grouped(job.behindBy)})]);
+    rows.push([say(mark), say(`${mark}_title`, {factor: job.slow_times, steps: grouped(job.behindBy)})]);
   }
   return rows;
 }

@@ -7,6 +7,7 @@
 
 #include "common/str_cat.hpp"
 #include "launcher/dashboard/rank_places.hpp"
+#include "launcher/progress/slow_rank.hpp"
 
 using namespace mdl;
 using namespace mdl::launcher;
@@ -69,6 +70,15 @@ std::vector<std::map<std::string, json>> named_ranks(const json& state) {
 }
 
 }  // namespace
+
+TEST_CASE("the page gets from which own time on a rank is slow, as the log has it") {
+  status::JobStatus status = shown_job(1);
+  const auto state = [&] { return json::parse(state_json(status, "node0:29400", kShownAt)); };
+  CHECK((state()["slow_over_s"].is_null() && state()["slow_times"] == progress::kSlowTimes));
+  status.progress[0] = busy_node(0);
+  const double median = 0.4 + 0.1 / 5;  // the lower one of the two in the middle
+  CHECK(state()["slow_over_s"].get<double>() == Approx(progress::slow_limit(median)));
+}
 
 TEST_CASE("the page gets all ranks, those of which nothing is known as well") {
   status::JobStatus status = shown_job(3);
