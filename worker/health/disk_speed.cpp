@@ -68,10 +68,16 @@ void write_and_sync(const UniqueFd& file, const std::vector<char>& chunk, std::i
 }  // namespace
 
 fs::path nearest_folder(const fs::path& path) {
-  std::error_code ignored;
-  fs::path folder = fs::absolute(path, ignored);
-  while (!fs::is_directory(folder, ignored) && folder != folder.parent_path()) { folder = folder.parent_path(); }
-  return folder;
+  std::error_code error;
+  fs::path folder = fs::absolute(path, error);
+  fs::file_type type = fs::status(folder, error).type();
+  while (type == fs::file_type::not_found && folder != folder.parent_path()) {
+    folder = folder.parent_path();
+    type = fs::status(folder, error).type();
+  }
+  if (type == fs::file_type::directory) { return folder; }
+  if (error) { throw Error(describe_errno("cannot look at", folder.string(), error.value())); }
+  throw Error(str_cat("--output ", path.string(), ": ", folder.string(), " is a file, not a folder"));
 }
 
 HealthPart::Numbers measure_disk(const fs::path& folder, const DiskPlan& plan) {

@@ -14,7 +14,8 @@ struct DiskPlan {
   std::chrono::milliseconds limit{2000};  ///< after that long no further round begins
 };
 
-/// The nearest folder of `path` that exists: programs make the rest.
+/// The nearest folder of `path` that exists: programs make the rest. Throws Error, in train's words of --output, where
+/// what exists is a file, and where it cannot be looked at.
 std::filesystem::path nearest_folder(const std::filesystem::path& path);
 
 /// Writes a file into the folder that no name leads to, and so no end of this process leaves behind, in rounds of 16

@@ -56,6 +56,16 @@ def test_a_machine_alone_is_told_as_a_table_and_leaves_nothing_in_the_folder(too
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_as_output_is_told_as_train_tells_it(toolkit, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("x")
+    done = run(health(toolkit, "--seconds", 6, "--json", "true", "--output", file))
+    assert done.returncode == 1
+    [line] = lines(done.stdout)
+    assert line["disk"] == {"not_measured": f"--output {file}: {file} is a file, not a folder"}
+    measured({name: part for name, part in line.items() if name != "disk"}, ALONE)
+
+
 @pytest.mark.parametrize("launcher", [MDL_LAUNCH, TORCHRUN], ids=["mdl-launch", "torchrun"])
 def test_two_ranks_of_a_node_measure_each_by_itself_and_together(launcher, toolkit, tmp_path):
     two = [launcher, "--standalone", "--nproc-per-node", "2", "--no-python"]

@@ -50,7 +50,15 @@ TEST_CASE("the folder whose disk is measured is the nearest one that exists") {
   const mdl::test::TempDir dir;
   CHECK(nearest_folder(dir.path() / "a" / "b") == dir.path());
   CHECK(nearest_folder(dir.path()) == dir.path());
-  std::ofstream(dir.path() / "file") << "x";
-  CHECK(nearest_folder(dir.path() / "file" / "b") == dir.path());
   CHECK(nearest_folder("relative/of/nowhere") == fs::current_path());
+}
+
+TEST_CASE("a file in the place of the folder whose disk is to be measured is an error, in the words of train") {
+  const mdl::test::TempDir dir;
+  const std::string file = (dir.path() / "file").string();
+  std::ofstream(file) << "x";
+  CHECK_THROWS_WITH(nearest_folder(file), "--output " + file + ": " + file + " is a file, not a folder");
+  CHECK_THROWS_WITH(nearest_folder(file + "/b"), "--output " + file + "/b: " + file + " is a file, not a folder");
+  fs::create_symlink("loop", dir.path() / "loop");
+  CHECK_THROWS_WITH(nearest_folder(dir.path() / "loop" / "b"), Contains("cannot look at " + dir.path().string()));
 }
