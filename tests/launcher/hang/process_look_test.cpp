@@ -1,6 +1,7 @@
 #include "launcher/hang/process_look.hpp"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@ class LookedAtProcess {
   template <typename Body>
   explicit LookedAtProcess(Body body) : pid_(::fork()) {
     if (pid_ == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // also where the tests are killed
       ::setsid();
       body();
       ::_exit(0);
