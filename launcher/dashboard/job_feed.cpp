@@ -120,7 +120,8 @@ struct JobFeed::Session {
     if (looked_at == counted) { co_return; }
     counted = looked_at;
     const std::int64_t change = looked_at ? 1 : -1;
-    co_await link.store().add(job::watchers_key(run_id), change);
+    const bool has_number = co_await job::count_watcher(link.store(), run_id, change);
+    if (!has_number && !std::exchange(said_uncounted, true)) { job::warn_of_uncounted(run_id); }
   }
 
   /// Whether the job ends within this time.
@@ -168,6 +169,7 @@ struct JobFeed::Session {
   std::optional<status::JobStatus> last{};  ///< that was shown
   std::vector<std::weak_ptr<Reader>> readers{};
   bool counted = false;
+  bool said_uncounted = false;
   bool over = false;
 };
 

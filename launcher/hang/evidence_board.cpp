@@ -1,5 +1,6 @@
 #include "launcher/hang/evidence_board.hpp"
 
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
@@ -56,7 +57,10 @@ asio::awaitable<EvidenceRequest> EvidenceBoard::ask(rendezvous::client::TcpStore
                                                     std::int64_t round) const {
   EvidenceRequest request;
   request.round = round;
-  request.number = co_await store.add(prefix_ + "requests", 1);
+  const std::optional<std::int64_t> number = co_await store.add_to_number(prefix_ + "requests", 1);
+  // Where others have put what is no number, the time is one that nobody has asked by.
+  request.number =
+      number ? *number : std::chrono::system_clock::now().time_since_epoch() / std::chrono::milliseconds(1);
   co_await store.set(prefix_ + "request", to_text(request));
   co_return request;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "common/log.hpp"
 #include "common/loop/notifier.hpp"
 #include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
@@ -21,6 +22,19 @@ bool is_watched(const std::optional<std::string>& watchers) {
 
 std::string watchers_key(const std::string& run_id) {
   return str_cat("mdl-launch/", run_id, "/watchers");
+}
+
+asio::awaitable<bool> count_watcher(rendezvous::client::TcpStoreClient& store, std::string run_id,
+                                    std::int64_t change) {
+  const std::optional<std::int64_t> watchers = co_await store.add_to_number(watchers_key(run_id), change);
+  co_return watchers.has_value();
+}
+
+void warn_of_uncounted(const std::string& run_id) {
+  log::warning(
+      "the key ", watchers_key(run_id), " of the job's store holds what is no number: somebody else has ",
+      "written there. The job is shown all the same; only its end may be missed, as the store's host does not ",
+      "wait for who watches. Give the job a secret (--rdzv-conf secret_file=PATH) to keep others out");
 }
 
 asio::awaitable<void> wait_for_spares(rendezvous::client::TcpStoreClient& store, std::string run_id,

@@ -20,7 +20,13 @@ inline constexpr std::chrono::milliseconds kWatchersTimeout{1000};
 /// Where the number of those who watch a job is; there is none before the first has come.
 std::string watchers_key(const std::string& run_id);
 
-/// The same for a store of this process where no node stands by.
+/// Counts one more who watches the job, or one less (-1). False where others have put there what is no number: it stays
+/// as it is, and the host of the store does not wait. Throws StoreConnectionError.
+asio::awaitable<bool> count_watcher(rendezvous::client::TcpStoreClient& store, std::string run_id, std::int64_t change);
+/// What people are told then.
+void warn_of_uncounted(const std::string& run_id);
+
+/// The same as wait_for_spares() for a store of this process where no node stands by.
 asio::awaitable<void> wait_for_watchers(const rendezvous::server::TcpStoreServer& store, std::string run_id);
 
 }  // namespace mdl::launcher::job

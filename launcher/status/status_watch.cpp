@@ -122,7 +122,8 @@ class StatusWatch {
   /// The agent that hosts the store waits a moment at the job's end for those who watch it.
   asio::awaitable<void> count(TcpStoreClient& store, std::int64_t change) {
     try {
-      co_await store.add(job::watchers_key(job_.run_id), change);
+      const bool has_number = co_await job::count_watcher(store, job_.run_id, change);
+      if (!has_number && !std::exchange(said_uncounted_, true)) { job::warn_of_uncounted(job_.run_id); }
     } catch (const rendezvous::client::StoreConnectionError&) {
       // It is gone, or will be told so at the next question.
     }
@@ -179,6 +180,7 @@ class StatusWatch {
   std::optional<report::RootCause> root_cause_{};
   bool written_all_ = true;
   bool counted_ = false;
+  bool said_uncounted_ = false;
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "common/loop/resolve.hpp"
 #include "common/loop/tcp_socket.hpp"
+#include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 #include "rendezvous/client/store_connection.hpp"
 #include "rendezvous/store/store.hpp"
@@ -280,6 +281,12 @@ asio::awaitable<bool> Client::wait(std::vector<std::string> keys, Milliseconds t
 asio::awaitable<std::int64_t> Client::add(std::string key, std::int64_t delta) {
   const Impl::Operation operation(*impl_, str_cat("add to key \"", key, "\""));
   co_return co_await impl_->query_number(number_query(QueryType::add, key, delta));
+}
+
+asio::awaitable<std::optional<std::int64_t>> Client::add_to_number(std::string key, std::int64_t delta) {
+  const std::optional<std::string> value = co_await get_now(key);
+  if (value && !parse_whole_number(*value)) { co_return std::nullopt; }
+  co_return co_await add(std::move(key), delta);
 }
 
 asio::awaitable<bool> Client::check(std::vector<std::string> keys) {

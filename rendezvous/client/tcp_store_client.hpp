@@ -97,6 +97,8 @@ class TcpStoreClient {
   /// Adds to the decimal number at `key` and returns the sum. (A value that is not a number makes the server close the
   /// connection.)
   asio::awaitable<std::int64_t> add(std::string key, std::int64_t delta);
+  /// The same where there is a number, or nothing; nullopt, and nothing done, where others have put something else.
+  asio::awaitable<std::optional<std::int64_t>> add_to_number(std::string key, std::int64_t delta);
   /// Whether all keys are there.
   asio::awaitable<bool> check(std::vector<std::string> keys);
   /// Sets `key` to `desired` if its value is `expected`, or if it is not there and `expected` is empty. Returns the

@@ -94,6 +94,22 @@ TEST_CASE("however often a node is asked, it answers now and then, and each ques
   CHECK(second - first >= 400ms);
 }
 
+TEST_CASE("a question is asked although others have put something else in the place of its number") {
+  GivingNode node;
+  node.server.set("mdl-launch/job/hang/requests", "rubbish");
+  std::optional<EvidenceRequest> asked;
+  const auto ask = [&]() -> asio::awaitable<void> {
+    auto store =
+        co_await rendezvous::client::TcpStoreClient::connect(Endpoint("127.0.0.1", node.server.port()), {}, 20s);
+    asked = co_await EvidenceBoard("job").ask(store, 3);
+  };
+  asio::co_spawn(node.io, ask, asio::detached);
+  REQUIRE(node.run_to([&] { return asked.has_value(); }));
+  node.begin(3);
+  node.watched(3);
+  CHECK(node.run_to([&] { return node.has_answered(asked->number); }));
+}
+
 TEST_CASE("a node that is alone, or between two attempts, asks nobody whether it is asked") {
   GivingNode node;
   node.begin(3, 1);

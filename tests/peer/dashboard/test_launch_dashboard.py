@@ -333,6 +333,24 @@ def test_before_the_first_round_it_is_told_that_ranks_are_not_known(shown):
         assert code == 503 and json.loads(body)["error"] == "not_known"
 
 
+def test_rubbish_in_the_place_of_the_watchers_number_is_warned_of_once_and_the_page_goes_on(shown):
+    from torch.distributed import TCPStore
+
+    with shown.job(step=0.01) as job:
+        wait_until(lambda: (shown.status()["progress"] or {}).get("ranks") == 4)
+        TCPStore("localhost", shown.port, is_master=False, wait_for_workers=False).set("mdl-launch/j/watchers", "rubbish")
+        with contextlib.closing(shown.stream()) as stream:
+            text = ""
+            while text.count("event: state\n") < 3:
+                part = stream.recv(65536).decode(errors="replace")
+                text += part
+                assert part and "event: trouble" not in text
+        log = (shown.folder / "log").read_text()
+        assert log.count("mdl-launch/j/watchers of the job's store holds what is no number") == 1
+        shown.end()
+        assert job.wait(60) == 0
+
+
 def test_the_65th_reader_is_refused_and_the_job_goes_on(shown):
     with shown.job(step=0.01) as job:
         streams = [shown.stream() for _ in range(64)]

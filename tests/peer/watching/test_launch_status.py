@@ -153,6 +153,25 @@ def test_ctrl_c_ends_the_watch_and_not_the_job(watched, number):
         assert job.wait(60) == 0
 
 
+def test_rubbish_in_the_place_of_the_watchers_number_is_warned_of_once_and_the_watch_goes_on(watched):
+    from torch.distributed import TCPStore
+
+    with watched.job() as job:
+        watched.wait_for_progress()
+        store = TCPStore("localhost", watched.port, is_master=False, wait_for_workers=False)
+        store.set("mdl-launch/j/watchers", "rubbish")
+        watcher = Watcher(watched.words())
+        wait_until(lambda: watcher.text.count("round 0") >= 3 or watcher.process.poll() is not None)
+        watcher.process.send_signal(signal.SIGINT)
+        code, errors = watcher.ended()
+        assert (code, errors.count("mdl-launch/j/watchers of the job's store holds what is no number"), errors.count("\n")) == (0, 1, 1), (
+            errors
+        )
+        assert store.get("mdl-launch/j/watchers") == b"rubbish" and job.poll() is None
+        watched.end()
+        assert job.wait(60) == 0
+
+
 def static_job(watched, rank, launcher=MDL_LAUNCH):
     place = ["--master-addr", "localhost", "--master-port", watched.port, "--rdzv-id", "j"]
     env = environment(STAGE=watched.folder)

@@ -93,6 +93,18 @@ TEST_CASE("a client does every operation") {
   CHECK(c->local_address() == "127.0.0.1");
 }
 
+TEST_CASE("a number is added to where there is one or nothing, and what else is there stays, as does the connection") {
+  ServerThread server;
+  Connected c(server.port());
+  CHECK(c.wait_for(c->add_to_number("n", 40)) == 40);
+  CHECK(c.wait_for(c->add_to_number("n", 2)) == 42);
+  for (const char* text : {"", "x", "1 and more", "99999999999999999999"}) {
+    c.wait_for(c->set("n", text));
+    CHECK_FALSE(c.wait_for(c->add_to_number("n", 1)).has_value());
+    CHECK(c.wait_for(c->get_now("n")) == text);
+  }
+}
+
 TEST_CASE("waits that come to nothing end by their deadline and leave the client usable") {
   ServerThread server;
   Connected c(server.port());
