@@ -35,12 +35,22 @@ asio::awaitable<void> ProgressBoard::post(rendezvous::client::TcpStoreClient& st
   co_await store.set(std::move(key), std::move(value));
 }
 
-asio::awaitable<void> ProgressBoard::post(rendezvous::client::TcpStoreClient& store, JobEvent event) const {
-  event.number = co_await store.add(prefix_ + "events/count", 1);
-  co_await store.add(kinds_prefix() + event.kind, 1);
+asio::awaitable<bool> ProgressBoard::post(rendezvous::client::TcpStoreClient& store, JobEvent& event) const {
+  if (event.number > 0) {
+    const std::optional<std::int64_t> last = co_await store.add_to_number(count_key(), 0);
+    if (!last || *last < event.number) { event.number = 0; }
+  }
+  if (event.number <= 0) {
+    const std::optional<std::int64_t> number = co_await store.add_to_number(count_key(), 1);
+    if (!number) { co_return false; }
+    event.number = *number;
+  }
   std::string key = str_cat(prefix_, "events/at/", event.number % kEvents);
   std::string value = to_text(event);
   co_await store.set(std::move(key), std::move(value));
+  // Last, for it has an answer: then the store has that as well.
+  co_await store.add_to_number(kinds_prefix() + event.kind, 1);
+  co_return true;
 }
 
 std::vector<std::string> ProgressBoard::kinds_in(const std::vector<std::string>& keys) const {

@@ -21,6 +21,7 @@ constexpr std::chrono::seconds kFirstRest{2};  // after the store was not reache
 constexpr std::chrono::seconds kLongestRest{60};
 constexpr std::chrono::milliseconds kFirstQuiet{200};  // of a job that ends at once nobody needs to be told
 constexpr std::size_t kMostEvents = 16;
+constexpr int kMostAttempts = 3;  // to post one event, at a store that was reached each time
 
 NodeTime wall_clock() {
   return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
@@ -30,16 +31,24 @@ NodeTime wall_clock() {
 
 /// Shared with the coroutine that tells, which may end a little after its owner.
 struct ProgressTeller::Session {
+  /// An event that is to be told.
+  struct Waiting {
+    JobEvent event{};
+    int attempts = 0;
+  };
+
   Session(asio::io_context& loop, const std::string& run_id, job::PlaceOfStore where)
       : board(run_id), place(where), link(std::move(where)), pause(loop) {}
 
   bool has_summary() const { return sockets && heard; }
 
+  Clock::time_point summary_due() const {
+    return has_summary() ? told_at + (fresh ? kDistance : kRefresh) : Clock::time_point::max();
+  }
+
   /// When there is something to tell next; max(): not before somebody calls wake().
   Clock::time_point next() const {
-    Clock::time_point due = Clock::time_point::max();
-    if (has_summary()) { due = told_at + (fresh ? kDistance : kRefresh); }
-    if (!events.empty()) { due = Clock::time_point::min(); }
+    const Clock::time_point due = events.empty() ? summary_due() : Clock::time_point::min();
     return due == Clock::time_point::max() ? due : std::max(due, rest_until);
   }
 
@@ -61,19 +70,25 @@ struct ProgressTeller::Session {
     return summary;
   }
 
-  /// Throws Error.
+  /// What the workers say first, so that an event that the store does not take does not hold it up. Throws Error.
   asio::awaitable<void> tell() {
     co_await link.open();
-    while (!events.empty()) {
-      JobEvent event = std::move(events.front());
-      events.pop_front();
-      co_await board.post(link.store(), std::move(event));
+    if (summary_due() <= Clock::now()) {
+      told_at = Clock::now();
+      fresh = false;
+      NodeSummary now = summary();
+      co_await board.post(link.store(), std::move(now));
     }
-    if (!has_summary() || next() > Clock::now()) { co_return; }
-    told_at = Clock::now();
-    fresh = false;
-    NodeSummary now = summary();
-    co_await board.post(link.store(), std::move(now));
+    while (!events.empty()) {
+      const std::shared_ptr<Waiting> waiting = events.front();  // which may be dropped meanwhile, for newer ones
+      bool posted = true;
+      if (waiting->attempts++ < kMostAttempts) { posted = co_await board.post(link.store(), waiting->event); }
+      if (!posted && !std::exchange(said_uncounted, true)) {
+        log::warning("the key ", board.count_key(), " of the job's store holds what is no number: somebody else has ",
+                     "written there. What happens to the job is not among its events any more; all else goes on");
+      }
+      if (!events.empty() && events.front() == waiting) { events.pop_front(); }
+    }
   }
 
   const ProgressBoard board;
@@ -82,12 +97,13 @@ struct ProgressTeller::Session {
   asio::steady_timer pause;
   std::unique_ptr<ProgressSockets> sockets{};
   TellingGroup group{};
+  bool said_uncounted = false;
   bool heard = false;     ///< anything, in this attempt
   bool fresh = false;     ///< something since the last time
   std::set<int> ended{};  ///< workers, by local rank
   std::function<void()> first_word{};
   std::function<std::string(int local_rank)> describe_gpu{};
-  std::deque<JobEvent> events{};
+  std::deque<std::shared_ptr<Waiting>> events{};  ///< each until it is in the store
   Clock::time_point told_at{};
   Clock::time_point rest_until = Clock::now() + kFirstQuiet;
   std::chrono::seconds rest = kFirstRest;
@@ -160,13 +176,13 @@ void ProgressTeller::describe_gpus(std::function<std::string(int local_rank)> de
 
 void ProgressTeller::happened(const std::string& kind, const std::string& text) {
   if (!session_->place()) { return; }
-  JobEvent event;
-  event.at = wall_clock();
-  event.host = host_name();
-  event.kind = kind;
-  event.text = text;
+  const auto waiting = std::make_shared<Session::Waiting>();
+  waiting->event.at = wall_clock();
+  waiting->event.host = host_name();
+  waiting->event.kind = kind;
+  waiting->event.text = text;
   if (session_->events.size() >= kMostEvents) { session_->events.pop_front(); }
-  session_->events.push_back(std::move(event));
+  session_->events.push_back(waiting);
   session_->wake();
 }
 

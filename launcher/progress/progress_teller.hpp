@@ -55,8 +55,8 @@ class ProgressTeller {
   /// Who the workers of now are, and what has been heard of them; no ranks between two attempts.
   const TellingGroup& group() const;
   NodeSummary summary() const;
-  /// Something has happened that others may want to know: see JobEvent. Of many that wait to be told, the last ones are
-  /// kept.
+  /// Something has happened that others may want to know: see JobEvent. Kept until it is in the store; of many that
+  /// wait the last ones, and none that a store which was reached has not taken three times.
   void happened(const std::string& kind, const std::string& text);
 
  private:

@@ -60,6 +60,60 @@ struct TellingNode {
   std::optional<job::StorePlace> place;
 };
 
+/// Stands between a node and its store, and cuts the connection instead of passing on what has `word` in it.
+class CuttingRelay {
+ public:
+  CuttingRelay(asio::io_context& io, std::uint16_t store)
+      : io_(io), store_(asio::ip::address_v4::loopback(), store), acceptor_(io, {asio::ip::address_v4::loopback(), 0}) {
+    asio::co_spawn(io, accept(), asio::detached);
+  }
+  std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
+  void cut_at(std::string word, int times) {
+    word_ = std::move(word);
+    left_ = times;
+  }
+  int left() const { return left_; }
+  int connections() const { return connections_; }
+
+ private:
+  using Socket = std::shared_ptr<asio::ip::tcp::socket>;
+
+  asio::awaitable<void> accept() {
+    while (true) {
+      const auto inside = std::make_shared<asio::ip::tcp::socket>(io_);
+      co_await acceptor_.async_accept(*inside, asio::use_awaitable);
+      ++connections_;
+      const auto outside = std::make_shared<asio::ip::tcp::socket>(io_);
+      co_await outside->async_connect(store_, asio::use_awaitable);
+      asio::co_spawn(io_, pass_on(inside, outside), asio::detached);
+      asio::co_spawn(io_, pass_on(outside, inside), asio::detached);
+    }
+  }
+  asio::awaitable<void> pass_on(Socket from, Socket to) {
+    std::string part(65536, '\0');
+    boost::system::error_code error;
+    while (!error) {
+      const std::size_t size =
+          co_await from->async_read_some(asio::buffer(part), asio::redirect_error(asio::use_awaitable, error));
+      const bool cuts = left_ > 0 && std::string_view(part).substr(0, size).find(word_) != std::string_view::npos;
+      if (error || cuts) { break; }
+      co_await asio::async_write(*to, asio::buffer(part.data(), size),
+                                 asio::redirect_error(asio::use_awaitable, error));
+    }
+    if (!error) { --left_; }
+    boost::system::error_code ignored;
+    from->close(ignored);
+    to->close(ignored);
+  }
+
+  asio::io_context& io_;
+  const asio::ip::tcp::endpoint store_;
+  asio::ip::tcp::acceptor acceptor_;
+  std::string word_{};
+  int left_ = 0;
+  int connections_ = 0;
+};
+
 }  // namespace
 
 TEST_CASE("a node tells the store what its workers say, once they say something, and each second at most") {
@@ -115,8 +169,8 @@ TEST_CASE("events are told at once, the last ones are kept, and the store does n
     return last && last->number == 60;
   }));
   CHECK((last->kind == "restart" && last->text == "number 60" && !last->host.empty()));
+  CHECK(node.run_to([&] { return node.server.get("mdl-launch/job/events/of/restart") == "60"; }));
   CHECK(keys() == ProgressBoard::kEvents + 2);
-  CHECK(node.server.get("mdl-launch/job/events/of/restart") == "60");
 }
 
 TEST_CASE("a store that cannot be reached costs a node nothing but an attempt now and then") {
@@ -127,7 +181,73 @@ TEST_CASE("a store that cannot be reached costs a node nothing but an attempt no
   CHECK_FALSE(node.run_to([&] { return node.told().has_value(); }, 200ms));
   node.place->address.port = node.server.port();
   CHECK(node.run_to([&] { return node.told().has_value(); }));
-  CHECK(node.server.get("mdl-launch/job/events/count") == "1");
+  CHECK(node.run_to([&] { return node.server.get("mdl-launch/job/events/count") == "1"; }));
+}
+
+TEST_CASE("an event that the store has not taken when it failed is told when it is back, and is there once") {
+  TellingNode node;
+  CuttingRelay relay(node.io, node.server.port());
+  node.place->address.port = relay.port();
+  relay.cut_at(GENERATE("events/count", "events/at/", "events/of/"), 1);
+  node.teller.happened("restart", "one");
+  REQUIRE(node.run_to([&] { return relay.left() == 0; }));
+  REQUIRE(node.run_to([&] { return node.server.get("mdl-launch/job/events/of/restart").has_value(); }));
+  node.teller.happened("restart", "two");
+  REQUIRE(node.run_to([&] { return node.server.get("mdl-launch/job/events/of/restart") == "2"; }));
+  CHECK(node.server.get("mdl-launch/job/events/count") == "2");
+  for (int number : {1, 2}) {
+    const auto text = node.server.get(str_cat("mdl-launch/job/events/at/", number));
+    const auto event = text ? job_event_from_text(*text) : std::nullopt;
+    REQUIRE(event);
+    CHECK((event->number == number && event->text == (number == 1 ? "one" : "two")));
+  }
+}
+
+TEST_CASE("an event that was begun to be told to one store is told to the next one as its first") {
+  TellingNode node;
+  node.server.set("mdl-launch/job/events/count", "70");
+  CuttingRelay relay(node.io, node.server.port());
+  node.place->address.port = relay.port();
+  relay.cut_at("events/at/", 1);
+  node.teller.happened("restart", "one");
+  REQUIRE(node.run_to([&] { return relay.left() == 0; }));
+  node.server.erase("mdl-launch/job/events/count");
+  REQUIRE(node.run_to([&] { return node.server.get("mdl-launch/job/events/at/1").has_value(); }));
+  CHECK(job_event_from_text(*node.server.get("mdl-launch/job/events/at/1"))->number == 1);
+}
+
+TEST_CASE("an event that the store never takes does not hold up what the workers say") {
+  TellingNode node;
+  CuttingRelay relay(node.io, node.server.port());
+  node.place->address.port = relay.port();
+  relay.cut_at("events/at/", 1000);
+  node.teller.happened("restart", "one");
+  TellingNode::say(node.begin(0), R"({"step": 1})");
+  CHECK(node.run_to([&] { return node.told().has_value(); }));
+  CHECK(relay.left() >= 999);  // with the first attempt, and not after the last
+}
+
+TEST_CASE("what others have put in the place of the events' numbers costs these, and no connection") {
+  TellingNode node;
+  CuttingRelay relay(node.io, node.server.port());
+  node.place->address.port = relay.port();
+  node.server.set("mdl-launch/job/events/count", "rubbish");
+  node.server.set("mdl-launch/job/events/of/restart", "rubbish");
+  node.teller.happened("restart", "one");
+  node.teller.happened("restart", "two");
+  const std::string socket = node.begin(0);
+  TellingNode::say(socket, R"({"step": 1})");
+  REQUIRE(node.run_to([&] { return node.told().has_value(); }));
+  TellingNode::say(socket, R"({"step": 2})");
+  REQUIRE(node.run_to([&] { return node.told()->ranks[0].step == 2; }));  // after the events
+  node.server.erase("mdl-launch/job/events/count");
+  node.teller.happened("restart", "three");
+  REQUIRE(node.run_to([&] { return node.server.get("mdl-launch/job/events/at/1").has_value(); }));
+  CHECK(job_event_from_text(*node.server.get("mdl-launch/job/events/at/1"))->text == "three");
+  node.teller.happened("failed", "four");
+  REQUIRE(node.run_to([&] { return node.server.get("mdl-launch/job/events/of/failed") == "1"; }));
+  CHECK(node.server.get("mdl-launch/job/events/of/restart") == "rubbish");
+  CHECK(relay.connections() == 1);
 }
 
 TEST_CASE("where nodes have no store in common nothing is told") {
