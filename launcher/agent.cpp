@@ -85,6 +85,7 @@ class Agent {
           io_.stop();
         });
     io_.run();
+    signals_.ignore();
     if (failure) { std::rethrow_exception(failure); }
     return exit_code_;
   }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/loop/asio.hpp"
 
@@ -28,10 +29,15 @@ class StopSignals {
   void begin_stopping() { stopping_ = true; }
   void end_stopping() { stopping_ = false; }
 
+  /// This process is about to end, with the exit code that it has: from now on, and when this object is gone, the
+  /// signals do nothing any more. (A terminal that closes sends SIGHUP twice, which would kill it in the midst.)
+  void ignore();
+
  private:
   void follow();
 
   asio::signal_set signals_;
+  std::vector<int> numbers_{};
   std::function<void()> on_signal_;
   std::optional<int> last_;
   bool stopping_ = false;

@@ -87,6 +87,20 @@ TEST_CASE("nohup's wish is kept: an ignored SIGHUP stays ignored") {
   CHECK(raised.signals.last() == SIGHUP);
 }
 
+TEST_CASE("at the end of the launcher signals do nothing any more, also when nobody listens for them any longer") {
+  struct sigaction before{};
+  REQUIRE(::sigaction(SIGUSR1, nullptr, &before) == 0);
+  {
+    Raised raised("SIGUSR1");
+    raised.raise(SIGUSR1);
+    raised.signals.ignore();
+    REQUIRE(::raise(SIGUSR1) == 0);
+    CHECK((raised.io.poll() == 0 && raised.calls == 1));
+  }
+  CHECK(::raise(SIGUSR1) == 0);
+  REQUIRE(::sigaction(SIGUSR1, &before, nullptr) == 0);
+}
+
 TEST_CASE("a name that is no signal's is an error of the command line") {
   asio::io_context io;
   CHECK_THROWS_AS(StopSignals(io, "SIGNOTHING", [] {}), UsageError);

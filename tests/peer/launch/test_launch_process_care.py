@@ -111,6 +111,29 @@ def test_a_second_signal_kills_workers_that_ignore_the_first(tmp_path):
         assert not any(map(alive, family))
 
 
+def test_a_signal_that_comes_while_the_launcher_ends_changes_nothing(tmp_path):
+    """A terminal that closes sends SIGHUP twice, and so does `timeout -s HUP`. The second one comes at another moment each time."""
+
+    def not_ignored():
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+    (tmp_path / "runs").mkdir()
+    env = environment(TMPDIR=tmp_path / "runs")
+    codes = []
+    for delay in range(12):
+        pids = tmp_path / f"pids{delay}"
+        with running("--standalone", *shell('echo $$ > "$1"; exec sleep 100', pids), env=env, preexec_fn=not_ignored) as launcher:
+            pids_in(pids, 1)
+            ready_for_signals(launcher)
+            launcher.send_signal(signal.SIGHUP)
+            end = time.perf_counter() + delay * 0.0008
+            while time.perf_counter() < end:
+                pass
+            launcher.send_signal(signal.SIGHUP)
+            codes.append(launcher.wait(timeout=20))
+    assert codes == [1] * 12 and not list((tmp_path / "runs").iterdir())
+
+
 def test_after_a_signal_a_reader_that_does_not_read_is_not_waited_for_for_long(tmp_path):
     with running("--standalone", *shell('echo $$ > "$1"; exec yes', tmp_path / "pid")) as launcher:
         (worker,) = pids_in(tmp_path / "pid", 1)
