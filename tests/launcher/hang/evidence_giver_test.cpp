@@ -99,9 +99,10 @@ TEST_CASE("a question is asked although others have put something else in the pl
   node.server.set("mdl-launch/job/hang/requests", "rubbish");
   std::optional<EvidenceRequest> asked;
   const auto ask = [&]() -> asio::awaitable<void> {
-    auto store =
-        co_await rendezvous::client::TcpStoreClient::connect(Endpoint("127.0.0.1", node.server.port()), {}, 20s);
-    asked = co_await EvidenceBoard("job").ask(store, 3);
+    const rendezvous::access::StoreCredential none;
+    auto store = co_await rendezvous::client::TcpStoreClient::connect(node.place()->address, none, 20s);
+    const EvidenceBoard board("job");
+    asked = co_await board.ask(store, 3);
   };
   asio::co_spawn(node.io, ask, asio::detached);
   REQUIRE(node.run_to([&] { return asked.has_value(); }));

@@ -74,5 +74,6 @@ TEST_CASE("the zone of a link-local address is written as browsers and curl read
   asio::io_context io;
   HttpPlace place = http_place(Endpoint("localhost", 0));
   place.shown_host = "fe80::1%eth0";
-  CHECK_THAT(HttpServer(io, std::move(place), {}).url("/x"), Catch::StartsWith("http://[fe80::1%25eth0]:"));
+  const HttpServer server(io, std::move(place), {});
+  CHECK_THAT(server.url("/x"), Catch::StartsWith("http://[fe80::1%25eth0]:"));
 }
