@@ -165,9 +165,16 @@ void fill(LaunchOptions& options, const Values& values, const Environment& envir
   fill_log_options(options.logs, values, environment);
 }
 
+void refuse_shared_port(const LaunchOptions& options) {
+  if (!options.metrics || options.metrics != options.dashboard || options.metrics->port == 0) { return; }
+  throw UsageError(str_cat("--metrics-port and --dashboard are both ", options.metrics->port),
+                   "Each needs a port of its own.");
+}
+
 LaunchOptions read_options(const ParsedArguments& arguments, const Environment& environment) {
   LaunchOptions options;
   fill(options, values_of(arguments, environment), environment);
+  refuse_shared_port(options);
   options.first_word_is_program = arguments.options.empty() && arguments.program_begin == 0;
   if (arguments.program.empty()) { return options; }
   options.program = arguments.program.front();

@@ -16,6 +16,16 @@ namespace mdl::launcher::output {
 namespace fs = std::filesystem;
 namespace {
 
+// Bytes; a name in a file system has 255, of which seven are mkdtemp's.
+constexpr std::size_t kLongestJobName = 200;
+
+/// As much of a job's name as a folder can have, without a part of a letter (UTF-8).
+std::string beginning_of(const std::string& run_id) {
+  std::size_t size = std::min(run_id.size(), kLongestJobName);
+  while (size > 0 && size < run_id.size() && (static_cast<unsigned char>(run_id[size]) & 0xC0) == 0x80) { --size; }
+  return run_id.substr(0, size);
+}
+
 /// The new folder; empty, with errno set, when there is none.
 fs::path try_unique_folder(const fs::path& parent, const std::string& prefix) {
   std::string name = (parent / (prefix + "XXXXXX")).string();
@@ -74,7 +84,7 @@ RunFolder::RunFolder(const std::string& base, const std::string& run_id) {
     throw Error(str_cat("cannot use the log folder ", base, ": ", error ? error.message() : "it is a file"),
                 "Choose another with --log-dir.");
   }
-  std::string name = run_id;
+  std::string name = beginning_of(run_id);
   std::replace(name.begin(), name.end(), '/', '_');
   run_ = make_unique_folder(parent, name + "_", "Free space there, or choose another place with --log-dir.");
 }

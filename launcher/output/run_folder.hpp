@@ -16,8 +16,8 @@ std::vector<std::pair<std::string, std::filesystem::path>> named_temporary_place
 /// below /tmp, with a warning), which is removed with all it holds at the end.
 class RunFolder {
  public:
-  /// `base` empty: a temporary one; "/dev/null": none at all, and every path is empty. Throws Error when it cannot be
-  /// created, naming it.
+  /// The folder's name begins with the job's, or its first 200 bytes. `base` empty: a temporary one; "/dev/null": none
+  /// at all, and every path is empty. Throws Error when it cannot be created, naming it.
   RunFolder(const std::string& base, const std::string& run_id);
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;

@@ -230,6 +230,9 @@ TEST_CASE("the page of a job is at a port of this machine alone, or of a host th
   CHECK(parse({"--dashboard=0.0.0.0:0", "x"}).dashboard == mdl::Endpoint("0.0.0.0", 0));
   CHECK(parse({"x"}, {{"PET_DASHBOARD", "node0:8080"}}).dashboard == mdl::Endpoint("node0", 8080));
   CHECK_THAT(error_of({"--dashboard", "node0", "x"}), Contains("--dashboard must be a port, or a host"));
+  CHECK_THAT(error_of({"--dashboard", "8080", "--metrics-port", "8080", "x"}),
+             Contains("--metrics-port and --dashboard are both 8080"));
+  CHECK(parse({"--dashboard", "0", "--metrics-port", "0", "x"}).dashboard->port == 0);
 }
 
 TEST_CASE("a health command keeps its words for later, and says what is wrong with them at once") {
