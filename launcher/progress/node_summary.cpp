@@ -8,6 +8,7 @@
 
 #include "launcher/output/printable.hpp"
 #include "launcher/progress/progress_message.hpp"
+#include "launcher/progress/rank_progress.hpp"
 
 namespace mdl::launcher::progress {
 namespace {
@@ -128,6 +129,19 @@ void visit_fields(RankSummary& rank, Visitor& visitor) {
 }
 
 }  // namespace
+
+void end_rates(NodeSummary& summary, NodeTime now) {
+  const double later = std::max(0.0, std::chrono::duration<double>(now - summary.written).count());
+  for (RankSummary& rank : summary.ranks) {
+    if (!rank.step_age || !rank.steps_per_s) { continue; }
+    double window = std::chrono::duration<double>(RankProgress::kWindow).count();
+    // Told when the next step was not due yet: of long steps, the window is twice as long as one.
+    if (*rank.step_age * *rank.steps_per_s <= 1) { window = std::max(window, 2 / *rank.steps_per_s); }
+    if (*rank.step_age + later < window) { continue; }
+    rank.steps_per_s = 0;
+    if (rank.samples_per_s) { rank.samples_per_s = 0; }
+  }
+}
 
 std::string to_text(const NodeSummary& summary) {
   json ranks = json::array();

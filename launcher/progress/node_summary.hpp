@@ -34,6 +34,10 @@ inline constexpr double kSummaryIsOld = 15;
 /// Of one node; more are none of ours.
 inline constexpr std::size_t kMostRanksOfNode = 4096;
 
+/// What rates are at `now`: 0 for a rank whose last step is longer ago than what they are over (RankProgress::kWindow),
+/// whatever its node has told before.
+void end_rates(NodeSummary& summary, NodeTime now);
+
 /// For the store: JSON, about 100 bytes a rank, with numbers of six digits.
 std::string to_text(const NodeSummary& summary);
 /// What another node, or a stranger who reaches the store, has written, printable and with numbers that can be; nullopt

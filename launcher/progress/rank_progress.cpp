@@ -114,20 +114,46 @@ void RankProgress::note_step(Time now) {
   while (points_.size() > 2 && now - points_[1].at >= kWindow) { points_.pop_front(); }
 }
 
+/// What was added to a counter from `begin` on, as if it had grown evenly between two points; nullopt as in
+/// difference().
+template <typename Value>
+std::optional<double> RankProgress::added(std::optional<Value> Point::* counter, Time begin) const {
+  std::size_t next = 1;
+  while (next + 1 < points_.size() && points_[next].at <= begin) { ++next; }
+  const Point& from = points_[next - 1];
+  const Point& to = points_[next];
+  const auto first = difference(from.*counter, to.*counter, 1);
+  const auto rest = difference(to.*counter, points_.back().*counter, 1);
+  if (!first || !rest) { return std::nullopt; }
+  const double part = seconds_between(std::max(begin, from.at), to.at) / seconds_between(from.at, to.at);
+  return *first * std::max(part, 0.0) + *rest;
+}
+
 void RankProgress::add_rates(RankSummary& summary, Time now) const {
   if (points_.size() < 2) { return; }
-  const Point& from = points_.front();
-  const Point& to = points_.back();
+  const Point& first = points_.front();
+  const Point& last = points_.back();
+  const double steps = static_cast<double>(*last.step - *first.step);
+  summary.own = difference(first.own, last.own, steps);
+  summary.waiting = difference(first.waiting, last.waiting, steps);
   Time::duration longest = kPointDistance;
-  for (std::size_t i = 1; i < points_.size(); ++i) { longest = std::max(longest, points_[i].at - points_[i - 1].at); }
-  // A worker that makes no further step becomes slower and slower.
-  const Time until = now - to.at > longest ? now : to.at;
-  const double seconds = seconds_between(from.at, until);
-  const auto steps = static_cast<double>(to.step - from.step);
-  if (seconds > 0) { summary.steps_per_s = steps / seconds; }
-  summary.samples_per_s = difference(from.samples, to.samples, seconds);
-  summary.own = difference(from.own, to.own, steps);
-  summary.waiting = difference(from.waiting, to.waiting, steps);
+  Time::duration shortest = Time::duration::max();
+  for (std::size_t i = 1; i < points_.size(); ++i) {
+    longest = std::max(longest, points_[i].at - points_[i - 1].at);
+    shortest = std::min(shortest, points_[i].at - points_[i - 1].at);
+  }
+  const Time::duration window = std::max<Time::duration>(kWindow, 2 * shortest);
+  // The next step is not due yet; a pause that was in the window makes it due no later.
+  const bool goes_on = now - last.at <= std::min(longest, window / 2);
+  const Time begin = goes_on ? first.at : std::max(first.at, now - window);
+  const double seconds = seconds_between(begin, goes_on ? last.at : now);
+  if (seconds <= 0) { return; }
+  const auto rate = [&](auto counter) {
+    const auto count = added(counter, begin);
+    return count ? std::optional(*count / seconds) : std::nullopt;
+  };
+  summary.steps_per_s = rate(&Point::step);
+  summary.samples_per_s = rate(&Point::samples);
 }
 
 RankSummary RankProgress::summary(Time now) const {

@@ -17,7 +17,8 @@ class RankProgress {
  public:
   using Time = std::chrono::steady_clock::time_point;
   static constexpr std::size_t kMostASecond = 100;
-  /// What rates are taken over, as far as there are two steps in it.
+  /// What rates are taken over: they are 0 when the last step is so long ago. Of steps that take longer than half of
+  /// it, twice the time of one.
   static constexpr std::chrono::seconds kWindow{30};
 
   /// Takes a datagram; one beyond kMostASecond within a second is only counted, and one that is no message as well.
@@ -31,7 +32,7 @@ class RankProgress {
   /// What was known with a step.
   struct Point {
     Time at{};
-    std::int64_t step = 0;
+    std::optional<std::int64_t> step{};
     std::optional<std::int64_t> samples{};
     std::optional<double> own{};
     std::optional<double> waiting{};
@@ -42,6 +43,8 @@ class RankProgress {
   void enter_section(const ProgressMessage& message, bool new_step, Time now);
   void note_step(Time now);
   void note_interval(Time now);
+  template <typename Value>
+  std::optional<double> added(std::optional<Value> Point::* counter, Time begin) const;
   void add_rates(RankSummary& summary, Time now) const;
 
   std::array<Time, kMostASecond> read_at_{};  ///< the last ones, in a ring

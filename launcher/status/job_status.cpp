@@ -46,7 +46,9 @@ asio::awaitable<void> read_progress(JobStatus& status, TcpStoreClient& store) {
   progress::ProgressBoard::View view = co_await board.read(store, status.rendezvous.keys, nodes);
   status.events = std::move(view.events);
   status.event_counts = std::move(view.event_counts);
+  const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
   for (auto& [rank, summary] : view.nodes) {
+    progress::end_rates(summary, now);
     // Another round's is of other workers.
     if (state.complete && summary.round == state.round && rank < nodes) { status.progress[rank] = std::move(summary); }
   }

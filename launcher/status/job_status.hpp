@@ -27,7 +27,7 @@ struct JobStatus {
   bool static_ranks = false;  ///< a static job, or one of one node: no node has a heartbeat, nor a known address
   std::map<std::int64_t, rendezvous::c10d::RoleInfo> workers{};  ///< by rank of the node, as far as the nodes have told
   // Of agents of ours only:
-  std::map<std::int64_t, progress::NodeSummary> progress{};  ///< in this round, by rank of the node
+  std::map<std::int64_t, progress::NodeSummary> progress{};  ///< in this round, by rank of the node; rates as of now
   std::vector<progress::JobEvent> events{};                  ///< the last ones, the oldest first
   std::map<std::string, std::int64_t> event_counts{};        ///< of all, by kind
   std::optional<report::RootCause> root_cause{};             ///< only when the job has failed

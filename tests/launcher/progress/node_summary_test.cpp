@@ -100,6 +100,23 @@ TEST_CASE("what others have put where a node's summary belongs is made printable
   CHECK(node_summary_from_text(R"([1,0,0,9223372036854775807,"h",0,[]])") == std::nullopt);
 }
 
+TEST_CASE("rates of a node that tells nothing more end half a minute after the last step, or after twice a long one") {
+  NodeSummary node = node_of(2);
+  node.ranks[1].steps_per_s = 0.025;
+  NodeSummary later = node;
+  end_rates(later, node.written + 29s);
+  CHECK(later == node);
+  end_rates(later, node.written + 30s);
+  CHECK((later.ranks[0].steps_per_s == 0.0 && later.ranks[0].samples_per_s == 0.0 && later.ranks[0].own == 0.5));
+  CHECK(later.ranks[1].steps_per_s == 0.025);
+  end_rates(later, node.written + 80s);
+  CHECK((later.ranks[1].steps_per_s == 0.0 && later.ranks[1].samples_per_s == 0.0));
+  NodeSummary falling = node_of(1);  // it has not made a step for long
+  falling.ranks[0].step_age = 28;
+  end_rates(falling, falling.written + 2s);
+  CHECK(falling.ranks[0].steps_per_s == 0.0);
+}
+
 TEST_CASE("an event comes back from the store as it was, printable and cut") {
   JobEvent event{7, NodeTime(1'764'420'000'123ms), "node1", "restart", "rank 3 failed with exit code 3"};
   CHECK(job_event_from_text(to_text(event)) == event);

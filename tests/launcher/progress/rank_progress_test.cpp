@@ -50,9 +50,24 @@ TEST_CASE("rates are over the last half minute, and fall when no step comes any 
   CHECK(now.samples_per_s == Approx(16));
   CHECK(now.own == Approx(0.375));
   CHECK(now.waiting == Approx(0.125));
-  now = progress.summary(end + 90s);
-  CHECK(*now.steps_per_s < 0.6);
+  now = progress.summary(end + 10s);
+  CHECK((now.steps_per_s == Approx(2 * 20.0 / 30) && now.samples_per_s == Approx(16 * 20.0 / 30)));
+  now = progress.summary(end + 30s);
+  CHECK((now.steps_per_s == 0.0 && now.samples_per_s == 0.0));
   CHECK(now.own == Approx(0.375));
+}
+
+TEST_CASE("rates end half a minute after the last step, also soon after the first one and after a long pause") {
+  RankProgress young;
+  for (int i = 0; i <= 50; ++i) { young.take(str_cat(R"({"step":)", i, R"(,"samples":)", i, "}"), kBegin + i * 100ms); }
+  CHECK(young.summary(kBegin + 5s).steps_per_s == Approx(10));
+  CHECK(young.summary(kBegin + 10s).steps_per_s == Approx(5));
+  CHECK(young.summary(kBegin + 34s).steps_per_s < 0.4);
+  CHECK(young.summary(kBegin + 35s).samples_per_s == 0.0);
+  const auto end = kBegin + 305s;  // an evaluation lasted for five minutes
+  for (int i = 0; i <= 10; ++i) { young.take(str_cat(R"({"step":)", 51 + i, "}"), end + i * 1s); }
+  CHECK(*young.summary(end + 20s).steps_per_s > 0);
+  CHECK(young.summary(end + 40s).steps_per_s == 0.0);
 }
 
 TEST_CASE("steps that take longer than the window still have a rate") {
@@ -61,6 +76,9 @@ TEST_CASE("steps that take longer than the window still have a rate") {
     progress.take(str_cat(R"({"step":)", step, R"(,"samples":)", step, "}"), kBegin + step * 200s);
   }
   CHECK(progress.summary(kBegin + 1001s).samples_per_s == Approx(1.0 / 200));
+  CHECK(progress.summary(kBegin + 1199s).samples_per_s == Approx(1.0 / 200));
+  CHECK(progress.summary(kBegin + 1300s).samples_per_s == Approx(0.5 / 400));
+  CHECK(progress.summary(kBegin + 1400s).samples_per_s == 0.0);
 }
 
 TEST_CASE("a step that is set back begins the rates anew, and so do counters that are") {
