@@ -82,7 +82,9 @@ hang::HangSurroundings JobWatcher::surroundings(const job::JobRendezvous& rendez
     folder.keep();
     return folder.path();
   };
-  around.happened = [this](const std::string& kind, const std::string& text) { teller_.happened(kind, text); };
+  around.happened = [this](const std::string& text, std::optional<progress::HangFacts> facts) {
+    teller_.happened("hang", text, std::move(facts));
+  };
   around.end_workers = [this](const std::string& why, const std::set<std::int64_t>& ranks) { end_workers(why, ranks); };
   return around;
 }

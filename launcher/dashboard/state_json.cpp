@@ -12,6 +12,7 @@
 #include "launcher/output/printable.hpp"
 #include "launcher/progress/slow_rank.hpp"
 #include "launcher/status/job_progress.hpp"
+#include "launcher/status/job_state.hpp"
 #include "launcher/status/progress_json.hpp"
 
 namespace mdl::launcher::dashboard {
@@ -126,10 +127,13 @@ std::string state_json(const JobStatus& status, const std::string& where, Rendez
   const RendezvousState& state = *status.rendezvous.state;
   const JobProgress job = status::job_progress(status.progress, std::chrono::floor<std::chrono::milliseconds>(now));
   const std::vector<RankPlace> places = rank_places(status, job);
+  const status::JobState how = status::job_state(status);
   json object = {{"mdl", version()},
                  {"time", std::chrono::duration<double>(now.time_since_epoch()).count()},
                  {"job", output::printable(status.run_id, kLongestShownName)},
                  {"where", output::printable(where, kLongestShownName)},
+                 {"state", status::word_of(how.what)},
+                 {"hang", status::hang_to_json(how, now)},
                  {"round", state.round},
                  {"restarts", state.round},
                  {"complete", state.complete},

@@ -88,13 +88,21 @@ struct HangWatch::Session {
     const std::vector<std::string> lines = rank_lines(report);
     for (std::size_t i = 0; i < std::min(lines.size(), kMostRankLines); ++i) { log::warning("  ", lines[i]); }
     if (lines.size() > kMostRankLines) { log::warning("  and ", lines.size() - kMostRankLines, " more ranks"); }
-    around.happened("hang", str_cat("the job hangs: ", verdict.sentence));
+    around.happened(str_cat(progress::kHangText, verdict.sentence), facts());
+  }
+
+  /// For those who show the job.
+  progress::HangFacts facts() const {
+    using std::chrono::milliseconds;
+    const auto idle = std::chrono::round<milliseconds>(finding.idle.step);
+    return {std::chrono::floor<milliseconds>(std::chrono::system_clock::now()) - idle,
+            {verdict.ranks.begin(), verdict.ranks.end()}};
   }
 
   void tell_end() {
     const std::string what = str_cat("the job goes on after all: there was ", idle_text(finding.idle));
     log::news(what);
-    around.happened("hang", what);
+    around.happened(what, std::nullopt);
     reported_at.reset();
   }
 

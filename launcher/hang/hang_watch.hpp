@@ -14,6 +14,7 @@
 #include "launcher/hang/hang_report.hpp"
 #include "launcher/hang/hang_rule.hpp"
 #include "launcher/job/store_link.hpp"
+#include "launcher/progress/job_event.hpp"
 #include "launcher/watch/job_view.hpp"
 #include "rendezvous/server/store_wait.hpp"
 
@@ -27,7 +28,8 @@ struct HangSurroundings {
   std::function<std::vector<rendezvous::server::StoreWait>()> store_waits{};
   /// Where reports are to be written, which stay; empty: nowhere.
   std::function<std::filesystem::path()> folder{};
-  std::function<void(const std::string& kind, const std::string& text)> happened{};
+  /// An event of the kind "hang"; with the facts where one begins.
+  std::function<void(const std::string& text, std::optional<progress::HangFacts> facts)> happened{};
   /// Ends the workers because of a hang: why, and the ranks that the verdict names.
   std::function<void(const std::string& why, const std::set<std::int64_t>& ranks)> end_workers{};
 };

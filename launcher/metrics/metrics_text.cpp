@@ -1,11 +1,13 @@
 #include "launcher/metrics/metrics_text.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
 #include "launcher/metrics/exposition.hpp"
 #include "launcher/output/printable.hpp"
 #include "launcher/status/job_progress.hpp"
+#include "launcher/status/job_state.hpp"
 
 namespace mdl::launcher::metrics {
 namespace {
@@ -25,6 +27,7 @@ struct RankRow {
   const RankSummary* said;
   double node_age;  ///< seconds since its node has told it
   bool old;         ///< see progress::kSummaryIsOld
+  bool suspect;     ///< the report of a hang names it
   Labels labels;
   std::string text;  ///< of the labels
 };
@@ -79,6 +82,8 @@ const RankFamily kRankFamilies[] = {
      [](const RankRow& row) { return aged(row, row.said->section_age); }},
     {"mdl_rank_section_limit_seconds", "gauge", "How long the section takes at the longest, as the worker says.",
      [](const RankRow& row) { return row.said->section_seconds; }},
+    {"mdl_rank_suspect", "gauge", "1 for a rank that the report of a hang names, while the job hangs.",
+     [](const RankRow& row) { return row.suspect ? std::optional(1.0) : std::nullopt; }},
     {"mdl_rank_dropped_messages_total", "counter", "Messages of the worker beyond 100 a second.",
      [](const RankRow& row) { return std::optional(static_cast<double>(row.said->dropped)); }},
     {"mdl_rank_wrong_messages_total", "counter", "Messages of the worker that are none.",
@@ -92,6 +97,7 @@ class MetricsWriter {
       : status_(status),
         now_(now),
         job_(status::job_progress(status.progress, std::chrono::floor<std::chrono::milliseconds>(now))),
+        how_(status::job_state(status)),
         labels_{{"job_id", label_value(status.run_id)}},
         text_(to_text(labels_)) {}
 
@@ -116,10 +122,14 @@ class MetricsWriter {
     info.emplace_back("endpoint", label_value(to_string(status_.endpoint)));
     out_.family("mdl_job_info", "gauge", "Always 1; the labels say where the store of the job is.");
     out_.sample(to_text(info), 1);
-    const auto& state = status_.rendezvous.state;
-    const bool ended = status_.root_cause || status_.succeeded || (state && state->closed);
+    using What = status::JobState::What;
     one("mdl_job_up", "gauge", "1 while a round of workers goes on, 0 while nodes are waited for and after the end.",
-        state && state->complete && !ended ? 1 : 0);
+        how_.what == What::running || how_.what == What::hangs ? 1 : 0);
+    one("mdl_job_hangs", "gauge", "1 from the report of a hang until the job goes on or is restarted.",
+        how_.hang ? 1 : 0);
+    if (!how_.hang) { return; }
+    one("mdl_job_hang_seconds", "gauge", "Time since the last step of a job that hangs.",
+        std::max(0.0, std::chrono::duration<double>(now_ - how_.hang->since).count()));
   }
 
   void write_round() {
@@ -173,9 +183,10 @@ class MetricsWriter {
       for (const RankSummary& said : node.summary->ranks) {
         if (rows.size() >= kMostRanksShown) { return rows; }
         Labels labels = node_labels(group_rank, node.summary->host);
+        const bool suspect = how_.hang && how_.hang->names(rank);
         labels.emplace_back("rank", std::to_string(rank++));
         std::string text = to_text(labels);
-        rows.push_back({&said, node.age, node.old, std::move(labels), std::move(text)});
+        rows.push_back({&said, node.age, node.old, suspect, std::move(labels), std::move(text)});
       }
     }
     return rows;
@@ -202,6 +213,7 @@ class MetricsWriter {
   const JobStatus& status_;
   const rendezvous::c10d::RendezvousTime now_;
   const JobProgress job_;
+  const status::JobState how_;
   const Labels labels_;
   const std::string text_;
   Exposition out_{};

@@ -23,6 +23,28 @@ std::string event_word(const json& value, std::size_t most) {
   return output::printable(value.get_ref<const std::string&>(), most);
 }
 
+json to_json(const HangFacts& hang) {
+  json ranks = json::array();
+  for (const std::int64_t rank : hang.ranks) {
+    if (ranks.size() < kMostNamedRanks) { ranks.push_back(rank); }
+  }
+  return {{"since", hang.since.time_since_epoch().count()}, {"ranks", std::move(ranks)}};
+}
+
+/// nullopt when it is something else.
+std::optional<HangFacts> hang_from_json(const json& object) {
+  if (!object.is_object()) { return std::nullopt; }
+  const json since = object.value("since", json());
+  const json ranks = object.value("ranks", json());
+  if (!is_event_number(since) || !ranks.is_array()) { return std::nullopt; }
+  HangFacts hang;
+  hang.since = NodeTime(std::chrono::milliseconds(std::min(since.get<std::int64_t>(), kLatest)));
+  for (const json& rank : ranks) {
+    if (is_event_number(rank) && hang.ranks.size() < kMostNamedRanks) { hang.ranks.push_back(rank); }
+  }
+  return hang;
+}
+
 }  // namespace
 
 std::string to_text(const JobEvent& event) {
@@ -33,6 +55,7 @@ std::string to_text(const JobEvent& event) {
   array.push_back(output::printable(event.host, kLongestName));
   array.push_back(event.kind);
   array.push_back(output::printable(event.text, kLongestEventText));
+  if (event.hang) { array.push_back(to_json(*event.hang)); }
   return array.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -49,6 +72,7 @@ std::optional<JobEvent> job_event_from_text(std::string_view text) {
   event.host = event_word(array[3], kLongestName);
   event.kind = event_word(array[4], kLongestKind);
   event.text = event_word(array[5], kLongestEventText);
+  if (array.size() > 6) { event.hang = hang_from_json(array[6]); }
   return event;
 }
 

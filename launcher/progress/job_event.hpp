@@ -5,10 +5,22 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "launcher/progress/node_summary.hpp"
 
 namespace mdl::launcher::progress {
+
+/// What the report of a hang says of it, for whoever shows the job.
+struct HangFacts {
+  NodeTime since{};                   ///< no rank has made a step since then, by the clock of the node that says it
+  std::vector<std::int64_t> ranks{};  ///< that the verdict names, at most kMostNamedRanks; may be none
+
+  bool operator==(const HangFacts&) const = default;
+};
+inline constexpr std::size_t kMostNamedRanks = 64;
+/// What the text of a hang's event begins with; the verdict follows.
+inline constexpr std::string_view kHangText = "the job hangs: ";
 
 /// Something that has happened to a job, in words.
 struct JobEvent {
@@ -17,6 +29,7 @@ struct JobEvent {
   std::string host{};  ///< of the node that says it
   std::string kind{};  ///< "round", "restart", "membership", "failed", "signal", "hang", "straggler"
   std::string text{};
+  std::optional<HangFacts> hang{};  ///< of a hang that begins; one that is over has none
 
   bool operator==(const JobEvent&) const = default;
 };

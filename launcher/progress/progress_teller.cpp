@@ -174,13 +174,14 @@ void ProgressTeller::describe_gpus(std::function<std::string(int local_rank)> de
   session_->describe_gpu = std::move(describe);
 }
 
-void ProgressTeller::happened(const std::string& kind, const std::string& text) {
+void ProgressTeller::happened(const std::string& kind, const std::string& text, std::optional<HangFacts> hang) {
   if (!session_->place()) { return; }
   const auto waiting = std::make_shared<Session::Waiting>();
   waiting->event.at = wall_clock();
   waiting->event.host = host_name();
   waiting->event.kind = kind;
   waiting->event.text = text;
+  waiting->event.hang = std::move(hang);
   if (session_->events.size() >= kMostEvents) { session_->events.pop_front(); }
   session_->events.push_back(waiting);
   session_->wake();

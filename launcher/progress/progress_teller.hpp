@@ -9,6 +9,7 @@
 
 #include "common/loop/asio.hpp"
 #include "launcher/job/store_link.hpp"
+#include "launcher/progress/job_event.hpp"
 #include "launcher/progress/node_summary.hpp"
 #include "launcher/progress/progress_folder.hpp"
 
@@ -57,7 +58,7 @@ class ProgressTeller {
   NodeSummary summary() const;
   /// Something has happened that others may want to know: see JobEvent. Kept until it is in the store; of many that
   /// wait the last ones, and none that a store which was reached has not taken three times.
-  void happened(const std::string& kind, const std::string& text);
+  void happened(const std::string& kind, const std::string& text, std::optional<HangFacts> hang = {});
 
  private:
   struct Session;

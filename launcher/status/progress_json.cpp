@@ -1,5 +1,6 @@
 #include "launcher/status/progress_json.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace mdl::launcher::status {
@@ -36,6 +37,15 @@ json progress_to_json(const JobProgress& job) {
                          {"median_own_s", job.slowest->median}};
   }
   return object;
+}
+
+json hang_to_json(const JobState& state, rendezvous::c10d::RendezvousTime now) {
+  if (!state.hang) { return {}; }
+  const double lasts = std::chrono::duration<double>(now - state.hang->since).count();
+  return {{"since_s", static_cast<double>(state.hang->since.time_since_epoch().count()) / 1000},
+          {"for_s", std::max(0.0, lasts)},
+          {"verdict", state.hang->verdict},
+          {"ranks", state.hang->ranks}};
 }
 
 json events_to_json(const std::vector<progress::JobEvent>& events) {

@@ -7,6 +7,7 @@
 
 #include "launcher/output/printable.hpp"
 #include "launcher/status/job_progress.hpp"
+#include "launcher/status/job_state.hpp"
 #include "launcher/status/progress_json.hpp"
 
 namespace mdl::launcher::status {
@@ -56,12 +57,15 @@ json rank_to_json(std::int64_t rank, std::int64_t group_rank, const JobProgress:
   return object;
 }
 
-json ranks_to_json(const JobProgress& job) {
+json ranks_to_json(const JobProgress& job, const JobState& state) {
   json ranks = json::array();
   for (const auto& [group_rank, node] : job.nodes) {
     std::int64_t rank = node.summary->first_rank;
     for (const progress::RankSummary& said : node.summary->ranks) {
-      ranks.push_back(rank_to_json(rank++, group_rank, node, said));
+      json object = rank_to_json(rank, group_rank, node, said);
+      object["suspect"] = state.hang && state.hang->names(rank);
+      ++rank;
+      ranks.push_back(std::move(object));
     }
   }
   return ranks;
@@ -89,8 +93,11 @@ json nodes_to_json(const JobStatus& status, const JobProgress& job, rendezvous::
 std::string status_to_json(const JobStatus& status, rendezvous::c10d::RendezvousTime now) {
   const rendezvous::c10d::RendezvousState& state = *status.rendezvous.state;
   const JobProgress job = job_progress(status.progress, std::chrono::floor<std::chrono::milliseconds>(now));
+  const JobState how = job_state(status);
   json object = {{"job", output::printable(status.run_id)},
                  {"endpoint", to_string(status.endpoint)},
+                 {"state", word_of(how.what)},
+                 {"hang", hang_to_json(how, now)},
                  {"round", state.round},
                  {"restarts", state.round},
                  {"complete", state.complete},
@@ -103,7 +110,7 @@ std::string status_to_json(const JobStatus& status, rendezvous::c10d::Rendezvous
                  {"master_addr", json()},
                  {"master_port", json()},
                  {"progress", progress_to_json(job)},
-                 {"ranks", ranks_to_json(job)},
+                 {"ranks", ranks_to_json(job, how)},
                  {"events", events_to_json(status.events)},
                  {"root_cause", json()}};
   if (state.deadline) {

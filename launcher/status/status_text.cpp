@@ -6,9 +6,11 @@
 #include <optional>
 #include <utility>
 
+#include "common/join.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/output/printable.hpp"
 #include "launcher/status/job_progress.hpp"
+#include "launcher/status/job_state.hpp"
 
 namespace mdl::launcher::status {
 namespace {
@@ -19,6 +21,7 @@ using rendezvous::c10d::RendezvousTime;
 
 constexpr std::size_t kLongestNodeName = 256;
 constexpr std::size_t kShownEvents = 8;
+constexpr std::size_t kShownSuspects = 8;
 
 std::string fixed(double number) {
   char text[32];
@@ -32,7 +35,15 @@ std::string four_digits(double number) {
   return text;
 }
 
-std::string phase_of(const JobStatus& status, RendezvousTime now) {
+std::string local_time(progress::NodeTime time) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm parts{};
+  char text[32] = "?";
+  if (::localtime_r(&seconds, &parts)) { std::strftime(text, sizeof text, "%m-%d %H:%M:%S", &parts); }
+  return text;
+}
+
+std::string phase_of(const JobStatus& status, const JobState& job, RendezvousTime now) {
   const RendezvousState& state = *status.rendezvous.state;
   std::string text;
   if (state.complete) {
@@ -42,6 +53,10 @@ std::string phase_of(const JobStatus& status, RendezvousTime now) {
     text = str_cat("has enough nodes; the last call for more ends in ", fixed(std::max(0.0, left)), " s");
   } else {
     text = "waits for more nodes";
+  }
+  if (job.hang) {
+    const double lasts = std::max(0.0, std::chrono::duration<double>(now - job.hang->since).count());
+    text += str_cat("; HANGS since ", local_time(job.hang->since), ", for ", fixed(lasts), " s");
   }
   if (state.closed) { text += "; closed: the job has ended"; }
   return status.succeeded ? text + "; all nodes have ended well" : text;
@@ -116,7 +131,20 @@ std::string describe_refused(const progress::NodeSummary& node) {
   return text;
 }
 
-std::string progress_cells(const JobProgress& job, std::int64_t group_rank) {
+/// " suspect: rank 3" of those that the report of a hang names and that are here.
+std::string describe_suspects(const JobState& state, const progress::NodeSummary& node) {
+  if (!state.hang) { return {}; }
+  std::vector<std::string> here;
+  for (const std::int64_t rank : state.hang->ranks) {
+    const bool has_it =
+        rank >= node.first_rank && rank - node.first_rank < static_cast<std::int64_t>(node.ranks.size());
+    if (has_it && here.size() < kShownSuspects) { here.push_back(std::to_string(rank)); }
+  }
+  if (here.empty()) { return {}; }
+  return str_cat("  suspect: rank", here.size() == 1 ? " " : "s ", joined(here));
+}
+
+std::string progress_cells(const JobProgress& job, const JobState& state, std::int64_t group_rank) {
   const auto found = job.nodes.find(group_rank);
   if (found == job.nodes.end()) { return "  no data"; }
   const progress::NodeSummary& node = *found->second.summary;
@@ -131,7 +159,7 @@ std::string progress_cells(const JobProgress& job, std::int64_t group_rank) {
                 range(node, &progress::RankSummary::own, four_digits).c_str(),
                 range(node, &progress::RankSummary::waiting, four_digits).c_str());
   const std::string old = found->second.old ? str_cat("  old: told ", fixed(found->second.age), " s ago") : "";
-  return str_cat(text, old, describe_section(node), describe_refused(node));
+  return str_cat(text, describe_suspects(state, node), old, describe_section(node), describe_refused(node));
 }
 
 std::string describe_steps(const JobProgress& job) {
@@ -142,13 +170,14 @@ std::string describe_steps(const JobProgress& job) {
                  job.ahead->rank, ")");
 }
 
-std::string describe_progress(const JobProgress& job) {
+std::string describe_progress(const JobProgress& job, const JobState& state) {
   if (job.nodes.empty()) { return "Progress: no data; no worker has sent any (MDL_PROGRESS)\n"; }
   std::string text = "Progress: " + describe_steps(job);
   if (job.samples_per_s) { text += str_cat("; ", fixed(*job.samples_per_s), " samples/s"); }
   if (job.steps_per_s) { text += str_cat("; ", four_digits(*job.steps_per_s), " steps/s"); }
   if (job.loss) { text += str_cat("; loss ", four_digits(*job.loss)); }
   text += "\n";
+  if (state.hang) { return text; }  // nobody is slow where nobody moves
   if (!job.slowest) { return text + "Slowest rank: not known, as no rank sends its own time of a step (own)\n"; }
   return str_cat(text, "Slowest rank: ", job.slowest->rank, " on ", job.slowest->host, ", ",
                  four_digits(job.slowest->own), " s of its own a step; the median is ",
@@ -156,11 +185,20 @@ std::string describe_progress(const JobProgress& job) {
                  job.slowest->gpu.empty() ? "" : "; its GPU: ", job.slowest->gpu, "\n");
 }
 
-std::string local_time(progress::NodeTime time) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-  std::tm parts{};
-  char text[32] = "?";
-  if (::localtime_r(&seconds, &parts)) { std::strftime(text, sizeof text, "%m-%d %H:%M:%S", &parts); }
+std::string describe_hang(const JobState::Hang& hang, const JobProgress& job) {
+  std::string text = str_cat("Hang: ", hang.verdict, "\n");
+  std::size_t shown = 0;
+  for (const auto& [group_rank, node] : job.nodes) {
+    std::int64_t rank = node.summary->first_rank;
+    for (const progress::RankSummary& said : node.summary->ranks) {
+      const std::int64_t number = rank++;
+      if (!hang.names(number) || ++shown > kShownSuspects) { continue; }
+      text += str_cat("  rank ", number, " on ", node.summary->host);
+      if (said.step) { text += str_cat(", step ", *said.step); }
+      if (said.step_age) { text += str_cat(" ", fixed(*said.step_age + node.age), " s ago"); }
+      text += "\n";
+    }
+  }
   return text;
 }
 
@@ -190,17 +228,20 @@ std::string describe_size(const JobStatus& status) {
 std::string format_status(const JobStatus& status, RendezvousTime now) {
   const RendezvousState& state = *status.rendezvous.state;
   const JobProgress job = job_progress(status.progress, std::chrono::floor<std::chrono::milliseconds>(now));
-  std::string out = str_cat("Job \"", output::printable(status.run_id), "\" at ", to_string(status.endpoint),
-                            ": round ", state.round, " ", phase_of(status, now), "; ", describe_size(status), "\n");
+  const JobState how = job_state(status);
+  std::string out =
+      str_cat("Job \"", output::printable(status.run_id), "\" at ", to_string(status.endpoint), ": round ", state.round,
+              " ", phase_of(status, how, now), "; ", describe_size(status), "\n");
   if (status.rendezvous.master) {
     out += str_cat("Workers meet at ", output::printable(to_string(*status.rendezvous.master)), "\n");
   }
-  if (state.complete) { out += describe_progress(job); }
+  if (how.hang) { out += describe_hang(*how.hang, job); }
+  if (state.complete) { out += describe_progress(job, how); }
   out += "   node  workers       address                                        pid  last heartbeat";
   out += job.nodes.empty() ? "\n" : "  step           samples/s  own s a step   waiting\n";
   for (const auto& [rank, node] : participants_of(state)) {
     out += row(state.complete ? std::to_string(rank) : "-", state.complete ? describe_workers(status, rank) : "-", node,
-               heartbeat_age(state, node, now), job.nodes.empty() ? "" : progress_cells(job, rank));
+               heartbeat_age(state, node, now), job.nodes.empty() ? "" : progress_cells(job, how, rank));
   }
   for (const NodeDesc& node : state.wait_list) { out += row("waits", "-", node, heartbeat_age(state, node, now)); }
   for (const NodeDesc& node : state.redundancy_list) {

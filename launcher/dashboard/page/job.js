@@ -1,7 +1,7 @@
 // What the server says of the job, and what follows from it for each rank. Pure.
 
 const BEHIND_SECONDS = 5;     // so much work behind the first rank
-const MARKS = ['slow', 'behind', 'old', 'none'];
+const MARKS = ['suspect', 'slow', 'behind', 'old', 'none'];
 
 /** A message of the server, with the ranks as objects with names. */
 function readJob(message) {
@@ -26,30 +26,29 @@ function readRank(row, columns, nodes) {
 }
 
 function marksOf(rank, job, first) {
-  if (!rank.known) return ['none'];
-  if (rank.old) return ['old'];
-  const marks = [];
+  const marks = job.hang?.ranks.includes(rank.rank) ? ['suspect'] : [];
+  if (!rank.known) return [...marks, 'none'];
+  if (rank.old) return [...marks, 'old'];
+  if (job.hang) return marks;  // nobody is slow where nobody moves
   if (rank.own !== null && job.slow_over_s !== null && rank.own > job.slow_over_s) marks.push('slow');
   if (rank.step !== null && first !== null && first - rank.step > job.behindBy) marks.push('behind');
   return marks;
 }
 
-/** What is left of the training, in seconds, at the pace of now; null where it is not known. */
-function timeLeft(progress) {
-  if (!progress?.total || !progress.behind || !(progress.steps_per_s > 0)) return null;
+/** What is left of the training, in seconds, at the pace of now; null where it is not known, or nothing moves. */
+function timeLeft(job) {
+  const progress = job.progress;
+  if (job.state !== 'running' || !progress?.total || !progress.behind || !(progress.steps_per_s > 0)) return null;
   return Math.max(0, progress.total - progress.behind.step) / progress.steps_per_s;
 }
 
-/** "running", "waiting_nodes", "succeeded", "failed" or "ended". */
+/** The word for its state: "running", "waiting_nodes", "hangs", "succeeded", "failed" or "ended". */
 function howItIs(job) {
-  if (job.succeeded) return 'succeeded';
-  if (job.root_cause) return 'failed';
-  if (job.closed) return 'ended';
-  return job.complete ? 'running' : 'waiting_nodes';
+  return job.state === 'waiting' ? 'waiting_nodes' : job.state;
 }
 
 function hasEnded(job) {
-  return ['succeeded', 'failed', 'ended'].includes(howItIs(job));
+  return ['succeeded', 'failed', 'ended'].includes(job.state);
 }
 
 /**

@@ -1,13 +1,13 @@
 // The top of the page: the job in a line, how it gets on in tiles; and at its foot what has happened.
 
-const PILLS = {succeeded: 'good', failed: 'bad', ended: 'warn', waiting_nodes: 'warn', running: ''};
+const PILLS = {succeeded: 'good', failed: 'bad', ended: 'warn', waiting_nodes: 'warn', running: '', hangs: 'bad'};
 
 function drawHead(job) {
   const how = howItIs(job);
   setText(byId('job'), job.job);
   document.title = `${job.job} · ${say(how)}`;
   setText(byId('how'), say(how));
-  byId('how').className = `pill ${PILLS[how]}`;
+  byId('how').className = `pill ${PILLS[how] ?? ''}`;
   const facts = [say('facts', {
     where: job.where, round: job.round, nodes: grouped(job.nodes.length), ranks: grouped(job.ranks_in_all),
     restarts: grouped(job.restarts),
@@ -17,6 +17,7 @@ function drawHead(job) {
   if (job.spare.length) facts.push(say('spare', {names: job.spare.join(', ')}));
   setText(byId('facts'), facts.join(' · '));
   drawCause(job.root_cause);
+  drawHang(job.hang);
   setText(byId('told'), say('told', {version: job.mdl, time: clock(job.time)}));
 }
 
@@ -25,6 +26,14 @@ function drawCause(cause) {
   if (!cause) return;
   const lines = [say('cause', {rank: cause.rank, host: cause.host, what: cause.end}), cause.hint, cause.message];
   setText(byId('cause'), lines.filter(Boolean).join('\n'));
+}
+
+/** Since when and why, for as long as the job hangs. */
+function drawHang(hang) {
+  byId('hang').hidden = !hang;
+  if (!hang) return;
+  setText(byId('hang-verdict'), hang.verdict);
+  setText(byId('hang-since'), say('hangs_since', {time: clock(hang.since_s), s: duration(hang.for_s)}));
 }
 
 /** Only of what is known. */
@@ -44,7 +53,7 @@ function tilesOf(job) {
   add('samples_per_s', progress.samples_per_s, shortNumber);
   add('steps_per_s', progress.steps_per_s, shortNumber);
   add('loss', progress.loss, shortNumber);
-  const left = hasEnded(job) ? null : timeLeft(progress);
+  const left = timeLeft(job);
   add('left', left, duration, left === null ? '' : say('ends', {time: clock(job.time + left)}));
   return tiles;
 }

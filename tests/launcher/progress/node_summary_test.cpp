@@ -120,6 +120,10 @@ TEST_CASE("rates of a node that tells nothing more end half a minute after the l
 TEST_CASE("an event comes back from the store as it was, printable and cut") {
   JobEvent event{7, NodeTime(1'764'420'000'123ms), "node1", "restart", "rank 3 failed with exit code 3"};
   CHECK(job_event_from_text(to_text(event)) == event);
+  event.hang = HangFacts{NodeTime(1'764'420'000'000ms), {3, 5}};
+  CHECK(job_event_from_text(to_text(event)) == event);
+  event.hang->ranks.resize(1000, 7);
+  CHECK(job_event_from_text(to_text(event))->hang->ranks.size() == kMostNamedRanks);
   event.text = "a\x1b[2J\n" + std::string(1000, 'x') + "\xff";
   const auto read = job_event_from_text(to_text(event));
   REQUIRE(read);
@@ -129,4 +133,12 @@ TEST_CASE("an event comes back from the store as it was, printable and cut") {
     CAPTURE(wrong);
     CHECK_FALSE(job_event_from_text(wrong));
   }
+  for (const char* other :
+       {"7", "[]", "{}", R"({"since":-1,"ranks":[]})", R"({"since":1,"ranks":7})", R"({"ranks":[]})"}) {
+    CAPTURE(other);
+    const auto later = job_event_from_text(R"([1,7,1,"h","k","t",)" + std::string(other) + "]");
+    CHECK((later && !later->hang));
+  }
+  const auto odd = job_event_from_text(R"([1,7,1,"h","hang","t",{"since":1,"ranks":[-1,"x",3]}])");
+  CHECK((odd && odd->hang && odd->hang->ranks == std::vector<std::int64_t>{3}));
 }

@@ -1,6 +1,7 @@
 """A job that hangs is told, with the rank that holds the others up, and ended with --hang-timeout; with real agents and workers."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -206,6 +207,10 @@ def test_two_nodes_show_what_their_workers_do(stage):
         assert report.count(" in state S, CPU ") == 3 and "no data" not in report and "has shown nothing" not in report
         status = ["status", "--rdzv-endpoint", f"localhost:{port}", "--rdzv-id", "j"]
         wait_until(lambda: re.search(r"^  \S+ \S+  \S+  the job hangs: rank 3 is stopped", launch(*status).stdout, re.MULTILINE))
+        text = launch(*status).stdout
+        assert re.match(r'Job "j" .*: round 0 complete; HANGS since .*, for \S+ s; .*\nHang: rank 3 is stopped.*\n  rank 3 on \S+.*, step 30 ', text)
+        told = json.loads(launch(*status, "--json").stdout)
+        assert told["state"] == "hangs" and told["hang"]["ranks"] == [3] and [rank["suspect"] for rank in told["ranks"]] == [*[False] * 3, True]
         let_go_on(report)
         errors = end(stage, first, second)
         assert sorted(text.count("the job hangs: rank 3") for text in errors) == [0, 1]

@@ -1,0 +1,81 @@
+#include "launcher/status/job_state.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace mdl::launcher::status {
+namespace {
+
+using What = JobState::What;
+
+/// Whether an event ends a hang that was told before it.
+bool ends_hang(const progress::JobEvent& event) {
+  constexpr std::array<std::string_view, 4> kKinds{"round", "restart", "membership", "failed"};
+  return std::find(kKinds.begin(), kKinds.end(), event.kind) != kKinds.end();
+}
+
+bool has_step_after(const JobStatus& status, progress::NodeTime time) {
+  for (const auto& [group_rank, node] : status.progress) {
+    for (const progress::RankSummary& rank : node.ranks) {
+      if (rank.step_age && node.written - std::chrono::duration<double>(*rank.step_age) > time) { return true; }
+    }
+  }
+  return false;
+}
+
+std::optional<JobState::Hang> hang_of(const JobStatus& status) {
+  for (auto event = status.events.rbegin(); event != status.events.rend(); ++event) {
+    if (ends_hang(*event)) { return std::nullopt; }
+    if (event->kind != "hang") { continue; }
+    if (!event->hang || has_step_after(status, event->at)) { return std::nullopt; }
+    const bool usual = event->text.starts_with(progress::kHangText);
+    JobState::Hang hang{event->hang->since, event->text.substr(usual ? progress::kHangText.size() : 0),
+                        event->hang->ranks};
+    std::sort(hang.ranks.begin(), hang.ranks.end());
+    return hang;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool JobState::Hang::names(std::int64_t rank) const {
+  return std::binary_search(ranks.begin(), ranks.end(), rank);
+}
+
+JobState job_state(const JobStatus& status) {
+  JobState state;
+  const auto& round = status.rendezvous.state;
+  if (status.root_cause) {
+    state.what = What::failed;
+  } else if (status.succeeded) {
+    state.what = What::succeeded;
+  } else if (round && round->closed) {
+    state.what = What::ended;
+  } else if (round && round->complete) {
+    state.hang = hang_of(status);
+    state.what = state.hang ? What::hangs : What::running;
+  }
+  return state;
+}
+
+const char* word_of(What what) {
+  switch (what) {
+    case What::waiting:
+      return "waiting";
+    case What::running:
+      return "running";
+    case What::hangs:
+      return "hangs";
+    case What::succeeded:
+      return "succeeded";
+    case What::failed:
+      return "failed";
+    case What::ended:
+      return "ended";
+  }
+  return "";
+}
+
+}  // namespace mdl::launcher::status
