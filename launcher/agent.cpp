@@ -109,7 +109,14 @@ class Agent {
       const loop::BackgroundTask leaving = begin([this] { return rendezvous_->leave(); });
       co_await wait_.until_deadline(leaving, kTellLimit);
     }
+    co_await end_view();
     if (failure) { std::rethrow_exception(failure); }
+  }
+
+  asio::awaitable<void> end_view() {
+    const std::string name = signals_.last() ? command_line::signal_name(*signals_.last()) : std::string();
+    const loop::BackgroundTask telling = begin([this, name] { return view_.launcher_ends(name); });
+    co_await wait_.until_deadline(telling, kTellLimit);
   }
 
   asio::awaitable<void> work_in_rounds() {
@@ -348,6 +355,7 @@ class Agent {
               plan_.options.shutdown_timeout, " s to end; a second signal kills them");
     events_.signalled(name);
     co_await stop_workers(*signals_.last());
+    co_await end_view();
     const loop::BackgroundTask leaving = begin([this] { return rendezvous_->leave(); });
     co_await wait_.until_deadline(leaving, kTellLimit);
     co_await finish_output();

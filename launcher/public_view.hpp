@@ -1,6 +1,8 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <utility>
 
 #include "common/loop/asio.hpp"
 #include "launcher/command_line/launch_plan.hpp"
@@ -26,6 +28,9 @@ class PublicView {
   void workers_begin(const job::Round& round, int workers) {
     stderr_.begin({round.group_rank, round.ranks.base_global_rank, workers});
   }
+
+  /// This launcher ends, by a signal or of itself (""); those who look at its page are told, unless they know already.
+  asio::awaitable<void> launcher_ends(std::string signal) { return dashboard_.launcher_ends(std::move(signal)); }
 
  private:
   void store_is_reached(job::StoreHost host);

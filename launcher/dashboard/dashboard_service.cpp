@@ -51,6 +51,10 @@ void DashboardService::store_is_reached(job::StoreHost host) {
   }
 }
 
+asio::awaitable<void> DashboardService::launcher_ends(std::string signal) {
+  if (feed_) { co_await feed_->launcher_ends(std::move(signal)); }
+}
+
 void DashboardService::open() {
   const auto place = [this] { return rendezvous_.store_place(); };
   const std::string run_id = command_line::run_id_of(plan_.store);

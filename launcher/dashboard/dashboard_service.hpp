@@ -27,6 +27,8 @@ class DashboardService {
   /// It is known whose agent hosts the store of the job; again after each time that it was looked for anew. Throws
   /// Error when the port cannot be had.
   void store_is_reached(job::StoreHost host);
+  /// As JobFeed::launcher_ends().
+  asio::awaitable<void> launcher_ends(std::string signal);
 
  private:
   using Answer = asio::awaitable<http::Response>;

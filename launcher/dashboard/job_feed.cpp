@@ -112,7 +112,14 @@ struct JobFeed::Session {
     const auto first = status.progress.find(0);
     if (first != status.progress.end()) { take_points(first->second); }
     last = std::move(status);
+    last->launcher_end = launcher_end;
     show(*last);
+  }
+
+  /// Who looks gets the frame of now, or is too slow.
+  asio::awaitable<void> wait_for_readers() {
+    const auto deadline = WatchClock::now() + kReadersTimeout;
+    while (!all_have_the_frame() && WatchClock::now() < deadline) { co_await taken.wait_until(deadline); }
   }
 
   /// The agent that hosts the store waits a moment at the job's end for those who watch it.
@@ -144,8 +151,7 @@ struct JobFeed::Session {
     } else {
       co_await look_at_all();
     }
-    const auto deadline = WatchClock::now() + kReadersTimeout;
-    while (!all_have_the_frame() && WatchClock::now() < deadline) { co_await taken.wait_until(deadline); }
+    co_await wait_for_readers();
     co_await count_self(false);
   }
 
@@ -167,6 +173,7 @@ struct JobFeed::Session {
   std::string state_event{};
   std::vector<RankPlace> places{};
   std::optional<status::JobStatus> last{};  ///< that was shown
+  std::optional<std::string> launcher_end{};
   std::vector<std::weak_ptr<Reader>> readers{};
   bool counted = false;
   bool said_uncounted = false;
@@ -200,6 +207,17 @@ const JobFeed::Frame& JobFeed::frame() const {
 
 const SeriesHistory& JobFeed::history() const {
   return session_->history;
+}
+
+asio::awaitable<void> JobFeed::launcher_ends(std::string signal) {
+  const std::shared_ptr<Session> session = session_;
+  if (session->launcher_end) { co_return; }
+  session->launcher_end = std::move(signal);
+  session->over = true;  // the store goes, too
+  if (!session->last || !session->anybody_looks()) { co_return; }
+  session->last->launcher_end = session->launcher_end;
+  session->show(*session->last);
+  co_await session->wait_for_readers();
 }
 
 loop::Notifier& JobFeed::changed() {

@@ -42,6 +42,9 @@ class JobFeed {
   };
   const Frame& frame() const;
   const SeriesHistory& history() const;
+  /// The launcher ends, by a signal ("SIGINT") or of itself (""): those who look are told, as long as they do not know
+  /// how the job has ended, and are waited for a moment.
+  asio::awaitable<void> launcher_ends(std::string signal);
   loop::Notifier& changed();
   /// Where a rank is.
   struct RankSought {

@@ -139,6 +139,7 @@ std::string state_json(const JobStatus& status, const std::string& where, Rendez
                  {"complete", state.complete},
                  {"closed", state.closed},
                  {"succeeded", status.succeeded},
+                 {"ended_by", status.launcher_end.value_or("").empty() ? json() : json(*status.launcher_end)},
                  {"root_cause", shown_cause(status.root_cause)},
                  {"waiting", shown_names(state.wait_list)},
                  {"spare", shown_names(state.redundancy_list)},

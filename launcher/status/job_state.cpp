@@ -51,7 +51,7 @@ JobState job_state(const JobStatus& status) {
     state.what = What::failed;
   } else if (status.succeeded) {
     state.what = What::succeeded;
-  } else if (round && round->closed) {
+  } else if (status.launcher_end || (round && round->closed)) {
     state.what = What::ended;
   } else if (round && round->complete) {
     state.hang = hang_of(status);

@@ -32,6 +32,8 @@ struct JobStatus {
   std::map<std::string, std::int64_t> event_counts{};        ///< of all, by kind
   std::optional<report::RootCause> root_cause{};             ///< only when the job has failed
   bool succeeded = false;                                    ///< all nodes have ended well
+  /// How the launcher that shows it has ended, where that is so and the job's end is not known: a signal, or "".
+  std::optional<std::string> launcher_end{};
 };
 
 /// Asks the store, which is at `endpoint`, and changes nothing there. Throws StoreConnectionError when it is lost.

@@ -1,12 +1,14 @@
 // The top of the page: the job in a line, how it gets on in tiles; and at its foot what has happened.
 
-const PILLS = {succeeded: 'good', failed: 'bad', ended: 'warn', waiting_nodes: 'warn', running: '', hangs: 'bad'};
+const PILLS = {succeeded: 'good', failed: 'bad', ended: 'warn', waiting_nodes: 'warn', running: '', hangs: 'bad', lost: 'warn'};
 
-function drawHead(job) {
-  const how = howItIs(job);
+/** `lost`: there is no connection, so that nothing is known of now. */
+function drawHead(job, lost) {
+  const how = lost && !hasEnded(job) ? 'lost' : howItIs(job);
   setText(byId('job'), job.job);
-  document.title = `${job.job} · ${say(how)}`;
-  setText(byId('how'), say(how));
+  const word = job.ended_by ? say('ended_by', {signal: job.ended_by}) : say(how);
+  document.title = `${job.job} · ${word}`;
+  setText(byId('how'), word);
   byId('how').className = `pill ${PILLS[how] ?? ''}`;
   const facts = [say('facts', {
     where: job.where, round: job.round, nodes: grouped(job.nodes.length), ranks: grouped(job.ranks_in_all),
@@ -37,7 +39,7 @@ function drawHang(hang) {
 }
 
 /** Only of what is known. */
-function tilesOf(job) {
+function tilesOf(job, lost) {
   const progress = job.progress;
   if (!progress) return [];
   const tiles = [];
@@ -53,12 +55,12 @@ function tilesOf(job) {
   add('samples_per_s', progress.samples_per_s, shortNumber);
   add('steps_per_s', progress.steps_per_s, shortNumber);
   add('loss', progress.loss, shortNumber);
-  const left = timeLeft(job);
+  const left = lost ? null : timeLeft(job);
   add('left', left, duration, left === null ? '' : say('ends', {time: clock(job.time + left)}));
   return tiles;
 }
 
-function drawTiles(job) {
+function drawTiles(job, lost) {
   const make = () => {
     const tile = element('div', 'tile');
     const bar = element('progress');
@@ -66,7 +68,7 @@ function drawTiles(job) {
     tile.append(element('span'), element('b'), element('small'), bar);
     return tile;
   };
-  fillChildren(byId('tiles'), tilesOf(job), make, (tile, {title, value, note, part}) => {
+  fillChildren(byId('tiles'), tilesOf(job, lost), make, (tile, {title, value, note, part}) => {
     const [name, number, small, bar] = tile.children;
     setText(name, title);
     setText(number, value);

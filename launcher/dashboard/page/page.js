@@ -49,13 +49,19 @@ class Page {
     if (document.hidden) return;
     this.drawCharts();
     if (this.job) {
-      drawHead(this.job);
-      drawTiles(this.job);
+      this.drawTop();
       drawEvents(this.job.events);
       this.bars.draw(this.job.ranks);
       this.ranks.draw(this.job);
     }
     this.detail.draw(this.job);
+  }
+
+  /** What of the head depends on whether there is a connection. */
+  drawTop() {
+    this.shownLost = this.connection.lostFor() !== null;
+    drawHead(this.job, this.shownLost);
+    drawTiles(this.job, this.shownLost);
   }
 
   drawCharts() {
@@ -67,6 +73,7 @@ class Page {
 
   drawNotice() {
     const lost = this.connection.lostFor();
+    if (this.job && !document.hidden && (lost !== null) !== this.shownLost) this.drawTop();
     const lines = this.noticeLines(lost);
     byId('notice').hidden = lines.length === 0;
     setText(byId('notice-text'), lines.join('\n'));
@@ -80,7 +87,7 @@ class Page {
     if (lost === null && !this.job) return [say('connecting')];
     if (lost === null) return this.job.store_error ? [say('no_store', {why: this.job.store_error, time})] : [];
     if (!this.job) return [say('no_connection', {time})];
-    if (hasEnded(this.job)) return [say('over')];
+    if (hasEnded(this.job)) return [this.job.ended_by ? say('over_by', {signal: this.job.ended_by}) : say('over')];
     const again = this.connection.refused ? 'other_token' : 'host_again';
     return [say('no_connection', {time}), say(again, {where: this.job.where})];
   }

@@ -94,6 +94,11 @@ TEST_CASE("the state of a job is its end, where it has ended, and waiting withou
   job = hung_job();
   job.rendezvous.state->complete = false;
   CHECK((job_state(job).what == What::waiting && !job_state(job).hang));
+  job.launcher_end = "SIGINT";
+  CHECK(job_state(job).what == What::ended);
+  const auto page = nlohmann::json::parse(dashboard::state_json(job, "node0:29400", kHungNow));
+  CHECK((page["state"] == "ended" && page["ended_by"] == "SIGINT"));
+  job.launcher_end.reset();
   job.rendezvous.state.reset();
   CHECK(std::string(word_of(job_state(job).what)) == "waiting");
 }

@@ -278,6 +278,8 @@ def test_a_page_whose_launcher_is_gone_says_so_and_finds_it_again(shown):
         job.kill()
         browser.wait_for("document.getElementById('notice').textContent.startsWith('No connection. What stands here is of ')")
         browser.wait_for("document.getElementById('lost-for').textContent === '(2 s)'")
+        assert browser.value("document.getElementById('how').textContent") == "no connection"
+        assert "Time left" not in browser.value("document.getElementById('tiles').textContent")
         assert browser.value("document.querySelectorAll('.cell').length") == 4
         first = browser.value("document.getElementById('job').textContent")
         with shown.job("--standalone", dashboard=urlsplit(shown.url).port, step=0.01):
