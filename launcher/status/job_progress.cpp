@@ -34,7 +34,16 @@ std::optional<JobProgress::Slowest> slowest_of(const std::vector<OwnTime>& times
   std::vector<double> seconds;
   for (const OwnTime& time : times) { seconds.push_back(time.seconds); }
   const double median = progress::lower_median(std::move(seconds));
-  return JobProgress::Slowest{longest.rank, longest.node->host, longest.seconds, median, longest.said->gpu};
+  const bool even = longest.seconds <= progress::slow_limit(median, progress::kEvenTimes);
+  return JobProgress::Slowest{longest.rank, longest.node->host, longest.seconds, median, longest.said->gpu, even};
+}
+
+JobProgress::NoSlowest why_no_slowest(const JobProgress& job) {
+  using Why = JobProgress::NoSlowest;
+  if (job.slowest) { return Why::there_is; }
+  const auto is_old = [](const auto& node) { return node.second.old; };
+  if (std::all_of(job.nodes.begin(), job.nodes.end(), is_old)) { return Why::all_old; }
+  return job.steps_per_s ? Why::no_own : Why::two_steps;
 }
 
 }  // namespace
@@ -53,6 +62,7 @@ JobProgress job_progress(const std::map<std::int64_t, progress::NodeSummary>& no
       const std::int64_t rank = summary.first_rank + static_cast<std::int64_t>(i);
       if (said.known()) { ++job.ranks; }
       take_step(job, rank, said);
+      if (said.step_age) { job.step_age = std::min(job.step_age.value_or(1e12), *said.step_age + node.age); }
       if (said.loss && (loss_rank < 0 || rank < loss_rank)) {
         job.loss = said.loss;
         loss_rank = rank;
@@ -63,6 +73,7 @@ JobProgress job_progress(const std::map<std::int64_t, progress::NodeSummary>& no
     }
   }
   job.slowest = slowest_of(times);
+  job.no_slowest = why_no_slowest(job);
   return job;
 }
 

@@ -29,6 +29,14 @@ struct JobProgress {
     double own = 0;
     double median = 0;  ///< of all ranks that send it
     std::string gpu{};  ///< how its GPU is; empty: not known
+    bool even = false;  ///< it does not stand out (progress::kEvenTimes)
+  };
+  /// Why there is none.
+  enum class NoSlowest {
+    there_is,
+    all_old,    ///< of no node is known what is now
+    two_steps,  ///< that it takes, and no rank has told so many
+    no_own,     ///< no rank sends `own`
   };
 
   std::map<std::int64_t, Node> nodes{};   ///< by rank of the node
@@ -39,7 +47,9 @@ struct JobProgress {
   std::optional<double> samples_per_s{};  ///< of all ranks together; old ones do not count
   std::optional<double> steps_per_s{};    ///< of the slowest; the same
   std::optional<double> loss{};           ///< of the lowest rank that has sent one
+  std::optional<double> step_age{};       ///< since the last step of all ranks
   std::optional<Slowest> slowest{};       ///< of those that send `own` and are not old
+  NoSlowest no_slowest = NoSlowest::there_is;
 };
 
 /// `nodes` must outlive it.

@@ -12,6 +12,21 @@ json step_to_json(const std::optional<JobProgress::RankStep>& step) {
   return step ? json{{"rank", step->rank}, {"step", step->step}} : json();
 }
 
+/// Null where there is one.
+json word_of(JobProgress::NoSlowest why) {
+  switch (why) {
+    case JobProgress::NoSlowest::there_is:
+      break;
+    case JobProgress::NoSlowest::all_old:
+      return "old";
+    case JobProgress::NoSlowest::two_steps:
+      return "two_steps";
+    case JobProgress::NoSlowest::no_own:
+      return "no_own";
+  }
+  return {};
+}
+
 }  // namespace
 
 json value_to_json(const std::optional<double>& value) {
@@ -29,12 +44,15 @@ json progress_to_json(const JobProgress& job) {
   object["samples_per_s"] = or_null(job.samples_per_s);
   object["steps_per_s"] = or_null(job.steps_per_s);
   object["loss"] = value_to_json(job.loss);
+  object["step_age_s"] = or_null(job.step_age);
   object["slowest"] = json();
+  object["no_slowest"] = word_of(job.no_slowest);
   if (job.slowest) {
     object["slowest"] = {{"rank", job.slowest->rank},
                          {"host", job.slowest->host},
                          {"own_s", job.slowest->own},
-                         {"median_own_s", job.slowest->median}};
+                         {"median_own_s", job.slowest->median},
+                         {"even", job.slowest->even}};
   }
   return object;
 }

@@ -170,19 +170,37 @@ std::string describe_steps(const JobProgress& job) {
                  job.ahead->rank, ")");
 }
 
+std::string describe_slowest(const JobProgress& job) {
+  switch (job.no_slowest) {
+    case JobProgress::NoSlowest::there_is:
+      break;
+    case JobProgress::NoSlowest::all_old:
+      return "Slowest rank: not known, as no node has told anything for 15 s\n";
+    case JobProgress::NoSlowest::two_steps:
+      return "Slowest rank: not known yet, as that takes two steps\n";
+    case JobProgress::NoSlowest::no_own:
+      return "Slowest rank: not known, as no rank sends its own time of a step (own)\n";
+  }
+  const JobProgress::Slowest& slowest = *job.slowest;
+  const std::string median = str_cat("the median is ", four_digits(slowest.median), " s");
+  if (slowest.even) {
+    return str_cat("Slowest rank: none stands out; at most ", four_digits(slowest.own), " s of its own a step; ",
+                   median, "\n");
+  }
+  return str_cat("Slowest rank: ", slowest.rank, " on ", slowest.host, ", ", four_digits(slowest.own),
+                 " s of its own a step; ", median, slowest.gpu.empty() ? "" : "; its GPU: ", slowest.gpu, "\n");
+}
+
 std::string describe_progress(const JobProgress& job, const JobState& state) {
   if (job.nodes.empty()) { return "Progress: no data; no worker has sent any (MDL_PROGRESS)\n"; }
   std::string text = "Progress: " + describe_steps(job);
   if (job.samples_per_s) { text += str_cat("; ", fixed(*job.samples_per_s), " samples/s"); }
   if (job.steps_per_s) { text += str_cat("; ", four_digits(*job.steps_per_s), " steps/s"); }
   if (job.loss) { text += str_cat("; loss ", four_digits(*job.loss)); }
+  if (job.step_age) { text += str_cat("; last step ", fixed(*job.step_age), " s ago"); }
   text += "\n";
   if (state.hang) { return text; }  // nobody is slow where nobody moves
-  if (!job.slowest) { return text + "Slowest rank: not known, as no rank sends its own time of a step (own)\n"; }
-  return str_cat(text, "Slowest rank: ", job.slowest->rank, " on ", job.slowest->host, ", ",
-                 four_digits(job.slowest->own), " s of its own a step; the median is ",
-                 four_digits(job.slowest->median), " s",
-                 job.slowest->gpu.empty() ? "" : "; its GPU: ", job.slowest->gpu, "\n");
+  return text + describe_slowest(job);
 }
 
 std::string describe_hang(const JobState::Hang& hang, const JobProgress& job) {

@@ -66,15 +66,15 @@ class RankCard {
     }
     const all = this.job.ranks.length;
     setText(byId('count'), shown === all ? '' : say('count', {shown: grouped(shown), all: grouped(all)}));
-    setText(this.slowest, slowestText(this.job.progress));
+    setText(this.slowest, this.job.hang ? '' : slowestText(this.job.progress));
   }
 }
 
 function slowestText(progress) {
   if (!progress) return '';
   const slowest = progress.slowest;
-  if (!slowest) return say('no_slowest');
-  return say('slowest', {
+  if (!slowest) return say(`no_slowest_${progress.no_slowest}`);
+  return say(slowest.even ? 'slowest_even' : 'slowest', {
     rank: slowest.rank, host: slowest.host, own: duration(slowest.own_s), median: duration(slowest.median_own_s),
   });
 }

@@ -53,6 +53,39 @@ TEST_CASE("a node that has told nothing for long is old, and not counted in what
   CHECK((job.behind->rank == 2 && job.samples_per_s == 8.0 && job.slowest->rank == 1));
 }
 
+TEST_CASE("a rank that is slowest by a little does not stand out") {
+  std::map<std::int64_t, NodeSummary> nodes = {{0, two_ranks(0, 118, 0.5)}};
+  CHECK_FALSE(job_progress(nodes, kTold).slowest->even);
+  nodes[0].ranks[1].own = 0.55;
+  JobProgress job = job_progress(nodes, kTold);
+  CHECK((job.slowest->rank == 1 && job.slowest->own == 0.55 && job.slowest->even));
+  nodes[0].ranks[1].own = 0.56;
+  CHECK_FALSE(job_progress(nodes, kTold).slowest->even);
+  nodes[0].ranks[0].own = 0.001;
+  nodes[0].ranks[1].own = 0.005;  // of so short steps the kernel decides
+  CHECK(job_progress(nodes, kTold).slowest->even);
+}
+
+TEST_CASE("why no rank is the slowest one is known: nothing is known of now, there was one step, or nobody sends own") {
+  using Why = JobProgress::NoSlowest;
+  std::map<std::int64_t, NodeSummary> nodes = {{0, two_ranks(0, 118, 0.5)}};
+  CHECK(job_progress(nodes, kTold).no_slowest == Why::there_is);
+  CHECK(job_progress(nodes, kTold + 16s).no_slowest == Why::all_old);
+  for (RankSummary& rank : nodes[0].ranks) { rank.own.reset(); }
+  CHECK(job_progress(nodes, kTold).no_slowest == Why::no_own);
+  for (RankSummary& rank : nodes[0].ranks) { rank.steps_per_s.reset(); }
+  CHECK(job_progress(nodes, kTold).no_slowest == Why::two_steps);
+}
+
+TEST_CASE("the last step of a job is that of the rank that has made it last") {
+  std::map<std::int64_t, NodeSummary> nodes = {{0, two_ranks(0, 118, 0.5)}, {1, two_ranks(1, 118, 0.5)}};
+  CHECK_FALSE(job_progress(nodes, kTold).step_age);
+  nodes[0].ranks[1].step_age = 3;
+  nodes[1].ranks[0].step_age = 2;
+  nodes[1].written -= 2s;
+  CHECK(job_progress(nodes, kTold + 1s).step_age == 4.0);
+}
+
 TEST_CASE("where nobody sends something it is not known") {
   NodeSummary silent;
   silent.ranks.resize(3);

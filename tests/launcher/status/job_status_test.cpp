@@ -145,8 +145,27 @@ TEST_CASE("a job of which no worker says anything has a status without progress"
 
 TEST_CASE("a job whose ranks send steps alone has no slowest rank, and its status says why") {
   JobStatus status = busy_job();
-  for (auto& rank : status.progress[0].ranks) { rank.own.reset(); }
+  for (auto& rank : status.progress[0].ranks) {
+    rank.own.reset();
+    rank.steps_per_s = 2;
+  }
   CHECK_THAT(format_status(status, kNow), Contains("Slowest rank: not known, as no rank sends its own time"));
+  auto json = nlohmann::json::parse(status_to_json(status, kNow));
+  CHECK((json["progress"]["slowest"].is_null() && json["progress"]["no_slowest"] == "no_own"));
+  for (auto& rank : status.progress[0].ranks) { rank.steps_per_s.reset(); }
+  CHECK_THAT(format_status(status, kNow), Contains("Slowest rank: not known yet, as that takes two steps\n"));
+  json = nlohmann::json::parse(status_to_json(status, kNow));
+  CHECK(json["progress"]["no_slowest"] == "two_steps");
+}
+
+TEST_CASE("a status whose ranks are even accuses none, and has the slowest for programs") {
+  JobStatus status = busy_job();
+  status.progress[0].ranks[0].own = 0.3023;
+  status.progress[0].ranks[1].own = 0.303;
+  CHECK_THAT(format_status(status, kNow),
+             Contains("Slowest rank: none stands out; at most 0.303 s of its own a step; the median is 0.3023 s\n"));
+  const auto json = nlohmann::json::parse(status_to_json(status, kNow));
+  CHECK((json["progress"]["slowest"]["rank"] == 1 && json["progress"]["slowest"]["even"] == true));
 }
 
 TEST_CASE("the status as JSON has every rank and event") {
