@@ -71,7 +71,10 @@ void EventRecorder::round_begins(const job::Round& round, int restarts,
 
 void EventRecorder::look_at(const std::vector<process::WorkerState>& workers, const job::Round& round, int restarts) {
   for (std::size_t i = 0; i < workers.size(); ++i) {
-    if (workers[i].phase == process::WorkerState::Phase::exited) { teller_.worker_ended(static_cast<int>(i)); }
+    using Phase = process::WorkerState::Phase;
+    const int local_rank = static_cast<int>(i);
+    if (workers[i].phase == Phase::running) { teller_.worker_runs(local_rank, workers[i].pid); }
+    if (workers[i].phase == Phase::exited) { teller_.worker_ended(local_rank); }
   }
   if (!plan_.options.logs_events) { return; }
   for (std::size_t i = 0; i < workers.size(); ++i) {

@@ -29,9 +29,9 @@ constexpr std::size_t kLongestShownName = 256;
 constexpr std::size_t kMostShownNames = 20;
 
 constexpr const char* kColumns[] = {
-    "rank",        "node",    "step",    "total",     "loss",          "samples",  "samples_per_s",
-    "steps_per_s", "own",     "waiting", "age",       "step_age",      "section",  "section_seconds",
-    "section_age", "dropped", "wrong",   "eval_loss", "learning_rate", "grad_norm"};
+    "rank",        "node",  "pid",       "step",          "total",    "loss",    "samples",         "samples_per_s",
+    "steps_per_s", "own",   "waiting",   "age",           "step_age", "section", "section_seconds", "section_age",
+    "dropped",     "wrong", "eval_loss", "learning_rate", "grad_norm"};
 
 /// The fields of kColumns.
 std::string rank_row(std::int64_t rank, std::int64_t node, const progress::RankSummary& said, double node_age) {
@@ -39,6 +39,7 @@ std::string rank_row(std::int64_t rank, std::int64_t node, const progress::RankS
   JsonRow row;
   row.count(rank);
   row.count(node);
+  row.number(said.pid);
   row.count(said.step);
   row.count(said.total);
   row.value(said.loss);

@@ -14,8 +14,9 @@ namespace mdl::launcher::progress {
 namespace {
 using nlohmann::json;
 
-// [1, round, group rank, written (ms), host, first rank, [rank, rank, …]]; what comes behind is of later programs. A
-// rank is an array of the fields below, without the nulls at its end.
+// [1, round, group rank, written (ms), host, first rank, [rank, rank, …], [pid, pid, …]]; what comes behind is of later
+// programs, and the pids may not be there. A rank is an array of the fields below, without the nulls at its end. Of
+// pids, which mostly follow one another, the first one and then the differences; 0 is one that is not known.
 constexpr int kSummaryVersion = 1;
 constexpr std::size_t kLongestSummaryHost = 256;
 constexpr std::size_t kLongestText = 128;
@@ -128,6 +129,33 @@ void visit_fields(RankSummary& rank, Visitor& visitor) {
   visitor.text(rank.gpu);
 }
 
+/// nullopt where none is known.
+std::optional<json> pids_to_json(const std::vector<RankSummary>& ranks) {
+  json pids = json::array();
+  std::int64_t last = 0;
+  bool known = false;
+  for (const RankSummary& rank : ranks) {
+    pids.push_back(rank.pid - last);
+    last = rank.pid;
+    known = known || rank.pid > 0;
+  }
+  return known ? std::optional(std::move(pids)) : std::nullopt;
+}
+
+/// As far as they are what can be a pid.
+void take_pids(const json& pids, std::vector<RankSummary>& ranks) {
+  constexpr std::int64_t kLargestPid = std::int64_t{1} << 31;
+  std::int64_t last = 0;
+  for (std::size_t i = 0; i < std::min(pids.size(), ranks.size()); ++i) {
+    if (!pids[i].is_number_integer()) { return; }
+    const auto step = pids[i].get<std::int64_t>();
+    if (step < -kLargestPid || step > kLargestPid) { return; }
+    last += step;
+    if (last < 0 || last > kLargestPid) { return; }
+    ranks[i].pid = last;
+  }
+}
+
 }  // namespace
 
 void end_rates(NodeSummary& summary, NodeTime now) {
@@ -158,6 +186,7 @@ std::string to_text(const NodeSummary& summary) {
   array.push_back(summary.host);
   array.push_back(summary.first_rank);
   array.push_back(std::move(ranks));
+  if (auto pids = pids_to_json(summary.ranks)) { array.push_back(std::move(*pids)); }
   return array.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -185,6 +214,7 @@ std::optional<NodeSummary> node_summary_from_text(std::string_view text) {
     RankReader reader(fields);
     visit_fields(summary.ranks.emplace_back(), reader);
   }
+  if (array.size() > 7 && array[7].is_array()) { take_pids(array[7], summary.ranks); }
   return summary;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -65,6 +66,8 @@ struct ProgressTeller::Session {
     for (std::size_t i = 0; i < summary.ranks.size(); ++i) {
       const int local_rank = static_cast<int>(i);
       summary.ranks[i].ended = ended.contains(local_rank);
+      const auto pid = pids.find(local_rank);
+      if (pid != pids.end() && !summary.ranks[i].ended) { summary.ranks[i].pid = pid->second; }
       if (describe_gpu) { summary.ranks[i].gpu = describe_gpu(local_rank); }
     }
     return summary;
@@ -101,6 +104,7 @@ struct ProgressTeller::Session {
   bool heard = false;     ///< anything, in this attempt
   bool fresh = false;     ///< something since the last time
   std::set<int> ended{};  ///< workers, by local rank
+  std::map<int, std::int64_t> pids{};
   std::function<void()> first_word{};
   std::function<std::string(int local_rank)> describe_gpu{};
   std::deque<std::shared_ptr<Waiting>> events{};  ///< each until it is in the store
@@ -146,6 +150,11 @@ void ProgressTeller::end() {
   session_->sockets.reset();
   session_->heard = session_->fresh = false;
   session_->ended.clear();
+  session_->pids.clear();
+}
+
+void ProgressTeller::worker_runs(int local_rank, std::int64_t pid) {
+  session_->pids.insert_or_assign(local_rank, pid);
 }
 
 void ProgressTeller::worker_ended(int local_rank) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -44,7 +45,9 @@ class ProgressTeller {
   std::vector<std::filesystem::path> begin(TellingGroup group);
   /// The attempt is over: nothing more is heard, and nothing told of it.
   void end();
-  /// The process of this local rank is no more.
+  /// The process of this local rank.
+  void worker_runs(int local_rank, std::int64_t pid);
+  /// It is no more.
   void worker_ended(int local_rank);
   /// Called whenever a worker has said something for the first time in an attempt.
   void on_first_word(std::function<void()> call);

@@ -31,7 +31,8 @@ struct RankSummary {
   std::optional<std::int64_t> eval_step{};   ///< the step that it had made when it said so
   std::optional<double> learning_rate{};
   std::optional<double> grad_norm{};
-  std::string gpu{};  ///< how its GPU is, in words (GpuWatch); printable, empty: not known
+  std::int64_t pid = 0;  ///< of its process, on its node; 0: not known
+  std::string gpu{};     ///< how its GPU is, in words (GpuWatch); printable, empty: not known
 
   /// Whether it has sent anything at all.
   bool known() const { return age.has_value() || dropped > 0 || wrong > 0; }

@@ -35,7 +35,8 @@ std::optional<JobProgress::Slowest> slowest_of(const std::vector<OwnTime>& times
   for (const OwnTime& time : times) { seconds.push_back(time.seconds); }
   const double median = progress::lower_median(std::move(seconds));
   const bool even = longest.seconds <= progress::slow_limit(median, progress::kEvenTimes);
-  return JobProgress::Slowest{longest.rank, longest.node->host, longest.seconds, median, longest.said->gpu, even};
+  return JobProgress::Slowest{
+      longest.rank, longest.node->host, longest.seconds, median, longest.said->gpu, longest.said->pid, even};
 }
 
 JobProgress::NoSlowest why_no_slowest(const JobProgress& job) {

@@ -27,9 +27,10 @@ struct JobProgress {
     std::int64_t rank = 0;
     std::string host{};
     double own = 0;
-    double median = 0;  ///< of all ranks that send it
-    std::string gpu{};  ///< how its GPU is; empty: not known
-    bool even = false;  ///< it does not stand out (progress::kEvenTimes)
+    double median = 0;     ///< of all ranks that send it
+    std::string gpu{};     ///< how its GPU is; empty: not known
+    std::int64_t pid = 0;  ///< 0: not known
+    bool even = false;     ///< it does not stand out (progress::kEvenTimes)
   };
   /// Why there is none.
   enum class NoSlowest {

@@ -52,6 +52,7 @@ json progress_to_json(const JobProgress& job) {
                          {"host", job.slowest->host},
                          {"own_s", job.slowest->own},
                          {"median_own_s", job.slowest->median},
+                         {"pid", job.slowest->pid > 0 ? json(job.slowest->pid) : json()},
                          {"even", job.slowest->even}};
   }
   return object;

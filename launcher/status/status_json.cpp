@@ -33,6 +33,7 @@ json rank_to_json(std::int64_t rank, std::int64_t group_rank, const JobProgress:
   object["rank"] = rank;
   object["node"] = group_rank;
   object["host"] = node.summary->host;
+  object["pid"] = said.pid > 0 ? json(said.pid) : json();
   object["old"] = node.old;
   object["age_s"] = aged(said.age);
   object["step"] = or_null(said.step);

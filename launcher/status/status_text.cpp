@@ -170,6 +170,11 @@ std::string describe_steps(const JobProgress& job) {
                  job.ahead->rank, ")");
 }
 
+/// " (pid 4713)", where it is known.
+std::string pid_of(std::int64_t pid) {
+  return pid > 0 ? str_cat(" (pid ", pid, ")") : std::string();
+}
+
 std::string describe_slowest(const JobProgress& job) {
   switch (job.no_slowest) {
     case JobProgress::NoSlowest::there_is:
@@ -187,8 +192,9 @@ std::string describe_slowest(const JobProgress& job) {
     return str_cat("Slowest rank: none stands out; at most ", four_digits(slowest.own), " s of its own a step; ",
                    median, "\n");
   }
-  return str_cat("Slowest rank: ", slowest.rank, " on ", slowest.host, ", ", four_digits(slowest.own),
-                 " s of its own a step; ", median, slowest.gpu.empty() ? "" : "; its GPU: ", slowest.gpu, "\n");
+  return str_cat("Slowest rank: ", slowest.rank, " on ", slowest.host, pid_of(slowest.pid), ", ",
+                 four_digits(slowest.own), " s of its own a step; ", median,
+                 slowest.gpu.empty() ? "" : "; its GPU: ", slowest.gpu, "\n");
 }
 
 std::string describe_progress(const JobProgress& job, const JobState& state) {
@@ -211,7 +217,7 @@ std::string describe_hang(const JobState::Hang& hang, const JobProgress& job) {
     for (const progress::RankSummary& said : node.summary->ranks) {
       const std::int64_t number = rank++;
       if (!hang.names(number) || ++shown > kShownSuspects) { continue; }
-      text += str_cat("  rank ", number, " on ", node.summary->host);
+      text += str_cat("  rank ", number, " on ", node.summary->host, pid_of(said.pid));
       if (said.step) { text += str_cat(", step ", *said.step); }
       if (said.step_age) { text += str_cat(" ", fixed(*said.step_age + node.age), " s ago"); }
       text += "\n";

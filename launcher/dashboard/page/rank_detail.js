@@ -78,6 +78,7 @@ function detailRows(rank, job) {
     if (value !== null && value !== '') rows.push([say(key), write(value)]);
   };
   add('node', rank.node, (number) => (rank.host ? `${number} · ${rank.host}` : String(number)));
+  add('pid', rank.pid, String);
   add('step', rank.step, (step) => (rank.total ? `${grouped(step)} / ${grouped(rank.total)}` : grouped(step)));
   add('samples', rank.samples, grouped);
   for (const key of ['samples_per_s', 'steps_per_s']) add(key, rank[key], shortNumber);

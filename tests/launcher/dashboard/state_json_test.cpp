@@ -54,6 +54,7 @@ progress::NodeSummary busy_node(int node) {
     rank.own = 0.4 + 0.1 / (i + 1);
     rank.waiting = 0.2 / (i + 1);
     rank.age = rank.step_age = 0.123456789;
+    rank.pid = 4'194'000 + i;
     summary.ranks.push_back(rank);
   }
   return summary;
@@ -106,6 +107,7 @@ TEST_CASE("the page gets all ranks, those of which nothing is known as well") {
   REQUIRE(ranks.size() == 24);
   CHECK(ranks[3] == std::map<std::string, json>{{"rank", 3}, {"node", 0}});
   CHECK((ranks[9].at("rank") == 9 && ranks[9].at("node") == 1 && ranks[9].at("step") == 12'346));
+  CHECK(ranks[9].at("pid") == 4'194'001);
   CHECK((ranks[9].at("loss") == 0.5 && ranks[9].at("own") == 0.45 && ranks[9].at("age") == 2.1));
   CHECK((ranks[15].at("loss") == "nan" && ranks[15].at("section") == "evaluation \"x\""));
   CHECK((ranks[15].at("section_age") == 3.0 && ranks[15].at("dropped").is_null() && ranks[15].at("wrong") == 2));

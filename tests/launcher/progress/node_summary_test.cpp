@@ -41,6 +41,8 @@ NodeSummary node_of(int ranks) {
 TEST_CASE("a node's summary comes back from the store as it was, to six digits") {
   NodeSummary node = node_of(3);
   node.ranks[1] = RankSummary();
+  node.ranks[0].pid = 4'194'304;
+  node.ranks[2].pid = 4711;
   node.ranks[2].section = "evaluation";
   node.ranks[2].section_seconds = 60;
   node.ranks[2].section_age = 1.5;
@@ -62,6 +64,7 @@ TEST_CASE("a node's summary comes back from the store as it was, to six digits")
   CHECK(read->ranks[0].loss == Approx(2.0 / 3).epsilon(1e-5));
   CHECK(read->ranks[0].age == Approx(0.123457));
   CHECK(read->ranks[1] == RankSummary());
+  CHECK((read->ranks[0].pid == 4'194'304 && read->ranks[2].pid == 4711));
   CHECK((read->ranks[2].section == "evaluation" && read->ranks[2].section_age == 1.5 && read->ranks[2].dropped == 5));
   CHECK((read->ranks[2].section_left_age == 2.5 && read->ranks[2].ended));
   CHECK(read->ranks[0].longest_step == Approx(0.765432));
@@ -74,7 +77,9 @@ TEST_CASE("a node's summary comes back from the store as it was, to six digits")
 }
 
 TEST_CASE("a node's summary takes about 100 bytes a rank, and little for one that says nothing") {
-  CHECK(to_text(node_of(8)).size() <= 8 * 118);
+  NodeSummary busy = node_of(8);
+  for (std::size_t i = 0; i < 8; ++i) { busy.ranks[i].pid = 4'194'296 + static_cast<std::int64_t>(i); }
+  CHECK(to_text(busy).size() <= 8 * 118);
   NodeSummary silent = node_of(0);
   silent.ranks.resize(8);
   CHECK(to_text(silent).size() < 80);
@@ -93,6 +98,11 @@ TEST_CASE("what others have put where a node's summary belongs is made printable
                             R"([1,0,0,0,7,0,[]])", R"([1,0,0,0,"h",0,[7]])", R"([1,0,0,0,"h",0,{}])"}) {
     CAPTURE(wrong);
     CHECK_FALSE(node_summary_from_text(wrong));
+  }
+  for (const char* pids : {"7", "[-5,3]", "[9000000000000000000,1]", "[1.5]", R"(["1"])", "[[]]"}) {
+    CAPTURE(pids);
+    const auto odd = node_summary_from_text(R"([1,0,0,0,"h",0,[[],[]],)" + std::string(pids) + "]");
+    CHECK((odd && odd->ranks[0].pid == 0 && odd->ranks[1].pid == 0));
   }
   std::string many = R"([1,0,0,0,"h",0,[[])";
   for (std::size_t i = 0; i < kMostRanksOfNode; ++i) { many += ",[]"; }

@@ -55,6 +55,7 @@ JobStatus hung_job() {
     }
   }
   job.progress[1].ranks[1].own = 2;
+  job.progress[1].ranks[1].pid = 4713;
   job.rendezvous.state = state;
   job.events = {event_of("round", "round 0 begins"),
                 event_of("hang", "the job hangs: rank 3 on node1 is stopped (state T)")};
@@ -109,12 +110,13 @@ TEST_CASE("status, its JSON, the metrics and the page say alike that a job hangs
   CHECK_THAT(text,
              Catch::Matches("Job \"j\" [^\n]*: round 0 complete; HANGS since \\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d, for "
                             "75\\.0 s; 2 nodes, 4 ranks\nHang: rank 3 on node1 is stopped \\(state T\\)\n"
-                            "  rank 3 on node1[^\n]*, step 118 75\\.0 s ago\n[^]*"));
+                            "  rank 3 on node1 \\(pid 4713\\), step 118 75\\.0 s ago\n[^]*"));
   CHECK_THAT(text,
              Catch::Matches("[^]*\n +0  0-1 [^\n]*\n +1  2-3 [^\n]*  suspect: rank 3\n[^]*") && !Contains("Slowest"));
   const auto json = nlohmann::json::parse(status_to_json(job, kHungNow));
   CHECK((json["state"] == "hangs" && json["hang"]["ranks"] == nlohmann::json{3} && json["hang"]["for_s"] == 75.0));
   CHECK(json["hang"]["verdict"] == "rank 3 on node1 is stopped (state T)");
+  CHECK((json["ranks"][3]["pid"] == 4713 && json["ranks"][2]["pid"].is_null()));
   CHECK((json["ranks"][3]["suspect"] == true && json["ranks"][2]["suspect"] == false));
   const auto page = nlohmann::json::parse(dashboard::state_json(job, "node0:29400", kHungNow));
   CHECK((page["state"] == "hangs" && page["hang"] == json["hang"]));

@@ -103,6 +103,7 @@ JobStatus busy_job() {
   node.ranks[1] = node.ranks[0];
   node.ranks[1].step = 120;
   node.ranks[1].own = 0.75;
+  node.ranks[1].pid = 4712;
   node.ranks[1].section = "evaluation";
   node.ranks[1].section_age = 4;
   node.ranks[1].section_seconds = 60;
@@ -117,7 +118,7 @@ TEST_CASE("the status says how the job gets on, node by node, and of whom nothin
   const std::string text = format_status(busy_job(), kNow);
   CHECK_THAT(text, Contains("; 2 nodes, 4 ranks; restarts: 4\n"));
   CHECK_THAT(text, Contains("Progress: step 118 of 500 (rank 0) to 120 (rank 1); 41.0 samples/s; loss 2.314\n"));
-  CHECK_THAT(text, Contains("Slowest rank: 1 on node0, 0.75 s of its own a step; the median is 0.5 s\n"));
+  CHECK_THAT(text, Contains("Slowest rank: 1 on node0 (pid 4712), 0.75 s of its own a step; the median is 0.5 s\n"));
   CHECK_THAT(text, Catch::Matches(
                        "[^]*\n +0  0-1 .* 118-120 +41\\.0  0\\.5-0\\.75 +- +evaluation since 4\\.0 s \\(60\\.0 s at "
                        "most\\)\n +1  2-3 .* no data\n[^]*"));

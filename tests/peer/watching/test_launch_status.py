@@ -106,6 +106,7 @@ def test_the_status_shows_step_speed_loss_and_slowest_rank(watched):
         told = json.loads(launch(*watched.words("--json")).stdout)
         assert [rank["rank"] for rank in told["ranks"]] == [0, 1] and told["events"][0]["kind"] == "round"
         for rank in told["ranks"]:
+            assert f"RANK={rank['rank']}\0" in open(f"/proc/{rank['pid']}/environ").read()
             assert rank["samples"] == 4 * rank["step"] and abs(rank["waiting_s"] - 0.02) < 0.001 and not rank["old"]
         watched.end()
         assert job.wait(60) == 0
@@ -275,6 +276,6 @@ def test_the_status_of_a_thousand_ranks_is_read_in_a_few_milliseconds(watched, r
         assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert len(told["ranks"]) == 1000 and told["progress"]["ranks"] == 1000
-    assert told["progress"]["slowest"] == {"rank": 999, "host": "node124", "own_s": 0.631, "median_own_s": 0.565, "even": False}
+    assert told["progress"]["slowest"] == {"rank": 999, "host": "node124", "own_s": 0.631, "median_own_s": 0.565, "pid": None, "even": False}
     assert (told["progress"]["behind"]["step"], told["progress"]["ahead"]["step"]) == (12345, 12352)
     assert told["progress"]["samples_per_s"] == pytest.approx(40983.6)
