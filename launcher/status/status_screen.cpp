@@ -50,12 +50,16 @@ std::string fit_screen(std::string_view text, std::size_t rows, std::size_t colu
 
 StatusScreen::StatusScreen() : in_place_(::isatty(STDOUT_FILENO) != 0) {}
 
+std::size_t StatusScreen::columns() const {
+  // A column less, for a full row would take two.
+  return in_place_ ? std::max<std::size_t>(screen_size().columns, 2) - 1 : std::string::npos;
+}
+
 bool StatusScreen::draw(const std::string& text) {
   if (!in_place_) { return put(text); }
   const ScreenSize screen = screen_size();
-  // A row less, for the cursor stands below the text; a column less, for a full row would take two.
-  const std::string fitted =
-      fit_screen(text, std::max<std::size_t>(screen.rows, 2) - 1, std::max<std::size_t>(screen.columns, 2) - 1);
+  // A row less, for the cursor stands below the text.
+  const std::string fitted = fit_screen(text, std::max<std::size_t>(screen.rows, 2) - 1, columns());
   std::string whole;
   // After the terminal has become smaller, only what is on it can be reached.
   const std::size_t up = std::min(lines_drawn_, screen.rows - 1);

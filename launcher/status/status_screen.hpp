@@ -12,6 +12,8 @@ namespace mdl::launcher::status {
 class StatusScreen {
  public:
   StatusScreen();
+  /// So many columns a line may have that is not cut.
+  std::size_t columns() const;
   /// `text` ends in '\n'. False when it cannot be written.
   bool draw(const std::string& text);
   /// Below what was drawn, to stay. False when it cannot be written.

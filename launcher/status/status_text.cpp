@@ -1,39 +1,25 @@
 #include "launcher/status/status_text.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <ctime>
 #include <optional>
 #include <utility>
 
-#include "common/join.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/output/printable.hpp"
 #include "launcher/status/job_progress.hpp"
 #include "launcher/status/job_state.hpp"
+#include "launcher/status/node_table.hpp"
+#include "launcher/status/status_numbers.hpp"
 
 namespace mdl::launcher::status {
 namespace {
 
-using rendezvous::c10d::NodeDesc;
 using rendezvous::c10d::RendezvousState;
 using rendezvous::c10d::RendezvousTime;
 
-constexpr std::size_t kLongestNodeName = 256;
 constexpr std::size_t kShownEvents = 8;
 constexpr std::size_t kShownSuspects = 8;
-
-std::string fixed(double number) {
-  char text[32];
-  std::snprintf(text, sizeof text, std::abs(number) < 1e9 ? "%.1f" : "%.3g", number);
-  return text;
-}
-
-std::string four_digits(double number) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g", number);
-  return text;
-}
 
 std::string local_time(progress::NodeTime time) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
@@ -60,106 +46,6 @@ std::string phase_of(const JobStatus& status, const JobState& job, RendezvousTim
   }
   if (state.closed) { text += "; closed: the job has ended"; }
   return status.succeeded ? text + "; all nodes have ended well" : text;
-}
-
-/// "4-6" of a node with three workers, from what all nodes before this one have told.
-std::string describe_workers(const JobStatus& status, std::int64_t rank) {
-  const auto own = status.workers.find(rank);
-  if (own == status.workers.end()) { return "?"; }
-  std::int64_t first = 0;
-  for (const auto& [other, info] : status.workers) {
-    if (other < rank) { first += info.local_world_size; }
-  }
-  const std::int64_t count = own->second.local_world_size;
-  return count == 1 ? std::to_string(first) : str_cat(first, "-", first + count - 1);
-}
-
-std::string row(const std::string& rank, const std::string& workers, const NodeDesc& node, std::optional<double> age,
-                const std::string& progress = {}) {
-  char text[160];
-  const bool named = !node.addr.empty();  // else a node of a static job that has not told anything
-  const std::string pid = node.pid > 0 ? std::to_string(node.pid) : "-";
-  std::snprintf(text, sizeof text, "  %5s  %-12s  %-40.80s  %8s  ", rank.c_str(), workers.c_str(),
-                named ? output::printable(node.addr, kLongestNodeName).c_str() : "-", pid.c_str());
-  std::string line = str_cat(text, age ? fixed(*age) + " s ago" : node.pid > 0 ? "none" : "-");
-  if (!progress.empty()) { line.resize(std::max(line.size(), std::string(text).size() + 14), ' '); }
-  line += progress;
-  line.erase(line.find_last_not_of(' ') + 1);
-  return line + "\n";
-}
-
-/// "7", "7-9"; a dash where nothing is known.
-template <typename Value, typename Format>
-std::string range(const progress::NodeSummary& node, const std::optional<Value> progress::RankSummary::* field,
-                  Format format) {
-  std::optional<Value> least;
-  std::optional<Value> most;
-  for (const progress::RankSummary& rank : node.ranks) {
-    const std::optional<Value>& value = rank.*field;
-    if (value && (!least || *value < *least)) { least = value; }
-    if (value && (!most || *value > *most)) { most = value; }
-  }
-  if (!least) { return "-"; }
-  const std::string from = format(*least);
-  const std::string to = format(*most);
-  return from == to ? from : str_cat(from, "-", to);
-}
-
-/// "; evaluation since 12.0 s (60.0 s at most)" of the rank that has been in one for the longest.
-std::string describe_section(const progress::NodeSummary& node) {
-  const progress::RankSummary* longest = nullptr;
-  for (const progress::RankSummary& rank : node.ranks) {
-    if (!rank.section_age || rank.section.empty()) { continue; }
-    if (!longest || *rank.section_age > *longest->section_age) { longest = &rank; }
-  }
-  if (!longest) { return {}; }
-  const std::string limit =
-      longest->section_seconds ? str_cat(" (", fixed(*longest->section_seconds), " s at most)") : "";
-  return str_cat("  ", longest->section, " since ", fixed(*longest->section_age), " s", limit);
-}
-
-std::string describe_refused(const progress::NodeSummary& node) {
-  std::int64_t dropped = 0;
-  std::int64_t wrong = 0;
-  for (const progress::RankSummary& rank : node.ranks) {
-    dropped = std::min(dropped + rank.dropped, std::int64_t{1} << 53);
-    wrong = std::min(wrong + rank.wrong, std::int64_t{1} << 53);
-  }
-  std::string text;
-  if (dropped > 0) { text += str_cat("  ", dropped, " messages beyond 100 a second"); }
-  if (wrong > 0) { text += str_cat("  ", wrong, " wrong messages"); }
-  return text;
-}
-
-/// " suspect: rank 3" of those that the report of a hang names and that are here.
-std::string describe_suspects(const JobState& state, const progress::NodeSummary& node) {
-  if (!state.hang) { return {}; }
-  std::vector<std::string> here;
-  for (const std::int64_t rank : state.hang->ranks) {
-    const bool has_it =
-        rank >= node.first_rank && rank - node.first_rank < static_cast<std::int64_t>(node.ranks.size());
-    if (has_it && here.size() < kShownSuspects) { here.push_back(std::to_string(rank)); }
-  }
-  if (here.empty()) { return {}; }
-  return str_cat("  suspect: rank", here.size() == 1 ? " " : "s ", joined(here));
-}
-
-std::string progress_cells(const JobProgress& job, const JobState& state, std::int64_t group_rank) {
-  const auto found = job.nodes.find(group_rank);
-  if (found == job.nodes.end()) { return "  no data"; }
-  const progress::NodeSummary& node = *found->second.summary;
-  const auto count = [](std::int64_t number) { return std::to_string(number); };
-  std::optional<double> samples;
-  for (const progress::RankSummary& rank : node.ranks) {
-    if (rank.samples_per_s) { samples = samples.value_or(0) + *rank.samples_per_s; }
-  }
-  char text[160];
-  std::snprintf(text, sizeof text, "  %-13s  %9s  %-13s  %-13s",
-                range(node, &progress::RankSummary::step, count).c_str(), samples ? fixed(*samples).c_str() : "-",
-                range(node, &progress::RankSummary::own, four_digits).c_str(),
-                range(node, &progress::RankSummary::waiting, four_digits).c_str());
-  const std::string old = found->second.old ? str_cat("  old: told ", fixed(found->second.age), " s ago") : "";
-  return str_cat(text, describe_suspects(state, node), old, describe_section(node), describe_refused(node));
 }
 
 std::string describe_steps(const JobProgress& job) {
@@ -249,7 +135,7 @@ std::string describe_size(const JobStatus& status) {
 
 }  // namespace
 
-std::string format_status(const JobStatus& status, RendezvousTime now) {
+std::string format_status(const JobStatus& status, RendezvousTime now, std::size_t width) {
   const RendezvousState& state = *status.rendezvous.state;
   const JobProgress job = job_progress(status.progress, std::chrono::floor<std::chrono::milliseconds>(now));
   const JobState how = job_state(status);
@@ -261,16 +147,7 @@ std::string format_status(const JobStatus& status, RendezvousTime now) {
   }
   if (how.hang) { out += describe_hang(*how.hang, job); }
   if (state.complete) { out += describe_progress(job, how); }
-  out += "   node  workers       address                                        pid  last heartbeat";
-  out += job.nodes.empty() ? "\n" : "  step           samples/s  own s a step   waiting\n";
-  for (const auto& [rank, node] : participants_of(state)) {
-    out += row(state.complete ? std::to_string(rank) : "-", state.complete ? describe_workers(status, rank) : "-", node,
-               heartbeat_age(state, node, now), job.nodes.empty() ? "" : progress_cells(job, how, rank));
-  }
-  for (const NodeDesc& node : state.wait_list) { out += row("waits", "-", node, heartbeat_age(state, node, now)); }
-  for (const NodeDesc& node : state.redundancy_list) {
-    out += row("spare", "-", node, heartbeat_age(state, node, now));
-  }
+  out += node_table(status, job, how, now).text(width);
   out += describe_events(status);
   if (status.root_cause) { out += report::format_root_cause(*status.root_cause); }
   return out;

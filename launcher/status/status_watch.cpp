@@ -60,9 +60,9 @@ asio::awaitable<JobStatus> connect_and_find(const WatchedJob& job) {
   co_return co_await find_job(store, job);
 }
 
-std::string written(const JobStatus& status, bool as_json) {
+std::string written(const JobStatus& status, bool as_json, std::size_t width) {
   const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
-  return as_json ? status_to_json(status, now) : format_status(status, now);
+  return as_json ? status_to_json(status, now) : format_status(status, now, width);
 }
 
 class StatusWatch {
@@ -130,7 +130,7 @@ class StatusWatch {
   }
 
   bool draw(const JobStatus& status) {
-    written_all_ = screen_.draw(written(status, as_json_));
+    written_all_ = screen_.draw(written(status, as_json_, screen_.columns()));
     return written_all_;
   }
 
