@@ -93,7 +93,7 @@ json shown_nodes(const JobStatus& status, const JobProgress& job, RendezvousTime
     const auto told = job.nodes.find(rank);
     const bool known = told != job.nodes.end();
     json entry;
-    entry["rank"] = state.complete ? json(rank) : json();
+    entry["rank"] = status::or_null(status::known_rank(status, rank, node));
     entry["host"] = output::printable(known ? told->second.summary->host : node.addr, kLongestShownName);
     entry["heartbeat_age_s"] = tenths(status::heartbeat_age(state, node, now));
     entry["told_age_s"] = known ? tenths(told->second.age) : json();
@@ -111,6 +111,11 @@ json shown_names(const Nodes& nodes) {
     names.push_back(output::printable(node.addr, kLongestShownName));
   }
   return names;
+}
+
+json shown_missing(const std::vector<std::int64_t>& ranks) {
+  const std::size_t count = std::min(ranks.size(), kMostShownNames);
+  return std::vector<std::int64_t>(ranks.begin(), ranks.begin() + static_cast<std::ptrdiff_t>(count));
 }
 
 json shown_cause(const std::optional<report::RootCause>& cause) {
@@ -142,6 +147,7 @@ std::string state_json(const JobStatus& status, const std::string& where, Rendez
                  {"succeeded", status.succeeded},
                  {"ended_by", status.launcher_end.value_or("").empty() ? json() : json(*status.launcher_end)},
                  {"root_cause", shown_cause(status.root_cause)},
+                 {"missing_node_ranks", shown_missing(status.missing_nodes)},
                  {"waiting", shown_names(state.wait_list)},
                  {"spare", shown_names(state.redundancy_list)},
                  {"last_call_ends_in_s", json()},

@@ -192,6 +192,7 @@ class StaticRendezvous : public JobRendezvous {
       const rendezvous::server::ListenAddress where = command_line::listen_address(job_);
       server_.emplace(io_, where, job_.master.port, options);
       server_->start();
+      server_->set(keys_.nodes(), std::to_string(job_.nodes));
       host_ = where.from_here(local_addresses());
     }
     const Endpoint master = address();

@@ -14,6 +14,8 @@ struct StaticKeys {
 
   /// How many rounds have begun before the one of now; not there in the first.
   std::string round() const { return own_prefix + "round"; }
+  /// How many nodes the job has, as its node 0 says.
+  std::string nodes() const { return own_prefix + "nodes"; }
   /// What all keys of a round begin with; those of the first are torchrun's.
   std::string of_round(std::int64_t round) const { return round == 0 ? torch_prefix : str_cat(own_prefix, round, "/"); }
   /// RoleInfo of a node: it has come.

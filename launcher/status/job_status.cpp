@@ -64,6 +64,8 @@ asio::awaitable<void> look_for_static_job(JobStatus& status, TcpStoreClient& sto
   if (!found) { co_return; }
   status.static_ranks = true;
   status.rendezvous.state = std::move(found->state);
+  status.wanted_nodes = found->nodes;
+  status.missing_nodes = std::move(found->missing);
   for (rendezvous::c10d::RoleInfo& info : found->workers) { status.workers[info.rank] = std::move(info); }
 }
 
@@ -104,6 +106,12 @@ std::optional<double> heartbeat_age(const rendezvous::c10d::RendezvousState& sta
   const auto last = state.last_heartbeats.find(node);
   if (last == state.last_heartbeats.end()) { return std::nullopt; }
   return std::max(0.0, std::chrono::duration<double>(now - last->second).count());
+}
+
+std::optional<std::int64_t> known_rank(const JobStatus& status, std::int64_t rank,
+                                       const rendezvous::c10d::NodeDesc& node) {
+  if (status.rendezvous.state->complete) { return rank; }
+  return status.static_ranks ? std::optional<std::int64_t>(node.local_id) : std::nullopt;
 }
 
 std::vector<std::pair<std::int64_t, rendezvous::c10d::NodeDesc>> participants_of(

@@ -25,6 +25,8 @@ struct JobStatus {
   Endpoint endpoint;
   rendezvous::c10d::RendezvousReport rendezvous{};
   bool static_ranks = false;  ///< a static job, or one of one node: no node has a heartbeat, nor a known address
+  std::optional<std::int64_t> wanted_nodes{};  ///< of a static job of ours
+  std::vector<std::int64_t> missing_nodes{};   ///< of a static job that waits: the node ranks that have not come
   std::map<std::int64_t, rendezvous::c10d::RoleInfo> workers{};  ///< by rank of the node, as far as the nodes have told
   // Of agents of ours only:
   std::map<std::int64_t, progress::NodeSummary> progress{};  ///< in this round, by rank of the node; rates as of now
@@ -44,6 +46,9 @@ asio::awaitable<JobStatus> read_job_status(rendezvous::client::TcpStoreClient& s
 /// name.
 std::vector<std::pair<std::int64_t, rendezvous::c10d::NodeDesc>> participants_of(
     const rendezvous::c10d::RendezvousState& state);
+/// The rank of a participant, as participants_of() has it, as far as it is known.
+std::optional<std::int64_t> known_rank(const JobStatus& status, std::int64_t rank,
+                                       const rendezvous::c10d::NodeDesc& node);
 /// Seconds since the node's last heartbeat; nullopt when it has not sent one.
 std::optional<double> heartbeat_age(const rendezvous::c10d::RendezvousState& state,
                                     const rendezvous::c10d::NodeDesc& node, rendezvous::c10d::RendezvousTime now);

@@ -166,9 +166,10 @@ TextTable node_table(const JobStatus& status, const JobProgress& job, const JobS
   TextTable table(columns_of(job));
   for (const auto& [rank, node] : participants_of(round)) {
     const auto told = job.nodes.find(rank);
+    const std::optional<std::int64_t> number = known_rank(status, rank, node);
     std::vector<std::string> cells =
-        agent_cells(round.complete ? std::to_string(rank) : "-", round.complete ? describe_workers(status, rank) : "-",
-                    node, heartbeat_age(round, node, now));
+        agent_cells(number ? std::to_string(*number) : "-", round.complete ? describe_workers(status, rank) : "-", node,
+                    heartbeat_age(round, node, now));
     if (told != job.nodes.end()) {
       add_progress(cells, *told->second.summary);
     } else if (!job.nodes.empty()) {

@@ -51,6 +51,24 @@ asio::awaitable<void> read_roles(StaticRendezvous& found, TcpStoreClient& store,
   }
 }
 
+/// Those that are not among `there`, up to the last one that is known to be wanted.
+std::vector<std::int64_t> missing_nodes(const std::vector<std::int64_t>& there, std::optional<std::int64_t> nodes) {
+  const std::int64_t end = nodes.value_or(there.empty() ? 0 : there.back() + 1);
+  std::vector<std::int64_t> missing;
+  for (std::int64_t node = 0; node < end && missing.size() < kMostMissing; ++node) {
+    if (!std::binary_search(there.begin(), there.end(), node)) { missing.push_back(node); }
+  }
+  return missing;
+}
+
+asio::awaitable<std::optional<std::int64_t>> read_count(TcpStoreClient& store, const std::vector<std::string>& keys,
+                                                        std::string key) {
+  if (!is_there(keys, key)) { co_return std::nullopt; }
+  const std::optional<std::string> number = co_await store.get_now(std::move(key));
+  const auto count = number ? parse_digits<std::int64_t>(*number) : std::nullopt;
+  co_return count && *count <= kMostStaticNodes ? count : std::nullopt;
+}
+
 }  // namespace
 
 asio::awaitable<std::optional<StaticRendezvous>> read_static_rendezvous(TcpStoreClient& store, std::string run_id,
@@ -74,6 +92,8 @@ asio::awaitable<std::optional<StaticRendezvous>> read_static_rendezvous(TcpStore
   }
   found.state.complete = is_there(keys, names.assigned_ranks(found.state.round, 0));
   co_await read_roles(found, store, std::move(wanted));
+  found.nodes = co_await read_count(store, keys, names.nodes());
+  if (!found.state.complete) { found.missing = missing_nodes(nodes, found.nodes); }
   co_return found;
 }
 

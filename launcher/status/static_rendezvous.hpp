@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,11 +13,15 @@
 
 namespace mdl::launcher::status {
 
+inline constexpr std::size_t kMostMissing = 1000;
+
 /// What the store of a static job, or of one of one node, says of its nodes.
 struct StaticRendezvous {
   /// As a rendezvous would have it. A node's address is not in the store: a participant has only its rank, as local_id.
   rendezvous::c10d::RendezvousState state{};
   std::vector<rendezvous::c10d::RoleInfo> workers{};  ///< of the nodes that have come
+  std::optional<std::int64_t> nodes{};                ///< that there are to be; of torchrun's jobs nobody says it
+  std::vector<std::int64_t> missing{};  ///< of them, of a round that is not complete; kMostMissing at most
 };
 
 /// Of the job `run_id`, torchrun's included; nullopt when no node of such a job has been there. `keys` are all of the

@@ -77,7 +77,7 @@ json nodes_to_json(const JobStatus& status, const JobProgress& job, rendezvous::
   json nodes = json::array();
   for (const auto& [rank, node] : participants_of(state)) {
     json entry = node_to_json(state, node, now);
-    entry["rank"] = state.complete ? json(rank) : json();
+    entry["rank"] = or_null(known_rank(status, rank, node));
     const auto workers = status.workers.find(rank);
     const bool known = state.complete && workers != status.workers.end();
     entry["workers"] = known ? json(workers->second.local_world_size) : json();
@@ -105,6 +105,8 @@ std::string status_to_json(const JobStatus& status, rendezvous::c10d::Rendezvous
                  {"closed", state.closed},
                  {"succeeded", status.succeeded},
                  {"nodes", nodes_to_json(status, job, now)},
+                 {"wanted_nodes", or_null(status.wanted_nodes)},
+                 {"missing_node_ranks", status.missing_nodes},
                  {"wait_list", json::array()},
                  {"redundancy_list", json::array()},
                  {"last_call_ends_in_s", json()},

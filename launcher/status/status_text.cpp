@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "common/join.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/output/printable.hpp"
 #include "launcher/status/job_progress.hpp"
@@ -20,6 +21,7 @@ using rendezvous::c10d::RendezvousTime;
 
 constexpr std::size_t kShownEvents = 8;
 constexpr std::size_t kShownSuspects = 8;
+constexpr std::size_t kShownMissing = 16;
 
 std::string local_time(progress::NodeTime time) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
@@ -27,6 +29,23 @@ std::string local_time(progress::NodeTime time) {
   char text[32] = "?";
   if (::localtime_r(&seconds, &parts)) { std::strftime(text, sizeof text, "%m-%d %H:%M:%S", &parts); }
   return text;
+}
+
+/// "waits for nodes: 1 of 2 are there (missing: --node-rank 1)" of a static job; of others it is not known how many.
+std::string describe_wait(const JobStatus& status) {
+  std::string text = "waits for more nodes";
+  if (status.wanted_nodes) {
+    text = str_cat("waits for nodes: ", status.rendezvous.state->participants.size(), " of ", *status.wanted_nodes,
+                   " are there");
+  }
+  const std::vector<std::int64_t>& missing = status.missing_nodes;
+  if (missing.empty()) { return text; }
+  const auto end = missing.begin() + static_cast<std::ptrdiff_t>(std::min(missing.size(), kShownMissing));
+  std::vector<std::string> ranks;
+  for (auto rank = missing.begin(); rank != end; ++rank) { ranks.push_back(std::to_string(*rank)); }
+  const std::size_t others = missing.size() - ranks.size();
+  return str_cat(text, " (missing: --node-rank ", joined(ranks), others > 0 ? str_cat(" and ", others, " more") : "",
+                 ")");
 }
 
 std::string phase_of(const JobStatus& status, const JobState& job, RendezvousTime now) {
@@ -38,7 +57,7 @@ std::string phase_of(const JobStatus& status, const JobState& job, RendezvousTim
     const double left = std::chrono::duration<double>(*state.deadline - now).count();
     text = str_cat("has enough nodes; the last call for more ends in ", fixed(std::max(0.0, left)), " s");
   } else {
-    text = "waits for more nodes";
+    text = describe_wait(status);
   }
   if (job.hang) {
     const double lasts = std::max(0.0, std::chrono::duration<double>(now - job.hang->since).count());

@@ -15,6 +15,8 @@ function drawHead(job, lost) {
     restarts: grouped(job.restarts),
   })];
   if (job.last_call_ends_in_s !== null) facts.push(say('last_call', {s: duration(job.last_call_ends_in_s)}));
+  const missing = job.missing_node_ranks;
+  if (missing.length) facts.push(say('missing_nodes', {ranks: missing.join(', ')}));
   if (job.waiting.length) facts.push(say('waiting_for_round', {names: job.waiting.join(', ')}));
   if (job.spare.length) facts.push(say('spare', {names: job.spare.join(', ')}));
   setText(byId('facts'), facts.join(' · '));

@@ -1,9 +1,12 @@
 #include "launcher/status/static_rendezvous.hpp"
 
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 
+#include "launcher/dashboard/state_json.hpp"
 #include "launcher/job/watch_store.hpp"
 #include "launcher/status/job_status.hpp"
+#include "launcher/status/status_json.hpp"
 #include "launcher/status/status_text.hpp"
 #include "rendezvous/server/tcp_store_server.hpp"
 
@@ -76,6 +79,32 @@ TEST_CASE("the status of a static job has its nodes as far as they have come, an
   CHECK_THAT(text, Contains(": round 0 complete; 2 nodes, 6 ranks\n"));
   CHECK_THAT(text, Catch::Matches("[^]*\n +0  0-1 +- +- +- +no data\n +1  2-5 +gpu7 +- +- [^]*"));
   CHECK(ask(io, place, "").rendezvous.other_jobs == Ids{"j"});
+}
+
+TEST_CASE("a static job that waits says which node ranks are missing") {
+  asio::io_context io;
+  server::TcpStoreServer store(io, server::ListenAddress::loopback(), 0);
+  store.start();
+  const job::StorePlace place = place_of(store);
+  store.set("j/torchelastic/role_info/2", R"({"role": "default", "rank": 2, "local_world_size": 4})");
+  const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+  JobStatus waiting = ask(io, place, "j");  // torchrun's agents do not say how many there are to be
+  CHECK_THAT(format_status(waiting, now),
+             Contains(": round 0 waits for more nodes (missing: --node-rank 0, 1); 1 node\n"));
+  store.set("mdl-launch/j/static/nodes", "4");
+  waiting = ask(io, place, "j");
+  CHECK_THAT(format_status(waiting, now),
+             Contains(": round 0 waits for nodes: 1 of 4 are there (missing: --node-rank 0, 1, 3); 1 node\n"));
+  CHECK_THAT(format_status(waiting, now), Catch::Matches("[^]*\n +2  -  [^\n]*\n"));
+  const auto json = nlohmann::json::parse(status_to_json(waiting, now));
+  CHECK((json["missing_node_ranks"] == nlohmann::json{0, 1, 3} && json["wanted_nodes"] == 4));
+  CHECK((json["nodes"][0]["rank"] == 2 && json["state"] == "waiting"));
+  const auto page = nlohmann::json::parse(dashboard::state_json(waiting, "node0:29500", now));
+  CHECK((page["missing_node_ranks"] == nlohmann::json{0, 1, 3} && page["nodes"][0]["rank"] == 2));
+  store.set("mdl-launch/j/static/nodes", "99999999");
+  CHECK(ask(io, place, "j").missing_nodes == std::vector<std::int64_t>{0, 1});
+  store.set("j/torchelastic/assigned_ranks/0", "[0, 4, 0, 4]");
+  CHECK(ask(io, place, "j").missing_nodes.empty());
 }
 
 TEST_CASE("the status of a static job is of the round that goes on") {

@@ -1,5 +1,6 @@
 """`mdl-launch status` and its --watch: how a job gets on, and how it ends."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -183,7 +184,11 @@ def static_job(watched, rank, launcher=MDL_LAUNCH):
 
 def test_a_static_job_is_shown_and_watched_by_the_place_of_its_store(watched):
     words = ["status", "--master-addr", "localhost", "--master-port", watched.port]
-    with static_job(watched, 0) as first, static_job(watched, 1) as second:
+    with contextlib.ExitStack() as agents:
+        first = agents.enter_context(static_job(watched, 0))
+        missing = r'^Job "j" .*: round 0 waits for nodes: 1 of 2 are there \(missing: --node-rank 1\); 1 node$'
+        wait_until(lambda: re.search(missing, launch(*words, "--timeout", "1").stdout, re.MULTILINE))
+        second = agents.enter_context(static_job(watched, 1))
 
         def told():
             done = launch(*words, "--json")
