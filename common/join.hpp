@@ -3,6 +3,8 @@
 #include <string>
 #include <string_view>
 
+#include "common/str_cat.hpp"
+
 namespace mdl {
 
 /// The words of a range with `between` between them: "a, b, c". `before` and `after` stand around each of them.
@@ -19,6 +21,13 @@ std::string joined(const Words& words, std::string_view between = ", ", std::str
     text += after;
   }
   return text;
+}
+
+/// "1 node", "2 nodes"; `many` where it is not the noun with an s.
+template <typename Count>
+std::string counted(Count count, std::string_view noun, std::string_view many = {}) {
+  if (count == 1) { return str_cat("1 ", noun); }
+  return many.empty() ? str_cat(count, " ", noun, "s") : str_cat(count, " ", many);
 }
 
 }  // namespace mdl

@@ -9,6 +9,7 @@
 
 #include "common/error.hpp"
 #include "common/host.hpp"
+#include "common/join.hpp"
 #include "common/log.hpp"
 #include "common/loop/background_task.hpp"
 #include "common/loop/notifier.hpp"
@@ -351,8 +352,9 @@ class Agent {
     entry_.abandon();
     const std::string name = command_line::signal_name(*signals_.last());
     const int running = attempt_->group().running();
-    log::news("received ", name, ": passing it on to ", running, running == 1 ? " worker" : " workers", ", which have ",
-              plan_.options.shutdown_timeout, " s to end; a second signal kills them");
+    log::news("received ", name, ": passing it on to ", counted(running, "worker"),
+              running == 1 ? ", which has " : ", which have ", plan_.options.shutdown_timeout,
+              " s to end; a second signal kills them");
     events_.signalled(name);
     co_await stop_workers(*signals_.last());
     co_await end_view();

@@ -6,6 +6,7 @@
 
 #include "common/error.hpp"
 #include "common/host.hpp"
+#include "common/join.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/command_line/signal_names.hpp"
@@ -32,7 +33,7 @@ asio::awaitable<void> RoundEntry::enter(const job::LocalGroup& group, job::Round
   const Telling telling(teller_);
   co_await rounds_.next(group, round);
   const std::string waited = teller_.end();
-  if (!waited.empty()) { log::news("a round of ", round.group_world_size, " nodes begins, after ", waited); }
+  if (!waited.empty()) { log::news("a round of ", counted(round.group_world_size, "node"), " begins, after ", waited); }
 }
 
 asio::awaitable<void> RoundEntry::check_health() {

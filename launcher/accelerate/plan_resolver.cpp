@@ -5,6 +5,7 @@
 
 #include "common/endpoint.hpp"
 #include "common/error.hpp"
+#include "common/join.hpp"
 #include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 
@@ -214,7 +215,7 @@ class Resolver {
     if (gpus == 0) {
       plan_.problems.emplace_back(
           str_cat(config_ ? config_->place_of("distributed_type") + ": MULTI_GPU" : std::string("--multi-gpu"),
-                  " asks for ", plan_.nproc_per_node, " GPUs of this machine, but no NVIDIA GPU is there"),
+                  " asks for ", counted(plan_.nproc_per_node, "GPU"), " of this machine, but no NVIDIA GPU is there"),
           "See nvidia-smi and CUDA_VISIBLE_DEVICES. To train on CPUs with as many processes, write use_cpu: true in "
           "the file, or run: mdl-launch --nproc-per-node N …");
       return;
@@ -223,14 +224,17 @@ class Resolver {
       gpus = std::min(gpus, 1 + static_cast<int>(std::count(gpu_ids_->begin(), gpu_ids_->end(), ',')));
     }
     if (plan_.nproc_per_node < gpus) {
-      plan_.warnings.push_back(str_cat(
-          "this machine has ", gpus, " GPUs, but ", plan_.nproc_per_node, " processes start on it, so ",
-          gpus - plan_.nproc_per_node, " stay idle: num_processes (", plan_.num_processes, ") is the total over all ",
-          plan_.num_machines, " machines. To use them all: num_processes: ", gpus * plan_.num_machines));
+      plan_.warnings.push_back(str_cat("this machine has ", counted(gpus, "GPU"), ", but ",
+                                       counted(plan_.nproc_per_node, "process starts", "processes start"),
+                                       " on it, so ", counted(gpus - plan_.nproc_per_node, "stays idle", "stay idle"),
+                                       ": num_processes (", plan_.num_processes, ") is the total over all ",
+                                       plan_.num_machines,
+                                       " machines. To use them all: num_processes: ", gpus * plan_.num_machines));
     } else if (plan_.nproc_per_node > gpus) {
       plan_.warnings.push_back(
-          str_cat(plan_.nproc_per_node, " processes start on this machine, but it has ", gpus,
-                  " GPUs: most programs fail so. To give each its own: num_processes: ", gpus * plan_.num_machines));
+          str_cat(counted(plan_.nproc_per_node, "process starts", "processes start"), " on this machine, but it has ",
+                  counted(gpus, "GPU"),
+                  ": most programs fail so. To give each its own: num_processes: ", gpus * plan_.num_machines));
     }
   }
 

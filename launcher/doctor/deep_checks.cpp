@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "common/join.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/doctor/check_classes.hpp"
 #include "launcher/doctor_deep/health_comparison.hpp"
@@ -40,7 +41,7 @@ const std::map<std::string, const char*>& slow_advice() {
 /// "bfloat16 on 16 GPUs", "float32 on 2 nodes".
 std::string where_measured(const std::vector<const RankHealth*>& ranks, std::size_t nodes) {
   const RankHealth& first = *ranks.front();
-  if (first.on_gpu) { return str_cat(" on ", ranks.size(), ranks.size() == 1 ? " GPU" : " GPUs"); }
+  if (first.on_gpu) { return str_cat(" on ", counted(ranks.size(), "GPU")); }
   return nodes > 1 ? str_cat(" on ", nodes, " nodes") : std::string();
 }
 
@@ -84,7 +85,7 @@ std::string started(const std::vector<NodeFacts>& nodes, bool deep) {
     if ((node.deep_ranks >= 0) != deep) { continue; }
     if (++others == 0) { first = node.host; }
   }
-  return others <= 0 ? first : str_cat(first, " and ", others, others == 1 ? " more node" : " more nodes");
+  return others <= 0 ? first : str_cat(first, " and ", counted(others, "more node"));
 }
 
 /// Of a node that nothing is known of otherwise: the doctors were not started alike. The first node has the others

@@ -88,28 +88,29 @@ void NodeChecks::endpoint(const NodeFacts& node) {
 
 void NodeChecks::gpus(const NodeFacts& node) {
   if (!runs_on_gpus(job_)) {
-    add(Level::ok, "GPUs", node, str_cat(node.gpus, " GPUs; the job does not ask for them"));
+    add(Level::ok, "GPUs", node, str_cat(counted(node.gpus, "GPU"), "; the job does not ask for any"));
     return;
   }
   if (node.gpus == 0) {
     add(Level::fail, "GPUs", node,
-        str_cat("the job asks for ", job_.processes_here,
-                " GPUs, but no NVIDIA GPU is there (CUDA_VISIBLE_DEVICES: ", node.cuda_visible_devices, ")"),
+        str_cat("the job asks for ", counted(job_.processes_here, "GPU"),
+                ", but no NVIDIA GPU is there (CUDA_VISIBLE_DEVICES: ", node.cuda_visible_devices, ")"),
         "See nvidia-smi; in a container, start it with GPUs. To train on CPUs: use_cpu: true, or --nproc-per-node "
         "N.");
   } else if (node.gpus < job_.processes_here) {
     add(Level::fail, "GPUs", node,
-        str_cat(job_.processes_here, " processes would start, but there are ", node.gpus, " GPUs"),
+        str_cat(counted(job_.processes_here, "process", "processes"), " would start, but there ",
+                node.gpus == 1 ? "is " : "are ", counted(node.gpus, "GPU")),
         "Start at most one process for each GPU: --nproc-per-node gpu, or a smaller num_processes (the total).");
   } else if (node.gpus > job_.processes_here) {
     add(Level::warning, "idle GPUs", node,
-        str_cat(node.gpus - job_.processes_here, " of ", node.gpus, " GPUs would stay idle: ", job_.processes_here,
-                " processes start here"),
+        str_cat(node.gpus - job_.processes_here, " of ", node.gpus,
+                " GPUs would stay idle: ", counted(job_.processes_here, "process starts", "processes start"), " here"),
         str_cat("num_processes is the total over all machines: ", std::int64_t{node.gpus} * job_.nodes,
                 " would use them all; or --nproc-per-node gpu."));
   } else {
     add(Level::ok, "GPUs", node,
-        str_cat(node.gpus, " GPUs (", node.gpu_names.empty() ? "unknown kind" : node.gpu_names[0],
+        str_cat(counted(node.gpus, "GPU"), " (", node.gpu_names.empty() ? "unknown kind" : node.gpu_names[0],
                 "), one process each"));
   }
 }
@@ -180,7 +181,8 @@ void NodeChecks::limits(const NodeFacts& node) {
   }
   if (node.open_files < processes * kFilesPerProcess) {
     add(Level::fail, "open files", node,
-        str_cat("the limit of open files is ", node.open_files, ", too few for ", processes, " processes"),
+        str_cat("the limit of open files is ", node.open_files, ", too few for ",
+                counted(processes, "process", "processes")),
         "Raise it: `ulimit -n 65536`, or LimitNOFILE= of the systemd unit.");
   } else if (node.open_files < kComfortableFiles && job_.nodes > 1) {
     add(Level::warning, "open files", node, str_cat("the limit of open files is ", node.open_files),
@@ -251,8 +253,8 @@ void NodeChecks::threads(const NodeFacts& node) {
     }
   } else if (std::int64_t{threads} * job_.processes_here > node.cores) {
     add(Level::warning, "threads", node,
-        str_cat("OMP_NUM_THREADS=", threads, " in ", job_.processes_here, " processes is more than the ", node.cores,
-                " CPUs"),
+        str_cat("OMP_NUM_THREADS=", threads, " in ", counted(job_.processes_here, "process", "processes"),
+                " is more than the ", counted(node.cores, "CPU")),
         str_cat("Set OMP_NUM_THREADS=", std::max(node.cores / std::max(job_.processes_here, 1), 1)));
   } else {
     add(Level::ok, "threads", node, str_cat("OMP_NUM_THREADS=", threads, ", ", node.cores, " CPUs"));

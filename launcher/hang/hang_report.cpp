@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/atomic_file.hpp"
+#include "common/join.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/flight/group_view.hpp"
 
@@ -77,7 +78,7 @@ std::string said_text(const progress::RankSummary& said) {
 std::string process_text(const ProcessEvidence& process, double seconds) {
   std::string text =
       str_cat(process.name, " (pid ", process.pid, ") in state ", process.state, ", CPU ", hundredths(process.cpu),
-              " s of ", seconds_text(seconds), ", ", process.threads, process.threads == 1 ? " thread" : " threads");
+              " s of ", seconds_text(seconds), ", ", counted(process.threads, "thread"));
   if (!process.kernel_place.empty()) { text += str_cat(", kernel: ", process.kernel_place); }
   return text;
 }
@@ -94,7 +95,10 @@ std::string evidence_text(const RankCase& each) {
     text += str_cat("; ", process_text(process, each.seconds));
   }
   const std::int64_t rest = evidence.process_count - static_cast<std::int64_t>(evidence.processes.size());
-  if (rest > 0) { text += str_cat("; ", rest, " more processes, CPU of all ", hundredths(evidence.cpu), " s"); }
+  if (rest > 0) {
+    text +=
+        str_cat("; ", counted(rest, "more process", "more processes"), ", CPU of all ", hundredths(evidence.cpu), " s");
+  }
   if (!each.store_key.empty()) {
     text += str_cat("; waits for the store key \"", each.store_key, "\" for ", seconds_text(each.store_wait));
   }

@@ -8,6 +8,7 @@
 
 #include "common/error.hpp"
 #include "common/exception_text.hpp"
+#include "common/join.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/hang/evidence_board.hpp"
@@ -87,7 +88,7 @@ struct HangWatch::Session {
     log::warning(headline(report));
     const std::vector<std::string> lines = rank_lines(report);
     for (std::size_t i = 0; i < std::min(lines.size(), kMostRankLines); ++i) { log::warning("  ", lines[i]); }
-    if (lines.size() > kMostRankLines) { log::warning("  and ", lines.size() - kMostRankLines, " more ranks"); }
+    if (lines.size() > kMostRankLines) { log::warning("  and ", counted(lines.size() - kMostRankLines, "more rank")); }
     around.happened(str_cat(progress::kHangText, verdict.sentence), facts());
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/join.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/output/printable.hpp"
 
@@ -96,8 +97,8 @@ std::vector<std::string> missing_nodes(const watch::JobView& view, const std::ma
                               limit.count() / 1000, " s"));
   }
   if (silent > 0) {
-    missing.push_back(str_cat("of ", silent, silent == 1 ? " node" : " nodes",
-                              " there is no data: torchrun's agent, or none that answers"));
+    missing.push_back(
+        str_cat("of ", counted(silent, "node"), " there is no data: torchrun's agent, or none that answers"));
   }
   return missing;
 }

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "common/error.hpp"
+#include "common/join.hpp"
 #include "common/str_cat.hpp"
 
 namespace mdl::launcher::machine {
@@ -36,8 +37,8 @@ CpuSet exclusive_share(const CpuSet& cpus, std::size_t index, std::size_t count,
   std::map<int, CpuSet> cores;  // by the lowest CPU of each
   for (const int cpu : cpus) { cores[*topology.core_of(cpu).begin()].insert(cpu); }
   if (cores.size() < count) {
-    throw Error(str_cat("--numa-binding exclusive: a NUMA node has ", cores.size(), " usable cores for its ", count,
-                        " GPUs, so that not each can have one of its own"),
+    throw Error(str_cat("--numa-binding exclusive: a NUMA node has ", counted(cores.size(), "usable core"), " for its ",
+                        counted(count, "GPU"), ", so that not each can have one of its own"),
                 "Give the job more CPUs, or use --numa-binding node.");
   }
   const std::size_t each = cores.size() / count;
@@ -111,8 +112,8 @@ std::vector<CpuSet> bind_workers(NumaBinding binding, int workers, const std::op
                 "Name whole GPUs in CUDA_VISIBLE_DEVICES by index, or leave --numa-binding out.");
   }
   if (positions->size() < count) {
-    throw Error(str_cat("--numa-binding: ", count, " workers, but only ", positions->size(),
-                        positions->size() == 1 ? " GPU" : " GPUs", " for them"),
+    throw Error(str_cat("--numa-binding: ", counted(count, "worker"), ", but only ", counted(positions->size(), "GPU"),
+                        count == 1 ? " for it" : " for them"),
                 "Each worker is bound to the CPUs near its own GPU: start one for each (--nproc-per-node gpu).");
   }
   std::vector<std::string> addresses;

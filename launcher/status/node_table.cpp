@@ -71,8 +71,8 @@ std::string describe_refused(const progress::NodeSummary& node) {
     wrong = std::min(wrong + rank.wrong, std::int64_t{1} << 53);
   }
   std::vector<std::string> texts;
-  if (dropped > 0) { texts.push_back(str_cat(dropped, " messages beyond 100 a second")); }
-  if (wrong > 0) { texts.push_back(str_cat(wrong, " wrong messages")); }
+  if (dropped > 0) { texts.push_back(str_cat(counted(dropped, "message"), " beyond 100 a second")); }
+  if (wrong > 0) { texts.push_back(counted(wrong, "wrong message")); }
   return joined(texts, "  ");
 }
 

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "common/join.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
 
@@ -44,7 +45,9 @@ std::string fit_screen(std::string_view text, std::size_t rows, std::size_t colu
   const std::size_t shown = fits ? lines.size() : std::max<std::size_t>(rows, 1) - 1;
   std::string result;
   for (std::size_t i = 0; i < shown; ++i) { result.append(log::fitting(lines[i], columns)).append("\n"); }
-  if (!fits) { result.append(log::fitting(str_cat("(", lines.size() - shown, " more lines)"), columns)).append("\n"); }
+  if (!fits) {
+    result.append(log::fitting(str_cat("(", counted(lines.size() - shown, "more line"), ")"), columns)).append("\n");
+  }
   return result;
 }
 

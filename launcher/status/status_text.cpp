@@ -147,8 +147,8 @@ std::string describe_size(const JobStatus& status) {
   std::int64_t workers = 0;
   for (const auto& [rank, info] : status.workers) { workers += info.local_world_size; }
   const bool all = state.complete && status.workers.size() == state.participants.size();
-  const std::string nodes = str_cat(state.participants.size(), state.participants.size() == 1 ? " node" : " nodes");
-  return str_cat(nodes, all ? str_cat(", ", workers, workers == 1 ? " rank" : " ranks") : "",
+  const std::string nodes = counted(state.participants.size(), "node");
+  return str_cat(nodes, all ? str_cat(", ", counted(workers, "rank")) : "",
                  state.round > 0 ? str_cat("; restarts: ", state.round) : "");
 }
 

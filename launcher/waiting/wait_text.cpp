@@ -68,6 +68,10 @@ std::string in_brackets(const std::string& names) {
   return names.empty() ? std::string() : str_cat(" (", names, ")");
 }
 
+std::string all_are(std::int64_t nodes) {
+  return nodes == 1 ? "the only node is" : str_cat("all ", nodes, " nodes are");
+}
+
 std::string text_of(WantedNodes wanted) {
   return wanted.least == wanted.most ? std::to_string(wanted.most) : str_cat(wanted.least, " to ", wanted.most);
 }
@@ -77,7 +81,8 @@ std::string wait_for_next_round(const WaitContext& context, const RendezvousStat
   const std::vector<NodeDesc> nodes = participants_of(state);
   return fitting_list(context, names_of(nodes), [&](const std::string& names) {
     return str_cat("waiting for the next round: ", nodes.size(), " of the nodes at ", to_string(context.store),
-                   in_brackets(names), " have not ended round ", state.round, ending(context));
+                   in_brackets(names), nodes.size() == 1 ? " has" : " have", " not ended round ", state.round,
+                   ending(context));
   });
 }
 
@@ -134,7 +139,7 @@ std::string wait_for_ranks(const WaitContext& context, std::int64_t nodes, const
   std::vector<std::string> names;
   for (const std::string& name : missing) { names.push_back(output::printable(name, kLongestName)); }
   return fitting_list(context, names, [&](const std::string& some) {
-    return str_cat("waiting for the ranks: all ", nodes, " nodes are at ", to_string(context.store),
+    return str_cat("waiting for the ranks: ", all_are(nodes), " at ", to_string(context.store),
                    some.empty() ? "" : str_cat(", and have not said how many workers they have: ", some),
                    ending(context));
   });
@@ -144,7 +149,7 @@ std::string wait_for_static_nodes(const WaitContext& context, std::int64_t nodes
   std::vector<std::string> ranks;
   for (const int rank : missing) { ranks.push_back(std::to_string(rank)); }
   if (ranks.empty()) {
-    return str_cat("waiting for the ranks from node 0: all ", nodes, " nodes are at ", to_string(context.store),
+    return str_cat("waiting for the ranks from node 0: ", all_are(nodes), " at ", to_string(context.store),
                    ending(context));
   }
   const std::int64_t there = nodes - static_cast<std::int64_t>(missing.size());

@@ -11,7 +11,7 @@ function drawHead(job, lost) {
   setText(byId('how'), word);
   byId('how').className = `pill ${PILLS[how] ?? ''}`;
   const facts = [say('facts', {
-    where: job.where, round: job.round, nodes: grouped(job.nodes.length), ranks: grouped(job.ranks_in_all),
+    where: job.where, round: job.round, nodes: countOf('node', job.nodes.length), ranks: countOf('rank', job.ranks_in_all),
     restarts: grouped(job.restarts),
   })];
   if (job.last_call_ends_in_s !== null) facts.push(say('last_call', {s: duration(job.last_call_ends_in_s)}));

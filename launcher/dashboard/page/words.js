@@ -8,10 +8,11 @@ const WORDS = {
     own: 'Own time a step', waiting: 'Waiting a step', by_rank: 'Own time and waiting by rank',
     of_each: 'the slowest of each {n} ranks', own_short: 'own', waiting_short: 'waiting', pid: 'Process (pid)',
     suspect: 'suspect', suspect_title: 'The report of the hang names it', slow: 'slow', behind: 'behind', old: 'old', none: 'no data', failed_mark: 'failed',
-    slow_title: 'Own time over {factor} times the median', behind_title: 'More than {steps} steps behind',
+    slow_title: 'Own time over {factor} times the median', behind_title: 'Behind by more steps than {steps}',
     old_title: 'Its node has told nothing for 15 s', none_title: 'Its worker has sent nothing, or its agent is torchrun',
     running: 'running', hangs: 'hangs', hangs_since: 'No step since {time}, for {s}.', waiting_nodes: 'waiting for nodes', succeeded: 'succeeded', failed: 'failed', ended: 'ended', ended_by: 'ended by {signal}',
-    lost: 'no connection', facts: '{where} · round {round} · {nodes} nodes · {ranks} ranks · restarts: {restarts}',
+    lost: 'no connection', facts: '{where} · round {round} · {nodes} · {ranks} · restarts: {restarts}',
+    a_node: '1 node', n_nodes: '{n} nodes', a_rank: '1 rank', n_ranks: '{n} ranks',
     missing_nodes: 'missing: --node-rank {ranks}',
     last_call: 'last call: the round begins in {s}', waiting_for_round: 'wait for a round: {names}', spare: 'spare: {names}',
     slowest: 'Slowest: rank {rank} on {host}, {own} of its own a step; the median is {median}',
@@ -34,7 +35,7 @@ const WORDS = {
     over_by: 'The launcher that showed this was ended by {signal}. What stands here was known last.',
     kind_round: 'round', kind_restart: 'restart', kind_membership: 'nodes', kind_failed: 'failed', kind_signal: 'signal',
     kind_hang: 'hang', kind_straggler: 'straggler', kind_succeeded: 'succeeded',
-    cause: 'rank {rank} on {host}: {what}', chart: '{title}: {n} points, the last at step {step}: {value}',
+    cause: 'rank {rank} on {host}: {what}', chart: '{title}: points: {n}, the last at step {step}: {value}',
   },
   zh: {
     skip: '跳到各 rank', ranks: '各 rank', events: '事件', close: '关闭', last_lines: 'stderr 最后几行',
@@ -47,7 +48,8 @@ const WORDS = {
     slow_title: '自身用时超过中位数的 {factor} 倍', behind_title: '落后超过 {steps} 步',
     old_title: '其节点已有 15 秒没有消息', none_title: '其 worker 没有发送任何消息，或其 agent 是 torchrun',
     running: '运行中', hangs: '挂起', hangs_since: '自 {time} 起没有完成任何一步，已 {s}。', waiting_nodes: '等待节点', succeeded: '已成功', failed: '已失败', ended: '已结束', ended_by: '被 {signal} 结束',
-    lost: '无连接', facts: '{where} · 第 {round} 轮 · {nodes} 个节点 · {ranks} 个 rank · 重启：{restarts} 次',
+    lost: '无连接', facts: '{where} · 第 {round} 轮 · {nodes} · {ranks} · 重启：{restarts} 次',
+    a_node: '1 个节点', n_nodes: '{n} 个节点', a_rank: '1 个 rank', n_ranks: '{n} 个 rank',
     missing_nodes: '缺少：--node-rank {ranks}',
     last_call: '最后召集：{s}后开始本轮', waiting_for_round: '等待下一轮：{names}', spare: '备用：{names}',
     slowest: '最慢：{host} 上的 rank {rank}，每步自身用时 {own}；中位数为 {median}',
@@ -80,6 +82,11 @@ let words = WORDS.en;
 function say(key, values = {}) {
   const text = words[key] ?? WORDS.en[key] ?? key;
   return text.replace(/\{(\w+)\}/g, (all, name) => (name in values ? String(values[name]) : all));
+}
+
+/** "1 node", "2,000 nodes". */
+function countOf(noun, n) {
+  return n === 1 ? say(`a_${noun}`) : say(`n_${noun}s`, {n: grouped(n)});
 }
 
 function language() {

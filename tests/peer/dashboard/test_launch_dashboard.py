@@ -141,7 +141,7 @@ def test_what_is_drawn_is_what_four_workers_have_sent(shown):
         # The job in a line, and how it gets on.
         told = shown.status()
         facts = browser.value("document.getElementById('facts').textContent")
-        assert facts == f"localhost:{shown.port} · round 0 · 1 nodes · 4 ranks · restarts: 0"
+        assert facts == f"localhost:{shown.port} · round 0 · 1 node · 4 ranks · restarts: 0"
         assert browser.value("[document.title, document.getElementById('how').textContent]") == ["j · running", "running"]
         tiles = browser.value("[...document.querySelectorAll('.tile')].map((tile) => tile.innerText.split('\\n').slice(0, 2))")
         assert tiles[0] == ["Step", "12"] and ["Loss", "0.1667"] in tiles
@@ -194,7 +194,7 @@ def test_the_page_of_a_job_of_one_node_that_fails_says_why(shown):
         shown.end(code=3)
         cause = browser.wait_for("document.getElementById('cause').textContent")
         assert re.match(r"rank [0-3] on \S+: exit code 3", cause)
-        assert browser.value("document.getElementById('facts').textContent").endswith(" · round 0 · 1 nodes · 4 ranks · restarts: 0")
+        assert browser.value("document.getElementById('facts').textContent").endswith(" · round 0 · 1 node · 4 ranks · restarts: 0")
         assert browser.value("document.getElementById('how').textContent") == "failed"
         assert job.wait(60) == 1
 
