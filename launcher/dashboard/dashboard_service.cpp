@@ -1,5 +1,6 @@
 #include "launcher/dashboard/dashboard_service.hpp"
 
+#include <filesystem>
 #include <utility>
 #include <variant>
 
@@ -70,7 +71,8 @@ void DashboardService::open() {
   } catch (const Error& error) {
     throw Error(str_cat("--dashboard: ", error.problem()), error.advice(), error.exit_code());
   }
-  feed_.emplace(io_, run_id, shown_place(plan_.store), place);
+  const std::string script = std::filesystem::path(plan_.command.display_name).filename().string();
+  feed_.emplace(io_, run_id, shown_place(plan_.store), script, place);
   asker_.emplace(io_, run_id, place);
   log::news("dashboard: ", server_->url("/" + (token_ ? token_->query() : "")));
 }

@@ -39,9 +39,10 @@ std::string trouble_event(const std::string& reason) {
 
 /// Shared with the coroutine that watches, which may end a little after its owner.
 struct JobFeed::Session {
-  Session(asio::io_context& io, std::string id, std::string shown, job::PlaceOfStore place)
+  Session(asio::io_context& io, std::string id, std::string shown, std::string what, job::PlaceOfStore place)
       : run_id(std::move(id)),
         where(std::move(shown)),
+        script(std::move(what)),
         link(std::move(place)),
         progress(run_id),
         failures(run_id),
@@ -113,6 +114,7 @@ struct JobFeed::Session {
     if (first != status.progress.end()) { take_points(first->second); }
     last = std::move(status);
     last->launcher_end = launcher_end;
+    last->script = script;
     show(*last);
   }
 
@@ -162,6 +164,7 @@ struct JobFeed::Session {
 
   const std::string run_id;
   const std::string where;
+  const std::string script;
   job::StoreLink link;
   const progress::ProgressBoard progress;
   const job::FailureBoard failures;
@@ -180,8 +183,9 @@ struct JobFeed::Session {
   bool over = false;
 };
 
-JobFeed::JobFeed(asio::io_context& io, const std::string& run_id, const std::string& where, job::PlaceOfStore place)
-    : session_(std::make_shared<Session>(io, run_id, where, std::move(place))) {
+JobFeed::JobFeed(asio::io_context& io, const std::string& run_id, const std::string& where, const std::string& script,
+                 job::PlaceOfStore place)
+    : session_(std::make_shared<Session>(io, run_id, where, script, std::move(place))) {
   asio::co_spawn(io, run(session_), asio::detached);
 }
 

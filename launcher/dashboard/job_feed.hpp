@@ -26,8 +26,10 @@ class JobFeed {
  public:
   static constexpr std::int64_t kRanksASecond = 2000;
 
-  /// `where` is shown: where people find the job. `io`'s coroutines must end before what `place` refers to.
-  JobFeed(asio::io_context& io, const std::string& run_id, const std::string& where, job::PlaceOfStore place);
+  /// `where` and `script` are shown: where people find the job, and what its workers run. `io`'s coroutines must end
+  /// before what `place` refers to.
+  JobFeed(asio::io_context& io, const std::string& run_id, const std::string& where, const std::string& script,
+          job::PlaceOfStore place);
   ~JobFeed();
   JobFeed(const JobFeed&) = delete;
   JobFeed& operator=(const JobFeed&) = delete;

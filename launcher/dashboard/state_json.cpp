@@ -137,6 +137,7 @@ std::string state_json(const JobStatus& status, const std::string& where, Rendez
   json object = {{"mdl", version()},
                  {"time", std::chrono::duration<double>(now.time_since_epoch()).count()},
                  {"job", output::printable(status.run_id, kLongestShownName)},
+                 {"script", status.script.empty() ? json() : json(output::printable(status.script, kLongestShownName))},
                  {"where", output::printable(where, kLongestShownName)},
                  {"state", status::word_of(how.what)},
                  {"hang", status::hang_to_json(how, now)},

@@ -25,8 +25,8 @@ std::string format_jobs(const std::vector<SignedJob>& jobs) {
   for (const SignedJob& job : jobs) {
     std::string name = listed(job.run_id);
     name.resize(widest, ' ');
-    text +=
-        str_cat("  --rdzv-id ", name, "  --rdzv-endpoint ", listed(to_string(job.store)), "  (pid ", job.pid, ")\n");
+    text += str_cat("  --rdzv-id ", name, "  --rdzv-endpoint ", listed(to_string(job.store)), "  (",
+                    job.script.empty() ? "" : listed(job.script) + ", ", "pid ", job.pid, ")\n");
   }
   return text;
 }
@@ -35,6 +35,7 @@ std::string jobs_to_json(const std::vector<SignedJob>& jobs) {
   json array = json::array();
   for (const SignedJob& job : jobs) {
     json object = {{"job", listed(job.run_id)}, {"endpoint", listed(to_string(job.store))}, {"pid", job.pid}};
+    object["script"] = job.script.empty() ? json() : json(listed(job.script));
     array.push_back(std::move(object));
   }
   const json object = {{"jobs", std::move(array)}};

@@ -54,7 +54,8 @@ bool is_same_user(int fd) {
 
 std::string to_text(const SignedJob& job) {
   const json object = {{"version", kSignVersion}, {"job", job.run_id},    {"host", job.store.host},
-                       {"port", job.store.port},  {"secret", job.secret}, {"secret_file", job.secret_file}};
+                       {"port", job.store.port},  {"secret", job.secret}, {"secret_file", job.secret_file},
+                       {"script", job.script}};
   return object.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -69,6 +70,7 @@ std::optional<SignedJob> signed_job_from_text(std::string_view text) {
   job.store = Endpoint(text_at(object, "host"), port.get<std::uint16_t>());
   job.secret = text_at(object, "secret");
   job.secret_file = text_at(object, "secret_file");
+  job.script = text_at(object, "script");
   return job.run_id.empty() || job.store.host.empty() ? std::nullopt : std::optional(job);
 }
 

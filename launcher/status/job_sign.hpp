@@ -17,6 +17,7 @@ struct SignedJob {
   Endpoint store{};
   std::string secret{};       ///< of that store, where the agent has made it up (StorePlace)
   std::string secret_file{};  ///< where the job's secret lies, if it has one
+  std::string script{};       ///< the name of what its workers run; empty: of an older agent
   std::int64_t pid = 0;       ///< of the agent; not part of the text
 
   bool operator==(const SignedJob&) const = default;

@@ -34,6 +34,7 @@ struct JobStatus {
   std::map<std::string, std::int64_t> event_counts{};        ///< of all, by kind
   std::optional<report::RootCause> root_cause{};             ///< only when the job has failed
   bool succeeded = false;                                    ///< all nodes have ended well
+  std::string script{};  ///< the name of what the workers run, where the launcher that shows it knows it
   /// How the launcher that shows it has ended, where that is so and the job's end is not known: a signal, or "".
   std::optional<std::string> launcher_end{};
 };

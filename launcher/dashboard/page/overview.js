@@ -5,9 +5,10 @@ const PILLS = {succeeded: 'good', failed: 'bad', ended: 'warn', waiting_nodes: '
 /** `lost`: there is no connection, so that nothing is known of now. */
 function drawHead(job, lost) {
   const how = lost && !hasEnded(job) ? 'lost' : howItIs(job);
-  setText(byId('job'), job.job);
+  const name = [job.job, job.script].filter(Boolean).join(' · ');
+  setText(byId('job'), name);
   const word = job.ended_by ? say('ended_by', {signal: job.ended_by}) : say(how);
-  document.title = `${job.job} · ${word}`;
+  document.title = `${name} · ${word}`;
   setText(byId('how'), word);
   byId('how').className = `pill ${PILLS[how] ?? ''}`;
   const facts = [say('facts', {

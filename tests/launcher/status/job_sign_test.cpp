@@ -140,11 +140,13 @@ TEST_CASE("several agents of one job on one machine are one job, by whatever nam
 TEST_CASE("a list of jobs has the words by which each is shown") {
   SignedJob job = sign_of("a\x1b[2J");
   job.pid = 47;
+  job.script = "train\x1b[2J.py";
   CHECK(format_jobs({job, sign_of("long-name")}) ==
         "2 jobs of yours run on this machine:\n"
-        "  --rdzv-id a          --rdzv-endpoint 127.0.0.1:34511  (pid 47)\n"
+        "  --rdzv-id a          --rdzv-endpoint 127.0.0.1:34511  (train.py, pid 47)\n"
         "  --rdzv-id long-name  --rdzv-endpoint 127.0.0.1:34511  (pid 0)\n");
   const auto told = nlohmann::json::parse(jobs_to_json({job}));
-  CHECK(told["jobs"][0] == nlohmann::json{{"job", "a"}, {"endpoint", "127.0.0.1:34511"}, {"pid", 47}});
+  CHECK(told["jobs"][0] ==
+        nlohmann::json{{"job", "a"}, {"endpoint", "127.0.0.1:34511"}, {"pid", 47}, {"script", "train.py"}});
   CHECK(jobs_to_json({job}).find("secret") == std::string::npos);
 }

@@ -142,7 +142,7 @@ def test_what_is_drawn_is_what_four_workers_have_sent(shown):
         told = shown.status()
         facts = browser.value("document.getElementById('facts').textContent")
         assert facts == f"localhost:{shown.port} · round 0 · 1 node · 4 ranks · restarts: 0"
-        assert browser.value("[document.title, document.getElementById('how').textContent]") == ["j · running", "running"]
+        assert browser.value("[document.title, document.getElementById('how').textContent]") == ["j · worker.py · running", "running"]
         tiles = browser.value("[...document.querySelectorAll('.tile')].map((tile) => tile.innerText.split('\\n').slice(0, 2))")
         assert tiles[0] == ["Step", "12"] and ["Loss", "0.1667"] in tiles
         assert browser.value("document.querySelector('progress').value") == 0.5
