@@ -9,12 +9,12 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const NodeTime kTold{1'764'420'000'000ms};
+const NodeTime kToldAt{1'764'420'000'000ms};
 
 NodeSummary two_ranks(std::int64_t group_rank, std::int64_t step, double own) {
   NodeSummary node;
   node.group_rank = group_rank;
-  node.written = kTold;
+  node.written = kToldAt;
   node.host = "node" + std::to_string(group_rank);
   node.first_rank = 2 * group_rank;
   node.ranks.resize(2);
@@ -35,7 +35,7 @@ NodeSummary two_ranks(std::int64_t group_rank, std::int64_t step, double own) {
 
 TEST_CASE("a job's progress is what all its ranks have said together") {
   const std::map<std::int64_t, NodeSummary> nodes = {{0, two_ranks(0, 118, 0.5)}, {1, two_ranks(1, 110, 1)}};
-  const JobProgress job = job_progress(nodes, kTold + 2s);
+  const JobProgress job = job_progress(nodes, kToldAt + 2s);
   CHECK(job.ranks == 4);
   CHECK((job.behind->rank == 2 && job.behind->step == 110));
   CHECK((job.ahead->rank == 1 && job.ahead->step == 119));
@@ -48,42 +48,42 @@ TEST_CASE("a job's progress is what all its ranks have said together") {
 TEST_CASE("a node that has told nothing for long is old, and not counted in what is going on now") {
   std::map<std::int64_t, NodeSummary> late = {{0, two_ranks(0, 118, 0.5)}, {1, two_ranks(1, 110, 1)}};
   late[1].written -= 16s;
-  const JobProgress job = job_progress(late, kTold);
+  const JobProgress job = job_progress(late, kToldAt);
   CHECK((!job.nodes.at(0).old && job.nodes.at(1).old && job.nodes.at(1).age == 16.0));
   CHECK((job.behind->rank == 2 && job.samples_per_s == 8.0 && job.slowest->rank == 1));
 }
 
 TEST_CASE("a rank that is slowest by a little does not stand out") {
   std::map<std::int64_t, NodeSummary> nodes = {{0, two_ranks(0, 118, 0.5)}};
-  CHECK_FALSE(job_progress(nodes, kTold).slowest->even);
+  CHECK_FALSE(job_progress(nodes, kToldAt).slowest->even);
   nodes[0].ranks[1].own = 0.55;
-  JobProgress job = job_progress(nodes, kTold);
+  JobProgress job = job_progress(nodes, kToldAt);
   CHECK((job.slowest->rank == 1 && job.slowest->own == 0.55 && job.slowest->even));
   nodes[0].ranks[1].own = 0.56;
-  CHECK_FALSE(job_progress(nodes, kTold).slowest->even);
+  CHECK_FALSE(job_progress(nodes, kToldAt).slowest->even);
   nodes[0].ranks[0].own = 0.001;
   nodes[0].ranks[1].own = 0.005;  // of so short steps the kernel decides
-  CHECK(job_progress(nodes, kTold).slowest->even);
+  CHECK(job_progress(nodes, kToldAt).slowest->even);
 }
 
 TEST_CASE("why no rank is the slowest one is known: nothing is known of now, there was one step, or nobody sends own") {
   using Why = JobProgress::NoSlowest;
   std::map<std::int64_t, NodeSummary> nodes = {{0, two_ranks(0, 118, 0.5)}};
-  CHECK(job_progress(nodes, kTold).no_slowest == Why::there_is);
-  CHECK(job_progress(nodes, kTold + 16s).no_slowest == Why::all_old);
+  CHECK(job_progress(nodes, kToldAt).no_slowest == Why::there_is);
+  CHECK(job_progress(nodes, kToldAt + 16s).no_slowest == Why::all_old);
   for (RankSummary& rank : nodes[0].ranks) { rank.own.reset(); }
-  CHECK(job_progress(nodes, kTold).no_slowest == Why::no_own);
+  CHECK(job_progress(nodes, kToldAt).no_slowest == Why::no_own);
   for (RankSummary& rank : nodes[0].ranks) { rank.steps_per_s.reset(); }
-  CHECK(job_progress(nodes, kTold).no_slowest == Why::two_steps);
+  CHECK(job_progress(nodes, kToldAt).no_slowest == Why::two_steps);
 }
 
 TEST_CASE("the last step of a job is that of the rank that has made it last") {
   std::map<std::int64_t, NodeSummary> nodes = {{0, two_ranks(0, 118, 0.5)}, {1, two_ranks(1, 118, 0.5)}};
-  CHECK_FALSE(job_progress(nodes, kTold).step_age);
+  CHECK_FALSE(job_progress(nodes, kToldAt).step_age);
   nodes[0].ranks[1].step_age = 3;
   nodes[1].ranks[0].step_age = 2;
   nodes[1].written -= 2s;
-  CHECK(job_progress(nodes, kTold + 1s).step_age == 4.0);
+  CHECK(job_progress(nodes, kToldAt + 1s).step_age == 4.0);
 }
 
 TEST_CASE("where nobody sends something it is not known") {
