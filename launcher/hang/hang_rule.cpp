@@ -35,7 +35,6 @@ IdleTime idle_time(const RankSummary& rank, Seconds since_start, Seconds untimed
 struct Together {
   IdleTime idle{IdleTime::From::step, Seconds::max(), Seconds::max()};  ///< of the one that has made progress last
   Seconds step_of_ended = Seconds::max();                               ///< since the last one of those that have ended
-  bool any_step = false;
   bool any_to_go = false;  ///< a rank that has not come to its end
 };
 
@@ -44,7 +43,6 @@ Together sum_up(const watch::JobView& view, Seconds untimed_section) {
   for (const watch::NodeView& node : view.told) {
     for (const RankSummary& rank : node.ranks) {
       if (!rank.age) { continue; }
-      all.any_step = all.any_step || rank.step.has_value();
       all.any_to_go = all.any_to_go || !is_at_its_end(rank);
       if (rank.ended) {
         all.step_of_ended = std::min(all.step_of_ended, Seconds(rank.step_age.value_or(Seconds::max().count())));

@@ -58,6 +58,27 @@ TEST_CASE("the report of a hang has the verdict first, and then all that is know
   report.ranks[0].evidence->end = "exit code 3";
   CHECK(rank_lines(report)[0] == "rank 0: has told nothing of its progress; ended with exit code 3");
   report.ranks[0].evidence.reset();
+  RankCase& rank = report.ranks[1];
+  const RankCase before = rank;
+  rank.said = {};
+  rank.said.age = 1;
+  rank.said.gpu = "84 °C";
+  rank.store_key.clear();
+  rank.evidence->end = "exit code 0";
+  rank.evidence->process_count = 2;
+  rank.evidence->processes[0].threads = 1;
+  rank.evidence->processes[0].kernel_place.clear();
+  CHECK(rank_lines(report)[1] ==
+        "rank 1 on node1: no step; GPU: 84 °C; ended with exit code 0; python3 (pid 4711) in state T, CPU 0.25 s of "
+        "1.0 s, 1 thread; 1 more process, CPU of all 0.50 s");
+  rank.evidence->process_count = 1;
+  rank.said.section = "checkpoint";
+  rank.said.section_age = 10;
+  report.finding.longest = {};
+  CHECK_THAT(rank_lines(report)[1], Catch::EndsWith("1 thread") && Contains("in section \"checkpoint\" for 10 s;"));
+  CHECK_THAT(headline(report), Catch::EndsWith("(more than 60 s is a hang)"));
+  rank = before;
+  report.finding.longest = std::chrono::milliseconds(500);
   test::TempDir folder;
   write_report(report, folder.path());
   const auto path = report_path(report, folder.path());
@@ -81,6 +102,11 @@ TEST_CASE("the report of a hang has the verdict first, and then all that is know
                                       Contains("Last collectives of rank 1, the newest last:\n") &&
                                       Contains("  process group 0, gloo: all-reduce 1,204 [[5]] Float, not done\n") &&
                                       Contains("Python threads of rank 1:\n  Thread 0x1:\n"));
+  // Of nine entries the last six.
+  for (std::size_t i = 0; i < 9; ++i) { group.entries[i].sequence = 1196 + static_cast<std::int64_t>(i); }
+  group.description = "default_pg";
+  CHECK_THAT(report_text(report), Contains(" 1,199 ") && !Contains(" 1,198 ") &&
+                                      Contains("process group 0 (default_pg), gloo: all-reduce 1,204 [[5]]"));
   CHECK_THROWS_AS(write_report(report, folder.path() / "none"), Error);
 }
 
