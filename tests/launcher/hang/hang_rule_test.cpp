@@ -56,13 +56,15 @@ TEST_CASE("a job hangs when no rank of any node has made a step for a minute") {
   CHECK(judge(view_with(at_step(7, 61), at_step(7, 70))) == What::begins);
   CHECK(judge(view_with(at_step(7, 59), at_step(7, 700))) == What::nothing);
   CHECK(judge(view_with(at_step(7, 700), at_step(7, 59))) == What::nothing);
+  CHECK(judge(view_with(at_step(7, 60), at_step(7, 60))) == What::nothing);  // longer than that
 }
 
 TEST_CASE("steps that take long make the limit ten times the longest of them") {
   CHECK(judge(view_with(at_step(7, 299, 30), at_step(7, 299, 1))) == What::nothing);
   CHECK(judge(view_with(at_step(7, 301, 30), at_step(7, 301, 1))) == What::begins);
   HangRule rule{HangLimits()};
-  CHECK(rule.look(view_with(at_step(7, 1, 30), at_step(7, 1, 1))).limit == 300s);
+  const HangFinding finding = rule.look(view_with(at_step(7, 1, 30), at_step(7, 1, 1)));
+  CHECK((finding.limit == 300s && finding.longest == 30s));
   // It was seen, even if the rank that had it says nothing of it any more.
   CHECK(rule.look(view_with(at_step(7, 1, 1), at_step(7, 1, 1))).limit == 300s);
   rule.begin();
@@ -120,10 +122,13 @@ TEST_CASE("what the idle time of a job counts from is known: a step, the end of 
 TEST_CASE("ranks that have made their last step, or have ended, do not hang") {
   CHECK(judge(view_with(at_step(1000, 100), at_step(1000, 100))) == What::nothing);
   CHECK(judge(view_with(at_step(1000, 100), at_step(999, 100))) == What::begins);
+  CHECK(judge(view_with(at_step(999, 100), at_step(1000, 100))) == What::begins);
   progress::RankSummary gone = at_step(7, 100);
   gone.ended = true;
   CHECK(judge(view_with(gone, gone)) == What::nothing);
   CHECK(judge(view_with(gone, at_step(1000, 100))) == What::nothing);
+  CHECK(judge(view_with(gone, at_step(7, 100))) == What::begins);
+  gone.step_age = 1;  // what it has done last is no progress of those that run
   CHECK(judge(view_with(gone, at_step(7, 100))) == What::begins);
 }
 
@@ -146,6 +151,9 @@ TEST_CASE("a hang is found once, and again after progress, when it lasts twice a
   finding = rule.look(view_with(at_step(8, 61, 72), at_step(8, 61, 72)));
   CHECK((finding.what == What::nothing && finding.limit == 142s));
   CHECK(rule.look(view_with(at_step(8, 143, 72), at_step(8, 143, 72))).what == What::begins);
+  CHECK(rule.look(view_with(at_step(9, 1, 20), at_step(9, 1, 20))).what == What::over);
+  CHECK(rule.look(view_with(at_step(9, 2, 20), at_step(9, 2, 20))).limit == 286s);
+  CHECK(rule.look(view_with(at_step(9, 1, 40), at_step(9, 1, 40))).limit == 400s);  // steps go on to count
 }
 
 TEST_CASE("the user's limit takes the place of all others, and a hang is told before it ends the workers") {
@@ -154,6 +162,8 @@ TEST_CASE("the user's limit takes the place of all others, and a hang is told be
   CHECK((finding.what == What::begins && !finding.must_end));
   finding = patient.look(view_with(at_step(7, 601), at_step(7, 601)));
   CHECK((finding.what == What::goes_on && finding.must_end));
+  finding = patient.look(view_with(at_step(7, 600), at_step(7, 600)));
+  CHECK((finding.what == What::goes_on && !finding.must_end));
   HangRule quick(with_timeout(20s));
   finding = quick.look(view_with(at_step(7, 21, 19), at_step(7, 21, 19)));
   CHECK((finding.what == What::begins && finding.must_end && finding.limit == 20s));
@@ -170,6 +180,8 @@ TEST_CASE("a launcher that stood still itself does not take its workers for hang
   CHECK((finding.what == What::nothing && finding.next == 1s));
   view.at += 1s;
   CHECK(rule.look(view).what == What::begins);
+  view.at += 440s;
+  CHECK(rule.look(view).what == What::goes_on);  // nor for going on, where they hung before
 }
 
 TEST_CASE("the job is looked at again about when it would hang, and not more often than there is a reason for") {
@@ -179,4 +191,6 @@ TEST_CASE("the job is looked at again about when it would hang, and not more oft
   CHECK(rule.look(view_with(at_step(7, 65), at_step(7, 65))).next == 1s);
   CHECK(rule.look(view_with(in_section(1, 1e9), at_step(7, 65))).next == 60s);
   CHECK(HangRule(HangLimits()).look(view_with({}, {})).next == 60s);
+  HangRule quick(with_timeout(5s));
+  CHECK(quick.look(view_with(at_step(7, 6), at_step(7, 6))).next == 500ms);
 }

@@ -3,44 +3,25 @@
 #include <catch2/catch.hpp>
 
 #include "launcher/hang/rank_cases.hpp"
+#include "tests/launcher/hang/made_ranks.hpp"
 
 using namespace mdl::launcher::hang;
 using namespace mdl::launcher;
+using namespace mdl::test;
 using Catch::Contains;
-
-namespace {
-
-RankCase rank_in_state(std::int64_t rank, char state, double cpu = 0) {
-  RankCase each;
-  each.rank = rank;
-  each.host = rank < 2 ? "node0" : "node1";
-  each.said.step = 118;
-  each.said.age = each.said.step_age = 75;
-  each.seconds = 1;
-  each.evidence.emplace();
-  each.evidence->cpu = cpu;
-  each.evidence->process_count = 1;
-  each.evidence->processes.resize(1);
-  each.evidence->processes[0].pid = 100 + rank;
-  each.evidence->processes[0].name = "python3";
-  each.evidence->processes[0].state = state;
-  return each;
-}
-
-std::vector<RankCase> four_sleepers() {
-  return {rank_in_state(0, 'S'), rank_in_state(1, 'S'), rank_in_state(2, 'S'), rank_in_state(3, 'S')};
-}
-
-}  // namespace
 
 TEST_CASE("a rank that is stopped is named, with its node and with those who wait for it") {
   auto ranks = four_sleepers();
   ranks[3] = rank_in_state(3, 'T');
+  ranks[3].evidence->processes[0].kernel_place = "do_signal_stop";  // which says the same
   const HangVerdict verdict = hang_verdict(ranks);
   CHECK(verdict.sentence == "rank 3 on node1 is stopped (state T): ranks 0 to 2 wait for it");
   CHECK(verdict.ranks == std::set<std::int64_t>{3});
   ranks[2] = rank_in_state(2, 'T');
   CHECK(hang_verdict(ranks).sentence == "ranks 2, 3 on node1 are stopped (state T): ranks 0, 1 wait for them");
+  ranks[1] = rank_in_state(1, 'T');
+  CHECK(hang_verdict(ranks).sentence == "ranks 1 to 3 are stopped (state T): rank 0 waits for them");
+  ranks[1] = rank_in_state(1, 'S');
   ranks[3].host = "node2";
   ranks[2] = rank_in_state(2, 'S');
   CHECK(hang_verdict(ranks).sentence == "rank 3 on node2 is stopped (state T): ranks 0 to 2 wait for it");
@@ -125,6 +106,13 @@ TEST_CASE("the store's keys tell who has not come, and who waits alone") {
   join_store_waits(ranks, waits);
   CHECK(ranks[0].store_key == "barrier/" + std::string(112, 'x'));
   CHECK((ranks[0].store_wait == 70 && ranks[3].store_key.empty()));
+  // Of several connections of a rank the one that waits for longest, of those that wait for something.
+  auto two = four_sleepers();
+  two.resize(2);
+  two[0].evidence->store_sockets = {"a:1", "a:2", "a:3", "a:4"};
+  two[1].evidence.reset();
+  join_store_waits(two, {{"a:1", {"short"}, 5}, {"a:2", {"long"}, 9}, {"a:3", {"middle"}, 7}, {"a:4", {}, 99}});
+  CHECK((two[0].store_key == "long" && two[0].store_wait == 9 && two[1].store_key.empty()));
   CHECK_THAT(hang_verdict(ranks).sentence,
              Contains("rank 3 on node1 has not come to where ranks 0 to 2 wait (store key \"barrier/"));
   for (RankCase& each : ranks) { each.store_key.clear(); }
@@ -196,8 +184,18 @@ TEST_CASE("what ranks have said and what nodes have shown come together, and wha
   const auto with_stranger = rank_cases(view, more);
   REQUIRE(with_stranger.size() == 100);
   CHECK((with_stranger[1].host == "node0" && with_stranger[2].host == "node1" && !with_stranger[2].evidence));
+  // Where two nodes say that a rank is theirs it is the watching node's own.
+  view.told[0].first_rank = 2;
+  view.watcher = 1;
+  CHECK(rank_cases(view, {})[0].host == "node1");
+  view.told[0].first_rank = 0;
+  view.watcher = 0;
   const auto missing = missing_nodes(view, answers, std::chrono::seconds(10));
   REQUIRE(missing.size() == 2);
   CHECK(missing[0] == "node 1 (node1) has shown nothing of its processes within 10 s");
   CHECK_THAT(missing[1], Contains("of 1 node there is no data"));
+  view.nodes = 4;
+  CHECK_THAT(missing_nodes(view, answers, std::chrono::seconds(10)).back(), Contains("of 2 nodes there is no data"));
+  view.nodes = 2;
+  CHECK(missing_nodes(view, {{0, own}, {1, own}}, std::chrono::seconds(10)).empty());
 }
