@@ -1,6 +1,8 @@
 #include "launcher/hang/evidence.hpp"
 
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+#include <vector>
 
 #include "launcher/hang/evidence_board.hpp"
 
@@ -82,15 +84,85 @@ TEST_CASE("what others have put where a node's evidence belongs is made printabl
   }
 }
 
+TEST_CASE(
+    "whatever stands in place of a part of a node's evidence, or where one is missing, the rest is read, in bounds") {
+  NodeEvidence node = full_evidence(1);
+  const nlohmann::json whole = nlohmann::json::parse(to_text(node));
+  const std::vector<nlohmann::json> values = {
+      nullptr, true, 7, -1, 0.5, 1e300, "x", nlohmann::json::array(), {{"k", 1}}, {nullptr, 7, "x", {{"k", 1}}}};
+  const auto read_with = [&](const nlohmann::json::json_pointer& place) {
+    nlohmann::json less = whole;
+    less.at(place.parent_pointer()).erase(place.back());
+    static_cast<void>(node_evidence_from_text(less.dump()));
+    int read = 0;
+    for (const nlohmann::json& value : values) {
+      nlohmann::json other = whole;
+      other.at(place) = value;
+      const auto evidence = node_evidence_from_text(other.dump());
+      if (!evidence) { continue; }
+      ++read;
+      CHECK(to_text(*evidence).size() <= 8192);
+    }
+    return read;
+  };
+  for (const auto& [key, value] : whole.items()) {
+    CAPTURE(key);
+    const int least = key == "version" ? 0 : key == "ranks" ? 1 : 10;
+    CHECK(read_with(nlohmann::json::json_pointer("/" + key)) == least);
+  }
+  for (const auto& [key, value] : whole["ranks"][0].items()) {
+    CAPTURE(key);
+    CHECK(read_with(nlohmann::json::json_pointer("/ranks/0/" + key)) == 10);
+  }
+  for (const auto& [key, value] : whole["ranks"][0]["processes"][0].items()) {
+    CAPTURE(key);
+    CHECK(read_with(nlohmann::json::json_pointer("/ranks/0/processes/0/" + key)) == 10);
+  }
+  const auto bare = node_evidence_from_text(R"({"version":1,"ranks":[{"processes":[{}]}]})");
+  REQUIRE(bare);
+  CHECK(bare->ranks.at(0).processes.at(0) == ProcessEvidence{0, "", '?', 0, "", 0});
+}
+
+TEST_CASE("of a node's evidence no more is read, nor told, than its limits allow") {
+  NodeEvidence node = full_evidence(1);
+  nlohmann::json object = nlohmann::json::parse(to_text(node));
+  nlohmann::json& rank = object["ranks"][0];
+  const nlohmann::json process = rank["processes"][0];
+  for (int i = 0; i < 50; ++i) {
+    rank["processes"].push_back(process);
+    rank["store"].push_back("x");
+    rank["traceback"].push_back("x");
+  }
+  auto read = node_evidence_from_text(object.dump());
+  REQUIRE(read);
+  CHECK(read->ranks[0].processes.size() == kMostProcesses);
+  CHECK(read->ranks[0].store_sockets.size() == kMostStoreSockets);
+  CHECK(read->ranks[0].traceback.size() == kMostTracebackLines);
+  node.ranks.assign(4096, RankEvidence());
+  CHECK(node_evidence_from_text(to_text(node))->ranks.size() == 4096);
+  node.ranks.emplace_back();
+  object = nlohmann::json::parse(to_text(node));
+  CHECK(object["ranks"].size() == 4096);
+  object["ranks"].push_back(object["ranks"][0]);
+  CHECK_FALSE(node_evidence_from_text(object.dump()));
+  const std::string small = to_text(NodeEvidence());
+  CHECK(node_evidence_from_text(small + std::string(8 * 1024 * 1024 - small.size(), ' ')));
+  CHECK_FALSE(node_evidence_from_text(small + std::string(8 * 1024 * 1024 - small.size() + 1, ' ')));
+}
+
 TEST_CASE("a request for evidence comes back from the store as it was, and nothing else is one") {
   EvidenceRequest request;
   request.number = 12;
   request.round = 3;
   CHECK(evidence_request_from_text(to_text(request)) == request);
-  for (const char* wrong : {"", "[]", "{}", "[2,1,1]", "[1,-1,1]", "[1,1]", "[1,1,\"x\"]", "[1,1e3,1]"}) {
+  for (const char* wrong : {"", "[]", "{}", "[2,1,1]", "[1,-1,1]", "[1,1]", "[1,1,\"x\"]", "[1,1e3,1]",
+                            "[1,4611686018427387904,1]", "[1,1,18446744073709551615]"}) {
     CAPTURE(wrong);
     CHECK_FALSE(evidence_request_from_text(wrong));
   }
+  CHECK(evidence_request_from_text("[1,4611686018427387903,1,\"later\"]"));
+  CHECK(evidence_request_from_text("[1,1,1]" + std::string(1017, ' ')));
+  CHECK_FALSE(evidence_request_from_text("[1,1,1]" + std::string(1018, ' ')));
 }
 
 TEST_CASE("of a worker's processes the state counts that says most") {
