@@ -1,5 +1,6 @@
 #include "launcher/straggler/straggler_watch.hpp"
 
+#include <array>
 #include <catch2/catch.hpp>
 
 using namespace mdl::launcher::straggler;
@@ -77,8 +78,41 @@ TEST_CASE("a rank that is slow for less than a minute is not named") {
     job.set(1, 2, 0.1);
     CHECK(job.look_for(50s).slow.empty());
     job.set(1, 1, 0.5);
-    CHECK(job.look_for(10s).slow.empty());
+    const auto change = job.look_for(10s);
+    CHECK(change.slow.empty());
+    CHECK(change.recovered.empty());  // nobody was told of it
   }
+  // It has to be above the limit, not only above the one at which it would be over.
+  job.set(1, 1.4, 0.1);
+  CHECK(job.look_for(50s).slow.empty());
+  job.set(1, 1.25, 0.1);
+  CHECK(job.look_for(60s).slow.empty());
+}
+
+TEST_CASE("the measure is the median, of an even number the lower one in the middle, whatever the order of the ranks") {
+  for (std::int64_t slow = 0; slow < 4; ++slow) {
+    SlowJob job;
+    for (std::int64_t i = 0; i < 4; ++i) {
+      job.set((slow + i) % 4, std::array{1.4, 0.8, 1.0, 1.2}[static_cast<std::size_t>(i)], 0.1);
+    }
+    const auto told = job.look_for(70s).slow;
+    REQUIRE(told.size() == 1);
+    CHECK((told[0].rank == slow && told[0].median == 1.0));
+  }
+}
+
+TEST_CASE("of two ranks the faster one is the measure, and one alone, or none, is not judged") {
+  SlowJob job;
+  job.view.told.pop_back();
+  job.set(0, 1.4, 0.5);  // it waits no longer than the median does
+  const auto told = job.look_for(70s).slow;
+  REQUIRE(told.size() == 1);
+  CHECK((told[0].rank == 0 && told[0].median == 1.0));
+  job.view.told[0].ranks.pop_back();
+  CHECK(job.look_for(10s).recovered.size() == 1);
+  job.view.told.clear();
+  const auto none = job.look_for(120s);
+  CHECK((none.slow.empty() && none.recovered.empty()));
 }
 
 TEST_CASE("a rank that waits more than most is no straggler, whatever its own time is") {
