@@ -1,5 +1,6 @@
 #include "launcher/status/job_progress.hpp"
 
+#include <array>
 #include <catch2/catch.hpp>
 
 using namespace mdl::launcher;
@@ -84,6 +85,28 @@ TEST_CASE("the last step of a job is that of the rank that has made it last") {
   nodes[1].ranks[0].step_age = 2;
   nodes[1].written -= 2s;
   CHECK(job_progress(nodes, kToldAt + 1s).step_age == 4.0);
+}
+
+TEST_CASE(
+    "the median is that of all ranks, of an even number the lower one in the middle, in whatever order they are") {
+  for (std::size_t first = 0; first < 4; ++first) {
+    NodeSummary node;
+    node.ranks.resize(4);
+    for (std::size_t i = 0; i < 4; ++i) { node.ranks[(first + i) % 4].own = std::array{1.4, 0.8, 1.0, 1.2}[i]; }
+    const std::map<std::int64_t, NodeSummary> nodes = {{0, node}};
+    const JobProgress job = job_progress(nodes, NodeTime());
+    CHECK((job.slowest->rank == static_cast<std::int64_t>(first) && job.slowest->median == 1.0));
+  }
+}
+
+TEST_CASE("the loss is that of the lowest rank that has sent one, and of ranks at one step the first is named") {
+  NodeSummary low = two_ranks(0, 7, 1), high = two_ranks(1, 7, 1);
+  low.ranks[0].loss.reset();
+  high.ranks[1].step = low.ranks[1].step;
+  const std::map<std::int64_t, NodeSummary> nodes = {{0, low}, {1, high}};
+  const JobProgress job = job_progress(nodes, kToldAt + 15s);
+  CHECK((job.loss == low.ranks[1].loss && job.behind->rank == 0 && job.ahead->rank == 1));
+  CHECK_FALSE(job.nodes.at(0).old);  // it takes more
 }
 
 TEST_CASE("where nobody sends something it is not known") {
