@@ -7,6 +7,7 @@
 using namespace mdl::launcher;
 using namespace mdl::launcher::dashboard;
 using nlohmann::json;
+using namespace nlohmann::literals;
 
 namespace {
 
@@ -52,9 +53,15 @@ TEST_CASE("a curve of very many steps is kept in bounded memory, from the first 
   SeriesHistory history;
   SeriesHistory::Cursor reader;
   std::size_t told = 0;
+  json read = json::array();
   for (std::int64_t step = 1; step <= 300'000; ++step) {
     history.take(at_step(step, 1.0 / static_cast<double>(step)));
-    if (step % 1000 == 0) { told += history.next(reader).value_or("").size(); }
+    if (step % 1000 != 0) { continue; }
+    const std::string text = history.next(reader).value_or("{}");
+    told += text.size();
+    const json more = json::parse(text);
+    if (more.value("reset", false)) { read = json::array(); }
+    for (const json& point : more.value("/series/loss"_json_pointer, json::array())) { read.push_back(point); }
   }
   SeriesHistory::Cursor late;
   const json points = next_points(history, late).at("series").at("loss");
@@ -64,6 +71,32 @@ TEST_CASE("a curve of very many steps is kept in bounded memory, from the first 
     CHECK(points[i][0].get<int>() - points[i - 1][0].get<int>() < 4 * 300'000 / static_cast<int>(points.size()));
   }
   CHECK(told < 2'000'000);
+  CHECK(read == points);  // who reads all along has the same
+}
+
+TEST_CASE("a curve that is full has every second of its points, and those that come go on") {
+  SeriesHistory history;
+  const auto count = [&] {
+    SeriesHistory::Cursor reader;
+    return next_points(history, reader).at("series").at("loss").size();
+  };
+  const auto full = static_cast<std::int64_t>(SeriesHistory::kMostPoints);
+  for (std::int64_t step = 1; step < full; ++step) { history.take(at_step(step, 1)); }
+  CHECK(count() == SeriesHistory::kMostPoints - 1);
+  for (std::int64_t step = full; step < full + 3; ++step) { history.take(at_step(step, 1)); }
+  CHECK(count() == SeriesHistory::kMostPoints / 2 + 2);
+}
+
+TEST_CASE("what belongs to no step is no point of a curve") {
+  SeriesHistory history;
+  progress::RankSummary said;
+  said.loss = said.eval_loss = said.grad_norm = 1;
+  history.take(said);
+  said.loss.reset();
+  said.step = 4;
+  history.take(said);
+  SeriesHistory::Cursor reader;
+  CHECK(next_points(history, reader) == json::parse(R"({"reset":true,"series":{"grad_norm":[[4,1]]}})"));
 }
 
 TEST_CASE("a training that goes on from an earlier step has its curve from there anew") {

@@ -94,6 +94,7 @@ TEST_CASE("the page gets all ranks, those of which nothing is known as well") {
   odd.wrong = 2;
   odd.eval_loss = 1.5;
   odd.grad_norm = INFINITY;
+  odd.learning_rate = -INFINITY;
   const std::string text = state_json(status, "node0:29400", kShownAt);
   CHECK(text.find('\n') == std::string::npos);
   const json state = json::parse(text);
@@ -112,6 +113,24 @@ TEST_CASE("the page gets all ranks, those of which nothing is known as well") {
   CHECK((ranks[15].at("loss") == "nan" && ranks[15].at("section") == "evaluation \"x\""));
   CHECK((ranks[15].at("section_age") == 3.0 && ranks[15].at("dropped").is_null() && ranks[15].at("wrong") == 2));
   CHECK((ranks[15].at("eval_loss") == 1.5 && ranks[15].at("grad_norm") == "inf"));
+  CHECK(ranks[15].at("learning_rate") == "-inf");
+  CHECK((state["nodes"][1]["rank"] == 1 && state["nodes"][1]["old"] == false && state["nodes"][2]["old"] == false));
+  CHECK(state["last_call_ends_in_s"].is_null());
+}
+
+TEST_CASE("the page is told of a node that is old, of who is waited for until when, and why the job has failed") {
+  status::JobStatus status = shown_job(2);
+  status.progress[1] = busy_node(1);
+  status.progress[1].written = std::chrono::floor<std::chrono::milliseconds>(kShownAt) - 16s;
+  CHECK(json::parse(state_json(status, "node0:29400", kShownAt))["nodes"][1]["old"] == true);
+  status.rendezvous.state->complete = false;
+  status.rendezvous.state->deadline = kShownAt + 25s;
+  status.root_cause.emplace();
+  status.root_cause->rank = 3;
+  status.root_cause->end = "exit code 1";
+  const json state = json::parse(state_json(status, "node0:29400", kShownAt));
+  CHECK((state["nodes"][0]["rank"].is_null() && state["last_call_ends_in_s"] == 25.0));
+  CHECK((state["root_cause"]["rank"] == 3 && state["root_cause"]["end"] == "exit code 1"));
 }
 
 TEST_CASE("what the page gets of a thousand ranks is about 100 KB") {
@@ -130,9 +149,20 @@ TEST_CASE("what strangers put into the store for the page is printable and bound
   status.rendezvous.state->wait_list.insert(stranger);
   const json state = json::parse(state_json(status, "node0:29400", kShownAt));
   CHECK((state["ranks"].size() <= kMostShownRanks && state["waiting"] == json::array({"a<b>"})));
+  CHECK(state["ranks_in_all"] == 4096);
   status.progress[1] = busy_node(1);
   status.progress[1].first_rank = std::int64_t{1} << 53;
-  CHECK(json::parse(state_json(status, "node0:29400", kShownAt)).at("ranks").size() <= kMostShownRanks);
+  status.progress[1].ranks[0].section_seconds = 1e12;
+  const auto ranks = named_ranks(json::parse(state_json(status, "node0:29400", kShownAt)));
+  REQUIRE(ranks.size() == 4096 + 8);
+  CHECK((ranks[4096].at("rank") == std::int64_t{1} << 32 && !ranks[4096].contains("section_seconds")));
+
+  status = shown_job(static_cast<int>(kMostShownRanks) + 1);
+  for (auto& [node, workers] : status.workers) { workers.local_world_size = node < 5 ? 4096 : 0; }
+  for (int i = 0; i < 30; ++i) { status.rendezvous.state->wait_list.insert({str_cat("w", i), 1, 0}); }
+  const json most = json::parse(state_json(status, "node0:29400", kShownAt));
+  CHECK((most["ranks"].size() == kMostShownRanks && most["ranks_in_all"] == 5 * 4096));
+  CHECK((most["nodes"].size() == kMostShownRanks && most["waiting"].size() == 20));
 }
 
 TEST_CASE("a rank is found on its node, also where only its agent has told how many it has") {
@@ -142,6 +172,15 @@ TEST_CASE("a rank is found on its node, also where only its agent has told how m
   const auto places = rank_places(status, job);
   CHECK((node_of(places, 0) == 0 && node_of(places, 7) == 0 && node_of(places, 8) == 1 && node_of(places, 23) == 2));
   CHECK_FALSE((node_of(places, 24) || node_of(places, -1)));
+  // What a node has told itself counts more, and those after it follow.
+  status.progress[1].first_rank = 40;
+  status.progress[1].ranks.resize(3);
+  const auto told = status::job_progress(status.progress, std::chrono::floor<std::chrono::milliseconds>(kShownAt));
+  const auto moved = rank_places(status, told);
+  CHECK((node_of(moved, 42) == 1 && node_of(moved, 43) == 2 && node_of(moved, 50) == 2));
+  CHECK_FALSE((node_of(moved, 8) || node_of(moved, 51)));
   status.rendezvous.state->complete = false;
+  CHECK(rank_places(status, job).empty());
+  status.rendezvous.state.reset();
   CHECK(rank_places(status, job).empty());
 }
