@@ -6,9 +6,7 @@
 #include "common/str_cat.hpp"
 
 namespace mdl::launcher::http {
-namespace {
 
-/// As HTTP writes a time: "Sun, 06 Nov 1994 08:49:37 GMT", whatever the locale.
 std::string http_time(std::time_t now) {
   constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
   constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -20,6 +18,8 @@ std::string http_time(std::time_t now) {
   const std::string day = str_cat(parts.tm_mday < 10 ? "0" : "", parts.tm_mday);
   return str_cat(kDays[parts.tm_wday], ", ", day, " ", kMonths[parts.tm_mon], numbers);
 }
+
+namespace {
 
 /// A stream ends with the connection.
 std::string length_of(const Response& response) {

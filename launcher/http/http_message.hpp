@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ctime>
 #include <memory>
 #include <string>
 #include <utility>
@@ -38,6 +39,9 @@ struct Response {
 
 /// A short sentence for people, and a line end.
 Response plain_response(unsigned status, const std::string& sentence);
+
+/// As HTTP writes a time: "Sun, 06 Nov 1994 08:49:37 GMT", whatever the locale. Empty where it is none.
+std::string http_time(std::time_t now);
 
 /// The bytes before the body, for HTTP/1.1, with the time of now. Nothing may keep the answer, and no browser take it
 /// for another type than it says.

@@ -13,10 +13,11 @@ using namespace mdl::launcher::http;
 using Kind = rendezvous::server::ListenAddress::Kind;
 
 TEST_CASE("a server is asked by names of this machine, with or without a port") {
-  const HostNames names({"Node1", "metrics.lab"}, [] { return std::vector<std::string>{"10.0.0.7", "fe80::7%eth0"}; });
+  const HostNames names({"Node1", "metrics.lab", "Zoo9z"},
+                        [] { return std::vector<std::string>{"10.0.0.7", "fe80::7%eth0"}; });
   for (const char* host : {"localhost", "LOCALHOST:9400", "127.0.0.1", "127.0.0.1:80", "127.8.9.1", "[::1]",
                            "[::1]:9400", "[0:0:0:0:0:0:0:1]", "node1", "NODE1:9400", "metrics.lab", "10.0.0.7",
-                           "10.0.0.7:1", "[fe80::7]", "[fe80::7%25eth0]:9400"}) {
+                           "10.0.0.7:1", "[fe80::7]", "[fe80::7%25eth0]:9400", "zOO9Z"}) {
     CAPTURE(host);
     CHECK(names.allow(host));
   }
@@ -24,9 +25,30 @@ TEST_CASE("a server is asked by names of this machine, with or without a port") 
 
 TEST_CASE("a server is not asked by names of others, as a page of theirs may have made mean this machine") {
   const HostNames names({"node1"}, [] { return std::vector<std::string>{"10.0.0.7"}; });
-  for (const char* host : {"", "evil.example", "node1.evil.example", "localhost.evil.example", "10.0.0.8", "[::2]",
-                           ":80", "node1:", "node1:x", "node1:80:80", "node1 ", "[::1", "[::1]x", "[]",
-                           "127.0.0.1.evil.example", "2130706433", "localhost:99999", "evil.example@localhost"}) {
+  for (const char* host : {"",
+                           "evil.example",
+                           "node1.evil.example",
+                           "localhost.evil.example",
+                           "10.0.0.8",
+                           "[::2]",
+                           ":80",
+                           "node1:",
+                           "node1:x",
+                           "node1:80:80",
+                           "node1 ",
+                           "[::1",
+                           "[::1]x",
+                           "[]",
+                           "127.0.0.1.evil.example",
+                           "2130706433",
+                           "localhost:99999",
+                           "evil.example@localhost",
+                           "10.0.0.7%<b>",
+                           "10.0.0.7%{",
+                           "10.0.0.7%^",
+                           "10.0.0.7%/",
+                           "10.0.0.7%\x7f",
+                           "127.0.0.1%\x01"}) {
     CAPTURE(host);
     CHECK_FALSE(names.allow(host));
   }

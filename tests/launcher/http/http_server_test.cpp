@@ -109,6 +109,11 @@ TEST_CASE("a page is got by GET, its head alone by HEAD, and nothing else is ans
   CHECK(serving.asked == before);
 }
 
+TEST_CASE("a time is written as HTTP writes it") {
+  CHECK(http_time(784'111'777) == "Sun, 06 Nov 1994 08:49:37 GMT");
+  CHECK(http_time(1'764'454'797) == "Sat, 29 Nov 2025 22:19:57 GMT");
+}
+
 TEST_CASE("a connection stays for further requests") {
   Serving serving;
   tcp::socket client = serving.connect();
