@@ -72,6 +72,10 @@ TEST_CASE("a node's summary comes back from the store as it was, to six digits")
   CHECK((read->ranks[2].eval_loss == 1.25 && read->ranks[2].eval_step == 12'000));
   CHECK((read->ranks[2].learning_rate == 1e-5 && read->ranks[2].grad_norm == INFINITY));
   CHECK(read->ranks[2].gpu == node.ranks[2].gpu);
+  node.ranks[0].loss = 1e300;
+  node.ranks[0].own = 0;
+  CHECK(node_summary_from_text(to_text(node))->ranks[0].loss == 1e300);
+  CHECK(node_summary_from_text(to_text(node))->ranks[0].own == 0.0);
   node.ranks[0].loss = NAN;
   CHECK(std::isnan(*node_summary_from_text(to_text(node))->ranks[0].loss));
 }
@@ -94,8 +98,10 @@ TEST_CASE("what others have put where a node's summary belongs is made printable
   CHECK_FALSE((rank.step || rank.total || rank.loss || rank.samples || rank.samples_per_s || rank.steps_per_s));
   CHECK_FALSE((rank.longest_step || rank.section_left_age || rank.ended));
   CHECK((rank.age == 1.0 && rank.step_age == 2.0 && rank.dropped == 0 && rank.wrong == 0 && rank.section == "ab"));
-  for (const char* wrong : {"", "{}", "[]", "[1,0,0,0,\"h\",0]", R"([2,0,0,0,"h",0,[]])", R"([1,-1,0,0,"h",0,[]])",
-                            R"([1,0,0,0,7,0,[]])", R"([1,0,0,0,"h",0,[7]])", R"([1,0,0,0,"h",0,{}])"}) {
+  for (const char* wrong :
+       {"", "{}", "[]", "[1,0,0,0,\"h\",0]", R"([2,0,0,0,"h",0,[]])", R"([1,-1,0,0,"h",0,[]])", R"([1,0,0,0,7,0,[]])",
+        R"([1,0,0,0,"h",0,[7]])", R"([1,0,0,0,"h",0,{}])", R"([1,0,"x",0,"h",0,[]])", R"([1,0,0,-1,"h",0,[]])",
+        R"([1,0,0,0,"h",1.5,[]])", R"([1,0,0,0,"h",9007199254740993,[]])"}) {
     CAPTURE(wrong);
     CHECK_FALSE(node_summary_from_text(wrong));
   }
@@ -104,9 +110,14 @@ TEST_CASE("what others have put where a node's summary belongs is made printable
     const auto odd = node_summary_from_text(R"([1,0,0,0,"h",0,[[],[]],)" + std::string(pids) + "]");
     CHECK((odd && odd->ranks[0].pid == 0 && odd->ranks[1].pid == 0));
   }
-  std::string many = R"([1,0,0,0,"h",0,[[])";
-  for (std::size_t i = 0; i < kMostRanksOfNode; ++i) { many += ",[]"; }
-  CHECK_FALSE(node_summary_from_text(many + "]]"));
+  std::string many = R"([1,0,0,0,"h",9007199254740992,[[])";
+  for (std::size_t i = 1; i < kMostRanksOfNode; ++i) { many += ",[]"; }
+  CHECK(node_summary_from_text(many + "]]"));
+  CHECK_FALSE(node_summary_from_text(many + ",[]]]"));
+  many += "]]";
+  const std::size_t largest = 4 * 1024 * 1024;
+  CHECK(node_summary_from_text(many + std::string(largest - many.size(), ' ')));
+  CHECK_FALSE(node_summary_from_text(many + std::string(largest - many.size() + 1, ' ')));
   CHECK(node_summary_from_text(R"([1,0,0,9223372036854775807,"h",0,[]])") == std::nullopt);
 }
 
@@ -138,8 +149,10 @@ TEST_CASE("an event comes back from the store as it was, printable and cut") {
   const auto read = job_event_from_text(to_text(event));
   REQUIRE(read);
   CHECK(read->text == "a " + std::string(kLongestEventText - 2, 'x'));
-  for (const char* wrong : {"", "[]", "{}", R"([2,7,1,"h","k","t"])", R"([1,-7,1,"h","k","t"])",
-                            R"([1,7,"1","h","k","t"])", R"([1,7,1,"h","k",[]])"}) {
+  for (const char* wrong :
+       {"", "[]", "{}", R"([2,7,1,"h","k","t"])", R"([1,-7,1,"h","k","t"])", R"([1,7,"1","h","k","t"])",
+        R"([1,7,1,"h","k",[]])", R"([1,7,1,"h",7,"t"])", R"([1,7,1,null,"k","t"])", R"([1,7,1,"h","k"])",
+        R"([1,4611686018427387904,1,"h","k","t"])", R"([1,7,18446744073709551615,"h","k","t"])"}) {
     CAPTURE(wrong);
     CHECK_FALSE(job_event_from_text(wrong));
   }
@@ -151,4 +164,8 @@ TEST_CASE("an event comes back from the store as it was, printable and cut") {
   }
   const auto odd = job_event_from_text(R"([1,7,1,"h","hang","t",{"since":1,"ranks":[-1,"x",3]}])");
   CHECK((odd && odd->hang && odd->hang->ranks == std::vector<std::int64_t>{3}));
+  const std::string latest = R"([1,4611686018427387903,4611686018427387903,"h","k","t"])";
+  CHECK(job_event_from_text(latest)->at == NodeTime(std::chrono::milliseconds(std::int64_t{1} << 43)));
+  CHECK(job_event_from_text(latest + std::string(16 * 1024 - latest.size(), ' ')));
+  CHECK_FALSE(job_event_from_text(latest + std::string(16 * 1024 - latest.size() + 1, ' ')));
 }

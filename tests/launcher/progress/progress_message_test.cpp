@@ -14,6 +14,10 @@ TEST_CASE("a progress message has what a worker says, and each field may be left
   CHECK(*all == ProgressMessage{12, 500, 2.25, 96, 3.5, 0.25, "evaluation", 60.0, 1.5, 1e-4, 0.75});
   CHECK(parse_progress_message("{}") == ProgressMessage());
   CHECK(parse_progress_message(R"({"section": null})")->section == "");
+  const auto least =
+      parse_progress_message(R"({"step": 0, "total": 9007199254740992, "own": 0, "waiting": 1000000000})");
+  REQUIRE(least);
+  CHECK((least->step == 0 && least->total == std::int64_t{1} << 53 && least->own == 0.0 && least->waiting == 1e9));
 }
 
 TEST_CASE("fields of a progress message that are unknown or wrong are passed over, and the others count") {
