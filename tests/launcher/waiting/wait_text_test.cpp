@@ -114,6 +114,24 @@ TEST_CASE("a round that is whole names the nodes that have not said how many wor
       wait_for_ranks(at_node1(), 2, {"10.0.0.2"}) ==
       "waiting for the ranks: all 2 nodes are at node1:29400, and have not said how many workers they have: 10.0.0.2; "
       "job j; 9 min 55 s left");
+  CHECK(wait_for_ranks(at_node1(), 2, {}) ==
+        "waiting for the ranks: all 2 nodes are at node1:29400; job j; 9 min 55 s left");
+}
+
+TEST_CASE("a wait without an end, or for a store of which nothing is known yet, is told as far as it is known") {
+  WaitContext endless = at_node1();
+  endless.left.reset();
+  CHECK(wait_for_others(endless) == "waiting for the other nodes at node1:29400; job j");
+  CHECK(wait_for_store(endless, nullptr) == "waiting for the store at node1:29400: no answer yet; job j");
+  const ConnectProgress none;
+  for (const ConnectProgress* progress : {static_cast<const ConnectProgress*>(nullptr), &none}) {
+    CHECK_THAT(store_advice(endless, progress, "node9", {}), Catch::StartsWith("An agent of the job on node1 hosts"));
+  }
+  // The last call of a round that is whole is over.
+  RendezvousState state = with({kNode1});
+  state.complete = true;
+  state.deadline = kNow + 24s;
+  CHECK_THAT(text_of(state, {1, 4}), !Contains("last call") && Contains("; job j; 9 min 55 s left"));
 }
 
 TEST_CASE("times are told as people tell them, and never as less than there is") {
@@ -122,4 +140,7 @@ TEST_CASE("times are told as people tell them, and never as less than there is")
   CHECK(time_text(59'001ms) == "1 min 0 s");
   CHECK(time_text(125s) == "2 min 5 s");
   CHECK(time_text(2h + 3min + 4s) == "2 h 3 min");
+  CHECK(time_text(3599s) == "59 min 59 s");
+  CHECK(time_text(2h) == "2 h 0 min");
+  CHECK(time_text(2h - 1s) == "1 h 59 min");
 }
