@@ -33,7 +33,8 @@ std::string way_of(const FlightEntry& entry) {
   const bool to_one = operation == "gather" || operation == "_gather_oop";
   std::string text = entry.operation;
   if (!uneven && !from_one) { text += str_cat(" of ", entry.input_sizes); }
-  if (!uneven && !to_one && entry.output_sizes != entry.input_sizes) { text += str_cat(" to ", entry.output_sizes); }
+  const bool says_outputs = from_one || entry.output_sizes != entry.input_sizes;
+  if (!uneven && !to_one && says_outputs) { text += str_cat(" to ", entry.output_sizes); }
   if (!from_one && !to_one && !contains(operation, "broadcast")) { text += str_cat(" ", entry.types); }
   return text;
 }
