@@ -204,6 +204,49 @@ TEST_CASE("a dump with wrong parts is read as far as it goes") {
   CHECK((record.groups.back().name == "d" && record.groups.back().ranks == std::vector<std::int64_t>{1, 3}));
 }
 
+TEST_CASE("types are told once each, a name from the configuration where the operation has none, and all are short") {
+  const auto entry = [](const std::string& more) {
+    return R"({"process_group":["0","undefined"],"profiling_name":"g:r","collective_seq_id":1,)" + more + "}";
+  };
+  const auto read = [&](const std::string& more, const std::string& configs = "") {
+    return record_of(json_dump(entry(more), configs)).groups.at(0);
+  };
+  CHECK(read(R"("input_dtypes":["Float","Float","Int","Float"])").entries[0].types == "Float,Int,Float");
+  CHECK(read(R"("input_dtypes":["Float"],"output_dtypes":["Double"])").entries[0].types == "Float>Double");
+  CHECK(read(R"("input_dtypes":["Float"],"output_dtypes":[])").entries[0].types == "Float");
+  CHECK(read(R"("input_dtypes":7)").entries[0].types.empty());
+  std::string many;
+  for (int i = 0; i < 50; ++i) { many += (i > 0 ? "," : "") + std::string(i % 2 ? "\"Int\"" : "\"Float\""); }
+  CHECK(read(R"("input_dtypes":[)" + many + "]").entries[0].types.size() == 48);
+  CHECK(read(R"("x":0)", R"("0":{"name":"0","desc":"tp","ranks":"[1, 0]"})").description == "tp");
+  std::string ranks = "0";
+  for (std::size_t i = 1; i < FlightRecord::kMostRanks; ++i) { ranks += "," + std::to_string(i); }
+  CHECK(read(R"("x":0)", R"("0":{"name":"0","ranks":")"
+                         "[" +
+                             ranks + "]\"}")
+            .ranks.size() == FlightRecord::kMostRanks);
+  CHECK(read(R"("x":0)", R"("0":{"name":"0","ranks":")"
+                         "[" +
+                             ranks + ",65536]\"}")
+            .ranks.empty());
+}
+
+TEST_CASE("of very many groups the first are read, those of operations before those of which nothing is known") {
+  std::string entries, configs;
+  for (int i = 100; i < 200; ++i) {
+    const std::string name = std::to_string(i);
+    entries += str_cat(i > 100 ? "," : "", R"({"process_group":[")", name,
+                       R"("],"profiling_name":"g:r","collective_seq_id":1})");
+    configs += str_cat(i > 100 ? "," : "", "\"", name, R"(":{"name":"x)", name, R"(","ranks":[0]})");
+  }
+  entries += R"(,{"process_group":["100"],"profiling_name":"g:r","collective_seq_id":9})";
+  const FlightRecord record = record_of(json_dump(entries, configs));
+  CHECK((record.groups.size() == FlightRecord::kMostGroups && record.groups.back().name == "163"));
+  CHECK(record.groups.front().enqueued == 9);
+  const FlightRecord unused = record_of(json_dump("", configs));
+  CHECK((unused.groups.size() == FlightRecord::kMostGroups && unused.groups.back().name == "x163"));
+}
+
 TEST_CASE("a dump that refers to itself, or says one thing over and over, takes little") {
   // A list that has itself, many times, as its elements; and an entry of a hundred thousand such lists.
   const std::string circle = pickled_dump([](PickleWriter& out) {

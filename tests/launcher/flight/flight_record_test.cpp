@@ -73,19 +73,63 @@ TEST_CASE("what others have put where a record belongs is made printable, or is 
   CHECK((group.library == "gloo" && group.description == "d " && group.ranks.size() == 4 && group.enqueued == 5));
   CHECK((group.entries.at(0).operation == "all_reduce" && group.entries[0].output_sizes == "[[4]]"));
   CHECK(group.entries[0].created_ns == 7'000'000);
-  for (const char* wrong :
-       {"", "{}", "[]", "[1]", R"([1,"2"])", R"([2,"2",[]])", R"([1,7,[]])", R"([1,"2",{}])", R"([1,"2",[7]])",
-        R"([1,"2",[["g","0","d","0-3",-5,null,4,[]]]])", R"([1,"2",[["g","0","d","0-3",1.5,null,4,[]]]])",
-        R"([1,"2",[["g","0","d","0-3",5,null,4]]])", R"([1,"2",[["g","0","d",3,5,null,4,[]]]])",
-        R"([1,"2",[["g","0","d","",5,null,4,[[5,"x",3,"","","",0]]]]])",
-        R"([1,"2",[["g","0","d","",5,null,4,[[5,"x",8,"","","",0]]]]])",
-        R"([1,"2",[["g","0","d","",5,null,4,[[5,"x",0,"","",""]]]]])",
-        R"([1,"2",[["g","0","d","",18446744073709551615,null,4,[]]]])"}) {
+  for (const char* wrong : {"",
+                            "{}",
+                            "[]",
+                            "[1]",
+                            R"([1,"2"])",
+                            R"([2,"2",[]])",
+                            R"([1,7,[]])",
+                            R"([1,"2",{}])",
+                            R"([1,"2",[7]])",
+                            R"([1,"2",[["g","0","d","0-3",-5,null,4,[]]]])",
+                            R"([1,"2",[["g","0","d","0-3",1.5,null,4,[]]]])",
+                            R"([1,"2",[["g","0","d","0-3",5,null,4]]])",
+                            R"([1,"2",[["g","0","d",3,5,null,4,[]]]])",
+                            R"([1,"2",[["g","0","d","",5,null,4,[[5,"x",3,"","","",0]]]]])",
+                            R"([1,"2",[["g","0","d","",5,null,4,[[5,"x",8,"","","",0]]]]])",
+                            R"([1,"2",[["g","0","d","",5,null,4,[[5,"x",0,"","",""]]]]])",
+                            R"([1,"2",[["g","0","d","",5,null,4,[[null,"x",0,"","","",0]]]]])",
+                            R"([1,"2",[["g","0","d","",5,null,4,[[5,7,0,"","","",0]]]]])",
+                            R"([1,"2",[["g","0","d","",5,null,4,{}]]])",
+                            R"([1,"2",[["g","0","d","",5,null,4,[7]]]])",
+                            R"([1,"2",[["g","0","d","",9000000000000000001,null,4,[]]]])",
+                            R"([1,"2",[["g","0","d","",18446744073709551615,null,4,[]]]])"}) {
     CAPTURE(wrong);
     CHECK_FALSE(flight_record_from_text(wrong));
   }
+  CHECK(flight_record_from_text(R"([1,"2",[["g","0","d","",9000000000000000000,null,4,[]]]])"));
+  const auto list = [](std::size_t count, const std::string& each) {
+    std::string text;
+    for (std::size_t i = 0; i < count; ++i) { text += (i > 0 ? "," : "") + each; }
+    return "[" + text + "]";
+  };
+  const auto with_entries = [&](std::size_t count) {
+    return flight_record_from_text(R"([1,"2",[["g","0","d","",5,null,4,)" + list(count, R"([5,"x",0,"","","",0])") +
+                                   "]]]");
+  };
+  CHECK((with_entries(FlightRecord::kMostEntries) && !with_entries(FlightRecord::kMostEntries + 1)));
+  const auto with_groups = [&](std::size_t count) {
+    return flight_record_from_text(R"([1,"2",)" + list(count, R"(["g","0","d","",5,null,4,[]])") + "]");
+  };
+  CHECK((with_groups(FlightRecord::kMostGroups) && !with_groups(FlightRecord::kMostGroups + 1)));
+  const std::string small = R"([1,"2",[]])";
+  CHECK(flight_record_from_text(small + std::string(2 * kLargestFlightText - small.size(), ' ')));
+  CHECK_FALSE(flight_record_from_text(small + std::string(2 * kLargestFlightText - small.size() + 1, ' ')));
+  CHECK(flight_record_from_text(R"([1,"2",[],[[[[[[[]]]]]]]])"));
+  CHECK_FALSE(flight_record_from_text(R"([1,"2",[],[[[[[[[[]]]]]]]]])"));
   CHECK_FALSE(flight_record_from_text(std::string(3000, '[')));
   CHECK_FALSE(flight_record_from_text("[1,\"" + std::string(2 * kLargestFlightText, 'x') + "\",[]]"));
+}
+
+TEST_CASE("a group whose ranks do not fit in a text has none there, and all else") {
+  FlightGroup group = made_group({}, 5);
+  for (std::int64_t rank = 0, step = 1; rank < 6000; rank += step, step = 3 - step + rank % 2) {
+    group.ranks.push_back(rank);
+  }
+  auto read = flight_record_from_text(to_text(made_record({group})));
+  REQUIRE(read);
+  CHECK((read->groups.at(0).ranks.empty() && read->groups[0].enqueued == 6 && read->groups[0].entries.size() == 4));
 }
 
 TEST_CASE("a short text cannot name ranks without end") {
@@ -100,7 +144,14 @@ TEST_CASE("records of two libraries in one process become one") {
   FlightRecord record = made_record({made_group({0, 1}, 3)});
   FlightGroup other = made_group({0, 1}, 9);
   other.library = "nccl";
-  merge(record, made_record({other}));
+  FlightRecord first;
+  merge(first, record);
+  CHECK(first == record);
+  other.entries.clear();
+  FlightRecord second = made_record({other});
+  second.version = "3";
+  merge(record, second);
+  CHECK(record.version == "2.10");
   REQUIRE(record.groups.size() == 2);
   CHECK((record.groups[0].library == "gloo" && record.groups[1].library == "nccl" && record.groups[1].enqueued == 10));
   for (int i = 0; i < 10; ++i) { merge(record, made_record(std::vector<FlightGroup>(20, other))); }

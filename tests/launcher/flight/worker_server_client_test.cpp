@@ -146,7 +146,27 @@ TEST_CASE("a server that sends without end, or something else, is given up") {
     text = wrong;
     CHECK_FALSE(bench.run(bench.client.call("fr_trace_json")));
   }
-  CHECK_FALSE(bench.run(bench.client.call("two words")));
+  text = answer_200("pong");
+  CHECK(bench.run(bench.client.call(std::string(512 - 9, 'x'))));
+  for (const std::string& wrong : {std::string("two words"), std::string("a\x7f"), std::string("a\nb"),
+                                   std::string("\xff"), std::string(512 - 8, 'x')}) {
+    CHECK(bench.run(bench.client.call(wrong)).error() == "no handler has such a name");
+  }
+}
+
+TEST_CASE("of a worker's handlers and the lines of its threads no more are taken than may be") {
+  std::string names = "\"x\"", lines;
+  for (int i = 1; i < 300; ++i) {
+    names += ",\"x\"";
+    lines += "line\n";
+  }
+  std::string text = answer_200("[" + names + "]");
+  ServerBench bench([&](const std::string&) { return text; });
+  CHECK(bench.run(bench.client.handlers())->size() == 256);
+  text = answer_200(lines);
+  CHECK(bench.run(bench.client.traceback())->size() == 200);
+  text = answer_200(std::string(30'000, '[') + std::string(30'000, ']'));
+  CHECK(bench.run(bench.client.handlers()).error() == "it does not list its handlers");
 }
 
 TEST_CASE("where a Python worker is comes as printable lines") {
