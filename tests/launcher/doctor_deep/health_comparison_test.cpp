@@ -78,5 +78,6 @@ TEST_CASE("of a node that was measured twice the better numbers count") {
   CHECK(better.ranks[0].node_latency.value == 10'000);
   CHECK(better.ranks[1].disk_write == Measured{5, ""});
   CHECK(better.ranks[0].all_reduce.value == 7);
+  CHECK(better_of(second, first).ranks[0].node_latency.value == 10'000);
   CHECK(better_of(first, NodeHealth{}).ranks == first.ranks);
 }
