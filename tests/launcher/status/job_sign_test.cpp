@@ -69,13 +69,18 @@ TEST_CASE("what an agent tells of its job comes back as it was, and nothing else
   SignedJob job = sign_of("a \x1b\"1");
   job.secret_file = "/etc/job.secret";
   CHECK(signed_job_from_text(to_text(job)) == job);
-  for (const char* text : {"", "[]", "{}", "{\"version\": 2}", "{\"version\": 1, \"job\": \"a\", \"host\": \"b\"}",
-                           "{\"version\": 1, \"job\": \"a\", \"host\": \"b\", \"port\": 70000}",
-                           "{\"version\": 1, \"job\": 1, \"host\": \"b\", \"port\": 7}"}) {
+  for (const char* text :
+       {"", "[]", "{}", "{\"version\": 2}", "{\"version\": 1, \"job\": \"a\", \"host\": \"b\"}",
+        "{\"version\": 1, \"job\": \"a\", \"host\": \"b\", \"port\": 70000}",
+        "{\"version\": 1, \"job\": 1, \"host\": \"b\", \"port\": 7}", "{\"version\": 1, \"job\": \"a\", \"port\": 7}",
+        "{\"version\": 1, \"job\": \"a\", \"host\": \"b\", \"port\": 65536}"}) {
     CAPTURE(text);
     CHECK_FALSE(signed_job_from_text(text));
   }
-  CHECK_FALSE(signed_job_from_text(std::string(kLargestSign + 1, ' ')));
+  job.store.port = 65535;
+  const std::string text = to_text(job);
+  CHECK(signed_job_from_text(text + std::string(kLargestSign - text.size(), ' ')) == job);
+  CHECK_FALSE(signed_job_from_text(text + std::string(kLargestSign - text.size() + 1, ' ')));
 }
 
 TEST_CASE("a job is found by other processes of its user for as long as its agent lives") {
@@ -111,6 +116,37 @@ TEST_CASE("another user is told nothing of a job") {
   const bool is_ours = after.size() == 1;
   CHECK(told_to(65534) == 0);
   if (is_ours) { CHECK(told_to(0) == 1); }
+}
+
+TEST_CASE("what another user says at a name of this user's is believed by nobody") {
+  if (::geteuid() != 0) { return; }  // nobody else can be made up
+  const std::string run_id = "taken-" + std::to_string(::getpid());
+  const std::string name = sign_prefix() + run_id, text = to_text(sign_of(run_id));
+  const auto says_as = [&](uid_t user) {
+    const UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path + 1, name.data(), name.size());
+    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+    REQUIRE(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0);
+    const pid_t child = ::fork();
+    if (child == 0) {  // the kernel tells of whom listen() was called by
+      const bool listens = ::setresuid(user, user, user) == 0 && ::listen(listener.get(), 16) == 0;
+      ::_exit(listens ? 0 : 1);
+    }
+    int status = 1;
+    ::waitpid(child, &status, 0);
+    REQUIRE(status == 0);
+    auto finding = std::async(std::launch::async, [] { return find_jobs(); });
+    while (finding.wait_for(1ms) != std::future_status::ready) {
+      const UniqueFd asker(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      if (asker) { (void)::send(asker.get(), text.data(), text.size(), MSG_NOSIGNAL); }
+    }
+    const std::vector<SignedJob> jobs = finding.get();
+    return std::ranges::count(jobs, run_id, &SignedJob::run_id);
+  };
+  CHECK(says_as(65534) == 0);
+  CHECK(says_as(0) == 1);
 }
 
 TEST_CASE("abstract sockets are known by their names in what the kernel lists") {
