@@ -35,7 +35,7 @@ IdleTime idle_time(const RankSummary& rank, Seconds since_start, Seconds untimed
 struct Together {
   IdleTime idle{IdleTime::From::step, Seconds::max(), Seconds::max()};  ///< of the one that has made progress last
   Seconds step_of_ended = Seconds::max();                               ///< since the last one of those that have ended
-  bool any_to_go = false;  ///< a rank that has not come to its end
+  bool any_to_go = false;                                               ///< a rank that has not come to its end
 };
 
 Together sum_up(const watch::JobView& view, Seconds untimed_section) {

@@ -75,7 +75,7 @@ TEST_CASE("the report of a hang has the verdict first, and then all that is know
   rank.said.section = "checkpoint";
   rank.said.section_age = 10;
   report.finding.longest = {};
-  CHECK_THAT(rank_lines(report)[1], Catch::EndsWith("1 thread") && Contains("in section \"checkpoint\" for 10 s;"));
+  CHECK_THAT(rank_lines(report)[1], Catch::EndsWith("1 thread") && Contains("in section \"checkpoint\" for 10 s,"));
   CHECK_THAT(headline(report), Catch::EndsWith("(more than 60 s is a hang)"));
   rank = before;
   report.finding.longest = std::chrono::milliseconds(500);

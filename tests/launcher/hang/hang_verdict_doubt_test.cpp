@@ -86,7 +86,7 @@ TEST_CASE("what holds for all ranks is no verdict") {
   ranks[2].seconds = 1.25;
   CHECK_THAT(sentence_of(ranks), kNothing && Contains("4 in state R, and at most 0.97 s of CPU time in 1.3 s"));
   for (RankCase& each : ranks) { each.evidence.reset(); }
-  CHECK_THAT(sentence_of(ranks), kNothing && Contains("no node has shown what its processes do"));
+  CHECK_THAT(sentence_of(ranks), kNothing && Contains("no node has shown processes that run"));
 }
 
 TEST_CASE("several ranks of one kind are told as several, and without what one of them alone shows") {

@@ -31,7 +31,7 @@ TEST_CASE("the status as JSON has all that a rank has said, and null for what it
   CHECK(all["ranks"][1] == json::parse(R"({"rank":1,"node":0,"host":"node0","old":false,"age_s":3.0,"step":118,
     "total":500,"step_age_s":5.0,"loss":2.5,"samples":99,"samples_per_s":20.5,"steps_per_s":1.5,"own_s":0.75,
     "waiting_s":0.25,"section":"evaluation","section_seconds":60.0,"section_age_s":6.0,"gpu":"84 °C","dropped":5,
-    "wrong":6,"eval_loss":1.5,"eval_step":100,"learning_rate":0.125,"grad_norm":3.5})"));
+    "wrong":6,"pid":null,"suspect":false,"eval_loss":1.5,"eval_step":100,"learning_rate":0.125,"grad_norm":3.5})"));
   const json& silent = all["ranks"][0];
   for (const char* key : {"total", "step_age_s", "loss", "samples", "samples_per_s", "steps_per_s", "section",
                           "section_seconds", "section_age_s", "gpu", "eval_loss", "eval_step", "grad_norm"}) {
@@ -39,8 +39,8 @@ TEST_CASE("the status as JSON has all that a rank has said, and null for what it
     CHECK(silent.at(key).is_null());
   }
   CHECK(all["progress"] == json::parse(R"({"ranks":2,"behind":{"rank":0,"step":117},"ahead":{"rank":1,"step":118},
-    "total":500,"samples_per_s":20.5,"steps_per_s":1.5,"loss":2.5,
-    "slowest":{"rank":1,"host":"node0","own_s":0.75,"median_own_s":0.5}})"));
+    "total":500,"samples_per_s":20.5,"steps_per_s":1.5,"loss":2.5,"step_age_s":5.0,"no_slowest":null,
+    "slowest":{"rank":1,"host":"node0","pid":null,"own_s":0.75,"median_own_s":0.5,"even":false}})"));
   CHECK(all["nodes"][0] == json::parse(R"({"rank":0,"addr":"10.0.0.1","pid":11,"local_id":3,"heartbeat_age_s":1.0,
     "workers":2,"role":"trainer","told_age_s":2.0})"));
   for (const auto& [loss, word] : {std::pair(NAN, "nan"), {INFINITY, "inf"}, {-INFINITY, "-inf"}}) {
@@ -49,7 +49,7 @@ TEST_CASE("the status as JSON has all that a rank has said, and null for what it
   }
   status.progress[0].ranks[0] = status.progress[0].ranks[1] = {};
   CHECK(json_of(status)["progress"] == json::parse(R"({"ranks":0,"behind":null,"ahead":null,"total":null,
-    "samples_per_s":null,"steps_per_s":null,"loss":null,"slowest":null})"));
+    "samples_per_s":null,"steps_per_s":null,"loss":null,"step_age_s":null,"slowest":null,"no_slowest":"two_steps"})"));
 }
 
 TEST_CASE("the status as JSON has where workers meet, the last call, events and the reason of the end") {
@@ -80,10 +80,10 @@ TEST_CASE("the status counts one node and one rank as one, and tells ranks that 
   JobStatus status = talkative_job();
   CHECK_THAT(text_of(status), Contains("round 0 complete; 1 node, 2 ranks\n") && !Contains("meet"));
   CHECK_THAT(text_of(status), Contains("Progress: step 117 of 500 (rank 0) to 118 (rank 1); 20.5 samples/s; 1.5 "
-                                       "steps/s; loss 2.5\n"));
+                                       "steps/s; loss 2.5; last step 5.0 s ago\n"));
   CHECK_THAT(text_of(status), Contains("the median is 0.5 s; its GPU: 84 °C\n"));
   CHECK_THAT(text_of(status), Contains(" 117-118 ") && Contains(" 0.5-0.75 ") && Contains(" 0.25-0.5 "));
-  CHECK_THAT(text_of(status), Contains("  last heartbeat  step           samples/s  own s a step   waiting\n"));
+  CHECK_THAT(text_of(status), Contains("  heartbeat  step     samples/s  own s/step  waiting "));
   std::swap(status.progress[0].ranks[0], status.progress[0].ranks[1]);
   CHECK_THAT(text_of(status), Contains(" 117-118 ") && Contains(" 0.5-0.75 ") && Contains(" 0.25-0.5 "));
   status.progress[0].ranks[1].step = 118;
@@ -91,7 +91,7 @@ TEST_CASE("the status counts one node and one rank as one, and tells ranks that 
   CHECK_THAT(text_of(status), Contains("Progress: step 118 of 500; ") && Contains(" 118 ") && !Contains("GPU"));
   status.progress[0].ranks[0] = status.progress[0].ranks[1];
   status.workers[0].local_world_size = 1;
-  CHECK_THAT(text_of(status), Contains("; 1 node, 1 rank\n") && Contains("Progress: step 118\n"));
+  CHECK_THAT(text_of(status), Contains("; 1 node, 1 rank\n") && Contains("Progress: step 118"));
   for (auto& rank : status.progress[0].ranks) { rank = {}; }
   CHECK_THAT(text_of(status), Contains("Progress: no steps\n") && Catch::Matches("[^]* - +- +-\n[^]*"));
   status.workers.clear();

@@ -59,7 +59,7 @@ TEST_CASE("a node that cannot join a round yet says whose round it is, and a spa
   state.complete = true;
   state.round = 3;
   CHECK(text_of(state, {1, 2}, kNode2) ==
-        "waiting for the next round: 1 of the nodes at node1:29400 (node1) have not ended round 3; job j; 9 min 55 s "
+        "waiting for the next round: 1 of the nodes at node1:29400 (node1) has not ended round 3; job j; 9 min 55 s "
         "left");
   state.redundancy_list.insert(kNode2);
   CHECK(text_of(state, {1, 1}, kNode2) ==
