@@ -134,4 +134,12 @@ std::string status_to_json(const JobStatus& status, rendezvous::c10d::Rendezvous
   return object.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
+std::string gone_to_json(const std::string& run_id, const Endpoint& endpoint, const std::string& reason) {
+  const json object = {{"job", output::printable(run_id)},
+                       {"endpoint", to_string(endpoint)},
+                       {"state", "gone"},
+                       {"reason", output::printable(reason)}};
+  return object.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
 }  // namespace mdl::launcher::status

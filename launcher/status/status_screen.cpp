@@ -51,7 +51,7 @@ std::string fit_screen(std::string_view text, std::size_t rows, std::size_t colu
   return result;
 }
 
-StatusScreen::StatusScreen() : in_place_(::isatty(STDOUT_FILENO) != 0) {}
+StatusScreen::StatusScreen(bool for_programs) : in_place_(!for_programs && ::isatty(STDOUT_FILENO) != 0) {}
 
 std::size_t StatusScreen::columns() const {
   // A column less, for a full row would take two.

@@ -7,11 +7,11 @@
 namespace mdl::launcher::status {
 
 /// Texts on stdout, one after the other, of which each takes the place of the last one where stdout is a terminal: cut
-/// at its right edge and at its lower one, as what leaves the screen cannot be drawn over. Elsewhere each stands below
-/// the one before.
+/// at its right edge and at its lower one, as what leaves the screen cannot be drawn over. Elsewhere, and of what is
+/// for programs, each stands below the one before.
 class StatusScreen {
  public:
-  StatusScreen();
+  explicit StatusScreen(bool for_programs = false);
   /// So many columns a line may have that is not cut.
   std::size_t columns() const;
   /// `text` ends in '\n'. False when it cannot be written.

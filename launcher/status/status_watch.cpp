@@ -24,6 +24,7 @@ using rendezvous::client::TcpStoreClient;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kDrawEach{1000};
+constexpr milliseconds kLookEach{250};  // for a store that has gone
 constexpr milliseconds kLeaveTimeout{500};
 constexpr int kMostLosses = 5;  // of a store that comes back, without the job
 
@@ -67,7 +68,7 @@ std::string written(const JobStatus& status, bool as_json, std::size_t width) {
 
 class StatusWatch {
  public:
-  StatusWatch(WatchedJob job, bool as_json) : job_(std::move(job)), as_json_(as_json) {}
+  StatusWatch(WatchedJob job, bool as_json) : job_(std::move(job)), as_json_(as_json), screen_(as_json) {}
 
   /// Until the job ends, or stdout does.
   asio::awaitable<void> run() {
@@ -89,12 +90,11 @@ class StatusWatch {
         say_lost(*lost);
         co_return;
       }
-      auto attempt = co_await TcpStoreClient::try_connect(job_.endpoint, job_.credential, job_.timeout);
-      if (!attempt) {
-        say_lost(attempt.error().reason);
+      lost = co_await look_for_store(store);
+      if (lost) {
+        say_lost(*lost);
         co_return;
       }
-      store = std::move(*attempt);
       co_await begin(store);
     }
     co_await count(store, -1);
@@ -113,6 +113,22 @@ class StatusWatch {
   bool written_all() const { return written_all_; }
 
  private:
+  /// Its host may be started anew. Why it is not there, once the time for that is over.
+  asio::awaitable<std::optional<std::string>> look_for_store(TcpStoreClient& store) {
+    const auto deadline = std::chrono::steady_clock::now() + job_.timeout;
+    asio::steady_timer pause(co_await asio::this_coro::executor);
+    while (true) {
+      auto attempt = co_await TcpStoreClient::try_connect(job_.endpoint, job_.credential, job_.timeout);
+      if (attempt) {
+        store = std::move(*attempt);
+        co_return std::nullopt;
+      }
+      if (std::chrono::steady_clock::now() + kLookEach > deadline) { co_return attempt.error().reason; }
+      pause.expires_after(kLookEach);
+      co_await pause.async_wait(asio::use_awaitable);
+    }
+  }
+
   asio::awaitable<void> begin(TcpStoreClient& store) {
     store.set_reply_timeout(job_.timeout);
     counted_ = true;
@@ -164,6 +180,7 @@ class StatusWatch {
   }
 
   void say_lost(const std::string& reason) {
+    if (as_json_) { written_all_ = screen_.add(gone_to_json(job_.run_id, job_.endpoint, reason)); }
     say(str_cat("The store of job \"", output::printable(job_.run_id), "\" at ", to_string(job_.endpoint), " is gone (",
                 reason, "): the job has ended, or its host was lost"));
   }
@@ -176,7 +193,7 @@ class StatusWatch {
 
   WatchedJob job_;
   const bool as_json_;
-  StatusScreen screen_{};
+  StatusScreen screen_;
   std::optional<report::RootCause> root_cause_{};
   bool written_all_ = true;
   bool counted_ = false;

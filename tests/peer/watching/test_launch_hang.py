@@ -208,9 +208,15 @@ def test_two_nodes_show_what_their_workers_do(stage):
         status = ["status", "--rdzv-endpoint", f"localhost:{port}", "--rdzv-id", "j"]
         wait_until(lambda: re.search(r"^  \S+ \S+  \S+  the job hangs: rank 3 is stopped", launch(*status).stdout, re.MULTILINE))
         text = launch(*status).stdout
-        assert re.match(r'Job "j" .*: round 0 complete; HANGS since .*, for \S+ s; .*\nHang: rank 3 is stopped.*\n  rank 3 on \S+.*, step 30 ', text)
+        assert re.match(
+            r'Job "j" .*: round 0 complete; HANGS since .*, for \S+ s; .*\nHang: rank 3 is stopped.*\n  rank 3 on \S+.*, step 30 ', text
+        )
         told = json.loads(launch(*status, "--json").stdout)
-        assert told["state"] == "hangs" and told["hang"]["ranks"] == [3] and [rank["suspect"] for rank in told["ranks"]] == [*[False] * 3, True]
+        assert (
+            told["state"] == "hangs"
+            and told["hang"]["ranks"] == [3]
+            and [rank["suspect"] for rank in told["ranks"]] == [*[False] * 3, True]
+        )
         let_go_on(report)
         errors = end(stage, first, second)
         assert sorted(text.count("the job hangs: rank 3") for text in errors) == [0, 1]

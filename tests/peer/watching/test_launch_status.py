@@ -12,6 +12,7 @@ import struct
 import subprocess
 import termios
 import threading
+import time
 
 import pytest
 
@@ -253,9 +254,14 @@ def test_a_watch_of_a_store_that_dies_says_that_it_is_gone(watched):
     with watched.job() as job:
         watched.wait_for_progress()
         watcher = Watcher(watched.words("--timeout", "1"))
-        wait_until(lambda: watcher.text.endswith("\n"))
+        lines = Watcher(watched.words("--timeout", "1", "--json"), size=(24, 60))
+        wait_until(lambda: all(each.text.endswith("\n") for each in (watcher, lines)))
+        killed = time.monotonic()
         job.kill()
-        assert watcher.ended() == (0, "")
+        assert watcher.ended() == (0, "") and time.monotonic() - killed > 0.5  # it was looked for
+        assert lines.ended() == (0, "")
+        told = [json.loads(line) for line in lines.text.splitlines()]  # on a terminal, too
+        assert (told[0]["state"], told[-1]["state"], told[-1]["job"]) == ("running", "gone", "j") and told[-1]["reason"]
         assert re.search(
             r'\nThe store of job "j" at localhost:\d+ is gone \(.*\): the job has ended, or its host was lost\.\n$', watcher.text
         )
@@ -281,6 +287,13 @@ def test_the_status_of_a_thousand_ranks_is_read_in_a_few_milliseconds(watched, r
         assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert len(told["ranks"]) == 1000 and told["progress"]["ranks"] == 1000
-    assert told["progress"]["slowest"] == {"rank": 999, "host": "node124", "own_s": 0.631, "median_own_s": 0.565, "pid": None, "even": False}
+    assert told["progress"]["slowest"] == {
+        "rank": 999,
+        "host": "node124",
+        "own_s": 0.631,
+        "median_own_s": 0.565,
+        "pid": None,
+        "even": False,
+    }
     assert (told["progress"]["behind"]["step"], told["progress"]["ahead"]["step"]) == (12345, 12352)
     assert told["progress"]["samples_per_s"] == pytest.approx(40983.6)
