@@ -108,7 +108,7 @@ struct JobFeed::Session {
   }
 
   asio::awaitable<void> look_at_all() {
-    status::JobStatus status = co_await status::read_job_status(link.store(), link.address(), run_id);
+    status::JobStatus status = co_await status::read_job_status(link.store(), link.address(), run_id, &clocks);
     if (!status.rendezvous.state) { co_return; }  // no node has come yet
     const auto first = status.progress.find(0);
     if (first != status.progress.end()) { take_points(first->second); }
@@ -166,6 +166,7 @@ struct JobFeed::Session {
   const std::string where;
   const std::string script;
   job::StoreLink link;
+  status::NodeClocks clocks{};
   const progress::ProgressBoard progress;
   const job::FailureBoard failures;
   loop::Notifier changed;

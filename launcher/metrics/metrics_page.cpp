@@ -41,7 +41,7 @@ asio::awaitable<void> MetricsPage::renew() {
 
 asio::awaitable<std::string> MetricsPage::read() {
   co_await link_.open();
-  status::JobStatus status = co_await status::read_job_status(link_.store(), link_.address(), run_id_);
+  status::JobStatus status = co_await status::read_job_status(link_.store(), link_.address(), run_id_, &clocks_);
   const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
   co_return metrics_text(status, now);
 }

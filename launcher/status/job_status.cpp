@@ -39,7 +39,7 @@ asio::awaitable<void> read_workers(JobStatus& status, TcpStoreClient& store) {
   }
 }
 
-asio::awaitable<void> read_progress(JobStatus& status, TcpStoreClient& store) {
+asio::awaitable<void> read_progress(JobStatus& status, TcpStoreClient& store, NodeClocks* clocks) {
   const progress::ProgressBoard board(status.run_id);
   const rendezvous::c10d::RendezvousState& state = *status.rendezvous.state;
   const auto nodes = static_cast<std::int64_t>(state.participants.size());
@@ -47,6 +47,7 @@ asio::awaitable<void> read_progress(JobStatus& status, TcpStoreClient& store) {
   status.events = std::move(view.events);
   status.event_counts = std::move(view.event_counts);
   const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  if (clocks) { clocks->correct(view.nodes, now); }
   for (auto& [rank, summary] : view.nodes) {
     progress::end_rates(summary, now);
     // Another round's is of other workers.
@@ -83,7 +84,8 @@ void name_static_nodes(JobStatus& status) {
 
 }  // namespace
 
-asio::awaitable<JobStatus> read_job_status(TcpStoreClient& store, Endpoint endpoint, std::string run_id) {
+asio::awaitable<JobStatus> read_job_status(TcpStoreClient& store, Endpoint endpoint, std::string run_id,
+                                           NodeClocks* clocks) {
   JobStatus status;
   status.run_id = run_id;
   status.endpoint = std::move(endpoint);
@@ -91,7 +93,7 @@ asio::awaitable<JobStatus> read_job_status(TcpStoreClient& store, Endpoint endpo
   co_await look_for_static_job(status, store);
   if (status.rendezvous.state) {
     if (!status.static_ranks) { co_await read_workers(status, store); }
-    co_await read_progress(status, store);
+    co_await read_progress(status, store, clocks);
     if (status.static_ranks) { name_static_nodes(status); }
     const job::FailureBoard board(run_id);
     status.root_cause = co_await board.read(store);

@@ -12,6 +12,7 @@
 #include "launcher/progress/job_event.hpp"
 #include "launcher/progress/node_summary.hpp"
 #include "launcher/report/root_cause.hpp"
+#include "launcher/status/node_clocks.hpp"
 #include "rendezvous/c10d/rank_assignment.hpp"
 #include "rendezvous/c10d/rendezvous_report.hpp"
 #include "rendezvous/client/tcp_store_client.hpp"
@@ -39,9 +40,10 @@ struct JobStatus {
   std::optional<std::string> launcher_end{};
 };
 
-/// Asks the store, which is at `endpoint`, and changes nothing there. Throws StoreConnectionError when it is lost.
+/// Asks the store, which is at `endpoint`, and changes nothing there. `clocks`, of who looks again and again, must
+/// outlive the call. Throws StoreConnectionError when it is lost.
 asio::awaitable<JobStatus> read_job_status(rendezvous::client::TcpStoreClient& store, Endpoint endpoint,
-                                           std::string run_id);
+                                           std::string run_id, NodeClocks* clocks = nullptr);
 
 /// A row for each node that is part of the round: of a complete one by rank, and else, as ranks are not given yet, by
 /// name.

@@ -162,7 +162,7 @@ class StatusWatch {
       status.succeeded = how == job::FailureBoard::kSucceeded;
       root_cause_ = co_await board.read(store);
     }
-    JobStatus next = co_await read_job_status(store, job_.endpoint, job_.run_id);
+    JobStatus next = co_await read_job_status(store, job_.endpoint, job_.run_id, &clocks_);
     if (!next.rendezvous.state) { throw rendezvous::client::StoreConnectionError("it has no such job any longer"); }
     status = std::move(next);
   }
@@ -194,6 +194,7 @@ class StatusWatch {
   WatchedJob job_;
   const bool as_json_;
   StatusScreen screen_;
+  NodeClocks clocks_{};
   std::optional<report::RootCause> root_cause_{};
   bool written_all_ = true;
   bool counted_ = false;

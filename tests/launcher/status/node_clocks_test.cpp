@@ -1,0 +1,52 @@
+#include "launcher/status/node_clocks.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace mdl::launcher;
+using namespace mdl::launcher::status;
+using namespace std::chrono_literals;
+using progress::NodeTime;
+
+namespace {
+
+constexpr NodeTime kNoon{1'800'000'000'000ms};
+
+/// The age of what a node tells at each look: `written` by its own clock, relative to noon.
+struct LookedAtNode {
+  std::chrono::milliseconds age(std::chrono::milliseconds written, std::chrono::milliseconds now) {
+    std::map<std::int64_t, progress::NodeSummary> nodes;
+    nodes[7].written = kNoon + written;
+    clocks.correct(nodes, kNoon + now);
+    return kNoon + now - nodes[7].written;
+  }
+  NodeClocks clocks{};
+};
+
+}  // namespace
+
+TEST_CASE("a clock that is behind is known once the node has told something new, and its age is that since then") {
+  LookedAtNode node;
+  CHECK(node.age(-1h, 0s) == 1h);  // it may have been silent for so long
+  CHECK(node.age(-1h, 5s) == 1h + 5s);
+  CHECK(node.age(-1h + 10s, 12s) == 2s - 0s);
+  CHECK(node.age(-1h + 10s, 40s) == 30s);
+  CHECK(node.age(-1h + 41s, 42s) == 1s);
+}
+
+TEST_CASE("a clock that is ahead is known at once, and what tells nothing more grows old") {
+  LookedAtNode node;
+  CHECK(node.age(1h, 0s) == 0s);
+  CHECK(node.age(1h, 20s) == 20s);
+  CHECK(node.age(1h + 20s, 21s) == 1s);
+}
+
+TEST_CASE("a right clock is believed, also of a node that was seen late, and after it was set") {
+  LookedAtNode node;
+  CHECK(node.age(-3s, 0s) == 3s);
+  CHECK(node.age(10s, 50s) == 40s);  // it told something after the last look, and is silent since
+  CHECK(node.age(-10s, 0s) == 10s);
+  for (int look = 1; look <= 3; ++look) { node.age(1h + look * 1s, look * 1s); }
+  CHECK(node.age(1h + 4s, 4s) == 0s);
+  for (int look = 5; look <= 8; ++look) { node.age(look * 1s, look * 1s); }
+  CHECK(node.age(9s, 9s) == 0s);
+}
