@@ -19,9 +19,10 @@ using nlohmann::json;
 // pids, which mostly follow one another, the first one and then the differences; 0 is one that is not known.
 constexpr int kSummaryVersion = 1;
 constexpr std::size_t kLongestSummaryHost = 256;
-constexpr std::size_t kLongestText = 128;
+constexpr std::size_t kLongestGpu = 128;
 constexpr std::size_t kLargestSummary = 4 * 1024 * 1024;
 constexpr std::int64_t kLargestSummaryCount = std::int64_t{1} << 53;
+constexpr double kLargestReal = 1e15;
 constexpr const char* kNaNWord = "NaN";
 constexpr const char* kInfinityWord = "Infinity";
 constexpr const char* kMinusInfinityWord = "-Infinity";
@@ -46,7 +47,7 @@ class RankWriter {
   void count(std::optional<std::int64_t>& value) { add(value ? json(*value) : json()); }
   void real(std::optional<double>& value) { add(value ? number_or_word(*value) : json()); }
   void value(std::optional<double>& value) { real(value); }
-  void text(std::string& value) { add(value.empty() ? json() : json(value)); }
+  void text(std::string& value, std::size_t /*most*/) { add(value.empty() ? json() : json(value)); }
   void number(std::int64_t& value) { add(value > 0 ? json(value) : json()); }
   void flag(bool& value) { add(value ? json(1) : json()); }
   json take() {
@@ -75,7 +76,8 @@ class RankReader {
   void count(std::optional<std::int64_t>& value) { value = summary_count(next()); }
   void real(std::optional<double>& value) {
     const json& field = next();
-    if (field.is_number() && field.get<double>() >= 0) { value = field.get<double>(); }
+    const double real = field.is_number() ? field.get<double>() : -1;
+    if (real >= 0 && real <= kLargestReal) { value = real; }
   }
   void value(std::optional<double>& value) {
     const json& field = next();
@@ -85,9 +87,9 @@ class RankReader {
     if (field == kInfinityWord) { value = kEndless; }
     if (field == kMinusInfinityWord) { value = -kEndless; }
   }
-  void text(std::string& value) {
+  void text(std::string& value, std::size_t most) {
     const json& field = next();
-    if (field.is_string()) { value = output::printable(field.get_ref<const std::string&>(), kLongestText); }
+    if (field.is_string()) { value = output::printable(field.get_ref<const std::string&>(), most); }
   }
   void number(std::int64_t& value) { value = summary_count(next()).value_or(0); }
   void flag(bool& value) { value = summary_count(next()).value_or(0) > 0; }
@@ -117,7 +119,7 @@ void visit_fields(RankSummary& rank, Visitor& visitor) {
   visitor.real(rank.longest_step);
   visitor.number(rank.dropped);
   visitor.number(rank.wrong);
-  visitor.text(rank.section);
+  visitor.text(rank.section, kLongestSection);
   visitor.real(rank.section_seconds);
   visitor.real(rank.section_age);
   visitor.real(rank.section_left_age);
@@ -126,7 +128,7 @@ void visit_fields(RankSummary& rank, Visitor& visitor) {
   visitor.count(rank.eval_step);
   visitor.value(rank.learning_rate);
   visitor.value(rank.grad_norm);
-  visitor.text(rank.gpu);
+  visitor.text(rank.gpu, kLongestGpu);
 }
 
 /// nullopt where none is known.

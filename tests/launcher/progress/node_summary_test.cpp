@@ -138,6 +138,21 @@ TEST_CASE("rates of a node that tells nothing more end half a minute after the l
   CHECK(falling.ranks[0].steps_per_s == 0.0);
 }
 
+TEST_CASE("texts and times of a rank that others have put there are bounded as a worker's own are") {
+  NodeSummary node = node_of(1);
+  node.ranks[0].section.assign(500, 'x');
+  node.ranks[0].gpu.assign(500, 'y');
+  node.ranks[0].section_age = 1e300;
+  node.ranks[0].steps_per_s = 1e16;
+  node.ranks[0].samples_per_s = 1e9;
+  const auto read = node_summary_from_text(to_text(node));
+  REQUIRE(read);
+  const RankSummary& rank = read->ranks.at(0);
+  CHECK((rank.section == std::string(64, 'x') && rank.gpu == std::string(128, 'y')));
+  CHECK_FALSE((rank.section_age || rank.steps_per_s));
+  CHECK(rank.samples_per_s == 1e9);
+}
+
 TEST_CASE("an event comes back from the store as it was, printable and cut") {
   JobEvent event{7, NodeTime(1'764'420'000'123ms), "node1", "restart", "rank 3 failed with exit code 3"};
   CHECK(job_event_from_text(to_text(event)) == event);
