@@ -37,17 +37,31 @@ TEST_CASE("a part that never ends is told at the limit, with those that it kept 
     CHECK(seen.parts[1].not_measured == "it did not end within 0.02 s");
     CHECK(seen.parts[2].not_measured == "b did not end within 0.02 s");
     CHECK_FALSE(seen.complete());
+    CHECK(seen.milliseconds >= 20);
     return HealthPart::Numbers{};
   });
   CHECK(examination.left() == 0ms);
+  CHECK((examination.snapshot().milliseconds >= 20 && examination.finish().milliseconds >= 20));
 }
 
-TEST_CASE("an examination that is finished is not told as stuck") {
+TEST_CASE("what never comes to a part is told as the examination's own") {
+  std::promise<HealthReport> told;
+  Examination examination({}, {"a", "b"}, 20ms, [&](const HealthReport& report) { told.set_value(report); });
+  examination.part("a", [] { return HealthPart::Numbers{}; });
+  auto report = told.get_future();
+  REQUIRE(report.wait_for(60s) == std::future_status::ready);
+  CHECK(report.get().parts.at(1).not_measured == "the examination did not end within 0.02 s");
+}
+
+TEST_CASE("an examination that is finished, or given up, is not told as stuck") {
   bool stuck = false;
   {
     Examination examination({}, {"a"}, 1h, [&](const HealthReport&) { stuck = true; });
     CHECK(examination.left() > 59min);
     examination.finish();
+  }
+  {
+    const Examination given_up({}, {"a"}, 1h, [&](const HealthReport&) { stuck = true; });
   }
   CHECK_FALSE(stuck);
 }

@@ -13,6 +13,8 @@ TEST_CASE("the command line of health has defaults, and is refused where it make
   CHECK_FALSE(plain.output);
   CHECK(plain.limit == 20s);
   CHECK_FALSE(plain.json);
+  CHECK(plain.device.what == mdl::worker::device::Wish::What::automatic);
+  CHECK(parse_health_options({"--output-dir", "run"}).output == "run");
   const HealthOptions given =
       parse_health_options({"--output", "run", "--seconds", "7", "--json", "true", "--device=cpu"});
   CHECK(given.output == "run");

@@ -12,6 +12,7 @@ HealthReport whole_report() {
   HealthReport report{
       .host = "node1", .rank = 3, .local_rank = 1, .world_size = 4, .name = "Fast CPU", .type = "float32"};
   report.threads = 2;
+  report.milliseconds = 598;
   report.output = "/out";
   report.parts = {{"memory", {{"free_bytes", 17'200'000'000}, {"total_bytes", 23'400'000'000}}, ""},
                   {"matrix_product", {{"flop_per_s", 52'340'000'000}, {"repeats", 9}}, ""},
@@ -37,10 +38,13 @@ TEST_CASE("a health report is one line of JSON with a version") {
   CHECK(json.at("world_size") == 4);
   CHECK(json.at("device") == "cpu");
   CHECK(json.at("type") == "float32");
-  CHECK(json.at("threads") == 2);
+  CHECK((json.at("threads") == 2 && json.at("milliseconds") == 598));
   CHECK(json.at("matrix_product") == nlohmann::json{{"flop_per_s", 52'340'000'000}, {"repeats", 9}});
   CHECK(json.at("memory_copy") == nlohmann::json{{"not_measured", "out of memory"}});
   CHECK(json.at("disk").at("write_bytes_per_s") == 412'000'000);
+  HealthReport gpu = whole_report();
+  gpu.on_gpu = true;
+  CHECK(nlohmann::json::parse(health_line(gpu)).at("device") == "cuda");
 }
 
 TEST_CASE("a health report for people has a line for each part") {
@@ -59,6 +63,15 @@ TEST_CASE("a health report for people has a line for each part") {
   report.on_gpu = true;
   report.world_size = 1;
   CHECK_THAT(health_text(report), Contains("1: GPU 1 (Fast CPU), float32\n"));
+  report.on_gpu = false;
+  report.threads = 1;
+  report.parts = {{"memory_copy", {{"bytes_per_s", 999'600'000}}, ""},
+                  {"gpu_errors", {{"xid_errors", 3}}, ""},
+                  {"all_reduce", {{"bytes_per_s", 1000}, {"latency_ns", 2000}, {"ranks", 4}}, ""}};
+  const std::string other = health_text(report);
+  CHECK_THAT(other, Contains(", 1 thread\n") && Contains("  memory copy               1 GB/s\n"));
+  CHECK_THAT(other, Contains("0 corrected ECC errors, 3 Xid errors\n"));
+  CHECK_THAT(other, Contains("  all-reduce of all ranks   1 kB/s of bus bandwidth, 2 µs for a few bytes (4 ranks)\n"));
 }
 
 TEST_CASE("a report is complete when each of its parts was measured") {

@@ -37,6 +37,13 @@ TEST_CASE("this machine's memory and CPU are read, and where they are not told t
   CHECK(HealthPart{"", numbers, ""}.number("free_bytes") > 0);
   const mdl::test::TempDir dir;
   CHECK_THROWS_AS(measure_host_memory(dir.path()), mdl::Error);
+  std::ofstream(dir.path() / "meminfo") << "MemTotal: 2048 kB\nMemFree: 1 kB\nMemAvailable: 1024 kB\n";
+  CHECK(measure_host_memory(dir.path(), dir.path() / "none") ==
+        HealthPart::Numbers{{"free_bytes", 1024 * 1024}, {"total_bytes", 2048 * 1024}});
+  std::ofstream(dir.path() / "memory.max") << "5000\n";
+  std::ofstream(dir.path() / "memory.current") << "2000\n";
+  CHECK(measure_host_memory(dir.path(), dir.path()) ==
+        HealthPart::Numbers{{"free_bytes", 3000}, {"total_bytes", 5000}});
   CHECK(cpu_name(dir.path()).empty());
   std::ofstream(dir.path() / "cpuinfo") << "processor\t: 0\nmodel name\t: Fast CPU @ 2 GHz\n\nmodel name\t: other\n";
   CHECK(cpu_name(dir.path()) == "Fast CPU @ 2 GHz");
