@@ -49,6 +49,10 @@ TEST_CASE("the launcher is told of steps and sections where it listens") {
   ProgressSender sender(path.c_str());
   sender.step({.step = 1, .total = 9, .loss = 2.5, .samples = 4, .own = 0.25, .waiting = 0.5});
   CHECK(reader.next() == json::parse(R"({"step":1,"total":9,"loss":2.5,"samples":4,"own":0.25,"waiting":0.5})"));
+  ProgressSender of_rank_0(path.c_str());
+  of_rank_0.step({.step = 2, .total = 9, .learning_rate = 0.125, .grad_norm = 3});
+  const json told = reader.next();
+  CHECK((told.at("learning_rate") == 0.125 && told.at("grad_norm") == 3.0 && !told.contains("loss")));
   sender.evaluated(1.5);
   CHECK(reader.next() == json::parse(R"({"eval_loss":1.5})"));
   {
