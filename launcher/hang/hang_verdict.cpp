@@ -260,7 +260,7 @@ HangVerdict hang_verdict(const std::vector<RankCase>& all, const flight::FlightV
   using Finding = flight::FlightVerdict::Finding;
   const Cases open = without_finished(all);
   const Cases& ranks = open.empty() ? all : open;
-  const HangVerdict others = hang_verdict(ranks);
+  HangVerdict others = hang_verdict(ranks);
   if (records.finding == Finding::nothing || records.finding == Finding::idle) { return others; }
   if (records.finding == Finding::together) {
     return {str_cat(others.ranks.empty() ? "" : others.sentence + "; ", records.headline,

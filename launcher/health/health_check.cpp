@@ -218,8 +218,9 @@ asio::awaitable<void> HealthCheck::run(HealthVerdict& verdict) {
   verdict.healthy =
       in_time && running->end_of_program->si_code == CLD_EXITED && running->end_of_program->si_status == 0;
   if (verdict.healthy) { co_return; }
-  const std::string what = in_time ? end_text(*running->end_of_program)
-                                   : str_cat("did not end within ", limit_.count() / 1000.0, " s and was killed");
+  const std::string what =
+      in_time ? end_text(*running->end_of_program)
+              : str_cat("did not end within ", std::chrono::duration<double>(limit_).count(), " s and was killed");
   verdict.problem = with_line(what, running->last_line());
 }
 

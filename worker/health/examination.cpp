@@ -56,7 +56,8 @@ HealthReport Examination::stuck_report() const {
     const auto is_it = [&](const HealthPart& part) { return part.name == name; };
     if (std::any_of(report.parts.begin(), report.parts.end(), is_it)) { continue; }
     const std::string what = name == current_ ? std::string("it") : culprit;
-    report.parts.push_back({name, {}, str_cat(what, " did not end within ", limit_.count() / 1000.0, " s")});
+    report.parts.push_back(
+        {name, {}, str_cat(what, " did not end within ", std::chrono::duration<double>(limit_).count(), " s")});
   }
   return report;
 }
