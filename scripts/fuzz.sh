@@ -11,7 +11,7 @@ usage: scripts/fuzz.sh --setup
        scripts/fuzz.sh TARGET|all SECONDS
 
   --setup  installs clang and libFuzzer (Debian packages); everything else comes from scripts/setup.sh
-  TARGET   store_protocol, rendezvous_pickle, error_file, timer_request, progress_message, flight_record, http_request,
+  TARGET   store_protocol, rendezvous_pickle, error_file, timer_request, progress_message, node_answer, flight_record, http_request,
            command_line, accelerate_yaml, doctor_message; and with the worker:
            safetensors_header, safetensors_index, tokenizer_json, csv, json_row, config_file, audio, dataset_folder, huggingface_listing,
            modelscope_listing, trainer_log

@@ -7,25 +7,21 @@ namespace {
 
 using namespace mdl::launcher::flight;
 using mdl::fuzz::claim;
-
-void claim_short(const std::string& text, std::size_t most) {
-  claim(text.size() <= most, "a text is bounded");
-  for (const char c : text) { claim(c == '\t' || static_cast<unsigned char>(c) >= 0x20, "a text steers no terminal"); }
-}
+using mdl::fuzz::claim_printable;
 
 void claim_sound(const FlightRecord& record) {
-  claim_short(record.version, 64);
+  claim_printable(record.version, 64);
   claim(record.groups.size() <= FlightRecord::kMostGroups, "groups are bounded");
   for (const FlightGroup& group : record.groups) {
-    for (const std::string* name : {&group.library, &group.name, &group.description}) { claim_short(*name, 64); }
+    for (const std::string* name : {&group.library, &group.name, &group.description}) { claim_printable(*name, 64); }
     claim(group.ranks.size() <= FlightRecord::kMostRanks, "ranks are bounded");
     claim(group.entries.size() <= FlightRecord::kMostEntries, "entries are bounded");
     for (const FlightEntry& entry : group.entries) {
       claim(entry.sequence >= 0 && entry.created_ns >= 0, "numbers are none below 0");
-      claim_short(entry.operation, 48);
-      claim_short(entry.input_sizes, 96);
-      claim_short(entry.output_sizes, 96);
-      claim_short(entry.types, 48);
+      claim_printable(entry.operation, 48);
+      claim_printable(entry.input_sizes, 96);
+      claim_printable(entry.output_sizes, 96);
+      claim_printable(entry.types, 48);
     }
   }
 }
@@ -34,9 +30,9 @@ void claim_sound(const FlightRecord& record) {
 void claim_verdict(const FlightRecord& record) {
   for (const std::int64_t other : {1, 2}) {
     const FlightVerdict verdict = flight_verdict({{0, record}, {other, FlightRecord()}}, 3);
-    claim_short(verdict.headline, 2000);
+    claim_printable(verdict.headline, 2000);
     claim(!verdict.headline.empty() && verdict.details.size() <= FlightVerdict::kMostDetails, "a verdict is bounded");
-    for (const std::string& detail : verdict.details) { claim_short(detail, 2000); }
+    for (const std::string& detail : verdict.details) { claim_printable(detail, 2000); }
     for (const std::int64_t rank : verdict.ranks) { claim(rank >= 0, "a rank is none below 0"); }
   }
 }
@@ -53,7 +49,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     claim(text.size() <= kLargestFlightText, "what is told of a dump is bounded");
     claim(flight_record_from_text(text).has_value(), "what is told of a dump can be read");
   } else {
-    claim_short(dump.error(), 200);
+    claim_printable(dump.error(), 200);
   }
   if (const auto told = flight_record_from_text(bytes)) {
     claim_sound(*told);

@@ -1,28 +1,36 @@
-// What a node makes of a worker's datagrams, and status of what a stranger has put where nodes tell of them.
-#include <cmath>
+// What a node makes of a worker's datagrams, and status, metrics and the page of what a stranger has put where nodes
+// tell of them.
+#include <limits>
+#include <nlohmann/json.hpp>
 
+#include "launcher/dashboard/state_json.hpp"
+#include "launcher/metrics/metrics_text.hpp"
 #include "launcher/progress/job_event.hpp"
 #include "launcher/progress/node_summary.hpp"
 #include "launcher/progress/rank_progress.hpp"
+#include "launcher/status/status_json.hpp"
+#include "launcher/status/status_text.hpp"
+#include "launcher/straggler/straggler_watch.hpp"
 #include "tests/fuzz/fuzz_input.hpp"
 
 namespace {
 
+using namespace mdl::launcher;
 using namespace mdl::launcher::progress;
 using mdl::fuzz::claim;
+using mdl::fuzz::claim_printable;
 
-void claim_printable(const std::string& text, std::size_t most) {
-  claim(text.size() <= most, "a text is bounded");
-  for (const char c : text) { claim(c == '\t' || static_cast<unsigned char>(c) >= 0x20, "a text steers no terminal"); }
-}
+constexpr std::size_t kLongestLine = 4096;
 
-void claim_sound(const RankSummary& rank) {
+void claim_sound(const RankSummary& rank, double most) {
   claim_printable(rank.section, kLongestSection);
+  claim_printable(rank.gpu, 128);
   for (const auto& count : {rank.step, rank.total, rank.samples}) {
     claim(!count || *count >= 0, "a count is none below 0");
   }
-  for (const auto& seconds : {rank.own, rank.waiting, rank.age, rank.step_age, rank.samples_per_s, rank.section_age}) {
-    claim(!seconds || (*seconds >= 0 && !std::isnan(*seconds)), "a time is none below 0");
+  for (const auto& real : {rank.own, rank.waiting, rank.age, rank.step_age, rank.longest_step, rank.samples_per_s,
+                           rank.steps_per_s, rank.section_seconds, rank.section_age, rank.section_left_age}) {
+    claim(!real || (*real >= 0 && *real <= most), "a time can be one");
   }
 }
 
@@ -41,7 +49,7 @@ void hear(std::string_view bytes, int distance_ms) {
   }
   NodeSummary node;
   node.ranks.push_back(progress.summary(now));
-  claim_sound(node.ranks[0]);
+  claim_sound(node.ranks[0], std::numeric_limits<double>::max());
   claim(node.ranks[0].dropped == datagrams - taken, "what is not read is counted");
   claim(node.ranks[0].wrong <= taken, "what is read and wrong is counted");
   const auto read = node_summary_from_text(to_text(node));
@@ -50,18 +58,53 @@ void hear(std::string_view bytes, int distance_ms) {
         "and is the same");
 }
 
+/// What is shown of a job of two nodes, one of which has told this.
+void show(const NodeSummary& told, const std::optional<JobEvent>& event) {
+  const auto now = std::chrono::time_point_cast<std::chrono::microseconds>(told.written) + std::chrono::seconds(2);
+  status::JobStatus job;
+  job.run_id = "j";
+  auto& state = job.rendezvous.state.emplace();
+  state.complete = true;
+  for (const std::int64_t node : {0, 1}) {
+    state.participants[{"node" + std::to_string(node), 7, 0}] = node;
+    job.workers[node] = {"default", node, 2};
+  }
+  job.progress[1] = told;
+  if (event) { job.events.push_back(*event); }
+  mdl::fuzz::claim_printable_lines(status::format_status(job, now), kLongestLine);
+  for (const std::string& text : {status::status_to_json(job, now), dashboard::state_json(job, "node0:29400", now)}) {
+    claim(nlohmann::json::accept(text), "what is shown is JSON");
+    claim(text.find('\n') == std::string::npos || text.find('\n') + 1 == text.size(), "and one line");
+  }
+  mdl::fuzz::claim_printable_lines(metrics::metrics_text(job, now), kLongestLine);
+}
+
+/// Who is slow among these ranks.
+void judge(const NodeSummary& told) {
+  straggler::StragglerWatch watch{std::chrono::milliseconds(0)};
+  mdl::launcher::watch::JobView view;
+  view.told.push_back({told.group_rank, told.host, told.first_rank, told.ranks, 0});
+  for (const std::string& line : straggler::describe_stragglers(watch.look(view).slow)) {
+    claim_printable(line, kLongestLine);
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) { return 0; }
   const std::string_view bytes = mdl::fuzz::text_of(data + 1, size - 1);
   hear(bytes, data[0]);
-  if (const auto node = node_summary_from_text(bytes)) {
+  const std::size_t line = bytes.find('\n');  // a summary, and an event on the next line; or one of them
+  const auto event = job_event_from_text(line == bytes.npos ? bytes : bytes.substr(line + 1));
+  if (const auto node = node_summary_from_text(bytes.substr(0, line))) {
     claim_printable(node->host, 256);
-    for (const RankSummary& rank : node->ranks) { claim_sound(rank); }
+    for (const RankSummary& rank : node->ranks) { claim_sound(rank, 1e15); }
     claim(node_summary_from_text(to_text(*node)).has_value(), "what was read can be told again");
+    show(*node, event);
+    judge(*node);
   }
-  if (const auto event = job_event_from_text(bytes)) {
+  if (event) {
     claim_printable(event->text, kLongestEventText);
     claim_printable(event->host, 256);
     claim_printable(event->kind, 32);

@@ -147,6 +147,46 @@ def progress_message():
     rank = [3, 9, 2.5, 24, 16.5, 2, 0.5, 0.125, 0.1, 0.1, 5, 1, "evaluation", 60, 1.5]
     write("progress_message", "node", "~" + json.dumps([1, 0, 1, 1764420000123, "node1", 8, [rank, [], ["x", -1, "NaN"]]]))
     write("progress_message", "event", "~" + json.dumps([1, 7, 1764420000123, "node1", "restart", "rank 3 failed\x1b[2J"]))
+    gpu = "84 \u00b0C, 1200 of 1980 MHz, slowed down by heat (the hardware), Xid 79"
+    slow = [4, 9, 2.5, 24, 16.5, 2, 0.9, 0, 0.1, 0.1, 5, 0, 0, "x" * 70, 60, 1.5, None, 1, 2.5, 4, 1e-4, "Infinity", gpu]
+    quick = [*slow[:6], 0.1, *slow[7:]]
+    shown = [json.dumps([1, 0, 1, 1764420000123, "node1", 2, [slow, quick]]), json.dumps([1, 7, 1764420000123, "node1", "hang", "x"])]
+    write("progress_message", "shown", "~" + "\n".join(shown))
+
+
+def node_answer():
+    def told(node, ranks):
+        return json.dumps([1, 1, node, 1764420000123, f"node{node}", 2 * node, ranks])
+
+    def shown(node, ranks, **other):
+        fields = {"version": 1, "request": 7, "node": node, "host": f"node{node}", "first": 2 * node, "seconds": 1.01, "ranks": ranks}
+        return json.dumps(fields | other)
+
+    process = {"pid": 4711, "name": "python", "state": "S", "cpu": 0.02, "in": "futex_wait_queue", "threads": 48}
+    rank = {"cpu": 0.04, "count": 12, "processes": [process], "store": ["127.0.0.1:7"]}
+    stopped = rank | {
+        "processes": [process | {"state": "T"}, process],
+        "traceback": ["Thread 0x1 (most recent call first):", "  File x.py"],
+    }
+    ended = rank | {"end": "exit code 1", "processes": []}
+    group = ["gloo", "0", "default_pg", "0-2", 3, None, 2, [[3, "all_reduce", 0, "[[4]]", None, "Float", 1764420000123]]]
+    recorded = rank | {"record": json.dumps([1, "2.10", [group]])}
+    step = [3, 9, 2.5, 24, 16.5, 2, 0.5, 0.125, 60.1, 80.1, 5]
+    section = [3, 9, 2.5, 24, 16.5, 2, 0.5, 0.125, 60.1, 80.1, 5, 0, 0, "evaluation", 60, 80]
+    nodes = [told(0, [step, step]), told(1, [[4, *step[1:]], section])]
+    write("node_answer", "stopped", "\n".join([*nodes, shown(0, [rank, rank]), shown(1, [stopped, rank])]))
+    write("node_answer", "ended", "\n".join([nodes[0], shown(0, [rank, ended]), shown(1, [ended | {"store": []}])]))
+    write("node_answer", "records", "\n".join([nodes[0], shown(0, [recorded, recorded]), shown(1, [rank])]))
+    odd = [
+        {"end": "\x1b[2J\u202e", "cpu": 1e300, "count": 2**64 - 1},
+        {"processes": [7, {}, {"pid": -1, "name": "x" * 100, "state": "\u4f60", "cpu": "y", "in": 7}] * 3},
+        {"store": ["x" * 100, 7] * 5, "record": "[[", "traceback": ["\x07" + "z" * 200] * 30},
+        {"cpu": 0.9, "processes": [process | {"state": "D"}], "later": [[]]},
+    ]
+    write("node_answer", "odd", shown(2**53, odd, seconds=-1, first=2**63) + "\n" + shown(1, [{}] * 3, host="\u200fh"))
+    lines = ["Traceback (most recent call last):", "\x1b[31mRuntimeError\x1b[0m", "\u4f60\u597d" * 300]
+    asked = [[1, "0f" * 8, 3, 1], [1, 3, lines], [1, 7, 1], [1, "0F", -1, 2**62], [1, 2**60, lines * 20], [2, "0f", 3, 1]]
+    write("node_answer", "asked", "\n".join(json.dumps(each) for each in asked))
 
 
 def http_request():
@@ -304,6 +344,24 @@ def doctor_message():
     slow = rank | {"rank": 1, "local_rank": 1048576, "matrix_product": {"flop_per_s": 1}, "memory": {"free_bytes": -1}}
     facts.update(deep_ranks=2, health={"problem": "\x1b[31mone is missing", "advice": "\u202e", "ranks": [rank, slow]})
     write("doctor_message", "deep", json.dumps(facts))
+    order = {"type": "measure", "first_rank": 2, "world_size": 4, "node": 1, "nodes": 2, "port": 29400, "seconds": 15}
+    odd = [{"port": 0}, {"port": 65536}, {"first_rank": -1}, {"world_size": 2**31 - 1}, {"node": 2}, {"seconds": -(2**31)}, {"nodes": None}]
+    write("doctor_message", "orders", "\n".join(json.dumps(order | each) for each in [{}, *odd]))
+    answer = json.dumps({"health": {"ranks": [rank | {"matrix_product": {"flop_per_s": 1000}}, slow]}})
+    facts = {"host": "node1", "deep_ranks": 2, "gpus": 2}
+    write("doctor_message", "measured", "\n".join([json.dumps(facts), answer, answer.replace("1000", "1000000")]))
+    write("doctor_message", "health", printed_health())
+
+
+def printed_health():
+    """The line of a CPU."""
+    build = next(
+        (path for path in [REPOSITORY / f"build/{preset}" for preset in ("release", "dev")] if (path / "bin/mdl-toolkit").exists()), None
+    )
+    if build is None:
+        sys.exit("make_seeds.py: build mdl-toolkit first (preset release or dev)")
+    command = [build / "bin/mdl-toolkit", "health", "--device", "cpu", "--json", "true", "--seconds", "2"]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 MAKERS = [
@@ -312,6 +370,7 @@ MAKERS = [
     error_file,
     timer_request,
     progress_message,
+    node_answer,
     http_request,
     flight_record,
     accelerate_yaml,
