@@ -14,7 +14,7 @@ namespace {
 fs::path executable(const mdl::test::TempDir& dir, const std::string& folder, const std::string& name,
                     const std::string& text = "#!/bin/sh\n") {
   fs::create_directories(dir.path() / folder);
-  const fs::path file = dir.path() / folder / name;
+  fs::path file = dir.path() / folder / name;
   std::ofstream(file) << text;
   fs::permissions(file, fs::perms::owner_all);
   return file;

@@ -106,7 +106,7 @@ struct Bench {
     bool done = false;
     asio::co_spawn(io, start, [&](const std::exception_ptr&) { done = true; });
     io.restart();
-    while (!done) { io.run_one(); }
+    while (!done && io.run_one() > 0) {}
   }
   void finish() {
     wait_for([&]() -> asio::awaitable<void> { co_await mux->finish(); });

@@ -61,7 +61,7 @@ TEST_CASE("lists and numbers are read in every type that a tool writes them in")
       {"labels", nullptr}};
   const auto labels = std::make_shared<arrow::Int16Builder>();
   arrow::FixedSizeListBuilder pairs(arrow::default_memory_pool(), labels, 2);
-  for (const int16_t label : {-100, 6, -100, 9}) {
+  for (const int16_t label : std::initializer_list<int16_t>{-100, 6, -100, 9}) {
     if (label < 0) { arrow_ok(pairs.Append()); }
     arrow_ok(labels->Append(label));
   }
