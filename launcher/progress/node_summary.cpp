@@ -14,9 +14,10 @@ namespace mdl::launcher::progress {
 namespace {
 using nlohmann::json;
 
-// [1, round, group rank, written (ms), host, first rank, [rank, rank, …], [pid, pid, …]]; what comes behind is of later
-// programs, and the pids may not be there. A rank is an array of the fields below, without the nulls at its end. Of
-// pids, which mostly follow one another, the first one and then the differences; 0 is one that is not known.
+// [1, round, group rank, written (ms), host, first rank, [rank, rank, …], [pid, pid, …], [more, more, …]]; what comes
+// behind is of later programs, and the last two may not be there. A rank is an array of the fields below, without the
+// nulls at its end; so is `more` of it, beside it as it would have many nulls before. Of pids, which mostly follow one
+// another, the first one and then the differences; 0 is one that is not known.
 constexpr int kSummaryVersion = 1;
 constexpr std::size_t kLongestSummaryHost = 256;
 constexpr std::size_t kLongestGpu = 128;
@@ -131,8 +132,37 @@ void visit_fields(RankSummary& rank, Visitor& visitor) {
   visitor.text(rank.gpu, kLongestGpu);
 }
 
-/// nullopt where none is known.
-std::optional<json> pids_to_json(const std::vector<RankSummary>& ranks) {
+/// More of a rank that trains.
+template <typename Visitor>
+void visit_more(RankSummary& rank, Visitor& visitor) {
+  visitor.flag(rank.made_step);
+  visitor.real(rank.own_lately);
+  visitor.count(rank.own_step);
+}
+
+/// Null where nothing is known of any.
+json more_to_json(const std::vector<RankSummary>& ranks) {
+  json all = json::array();
+  bool known = false;
+  for (RankSummary rank : ranks) {
+    RankWriter writer;
+    visit_more(rank, writer);
+    all.push_back(writer.take());
+    known = known || !all.back().empty();
+  }
+  return known ? std::move(all) : json();
+}
+
+void take_more(const json& all, std::vector<RankSummary>& ranks) {
+  for (std::size_t i = 0; i < std::min(all.size(), ranks.size()); ++i) {
+    if (!all[i].is_array()) { return; }
+    RankReader reader(all[i]);
+    visit_more(ranks[i], reader);
+  }
+}
+
+/// Null where none is known.
+json pids_to_json(const std::vector<RankSummary>& ranks) {
   json pids = json::array();
   std::int64_t last = 0;
   bool known = false;
@@ -141,7 +171,7 @@ std::optional<json> pids_to_json(const std::vector<RankSummary>& ranks) {
     last = rank.pid;
     known = known || rank.pid > 0;
   }
-  return known ? std::optional(std::move(pids)) : std::nullopt;
+  return known ? std::move(pids) : json();
 }
 
 /// As far as they are what can be a pid.
@@ -188,7 +218,9 @@ std::string to_text(const NodeSummary& summary) {
   array.push_back(summary.host);
   array.push_back(summary.first_rank);
   array.push_back(std::move(ranks));
-  if (auto pids = pids_to_json(summary.ranks)) { array.push_back(std::move(*pids)); }
+  array.push_back(pids_to_json(summary.ranks));
+  array.push_back(more_to_json(summary.ranks));
+  while (array.back().is_null()) { array.erase(array.size() - 1); }
   return array.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -217,6 +249,7 @@ std::optional<NodeSummary> node_summary_from_text(std::string_view text) {
     visit_fields(summary.ranks.emplace_back(), reader);
   }
   if (array.size() > 7 && array[7].is_array()) { take_pids(array[7], summary.ranks); }
+  if (array.size() > 8 && array[8].is_array()) { take_more(array[8], summary.ranks); }
   return summary;
 }
 

@@ -57,20 +57,28 @@ bool RankProgress::may_read(Time now) {
 void RankProgress::apply(const ProgressMessage& message, Time now) {
   heard_at_ = now;
   const bool new_step = message.step && message.step != last_.step;
-  if (new_step && last_.step && *message.step < *last_.step) { points_.clear(); }
-  if (new_step) { note_interval(now); }
+  if (new_step && last_.step && *message.step < *last_.step) { begin_rates_anew(); }
+  if (new_step && made_step_) { note_interval(now); }
+  // The first message has the step that the worker begins with, and what comes until the next one is no usual step.
+  made_step_ = made_step_ || (message.step && last_.step && *message.step > *last_.step);
   enter_section(message, new_step, now);
   keep(last_.step, message.step);
   keep(last_.total, message.total);
   keep(last_.loss, message.loss);
   keep(last_.samples, message.samples);
-  keep(last_.own, message.own);
-  keep(last_.waiting, message.waiting);
   keep(last_.eval_loss, message.eval_loss);
   keep(last_.learning_rate, message.learning_rate);
   keep(last_.grad_norm, message.grad_norm);
   if (message.eval_loss) { eval_step_ = last_.step; }
   if (new_step) { note_step(now); }
+  if (message.own && last_.step) { own_.say(now, *last_.step, *message.own); }
+  if (message.waiting && last_.step) { waiting_.say(now, *last_.step, *message.waiting); }
+}
+
+void RankProgress::begin_rates_anew() {
+  points_.clear();
+  own_.forget();
+  waiting_.forget();
 }
 
 /// Time in a section is no time of a step: what it ends with counts from its end, and what it has swallowed does not.
@@ -110,7 +118,7 @@ void RankProgress::note_step(Time now) {
   if (points_.size() >= 2 && points_.back().at - points_[points_.size() - 2].at < kPointDistance) {
     points_.pop_back();
   }
-  points_.push_back({now, *last_.step, last_.samples, last_.own, last_.waiting});
+  points_.push_back({now, *last_.step, last_.samples});
   while (points_.size() > 2 && now - points_[1].at >= kWindow) { points_.pop_front(); }
 }
 
@@ -133,9 +141,6 @@ void RankProgress::add_rates(RankSummary& summary, Time now) const {
   if (points_.size() < 2) { return; }
   const Point& first = points_.front();
   const Point& last = points_.back();
-  const double steps = static_cast<double>(*last.step - *first.step);
-  summary.own = difference(first.own, last.own, steps);
-  summary.waiting = difference(first.waiting, last.waiting, steps);
   Time::duration longest = kPointDistance;
   Time::duration shortest = Time::duration::max();
   for (std::size_t i = 1; i < points_.size(); ++i) {
@@ -175,6 +180,11 @@ RankSummary RankProgress::summary(Time now) const {
   summary.eval_step = eval_step_;
   summary.learning_rate = last_.learning_rate;
   summary.grad_norm = last_.grad_norm;
+  summary.made_step = made_step_;
+  summary.own = own_.of_step();
+  summary.own_lately = own_.of_step_lately();
+  summary.own_step = own_.step();
+  summary.waiting = waiting_.of_step();
   add_rates(summary, now);
   return summary;
 }

@@ -9,6 +9,7 @@
 
 #include "launcher/progress/progress_message.hpp"
 #include "launcher/progress/rank_summary.hpp"
+#include "launcher/progress/step_counter.hpp"
 
 namespace mdl::launcher::progress {
 
@@ -19,7 +20,7 @@ class RankProgress {
   static constexpr std::size_t kMostASecond = 100;
   /// What rates are taken over: they are 0 when the last step is so long ago. Of steps that take longer than half of
   /// it, twice the time of one.
-  static constexpr std::chrono::seconds kWindow{30};
+  static constexpr std::chrono::seconds kWindow = StepCounter::kWindow;
 
   /// Takes a datagram; one beyond kMostASecond within a second is only counted, and one that is no message as well.
   /// False when it was dropped.
@@ -34,13 +35,12 @@ class RankProgress {
     Time at{};
     std::optional<std::int64_t> step{};
     std::optional<std::int64_t> samples{};
-    std::optional<double> own{};
-    std::optional<double> waiting{};
   };
 
   bool may_read(Time now);
   void apply(const ProgressMessage& message, Time now);
   void enter_section(const ProgressMessage& message, bool new_step, Time now);
+  void begin_rates_anew();
   void note_step(Time now);
   void note_interval(Time now);
   template <typename Value>
@@ -54,11 +54,14 @@ class RankProgress {
   ProgressMessage last_{};  ///< each field as it was said last
   std::optional<Time> heard_at_{};
   std::optional<Time> step_at_{};
+  bool made_step_ = false;
   std::optional<Time> section_since_{};
   std::optional<Time> section_left_at_{};  ///< since the last step
   std::optional<Time::duration> longest_step_{};
   std::optional<std::int64_t> eval_step_{};  ///< of last_.eval_loss
   std::deque<Point> points_{};               ///< at most one a second, the oldest first
+  StepCounter own_{};
+  StepCounter waiting_{};
 };
 
 }  // namespace mdl::launcher::progress

@@ -31,8 +31,11 @@ struct RankSummary {
   std::optional<std::int64_t> eval_step{};   ///< the step that it had made when it said so
   std::optional<double> learning_rate{};
   std::optional<double> grad_norm{};
-  std::int64_t pid = 0;  ///< of its process, on its node; 0: not known
-  std::string gpu{};     ///< how its GPU is, in words (GpuWatch); printable, empty: not known
+  std::optional<double> own_lately{};      ///< as `own`, over the last few seconds (StepCounter::kNewest)
+  std::optional<std::int64_t> own_step{};  ///< with which it has said its own time last
+  bool made_step = false;                  ///< its step has risen since its first message
+  std::int64_t pid = 0;                    ///< of its process, on its node; 0: not known
+  std::string gpu{};                       ///< how its GPU is, in words (GpuWatch); printable, empty: not known
 
   /// Whether it has sent anything at all.
   bool known() const { return age.has_value() || dropped > 0 || wrong > 0; }

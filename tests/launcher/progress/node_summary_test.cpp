@@ -22,6 +22,9 @@ RankSummary busy_rank(int i) {
   rank.waiting = 0.2 / (i + 1);
   rank.age = rank.step_age = 0.123456789;
   rank.longest_step = 0.7654321;
+  rank.own_lately = 0.41234567;
+  rank.own_step = rank.step;
+  rank.made_step = true;
   return rank;
 }
 
@@ -68,6 +71,8 @@ TEST_CASE("a node's summary comes back from the store as it was, to six digits")
   CHECK((read->ranks[2].section == "evaluation" && read->ranks[2].section_age == 1.5 && read->ranks[2].dropped == 5));
   CHECK((read->ranks[2].section_left_age == 2.5 && read->ranks[2].ended));
   CHECK(read->ranks[0].longest_step == Approx(0.765432));
+  CHECK(
+      (read->ranks[0].own_lately == Approx(0.412346) && read->ranks[0].own_step == 12'345 && read->ranks[0].made_step));
   CHECK(read->ranks[2].loss == -INFINITY);
   CHECK((read->ranks[2].eval_loss == 1.25 && read->ranks[2].eval_step == 12'000));
   CHECK((read->ranks[2].learning_rate == 1e-5 && read->ranks[2].grad_norm == INFINITY));
@@ -80,10 +85,10 @@ TEST_CASE("a node's summary comes back from the store as it was, to six digits")
   CHECK(std::isnan(*node_summary_from_text(to_text(node))->ranks[0].loss));
 }
 
-TEST_CASE("a node's summary takes about 100 bytes a rank, and little for one that says nothing") {
+TEST_CASE("a node's summary takes about 120 bytes a rank, and little for one that says nothing") {
   NodeSummary busy = node_of(8);
   for (std::size_t i = 0; i < 8; ++i) { busy.ranks[i].pid = 4'194'296 + static_cast<std::int64_t>(i); }
-  CHECK(to_text(busy).size() <= 8 * 118);
+  CHECK(to_text(busy).size() <= 8 * 136);
   NodeSummary silent = node_of(0);
   silent.ranks.resize(8);
   CHECK(to_text(silent).size() < 80);
@@ -110,6 +115,13 @@ TEST_CASE("what others have put where a node's summary belongs is made printable
     const auto odd = node_summary_from_text(R"([1,0,0,0,"h",0,[[],[]],)" + std::string(pids) + "]");
     CHECK((odd && odd->ranks[0].pid == 0 && odd->ranks[1].pid == 0));
   }
+  for (const char* more : {"7", "[7]", "[[-1,-2,-3]]", R"([["x",[],1.5]])", "[{}]"}) {
+    CAPTURE(more);
+    const auto odd = node_summary_from_text(R"([1,0,0,0,"h",0,[[]],null,)" + std::string(more) + "]");
+    CHECK((odd && odd->ranks == std::vector<RankSummary>(1)));
+  }
+  const auto late = node_summary_from_text(R"([1,0,0,0,"h",0,[[]],null,[[1,0.5,7],[1]]])");
+  CHECK((late && late->ranks.size() == 1 && late->ranks[0].made_step && late->ranks[0].own_step == 7));
   std::string many = R"([1,0,0,0,"h",9007199254740992,[[])";
   for (std::size_t i = 1; i < kMostRanksOfNode; ++i) { many += ",[]"; }
   CHECK(node_summary_from_text(many + "]]"));

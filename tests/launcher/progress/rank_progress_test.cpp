@@ -112,12 +112,43 @@ TEST_CASE("a section lasts until another one, null, or a step without one") {
   CHECK((now.section.empty() && !now.section_seconds && !now.section_age));
 }
 
+TEST_CASE("the first step is the first rise of it, and how long it took to come is no time of a step") {
+  for (const int begin : {0, 5000}) {
+    RankProgress progress;
+    const auto at = [&](int step, std::chrono::milliseconds when) {
+      progress.take(str_cat(R"({"step":)", step, "}"), kBegin + when);
+      return progress.summary(kBegin + when);
+    };
+    CHECK_FALSE(at(begin, 0ms).made_step);
+    CHECK_FALSE(at(begin, 10s).made_step);
+    const RankSummary first = at(begin + 1, 85s);
+    CHECK((first.made_step && !first.longest_step));
+    CHECK(at(begin + 2, 85'500ms).longest_step == 0.5);
+  }
+}
+
+TEST_CASE("own time and waiting are those of the messages that have them, and steps alone may come between") {
+  RankProgress progress;
+  const auto say = [&](int second, const std::string& more) {
+    progress.take(str_cat(R"({"step":)", second, more, "}"), kBegin + second * 1s);
+    return progress.summary(kBegin + second * 1s);
+  };
+  RankSummary now = say(1, R"(,"own":10,"waiting":1)");
+  for (int second = 2; second <= 100; ++second) { now = say(second, ""); }
+  CHECK_FALSE((now.own || now.own_lately || now.waiting));
+  now = say(101, R"(,"own":110,"waiting":11)");
+  CHECK((now.own == 1.0 && now.own_lately == 1.0 && now.waiting == Approx(0.1) && now.own_step == 101));
+  for (int second = 102; second <= 200; ++second) { now = say(second, R"(,"waiting":11)"); }
+  CHECK((now.own == 1.0 && now.waiting == 0.0 && now.own_step == 101));
+}
+
 TEST_CASE("the longest step is the longest time between two, and sections are not in it") {
   RankProgress progress;
   const auto at = [&](const char* message, std::chrono::seconds when) {
     progress.take(message, kBegin + when);
     return progress.summary(kBegin + when);
   };
+  at(R"({"step": 0})", -1s);
   CHECK_FALSE(at(R"({"step": 1})", 0s).longest_step);
   CHECK(at(R"({"step": 2})", 3s).longest_step == 3.0);
   CHECK(at(R"({"step": 3, "section": null})", 4s).longest_step == 3.0);
