@@ -75,7 +75,7 @@ void HangRule::begin() {
 void HangRule::learn(const watch::JobView& view) {
   for (const watch::NodeView& node : view.told) {
     for (const RankSummary& rank : node.ranks) {
-      if (rank.step && !first_step_) { first_step_ = view.since_start - Seconds(rank.step_age.value_or(0)); }
+      if (rank.made_step && !first_step_) { first_step_ = view.since_start - Seconds(rank.step_age.value_or(0)); }
       const Seconds longest(rank.longest_step.value_or(0));
       // What was told as a hang is none of the steps as they usually are.
       if (!shortest_hang_ || longest < *shortest_hang_) { longest_ = std::max(longest_, longest); }

@@ -50,8 +50,9 @@ struct HangFinding {
 };
 
 /// Whether a job hangs: no rank of any node has made a step, nor left its section within the time that it gave for it,
-/// for longer than the limits say. Pure: views go in. What is not known accuses nobody: without a step there is no
-/// limit but the user's, and a job whose ranks have all ended or made their last step does not hang.
+/// for longer than the limits say. Pure: views go in. What is not known accuses nobody: before a rank's step has
+/// risen there is no limit but the user's (the first message may have the step that a worker begins with), and a job
+/// whose ranks have all ended or made their last step does not hang.
 ///
 /// A view that comes much later than it was asked for shows a launcher that stood still itself, with all that its
 /// workers have said meanwhile unread: no hang begins with it.

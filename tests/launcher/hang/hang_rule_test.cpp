@@ -15,6 +15,7 @@ progress::RankSummary at_step(std::int64_t step, double age, double longest = 0.
   rank.step = step;
   rank.total = 1000;
   rank.age = rank.step_age = age;
+  rank.made_step = true;
   if (longest > 0) { rank.longest_step = longest; }
   return rank;
 }
@@ -91,6 +92,16 @@ TEST_CASE("before the first step nothing is judged but by the user's limit, from
   loading.section_seconds = 300;
   CHECK(judge(view_with(loading, loading, 601s), with_timeout(600s)) == What::nothing);
   CHECK(judge(view_with({}, {}, 5000s), with_timeout(600s)) == What::nothing);  // nobody says anything
+}
+
+TEST_CASE("a worker that tells with which step it begins has made none yet") {
+  HangRule rule{HangLimits()};
+  for (const std::int64_t begin : {0, 500}) {
+    progress::RankSummary compiles = at_step(begin, 84, 0);
+    compiles.made_step = false;
+    CHECK(rule.look(view_with(compiles, compiles, 84.1s)).what == What::nothing);
+  }
+  CHECK(rule.look(view_with(at_step(1, 1, 0), at_step(1, 1, 0), 86s)).limit == 850s);
 }
 
 TEST_CASE("a rank that is in a section within the time that it gave makes no hang, and longer does") {
