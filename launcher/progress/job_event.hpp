@@ -27,7 +27,7 @@ struct JobEvent {
   std::int64_t number = 0;  ///< 1 for the first of the job; the store counts
   NodeTime at{};
   std::string host{};  ///< of the node that says it
-  std::string kind{};  ///< "round", "restart", "membership", "failed", "signal", "hang", "straggler"
+  std::string kind{};  ///< "round", "restart", "membership", "failed", "signal", "hang", "straggler", "recovered"
   std::string text{};
   std::optional<HangFacts> hang{};  ///< of a hang that begins; one that is over has none
 

@@ -5,7 +5,6 @@
 
 #include "common/log.hpp"
 #include "common/parse_number.hpp"
-#include "common/str_cat.hpp"
 
 namespace mdl::launcher::straggler {
 namespace {
@@ -23,14 +22,13 @@ StragglerTeller::StragglerTeller(milliseconds lasting, Happened happened)
 
 milliseconds StragglerTeller::look(const watch::JobView& view) {
   const StragglerWatch::Change change = watch_.look(view);
-  for (const std::string& line : describe_stragglers(change.slow)) {
-    log::warning(line);
-    happened_("straggler", line);
+  for (const HostLine& line : describe_stragglers(change.slow)) {
+    log::warning(line.text);
+    happened_("straggler", line.text);
   }
-  for (const Straggler& each : change.recovered) {
-    const std::string line = str_cat("rank ", each.rank, " on ", each.host, " is slow no longer");
-    log::news(line);
-    happened_("straggler", line);
+  for (const HostLine& line : describe_recovered(change.recovered)) {
+    log::news(line.text);
+    happened_("recovered", line.text);
   }
   return std::clamp(lasting_ / 2, milliseconds(1), kBetweenViews);
 }

@@ -9,7 +9,8 @@
 
 namespace mdl::launcher::straggler {
 
-/// Says in the log, and as events of the kind "straggler", which ranks are slow for long, and when they are no more.
+/// Says in the log, and as events, which ranks are slow for long ("straggler"), and when they are no more
+/// ("recovered").
 class StragglerTeller {
  public:
   using Happened = std::function<void(const std::string& kind, const std::string& text)>;

@@ -24,6 +24,7 @@ struct SlowJob {
         rank.own = 1.0;
         rank.waiting = 0.5;
         rank.step_age = 1.0;
+        rank.own_step = 0;
         rank.gpu = "84 °C";
       }
     }
@@ -35,11 +36,12 @@ struct SlowJob {
     rank(number).own = own;
     rank(number).waiting = waiting;
   }
-  /// Looks each 10 s for so long.
-  StragglerWatch::Change look_for(std::chrono::seconds time) {
+  /// Looks each 10 s for so long; each rank has told its own time since the last look, unless there is a `pause`.
+  StragglerWatch::Change look_for(std::chrono::seconds time, bool pause = false) {
     StragglerWatch::Change all;
     for (auto passed = 0s; passed < time; passed += 10s) {
       view.at += 10s;
+      for (std::int64_t number = 0; number < 4 && !pause; ++number) { *rank(number).own_step += 10; }
       const auto change = watch.look(view);
       all.slow.insert(all.slow.end(), change.slow.begin(), change.slow.end());
       all.recovered.insert(all.recovered.end(), change.recovered.begin(), change.recovered.end());
@@ -152,6 +154,118 @@ TEST_CASE("who sends steps alone, has told nothing for long or stands still is n
   }
 }
 
+TEST_CASE("ranks that tell each fiftieth step, more than a minute apart, are judged as well") {
+  SlowJob job;
+  job.set(3, 2, 0.1);
+  for (std::int64_t rank = 0; rank < 4; ++rank) {
+    job.rank(rank).longest_step = 100;
+    job.rank(rank).step_age = 99;
+  }
+  CHECK(job.look_for(70s).slow.size() == 1);
+}
+
+TEST_CASE("whoever is not judged stays slow, silently, until he is judged again") {
+  SlowJob job;
+  job.set(3, 2, 0.1);
+  CHECK(job.look_for(70s).slow.size() == 1);
+  const auto nothing_is_told = [&] {
+    const auto change = job.look_for(120s);
+    CHECK((change.slow.empty() && change.recovered.empty()));
+  };
+  SECTION("the job stands still") {
+    for (std::int64_t rank = 0; rank < 4; ++rank) { job.rank(rank).step_age = 61; }
+    nothing_is_told();
+  }
+  SECTION("its node has told nothing for long, and what is known of it is as it was") {
+    job.view.told[1].told_age = 16;
+    nothing_is_told();
+  }
+  SECTION("the others' node has told nothing for long, so that the slow ones alone are left") {
+    job.set(2, 2, 0.1);
+    job.view.told[0].told_age = 16;
+    nothing_is_told();
+  }
+  SECTION("it says nothing of its own time any more") {
+    job.rank(3).own.reset();
+    nothing_is_told();
+    job.rank(3).own = 2;
+  }
+  SECTION("it is held up itself") {
+    job.rank(3).waiting = 0.9;
+    nothing_is_told();
+  }
+  for (std::int64_t rank = 0; rank < 4; ++rank) { job.rank(rank).step_age = 1; }
+  job.view.told[0].told_age = job.view.told[1].told_age = 1;
+  job.set(2, 1, 0.5);
+  job.set(3, 2, 0.1);
+  nothing_is_told();
+  job.set(3, 1, 0.1);
+  CHECK(job.look_for(10s).recovered.size() == 1);
+}
+
+TEST_CASE("the minute counts while a rank is judged") {
+  SlowJob job;
+  job.set(3, 2, 0.1);
+  CHECK(job.look_for(40s).slow.empty());
+  job.view.told[1].told_age = 16;
+  CHECK(job.look_for(120s).slow.empty());
+  job.view.told[1].told_age = 1;
+  CHECK(job.look_for(30s).slow.empty());
+  CHECK(job.look_for(10s).slow.size() == 1);
+}
+
+TEST_CASE("one step that took long makes no slow rank, however long it counts") {
+  SlowJob job;
+  for (std::int64_t rank = 0; rank < 4; ++rank) { job.set(rank, 70, 1); }
+  CHECK(job.look_for(70s).slow.empty());
+  job.set(3, 100, 0.1);
+  CHECK(job.look_for(10s).slow.empty());  // the step of 100 s
+  CHECK(job.look_for(60s, /*pause=*/true).slow.empty());
+  CHECK(job.look_for(10s).slow.empty());  // the one after it, had it been as long
+  CHECK(job.look_for(60s, /*pause=*/true).slow.empty());
+  CHECK(job.look_for(10s).slow.size() == 1);
+}
+
+TEST_CASE("a rank is not told once it is as fast as the others, though the mean is not yet") {
+  SlowJob job;
+  job.set(3, 2, 0.1);
+  job.rank(3).own_lately = 2;
+  CHECK(job.look_for(50s).slow.empty());
+  job.rank(3).own_lately = 1;
+  CHECK(job.look_for(30s).slow.empty());
+  job.rank(3).own_lately = 1.4;
+  CHECK(job.look_for(10s).slow.size() == 1);
+}
+
+TEST_CASE("where most ranks tell no time of their own nobody is judged") {
+  SlowJob job;
+  for (std::int64_t rank = 0; rank < 3; ++rank) { job.set(rank, 0, 0); }
+  CHECK(job.look_for(120s).slow.empty());
+  job.set(2, 1, 0);
+  job.set(1, 1, 0);
+  job.set(3, 2, 0);
+  CHECK(job.look_for(70s).slow.size() == 1);
+}
+
+TEST_CASE("waiting is compared among those that send it") {
+  SlowJob job;
+  job.set(3, 2, 0.1);
+  for (std::int64_t rank = 0; rank < 3; ++rank) { job.rank(rank).waiting.reset(); }
+  CHECK(job.look_for(70s).slow.size() == 1);
+}
+
+TEST_CASE("workers that have ended are no measure, and none of them is slow") {
+  SlowJob job;
+  job.set(2, 3, 0.1);
+  job.set(3, 3, 0.1);
+  job.rank(3).ended = true;
+  for (std::int64_t rank = 0; rank < 2; ++rank) { job.set(rank, 0.01, 0.1); }
+  job.rank(0).ended = true;
+  const auto told = job.look_for(120s);
+  REQUIRE(told.slow.size() == 1);
+  CHECK(told.slow[0].rank == 2);
+}
+
 TEST_CASE("another round begins anew, without a word of the ranks of the one before") {
   SlowJob job;
   job.set(3, 2, 0.1);
@@ -165,12 +279,25 @@ TEST_CASE("another round begins anew, without a word of the ranks of the one bef
 
 TEST_CASE("stragglers are told by their host, several of one host in one line") {
   CHECK(describe_stragglers({{3, "node1", 0.93, 0.7, "84 °C"}}) ==
-        std::vector<std::string>{"rank 3 on node1 is slow: 0.93 s of its own a step; the median of all ranks is 0.7 s. "
-                                 "The others wait for it. Its GPU: 84 °C"});
-  CHECK(
-      describe_stragglers({{2, "b", 2, 1, ""}, {3, "b", 3, 1, ""}, {9, "a", 4, 1, ""}}) ==
-      std::vector<std::string>{
-          "rank 9 on a is slow: 4 s of its own a step; the median of all ranks is 1 s. The others wait for it",
-          "2 ranks on b are slow, the most of them rank 3: 3 s of its own a step; the median of all ranks is 1 s. The "
-          "others wait for them"});
+        std::vector<HostLine>{{"rank 3 on node1 is slow: 0.93 s of its own a step; the median of all ranks is 0.7 s. "
+                               "The others wait for it. Its GPU: 84 °C",
+                               {3}}});
+  CHECK(describe_stragglers({{2, "b", 2, 1, ""}, {3, "b", 3, 1, ""}, {9, "a", 4, 1, ""}}) ==
+        std::vector<HostLine>{
+            {"rank 9 on a is slow: 4 s of its own a step; the median of all ranks is 1 s. The others wait for it", {9}},
+            {"2 ranks on b are slow, the most of them rank 3: 3 s of its own a step; the median of all ranks is 1 s. "
+             "The others wait for them",
+             {2, 3}}});
+}
+
+TEST_CASE("ranks that are slow no longer are told by their host as well") {
+  std::vector<Straggler> recovered{{9, "a", 1, 1, ""}};
+  for (std::int64_t rank = 100; rank < 118; ++rank) { recovered.push_back({rank, "b", 1, 1, ""}); }
+  const auto lines = describe_recovered(recovered);
+  REQUIRE(lines.size() == 2);
+  CHECK((lines[0].text == "rank 9 on a is slow no longer" && lines[0].ranks == std::vector<std::int64_t>{9}));
+  CHECK(lines[1].text ==
+        "18 ranks on b are slow no longer: 100, 101, 102, 103, 104, 105, 106, 107, 108, 109, 110, 111, 112, 113, 114, "
+        "115, …");
+  CHECK(lines[1].ranks.size() == 18);
 }
