@@ -63,7 +63,7 @@ JobWatcher::JobWatcher(asio::io_context& io, const command_line::LaunchPlan& pla
           [&rendezvous] { return rendezvous.store_place(); }, giver_times(limits_)),
       hangs_(io, gatherer_, limits_, surroundings(rendezvous, folder)),
       stragglers_(straggler::straggler_time(process::find_variable(plan.environment, "MDL_STRAGGLER_SECONDS")),
-                  [this](const std::string& kind, const std::string& text) { teller_.happened(kind, text); }),
+                  [this](progress::JobEvent event) { teller_.happened(std::move(event)); }),
       silence_(io) {
   teller_.on_first_word([this] {
     watch_gpus();

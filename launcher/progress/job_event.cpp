@@ -23,12 +23,28 @@ std::string event_word(const json& value, std::size_t most) {
   return output::printable(value.get_ref<const std::string&>(), most);
 }
 
-json to_json(const HangFacts& hang) {
-  json ranks = json::array();
-  for (const std::int64_t rank : hang.ranks) {
-    if (ranks.size() < kMostNamedRanks) { ranks.push_back(rank); }
+json named_ranks(const std::vector<std::int64_t>& ranks) {
+  json array = json::array();
+  for (const std::int64_t rank : ranks) {
+    if (array.size() < kMostNamedRanks) { array.push_back(rank); }
   }
-  return {{"since", hang.since.time_since_epoch().count()}, {"ranks", std::move(ranks)}};
+  return array;
+}
+
+std::vector<std::int64_t> named_ranks_from(const json& array) {
+  std::vector<std::int64_t> ranks;
+  for (const json& rank : array) {
+    if (is_event_number(rank) && ranks.size() < kMostNamedRanks) { ranks.push_back(rank); }
+  }
+  return ranks;
+}
+
+json to_json(const HangFacts& hang) {
+  return {{"since", hang.since.time_since_epoch().count()}, {"ranks", named_ranks(hang.ranks)}};
+}
+
+json to_json(const SlowFacts& slow) {
+  return {{"round", slow.round}, {"ranks", named_ranks(slow.ranks)}};
 }
 
 /// nullopt when it is something else.
@@ -39,10 +55,17 @@ std::optional<HangFacts> hang_from_json(const json& object) {
   if (!is_event_number(since) || !ranks.is_array()) { return std::nullopt; }
   HangFacts hang;
   hang.since = NodeTime(std::chrono::milliseconds(std::min(since.get<std::int64_t>(), kLatest)));
-  for (const json& rank : ranks) {
-    if (is_event_number(rank) && hang.ranks.size() < kMostNamedRanks) { hang.ranks.push_back(rank); }
-  }
+  hang.ranks = named_ranks_from(ranks);
   return hang;
+}
+
+/// The same.
+std::optional<SlowFacts> slow_from_json(const json& object) {
+  if (!object.is_object()) { return std::nullopt; }
+  const json round = object.value("round", json());
+  const json ranks = object.value("ranks", json());
+  if (!is_event_number(round) || !ranks.is_array()) { return std::nullopt; }
+  return SlowFacts{round.get<std::int64_t>(), named_ranks_from(ranks)};
 }
 
 }  // namespace
@@ -56,6 +79,7 @@ std::string to_text(const JobEvent& event) {
   array.push_back(event.kind);
   array.push_back(output::printable(event.text, kLongestEventText));
   if (event.hang) { array.push_back(to_json(*event.hang)); }
+  if (event.slow && !event.hang) { array.push_back(to_json(*event.slow)); }
   return array.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -72,8 +96,20 @@ std::optional<JobEvent> job_event_from_text(std::string_view text) {
   event.host = event_word(array[3], kLongestName);
   event.kind = event_word(array[4], kLongestKind);
   event.text = event_word(array[5], kLongestEventText);
-  if (array.size() > 6) { event.hang = hang_from_json(array[6]); }
+  if (array.size() > 6) {
+    event.hang = hang_from_json(array[6]);
+    event.slow = slow_from_json(array[6]);
+  }
   return event;
+}
+
+std::map<std::int64_t, bool> told_slow(const std::vector<JobEvent>& events, std::int64_t round) {
+  std::map<std::int64_t, bool> told;
+  for (const JobEvent& event : events) {
+    if (!event.slow || event.slow->round != round) { continue; }
+    for (const std::int64_t rank : event.slow->ranks) { told[rank] = event.kind == kStragglerKind; }
+  }
+  return told;
 }
 
 }  // namespace mdl::launcher::progress

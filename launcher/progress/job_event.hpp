@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,7 +19,16 @@ struct HangFacts {
 
   bool operator==(const HangFacts&) const = default;
 };
+/// Of which ranks an event says that they are slow, or no longer, for the node that watches the job next.
+struct SlowFacts {
+  std::int64_t round = 0;
+  std::vector<std::int64_t> ranks{};  ///< at most kMostNamedRanks
+
+  bool operator==(const SlowFacts&) const = default;
+};
 inline constexpr std::size_t kMostNamedRanks = 64;
+inline constexpr const char* kStragglerKind = "straggler";
+inline constexpr const char* kRecoveredKind = "recovered";
 /// What the text of a hang's event begins with; the verdict follows.
 inline constexpr std::string_view kHangText = "the job hangs: ";
 
@@ -30,6 +40,7 @@ struct JobEvent {
   std::string kind{};  ///< "round", "restart", "membership", "failed", "signal", "hang", "straggler", "recovered"
   std::string text{};
   std::optional<HangFacts> hang{};  ///< of a hang that begins; one that is over has none
+  std::optional<SlowFacts> slow{};  ///< of kStragglerKind and kRecoveredKind
 
   bool operator==(const JobEvent&) const = default;
 };
@@ -40,5 +51,8 @@ inline constexpr std::size_t kLongestEventText = 400;
 std::string to_text(const JobEvent& event);
 /// Of another node, or a stranger: printable; nullopt when it is something else.
 std::optional<JobEvent> job_event_from_text(std::string_view text);
+
+/// What was said last of each rank in that round: whether it is slow. `events`: the oldest first.
+std::map<std::int64_t, bool> told_slow(const std::vector<JobEvent>& events, std::int64_t round);
 
 }  // namespace mdl::launcher::progress

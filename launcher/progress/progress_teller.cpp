@@ -184,13 +184,19 @@ void ProgressTeller::describe_gpus(std::function<std::string(int local_rank)> de
 }
 
 void ProgressTeller::happened(const std::string& kind, const std::string& text, std::optional<HangFacts> hang) {
+  JobEvent event;
+  event.kind = kind;
+  event.text = text;
+  event.hang = std::move(hang);
+  happened(std::move(event));
+}
+
+void ProgressTeller::happened(JobEvent event) {
   if (!session_->place()) { return; }
   const auto waiting = std::make_shared<Session::Waiting>();
+  waiting->event = std::move(event);
   waiting->event.at = wall_clock();
   waiting->event.host = host_name();
-  waiting->event.kind = kind;
-  waiting->event.text = text;
-  waiting->event.hang = std::move(hang);
   if (session_->events.size() >= kMostEvents) { session_->events.pop_front(); }
   session_->events.push_back(waiting);
   session_->wake();

@@ -22,15 +22,23 @@ StragglerTeller::StragglerTeller(milliseconds lasting, Happened happened)
 
 milliseconds StragglerTeller::look(const watch::JobView& view) {
   const StragglerWatch::Change change = watch_.look(view);
-  for (const HostLine& line : describe_stragglers(change.slow)) {
+  for (HostLine& line : describe_stragglers(change.slow)) {
     log::warning(line.text);
-    happened_("straggler", line.text);
+    tell(progress::kStragglerKind, std::move(line), view.round);
   }
-  for (const HostLine& line : describe_recovered(change.recovered)) {
+  for (HostLine& line : describe_recovered(change.recovered)) {
     log::news(line.text);
-    happened_("recovered", line.text);
+    tell(progress::kRecoveredKind, std::move(line), view.round);
   }
   return std::clamp(lasting_ / 2, milliseconds(1), kBetweenViews);
+}
+
+void StragglerTeller::tell(const char* kind, HostLine line, std::int64_t round) const {
+  progress::JobEvent event;
+  event.kind = kind;
+  event.text = std::move(line.text);
+  event.slow = progress::SlowFacts{round, std::move(line.ranks)};
+  happened_(std::move(event));
 }
 
 milliseconds straggler_time(const std::optional<std::string>& text) {

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 
+#include "launcher/progress/job_event.hpp"
 #include "launcher/straggler/straggler_watch.hpp"
 
 namespace mdl::launcher::straggler {
@@ -13,7 +15,7 @@ namespace mdl::launcher::straggler {
 /// ("recovered").
 class StragglerTeller {
  public:
-  using Happened = std::function<void(const std::string& kind, const std::string& text)>;
+  using Happened = std::function<void(progress::JobEvent event)>;
 
   /// A rank is told once it has been slow for `lasting`.
   StragglerTeller(std::chrono::milliseconds lasting, Happened happened);
@@ -22,6 +24,8 @@ class StragglerTeller {
   std::chrono::milliseconds look(const watch::JobView& view);
 
  private:
+  void tell(const char* kind, HostLine line, std::int64_t round) const;
+
   std::chrono::milliseconds lasting_;
   Happened happened_;
   StragglerWatch watch_;

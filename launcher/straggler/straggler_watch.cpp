@@ -74,6 +74,14 @@ StragglerWatch::Change StragglerWatch::look(const watch::JobView& view) {
   if (view.round != round_) { slow_.clear(); }
   round_ = view.round;
 
+  for (const auto& [rank, is_slow] : view.told_slow) {
+    if (is_slow) {
+      slow_[rank].told = true;
+    } else if (const auto known = slow_.find(rank); known != slow_.end() && known->second.told) {
+      slow_.erase(known);
+    }
+  }
+
   Change change;
   std::vector<Judged> judged = ranks_to_judge(view);
   std::vector<const RankSummary*> said;

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,9 @@ struct JobView {
   /// Those of whose workers anything is known, by their rank in the round. The others have agents of torchrun's, or
   /// workers that send nothing.
   std::vector<NodeView> told{};
+  /// Whether a rank is slow, as the node said last that has watched this round before: in the first view after the
+  /// watch has passed on to this node.
+  std::map<std::int64_t, bool> told_slow{};
 };
 
 /// A node's rank in the round that takes part in what the rounds' nodes agree on.

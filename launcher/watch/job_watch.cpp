@@ -1,6 +1,7 @@
 #include "launcher/watch/job_watch.hpp"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -80,14 +81,16 @@ struct JobWatch::Session {
 
   /// False when another node turns out to watch. Throws Error.
   asio::awaitable<bool> read_others() {
-    if (!watches) {
+    const bool takes_over = !watches;
+    if (takes_over) {
       const bool another = co_await another_watches();
       if (another) { co_return false; }
       co_await link.store().set(sign_key, std::to_string(round.number));
       watches = true;
     }
     const std::vector<std::string> keys = co_await link.store().list_keys();
-    auto view = co_await board.read(link.store(), keys, round.nodes, false);
+    auto view = co_await board.read(link.store(), keys, round.nodes, /*wants_events=*/takes_over);
+    if (takes_over) { told_slow = progress::told_slow(view.events, round.number); }
     const auto now = Clock::now();
     for (auto& [node, summary] : view.nodes) {
       if (node != round.group_rank) { others.take(std::move(summary), now); }
@@ -116,7 +119,8 @@ struct JobWatch::Session {
   }
 
   void show() {
-    const JobView now = view();
+    JobView now = view();
+    now.told_slow = std::exchange(told_slow, {});
     std::chrono::milliseconds wish = kLongest;
     for (const Viewer& viewer : viewers) { wish = std::min(wish, viewer(now)); }
     due = now.at + std::max({wish, kShortest, kForNode * (round.nodes - 1)});
@@ -150,9 +154,10 @@ struct JobWatch::Session {
   Clock::time_point began{};
   Clock::time_point due = Clock::time_point::max();
   NodeViews others{};
-  bool watches = false;  ///< this node, and no other
-  bool failed = false;   ///< the store could not be asked the last time
-  bool alone = false;    ///< nor the time before, so that this node sees its own workers only
+  std::map<std::int64_t, bool> told_slow{};  ///< for the next view
+  bool watches = false;                      ///< this node, and no other
+  bool failed = false;                       ///< the store could not be asked the last time
+  bool alone = false;                        ///< nor the time before, so that this node sees its own workers only
   Clock::time_point ask_store_at{};
   bool over = false;
 };
@@ -178,6 +183,7 @@ void JobWatch::begin(WatchedRound round) {
   session_->began = Clock::now();
   session_->watches = session_->failed = session_->alone = false;
   session_->others.begin(round.number);
+  session_->told_slow.clear();
 }
 
 void JobWatch::first_word() {

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <map>
+#include <utility>
 
 #include "launcher/progress/job_event.hpp"
 
@@ -189,10 +191,21 @@ TEST_CASE("an event comes back from the store as it was, printable and cut") {
     const auto later = job_event_from_text(R"([1,7,1,"h","k","t",)" + std::string(other) + "]");
     CHECK((later && !later->hang));
   }
+  const JobEvent slow{8, NodeTime(1ms), "node1", "straggler", "2 ranks are slow", {}, SlowFacts{2, {3, 5}}};
+  CHECK(job_event_from_text(to_text(slow)) == slow);
   const auto odd = job_event_from_text(R"([1,7,1,"h","hang","t",{"since":1,"ranks":[-1,"x",3]}])");
   CHECK((odd && odd->hang && odd->hang->ranks == std::vector<std::int64_t>{3}));
   const std::string latest = R"([1,4611686018427387903,4611686018427387903,"h","k","t"])";
   CHECK(job_event_from_text(latest)->at == NodeTime(std::chrono::milliseconds(std::int64_t{1} << 43)));
   CHECK(job_event_from_text(latest + std::string(16 * 1024 - latest.size(), ' ')));
   CHECK_FALSE(job_event_from_text(latest + std::string(16 * 1024 - latest.size() + 1, ' ')));
+}
+
+TEST_CASE("whether a rank is slow is what was said of it last in a round") {
+  const auto event = [](const char* kind, std::int64_t round, std::vector<std::int64_t> ranks) {
+    return JobEvent{1, NodeTime(1ms), "h", kind, "t", {}, SlowFacts{round, std::move(ranks)}};
+  };
+  const std::vector<JobEvent> events{event("straggler", 1, {9}), event("straggler", 2, {3, 5}),
+                                     event("recovered", 2, {3}), JobEvent{2, NodeTime(1ms), "h", "round", "t", {}, {}}};
+  CHECK(told_slow(events, 2) == std::map<std::int64_t, bool>{{3, false}, {5, true}});
 }

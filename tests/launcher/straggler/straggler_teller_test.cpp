@@ -8,10 +8,10 @@ using namespace mdl::launcher::straggler;
 using namespace std::chrono_literals;
 
 TEST_CASE("slow ranks of a host are one event, and one of another kind when they have recovered together") {
-  std::vector<std::pair<std::string, std::string>> events;
-  StragglerTeller teller(60s,
-                         [&](const std::string& kind, const std::string& text) { events.emplace_back(kind, text); });
+  std::vector<progress::JobEvent> events;
+  StragglerTeller teller(60s, [&](progress::JobEvent event) { events.push_back(std::move(event)); });
   watch::JobView view;
+  view.round = 3;
   view.told.resize(1);
   view.told[0].host = "node0";
   view.told[0].ranks.resize(4);
@@ -30,8 +30,9 @@ TEST_CASE("slow ranks of a host are one event, and one of another kind when they
   look_with(2);
   look_with(1);
   REQUIRE(events.size() == 2);
-  CHECK((events[0].first == "straggler" && events[0].second.starts_with("2 ranks on node0 are slow, ")));
-  CHECK((events[1].first == "recovered" && events[1].second == "2 ranks on node0 are slow no longer: 2, 3"));
+  CHECK((events[0].kind == "straggler" && events[0].text.starts_with("2 ranks on node0 are slow, ")));
+  CHECK((events[1].kind == "recovered" && events[1].text == "2 ranks on node0 are slow no longer: 2, 3"));
+  for (const auto& event : events) { CHECK(event.slow == progress::SlowFacts{3, {2, 3}}); }
 }
 
 TEST_CASE("the time after which a rank is slow is a minute, or what the variable says where that is a number") {

@@ -203,6 +203,27 @@ TEST_CASE("whoever is not judged stays slow, silently, until he is judged again"
   CHECK(job.look_for(10s).recovered.size() == 1);
 }
 
+TEST_CASE("what the node has told that watched before is not told again, and when it is over it is") {
+  SlowJob job;
+  job.set(3, 2, 0.1);
+  job.set(2, 2, 0.1);
+  job.view.told_slow = {{0, false}, {3, true}, {77, true}};
+  auto told = job.look_for(10s);
+  job.view.told_slow.clear();
+  CHECK((told.slow.empty() && told.recovered.empty()));
+  told = job.look_for(120s);
+  REQUIRE(told.slow.size() == 1);
+  CHECK(told.slow[0].rank == 2);
+  job.view.told_slow = {{2, false}};  // another one has watched meanwhile
+  CHECK(job.look_for(10s).recovered.empty());
+  job.view.told_slow.clear();
+  job.set(2, 1, 0.5);
+  job.set(3, 1, 0.5);
+  told = job.look_for(20s);
+  REQUIRE(told.recovered.size() == 1);
+  CHECK((told.recovered[0].rank == 3 && told.recovered[0].host == "node1"));
+}
+
 TEST_CASE("the minute counts while a rank is judged") {
   SlowJob job;
   job.set(3, 2, 0.1);
@@ -240,10 +261,10 @@ TEST_CASE("a rank is not told once it is as fast as the others, though the mean 
 TEST_CASE("where most ranks tell no time of their own nobody is judged") {
   SlowJob job;
   for (std::int64_t rank = 0; rank < 3; ++rank) { job.set(rank, 0, 0); }
+  job.set(3, 2, 0);
   CHECK(job.look_for(120s).slow.empty());
   job.set(2, 1, 0);
   job.set(1, 1, 0);
-  job.set(3, 2, 0);
   CHECK(job.look_for(70s).slow.size() == 1);
 }
 

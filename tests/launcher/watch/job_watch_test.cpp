@@ -6,10 +6,13 @@
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <utility>
+#include <vector>
 
 #include "common/str_cat.hpp"
 #include "common/unique_fd.hpp"
+#include "launcher/progress/job_event.hpp"
 #include "launcher/progress/node_summary.hpp"
 #include "rendezvous/server/tcp_store_server.hpp"
 #include "tests/temp_dir.hpp"
@@ -121,6 +124,22 @@ TEST_CASE("a node leaves the watch to the one before it, also when that comes la
   CHECK_FALSE(node.run_to([&] { return node.views.size() > seen; }, 300ms));
   WatchingNode::speak(node.begin(4), R"({"step": 1})");
   CHECK(node.run_to([&] { return node.views.size() > seen; }));
+}
+
+TEST_CASE("a node that takes over the watch knows which ranks were told as slow in this round, in its first view") {
+  WatchingNode node(1);
+  const auto post = [&](std::int64_t number, const char* kind, std::int64_t round, std::vector<std::int64_t> ranks) {
+    progress::JobEvent event{number, {}, "node0", kind, "words", {}, progress::SlowFacts{round, std::move(ranks)}};
+    node.server.set(str_cat("mdl-launch/job/events/at/", number), progress::to_text(event));
+  };
+  post(1, progress::kStragglerKind, 2, {7});
+  post(2, progress::kStragglerKind, 3, {0, 3});
+  post(3, progress::kRecoveredKind, 3, {0});
+  node.other_tells(0, 3, 7, /*ended=*/true);
+  WatchingNode::speak(node.begin(3), R"({"step": 42})");
+  REQUIRE(node.run_to([&] { return node.views.size() >= 2; }));
+  CHECK(node.views[0].told_slow == std::map<std::int64_t, bool>{{0, false}, {3, true}});
+  CHECK(node.views[1].told_slow.empty());
 }
 
 TEST_CASE(
