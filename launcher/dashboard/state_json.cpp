@@ -29,12 +29,13 @@ constexpr std::size_t kLongestShownName = 256;
 constexpr std::size_t kMostShownNames = 20;
 
 constexpr const char* kColumns[] = {
-    "rank",        "node",  "pid",       "step",          "total",    "loss",    "samples",         "samples_per_s",
-    "steps_per_s", "own",   "waiting",   "age",           "step_age", "section", "section_seconds", "section_age",
-    "dropped",     "wrong", "eval_loss", "learning_rate", "grad_norm"};
+    "rank",        "node",  "pid",       "step",          "total",     "loss",    "samples",         "samples_per_s",
+    "steps_per_s", "own",   "waiting",   "age",           "step_age",  "section", "section_seconds", "section_age",
+    "dropped",     "wrong", "eval_loss", "learning_rate", "grad_norm", "slow"};
 
 /// The fields of kColumns.
-std::string rank_row(std::int64_t rank, std::int64_t node, const progress::RankSummary& said, double node_age) {
+std::string rank_row(std::int64_t rank, std::int64_t node, const progress::RankSummary& said, double node_age,
+                     bool slow) {
   const auto aged = [&](const std::optional<double>& age) { return age ? std::optional(*age + node_age) : age; };
   JsonRow row;
   row.count(rank);
@@ -58,11 +59,12 @@ std::string rank_row(std::int64_t rank, std::int64_t node, const progress::RankS
   row.value(said.eval_loss);
   row.value(said.learning_rate);
   row.value(said.grad_norm);
+  row.number(slow ? 1 : 0);
   return row.take();
 }
 
 /// All ranks, those of nodes that have told nothing as well.
-std::string rank_rows(const std::vector<RankPlace>& places) {
+std::string rank_rows(const std::vector<RankPlace>& places, const JobProgress& job) {
   static const progress::RankSummary nothing;
   std::string rows;
   std::size_t shown = 0;
@@ -70,7 +72,8 @@ std::string rank_rows(const std::vector<RankPlace>& places) {
     for (std::int64_t i = 0; i < place.count && shown < kMostShownRanks; ++i, ++shown) {
       const auto& said = place.told ? place.told->summary->ranks[static_cast<std::size_t>(i)] : nothing;
       if (shown > 0) { rows += ','; }
-      rows += rank_row(place.first_rank + i, place.node, said, place.told ? place.told->age : 0);
+      const std::int64_t rank = place.first_rank + i;
+      rows += rank_row(rank, place.node, said, place.told ? place.told->age : 0, job.slow.contains(rank));
     }
   }
   return "[" + rows + "]";
@@ -154,7 +157,6 @@ std::string state_json(const JobStatus& status, const std::string& where, Rendez
                  {"last_call_ends_in_s", json()},
                  {"progress", status::progress_to_json(job)},
                  {"slow_times", progress::kSlowTimes},
-                 {"slow_over_s", job.slowest ? json(progress::slow_limit(job.slowest->median)) : json()},
                  {"nodes", shown_nodes(status, job, now)},
                  {"events", status::events_to_json(status.events)},
                  {"ranks_in_all", count_of(places)},
@@ -164,7 +166,7 @@ std::string state_json(const JobStatus& status, const std::string& where, Rendez
   }
   std::string text = object.dump(-1, ' ', false, json::error_handler_t::replace);
   text.pop_back();
-  return text + ",\"ranks\":" + rank_rows(places) + "}";
+  return text + ",\"ranks\":" + rank_rows(places, job) + "}";
 }
 
 }  // namespace mdl::launcher::dashboard

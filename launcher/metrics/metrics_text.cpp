@@ -36,9 +36,9 @@ std::optional<double> number(const std::optional<std::int64_t>& count) {
   return count ? std::optional(static_cast<double>(*count)) : std::nullopt;
 }
 
-/// What is measured over the last seconds says nothing of now when it is old.
+/// What is measured over the last seconds says nothing of now when it is old, or the worker has ended.
 std::optional<double> rate(const RankRow& row, const std::optional<double>& value) {
-  return row.old ? std::nullopt : value;
+  return row.old || row.said->ended ? std::nullopt : value;
 }
 
 std::optional<double> aged(const RankRow& row, const std::optional<double>& age) {

@@ -8,8 +8,8 @@
 namespace mdl::launcher::status {
 namespace {
 
-struct OwnTime {
-  double seconds = 0;
+/// One that can be compared with the others.
+struct Compared {
   std::int64_t rank = 0;
   const progress::NodeSummary* node = nullptr;
   const progress::RankSummary* said = nullptr;
@@ -27,23 +27,34 @@ void take_rates(JobProgress& job, const progress::RankSummary& said) {
   if (said.steps_per_s) { job.steps_per_s = std::min(job.steps_per_s.value_or(*said.steps_per_s), *said.steps_per_s); }
 }
 
-std::optional<JobProgress::Slowest> slowest_of(const std::vector<OwnTime>& times) {
-  if (times.empty()) { return std::nullopt; }
-  const auto shorter = [](const OwnTime& a, const OwnTime& b) { return a.seconds < b.seconds; };
-  const OwnTime longest = *std::max_element(times.begin(), times.end(), shorter);
-  std::vector<double> seconds;
-  for (const OwnTime& time : times) { seconds.push_back(time.seconds); }
-  const double median = progress::lower_median(std::move(seconds));
-  const bool even = longest.seconds <= progress::slow_limit(median, progress::kEvenTimes);
-  return JobProgress::Slowest{
-      longest.rank, longest.node->host, longest.seconds, median, longest.said->gpu, longest.said->pid, even};
+void compare(JobProgress& job, const std::vector<Compared>& ranks) {
+  std::vector<const progress::RankSummary*> said;
+  for (const Compared& each : ranks) { said.push_back(each.said); }
+  const progress::SlowMeasure measure(said);
+  if (!measure.median()) { return; }
+  const Compared* longest = nullptr;
+  for (const Compared& each : ranks) {
+    if (measure.is_slow(*each.said)) { job.slow.insert(each.rank); }
+    if (measure.waits_more(*each.said)) { continue; }
+    if (!longest || *each.said->own > *longest->said->own) { longest = &each; }
+  }
+  if (!longest) { return; }
+  const bool even = !measure.takes_long(*longest->said, progress::kEvenTimes);
+  job.slowest = {longest->rank,
+                 longest->node->host,
+                 *longest->said->own,
+                 *measure.median(),
+                 longest->said->gpu,
+                 longest->said->pid,
+                 even};
 }
 
-JobProgress::NoSlowest why_no_slowest(const JobProgress& job) {
+JobProgress::NoSlowest why_no_slowest(const JobProgress& job, bool any_own) {
   using Why = JobProgress::NoSlowest;
   if (job.slowest) { return Why::there_is; }
   const auto is_old = [](const auto& node) { return node.second.old; };
   if (std::all_of(job.nodes.begin(), job.nodes.end(), is_old)) { return Why::all_old; }
+  if (any_own) { return Why::not_compared; }
   return job.steps_per_s ? Why::no_own : Why::two_steps;
 }
 
@@ -51,7 +62,8 @@ JobProgress::NoSlowest why_no_slowest(const JobProgress& job) {
 
 JobProgress job_progress(const std::map<std::int64_t, progress::NodeSummary>& nodes, progress::NodeTime now) {
   JobProgress job;
-  std::vector<OwnTime> times;
+  std::vector<Compared> compared;
+  bool any_own = false;
   std::int64_t loss_rank = -1;
   for (const auto& [group_rank, summary] : nodes) {
     JobProgress::Node& node = job.nodes[group_rank];
@@ -69,12 +81,13 @@ JobProgress job_progress(const std::map<std::int64_t, progress::NodeSummary>& no
         loss_rank = rank;
       }
       if (node.old) { continue; }
-      take_rates(job, said);
-      if (said.own) { times.push_back({*said.own, rank, &summary, &said}); }
+      any_own = any_own || said.own;
+      if (!said.ended) { take_rates(job, said); }
+      if (progress::can_be_compared(said, node.age, node.age)) { compared.push_back({rank, &summary, &said}); }
     }
   }
-  job.slowest = slowest_of(times);
-  job.no_slowest = why_no_slowest(job);
+  compare(job, compared);
+  job.no_slowest = why_no_slowest(job, any_own);
   return job;
 }
 

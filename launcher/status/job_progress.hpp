@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,12 +23,12 @@ struct JobProgress {
     std::int64_t rank = 0;
     std::int64_t step = 0;
   };
-  /// The rank that takes the longest for a step of its own.
+  /// The rank that takes the longest for a step of its own, of those that wait no more than most.
   struct Slowest {
     std::int64_t rank = 0;
     std::string host{};
     double own = 0;
-    double median = 0;     ///< of all ranks that send it
+    double median = 0;     ///< of all ranks that can be compared
     std::string gpu{};     ///< how its GPU is; empty: not known
     std::int64_t pid = 0;  ///< 0: not known
     bool even = false;     ///< it does not stand out (progress::kEvenTimes)
@@ -38,6 +39,8 @@ struct JobProgress {
     all_old,    ///< of no node is known what is now
     two_steps,  ///< that it takes, and no rank has told so many
     no_own,     ///< no rank sends `own`
+    /// None of those that send it can be compared with others now (progress::can_be_compared), or most of them send 0.
+    not_compared,
   };
 
   std::map<std::int64_t, Node> nodes{};   ///< by rank of the node
@@ -45,11 +48,12 @@ struct JobProgress {
   std::optional<RankStep> behind{};       ///< the rank with the fewest steps,
   std::optional<RankStep> ahead{};        ///< and with the most
   std::optional<std::int64_t> total{};    ///< the largest
-  std::optional<double> samples_per_s{};  ///< of all ranks together; old ones do not count
+  std::optional<double> samples_per_s{};  ///< of all ranks together; those that are old or have ended do not count
   std::optional<double> steps_per_s{};    ///< of the slowest; the same
   std::optional<double> loss{};           ///< of the lowest rank that has sent one
   std::optional<double> step_age{};       ///< since the last step of all ranks
-  std::optional<Slowest> slowest{};       ///< of those that send `own` and are not old
+  std::optional<Slowest> slowest{};       ///< of those that can be compared (progress::can_be_compared)
+  std::set<std::int64_t> slow{};          ///< ranks that are (progress::SlowMeasure)
   NoSlowest no_slowest = NoSlowest::there_is;
 };
 

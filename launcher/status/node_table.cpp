@@ -141,7 +141,7 @@ void add_progress(std::vector<std::string>& cells, const progress::NodeSummary& 
   const auto count = [](std::int64_t number) { return std::to_string(number); };
   std::optional<double> samples;
   for (const progress::RankSummary& rank : node.ranks) {
-    if (rank.samples_per_s) { samples = samples.value_or(0) + *rank.samples_per_s; }
+    if (rank.samples_per_s && !rank.ended) { samples = samples.value_or(0) + *rank.samples_per_s; }
   }
   cells.push_back(range(node, &progress::RankSummary::step, count));
   cells.push_back(samples ? fixed(*samples) : "-");

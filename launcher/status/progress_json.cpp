@@ -23,6 +23,8 @@ json word_of(JobProgress::NoSlowest why) {
       return "two_steps";
     case JobProgress::NoSlowest::no_own:
       return "no_own";
+    case JobProgress::NoSlowest::not_compared:
+      return "not_compared";
   }
   return {};
 }

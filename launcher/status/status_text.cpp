@@ -90,6 +90,8 @@ std::string describe_slowest(const JobProgress& job) {
       return "Slowest rank: not known yet, as that takes two steps\n";
     case JobProgress::NoSlowest::no_own:
       return "Slowest rank: not known, as no rank sends its own time of a step (own)\n";
+    case JobProgress::NoSlowest::not_compared:
+      return "Slowest rank: not known, as no own times of steps (own) can be compared now\n";
   }
   const JobProgress::Slowest& slowest = *job.slowest;
   const std::string median = str_cat("the median is ", four_digits(slowest.median), " s");

@@ -30,7 +30,7 @@ function marksOf(rank, job, first) {
   if (!rank.known) return [...marks, 'none'];
   if (rank.old) return [...marks, 'old'];
   if (job.hang) return marks;  // nobody is slow where nobody moves
-  if (rank.own !== null && job.slow_over_s !== null && rank.own > job.slow_over_s) marks.push('slow');
+  if (rank.slow) marks.push('slow');
   if (rank.step !== null && first !== null && first - rank.step > job.behindBy) marks.push('behind');
   return marks;
 }

@@ -72,13 +72,28 @@ std::vector<std::map<std::string, json>> named_ranks(const json& state) {
 
 }  // namespace
 
-TEST_CASE("the page gets from which own time on a rank is slow, as the log has it") {
+TEST_CASE("the page gets which ranks are slow, by the rule that the log has") {
   status::JobStatus status = shown_job(1);
-  const auto state = [&] { return json::parse(state_json(status, "node0:29400", kShownAt)); };
-  CHECK((state()["slow_over_s"].is_null() && state()["slow_times"] == progress::kSlowTimes));
+  const auto slow = [&] {
+    const json state = json::parse(state_json(status, "node0:29400", kShownAt));
+    CHECK(state["slow_times"] == progress::kSlowTimes);
+    std::vector<std::int64_t> ranks;
+    for (const auto& rank : named_ranks(state)) {
+      if (rank.contains("slow") && rank.at("slow") == 1) { ranks.push_back(rank.at("rank")); }
+    }
+    return ranks;
+  };
+  CHECK(slow().empty());
   status.progress[0] = busy_node(0);
-  const double median = 0.4 + 0.1 / 5;  // the lower one of the two in the middle
-  CHECK(state()["slow_over_s"].get<double>() == Approx(progress::slow_limit(median)));
+  CHECK(slow().empty());
+  for (const std::size_t i : {2, 5}) {
+    status.progress[0].ranks[i].own = 0.6;
+    status.progress[0].ranks[i].waiting = 0.01;
+  }
+  CHECK(slow() == std::vector<std::int64_t>{2, 5});
+  status.progress[0].ranks[2].ended = true;
+  status.progress[0].ranks[5].waiting = 0.5;  // it is held up itself
+  CHECK(slow().empty());
 }
 
 TEST_CASE("the page gets all ranks, those of which nothing is known as well") {

@@ -106,6 +106,15 @@ TEST_CASE("the rates of a node that has told nothing for long are left out of it
                        Contains(R"(mdl_node_report_age_seconds{job_id="a\"1",node="0",host="gpu7"} 42)"));
 }
 
+TEST_CASE("a worker that has ended has no rates, so that a sum over ranks counts none that is gone") {
+  status::JobStatus job = measured_job();
+  CHECK_THAT(metrics_text(job, kMetricsNow), Contains("_per_second{") && Contains("_per_step{"));
+  for (progress::RankSummary& rank : job.progress[0].ranks) { rank.ended = true; }
+  const std::string text = metrics_text(job, kMetricsNow);
+  CHECK_THAT(text, !Contains("_per_second{") && !Contains("_per_step{"));
+  CHECK_THAT(text, Contains("mdl_rank_step{"));
+}
+
 TEST_CASE("a job is up while a round of workers goes on") {
   const auto up = [](const status::JobStatus& job) {
     const std::string text = metrics_text(job, kMetricsNow);

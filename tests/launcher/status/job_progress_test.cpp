@@ -2,6 +2,7 @@
 
 #include <array>
 #include <catch2/catch.hpp>
+#include <set>
 
 using namespace mdl::launcher;
 using namespace mdl::launcher::status;
@@ -26,7 +27,7 @@ NodeSummary two_ranks(std::int64_t group_rank, std::int64_t step, double own) {
     rank.samples_per_s = 4;
     rank.steps_per_s = 1 / own;
     rank.own = own;
-    rank.age = 0.5;
+    rank.age = rank.step_age = 0.5;
     own += 0.25;
   }
   return node;
@@ -80,6 +81,9 @@ TEST_CASE("why no rank is the slowest one is known: nothing is known of now, the
 
 TEST_CASE("the last step of a job is that of the rank that has made it last") {
   std::map<std::int64_t, NodeSummary> nodes = {{0, two_ranks(0, 118, 0.5)}, {1, two_ranks(1, 118, 0.5)}};
+  for (auto& [number, node] : nodes) {
+    for (RankSummary& rank : node.ranks) { rank.step_age.reset(); }
+  }
   CHECK_FALSE(job_progress(nodes, kToldAt).step_age);
   nodes[0].ranks[1].step_age = 3;
   nodes[1].ranks[0].step_age = 2;
@@ -93,6 +97,7 @@ TEST_CASE(
     NodeSummary node;
     node.ranks.resize(4);
     for (std::size_t i = 0; i < 4; ++i) { node.ranks[(first + i) % 4].own = std::array{1.4, 0.8, 1.0, 1.2}[i]; }
+    for (RankSummary& rank : node.ranks) { rank.step_age = 1; }
     const std::map<std::int64_t, NodeSummary> nodes = {{0, node}};
     const JobProgress job = job_progress(nodes, NodeTime());
     CHECK((job.slowest->rank == static_cast<std::int64_t>(first) && job.slowest->median == 1.0));
@@ -107,6 +112,53 @@ TEST_CASE("the loss is that of the lowest rank that has sent one, and of ranks a
   const JobProgress job = job_progress(nodes, kToldAt + 15s);
   CHECK((job.loss == low.ranks[1].loss && job.behind->rank == 0 && job.ahead->rank == 1));
   CHECK_FALSE(job.nodes.at(0).old);  // it takes more
+}
+
+TEST_CASE("workers that have ended count in no rate, and are neither slow nor a measure of it") {
+  std::map<std::int64_t, NodeSummary> nodes = {{0, two_ranks(0, 118, 0.5)}, {1, two_ranks(1, 110, 1)}};
+  nodes[0].ranks[0].ended = nodes[1].ranks[1].ended = true;
+  const JobProgress job = job_progress(nodes, kToldAt);
+  CHECK((job.samples_per_s == 8.0 && job.steps_per_s == 1.0));
+  CHECK((job.slowest->rank == 2 && job.slowest->median == 0.75 && job.slow == std::set<std::int64_t>{2}));
+  nodes[0].ranks[1].ended = nodes[1].ranks[0].ended = true;
+  const JobProgress over = job_progress(nodes, kToldAt);
+  CHECK((!over.samples_per_s && !over.steps_per_s && !over.slowest && over.slow.empty()));
+  CHECK(over.no_slowest == JobProgress::NoSlowest::not_compared);
+}
+
+TEST_CASE("the slowest rank of the status is one for which the others wait, as in the log") {
+  std::map<std::int64_t, NodeSummary> nodes = {{0, two_ranks(0, 118, 1)}, {1, two_ranks(1, 110, 1)}};
+  for (auto& [number, node] : nodes) {
+    for (RankSummary& rank : node.ranks) { rank.own = 1; }
+  }
+  const auto slow = [&] { return job_progress(nodes, kToldAt).slow; };
+  nodes[1].ranks[0].own = 3;
+  nodes[1].ranks[1].own = 2;
+  CHECK(slow() == std::set<std::int64_t>{2, 3});
+  SECTION("not one that waits more than most") {
+    for (auto& [number, node] : nodes) {
+      for (RankSummary& rank : node.ranks) { rank.waiting = 0.25; }
+    }
+    nodes[1].ranks[0].waiting = 2;
+    CHECK((slow() == std::set<std::int64_t>{3} && job_progress(nodes, kToldAt).slowest->rank == 3));
+  }
+  SECTION("not one that stands still") {
+    nodes[1].ranks[0].step_age = 59;
+    CHECK(slow() == std::set<std::int64_t>{2, 3});
+    const JobProgress later = job_progress(nodes, kToldAt + 2s);
+    CHECK((later.slow == std::set<std::int64_t>{3} && later.slowest->rank == 3));
+  }
+  SECTION("nobody where most tell no time of their own") {
+    nodes[0].ranks[0].own = nodes[0].ranks[1].own = 0;
+    CHECK((slow().empty() && job_progress(nodes, kToldAt).no_slowest == JobProgress::NoSlowest::not_compared));
+  }
+  SECTION("nobody by less than 5 ms") {
+    for (auto& [number, node] : nodes) {
+      for (RankSummary& rank : node.ranks) { rank.own = 0.002; }
+    }
+    nodes[1].ranks[0].own = 0.006;
+    CHECK((slow().empty() && job_progress(nodes, kToldAt).slowest->even));
+  }
 }
 
 TEST_CASE("where nobody sends something it is not known") {

@@ -98,7 +98,7 @@ JobStatus busy_job() {
   node.ranks[0].total = 500;
   node.ranks[0].loss = 2.3141;
   node.ranks[0].samples_per_s = 20.5;
-  node.ranks[0].age = 1;
+  node.ranks[0].age = node.ranks[0].step_age = 1;
   node.ranks[0].own = 0.5;
   node.ranks[1] = node.ranks[0];
   node.ranks[1].step = 120;
@@ -117,7 +117,10 @@ JobStatus busy_job() {
 TEST_CASE("the status says how the job gets on, node by node, and of whom nothing is known") {
   const std::string text = format_status(busy_job(), kNow);
   CHECK_THAT(text, Contains("; 2 nodes, 4 ranks; restarts: 4\n"));
-  CHECK_THAT(text, Contains("Progress: step 118 of 500 (rank 0) to 120 (rank 1); 41.0 samples/s; loss 2.314\n"));
+  CHECK_THAT(
+      text,
+      Contains(
+          "Progress: step 118 of 500 (rank 0) to 120 (rank 1); 41.0 samples/s; loss 2.314; last step 3.0 s ago\n"));
   CHECK_THAT(text, Contains("Slowest rank: 1 on node0 (pid 4712), 0.75 s of its own a step; the median is 0.5 s\n"));
   CHECK_THAT(text,
              Catch::Matches(
@@ -158,6 +161,15 @@ TEST_CASE("a job whose ranks send steps alone has no slowest rank, and its statu
   CHECK_THAT(format_status(status, kNow), Contains("Slowest rank: not known yet, as that takes two steps\n"));
   json = nlohmann::json::parse(status_to_json(status, kNow));
   CHECK(json["progress"]["no_slowest"] == "two_steps");
+}
+
+TEST_CASE("a job whose workers have ended has no slowest rank, and its status says why") {
+  JobStatus status = busy_job();
+  for (auto& rank : status.progress[0].ranks) { rank.ended = true; }
+  const std::string text = format_status(status, kNow);
+  CHECK_THAT(text, Contains("Slowest rank: not known, as no own times of steps (own) can be compared now\n"));
+  CHECK_THAT(text, !Contains("samples/s; "));
+  CHECK(nlohmann::json::parse(status_to_json(status, kNow))["progress"]["no_slowest"] == "not_compared");
 }
 
 TEST_CASE("a status whose ranks are even accuses none, and has the slowest for programs") {
