@@ -163,10 +163,10 @@ std::string format_status(const JobStatus& status, RendezvousTime now, std::size
   std::string out =
       str_cat("Job \"", output::printable(status.run_id), "\" at ", to_string(status.endpoint), ": round ", state.round,
               " ", phase_of(status, how, now), "; ", describe_size(status), "\n");
+  if (how.hang) { out += describe_hang(*how.hang, job); }
   if (status.rendezvous.master) {
     out += str_cat("Workers meet at ", output::printable(to_string(*status.rendezvous.master)), "\n");
   }
-  if (how.hang) { out += describe_hang(*how.hang, job); }
   if (state.complete) { out += describe_progress(job, how); }
   out += node_table(status, job, how, now).text(width);
   out += describe_events(status);
