@@ -18,7 +18,7 @@ for step in range(1, 100000):
 """
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium; scripts/setup.sh --packages has it installed")
-HOW = "document.getElementById('how').textContent"
+HOW = "document.getElementById('how')?.textContent"
 
 
 @contextlib.contextmanager
@@ -34,7 +34,7 @@ def job_with_page(folder, *options):
 def test_a_signal_that_ends_the_launcher_is_told_to_its_page(tmp_path, number):
     with job_with_page(tmp_path, "--standalone") as (job, url), Browser() as browser:
         browser.open(url)
-        browser.wait_for("document.getElementById('tiles').textContent.includes('Time left')")
+        browser.wait_for("document.getElementById('tiles')?.textContent.includes('Time left')")
         job.send_signal(number)
         browser.wait_for(f"{HOW} === 'ended by {number.name}'")
         job.wait(60)
