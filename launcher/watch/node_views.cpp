@@ -1,10 +1,13 @@
 #include "launcher/watch/node_views.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 namespace mdl::launcher::watch {
 namespace {
+
+using Seconds = std::chrono::duration<double>;
 
 void grow(std::optional<double>& age, double by) {
   if (age) { *age += by; }
@@ -36,8 +39,14 @@ void NodeViews::begin(std::int64_t round) {
 void NodeViews::take(progress::NodeSummary summary, JobView::Clock::time_point now) {
   if (summary.round != round_) { return; }
   Known& known = known_[summary.group_rank];
-  const bool is_new = known.seen == JobView::Clock::time_point() || known.summary.written != summary.written;
-  if (!is_new) { return; }
+  const auto looked_before = std::exchange(known.looked, now);
+  const bool is_first = known.seen == JobView::Clock::time_point();
+  if (!is_first && known.summary.written == summary.written) { return; }
+  const Seconds difference = Seconds(now.time_since_epoch()) - Seconds(summary.written.time_since_epoch());
+  const bool is_set_back = !is_first && summary.written < known.summary.written;
+  known.least_difference = is_first || is_set_back ? difference : std::min(known.least_difference, difference);
+  known.old_when_seen =
+      is_first ? Seconds::zero() : std::min(difference - known.least_difference, Seconds(now - looked_before));
   known.summary = std::move(summary);
   known.seen = now;
 }
@@ -45,7 +54,7 @@ void NodeViews::take(progress::NodeSummary summary, JobView::Clock::time_point n
 std::vector<NodeView> NodeViews::at(JobView::Clock::time_point now) const {
   std::vector<NodeView> views;
   for (const auto& [rank, known] : known_) {
-    views.push_back(view_of(known.summary, std::chrono::duration<double>(now - known.seen).count()));
+    views.push_back(view_of(known.summary, (Seconds(now - known.seen) + known.old_when_seen).count()));
   }
   return views;
 }

@@ -9,8 +9,9 @@
 
 namespace mdl::launcher::watch {
 
-/// What the other nodes of a round have told last. Pure: the time is fed in. The clocks of nodes need not agree: a
-/// summary's ages count on from when it was seen here first.
+/// What the other nodes of a round have told last. Pure: the time is fed in. The clocks of nodes need not agree: of all
+/// summaries of a node the one that was seen here soonest after it was written tells how the two clocks differ, and
+/// from then on how old a summary was when it was seen first: no older than the time since this node looked before.
 class NodeViews {
  public:
   /// Forgets all.
@@ -24,6 +25,9 @@ class NodeViews {
   struct Known {
     progress::NodeSummary summary{};
     JobView::Clock::time_point seen{};
+    JobView::Clock::time_point looked{};               ///< last, whatever was there
+    std::chrono::duration<double> old_when_seen{};     ///< the summary
+    std::chrono::duration<double> least_difference{};  ///< of this clock and the node's, of all summaries
   };
   std::int64_t round_ = 0;
   std::map<std::int64_t, Known> known_{};

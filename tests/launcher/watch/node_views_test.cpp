@@ -41,6 +41,23 @@ TEST_CASE("the ages of what a node has told count on by the clock of who reads i
   CHECK((now[0].told_age == 1 && now[0].ranks[0].age == 2.0));
 }
 
+TEST_CASE("what was told some time before it is seen is as old as that, however the clocks differ") {
+  NodeViews views;
+  views.begin(3);
+  views.take(told_by(1, 3, 500'000ms), kSeen);
+  views.take(told_by(1, 3, 504'000ms), kSeen + 10s);  // written 4 s later, and 6 s old, as far as is known
+  CHECK(views.at(kSeen + 11s)[0].told_age == 7);
+  CHECK(views.at(kSeen + 11s)[0].ranks[0].step_age == 9.0);
+  views.take(told_by(1, 3, 513'000ms), kSeen + 11s);  // so the first one was 2 s old
+  CHECK(views.at(kSeen + 11s)[0].told_age == 0);
+  views.take(told_by(1, 3, 514'000ms), kSeen + 14s);
+  CHECK(views.at(kSeen + 14s)[0].told_age == 2);
+  // It was not there a second before, whatever the node's clock says now.
+  views.take(told_by(1, 3, 514'000ms), kSeen + 20s);
+  views.take(told_by(1, 3, 514'001ms), kSeen + 21s);
+  CHECK(views.at(kSeen + 21s)[0].told_age == 1);
+}
+
 TEST_CASE("what nodes have told of another round is passed over") {
   NodeViews views;
   views.begin(3);
