@@ -40,7 +40,6 @@ constexpr const char* kNcclDump = "dump_nccl_trace_pickle";
 constexpr const char* kWithoutStacks = "?includestacktraces=false";
 /// Of Gloo.
 constexpr const char* kGlooDump = "fr_trace_json";
-constexpr const char* kTraceback = "dump_traceback";
 
 std::string reason_of(const boost::system::error_code& error, std::chrono::milliseconds limit) {
   if (error == beast::error::timeout) {
@@ -142,9 +141,14 @@ asio::awaitable<Answer<std::string>> WorkerServerClient::call(std::string name, 
 }
 
 asio::awaitable<Answer<FlightRecord>> WorkerServerClient::flight_record() const {
-  const Answer<std::vector<std::string>> names = co_await handlers();
+  Answer<std::vector<std::string>> names = co_await handlers();
   if (!names) { co_return Refusal{names.error()}; }
-  const auto has = [&](const char* name) { return std::find(names->begin(), names->end(), name) != names->end(); };
+  Answer<FlightRecord> record = co_await flight_record(std::move(*names));
+  co_return record;
+}
+
+asio::awaitable<Answer<FlightRecord>> WorkerServerClient::flight_record(std::vector<std::string> names) const {
+  const auto has = [&](const char* name) { return std::find(names.begin(), names.end(), name) != names.end(); };
   std::optional<FlightRecord> record;
   std::string reason = "it has no handler that tells of collectives";
   for (const std::string dump : {kGlooDump, kNcclDump}) {

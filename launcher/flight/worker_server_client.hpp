@@ -21,6 +21,8 @@ class WorkerServerClient {
   template <typename T>
   using Answer = Expected<T, std::string>;
   static constexpr std::chrono::milliseconds kLimit{2000};
+  /// The handler of traceback().
+  static constexpr const char* kTraceback = "dump_traceback";
   /// Of a body.
   static constexpr std::size_t kMostBytes = 64 * 1024 * 1024;
   static constexpr std::size_t kMostTraceback = 64 * 1024;
@@ -35,8 +37,10 @@ class WorkerServerClient {
   /// other than 200 is an error.
   asio::awaitable<Answer<std::string>> call(std::string name, std::size_t most_bytes = kMostBytes) const;
 
-  /// The record of collectives, from those of torch's handlers that there are: Gloo's and NCCL's together. At most
-  /// three questions.
+  /// The record of collectives, from those of torch's handlers that are among `names`: Gloo's and NCCL's together. At
+  /// most two questions.
+  asio::awaitable<Answer<FlightRecord>> flight_record(std::vector<std::string> names) const;
+  /// The same after a question of which handlers there are.
   asio::awaitable<Answer<FlightRecord>> flight_record() const;
 
   /// Where its Python threads are, as Python's faulthandler writes it: lines, printable and cut. An error where the

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "common/host.hpp"
 #include "common/loop/notifier.hpp"
@@ -20,8 +21,6 @@ namespace mdl::launcher::hang {
 namespace {
 
 using Phase = process::WorkerState::Phase;
-
-constexpr const char* kTracebackHandler = "dump_traceback";
 
 std::vector<pid_t> running_pids(const process::WorkerGroup& group) {
   std::vector<pid_t> pids;
@@ -50,8 +49,17 @@ void note_ends(std::vector<RankEvidence>& ranks, const std::vector<process::Work
 /// Shared with the coroutines that ask, which may end a little after nobody waits for them any more.
 struct EvidenceGatherer::Answers {
   explicit Answers(asio::io_context& io) : changed(io) {}
+  /// Counts a question that is asked now; what it returns is to be called at its end.
+  static auto one_more(const std::shared_ptr<Answers>& answers) {
+    ++answers->open;
+    return [answers](const std::exception_ptr&) {
+      --answers->open;
+      answers->changed.notify();
+    };
+  }
+
   std::vector<RankEvidence> ranks{};
-  std::size_t open = 0;  ///< servers that have not answered
+  std::size_t open = 0;  ///< questions that have not been answered
   loop::Notifier changed;
 };
 
@@ -62,13 +70,21 @@ void EvidenceGatherer::begin(std::uint16_t store_port, std::vector<std::filesyst
 
 asio::awaitable<void> EvidenceGatherer::ask_server(std::shared_ptr<Answers> answers, std::size_t local_rank,
                                                    std::filesystem::path socket) {
-  const flight::WorkerServerClient server(std::move(socket));
-  auto record = co_await server.flight_record();
+  const flight::WorkerServerClient server(socket);
+  auto names = co_await server.handlers();
+  if (!names) { co_return; }  // the program has none, or nobody answers
+  if (std::find(names->begin(), names->end(), flight::WorkerServerClient::kTraceback) != names->end()) {
+    // At the same time: each of the two may get no answer.
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    asio::co_spawn(executor, ask_traceback(answers, local_rank, std::move(socket)), Answers::one_more(answers));
+  }
+  auto record = co_await server.flight_record(std::move(*names));
   if (record) { answers->ranks[local_rank].record = std::move(*record); }
-  // Without one it may be that the program has none, or that nobody answers.
-  const auto names = co_await server.handlers();
-  const bool has_traceback = names && std::find(names->begin(), names->end(), kTracebackHandler) != names->end();
-  if (!has_traceback) { co_return; }
+}
+
+asio::awaitable<void> EvidenceGatherer::ask_traceback(std::shared_ptr<Answers> answers, std::size_t local_rank,
+                                                      std::filesystem::path socket) {
+  const flight::WorkerServerClient server(std::move(socket));
   auto traceback = co_await server.traceback();
   if (!traceback) { co_return; }
   std::erase(*traceback, std::string());
@@ -81,11 +97,9 @@ asio::awaitable<void> EvidenceGatherer::ask_servers(std::vector<RankEvidence>& r
   for (std::size_t i = 0; i < std::min(ranks.size(), servers_.size()); ++i) {
     std::error_code ignored;
     if (servers_[i].empty() || !ranks[i].end.empty() || !std::filesystem::exists(servers_[i], ignored)) { continue; }
-    ++answers->open;
-    asio::co_spawn(io_, ask_server(answers, i, servers_[i]), [answers](const std::exception_ptr&) {
-      --answers->open;
-      answers->changed.notify();
-    });
+    // One that is stopped lets connect, and answers nothing.
+    if (!ranks[i].processes.empty() && ranks[i].processes.front().state == 'T') { continue; }
+    asio::co_spawn(io_, ask_server(answers, i, servers_[i]), Answers::one_more(answers));
   }
   const auto deadline = loop::Notifier::Clock::now() + kServers;
   while (answers->open > 0 && loop::Notifier::Clock::now() < deadline) {

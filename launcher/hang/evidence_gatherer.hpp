@@ -22,8 +22,8 @@ class EvidenceGatherer {
   using Group = std::function<const process::WorkerGroup*()>;
   /// How long the kernel is looked at, for the CPU time that processes use in it.
   static constexpr std::chrono::milliseconds kLook{1000};
-  /// How long the workers' servers are waited for after that; one that is stopped answers nothing.
-  static constexpr std::chrono::milliseconds kServers{5000};
+  /// How long the workers' servers are waited for after that, in all: they are asked at the same time.
+  static constexpr std::chrono::milliseconds kServers{2500};
 
   /// `own` knows who the workers are. All must outlive the coroutines.
   EvidenceGatherer(asio::io_context& io, const progress::ProgressTeller& own, Group group)
@@ -38,6 +38,8 @@ class EvidenceGatherer {
 
  private:
   struct Answers;
+  static asio::awaitable<void> ask_traceback(std::shared_ptr<Answers> answers, std::size_t local_rank,
+                                             std::filesystem::path socket);
   static asio::awaitable<void> ask_server(std::shared_ptr<Answers> answers, std::size_t local_rank,
                                           std::filesystem::path socket);
   /// What their servers say.
