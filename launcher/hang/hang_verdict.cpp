@@ -83,7 +83,9 @@ bool has_ended(const RankCase& each) {
 Cases without_finished(const Cases& cases) {
   Cases open;
   std::copy_if(cases.begin(), cases.end(), std::back_inserter(open), [](const RankCase& each) {
-    return !(has_ended(each) && each.said.step && each.said.total && *each.said.step >= *each.said.total);
+    // A total of 0 is none.
+    return !(has_ended(each) && each.said.step && each.said.total.value_or(0) > 0 &&
+             *each.said.step >= *each.said.total);
   });
   return open;
 }
@@ -243,24 +245,39 @@ std::string what_the_kernel_shows(const Cases& cases) {
                  std::round(seconds * 10) / 10, " s");
 }
 
-}  // namespace
+/// Where nothing tells `open` apart, which are those of `all` that have more to do.
+HangVerdict nothing_tells(const Cases& open, const Cases& all, std::int64_t world_size) {
+  const std::string kernel = what_the_kernel_shows(open);
+  const Ranks ranks = others_than(open, {});
+  const bool others_are_done = open.size() < all.size();
+  if (open.size() > 1) {
+    const std::string which = others_are_done ? str_cat(names_of(ranks), ", which alone have not made their last step,")
+                                              : std::string("the ranks");
+    return {str_cat("nothing tells ", which, " apart; ", kernel), {}};
+  }
+  if (others_are_done) { return {str_cat("only ", named(all, ranks), " has not made its last step; ", kernel), ranks}; }
+  if (world_size > 1) { return {str_cat("nothing is known of other ranks than ", names_of(ranks), "; ", kernel), {}}; }
+  return {str_cat("there is only one rank; ", kernel), {}};
+}
 
-HangVerdict hang_verdict(const std::vector<RankCase>& all) {
+HangVerdict verdict_without_records(const Cases& all, std::int64_t world_size) {
   if (all.empty()) { return {"nothing is known of any rank", {}}; }
   const Cases open = without_finished(all);
   const Cases& ranks = open.empty() ? all : open;
   for (const auto& rule : {state_tells, section_tells, step_tells, store_tells, computing_tells}) {
     if (HangVerdict verdict = rule(ranks); !verdict.sentence.empty()) { return verdict; }
   }
-  const char* why = ranks.size() == 1 ? "there is only one rank" : "nothing tells the ranks apart";
-  return {str_cat(why, "; ", what_the_kernel_shows(ranks)), {}};
+  return nothing_tells(ranks, all, world_size);
 }
 
-HangVerdict hang_verdict(const std::vector<RankCase>& all, const flight::FlightVerdict& records) {
+}  // namespace
+
+HangVerdict hang_verdict(const std::vector<RankCase>& all, const flight::FlightVerdict& records,
+                         std::int64_t world_size) {
   using Finding = flight::FlightVerdict::Finding;
   const Cases open = without_finished(all);
   const Cases& ranks = open.empty() ? all : open;
-  HangVerdict others = hang_verdict(ranks);
+  HangVerdict others = verdict_without_records(all, world_size);
   if (records.finding == Finding::nothing || records.finding == Finding::idle) { return others; }
   if (records.finding == Finding::together) {
     return {str_cat(others.ranks.empty() ? "" : others.sentence + "; ", records.headline,

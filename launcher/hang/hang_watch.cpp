@@ -78,7 +78,7 @@ struct HangWatch::Session {
     report.missing = missing_nodes(view, answers, kAnswers);
     const flight::FlightVerdict records = flight::flight_verdict(records_of(report.ranks), view.world_size);
     if (records.finding != flight::FlightVerdict::Finding::nothing) { report.records = records.details; }
-    verdict = hang_verdict(report.ranks, records);
+    verdict = hang_verdict(report.ranks, records, view.world_size);
     report.verdict = verdict.sentence;
     return report;
   }

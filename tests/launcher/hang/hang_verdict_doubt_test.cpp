@@ -11,7 +11,7 @@ using Catch::Contains;
 namespace {
 
 std::string sentence_of(const std::vector<RankCase>& ranks) {
-  return hang_verdict(ranks).sentence;
+  return verdict_of(ranks).sentence;
 }
 
 const auto kNothing = Contains("nothing tells the ranks apart");

@@ -14,17 +14,17 @@ TEST_CASE("a rank that is stopped is named, with its node and with those who wai
   auto ranks = four_sleepers();
   ranks[3] = rank_in_state(3, 'T');
   ranks[3].evidence->processes[0].kernel_place = "do_signal_stop";  // which says the same
-  const HangVerdict verdict = hang_verdict(ranks);
+  const HangVerdict verdict = verdict_of(ranks);
   CHECK(verdict.sentence == "rank 3 on node1 is stopped (state T): ranks 0 to 2 wait for it");
   CHECK(verdict.ranks == std::set<std::int64_t>{3});
   ranks[2] = rank_in_state(2, 'T');
-  CHECK(hang_verdict(ranks).sentence == "ranks 2, 3 on node1 are stopped (state T): ranks 0, 1 wait for them");
+  CHECK(verdict_of(ranks).sentence == "ranks 2, 3 on node1 are stopped (state T): ranks 0, 1 wait for them");
   ranks[1] = rank_in_state(1, 'T');
-  CHECK(hang_verdict(ranks).sentence == "ranks 1 to 3 are stopped (state T): rank 0 waits for them");
+  CHECK(verdict_of(ranks).sentence == "ranks 1 to 3 are stopped (state T): rank 0 waits for them");
   ranks[1] = rank_in_state(1, 'S');
   ranks[3].host = "node2";
   ranks[2] = rank_in_state(2, 'S');
-  CHECK(hang_verdict(ranks).sentence == "rank 3 on node2 is stopped (state T): ranks 0 to 2 wait for it");
+  CHECK(verdict_of(ranks).sentence == "rank 3 on node2 is stopped (state T): ranks 0 to 2 wait for it");
 }
 
 TEST_CASE("what is stopped may be a process below the worker") {
@@ -33,30 +33,30 @@ TEST_CASE("what is stopped may be a process below the worker") {
   child.pid = 4711;
   child.state = 'T';
   ranks[1].evidence->processes.push_back(child);
-  CHECK_THAT(hang_verdict(ranks).sentence,
+  CHECK_THAT(verdict_of(ranks).sentence,
              Contains("rank 1 on node0 is stopped (state T), in its process python3 (pid 4711)"));
 }
 
 TEST_CASE("states, ends, sections, steps and CPU time tell ranks apart, in this order") {
   auto ranks = four_sleepers();
-  CHECK_THAT(hang_verdict(ranks).sentence,
+  CHECK_THAT(verdict_of(ranks).sentence,
              Contains("nothing tells the ranks apart; the kernel shows 4 in state S") && Contains("0 s of CPU time"));
-  CHECK(hang_verdict(ranks).ranks.empty());
+  CHECK(verdict_of(ranks).ranks.empty());
   ranks[1] = rank_in_state(1, 'R', 0.98);
-  CHECK(hang_verdict(ranks).sentence == "rank 1 on node0 computes, and ranks 0, 2, 3 sleep");
+  CHECK(verdict_of(ranks).sentence == "rank 1 on node0 computes, and ranks 0, 2, 3 sleep");
   ranks[0].said.step = 117;
-  CHECK(hang_verdict(ranks).sentence == "rank 0 on node0 is at step 117, and the others have come to step 118");
+  CHECK(verdict_of(ranks).sentence == "rank 0 on node0 is at step 117, and the others have come to step 118");
   ranks[2].said.section = "checkpoint";
   ranks[2].said.section_age = 73.6;
-  CHECK(hang_verdict(ranks).sentence ==
+  CHECK(verdict_of(ranks).sentence ==
         "rank 2 on node1 is in section \"checkpoint\" since 74 s: ranks 0, 1, 3 wait for it");
   ranks[3] = rank_in_state(3, 'D');
   ranks[3].evidence->processes[0].kernel_place = "nfs_wait_bit_killable";
   CHECK_THAT(
-      hang_verdict(ranks).sentence,
+      verdict_of(ranks).sentence,
       Contains("rank 3 on node1 is in a system call that cannot be interrupted (state D), in nfs_wait_bit_killable"));
   ranks[1].evidence->end = "exit code 0";
-  CHECK(hang_verdict(ranks).sentence == "rank 1 on node0 has ended (exit code 0): ranks 0, 2, 3 wait for it");
+  CHECK(verdict_of(ranks).sentence == "rank 1 on node0 has ended (exit code 0): ranks 0, 2, 3 wait for it");
 }
 
 TEST_CASE("ranks that have made their last step and ended keep nobody waiting") {
@@ -68,29 +68,45 @@ TEST_CASE("ranks that have made their last step and ended keep nobody waiting") 
   }
   ranks[0].evidence.reset();
   ranks[3] = rank_in_state(3, 'T');
-  CHECK(hang_verdict(ranks).sentence == "rank 3 is stopped (state T): rank 2 waits for it");
+  CHECK(verdict_of(ranks).sentence == "rank 3 is stopped (state T): rank 2 waits for it");
   ranks[3] = rank_in_state(3, 'S');
-  CHECK_THAT(hang_verdict(ranks).sentence, Contains("nothing tells the ranks apart"));
+  CHECK_THAT(verdict_of(ranks).sentence,
+             Contains("nothing tells ranks 2, 3, which alone have not made their last step, apart; the kernel"));
   // One that has ended before its last step does.
   ranks[1].said.step = 118;
-  CHECK_THAT(hang_verdict(ranks).sentence, Contains("rank 1 on node0 has ended: ranks 2, 3 wait for it"));
+  CHECK_THAT(verdict_of(ranks).sentence, Contains("rank 1 on node0 has ended: ranks 2, 3 wait for it"));
   ranks[3] = rank_in_state(3, 'T');
-  CHECK_THAT(hang_verdict(ranks).sentence, Contains("rank 3 on node1 is stopped (state T)"));
+  CHECK_THAT(verdict_of(ranks).sentence, Contains("rank 3 on node1 is stopped (state T)"));
+}
+
+TEST_CASE("the only rank that has not made its last step is named, also where others are not known") {
+  auto ranks = four_sleepers();
+  for (RankCase& done : ranks) {
+    done.said.total = 118;
+    done.said.ended = done.rank != 2;
+  }
+  CHECK_THAT(verdict_of(ranks).sentence,
+             Catch::StartsWith("only rank 2 on node1 has not made its last step; the kernel shows 1"));
+  CHECK(verdict_of(ranks).ranks == std::set<std::int64_t>{2});
+  for (RankCase& each : ranks) { each.said.total = 0; }  // as good as none
+  CHECK_THAT(verdict_of(ranks).sentence, Contains("ranks 0, 1, 3 have ended"));
+  CHECK_THAT(hang_verdict({rank_in_state(1, 'S')}, {}, 2).sentence,
+             Catch::StartsWith("nothing is known of other ranks than rank 1; the kernel"));
 }
 
 TEST_CASE("a rank that is found in state R by chance does not compute") {
   auto ranks = four_sleepers();
   ranks[1] = rank_in_state(1, 'R', 0.02);
-  CHECK_THAT(hang_verdict(ranks).sentence, Contains("nothing tells the ranks apart"));
+  CHECK_THAT(verdict_of(ranks).sentence, Contains("nothing tells the ranks apart"));
   ranks[1] = rank_in_state(1, 'R', 0.3);  // neither
-  CHECK_THAT(hang_verdict(ranks).sentence, Contains("nothing tells the ranks apart"));
+  CHECK_THAT(verdict_of(ranks).sentence, Contains("nothing tells the ranks apart"));
 }
 
 TEST_CASE("the one that sleeps while others spin stands out as well") {
   std::vector<RankCase> ranks;
   for (int i = 0; i < 4; ++i) { ranks.push_back(rank_in_state(i, 'R', 0.99)); }
   ranks[3] = rank_in_state(3, 'S');
-  CHECK(hang_verdict(ranks).sentence == "rank 3 on node1 sleeps, and ranks 0 to 2 compute");
+  CHECK(verdict_of(ranks).sentence == "rank 3 on node1 sleeps, and ranks 0 to 2 compute");
 }
 
 TEST_CASE("the store's keys tell who has not come, and who waits alone") {
@@ -113,45 +129,45 @@ TEST_CASE("the store's keys tell who has not come, and who waits alone") {
   two[1].evidence.reset();
   join_store_waits(two, {{"a:1", {"short"}, 5}, {"a:2", {"long"}, 9}, {"a:3", {"middle"}, 7}, {"a:4", {}, 99}});
   CHECK((two[0].store_key == "long" && two[0].store_wait == 9 && two[1].store_key.empty()));
-  CHECK_THAT(hang_verdict(ranks).sentence,
+  CHECK_THAT(verdict_of(ranks).sentence,
              Contains("rank 3 on node1 has not come to where ranks 0 to 2 wait (store key \"barrier/"));
   for (RankCase& each : ranks) { each.store_key.clear(); }
   ranks[1].store_key = "ranks/2";
-  CHECK(hang_verdict(ranks).sentence ==
+  CHECK(verdict_of(ranks).sentence ==
         "rank 1 on node0 waits for the store key \"ranks/2\", for which the others do not");
 }
 
 TEST_CASE("who is the same in all ranks is named as all of them, and of nobody nothing is said") {
   std::vector<RankCase> ranks = {rank_in_state(0, 'T'), rank_in_state(1, 'T')};
-  CHECK(hang_verdict(ranks).sentence == "all ranks are stopped (state T)");
+  CHECK(verdict_of(ranks).sentence == "all ranks are stopped (state T)");
   ranks.pop_back();
-  CHECK(hang_verdict(ranks).sentence == "rank 0 is stopped (state T)");
+  CHECK(verdict_of(ranks).sentence == "rank 0 is stopped (state T)");
   ranks[0] = rank_in_state(0, 'S');
-  CHECK_THAT(hang_verdict(ranks).sentence, Contains("there is only one rank"));
-  CHECK(hang_verdict({}).sentence == "nothing is known of any rank");
+  CHECK_THAT(verdict_of(ranks).sentence, Contains("there is only one rank"));
+  CHECK(verdict_of({}).sentence == "nothing is known of any rank");
 }
 
 TEST_CASE("the records of collectives come first, and what the kernel shows is added") {
   auto ranks = four_sleepers();
   flight::FlightVerdict records;
-  CHECK(hang_verdict(ranks, records).sentence == hang_verdict(ranks).sentence);
+  CHECK(verdict_of(ranks, records).sentence == verdict_of(ranks).sentence);
   records.finding = flight::FlightVerdict::Finding::behind;
   records.headline = "rank 3 did not reach all-reduce 1,204, in which ranks 0 to 2 wait";
   records.ranks = {3};
-  CHECK(hang_verdict(ranks, records).sentence == records.headline);
-  CHECK(hang_verdict(ranks, records).ranks == std::set<std::int64_t>{3});
+  CHECK(verdict_of(ranks, records).sentence == records.headline);
+  CHECK(verdict_of(ranks, records).ranks == std::set<std::int64_t>{3});
   ranks[3] = rank_in_state(3, 'D');
-  CHECK(hang_verdict(ranks, records).sentence ==
+  CHECK(verdict_of(ranks, records).sentence ==
         records.headline + "; rank 3 on node1 is in a system call that cannot be interrupted (state D)");
   ranks[3] = rank_in_state(3, 'T');
   records.finding = flight::FlightVerdict::Finding::unrecorded;
   records.headline = "ranks 0 to 2 wait in all-reduce 1,204; there is no record of rank 3";
-  CHECK(hang_verdict(ranks, records).sentence == "rank 3 on node1 is stopped (state T); " + records.headline);
+  CHECK(verdict_of(ranks, records).sentence == "rank 3 on node1 is stopped (state T); " + records.headline);
   records.finding = flight::FlightVerdict::Finding::together;
   records.headline = "nothing tells ranks apart";
-  CHECK_THAT(hang_verdict(ranks, records).sentence,
+  CHECK_THAT(verdict_of(ranks, records).sentence,
              Catch::StartsWith("rank 3 on node1 is stopped (state T): ranks 0 to 2 wait for it; nothing tells"));
-  CHECK_THAT(hang_verdict(four_sleepers(), records).sentence,
+  CHECK_THAT(verdict_of(four_sleepers(), records).sentence,
              Catch::StartsWith("nothing tells ranks apart; the kernel"));
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "launcher/hang/hang_verdict.hpp"
 #include "launcher/hang/rank_case.hpp"
 
 namespace mdl::test {
@@ -29,6 +30,12 @@ inline RankCase rank_in_state(std::int64_t rank, char state, double cpu = 0) {
 
 inline std::vector<RankCase> four_sleepers() {
   return {rank_in_state(0, 'S'), rank_in_state(1, 'S'), rank_in_state(2, 'S'), rank_in_state(3, 'S')};
+}
+
+/// Where all ranks are known.
+inline launcher::hang::HangVerdict verdict_of(const std::vector<RankCase>& ranks,
+                                              const launcher::flight::FlightVerdict& records = {}) {
+  return launcher::hang::hang_verdict(ranks, records, static_cast<std::int64_t>(ranks.size()));
 }
 
 }  // namespace mdl::test
