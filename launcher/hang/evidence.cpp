@@ -96,6 +96,7 @@ json to_object(const RankEvidence& rank) {
   if (rank.record) { object["record"] = flight::to_text(*rank.record); }
   if (!rank.traceback.empty()) {
     object["traceback"] = first_words(rank.traceback, kMostTracebackLines, kLongestTracebackLine);
+  if (rank.store_seen && rank.store_sockets.size() <= kMostStoreSockets) { object["all_of_store"] = true; }
   }
   return object;
 }
@@ -118,6 +119,8 @@ RankEvidence rank_from(const json& object) {
   if (record != object.end() && record->is_string()) {
     rank.record = flight::flight_record_from_text(record->get_ref<const std::string&>());
   }
+  const auto all_of_store = object.find("all_of_store");
+  rank.store_seen = all_of_store != object.end() && *all_of_store == true;
   rank.traceback = evidence_words(object, "traceback", kMostTracebackLines, kLongestTracebackLine);
   return rank;
 }

@@ -33,6 +33,7 @@ struct RankEvidence {
   std::vector<std::string> store_sockets{};  ///< "ADDRESS:PORT" of this end of its connections to the workers' store
   std::optional<flight::FlightRecord> record{};  ///< of its collectives, where its server has one
   std::vector<std::string> traceback{};          ///< of its Python threads, where its server knows it
+  bool store_seen = false;                   ///< whether these are all of them
 
   bool operator==(const RankEvidence&) const = default;
 };

@@ -134,7 +134,9 @@ asio::awaitable<NodeEvidence> EvidenceGatherer::gather(std::int64_t request) con
   note_ends(evidence.ranks, group->workers());
   StoreSockets sockets(store_port_);
   for (std::size_t i = 0; i < look.trees().size(); ++i) {
-    evidence.ranks[i].store_sockets = sockets.of(look.trees()[i], kMostStoreSockets);
+    ConnectionEnds connections = sockets.of(look.trees()[i], kMostStoreSockets);
+    evidence.ranks[i].store_sockets = std::move(connections.ends);
+    evidence.ranks[i].store_seen = connections.all;
   }
   co_await ask_servers(evidence.ranks);
   co_return evidence;

@@ -5,8 +5,11 @@
 #include <functional>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <span>
+#include <string_view>
 
+#include "common/parse_number.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/flight/rank_list.hpp"
 
@@ -178,28 +181,79 @@ HangVerdict step_tells(const Cases& cases) {
       behind};
 }
 
-HangVerdict store_tells(const Cases& cases) {
-  std::map<std::string, Ranks> by_key;
-  std::size_t known = 0;
+/// Ranks that wait for a key of the workers' store, by that key, and those that are known to wait for none.
+struct StoreWaits {
+  std::map<std::string, Ranks> by_key{};
+  Ranks waiting{};
+  Ranks free{};
+};
+
+StoreWaits store_waits_of(const Cases& cases) {
+  StoreWaits waits;
   for (const RankCase& each : cases) {
-    if (!each.evidence || each.evidence->store_sockets.empty()) { continue; }
-    by_key[each.store_key].insert(each.rank);
-    ++known;
+    if (!each.store_key.empty()) {
+      waits.by_key[each.store_key].insert(each.rank);
+      waits.waiting.insert(each.rank);
+    } else if (each.waits_for_no_key) {
+      waits.free.insert(each.rank);
+    }
   }
-  if (by_key.size() < 2) { return {}; }
-  const Ranks& free = by_key.begin()->second;  // the empty key stands first
-  const bool some_free = by_key.begin()->first.empty();
-  if (some_free && stand_out(free, known)) {
-    const auto& [key, waiting] = *std::next(by_key.begin());
-    return {str_cat(named(cases, free), free.size() == 1 ? " has" : " have", " not come to where ", names_of(waiting),
-                    waiting.size() == 1 ? " waits" : " wait", " (store key \"", key, "\")"),
-            free};
+  return waits;
+}
+
+/// The rank that sets the key, where it is one of those with which Gloo joins the default process group:
+/// "default_pg/0//cpu//0/RANK". (Those of other groups have a further part, and ranks within the group.)
+std::optional<std::int64_t> rank_that_joins(std::string_view key) {
+  constexpr std::string_view kGroup = "default_pg/0//cpu//";
+  const std::size_t at = key.rfind(kGroup);
+  if (at == std::string_view::npos || (at > 0 && key[at - 1] != '/')) { return std::nullopt; }
+  const std::string_view rest = key.substr(at + kGroup.size());
+  const std::size_t slash = rest.find('/');
+  if (slash == std::string_view::npos || !parse_digits<std::uint32_t>(rest.substr(0, slash))) { return std::nullopt; }
+  return parse_digits<std::uint32_t>(rest.substr(slash + 1));
+}
+
+/// Who sets its key does so before it waits for those of the others.
+HangVerdict joining_tells(const Cases& cases, const StoreWaits& waits) {
+  for (const auto& [key, ranks] : waits.by_key) {
+    const std::optional<std::int64_t> rank = rank_that_joins(key);
+    if (!rank || waits.waiting.contains(*rank)) { continue; }
+    const bool is_known = std::any_of(cases.begin(), cases.end(), [&](const RankCase& e) { return e.rank == *rank; });
+    const Ranks missing{*rank};
+    return {str_cat(is_known ? named(cases, missing) : names_of(missing), " has not joined the process group (",
+                    "init_process_group), where ", names_of(ranks), ranks.size() == 1 ? " waits" : " wait",
+                    " for it (store key \"", key, "\")"),
+            missing};
   }
-  for (const auto& [key, ranks] : by_key) {
-    if (key.empty() || (!stand_out(ranks, known) && known > 2)) { continue; }
-    return {str_cat(named(cases, ranks), ranks.size() == 1 ? " waits" : " wait", " for the store key \"", key,
+  return {};
+}
+
+HangVerdict store_tells(const Cases& cases) {
+  const StoreWaits waits = store_waits_of(cases);
+  if (waits.by_key.empty()) { return {}; }
+  if (HangVerdict verdict = joining_tells(cases, waits); !verdict.sentence.empty()) { return verdict; }
+  const auto& [key, ranks] =
+      *std::max_element(waits.by_key.begin(), waits.by_key.end(),
+                        [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
+  const std::size_t known = waits.waiting.size() + waits.free.size();
+  const char* wait = waits.waiting.size() == 1 ? " waits" : " wait";
+  const char* and_others = waits.by_key.size() > 1 ? " and others" : "";
+  if (stand_out(waits.free, known)) {
+    return {str_cat(named(cases, waits.free), waits.free.size() == 1 ? " has" : " have", " not come to where ",
+                    names_of(waits.waiting), wait, " (store key \"", key, "\"", and_others, ")"),
+            waits.free};
+  }
+  if (2 * waits.free.size() == known) {
+    return {str_cat(named(cases, waits.free), waits.free.size() == 1 ? " waits" : " wait",
+                    " for no key of the workers' store, and ", names_of(waits.waiting), wait, " for \"", key, "\"",
+                    and_others),
+            waits.free};
+  }
+  for (const auto& [one, alone] : waits.by_key) {
+    if (!stand_out(alone, known)) { continue; }
+    return {str_cat(named(cases, alone), alone.size() == 1 ? " waits" : " wait", " for the store key \"", one,
                     "\", for which the others do not"),
-            ranks};
+            alone};
   }
   return {};
 }

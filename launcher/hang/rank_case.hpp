@@ -19,6 +19,7 @@ struct RankCase {
   double seconds = 0;                      ///< that the evidence's CPU times are of
   std::string store_key{};                 ///< that it waits for in the workers' store; empty: for none, or not known
   double store_wait = 0;                   ///< seconds
+  bool waits_for_no_key = false;           ///< it is known that it does not
 };
 
 }  // namespace mdl::launcher::hang

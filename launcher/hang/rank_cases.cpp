@@ -1,6 +1,7 @@
 #include "launcher/hang/rank_cases.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "common/join.hpp"
@@ -62,9 +63,12 @@ void join_store_waits(std::vector<RankCase>& ranks, const std::vector<rendezvous
   for (const auto& wait : waits) { by_peer[wait.peer] = &wait; }
   for (RankCase& each : ranks) {
     if (!each.evidence) { continue; }
+  std::set<std::string> of_ranks;
     for (const std::string& socket : each.evidence->store_sockets) {
       const auto wait = by_peer.find(socket);
-      if (wait == by_peer.end() || wait->second->keys.empty()) { continue; }
+      if (wait == by_peer.end()) { continue; }
+      of_ranks.insert(socket);
+      if (wait->second->keys.empty()) { continue; }
       // Of several connections of a rank the one that waits for longest.
       if (!each.store_key.empty() && each.store_wait >= wait->second->seconds) { continue; }
       each.store_key = output::printable(wait->second->keys.front(), kLongestStoreKey);
@@ -73,6 +77,12 @@ void join_store_waits(std::vector<RankCase>& ranks, const std::vector<rendezvous
   }
 }
 
+  // Whose the other ones are is not known: of ranks with a connection that the store sees from another address, maybe.
+  const bool all_of_ranks = of_ranks.size() == by_peer.size();
+  for (RankCase& each : ranks) {
+    each.waits_for_no_key = each.evidence && each.evidence->end.empty() && each.evidence->store_seen &&
+                            each.store_key.empty() && (all_of_ranks || each.evidence->store_sockets.empty());
+  }
 std::map<std::int64_t, flight::FlightRecord> records_of(const std::vector<RankCase>& ranks) {
   std::map<std::int64_t, flight::FlightRecord> records;
   for (const RankCase& each : ranks) {

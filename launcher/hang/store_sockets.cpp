@@ -86,12 +86,21 @@ std::optional<std::uint64_t> socket_of(const std::string& link) {
   return parse_digits<std::uint64_t>(text.substr(kBegin.size(), text.size() - kBegin.size() - 1));
 }
 
-void add_sockets_of(pid_t pid, const std::map<std::uint64_t, std::string>& table, std::vector<std::string>& found) {
+bool is_gone(pid_t pid) {
+  return ::access(str_cat("/proc/", pid).c_str(), F_OK) != 0;
+}
+
+void add_sockets_of(pid_t pid, const std::map<std::uint64_t, std::string>& table, ConnectionEnds& connections) {
   const std::string path = str_cat("/proc/", pid, "/fd");
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path.c_str()), ::closedir);
+  if (!folder && !is_gone(pid)) { connections.all = false; }  // another user's
+  std::vector<std::string>& found = connections.ends;
   int looked = 0;
   while (const dirent* entry = folder ? ::readdir(folder.get()) : nullptr) {
-    if (++looked > kMostDescriptors) { return; }
+    if (++looked > kMostDescriptors) {
+      connections.all = false;
+      return;
+    }
     const auto socket = socket_of(str_cat(path, "/", entry->d_name));
     if (!socket) { continue; }
     const auto known = table.find(*socket);
@@ -124,20 +133,26 @@ std::map<std::uint64_t, std::string> parse_tcp_table(std::string_view table, std
 const StoreSockets::Table& StoreSockets::table_of(pid_t pid) {
   const auto [table, is_new] = tables_.try_emplace(read_link(str_cat("/proc/", pid, "/ns/net")));
   if (!is_new) { return table->second; }
-  for (const char* name : {"/net/tcp", "/net/tcp6"}) {
-    table->second.merge(parse_tcp_table(read_table(str_cat("/proc/", pid, name)), remote_port_));
+  for (const char* name : {"/net/tcp", "/net/tcp6"}) {  // the second one is there with IPv6 only
+    const std::string text = read_table(str_cat("/proc/", pid, name));
+    table->second.readable |= !text.empty() && text.size() < kLargestTable;
+    table->second.ends.merge(parse_tcp_table(text, remote_port_));
   }
   return table->second;
 }
 
-std::vector<std::string> StoreSockets::of(const std::vector<pid_t>& pids, std::size_t most) {
-  std::vector<std::string> found;
+ConnectionEnds StoreSockets::of(const std::vector<pid_t>& pids, std::size_t most) {
+  ConnectionEnds found;
   for (const pid_t pid : pids) {
-    if (found.size() >= most) { break; }
+    if (found.ends.size() > most) { break; }
     const Table& table = table_of(pid);
-    if (!table.empty()) { add_sockets_of(pid, table, found); }
+    if (!table.readable && !is_gone(pid)) { found.all = false; }
+    if (!table.ends.empty()) { add_sockets_of(pid, table.ends, found); }
   }
-  if (found.size() > most) { found.resize(most); }
+  if (found.ends.size() > most) {
+    found.ends.resize(most);
+    found.all = false;
+  }
   return found;
 }
 

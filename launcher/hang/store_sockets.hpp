@@ -10,17 +10,27 @@
 
 namespace mdl::launcher::hang {
 
+/// Connections of some processes to a port.
+struct ConnectionEnds {
+  /// This end of each, as "ADDRESS:PORT" (an IPv6 address in brackets; one that stands for an IPv4 address as that).
+  std::vector<std::string> ends{};
+  bool all = true;  ///< false: there may be more, which could not be looked at or are not told
+};
+
 /// Which connections processes have to a port, as /proc shows it at one moment.
 class StoreSockets {
  public:
   explicit StoreSockets(std::uint16_t remote_port) : remote_port_(remote_port) {}
 
-  /// This end of the TCP connections that some of `pids` have to that port, as "ADDRESS:PORT" (an IPv6 address in
-  /// brackets; one that stands for an IPv4 address as that), at most `most`. Empty where /proc cannot be read.
-  std::vector<std::string> of(const std::vector<pid_t>& pids, std::size_t most);
+  /// The TCP connections that some of `pids` have to that port, at most `most`. A process that has ended has none.
+  ConnectionEnds of(const std::vector<pid_t>& pids, std::size_t most);
 
  private:
-  using Table = std::map<std::uint64_t, std::string>;
+  /// Of one network.
+  struct Table {
+    std::map<std::uint64_t, std::string> ends{};
+    bool readable = false;
+  };
   const Table& table_of(pid_t pid);
 
   const std::uint16_t remote_port_;

@@ -10,6 +10,27 @@ using namespace mdl::launcher;
 using namespace mdl::test;
 using Catch::Contains;
 
+namespace {
+
+/// Four sleepers of whom each but those in `apart` has a connection to the store, and those in `waiting` wait for
+/// `key`.
+std::vector<RankCase> four_at_the_store(const std::string& key, const std::set<int>& waiting,
+                                        const std::set<int>& apart = {}) {
+  auto ranks = four_sleepers();
+  std::vector<rendezvous::server::StoreWait> waits;
+  for (int i = 0; i < 4; ++i) {
+    RankEvidence& evidence = *ranks[static_cast<std::size_t>(i)].evidence;
+    evidence.store_seen = true;
+    const std::string socket = "10.0.0.1:" + std::to_string(5000 + i);
+    if (!apart.contains(i)) { evidence.store_sockets = {socket}; }
+    if (waiting.contains(i)) { waits.push_back({socket, {key}, 70}); }
+  }
+  join_store_waits(ranks, waits);
+  return ranks;
+}
+
+}  // namespace
+
 TEST_CASE("a rank that is stopped is named, with its node and with those who wait for it") {
   auto ranks = four_sleepers();
   ranks[3] = rank_in_state(3, 'T');
@@ -111,7 +132,10 @@ TEST_CASE("the one that sleeps while others spin stands out as well") {
 
 TEST_CASE("the store's keys tell who has not come, and who waits alone") {
   auto ranks = four_sleepers();
-  for (RankCase& each : ranks) { each.evidence->store_sockets = {"10.0.0.1:" + std::to_string(5000 + each.rank)}; }
+  for (RankCase& each : ranks) {
+    each.evidence->store_sockets = {"10.0.0.1:" + std::to_string(5000 + each.rank)};
+    each.evidence->store_seen = true;
+  }
   std::vector<rendezvous::server::StoreWait> waits(3);
   for (int i = 0; i < 3; ++i) {
     auto& wait = waits[static_cast<std::size_t>(i)];
@@ -131,10 +155,62 @@ TEST_CASE("the store's keys tell who has not come, and who waits alone") {
   CHECK((two[0].store_key == "long" && two[0].store_wait == 9 && two[1].store_key.empty()));
   CHECK_THAT(verdict_of(ranks).sentence,
              Contains("rank 3 on node1 has not come to where ranks 0 to 2 wait (store key \"barrier/"));
-  for (RankCase& each : ranks) { each.store_key.clear(); }
-  ranks[1].store_key = "ranks/2";
-  CHECK(verdict_of(ranks).sentence ==
+  CHECK(verdict_of(four_at_the_store("ranks/2", {1})).sentence ==
         "rank 1 on node0 waits for the store key \"ranks/2\", for which the others do not");
+}
+
+TEST_CASE("a rank that has no connection to the store yet is the one that has not come to where the others wait") {
+  const HangVerdict verdict = verdict_of(four_at_the_store("barrier", {0, 2, 3}, {1}));
+  CHECK(verdict.sentence == "rank 1 on node0 has not come to where ranks 0, 2, 3 wait (store key \"barrier\")");
+  CHECK(verdict.ranks == std::set<std::int64_t>{1});
+  // Two wait and two do not: those are the ones to look at.
+  const HangVerdict half = verdict_of(four_at_the_store("barrier", {0, 2}, {1}));
+  CHECK(half.sentence == "ranks 1, 3 wait for no key of the workers' store, and ranks 0, 2 wait for \"barrier\"");
+  CHECK(half.ranks == std::set<std::int64_t>{1, 3});
+}
+
+TEST_CASE("ranks that wait for different keys are told together where one waits for none") {
+  auto ranks = four_at_the_store("a", {0, 1}, {3});
+  ranks[2].store_key = "b";
+  ranks[2].waits_for_no_key = false;
+  CHECK(verdict_of(ranks).sentence ==
+        "rank 3 on node1 has not come to where ranks 0 to 2 wait (store key \"a\" and others)");
+}
+
+TEST_CASE("a key with which Gloo joins the process group names the rank that has not joined") {
+  const std::string key = "default_pg/0//cpu//0/1";
+  const HangVerdict verdict = verdict_of(four_at_the_store(key, {0, 2, 3}, {1}));
+  CHECK(verdict.sentence ==
+        "rank 1 on node0 has not joined the process group (init_process_group), where ranks 0, 2, 3 wait for it (store "
+        "key \"default_pg/0//cpu//0/1\")");
+  CHECK(verdict.ranks == std::set<std::int64_t>{1});
+  // Of the others, who are more, none has come either; and of the rank itself nothing needs to be known.
+  CHECK(verdict_of(four_at_the_store(key, {0}, {1, 2, 3})).ranks == std::set<std::int64_t>{1});
+  auto unknown = four_at_the_store(key, {0, 2, 3}, {1});
+  unknown.erase(unknown.begin() + 1);
+  CHECK_THAT(verdict_of(unknown).sentence, Catch::StartsWith("rank 1 has not joined the process group"));
+  // What is no such key: of another group, where ranks are counted within it; a counter of NCCL's.
+  for (const char* other : {"default_pg/0//1//cpu//0/1", "default_pg/0//cuda//0", "default_pg/0//cpu//0/1/x",
+                            "default_pg/0//cpu//0/-1", "xdefault_pg/0//cpu//0/1", "default_pg/0//cpu//0/"}) {
+    CHECK_THAT(verdict_of(four_at_the_store(other, {0, 1, 2})).sentence,
+               Contains("has not come to where ranks 0 to 2 wait"));
+  }
+}
+
+TEST_CASE("a rank whose connections are not all known is not said to wait for no key") {
+  auto ranks = four_at_the_store("barrier", {0, 1, 2});
+  ranks[3].evidence->store_seen = false;
+  join_store_waits(ranks, {{"10.0.0.1:5000", {"barrier"}, 70}});
+  CHECK(!ranks[3].waits_for_no_key);
+  // One of the waits is somebody's whose address the store sees as another one: maybe this rank's, if it is connected.
+  ranks[3].evidence->store_seen = true;
+  const std::vector<rendezvous::server::StoreWait> waits{{"10.0.0.1:5000", {"barrier"}, 70},
+                                                         {"192.0.2.1:1", {"x"}, 70}};
+  join_store_waits(ranks, waits);
+  CHECK(!ranks[3].waits_for_no_key);
+  ranks[3].evidence->store_sockets.clear();
+  join_store_waits(ranks, waits);
+  CHECK(ranks[3].waits_for_no_key);
 }
 
 TEST_CASE("who is the same in all ranks is named as all of them, and of nobody nothing is said") {

@@ -19,13 +19,16 @@ TEST_CASE("this end of the connections to a port is found among the descriptors 
   asio::ip::tcp::socket other(io, asio::ip::tcp::v6());
   const std::string expected = loop::describe(client.local_endpoint());
   StoreSockets sockets(acceptor.local_endpoint().port());
-  CHECK(sockets.of({::getpid()}, 8) == std::vector<std::string>{expected});
-  CHECK(sockets.of({::getpid()}, 0).empty());
-  CHECK(sockets.of({}, 8).empty());
+  const ConnectionEnds found = sockets.of({::getpid()}, 8);
+  CHECK((found.all && found.ends == std::vector<std::string>{expected}));
+  const ConnectionEnds cut = sockets.of({::getpid()}, 0);
+  CHECK((!cut.all && cut.ends.empty()));
+  const ConnectionEnds none = sockets.of({}, 8);
+  CHECK((none.all && none.ends.empty()));
   // The other end has that port as its own, and is none.
   StoreSockets reverse(client.local_endpoint().port());
   asio::ip::tcp::socket accepted = acceptor.accept();
-  CHECK(reverse.of({::getpid()}, 8) == std::vector<std::string>{loop::describe(accepted.local_endpoint())});
+  CHECK(reverse.of({::getpid()}, 8).ends == std::vector<std::string>{loop::describe(accepted.local_endpoint())});
 }
 
 TEST_CASE("a table of connections is read line by line, and what is none is passed over") {

@@ -222,6 +222,25 @@ def test_two_nodes_show_what_their_workers_do(stage):
         assert sorted(text.count("the job hangs: rank 3") for text in errors) == [0, 1]
 
 
+def test_a_rank_that_has_not_come_to_init_process_group_is_named(stage):
+    path = stage.folder / "init.py"
+    path.write_text(f"""{WORKER}
+tell(step=0)
+if rank == 1:
+    for step in range(6):  # more than one hang, for ranks that take long to come to where they wait
+        tell(step=step)
+        until = time.monotonic() + 4 * 2.5**step
+        while time.monotonic() < until and not (stage / "end").exists():
+            time.sleep(0.01)
+import torch.distributed
+torch.distributed.init_process_group("gloo")
+""")
+    with running("--standalone", "--nproc-per-node", 3, "--log-dir", stage.folder / "logs", path, env=stage.env) as launcher:
+        wait = r'where ranks 0, 2 wait for it \(store key "default_pg/0//cpu//0/1"\)'
+        stage.report(rf"rank 1 has not joined the process group \(init_process_group\), {wait}")
+        end(stage, launcher)
+
+
 DDP = """
 import contextlib
 import torch
