@@ -69,7 +69,8 @@ json to_object(const ProcessEvidence& process) {
           {"state", std::string(1, process.state)},
           {"cpu", short_seconds(process.cpu)},
           {"in", output::printable(process.kernel_place, kLongestEvidenceWord)},
-          {"threads", process.threads}};
+          {"threads", process.threads},
+          {"queued", short_seconds(process.queued)}};
 }
 
 ProcessEvidence process_from(const json& object) {
@@ -81,11 +82,13 @@ ProcessEvidence process_from(const json& object) {
   process.cpu = evidence_seconds(object, "cpu");
   process.kernel_place = evidence_word(object, "in", kLongestEvidenceWord);
   process.threads = evidence_count(object, "threads");
+  process.queued = evidence_seconds(object, "queued");
   return process;
 }
 
 json to_object(const RankEvidence& rank) {
-  json object = {{"cpu", short_seconds(rank.cpu)}, {"count", rank.process_count}};
+  json object = {
+      {"cpu", short_seconds(rank.cpu)}, {"queued", short_seconds(rank.queued)}, {"count", rank.process_count}};
   if (!rank.end.empty()) { object["end"] = output::printable(rank.end, kLongestEvidenceWord); }
   json processes = json::array();
   for (const ProcessEvidence& process : rank.processes) {
@@ -93,10 +96,10 @@ json to_object(const RankEvidence& rank) {
   }
   object["processes"] = std::move(processes);
   object["store"] = first_words(rank.store_sockets, kMostStoreSockets, kLongestEvidenceWord);
+  if (rank.store_seen && rank.store_sockets.size() <= kMostStoreSockets) { object["all_of_store"] = true; }
   if (rank.record) { object["record"] = flight::to_text(*rank.record); }
   if (!rank.traceback.empty()) {
     object["traceback"] = first_words(rank.traceback, kMostTracebackLines, kLongestTracebackLine);
-  if (rank.store_seen && rank.store_sockets.size() <= kMostStoreSockets) { object["all_of_store"] = true; }
   }
   return object;
 }
@@ -105,6 +108,7 @@ RankEvidence rank_from(const json& object) {
   RankEvidence rank;
   rank.end = evidence_word(object, "end", kLongestEvidenceWord);
   rank.cpu = evidence_seconds(object, "cpu");
+  rank.queued = evidence_seconds(object, "queued");
   rank.process_count = evidence_count(object, "count");
   const auto processes = object.find("processes");
   if (processes != object.end() && processes->is_array()) {
@@ -115,12 +119,12 @@ RankEvidence rank_from(const json& object) {
     }
   }
   rank.store_sockets = evidence_words(object, "store", kMostStoreSockets, kLongestEvidenceWord);
+  const auto all_of_store = object.find("all_of_store");
+  rank.store_seen = all_of_store != object.end() && *all_of_store == true;
   const auto record = object.find("record");
   if (record != object.end() && record->is_string()) {
     rank.record = flight::flight_record_from_text(record->get_ref<const std::string&>());
   }
-  const auto all_of_store = object.find("all_of_store");
-  rank.store_seen = all_of_store != object.end() && *all_of_store == true;
   rank.traceback = evidence_words(object, "traceback", kMostTracebackLines, kLongestTracebackLine);
   return rank;
 }

@@ -19,6 +19,7 @@ struct ProcessEvidence {
   double cpu = 0;              ///< seconds that it has computed during the look
   std::string kernel_place{};  ///< the function of the kernel that its first thread waits in, where that may be read
   std::int64_t threads = 1;
+  double queued = 0;  ///< seconds that its threads had to wait for a CPU, during the look, where the kernel tells it
 
   bool operator==(const ProcessEvidence&) const = default;
 };
@@ -30,10 +31,11 @@ struct RankEvidence {
   std::vector<ProcessEvidence> processes{};
   std::int64_t process_count = 0;
   double cpu = 0;                            ///< seconds, of all of them
+  double queued = 0;                         ///< the same
   std::vector<std::string> store_sockets{};  ///< "ADDRESS:PORT" of this end of its connections to the workers' store
+  bool store_seen = false;                   ///< whether these are all of them
   std::optional<flight::FlightRecord> record{};  ///< of its collectives, where its server has one
   std::vector<std::string> traceback{};          ///< of its Python threads, where its server knows it
-  bool store_seen = false;                   ///< whether these are all of them
 
   bool operator==(const RankEvidence&) const = default;
 };

@@ -15,6 +15,7 @@ namespace mdl::launcher::hang {
 namespace {
 
 constexpr std::size_t kMostEntries = 6;  // of a group, that are shown of a rank
+constexpr double kLeastQueued = 0.1;     // of the time, that is told
 
 std::string seconds_text(double seconds) {
   std::array<char, 32> text{};
@@ -76,9 +77,12 @@ std::string said_text(const progress::RankSummary& said) {
 }
 
 std::string process_text(const ProcessEvidence& process, double seconds) {
-  std::string text =
-      str_cat(process.name, " (pid ", process.pid, ") in state ", process.state, ", CPU ", hundredths(process.cpu),
-              " s of ", seconds_text(seconds), ", ", counted(process.threads, "thread"));
+  std::string text = str_cat(process.name, " (pid ", process.pid, ") in state ", process.state, ", CPU ",
+                             hundredths(process.cpu), " s of ", seconds_text(seconds), ", ");
+  if (process.queued >= kLeastQueued * seconds) {
+    text += str_cat("waited ", hundredths(process.queued), " s for it, ");
+  }
+  text += counted(process.threads, "thread");
   if (!process.kernel_place.empty()) { text += str_cat(", kernel: ", process.kernel_place); }
   return text;
 }

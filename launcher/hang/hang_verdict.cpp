@@ -19,10 +19,12 @@ namespace {
 using Cases = std::vector<RankCase>;
 using Ranks = std::set<std::int64_t>;
 
-// Of the time that it was looked at, a rank that sleeps computes so much at most, and one that computes so much at
-// least.
+// Of the time that it was looked at, a rank that sleeps computes so much at most. One that computes wants a CPU for
+// half of the time at least, has one for so much, and for so many times as long as any that sleeps.
 constexpr double kMostOfSleeping = 0.1;
-constexpr double kLeastOfComputing = 0.5;
+constexpr double kLeastWanted = 0.5;
+constexpr double kLeastOfComputing = 0.05;
+constexpr double kTimesOfSleeping = 4;
 
 Ranks select(const Cases& cases, const std::function<bool(const RankCase&)>& holds) {
   Ranks ranks;
@@ -258,22 +260,47 @@ HangVerdict store_tells(const Cases& cases) {
   return {};
 }
 
+/// Of the time that it was looked at.
+double share(const RankCase& each, double seconds) {
+  return seconds / each.seconds;
+}
+
+bool wants_to_compute(const RankCase& each) {
+  return share(each, each.evidence->cpu + each.evidence->queued) >= kLeastWanted;
+}
+
+/// Those that compute all the time as far as the kernel lets them, which may be little on a machine with more to do.
+/// Not the state: who looks around now and then is found in state R by chance.
+bool computes(const RankCase& each) {
+  return share(each, each.evidence->cpu) >= kLeastOfComputing && wants_to_compute(each);
+}
+
 HangVerdict computing_tells(const Cases& cases) {
   Ranks computing, sleeping;
+  double least_of_computing = 1e9, most_of_sleeping = 0;
+  bool is_doubtful = false;  // one that hardly gets a CPU may spin or look around now and then
   for (const RankCase& each : cases) {
-    if (!each.evidence || each.seconds <= 0) { continue; }
-    // Not the state: who looks around now and then is found in state R by chance.
-    if (each.evidence->cpu >= kLeastOfComputing * each.seconds) { computing.insert(each.rank); }
-    if (each.evidence->cpu <= kMostOfSleeping * each.seconds) { sleeping.insert(each.rank); }
+    if (!each.evidence || each.seconds <= 0) { return {}; }
+    const double cpu = share(each, each.evidence->cpu);
+    if (computes(each)) {
+      computing.insert(each.rank);
+      least_of_computing = std::min(least_of_computing, cpu);
+    } else if (cpu <= kMostOfSleeping) {
+      sleeping.insert(each.rank);
+      most_of_sleeping = std::max(most_of_sleeping, cpu);
+      is_doubtful = is_doubtful || wants_to_compute(each);
+    } else {
+      return {};
+    }
   }
-  const std::size_t known = computing.size() + sleeping.size();
-  if (known != cases.size() || computing.empty() || sleeping.empty()) { return {}; }
-  if (known == 2 || stand_out(computing, known)) {
+  const std::size_t known = cases.size();
+  if (computing.empty() || sleeping.empty() || least_of_computing < kTimesOfSleeping * most_of_sleeping) { return {}; }
+  if ((known == 2 && !is_doubtful) || stand_out(computing, known)) {
     return {str_cat(named(cases, computing), computing.size() == 1 ? " computes" : " compute", ", and ",
                     names_of(sleeping), sleeping.size() == 1 ? " sleeps" : " sleep"),
             computing};
   }
-  if (!stand_out(sleeping, known)) { return {}; }
+  if (is_doubtful || !stand_out(sleeping, known)) { return {}; }
   return {str_cat(named(cases, sleeping), sleeping.size() == 1 ? " sleeps" : " sleep", ", and ", names_of(computing),
                   computing.size() == 1 ? " computes" : " compute"),
           sleeping};

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "common/parse_number.hpp"
 #include "common/process_stat.hpp"
@@ -33,21 +34,44 @@ std::string read_word(const std::string& path) {
   return word;
 }
 
-/// The state of a process that says most of those of its threads: it runs if one of them runs.
-char state_with_threads(pid_t pid, const ProcessStat& process) {
-  if (process.state != 'S' || process.threads <= 1) { return process.state; }
+/// Calls `look` with each of the first threads of a process.
+template <typename Look>
+void look_at_threads(pid_t pid, Look look) {
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(str_cat("/proc/", pid, "/task").c_str()), ::closedir);
-  char state = process.state;
   int looked = 0;
   while (const dirent* entry = folder ? ::readdir(folder.get()) : nullptr) {
     const auto thread = parse_digits<pid_t>(entry->d_name);
     if (!thread || ++looked > kMostThreads) { continue; }
-    const auto stat = thread_stat(pid, *thread);
+    look(*thread);
+  }
+}
+
+/// The state of a process that says most of those of its threads: it runs if one of them runs.
+char state_with_threads(pid_t pid, const ProcessStat& process) {
+  if (process.state != 'S' || process.threads <= 1) { return process.state; }
+  char state = process.state;
+  look_at_threads(pid, [&](pid_t thread) {
+    const auto stat = thread_stat(pid, thread);
     const bool says_more =
         stat && (stat->state == 'R' || stat->state == 'D') && weight_of_state(stat->state) > weight_of_state(state);
     if (says_more) { state = stat->state; }
-  }
+  });
   return state;
+}
+
+/// How long the threads of a process have had to wait for a CPU since they started: the second number of schedstat
+/// (Documentation/scheduler/sched-stats.rst); 0 where the kernel does not count it.
+std::uint64_t queued_ns(pid_t pid) {
+  std::uint64_t sum = 0;
+  look_at_threads(pid, [&](pid_t thread) {
+    const std::string numbers = read_word(str_cat("/proc/", pid, "/task/", thread, "/schedstat"));
+    const std::size_t first = numbers.find(' ');
+    const std::size_t second = first == std::string::npos ? first : numbers.find(' ', first + 1);
+    if (second == std::string::npos) { return; }
+    const std::string_view text(numbers);
+    sum += parse_digits<std::uint64_t>(text.substr(first + 1, second - first - 1)).value_or(0);
+  });
+  return sum;
 }
 
 double seconds_of(std::uint64_t ticks) {
@@ -81,7 +105,7 @@ ProcessLook::ProcessLook(pid_t root, const std::vector<pid_t>& workers) : began_
     if (trees_[rank].size() >= kMostOfWorker) { continue; }
     rank_of[pid] = rank;
     trees_[rank].insert(is_worker ? trees_[rank].begin() : trees_[rank].end(), pid);
-    before_[pid] = {stat->start_time, stat->cpu_ticks, state_with_threads(pid, *stat)};
+    before_[pid] = {stat->start_time, stat->cpu_ticks, queued_ns(pid), state_with_threads(pid, *stat)};
   }
 }
 
@@ -102,12 +126,15 @@ RankEvidence ProcessLook::evidence_of(const std::vector<pid_t>& tree) const {
     process.pid = pid;
     process.state = state_with_threads(pid, *stat);
     process.cpu = seconds_of(stat->cpu_ticks - std::min(stat->cpu_ticks, before.cpu_ticks));
+    const std::uint64_t queued = queued_ns(pid);
+    process.queued = static_cast<double>(queued - std::min(queued, before.queued_ns)) / 1e9;
     // Every process runs or reads a file now and then: what counts is one that stays with it.
     const bool passing = (process.state == 'D' || process.state == 'R') && before.state != process.state;
     if (passing) { process.state = 'S'; }
     if (process.state == 'S' && process.cpu >= kComputes * took) { process.state = 'R'; }
     process.threads = stat->threads;
     rank.cpu += process.cpu;
+    rank.queued += process.queued;
     ++rank.process_count;
     rank.processes.push_back(std::move(process));
   }

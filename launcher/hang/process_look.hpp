@@ -32,6 +32,7 @@ class ProcessLook {
   struct Before {
     std::uint64_t start_time = 0;
     std::uint64_t cpu_ticks = 0;
+    std::uint64_t queued_ns = 0;
     char state = '?';
   };
   RankEvidence evidence_of(const std::vector<pid_t>& tree) const;

@@ -23,13 +23,15 @@ NodeEvidence full_evidence(std::size_t ranks) {
     rank.end = "exit code 0";
     rank.processes.resize(kMostProcesses);
     for (std::size_t i = 0; i < kMostProcesses; ++i) {
-      rank.processes[i] = {123'456, "pt_data_worker", 'S', 0.25, "futex_wait_queue", 48};
+      rank.processes[i] = {123'456, "pt_data_worker", 'S', 0.25, "futex_wait_queue", 48, 0.5};
     }
     rank.process_count = 40;
     rank.record.emplace();
     rank.record->version = "2.10";
     rank.traceback = {"Thread 0x1 (most recent call first):", "  File x.py, line 3 in wait"};
     rank.cpu = 3.5;
+    rank.queued = 2.5;
+    rank.store_seen = true;
     rank.store_sockets.assign(kMostStoreSockets, "[fe80::1234:5678:9abc]:60123");
   }
   return node;

@@ -123,6 +123,30 @@ TEST_CASE("a rank that is found in state R by chance does not compute") {
   CHECK_THAT(verdict_of(ranks).sentence, Contains("nothing tells the ranks apart"));
 }
 
+TEST_CASE("on a machine with more to do a rank computes that gets little of a CPU and wants all of it") {
+  auto ranks = four_sleepers();
+  ranks[1] = rank_in_state(1, 'R', 0.16);
+  ranks[1].evidence->queued = 0.8;
+  CHECK(verdict_of(ranks).sentence == "rank 1 on node0 computes, and ranks 0, 2, 3 sleep");
+  // Who looks around now and then waits for the CPU each time, and gets as little of it as others.
+  ranks[0].evidence->cpu = 0.05;
+  ranks[0].evidence->queued = 0.3;
+  CHECK_THAT(verdict_of(ranks).sentence, Contains("nothing tells the ranks apart"));
+  ranks[0].evidence->cpu = 0.02;
+  ranks[0].evidence->queued = 0.9;
+  CHECK(verdict_of(ranks).sentence == "rank 1 on node0 computes, and ranks 0, 2, 3 sleep");
+  // All spin, and one gets less than the others.
+  for (int i = 0; i < 4; ++i) {
+    ranks[static_cast<std::size_t>(i)] = rank_in_state(i, 'R', i == 2 ? 0.06 : 0.3);
+    ranks[static_cast<std::size_t>(i)].evidence->queued = 0.7;
+  }
+  CHECK_THAT(verdict_of(ranks).sentence, Contains("nothing tells the ranks apart"));
+  ranks[2].evidence->cpu = 0.04;
+  CHECK_THAT(verdict_of(ranks).sentence, Contains("nothing tells the ranks apart"));
+  ranks[2].evidence->queued = 0.1;
+  CHECK(verdict_of(ranks).sentence == "rank 2 on node1 sleeps, and ranks 0, 1, 3 compute");
+}
+
 TEST_CASE("the one that sleeps while others spin stands out as well") {
   std::vector<RankCase> ranks;
   for (int i = 0; i < 4; ++i) { ranks.push_back(rank_in_state(i, 'R', 0.99)); }

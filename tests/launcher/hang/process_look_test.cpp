@@ -1,5 +1,6 @@
 #include "launcher/hang/process_look.hpp"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -73,6 +74,29 @@ TEST_CASE("a worker that is stopped, one that computes and one that sleeps are t
   CHECK(ranks[2].processes.empty());
   CHECK((state_of(ranks[3]) == 'S' && ranks[3].cpu == 0));
   CHECK(look.seconds() > 0);
+}
+
+TEST_CASE("a worker that waits for a CPU which another one has is seen to want it") {
+  const auto on_the_first_cpu = [] {
+    cpu_set_t all, one;
+    ::sched_getaffinity(0, sizeof all, &all);
+    CPU_ZERO(&one);
+    int cpu = 0;
+    while (!CPU_ISSET(cpu, &all)) { ++cpu; }
+    CPU_SET(cpu, &one);
+    ::sched_setaffinity(0, sizeof one, &one);
+    while (true) { static_cast<void>(::getppid()); }
+  };
+  const LookedAtProcess first(on_the_first_cpu);
+  const LookedAtProcess second(on_the_first_cpu);
+  const ProcessLook look(::getpid(), {first.pid(), second.pid()});
+  const auto computed = [&] { return process_stat(first.pid())->cpu_ticks + process_stat(second.pid())->cpu_ticks; };
+  const std::uint64_t before = computed();
+  while (computed() < before + 40) { std::this_thread::sleep_for(1ms); }
+  const auto ranks = look.again();
+  // Together they have had the one CPU at most, and each of them wanted it all the time.
+  CHECK(ranks[0].queued + ranks[1].queued >= 0.7 * look.seconds());
+  CHECK(ranks[0].processes[0].queued == ranks[0].queued);
 }
 
 TEST_CASE("the processes below a worker are its own, and children that have ended are not told") {
