@@ -310,9 +310,7 @@ class Agent {
     // Before this node's workers are stopped, which may take long.
     if (failed_here) { events_.fails(attempt_->describe_workers()); }
     const loop::BackgroundTask telling = begin([this] { return tell_the_others(); });
-    const int running = attempt_->group().healthy();
-    const std::string what = failed_here ? "a worker has failed" : "the job has failed on another node";
-    if (running > 0) { log::warning(what, ": stopping ", failed_here ? "the other " : "all ", running); }
+    events_.job_fails(attempt_->group(), failed_here);
     co_await stop_workers(SIGTERM);
     co_await finish_output();
     co_await wait_.until_deadline(telling, kTellLimit);

@@ -10,12 +10,12 @@ namespace {
 
 constexpr std::size_t kLongestMessage = 200;
 
-/// "rank 3 failed with exit code 3: ValueError: …"; empty when none has failed.
+/// "rank 3 failed with exit code 3: ValueError: …"; of a job that hung, that; empty when none has failed.
 std::string first_failure(const std::vector<report::ReportedWorker>& workers) {
   const auto first = report::root_cause(workers);
   if (!first) { return {}; }
   const report::ReportedWorker& worker = workers[*first];
-  const std::string what = str_cat("rank ", worker.rank, " failed with ", report::describe_end(worker.state));
+  const std::string what = report::describe_failure(worker, str_cat("rank ", worker.rank));
   return worker.error ? str_cat(what, ": ", worker.error->message.substr(0, kLongestMessage)) : what;
 }
 
@@ -91,14 +91,23 @@ void EventRecorder::restarts(const std::vector<report::ReportedWorker>& workers,
   if (!first) { return; }
   const report::ReportedWorker& worker = workers[*first];
   const std::string which = str_cat("restart ", number, " of ", plan_.options.max_restarts);
-  log::warning("worker rank ", worker.rank, " (pid ", worker.state.pid, ") failed with ",
-               report::describe_end(worker.state), ". Restarting all workers: ", which);
+  const std::string name = str_cat("worker rank ", worker.rank, " (pid ", worker.state.pid, ")");
+  log::warning(report::describe_failure(worker, name), ". Restarting all workers: ", which);
   teller_.happened("restart", str_cat(which, ": ", first_failure(workers)));
 }
 
 void EventRecorder::nodes_change(const job::Round& round) {
   log::news("the nodes of the job have changed. Restarting all workers");
   if (round.group_rank == 0) { teller_.happened("membership", "the nodes of the job have changed"); }
+}
+
+void EventRecorder::job_fails(const process::WorkerGroup& group, bool failed_here) const {
+  const bool hangs = group.given_up_for_hang();
+  const int running = hangs ? group.running() : group.healthy();
+  if (running == 0) { return; }
+  const char* what = "the job has failed on another node: stopping all ";
+  if (failed_here) { what = hangs ? "the job hangs: stopping all " : "a worker has failed: stopping the other "; }
+  log::warning(what, running);
 }
 
 void EventRecorder::fails(const std::vector<report::ReportedWorker>& workers) {

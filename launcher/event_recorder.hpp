@@ -7,6 +7,7 @@
 
 #include "launcher/command_line/launch_plan.hpp"
 #include "launcher/job/job_rendezvous.hpp"
+#include "launcher/process/worker_group.hpp"
 #include "launcher/progress/progress_teller.hpp"
 #include "launcher/report/event_log.hpp"
 #include "launcher/report/failure_report.hpp"
@@ -29,6 +30,8 @@ class EventRecorder {
   void restarts(const std::vector<report::ReportedWorker>& workers, int number);
   /// Nodes of `round` have come or gone; logs it as well.
   void nodes_change(const job::Round& round);
+  /// The job fails, here or on another node, and the workers that run are about to be stopped: logs it.
+  void job_fails(const process::WorkerGroup& group, bool failed_here) const;
   /// A worker of this node has failed, and with it the job.
   void fails(const std::vector<report::ReportedWorker>& workers);
   /// The workers have ended for good, or were stopped.

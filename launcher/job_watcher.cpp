@@ -85,7 +85,7 @@ hang::HangSurroundings JobWatcher::surroundings(const job::JobRendezvous& rendez
   around.happened = [this](const std::string& text, std::optional<progress::HangFacts> facts) {
     teller_.happened("hang", text, std::move(facts));
   };
-  around.end_workers = [this](const std::string& why, const std::set<std::int64_t>& ranks) { end_workers(why, ranks); };
+  around.end_workers = [this](const process::JobHang& hang) { end_workers(hang); };
   return around;
 }
 
@@ -125,19 +125,20 @@ void JobWatcher::end() {
   teller_.end();
 }
 
-void JobWatcher::end_workers(const std::string& why, const std::set<std::int64_t>& ranks) {
+/// One of them counts as failed for it, so that all are ended as after any failure.
+void JobWatcher::end_workers(const process::JobHang& hang) {
   process::WorkerGroup* group = group_();
   if (!group || group->any_failed()) { return; }
-  std::optional<int> which;  // one of those that the verdict names, if it is here
+  std::optional<int> which;  // the accused one, if it is here
   for (std::size_t i = 0; i < group->workers().size(); ++i) {
     if (group->workers()[i].phase != process::WorkerState::Phase::running) { continue; }
     const int local_rank = static_cast<int>(i);
-    const bool named = ranks.contains(teller_.group().first_rank + local_rank);
-    if (!which || named) { which = local_rank; }
-    if (named) { break; }
+    if (!which || (hang.accused && hang.accused->rank == teller_.group().first_rank + local_rank)) {
+      which = local_rank;
+    }
   }
   if (!which) { return; }
-  group->give_up(*which, why);
+  group->give_up(*which, hang);
   changed_.notify();
 }
 

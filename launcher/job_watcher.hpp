@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -48,7 +47,7 @@ class JobWatcher {
 
  private:
   hang::HangSurroundings surroundings(const job::JobRendezvous& rendezvous, output::RunFolder& folder);
-  void end_workers(const std::string& why, const std::set<std::int64_t>& ranks);
+  void end_workers(const process::JobHang& hang);
   void watch_gpus();
   void warn_of_silence();
   std::vector<std::filesystem::path> server_sockets(const std::vector<std::filesystem::path>& sockets) const;

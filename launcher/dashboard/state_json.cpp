@@ -123,7 +123,8 @@ json shown_missing(const std::vector<std::int64_t>& ranks) {
 
 json shown_cause(const std::optional<report::RootCause>& cause) {
   if (!cause) { return {}; }
-  return {{"rank", cause->rank},
+  const bool of_nobody = cause->hang == report::RootCause::Hang::of_nobody;
+  return {{"rank", of_nobody ? json() : json(cause->rank)},
           {"host", cause->host},
           {"end", cause->end},
           {"hint", cause->hint},

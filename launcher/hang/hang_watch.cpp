@@ -80,7 +80,21 @@ struct HangWatch::Session {
     if (records.finding != flight::FlightVerdict::Finding::nothing) { report.records = records.details; }
     verdict = hang_verdict(report.ranks, records, view.world_size);
     report.verdict = verdict.sentence;
+    accused = accused_rank(report.ranks);
     return report;
+  }
+
+  /// Of those that the verdict names one of this node, as far as there is one.
+  std::optional<process::JobHang::Rank> accused_rank(const std::vector<RankCase>& ranks) const {
+    const RankCase* found = nullptr;
+    for (const RankCase& each : ranks) {
+      if (!verdict.ranks.contains(each.rank)) { continue; }
+      if (!found || (found->node != round.group_rank && each.node == round.group_rank)) { found = &each; }
+    }
+    if (!found) { return std::nullopt; }
+    const bool has_process = found->evidence && !found->evidence->processes.empty();
+    return process::JobHang::Rank{found->rank, found->local_rank,
+                                  has_process ? found->evidence->processes.front().pid : 0, found->host};
   }
 
   void tell(const HangReport& report) {
@@ -117,9 +131,9 @@ struct HangWatch::Session {
 
   /// With the user's limit.
   void end_workers() {
-    around.end_workers(str_cat("hang: ", idle_text(finding.idle), " (--hang-timeout ",
-                               std::lround(limits.timeout->count()), "): ", verdict.sentence),
-                       verdict.ranks);
+    around.end_workers({str_cat(idle_text(finding.idle), " (--hang-timeout ", std::lround(limits.timeout->count()),
+                                "): ", verdict.sentence),
+                        accused});
   }
 
   const EvidenceGatherer& gatherer;
@@ -134,8 +148,9 @@ struct HangWatch::Session {
   watch::JobView view{};  ///< the last one
   HangFinding finding{};  ///< of it
   int reports = 0;
-  HangVerdict verdict{};                           ///< of the last one
-  std::optional<Clock::time_point> reported_at{};  ///< in this hang
+  HangVerdict verdict{};                            ///< of the last one
+  std::optional<process::JobHang::Rank> accused{};  ///< by it
+  std::optional<Clock::time_point> reported_at{};   ///< in this hang
 };
 
 HangWatch::HangWatch(asio::io_context& io, const EvidenceGatherer& gatherer, HangLimits limits, HangSurroundings around)

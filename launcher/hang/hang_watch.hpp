@@ -5,7 +5,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -14,6 +13,7 @@
 #include "launcher/hang/hang_report.hpp"
 #include "launcher/hang/hang_rule.hpp"
 #include "launcher/job/store_link.hpp"
+#include "launcher/process/worker_group.hpp"
 #include "launcher/progress/job_event.hpp"
 #include "launcher/watch/job_view.hpp"
 #include "rendezvous/server/store_wait.hpp"
@@ -30,8 +30,8 @@ struct HangSurroundings {
   std::function<std::filesystem::path()> folder{};
   /// An event of the kind "hang"; with the facts where one begins.
   std::function<void(const std::string& text, std::optional<progress::HangFacts> facts)> happened{};
-  /// Ends the workers because of a hang: why, and the ranks that the verdict names.
-  std::function<void(const std::string& why, const std::set<std::int64_t>& ranks)> end_workers{};
+  /// Ends the workers because of a hang.
+  std::function<void(const process::JobHang& hang)> end_workers{};
 };
 
 /// Tells of a job that hangs, from the node that watches it: asks all nodes what their workers do, waits for the

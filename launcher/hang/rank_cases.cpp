@@ -38,6 +38,7 @@ std::vector<RankCase> rank_cases(const watch::JobView& view, const std::map<std:
     for (std::size_t i = 0; i < node->ranks.size(); ++i) {
       RankCase* each = place_in(cases, node->first_rank + static_cast<std::int64_t>(i), node->group_rank);
       if (!each) { continue; }
+      each->local_rank = static_cast<std::int64_t>(i);
       each->host = node->host;
       each->said = node->ranks[i];
     }
@@ -46,6 +47,7 @@ std::vector<RankCase> rank_cases(const watch::JobView& view, const std::map<std:
     for (std::size_t i = 0; i < evidence.ranks.size(); ++i) {
       RankCase* each = place_in(cases, evidence.first_rank + static_cast<std::int64_t>(i), node);
       if (!each) { continue; }
+      each->local_rank = static_cast<std::int64_t>(i);
       each->host = evidence.host;
       each->evidence = evidence.ranks[i];
       each->seconds = evidence.seconds;
@@ -61,9 +63,9 @@ std::vector<RankCase> rank_cases(const watch::JobView& view, const std::map<std:
 void join_store_waits(std::vector<RankCase>& ranks, const std::vector<rendezvous::server::StoreWait>& waits) {
   std::map<std::string, const rendezvous::server::StoreWait*> by_peer;
   for (const auto& wait : waits) { by_peer[wait.peer] = &wait; }
+  std::set<std::string> of_ranks;
   for (RankCase& each : ranks) {
     if (!each.evidence) { continue; }
-  std::set<std::string> of_ranks;
     for (const std::string& socket : each.evidence->store_sockets) {
       const auto wait = by_peer.find(socket);
       if (wait == by_peer.end()) { continue; }
@@ -75,14 +77,14 @@ void join_store_waits(std::vector<RankCase>& ranks, const std::vector<rendezvous
       each.store_wait = wait->second->seconds;
     }
   }
-}
-
   // Whose the other ones are is not known: of ranks with a connection that the store sees from another address, maybe.
   const bool all_of_ranks = of_ranks.size() == by_peer.size();
   for (RankCase& each : ranks) {
     each.waits_for_no_key = each.evidence && each.evidence->end.empty() && each.evidence->store_seen &&
                             each.store_key.empty() && (all_of_ranks || each.evidence->store_sockets.empty());
   }
+}
+
 std::map<std::int64_t, flight::FlightRecord> records_of(const std::vector<RankCase>& ranks) {
   std::map<std::int64_t, flight::FlightRecord> records;
   for (const RankCase& each : ranks) {

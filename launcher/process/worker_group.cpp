@@ -59,6 +59,11 @@ bool WorkerGroup::is_hopeless() const {
                                            [](const WorkerState& worker) { return worker.stuck.count() > 0; });
 }
 
+bool WorkerGroup::given_up_for_hang() const {
+  return std::any_of(workers().begin(), workers().end(),
+                     [](const WorkerState& worker) { return worker.hang.has_value(); });
+}
+
 int WorkerGroup::running() const {
   return static_cast<int>(std::count_if(workers().begin(), workers().end(), [](const WorkerState& worker) {
     return worker.phase == WorkerState::Phase::running;
@@ -148,8 +153,8 @@ void WorkerGroup::give_up(int local_rank, std::chrono::duration<double> stuck) {
   note_failure(local_rank).stuck = stuck;
 }
 
-void WorkerGroup::give_up(int local_rank, const std::string& why) {
-  note_failure(local_rank).hang = why;
+void WorkerGroup::give_up(int local_rank, JobHang hang) {
+  note_failure(local_rank).hang = std::move(hang);
 }
 
 /// It has failed now, although it has not ended.

@@ -16,6 +16,19 @@
 
 namespace mdl::launcher::process {
 
+/// Why the workers of a job that hangs are ended.
+struct JobHang {
+  /// A rank of any node.
+  struct Rank {
+    std::int64_t rank = 0;
+    std::int64_t local_rank = 0;
+    std::int64_t pid = 0;  ///< 0: not known
+    std::string host{};
+  };
+  std::string why{};              ///< "no step for 600 s (--hang-timeout 600): rank 3 on node1 is stopped (state T)"
+  std::optional<Rank> accused{};  ///< that holds the others up; nullopt: nothing tells them apart
+};
+
 /// One worker's life as far as the launcher has seen it.
 struct WorkerState {
   enum class Phase {
@@ -33,12 +46,12 @@ struct WorkerState {
   bool told_to_stop = false;  ///< the launcher had signalled it before it ended
   /// How long it had hung in the kernel when it was given up, whatever became of it later; else 0.
   std::chrono::duration<double> stuck{};
-  /// Why it was given up because the job hangs, whatever became of it later; else empty.
-  std::string hang{};
+  /// Why it was given up because the job hangs, whatever became of it later; it need not be the one to blame.
+  std::optional<JobHang> hang{};
   std::string expired_timers{};  ///< the names of timers for which it was sent a signal (see FileTimer)
 
   /// Whether it counts as failed since before its end.
-  bool given_up() const { return stuck.count() > 0 || !hang.empty(); }
+  bool given_up() const { return stuck.count() > 0 || hang.has_value(); }
   bool failed() const {
     return phase == Phase::cannot_start || given_up() || (phase == Phase::exited && wait_status != 0);
   }
@@ -59,6 +72,7 @@ class WorkerGroup {
   bool all_succeeded() const;
   bool any_failed() const;
   bool any_cannot_start() const;
+  bool given_up_for_hang() const;
   /// Whether another try on this node would end the same way: a program cannot be loaded, or a worker hangs in the
   /// kernel.
   bool is_hopeless() const;
@@ -81,8 +95,8 @@ class WorkerGroup {
 
   /// Counts a worker that still runs as failed, because it has hung in the kernel for `stuck`.
   void give_up(int local_rank, std::chrono::duration<double> stuck);
-  /// The same because the job hangs; `why` says it in words.
-  void give_up(int local_rank, const std::string& why);
+  /// The same because the job hangs.
+  void give_up(int local_rank, JobHang hang);
 
   /// Remembers why a signal was sent to `pid`, where that is a worker of this group.
   void note_expired_timers(pid_t pid, const std::string& names);

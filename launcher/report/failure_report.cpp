@@ -34,7 +34,7 @@ std::vector<std::string> split_lines(const std::string& text) {
 
 /// By its error file where that says it: the end may be long after the failure.
 std::int64_t failure_second(const ReportedWorker& worker) {
-  const bool has_time = worker.error && worker.error->seconds > 0;
+  const bool has_time = worker.error && worker.error->seconds > 0 && !worker.state.given_up();
   return has_time ? worker.error->seconds : worker.state.ended_ns / 1'000'000'000;
 }
 
@@ -48,7 +48,7 @@ std::string hint_for(const FailureReport& report, const ReportedWorker& root) {
   if (root.state.stuck.count() > 0) {
     return "a hung GPU, network card or file server (see dmesg); the host may need a reboot";
   }
-  if (!root.state.hang.empty()) { return {}; }
+  if (root.state.hang) { return {}; }
   if (!root.state.expired_timers.empty()) {
     return str_cat("a timer of its own has expired: ", root.state.expired_timers);
   }
@@ -71,6 +71,45 @@ std::string hint_for(const FailureReport& report, const ReportedWorker& root) {
   }
 }
 
+/// What became of it in the end.
+std::string describe_exit(const process::WorkerState& state) {
+  if (state.phase != process::WorkerState::Phase::exited) { return "still runs: it cannot be killed"; }
+  if (WIFSIGNALED(state.wait_status)) {
+    return str_cat("signal ", command_line::signal_name(WTERMSIG(state.wait_status)));
+  }
+  return str_cat("exit code ", WEXITSTATUS(state.wait_status));
+}
+
+/// Whether the job hung and the worker that was given up for it is not the one that is accused.
+bool stands_for_others(const ReportedWorker& worker) {
+  return worker.state.hang && (!worker.state.hang->accused || worker.state.hang->accused->rank != worker.rank);
+}
+
+/// Null where it is none of this node's.
+const ReportedWorker* worker_of_rank(const FailureReport& report, std::int64_t rank) {
+  const auto found = std::find_if(report.workers.begin(), report.workers.end(),
+                                  [&](const ReportedWorker& worker) { return worker.rank == rank; });
+  return found == report.workers.end() ? nullptr : &*found;
+}
+
+/// The cause as far as it is known here of a hang that is no fault of this node's workers.
+RootCause describe_hang(const FailureReport& report, const ReportedWorker& given_up) {
+  const process::JobHang& hang = *given_up.state.hang;
+  RootCause cause;
+  cause.hang = hang.accused ? RootCause::Hang::elsewhere : RootCause::Hang::of_nobody;
+  cause.host = report.host;
+  if (hang.accused) {
+    cause.host = hang.accused->host;
+    cause.rank = hang.accused->rank;
+    cause.local_rank = hang.accused->local_rank;
+    cause.pid = hang.accused->pid;
+  }
+  cause.end = describe_end(given_up.state);
+  cause.ended_ns = given_up.state.ended_ns;
+  cause.failed_s = failure_second(given_up);
+  return cause;
+}
+
 }  // namespace
 
 std::string describe_end(const process::WorkerState& state) {
@@ -81,12 +120,12 @@ std::string describe_end(const process::WorkerState& state) {
     return str_cat("hung in the kernel (uninterruptible sleep) for ", std::llround(state.stuck.count() * 10) / 10.0,
                    " s");
   }
-  if (!state.hang.empty()) { return state.hang; }
-  if (state.phase != process::WorkerState::Phase::exited) { return "still runs: it cannot be killed"; }
-  if (WIFSIGNALED(state.wait_status)) {
-    return str_cat("signal ", command_line::signal_name(WTERMSIG(state.wait_status)));
-  }
-  return str_cat("exit code ", WEXITSTATUS(state.wait_status));
+  return state.hang ? "hang: " + state.hang->why : describe_exit(state);
+}
+
+std::string describe_failure(const ReportedWorker& worker, const std::string& name) {
+  if (stands_for_others(worker)) { return "the job hung: " + worker.state.hang->why; }
+  return str_cat(name, " failed with ", describe_end(worker.state));
 }
 
 int python_exit_code(const process::WorkerState& state) {
@@ -102,7 +141,8 @@ int job_exit_code(const process::WorkerState& state) {
 std::optional<std::size_t> root_cause(const std::vector<ReportedWorker>& workers) {
   const auto key = [&](std::size_t i) {
     const ReportedWorker& worker = workers[i];
-    return std::make_tuple(worker.state.told_to_stop && !worker.error, failure_second(worker), worker.state.end_order);
+    const bool stopped = worker.state.told_to_stop && !worker.error && !worker.state.given_up();
+    return std::make_tuple(stopped, failure_second(worker), worker.state.end_order);
   };
   std::optional<std::size_t> first;
   for (std::size_t i = 0; i < workers.size(); ++i) {
@@ -114,17 +154,24 @@ std::optional<std::size_t> root_cause(const std::vector<ReportedWorker>& workers
 std::optional<RootCause> describe_root_cause(const FailureReport& report) {
   const auto first = root_cause(report.workers);
   if (!first) { return std::nullopt; }
-  const ReportedWorker& root = report.workers[*first];
+  const ReportedWorker& failed = report.workers[*first];
+  const ReportedWorker* accused = &failed;
+  if (stands_for_others(failed)) {
+    const auto& rank = failed.state.hang->accused;
+    accused = rank ? worker_of_rank(report, rank->rank) : nullptr;
+    if (!accused) { return describe_hang(report, failed); }
+  }
+  const ReportedWorker& root = *accused;
   RootCause cause;
   cause.host = report.host;
   cause.rank = root.rank;
   cause.local_rank = root.local_rank;
   cause.pid = std::max(root.state.pid, 0);
-  cause.end = describe_end(root.state);
-  cause.exit_code = job_exit_code(root.state);
-  cause.hint = hint_for(report, root);
-  cause.ended_ns = root.state.ended_ns;
-  cause.failed_s = failure_second(root);
+  cause.end = describe_end(failed.state);
+  cause.exit_code = job_exit_code(failed.state);
+  cause.hint = hint_for(report, failed);
+  cause.ended_ns = failed.state.ended_ns;
+  cause.failed_s = failure_second(failed);
   if (root.error) {
     cause.message = root.error->message;
     cause.traceback = split_lines(root.error->traceback);
@@ -160,9 +207,11 @@ std::string format_report(const FailureReport& report, const std::optional<RootC
 
   std::size_t others = 0;
   for (const ReportedWorker& worker : report.workers) {
-    if (worker.rank == root->rank || !worker.state.failed() || ++others > kOtherFailures) { continue; }
-    out += str_cat(others == 1 ? "Others: " : "        ", name_of(worker), " ", describe_end(worker.state),
-                   worker.state.told_to_stop ? " (stopped by the launcher)" : "", "\n");
+    const bool is_root = root->hang != RootCause::Hang::of_nobody && worker.rank == root->rank;
+    if (is_root || !worker.state.failed() || ++others > kOtherFailures) { continue; }
+    const std::string end = worker.state.hang ? describe_exit(worker.state) : describe_end(worker.state);
+    out += str_cat(others == 1 ? "Others: " : "        ", name_of(worker), " ", end,
+                   worker.state.told_to_stop || worker.state.hang ? " (stopped by the launcher)" : "", "\n");
   }
   if (others > kOtherFailures) { out += str_cat("        and ", others - kOtherFailures, " more\n"); }
   return out + border + "\n";

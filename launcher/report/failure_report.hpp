@@ -42,8 +42,13 @@ std::optional<std::size_t> root_cause(const std::vector<ReportedWorker>& workers
 /// which has the rank `rank`, did not start because of it.
 RootCause describe_own_failure(const std::string& host, int rank, const std::exception& failure);
 
-/// "exit code 3", "signal SIGSEGV", "could not be started: No such file or directory".
+/// "exit code 3", "signal SIGSEGV", "could not be started: No such file or directory"; of one that was given up why,
+/// whatever became of it.
 std::string describe_end(const process::WorkerState& state);
+
+/// "rank 3 failed with exit code 3", where that is its `name`; where it was given up for a hang of which it is not
+/// accused: "the job hung: no step for 600 s (…): rank 7 on node1 is stopped (state T)".
+std::string describe_failure(const ReportedWorker& worker, const std::string& name);
 
 /// The exit code as Python's subprocess has it: negative for a signal.
 int python_exit_code(const process::WorkerState& state);

@@ -14,6 +14,8 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kShortText = 256;
+constexpr std::size_t kEndBytes = 1024;
+constexpr const char* kNobody = "the job hung, and no rank is accused";
 constexpr std::size_t kMessageBytes = 8 * 1024;
 constexpr std::size_t kTracebackLines = 24;
 constexpr std::size_t kLinesBesideTraceback = 8;  // so that a report stays a screen
@@ -21,6 +23,14 @@ constexpr std::size_t kPathBytes = 1024;
 constexpr std::size_t kLogFiles = 2;
 constexpr std::int64_t kLargestExitCode = 255;
 constexpr std::size_t kNumberOfLines = std::max(kTracebackLines, output::LastLines::kLines);
+
+/// In JSON.
+struct HangWord {
+  RootCause::Hang hang;
+  const char* word;
+};
+constexpr HangWord kHangWords[] = {{RootCause::Hang::elsewhere, "elsewhere"},
+                                   {RootCause::Hang::of_nobody, "of nobody"}};
 
 std::string local_time(std::int64_t nanoseconds) {
   const std::time_t seconds = nanoseconds / 1'000'000'000;
@@ -73,16 +83,22 @@ void append_quoted(std::string& out, const std::vector<std::string>& lines) {
 
 }  // namespace
 
+std::string in_a_line(const RootCause& cause) {
+  const std::string who = cause.hang == RootCause::Hang::of_nobody ? std::string(kNobody)
+                                                                   : str_cat("rank ", cause.rank, " on ", cause.host);
+  return output::printable(str_cat(who, ", ", cause.end));
+}
+
 bool came_before(const RootCause& a, const RootCause& b) {
   return a.failed_s < b.failed_s;
 }
 
 std::string to_json(const RootCause& cause) {
   json object = {{"host", output::printable(cause.host, kShortText)},
-                 {"rank", cause.rank},
+                 {"rank", cause.hang == RootCause::Hang::of_nobody ? json() : json(cause.rank)},
                  {"local_rank", cause.local_rank},
                  {"pid", cause.pid},
-                 {"end", output::printable(cause.end, kShortText)},
+                 {"end", output::printable(cause.end, kEndBytes)},
                  {"hint", output::printable(cause.hint, kShortText)},
                  {"ended_ns", cause.ended_ns},
                  {"failed_s", cause.failed_s},
@@ -92,6 +108,9 @@ std::string to_json(const RootCause& cause) {
                  {"error_file", output::printable(cause.error_file, kPathBytes)},
                  {"log_files", last(cause.log_files, kLogFiles)}};
   if (cause.exit_code != kExitFailure) { object["exit_code"] = cause.exit_code; }
+  for (const HangWord& each : kHangWords) {
+    if (each.hang == cause.hang) { object["hang"] = each.word; }
+  }
   return object.dump();
 }
 
@@ -104,7 +123,7 @@ std::optional<RootCause> root_cause_from_json(std::string_view text) {
   cause.rank = number_at(object, "rank");
   cause.local_rank = number_at(object, "local_rank");
   cause.pid = number_at(object, "pid");
-  cause.end = text_at(object, "end", kShortText);
+  cause.end = text_at(object, "end", kEndBytes);
   cause.hint = text_at(object, "hint", kShortText);
   cause.ended_ns = number_at(object, "ended_ns");
   cause.failed_s = number_at(object, "failed_s");
@@ -115,14 +134,26 @@ std::optional<RootCause> root_cause_from_json(std::string_view text) {
   cause.log_files = last(lines_at(object, "log_files"), kLogFiles);
   const std::int64_t exit_code = number_at(object, "exit_code");
   if (exit_code > 0 && exit_code <= kLargestExitCode) { cause.exit_code = static_cast<int>(exit_code); }
+  for (const HangWord& each : kHangWords) {
+    if (text_at(object, "hang", kShortText) == each.word) { cause.hang = each.hang; }
+  }
   return cause;
 }
 
 std::string format_root_cause(const RootCause& cause) {
-  std::string out = str_cat("Root cause: rank ", cause.rank, " (local rank ", cause.local_rank);
-  if (cause.pid > 0) { out += str_cat(", pid ", cause.pid); }
-  out += str_cat(") on ", output::printable(cause.host), ", ", output::printable(cause.end), ", at ",
-                 local_time(cause.ended_ns), "\n");
+  std::string out = "Root cause: ";
+  if (cause.hang == RootCause::Hang::of_nobody) {
+    out += kNobody;
+  } else {
+    out += str_cat("rank ", cause.rank, " (local rank ", cause.local_rank);
+    if (cause.pid > 0) { out += str_cat(", pid ", cause.pid); }
+    out += str_cat(") on ", output::printable(cause.host));
+  }
+  out += str_cat(", ", output::printable(cause.end), ", at ", local_time(cause.ended_ns), "\n");
+  if (cause.hang == RootCause::Hang::elsewhere) {
+    out += str_cat("  Its output is on ", output::printable(cause.host), ".\n");
+  }
+  if (cause.hang != RootCause::Hang::none) { return out; }
   if (!cause.hint.empty()) { out += str_cat("  ", output::printable(cause.hint), "\n"); }
   if (!cause.message.empty()) {
     out += str_cat("  Its error file says: ", output::printable(cause.message), "\n");

@@ -26,9 +26,19 @@ struct RootCause {
   std::string error_file{};               ///< its path on `host`; empty when it wrote none
   std::vector<std::string> log_files{};   ///< the paths of its stdout.log and stderr.log on `host`, where it has them
   int exit_code = kExitFailure;           ///< what the launchers of the job end with because of it
+  /// Of a job that was ended because it hung, where that is no failure of a worker of the node which tells it.
+  enum class Hang : unsigned char {
+    none,       ///< it is, or there was no hang
+    elsewhere,  ///< the worker, which is on another node, holds the others up; what it wrote is not known here
+    of_nobody,  ///< no rank is to blame: there is no worker
+  };
+  Hang hang = Hang::none;
 
   bool operator==(const RootCause&) const = default;
 };
+
+/// "rank 3 on node1, exit code 3", or that no rank is accused and why.
+std::string in_a_line(const RootCause& cause);
 
 /// Whether the failure `a` came before `b`. Clocks of hosts agree within a second or so, and what a failure does to
 /// other nodes takes a moment: within one second neither came first.

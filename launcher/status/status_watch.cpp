@@ -170,10 +170,7 @@ class StatusWatch {
   /// False when the job goes on.
   bool say_end(const JobStatus& status) {
     const std::string name = str_cat("Job \"", output::printable(status.run_id), "\" ");
-    if (status.root_cause) {
-      const report::RootCause& cause = *status.root_cause;
-      return say(str_cat(name, "has failed: rank ", cause.rank, " on ", cause.host, ", ", cause.end));
-    }
+    if (status.root_cause) { return say(str_cat(name, "has failed: ", report::in_a_line(*status.root_cause))); }
     if (status.succeeded) { return say(name + "has succeeded"); }
     if (status.rendezvous.state->closed) { return say(name + "has ended"); }
     return false;

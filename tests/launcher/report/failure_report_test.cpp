@@ -157,3 +157,55 @@ TEST_CASE("a hundred failures still fit one screen") {
   CHECK(std::count(with_traceback.begin(), with_traceback.end(), '\n') <= 50);
   CHECK_THAT(text, Contains("and 91 more"));
 }
+
+TEST_CASE("the root cause of a hang is the rank that is accused, wherever it is, and no rank where none is") {
+  auto given_up = ended(0, SIGTERM, 9 * kSecond, 1);
+  given_up.state.hang = JobHang{"no step for 15 s (--hang-timeout 15): rank 3 on node1 is stopped (state T)",
+                                JobHang::Rank{3, 1, 4711, "node1"}};
+  given_up.last_stderr_lines = {"of rank 0"};
+  const auto stopped = ended(1, SIGTERM, 10 * kSecond, 2, true);
+  const FailureReport elsewhere{"train.py", "node0", {given_up, stopped}, 0, 0, false};
+  CHECK_THAT(
+      format_report(elsewhere),
+      Contains("Root cause: rank 3 (local rank 1, pid 4711) on node1, hang: no step for 15 s (--hang-timeout 15): "
+               "rank 3 on node1 is stopped (state T), at ") &&
+          Contains("\n  Its output is on node1.\nOthers: rank 0 (local rank 0, pid 100) signal SIGTERM (stopped by "
+                   "the launcher)\n        rank 1 (local rank 1, pid 101) signal SIGTERM (stopped by the launcher)") &&
+          !Contains("of rank 0"));
+  CHECK(describe_failure(given_up, "rank 0") == "the job hung: " + given_up.state.hang->why);
+  // As another node reads it, to which rank 3 belongs.
+  const auto cause = root_cause_from_json(to_json(*describe_root_cause(elsewhere)));
+  REQUIRE(cause);
+  const std::string there = format_report(
+      {"train.py", "node1", {ended(2, SIGTERM, 0, 1, true), ended(3, SIGTERM, 0, 2, true)}, 0, 0, false}, cause);
+  CHECK_THAT(there, Contains("Root cause: rank 3 (local rank 1, pid 4711) on node1, hang: ") &&
+                        Contains("Others: rank 2 ") && !Contains("  rank 3"));
+  // It is accused, and another worker of this node was given up, for the accused one has ended.
+  given_up.state.hang->accused = JobHang::Rank{1, 1, 101, "node0"};
+  auto accused = stopped;
+  accused.last_stderr_lines = {"of rank 1"};
+  CHECK_THAT(format_report({"train.py", "node0", {given_up, accused}, 0, 0, false}),
+             Contains("Root cause: rank 1 (local rank 1, pid 101) on node0, hang: no step for 15 s") &&
+                 Contains("| of rank 1") && Contains("Others: rank 0 "));
+  given_up.state.hang = JobHang{"no step for 15 s (--hang-timeout 15): nothing tells the ranks apart", {}};
+  const FailureReport nobody{"train.py", "node0", {given_up, stopped}, 0, 0, false};
+  const auto none = root_cause_from_json(to_json(*describe_root_cause(nobody)));
+  REQUIRE(none);
+  CHECK(in_a_line(*none) == "the job hung, and no rank is accused, hang: " + given_up.state.hang->why);
+  CHECK(in_a_line(*cause) == "rank 3 on node1, " + cause->end);
+  for (const std::string& text : {format_report(nobody), format_report(nobody, none)}) {
+    CHECK_THAT(text,
+               Contains("Root cause: the job hung, and no rank is accused, hang: no step for 15 s (--hang-timeout 15): "
+                        "nothing tells the ranks apart, at ") &&
+                   Contains("Others: rank 0 ") && Contains("        rank 1 ") && !Contains("stderr"));
+  }
+}
+
+TEST_CASE("a worker that fails because it is stopped after a hang is not the root cause") {
+  auto given_up = ended(0, SIGTERM, 9 * kSecond, 1);
+  given_up.state.hang = JobHang{"no step for 15 s", {}};
+  given_up.state.told_to_stop = true;
+  auto stopped = ended(1, exit_status(1), 10 * kSecond, 2, true);
+  stopped.error = WorkerError{"SignalException", "", 9};
+  CHECK(root_cause({stopped, given_up}) == 1u);
+}

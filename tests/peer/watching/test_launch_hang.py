@@ -356,7 +356,18 @@ def test_without_a_restart_the_hang_is_the_root_cause_on_all_nodes(stage):
         for launcher in (first, second):
             _, errors = launcher.communicate(timeout=60)
             assert launcher.returncode == 1
-            assert re.search(r"Root cause: rank \d .*, hang: no step for \d s \(--hang-timeout 2\): rank 1 is stopped", errors), errors
+            # Whichever node watches: the rank that is stopped, and where it is.
+            cause = r"Root cause: rank 1 \(local rank 0, pid \d+\) on \S+, hang: no step for \d s \(--hang-timeout 2\): rank 1 is stopped"
+            assert re.search(cause, errors), errors
+
+
+def test_where_no_rank_is_accused_the_root_cause_is_that_the_job_hung(stage):
+    done = launch("--standalone", "--nproc-per-node", 2, "--hang-timeout", 1, *stage.script("steps(1, 30)\nstay('never')\n"), env=stage.env)
+    assert done.returncode == 1 and "the job hangs: stopping all 2" in done.stderr
+    cause = r"Root cause: the job hung, and no rank is accused, hang: no step for \d s \(--hang-timeout 1\): nothing tells the ranks apart"
+    assert re.search(cause, done.stderr), done.stderr
+    for rank in (0, 1):
+        assert re.search(rf"rank {rank} \(local rank {rank}, pid \d+\) signal SIGTERM \(stopped by the launcher\)", done.stderr)
 
 
 def test_where_the_workers_of_the_watching_node_are_done_the_other_node_watches(stage):
