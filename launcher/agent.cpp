@@ -39,6 +39,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kTellLimit = 10s;  // for a store that does not answer
+constexpr auto kWhyLimit = 1s;    // for it to say why a round has ended
 
 /// An io_context whose coroutines can be ended while what they refer to is still there.
 class Loop : public asio::io_context {
@@ -259,8 +260,8 @@ class Agent {
       co_await fail_instead_of_restart(std::move(*obstacle));
       co_return;
     }
-    events_.restarts(attempt_->describe_workers(), restart_count() + 1);
-    co_await end_round(true);
+    std::string failure = events_.restarts(attempt_->describe_workers(), restart_count() + 1);
+    co_await end_round(std::move(failure));
     if (signals_.last()) { co_return; }
     obstacle = co_await rendezvous_->restart_obstacle();  // others may have been done while these were stopped
     if (obstacle) {
@@ -272,8 +273,8 @@ class Agent {
   }
 
   asio::awaitable<void> follow_membership() {
-    events_.nodes_change(round_);
-    co_await end_round(false);
+    std::string no_failure;
+    co_await end_round(std::move(no_failure));
     if (signals_.last()) { co_return; }
     co_await begin_round();
   }
@@ -283,10 +284,15 @@ class Agent {
     co_await wait_.until_written(flushing, output_);
   }
 
-  asio::awaitable<void> end_round(bool worker_failed) {
+  /// `failure`: of a worker of this node, in words.
+  asio::awaitable<void> end_round(std::string failure) {
     const auto lived = loop::Notifier::Clock::now() - workers_began_;
     // Before this node's workers are stopped, which may take long.
-    const loop::BackgroundTask telling = begin([this, worker_failed] { return rendezvous_->end_round(worker_failed); });
+    const loop::BackgroundTask telling = begin([this, failure] { return rendezvous_->end_round(failure); });
+    if (failure.empty()) {
+      co_await wait_.until_deadline(telling, kWhyLimit);
+      events_.round_ends(round_, rendezvous_->last_end());
+    }
     co_await stop_workers(SIGTERM);
     watcher_.end();
     co_await finish_output();

@@ -3,6 +3,7 @@
 #include "common/host.hpp"
 #include "common/log.hpp"
 #include "common/str_cat.hpp"
+#include "launcher/output/printable.hpp"
 #include "launcher/worker_specs.hpp"
 
 namespace mdl::launcher {
@@ -10,12 +11,13 @@ namespace {
 
 constexpr std::size_t kLongestMessage = 200;
 
-/// "rank 3 failed with exit code 3: ValueError: …"; of a job that hung, that; empty when none has failed.
-std::string first_failure(const std::vector<report::ReportedWorker>& workers) {
+/// "rank 3 failed with exit code 3: ValueError: …"; of a job that hung, that; empty when none has failed. `place`:
+/// " on node1", or nothing.
+std::string first_failure(const std::vector<report::ReportedWorker>& workers, const std::string& place = {}) {
   const auto first = report::root_cause(workers);
   if (!first) { return {}; }
   const report::ReportedWorker& worker = workers[*first];
-  const std::string what = report::describe_failure(worker, str_cat("rank ", worker.rank));
+  const std::string what = report::describe_failure(worker, str_cat("rank ", worker.rank, place));
   return worker.error ? str_cat(what, ": ", worker.error->message.substr(0, kLongestMessage)) : what;
 }
 
@@ -86,19 +88,27 @@ void EventRecorder::look_at(const std::vector<process::WorkerState>& workers, co
   }
 }
 
-void EventRecorder::restarts(const std::vector<report::ReportedWorker>& workers, int number) {
+std::string EventRecorder::restarts(const std::vector<report::ReportedWorker>& workers, int number) {
   const auto first = report::root_cause(workers);
-  if (!first) { return; }
+  if (!first) { return "a worker has failed"; }
   const report::ReportedWorker& worker = workers[*first];
   const std::string which = str_cat("restart ", number, " of ", plan_.options.max_restarts);
   const std::string name = str_cat("worker rank ", worker.rank, " (pid ", worker.state.pid, ")");
   log::warning(report::describe_failure(worker, name), ". Restarting all workers: ", which);
   teller_.happened("restart", str_cat(which, ": ", first_failure(workers)));
+  return first_failure(workers, " on " + host_name());
 }
 
-void EventRecorder::nodes_change(const job::Round& round) {
-  log::news("the nodes of the job have changed. Restarting all workers");
-  if (round.group_rank == 0) { teller_.happened("membership", "the nodes of the job have changed"); }
+void EventRecorder::round_ends(const job::Round& round, const job::EndedRound& end) {
+  std::string what = "the nodes of the job have changed";
+  if (end.why == job::RoundEnd::failure) {
+    what = end.failure.empty() ? "a worker on another node has failed" : output::printable(end.failure);
+  } else if (end.why == job::RoundEnd::unknown) {
+    what += ", or a worker has failed on a node of torchrun's";
+  }
+  log::news(what, ". Restarting all workers");
+  // The other node tells its failure itself.
+  if (round.group_rank == 0 && end.why != job::RoundEnd::failure) { teller_.happened("membership", what); }
 }
 
 void EventRecorder::job_fails(const process::WorkerGroup& group, bool failed_here) const {

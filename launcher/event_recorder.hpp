@@ -26,10 +26,11 @@ class EventRecorder {
   void round_begins(const job::Round& round, int restarts, std::chrono::duration<double, std::milli> took);
   /// To be called whenever workers may have started or ended: each start is recorded once a round.
   void look_at(const std::vector<process::WorkerState>& workers, const job::Round& round, int restarts);
-  /// One of `workers` has failed, and all of this node start again, for the `number`th time; logs it as well.
-  void restarts(const std::vector<report::ReportedWorker>& workers, int number);
-  /// Nodes of `round` have come or gone; logs it as well.
-  void nodes_change(const job::Round& round);
+  /// One of `workers` has failed, and all of this node start again, for the `number`th time; logs it as well. Returns
+  /// what has failed, for other nodes.
+  std::string restarts(const std::vector<report::ReportedWorker>& workers, int number);
+  /// `round` has ended, and not for a failure of this node's; logs why as well.
+  void round_ends(const job::Round& round, const job::EndedRound& end);
   /// The job fails, here or on another node, and the workers that run are about to be stopped: logs it.
   void job_fails(const process::WorkerGroup& group, bool failed_here) const;
   /// A worker of this node has failed, and with it the job.

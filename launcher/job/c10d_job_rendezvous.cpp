@@ -98,14 +98,15 @@ class C10dJobRendezvous : public JobRendezvous {
     }
   }
 
-  asio::awaitable<void> end_round(bool worker_failed) override {
-    last_end_ = worker_failed ? RoundEnd::failure : RoundEnd::membership;
+  asio::awaitable<void> end_round(std::string failure) override {
+    last_end_ = EndedRound();
+    if (!failure.empty()) { last_end_.why = RoundEnd::failure; }
     done_elsewhere_ = false;
     co_await watch_.stop();
     if (lost_ || !link_.is_open()) { co_return; }
     try {
       co_await link_.connect();
-      co_await share_end();
+      co_await share_end(std::move(failure));
     } catch (const std::exception& error) { log::info("the end of the round: ", error.what()); }
     if (!gone_) { start_watch(WatchFor::end_of_job); }
   }
@@ -255,11 +256,11 @@ class C10dJobRendezvous : public JobRendezvous {
     }
   }
 
-  asio::awaitable<void> share_end() {
-    if (last_end_ == RoundEnd::failure) {
+  asio::awaitable<void> share_end(std::string failure) {
+    if (!failure.empty()) {
       // Who is done takes part in no further round: see restart_obstacle().
       done_elsewhere_ = co_await rendezvous::c10d::arrived_at_exit_barrier(link_.store(), round_) > 0;
-      co_await board_.pay_for(link_.store(), round_.number);
+      co_await board_.pay_for(link_.store(), round_.number, std::move(failure));
     } else {
       last_end_ = co_await board_.end_of(link_.store(), round_.number, round_.nodes);
     }

@@ -1,5 +1,6 @@
 #include "launcher/job/failure_board.hpp"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -8,6 +9,8 @@
 
 namespace mdl::launcher::job {
 namespace {
+
+constexpr std::size_t kLongestFailure = 1024;
 
 std::string agents_key(const std::string& prefix, std::int64_t round) {
   return str_cat(prefix, "round/", round, "/agents");
@@ -33,18 +36,31 @@ asio::awaitable<std::int64_t> FailureBoard::enrolled(rendezvous::client::TcpStor
   co_return co_await store.add(agents_key(prefix_, round), 0);
 }
 
-asio::awaitable<void> FailureBoard::pay_for(rendezvous::client::TcpStoreClient& store, std::int64_t round) const {
-  co_await store.set(paid_key(prefix_, round), "1");
+asio::awaitable<void> FailureBoard::pay_for(rendezvous::client::TcpStoreClient& store, std::int64_t round,
+                                            std::string failure) const {
+  failure.resize(std::min(failure.size(), kLongestFailure));
+  co_await store.set(paid_key(prefix_, round), std::move(failure));
 }
 
-asio::awaitable<RoundEnd> FailureBoard::end_of(rendezvous::client::TcpStoreClient& store, std::int64_t round,
-                                               std::int64_t nodes) const {
-  std::vector<std::string> keys;
-  keys.push_back(paid_key(prefix_, round));
-  const bool paid = co_await store.check(std::move(keys));
-  if (paid) { co_return RoundEnd::failure; }
+asio::awaitable<std::optional<std::string>> FailureBoard::paid_failure(rendezvous::client::TcpStoreClient& store,
+                                                                       std::int64_t round) const {
+  std::optional<std::string> text = co_await store.get_now(paid_key(prefix_, round));
+  if (text) { text->resize(std::min(text->size(), kLongestFailure)); }
+  co_return std::move(text);
+}
+
+asio::awaitable<EndedRound> FailureBoard::end_of(rendezvous::client::TcpStoreClient& store, std::int64_t round,
+                                                 std::int64_t nodes) const {
+  EndedRound end;
+  std::optional<std::string> failure = co_await paid_failure(store, round);
+  if (failure) {
+    end.why = RoundEnd::failure;
+    end.failure = std::move(*failure);
+    co_return end;
+  }
   const std::int64_t ours = co_await enrolled(store, round);
-  co_return ours < nodes ? RoundEnd::unknown : RoundEnd::membership;
+  end.why = ours < nodes ? RoundEnd::unknown : RoundEnd::membership;
+  co_return end;
 }
 
 asio::awaitable<void> FailureBoard::forget(rendezvous::client::TcpStoreClient& store, std::int64_t round) const {

@@ -28,12 +28,16 @@ class FailureBoard {
   asio::awaitable<void> enrol(rendezvous::client::TcpStoreClient& store, std::int64_t round) const;
   /// How many agents of `round` have enrolled so far.
   asio::awaitable<std::int64_t> enrolled(rendezvous::client::TcpStoreClient& store, std::int64_t round) const;
-  /// A worker of `round` has failed, and this agent starts its workers again for it, at the cost of one of its
-  /// restarts. So the others know that no change of membership has ended the round.
-  asio::awaitable<void> pay_for(rendezvous::client::TcpStoreClient& store, std::int64_t round) const;
+  /// A worker of `round` has failed, as `failure` says in words, and this agent starts its workers again for it, at the
+  /// cost of one of its restarts. So the others know that no change of membership has ended the round.
+  asio::awaitable<void> pay_for(rendezvous::client::TcpStoreClient& store, std::int64_t round,
+                                std::string failure) const;
+  /// What that agent, or a stranger, has said: at most 1 KiB of any bytes; nullopt where there was none.
+  asio::awaitable<std::optional<std::string>> paid_failure(rendezvous::client::TcpStoreClient& store,
+                                                           std::int64_t round) const;
   /// Why `round`, of so many `nodes`, has ended, as far as the agents of ours in it have said.
-  asio::awaitable<RoundEnd> end_of(rendezvous::client::TcpStoreClient& store, std::int64_t round,
-                                   std::int64_t nodes) const;
+  asio::awaitable<EndedRound> end_of(rendezvous::client::TcpStoreClient& store, std::int64_t round,
+                                     std::int64_t nodes) const;
   /// Removes what was written for enrolling in `round`, which is over, and for its end.
   asio::awaitable<void> forget(rendezvous::client::TcpStoreClient& store, std::int64_t round) const;
   /// Puts `cause` on the board, unless a failure that did not come later is there.

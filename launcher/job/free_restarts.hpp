@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 
 namespace mdl::launcher::job {
 
@@ -10,6 +11,13 @@ enum class RoundEnd {
   membership,  ///< nodes have come or gone, or the store was lost
   failure,     ///< a worker has failed, here or on another node, where the restart counts against --max-restarts
   unknown,     ///< one of these: torchrun's agents, which do not say, are in the round
+};
+
+/// That, and of a failure on another node what has failed, as its agent, or a stranger, says it: any bytes; empty where
+/// nobody does.
+struct EndedRound {
+  RoundEnd why = RoundEnd::membership;
+  std::string failure{};
 };
 
 /// Restarts for a change of membership cost nothing, so this bounds them: a row of rounds that end before their workers

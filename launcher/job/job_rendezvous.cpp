@@ -45,8 +45,8 @@ class LocalRendezvous : public JobRendezvous {
     return watch_store_ ? std::optional(watch_store_->place()) : std::nullopt;
   }
 
-  asio::awaitable<void> end_round(bool worker_failed) override {
-    if (worker_failed) { last_end_ = RoundEnd::failure; }
+  asio::awaitable<void> end_round(std::string failure) override {
+    if (!failure.empty()) { last_end_.why = RoundEnd::failure; }
     co_return;
   }
   asio::awaitable<void> wait_for_the_others() override {

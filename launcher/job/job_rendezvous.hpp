@@ -68,10 +68,11 @@ class JobRendezvous {
   virtual std::chrono::seconds longest_pause() const { return FreeRestarts::kLongestPause; }
   /// The round of now is over for this node, which stops its workers, for the failure of one of them or not, and will
   /// call next_round(). Until then it stays in the round: the others must not take it for gone, and its place for free.
-  /// Tells the others of a failure, and learns of theirs. Does not throw.
-  virtual asio::awaitable<void> end_round(bool worker_failed) = 0;
-  /// Why the round has ended: after end_round().
-  RoundEnd last_end() const { return last_end_; }
+  /// Tells the others of a failure, which `failure` says in words (empty: there was none here), and learns of theirs.
+  /// Does not throw.
+  virtual asio::awaitable<void> end_round(std::string failure) = 0;
+  /// Why the round has ended: after end_round(). The failure is that of another node.
+  const EndedRound& last_end() const { return last_end_; }
   /// After this node's workers have succeeded: waits for the other nodes, for at most the exit barrier's time, so that
   /// a store which this node hosts outlives their workers; ends as well when the job fails (see root_cause()). Does not
   /// throw; what goes wrong is logged.
@@ -95,7 +96,7 @@ class JobRendezvous {
  protected:
   StoreReached store_reached_ = [](StoreHost) {};
   std::optional<report::RootCause> root_cause_{};
-  RoundEnd last_end_ = RoundEnd::membership;
+  EndedRound last_end_{};
 };
 
 /// The rendezvous that `plan` asks for; `changed` is notified when state() becomes another. Both must outlive it.

@@ -22,13 +22,14 @@ asio::awaitable<void> RoundSequence::next(const LocalGroup& group, Round& round)
       round = *agreed;
       co_return;
     }
-    co_await rendezvous_.end_round(false);
+    std::string no_failure;
+    co_await rendezvous_.end_round(std::move(no_failure));
     ended(0ns);
   }
 }
 
 void RoundSequence::ended(std::chrono::nanoseconds lived) {
-  const auto pause = free_restarts_.round_ended(rendezvous_.last_end(), lived);
+  const auto pause = free_restarts_.round_ended(rendezvous_.last_end().why, lived);
   if (pause) {
     pause_ = std::min(*pause, rendezvous_.longest_pause());
     return;

@@ -87,12 +87,15 @@ class StaticRendezvous : public JobRendezvous {
   }
 
   /// (The others have this node's place in any case.)
-  asio::awaitable<void> end_round(bool worker_failed) override {
-    if (!worker_failed) {
+  asio::awaitable<void> end_round(std::string failure) override {
+    if (failure.empty()) {
       co_return;  // the watch has heard why
     }
-    last_end_ = RoundEnd::failure;
+    last_end_ = EndedRound();
+    last_end_.why = RoundEnd::failure;
     try {
+      co_await board_.forget(*client_, round_ - 1);
+      co_await board_.pay_for(*client_, round_, std::move(failure));
       co_await declare_over(kFailed);
     } catch (const Error& error) { log::info("telling the other nodes: ", error.what()); }
   }
@@ -320,9 +323,11 @@ class StaticRendezvous : public JobRendezvous {
     if (round != round_) { co_return; }
     std::optional<report::RootCause> cause;
     std::optional<std::string> how;
+    std::optional<std::string> failure;
     try {
       cause = co_await board_.read(store);
       how = co_await store.get_now(keys.front());
+      failure = co_await board_.paid_failure(store, round);
     } catch (const rendezvous::client::StoreConnectionError&) {
       how = kDone;  // node 0 has said that it is over, and has ended: it was done
     }
@@ -331,7 +336,11 @@ class StaticRendezvous : public JobRendezvous {
     if (root_cause_) {
       state_ = RoundState::closed;
     } else if (how != kDone) {
-      last_end_ = how == kFailed ? RoundEnd::failure : RoundEnd::membership;
+      last_end_ = EndedRound();
+      if (how == kFailed) {
+        last_end_.why = RoundEnd::failure;
+        last_end_.failure = failure.value_or("");
+      }
       state_ = RoundState::should_end;
     } else if (!done_) {
       log::news("node 0 is done and has ended; going on without it");

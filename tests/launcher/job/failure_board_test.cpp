@@ -102,16 +102,19 @@ TEST_CASE(
   Store store;
   store.run([&](TcpStoreClient& client) -> asio::awaitable<void> {
     for (const std::int64_t round : {4, 4, 5}) { co_await store.board.enrol(client, round); }
-    RoundEnd end = co_await store.board.end_of(client, 4, 2);
-    CHECK(end == RoundEnd::membership);
+    EndedRound end = co_await store.board.end_of(client, 4, 2);
+    CHECK(end.why == RoundEnd::membership);
     end = co_await store.board.end_of(client, 5, 2);
-    CHECK(end == RoundEnd::unknown);
-    co_await store.board.pay_for(client, 4);
+    CHECK(end.why == RoundEnd::unknown);
+    co_await store.board.pay_for(client, 4, "rank 1 on node1 failed with exit code 3");
     end = co_await store.board.end_of(client, 4, 2);
-    CHECK(end == RoundEnd::failure);
+    CHECK((end.why == RoundEnd::failure && end.failure == "rank 1 on node1 failed with exit code 3"));
+    co_await client.set(store.board.prefix() + "round/4/paid", std::string(100'000, 'x'));  // a stranger's
+    end = co_await store.board.end_of(client, 4, 2);
+    CHECK((end.why == RoundEnd::failure && end.failure == std::string(1024, 'x')));
     co_await store.board.forget(client, 4);
     end = co_await store.board.end_of(client, 4, 2);
-    CHECK(end == RoundEnd::unknown);
+    CHECK(end.why == RoundEnd::unknown);
     const auto keys = co_await client.list_keys();
     CHECK(keys.size() == 2);  // of round 5, and of round 4, which end_of() has asked for
   });

@@ -24,8 +24,8 @@ class Churn : public JobRendezvous {
     if (rounds <= broken_off) { co_return std::nullopt; }
     co_return Round{};
   }
-  asio::awaitable<void> end_round(bool worker_failed) override {
-    last_end_ = worker_failed ? RoundEnd::failure : RoundEnd::membership;
+  asio::awaitable<void> end_round(std::string failure) override {
+    last_end_.why = failure.empty() ? RoundEnd::membership : RoundEnd::failure;
     // The job is closed while the sequence waits.
     state_ = RoundState::closed;
     changed_.notify();

@@ -370,6 +370,40 @@ def test_where_no_rank_is_accused_the_root_cause_is_that_the_job_hung(stage):
         assert re.search(rf"rank {rank} \(local rank {rank}, pid \d+\) signal SIGTERM \(stopped by the launcher\)", done.stderr)
 
 
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("os.kill(os.getpid(), signal.SIGSTOP)", r"the job hung: no step for \d s \(--hang-timeout 2\): rank 1 is stopped .*"),
+        ("sys.exit(3)", r"rank 1 on \S+ failed with exit code 3"),
+    ],
+    ids=["hang", "failure"],
+)
+def test_both_nodes_say_why_their_workers_start_again(stage, fault, told):
+    port = free_port()
+    script = stage.script(f"""
+been_here = stage / f"been_here_{{rank}}"  # a node that has paid for no failure counts no restart
+if not been_here.exists():
+    been_here.touch()
+    steps(1, 30)
+    if rank == 1: {fault}
+    stay("never")
+tell(section="evaluation", section_seconds=600)
+stay("end")
+""")
+    options = ["--hang-timeout", 2, "--max-restarts", 1, "--shutdown-timeout", 600]
+    with (
+        running(*c10d(port, 2, 1), *options, *script, env=stage.env) as first,
+        running(*c10d(port, 2, 0), *options, *script, env=stage.env) as second,
+    ):
+        status = ["status", "--rdzv-endpoint", f"localhost:{port}", "--rdzv-id", "j"]
+        shown = wait_until(lambda: (text := launch(*status).stdout) and "round 1 begins" in text and text)
+        assert "nodes of the job have changed" not in shown and "restart 1 of 1: " in shown
+        errors = end(stage, first, second)
+    assert sorted("restart 1 of 1" in text for text in errors) == [False, True]
+    [other] = [text for text in errors if "restart 1 of 1" not in text]
+    assert re.search(rf"{told}\. Restarting all workers$", other, re.MULTILINE), other
+
+
 def test_where_the_workers_of_the_watching_node_are_done_the_other_node_watches(stage):
     port = free_port()
     script = stage.script("""
