@@ -14,7 +14,7 @@ import pytest
 from launching import MDL_LAUNCH, TORCHRUN, environment, free_port, is_served, launch, running, shell, wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-EXAMPLE = re.search(r"```python\n(.*?MDL_PROGRESS.*?)```", (REPOSITORY / "docs" / "watching.md").read_text(), re.DOTALL)[1]
+EXAMPLE, STEP_TIMES = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "watching.md").read_text(), re.DOTALL)[:2]
 
 # Says what its arguments are, and stays until the file of its last argument is there.
 SPEAKER = """
@@ -106,6 +106,70 @@ def test_the_example_of_the_documentation_is_heard_by_ten_lines_of_python(stage)
     # By itself it does the same, and nobody hears it.
     done = subprocess.run([sys.executable, script], env=stage.env, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_example_sends_a_loss_that_is_a_tensor_and_passes_over_what_is_no_number(stage):
+    worker = (
+        EXAMPLE.split("# in the loop")[0]
+        + """
+import time, torch
+tell(step=1, loss=torch.tensor(0.5))
+tell(step=2, loss=torch.ones(2))
+tell(step=3, loss="low".encode())
+tell(step=4, loss=object())
+tell(step=5)
+"""
+    )
+    script = stage.folder / "worker.py"
+    script.write_text(worker + SPEAKER[SPEAKER.index("def stay") :] + "stay('end')\n")
+    with running(*stage.c10d(), script, env=stage.env) as launcher:
+        [told] = stage.told(0, condition=lambda ranks: all(rank and rank[0] == 5 for rank in ranks))
+        assert told[6][0][2] == 0.5  # step 1 and 5 are all that came
+        stage.go()
+        assert launcher.wait(60) == 0, launcher.stderr.read()
+
+
+def test_the_own_time_of_a_slow_rank_of_ddp_comes_out_larger(stage):
+    script = stage.folder / "worker.py"
+    script.write_text(f"""{EXAMPLE.split("# in the loop")[0]}
+{STEP_TIMES}
+import pathlib
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+dist.init_process_group("gloo")
+rank = dist.get_rank()
+torch.manual_seed(0)
+plain = torch.nn.Linear(8, 8)
+model = DistributedDataParallel(torch.nn.Linear(8, 8))
+model.module.load_state_dict(plain.state_dict())
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+times = StepTimes(model)
+for step in range(1, 21):
+    if rank == 1:
+        time.sleep(0.1)
+    optimizer.zero_grad()
+    with model.no_sync():  # half of the batch, without a word to the others
+        model(torch.full((4, 8), float(rank))).sum().backward()
+        times.backward_done()
+    model(torch.full((4, 8), float(rank))).sum().backward()
+    times.backward_done()
+    optimizer.step()
+    times.step_done()
+    tell(step=step, own=times.own, waiting=times.waiting)
+# The hook has averaged the gradients of both, as without it.
+weight = plain.weight.detach() - 20 * 0.01 * torch.full((8, 8), 4.0)
+assert torch.allclose(model.module.weight.detach(), weight), (model.module.weight, weight)
+pathlib.Path(os.environ["STAGE"], f"times_{{rank}}").write_text(f"{{times.own}} {{times.waiting}}")
+dist.barrier()
+os._exit(0)
+""")
+    done = launch("--standalone", "--nproc-per-node", 2, script, env={**stage.env, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    (own, waiting), (slow_own, slow_waiting) = (
+        [float(word) for word in (stage.folder / f"times_{rank}").read_text().split()] for rank in (0, 1)
+    )
+    assert slow_own > 18 * 0.1 and slow_own > own and waiting > slow_waiting, (own, waiting, slow_own, slow_waiting)
 
 
 def test_two_nodes_tell_the_store_of_all_their_ranks(stage):
