@@ -59,8 +59,9 @@ class ProgressTeller {
   /// Who the workers of now are, and what has been heard of them; no ranks between two attempts.
   const TellingGroup& group() const;
   NodeSummary summary() const;
-  /// Something has happened that others may want to know; of the event, `at` and `host` are not looked at. Kept until it
-  /// is in the store; of many that wait the last ones, and none that a store which was reached has not taken three times.
+  /// Something has happened that others may want to know; of the event, `at` and `host` are not looked at. Kept until
+  /// it is in the store; of many that wait the last ones, and none that a store which was reached has not taken three
+  /// times.
   void happened(JobEvent event);
   void happened(const std::string& kind, const std::string& text, std::optional<HangFacts> hang = {});
 

@@ -29,7 +29,7 @@ function drawHead(job, lost) {
 function drawCause(cause) {
   byId('cause').hidden = !cause;
   if (!cause) return;
-  const first = cause.rank === null ? say('causeNobody', {what: cause.end}) : say('cause', {rank: cause.rank, host: cause.host, what: cause.end});
+  const first = cause.rank === null ? say('cause_nobody', {what: cause.end}) : say('cause', {rank: cause.rank, host: cause.host, what: cause.end});
   const lines = [first, cause.hint, cause.message];
   setText(byId('cause'), lines.filter(Boolean).join('\n'));
 }

@@ -36,7 +36,7 @@ const WORDS = {
     over_by: 'The launcher that showed this was ended by {signal}. What stands here was known last.',
     kind_round: 'round', kind_restart: 'restart', kind_membership: 'nodes', kind_failed: 'failed', kind_signal: 'signal',
     kind_hang: 'hang', kind_straggler: 'straggler', kind_recovered: 'recovered', kind_succeeded: 'succeeded',
-    cause: 'rank {rank} on {host}: {what}', causeNobody: 'no rank is accused: {what}',
+    cause: 'rank {rank} on {host}: {what}', cause_nobody: 'no rank is accused: {what}',
     chart: '{title}: points: {n}, the last at step {step}: {value}',
   },
   zh: {
@@ -75,7 +75,7 @@ const WORDS = {
     over_by: '提供此页面的 launcher 已被 {signal} 结束。此处是最后所知的内容。',
     kind_round: '轮次', kind_restart: '重启', kind_membership: '节点', kind_failed: '失败', kind_signal: '信号',
     kind_hang: '挂起', kind_straggler: '掉队', kind_recovered: '已恢复', kind_succeeded: '成功',
-    cause: '{host} 上的 rank {rank}：{what}', causeNobody: '无法归责于任何 rank：{what}',
+    cause: '{host} 上的 rank {rank}：{what}', cause_nobody: '无法归责于任何 rank：{what}',
     chart: '{title}：{n} 个点，最后在第 {step} 步：{value}',
   },
 };

@@ -267,8 +267,7 @@ TEST_CASE("the records of collectives come first, and what the kernel shows is a
   records.headline = "nothing tells ranks apart";
   CHECK_THAT(verdict_of(ranks, records).sentence,
              Catch::StartsWith("rank 3 on node1 is stopped (state T): ranks 0 to 2 wait for it; nothing tells"));
-  CHECK_THAT(verdict_of(four_sleepers(), records).sentence,
-             Catch::StartsWith("nothing tells ranks apart; the kernel"));
+  CHECK_THAT(verdict_of(four_sleepers(), records).sentence, Catch::StartsWith("nothing tells ranks apart; the kernel"));
 }
 
 TEST_CASE("what ranks have said and what nodes have shown come together, and what is missing is said") {

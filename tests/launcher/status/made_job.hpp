@@ -26,6 +26,7 @@ inline launcher::status::JobStatus talkative_job() {
   node.ranks.resize(2);
   node.ranks[0].age = node.ranks[0].own = node.ranks[0].waiting = 0.5;
   node.ranks[0].step = 117;
+  node.ranks[0].step_age = 4;
   launcher::progress::RankSummary& rank = node.ranks[1];
   rank.age = 1;
   rank.step = 118;

@@ -111,7 +111,7 @@ TEST_CASE("of two ranks the faster one is the measure, and one alone, or none, i
   REQUIRE(told.size() == 1);
   CHECK((told[0].rank == 0 && told[0].median == 1.0));
   job.view.told[0].ranks.pop_back();
-  CHECK(job.look_for(10s).recovered.size() == 1);
+  CHECK(job.look_for(10s).recovered.empty());
   job.view.told.clear();
   const auto none = job.look_for(120s);
   CHECK((none.slow.empty() && none.recovered.empty()));
