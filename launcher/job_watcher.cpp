@@ -68,6 +68,7 @@ JobWatcher::JobWatcher(asio::io_context& io, const command_line::LaunchPlan& pla
   teller_.on_first_word([this] {
     watch_gpus();
     watch_.first_word();
+    giver_.first_word();
   });
   watch_.add([this](const watch::JobView& view) { return hangs_.look(view); });
   watch_.add([this](const watch::JobView& view) { return stragglers_.look(view); });

@@ -67,7 +67,7 @@ struct EvidenceGiver::Session {
       if (!watched) {
         link.close();
         check = std::min(check * 2, times.last_check);
-        co_return check;
+        co_return heard ? times.silent : check;  // meanwhile
       }
     }
     co_await answer_if_asked();
@@ -85,6 +85,7 @@ struct EvidenceGiver::Session {
   std::uint64_t attempt = 0;
   std::chrono::milliseconds check{};
   bool watched = false;
+  bool heard = false;  ///< a word of a worker
   std::int64_t answered = 0;
   Clock::time_point answered_at{};
   bool over = false;
@@ -106,9 +107,16 @@ void EvidenceGiver::begin(watch::WatchedRound round) {
   end();
   if (round.nodes < 2) { return; }
   session_->round = round;
-  session_->watched = false;
+  session_->watched = session_->heard = false;
   session_->check = session_->times.first_check;
   session_->due = Clock::now() + std::min(session_->times.silent, session_->times.first_check);
+}
+
+void EvidenceGiver::first_word() {
+  session_->heard = true;
+  if (session_->due == Clock::time_point::max()) { return; }
+  session_->due = std::min(session_->due, Clock::now() + session_->times.silent);
+  session_->pause.cancel();
 }
 
 void EvidenceGiver::end() {

@@ -40,6 +40,8 @@ class EvidenceGiver {
 
   /// A new attempt, of a job of several nodes.
   void begin(watch::WatchedRound round);
+  /// A worker of this node has said something for the first time in this attempt: from now on its silence counts.
+  void first_word();
   void end();
 
  private:

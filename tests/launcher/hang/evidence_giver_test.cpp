@@ -1,5 +1,6 @@
 #include "launcher/hang/evidence_giver.hpp"
 
+#include <boost/asio/local/datagram_protocol.hpp>
 #include <catch2/catch.hpp>
 
 #include "common/str_cat.hpp"
@@ -17,7 +18,7 @@ namespace {
 
 /// A store, and a node without workers that may be asked.
 struct GivingNode {
-  GivingNode() { server.start(); }
+  explicit GivingNode(GiverTimes how_often = quick()) : times(how_often) { server.start(); }
   ~GivingNode() { io.end(); }
 
   std::optional<job::StorePlace> place() const { return job::StorePlace{Endpoint("127.0.0.1", server.port()), {}}; }
@@ -28,7 +29,7 @@ struct GivingNode {
     return times;
   }
   void begin(std::int64_t round, int nodes = 2) {
-    teller.begin({round, 1, 8, 1});
+    sockets = teller.begin({round, 1, 8, 1});
     giver.begin({round, 1, nodes});
   }
   void watched(std::int64_t round) { server.set("mdl-launch/job/watched", std::to_string(round)); }
@@ -48,15 +49,25 @@ struct GivingNode {
     return condition();
   }
 
+  void hear_a_worker() {
+    asio::local::datagram_protocol::socket worker(io, asio::local::datagram_protocol());
+    worker.send_to(asio::buffer(std::string(R"({"step":1})")),
+                   asio::local::datagram_protocol::endpoint(sockets.at(0).string()));
+    REQUIRE(run_to([&] { return teller.heard(); }));
+    giver.first_word();
+  }
+
   struct Loop : asio::io_context {
     void end() { shutdown(); }
   };
+  const GiverTimes times;
   test::TempDir run;
   Loop io;
   TcpStoreServer server{io, ListenAddress::loopback(), 0};
   progress::ProgressTeller teller{io, run.path(), "job", [this] { return place(); }};
   EvidenceGatherer gatherer{io, teller, [] { return nullptr; }};
-  EvidenceGiver giver{io, teller, gatherer, "job", [this] { return place(); }, quick()};
+  EvidenceGiver giver{io, teller, gatherer, "job", [this] { return place(); }, times};
+  std::vector<std::filesystem::path> sockets{};
 };
 
 }  // namespace
@@ -120,4 +131,17 @@ TEST_CASE("a node that is alone, or between two attempts, asks nobody whether it
   REQUIRE(node.run_to([&] { return node.server.client_count() > 0; }));
   node.giver.end();
   CHECK(node.run_to([&] { return node.server.client_count() == 0; }));
+}
+
+TEST_CASE("a node whose workers say their first word late is ready for questions soon after it") {
+  GiverTimes times = GivingNode::quick();
+  times.first_check = times.last_check = 1h;
+  GivingNode node(times);
+  node.begin(3);
+  // It has looked whether the job is watched, and would do so again in an hour.
+  REQUIRE(node.run_to([&] { return node.server.client_count() > 0; }));
+  REQUIRE(node.run_to([&] { return node.server.client_count() == 0; }));
+  node.ask(1, 3);
+  node.hear_a_worker();
+  CHECK(node.run_to([&] { return node.has_answered(1); }));
 }
