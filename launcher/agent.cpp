@@ -256,18 +256,12 @@ class Agent {
 
   asio::awaitable<void> restart() {
     std::optional<std::string> obstacle = co_await rendezvous_->restart_obstacle();
-    if (obstacle) {
-      co_await fail_instead_of_restart(std::move(*obstacle));
-      co_return;
-    }
+    if (obstacle) { co_return co_await fail_instead_of_restart(std::move(*obstacle)); }
     std::string failure = events_.restarts(attempt_->describe_workers(), restart_count() + 1);
     co_await end_round(std::move(failure));
     if (signals_.last()) { co_return; }
     obstacle = co_await rendezvous_->restart_obstacle();  // others may have been done while these were stopped
-    if (obstacle) {
-      co_await fail_instead_of_restart(std::move(*obstacle));
-      co_return;
-    }
+    if (obstacle) { co_return co_await fail_instead_of_restart(std::move(*obstacle)); }
     --restarts_left_;
     co_await begin_round();
   }
@@ -356,9 +350,8 @@ class Agent {
     entry_.abandon();
     const std::string name = command_line::signal_name(*signals_.last());
     const int running = attempt_->group().running();
-    log::news("received ", name, ": passing it on to ", counted(running, "worker"),
-              running == 1 ? ", which has " : ", which have ", plan_.options.shutdown_timeout,
-              " s to end; a second signal kills them");
+    log::news("received ", name, ": passing it on to ", counted(running, "worker"), ", with ",
+              plan_.options.shutdown_timeout, " s to end; a second signal kills what is left");
     events_.signalled(name);
     co_await stop_workers(*signals_.last());
     co_await end_view();

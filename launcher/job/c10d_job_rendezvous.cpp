@@ -99,8 +99,7 @@ class C10dJobRendezvous : public JobRendezvous {
   }
 
   asio::awaitable<void> end_round(std::string failure) override {
-    last_end_ = EndedRound();
-    if (!failure.empty()) { last_end_.why = RoundEnd::failure; }
+    last_end_ = EndedRound{failure.empty() ? RoundEnd::membership : RoundEnd::failure, {}};
     done_elsewhere_ = false;
     co_await watch_.stop();
     if (lost_ || !link_.is_open()) { co_return; }

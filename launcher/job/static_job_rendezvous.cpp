@@ -88,9 +88,7 @@ class StaticRendezvous : public JobRendezvous {
 
   /// (The others have this node's place in any case.)
   asio::awaitable<void> end_round(std::string failure) override {
-    if (failure.empty()) {
-      co_return;  // the watch has heard why
-    }
+    if (failure.empty()) { co_return; }  // the watch has heard why
     last_end_ = EndedRound();
     last_end_.why = RoundEnd::failure;
     try {

@@ -97,7 +97,7 @@ void report(const watch::JobView& view, const Answers& answers) {
   hang::join_store_waits(report.ranks, {wait});
   report.missing = hang::missing_nodes(view, answers, std::chrono::seconds(1));
   const flight::FlightVerdict records = flight::flight_verdict(hang::records_of(report.ranks), view.world_size);
-  report.verdict = hang::hang_verdict(report.ranks, records).sentence;
+  report.verdict = hang::hang_verdict(report.ranks, records, view.world_size).sentence;
   report.records = records.details;
   claim(!report.verdict.empty(), "there is always something to say of a hang");
   claim_printable(hang::headline(report), kLongestLine);
