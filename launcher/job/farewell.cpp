@@ -44,4 +44,8 @@ asio::awaitable<bool> Farewell::wait_for_signatures(rendezvous::client::TcpStore
   co_return co_await wait_for_all(store, std::move(list), timeout);
 }
 
+asio::awaitable<void> Farewell::forget(rendezvous::client::TcpStoreClient& store, std::int64_t round) const {
+  for (const char* name : {kHostLeaves, kSigners, kAllSigned}) { co_await store.delete_key(key(round, name)); }
+}
+
 }  // namespace mdl::launcher::job

@@ -33,6 +33,9 @@ class Farewell {
   asio::awaitable<bool> wait_for_signatures(rendezvous::client::TcpStoreClient& store, std::int64_t round,
                                             std::chrono::milliseconds timeout) const;
 
+  /// Removes all of this of `round`, which is over.
+  asio::awaitable<void> forget(rendezvous::client::TcpStoreClient& store, std::int64_t round) const;
+
  private:
   std::string key(std::int64_t round, const char* name) const;
   Signatures signatures(std::int64_t round) const;

@@ -5,6 +5,7 @@
 
 #include "common/loop/asio.hpp"
 #include "launcher/job/failure_board.hpp"
+#include "launcher/job/farewell.hpp"
 #include "rendezvous/c10d/round_keys.hpp"
 #include "rendezvous/client/tcp_store_client.hpp"
 
@@ -14,7 +15,7 @@ namespace mdl::launcher::job {
 class RoundRemains {
  public:
   /// `board` must outlive this.
-  explicit RoundRemains(const FailureBoard& board) : board_(board) {}
+  explicit RoundRemains(const FailureBoard& board) : board_(board), farewell_(board) {}
 
   /// This node is the first of round `number`, and says where its workers meet.
   void published_master(std::int64_t number) { mastered_.push_back(number); }
@@ -27,6 +28,7 @@ class RoundRemains {
 
  private:
   const FailureBoard& board_;
+  const Farewell farewell_;
   std::deque<std::int64_t> mastered_;  ///< rounds in which this node was the first, the oldest first
 };
 

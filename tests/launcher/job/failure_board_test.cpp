@@ -112,6 +112,7 @@ TEST_CASE(
     co_await client.set(store.board.prefix() + "round/4/paid", std::string(100'000, 'x'));  // a stranger's
     end = co_await store.board.end_of(client, 4, 2);
     CHECK((end.why == RoundEnd::failure && end.failure == std::string(1024, 'x')));
+    for (int reader = 0; reader < 2; ++reader) { co_await store.board.sign(client, 4); }
     co_await store.board.forget(client, 4);
     end = co_await store.board.end_of(client, 4, 2);
     CHECK(end.why == RoundEnd::unknown);

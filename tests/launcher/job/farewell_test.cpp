@@ -1,6 +1,9 @@
 #include "launcher/job/farewell.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <string>
+#include <vector>
 
 #include "rendezvous/server/tcp_store_server.hpp"
 
@@ -28,6 +31,9 @@ TEST_CASE("the host may go when all agents of the round have signed, and says so
     const bool early = co_await farewell.wait_for_signatures(client, 7, 20ms);
     co_await farewell.sign(client, 7);
     const bool all = co_await farewell.wait_for_signatures(client, 7, 5s);
+    co_await farewell.forget(client, 7);
+    const std::vector<std::string> keys = co_await client.list_keys();
+    CHECK(std::none_of(keys.begin(), keys.end(), [](const auto& key) { return key.find("farewell") != key.npos; }));
     CHECK(said);
     CHECK_FALSE(said_before);
     CHECK_FALSE(early);
