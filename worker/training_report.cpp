@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "common/command/shell_words.hpp"
 #include "common/host.hpp"
 #include "common/str_cat.hpp"
 #include "common/version.hpp"
@@ -112,7 +113,7 @@ void tell_end(const TrainingInputs& inputs, const training::loop::RunRecord& rec
                             .checkpoint_is_best = record.checkpoint_is_best,
                             .page = record.page,
                             .clips = csv_among(options)};
-  std::cout << reports::describe_end(end, cli::locale_is_utf8(), process::shell_quoted) << std::flush;
+  std::cout << reports::describe_end(end, cli::locale_is_utf8(), command::shell_quoted) << std::flush;
 }
 
 }  // namespace mdl::worker

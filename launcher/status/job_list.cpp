@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/command/shell_words.hpp"
+#include "common/log.hpp"
 #include "common/str_cat.hpp"
 #include "launcher/output/printable.hpp"
 
@@ -16,15 +18,20 @@ std::string listed(const std::string& text) {
   return output::printable(text, kLongestListed);
 }
 
+/// So that it can be pasted.
+std::string name_of(const SignedJob& job) {
+  return command::shell_quoted(listed(job.run_id));
+}
+
 }  // namespace
 
 std::string format_jobs(const std::vector<SignedJob>& jobs) {
   std::size_t widest = 0;
-  for (const SignedJob& job : jobs) { widest = std::max(widest, listed(job.run_id).size()); }
+  for (const SignedJob& job : jobs) { widest = std::max(widest, log::columns_of(name_of(job))); }
   std::string text = str_cat(jobs.size(), " jobs of yours run on this machine:\n");
   for (const SignedJob& job : jobs) {
-    std::string name = listed(job.run_id);
-    name.resize(widest, ' ');
+    std::string name = name_of(job);
+    name.append(widest - log::columns_of(name), ' ');
     text += str_cat("  --rdzv-id ", name, "  --rdzv-endpoint ", listed(to_string(job.store)), "  (",
                     job.script.empty() ? "" : listed(job.script) + ", ", "pid ", job.pid, ")\n");
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/atomic_file.hpp"
+#include "common/command/shell_words.hpp"
 #include "common/error.hpp"
 #include "common/str_cat.hpp"
 #include "worker/process/worker_environment.hpp"
@@ -53,20 +54,6 @@ bool ends_with_arguments(const std::vector<std::string>& launcher, const std::ve
 
 }  // namespace
 
-std::string shell_quoted(const std::string& word) {
-  constexpr const char* kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,@%+";
-  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) { return word; }
-  std::string quoted = "'";
-  for (const char letter : word) { quoted += letter == '\'' ? "'\\''" : std::string(1, letter); }
-  return quoted + "'";
-}
-
-std::string shell_command(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) { text += (text.empty() ? "" : " ") + shell_quoted(word); }
-  return text;
-}
-
 StartedBy started_by() {
   StartedBy started{.own = command_line_of(::getpid()),
                     .under_launcher = lookup_environment("TORCHELASTIC_RUN_ID").has_value()};
@@ -76,7 +63,7 @@ StartedBy started_by() {
 
 std::string command_to_go_on(const StartedBy& started) {
   const bool known = started.under_launcher && ends_with_arguments(started.launcher, started.own);
-  return shell_command(resuming(known ? started.launcher : started.own));
+  return command::shell_command(resuming(known ? started.launcher : started.own));
 }
 
 }  // namespace mdl::worker::process

@@ -6,12 +6,6 @@
 
 namespace mdl::worker::process {
 
-/// `word` as a shell takes it for one word, itself where it needs no quotes: "a b" in single quotes.
-std::string shell_quoted(const std::string& word);
-
-/// The words with blanks between them, each shell_quoted().
-std::string shell_command(const std::vector<std::string>& words);
-
 /// How this process was started, and its launcher, where it has one (TORCHELASTIC_RUN_ID).
 struct StartedBy {
   std::vector<std::string> own{};       ///< "mdl-toolkit", "train", …

@@ -181,6 +181,10 @@ TEST_CASE("a list of jobs has the words by which each is shown") {
         "2 jobs of yours run on this machine:\n"
         "  --rdzv-id a          --rdzv-endpoint 127.0.0.1:34511  (train.py, pid 47)\n"
         "  --rdzv-id long-name  --rdzv-endpoint 127.0.0.1:34511  (pid 0)\n");
+  CHECK(format_jobs({sign_of("$(id) x"), sign_of("\u8bad\u7ec3")}) ==  // to be pasted; wide letters take two columns
+        "2 jobs of yours run on this machine:\n"
+        "  --rdzv-id '$(id) x'  --rdzv-endpoint 127.0.0.1:34511  (pid 0)\n"
+        "  --rdzv-id '\u8bad\u7ec3'     --rdzv-endpoint 127.0.0.1:34511  (pid 0)\n");
   const auto told = nlohmann::json::parse(jobs_to_json({job}));
   CHECK(told["jobs"][0] ==
         nlohmann::json{{"job", "a"}, {"endpoint", "127.0.0.1:34511"}, {"pid", 47}, {"script", "train.py"}});

@@ -4,13 +4,6 @@
 
 using namespace mdl::worker::process;
 
-TEST_CASE("words are quoted as a shell takes them") {
-  CHECK(shell_quoted("runs/a-1_b.csv") == "runs/a-1_b.csv");
-  CHECK(shell_quoted("") == "''");
-  CHECK(shell_quoted("it's $HOME; `x`") == "'it'\\''s $HOME; `x`'");
-  CHECK(shell_command({"a", "b c"}) == "a 'b c'");
-}
-
 TEST_CASE("a stopped run goes on with its own command, in place of another resume") {
   CHECK(command_to_go_on({.own = {"mdl-toolkit", "train", "--output", "a b"}}) ==
         "mdl-toolkit train --output 'a b' --resume-from-checkpoint true");
