@@ -125,9 +125,10 @@ TEST_CASE("a node whose last worker ends while it is looked at shows how") {
   REQUIRE(::mkfifo(gate.c_str(), 0600) == 0);
   LookedAtNode node({str_cat("read line < '", gate, "'; exit 5")});
   REQUIRE(node.run_to([&] { return node.group->running() == 1; }));
+  std::ofstream go(gate);  // waits for the worker to open it, which may take longer than the look
   node.begin_to_look();
   node.io.poll();
-  std::ofstream(gate) << "go\n";
+  go << "go\n" << std::flush;
   REQUIRE(node.run_to([&] { return node.evidence.has_value(); }));
   CHECK(node.group->all_gone());
   CHECK(node.ends() == Ends{"exit code 5"});

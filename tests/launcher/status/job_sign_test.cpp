@@ -49,6 +49,15 @@ Names signs() {
   return abstract_names(table, sign_prefix());
 }
 
+/// Not where the tests run as another user than root, nor in a user namespace that has only one.
+bool can_be_another_user() {
+  const pid_t child = ::fork();
+  if (child == 0) { ::_exit(::setresuid(65534, 65534, 65534) == 0 ? 0 : 1); }
+  int status = 1;
+  ::waitpid(child, &status, 0);
+  return ::geteuid() == 0 && status == 0;
+}
+
 /// How many bytes the agent at an abstract socket tells this process.
 ssize_t bytes_told(const std::string& name) {
   const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -96,7 +105,10 @@ TEST_CASE("a job is found by other processes of its user for as long as its agen
 }
 
 TEST_CASE("another user is told nothing of a job") {
-  if (::geteuid() != 0) { return; }  // nobody else can be made up
+  if (!can_be_another_user()) {
+    WARN("left out: no other user can be made up here");
+    return;
+  }
   asio::io_context io;
   const Names before = signs();
   const JobSign sign(io, sign_of("foreign-" + std::to_string(::getpid())));
@@ -119,7 +131,10 @@ TEST_CASE("another user is told nothing of a job") {
 }
 
 TEST_CASE("what another user says at a name of this user's is believed by nobody") {
-  if (::geteuid() != 0) { return; }  // nobody else can be made up
+  if (!can_be_another_user()) {
+    WARN("left out: no other user can be made up here");
+    return;
+  }
   const std::string run_id = "taken-" + std::to_string(::getpid());
   const std::string name = sign_prefix() + run_id, text = to_text(sign_of(run_id));
   const auto says_as = [&](uid_t user) {

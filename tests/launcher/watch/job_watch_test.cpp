@@ -76,6 +76,16 @@ struct WatchingNode {
     return condition();
   }
 
+  /// Whether views cease to come, which is when there was none for 300 ms.
+  bool comes_to_rest() {
+    const auto deadline = std::chrono::steady_clock::now() + 20s;
+    std::size_t seen = 0;
+    do {
+      seen = views.size();
+    } while (run_to([&] { return views.size() > seen; }, 300ms) && std::chrono::steady_clock::now() < deadline);
+    return views.size() == seen;
+  }
+
   struct Loop : asio::io_context {
     void end() { shutdown(); }
   };
@@ -149,15 +159,8 @@ TEST_CASE(
   WatchingNode::speak(first.begin(3), R"({"step": 42})");
   REQUIRE(first.run_to([&] { return !first.views.empty(); }));
   first.teller.worker_ended(0);
-  std::size_t seen = 0;
-  REQUIRE(first.run_to(
-      [&] {
-        const bool still = first.views.size() == seen;
-        seen = first.views.size();
-        return still;
-      },
-      300ms));
-  CHECK_FALSE(first.run_to([&] { return first.views.size() > seen; }, 300ms));
+  REQUIRE(first.comes_to_rest());
+  const std::size_t seen = first.views.size();
   first.other_tells(1, 3, 8, /*ended=*/true);  // then nobody else could
   CHECK(first.run_to([&] { return first.views.size() > seen; }));
 
@@ -166,6 +169,28 @@ TEST_CASE(
   CHECK_FALSE(second.run_to([&] { return !second.views.empty(); }, 300ms));
   second.other_tells(0, 3, 8, /*ended=*/true);
   CHECK(second.run_to([&] { return !second.views.empty(); }));
+}
+
+TEST_CASE("with many nodes no view comes sooner than 16 ms for each of the others") {
+  WatchingNode node(0);
+  node.nodes = 33;
+  node.wish = 0ms;
+  WatchingNode::speak(node.begin(3), R"({"step": 42})");
+  REQUIRE(node.run_to([&] { return node.views.size() >= 3; }));
+  CHECK(node.views[1].at - node.views[0].at >= 32 * 16ms);
+  CHECK(node.views[2].at - node.views[1].at >= 32 * 16ms);
+}
+
+TEST_CASE("whether another node still watches is looked at less often the more nodes there are, 250 ms for each") {
+  WatchingNode node(1);
+  node.nodes = 4;
+  node.other_tells(0, 3, 7);
+  std::vector<std::chrono::steady_clock::time_point> asked;
+  node.before_place = [&] { asked.push_back(std::chrono::steady_clock::now()); };
+  WatchingNode::speak(node.begin(3), R"({"step": 42})");
+  REQUIRE(node.run_to([&] { return asked.size() >= 2; }));
+  CHECK(asked[1] - asked[0] >= 3 * 20ms + 4 * 250ms);
+  CHECK(node.views.empty());
 }
 
 TEST_CASE("no view comes once the attempt is over") {
@@ -192,8 +217,8 @@ TEST_CASE("a node whose job's store stays away watches its own workers alone, an
     CHECK((view.told[0].group_rank == 1 && view.told[0].ranks.at(0).step == 42 && view.nodes == 2));
   }
   node.there = true;
-  std::size_t seen = 0;
-  REQUIRE(node.run_to([&] { return node.views.size() == std::exchange(seen, node.views.size()); }, 300ms));
+  REQUIRE(node.comes_to_rest());
+  const std::size_t seen = node.views.size();
   node.other_tells(0, 3, 8, /*ended=*/true);
   REQUIRE(node.run_to([&] { return node.views.size() > seen; }));
   CHECK(node.views.back().told.size() == 2);

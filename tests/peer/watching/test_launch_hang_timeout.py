@@ -24,7 +24,7 @@ def test_the_hang_timeout_ends_the_workers_and_the_job_succeeds_in_the_next_atte
     assert done.returncode == 0, done.stderr
     told = done.stderr.index("the job hangs: rank 1 is stopped (state T)")
     ended = re.search(
-        r"worker rank 1 \(pid \d+\) failed with hang: no step for \d s \(--hang-timeout 2\): rank 1 is stopped .*: restart 1 of 1",
+        r"worker rank 1 \(pid \d+\) failed with hang: no step for \d+ s \(--hang-timeout 2\): rank 1 is stopped .*: restart 1 of 1",
         done.stderr,
     )
     assert told < ended.start() and len(stage.reports()) == 1
@@ -42,14 +42,14 @@ def test_without_a_restart_the_hang_is_the_root_cause_on_all_nodes(stage):
             _, errors = launcher.communicate(timeout=60)
             assert launcher.returncode == 1
             # Whichever node watches: the rank that is stopped, and where it is.
-            cause = r"Root cause: rank 1 \(local rank 0, pid \d+\) on \S+, hang: no step for \d s \(--hang-timeout 2\): rank 1 is stopped"
+            cause = r"Root cause: rank 1 \(local rank 0, pid \d+\) on \S+, hang: no step for \d+ s \(--hang-timeout 2\): rank 1 is stopped"
             assert re.search(cause, errors), errors
 
 
 def test_where_no_rank_is_accused_the_root_cause_is_that_the_job_hung(stage):
     done = launch("--standalone", "--nproc-per-node", 2, "--hang-timeout", 1, *stage.script("steps(1, 30)\nstay('never')\n"), env=stage.env)
     assert done.returncode == 1 and "the job hangs: stopping all 2" in done.stderr
-    cause = r"Root cause: the job hung, and no rank is accused, hang: no step for \d s \(--hang-timeout 1\): nothing tells the ranks apart"
+    cause = r"Root cause: the job hung, and no rank is accused, hang: no step for \d+ s \(--hang-timeout 1\): nothing tells the ranks apart"
     assert re.search(cause, done.stderr), done.stderr
     for rank in (0, 1):
         assert re.search(rf"rank {rank} \(local rank {rank}, pid \d+\) signal SIGTERM \(stopped by the launcher\)", done.stderr)
@@ -58,7 +58,7 @@ def test_where_no_rank_is_accused_the_root_cause_is_that_the_job_hung(stage):
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
-        ("os.kill(os.getpid(), signal.SIGSTOP)", r"the job hung: no step for \d s \(--hang-timeout 2\): rank 1 is stopped .*"),
+        ("os.kill(os.getpid(), signal.SIGSTOP)", r"the job hung: no step for \d+ s \(--hang-timeout 2\): rank 1 is stopped .*"),
         ("sys.exit(3)", r"rank 1 on \S+ failed with exit code 3"),
     ],
     ids=["hang", "failure"],
@@ -110,7 +110,7 @@ stay("never")
         # As under torchrun: what the node with ranks 0 and 1 had to do is done.
         [errors] = [errors for errors, code in nodes if code != 0]
         assert re.search(
-            r"Root cause: rank 3 .*, hang: no step for \d s \(--hang-timeout 2\): rank 3 is stopped \(state T\): rank 2 waits for it",
+            r"Root cause: rank 3 .*, hang: no step for \d+ s \(--hang-timeout 2\): rank 3 is stopped \(state T\): rank 2 waits for it",
             errors,
         ), errors
 
