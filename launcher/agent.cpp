@@ -39,7 +39,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kTellLimit = 10s;  // for a store that does not answer
-constexpr auto kWhyLimit = 1s;    // for it to say why a round has ended
 
 /// An io_context whose coroutines can be ended while what they refer to is still there.
 class Loop : public asio::io_context {
@@ -143,11 +142,9 @@ class Agent {
           co_await restart();
           break;
         case Decision::give_up:
-          co_await fail();
-          co_return;
+          co_return co_await fail();
         case Decision::obey_signal:
-          co_await obey_signal();
-          co_return;
+          co_return co_await obey_signal();
       }
     }
   }
@@ -284,14 +281,16 @@ class Agent {
     // Before this node's workers are stopped, which may take long.
     const loop::BackgroundTask telling = begin([this, failure] { return rendezvous_->end_round(failure); });
     if (failure.empty()) {
-      co_await wait_.until_deadline(telling, kWhyLimit);
-      events_.round_ends(round_, rendezvous_->last_end());
+      co_await wait_.until_deadline(telling, 1s);  // for the store to say why
+      events_.round_ends(round_,
+                         telling.done() ? rendezvous_->last_end() : job::EndedRound{job::RoundEnd::unknown, {}});
     }
     co_await stop_workers(SIGTERM);
     watcher_.end();
     co_await finish_output();
     co_await wait_.until_signal(telling);
-    if (!signals_.last()) { entry_.round_ended(lived); }
+    if (!signals_.last()) { co_return entry_.round_ended(lived); }
+    co_await wait_.until_deadline(telling, kTellLimit);  // it has the connection that leaving needs
   }
 
   bool ended_by_others() const {

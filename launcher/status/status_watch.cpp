@@ -118,7 +118,8 @@ class StatusWatch {
     const auto deadline = std::chrono::steady_clock::now() + job_.timeout;
     asio::steady_timer pause(co_await asio::this_coro::executor);
     while (true) {
-      auto attempt = co_await TcpStoreClient::try_connect(job_.endpoint, job_.credential, job_.timeout);
+      const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
+      auto attempt = co_await TcpStoreClient::try_connect(job_.endpoint, job_.credential, std::max(left, kLookEach));
       if (attempt) {
         store = std::move(*attempt);
         co_return std::nullopt;

@@ -109,6 +109,9 @@ TEST_CASE(
     co_await store.board.pay_for(client, 4, "rank 1 on node1 failed with exit code 3");
     end = co_await store.board.end_of(client, 4, 2);
     CHECK((end.why == RoundEnd::failure && end.failure == "rank 1 on node1 failed with exit code 3"));
+    co_await client.set(store.board.prefix() + "round/4/paid", "1");  // of mdl-launch before it said why
+    end = co_await store.board.end_of(client, 4, 2);
+    CHECK((end.why == RoundEnd::failure && end.failure.empty()));
     co_await client.set(store.board.prefix() + "round/4/paid", std::string(100'000, 'x'));  // a stranger's
     end = co_await store.board.end_of(client, 4, 2);
     CHECK((end.why == RoundEnd::failure && end.failure == std::string(1024, 'x')));
