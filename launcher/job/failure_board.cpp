@@ -67,6 +67,10 @@ asio::awaitable<EndedRound> FailureBoard::end_of(rendezvous::client::TcpStoreCli
 asio::awaitable<void> FailureBoard::forget(rendezvous::client::TcpStoreClient& store, std::int64_t round) const {
   co_await store.delete_key(agents_key(prefix_, round));
   co_await store.delete_key(paid_key(prefix_, round));
+}
+
+asio::awaitable<void> FailureBoard::forget_readers(rendezvous::client::TcpStoreClient& store,
+                                                   std::int64_t round) const {
   co_await store.delete_key(readers_key(prefix_, round));
   co_await store.delete_key(all_read_key(prefix_, round));
 }

@@ -38,8 +38,10 @@ class FailureBoard {
   /// Why `round`, of so many `nodes`, has ended, as far as the agents of ours in it have said.
   asio::awaitable<EndedRound> end_of(rendezvous::client::TcpStoreClient& store, std::int64_t round,
                                      std::int64_t nodes) const;
-  /// Removes what was written for enrolling in `round`, which is over, for its end, and by those who have signed.
+  /// Removes what was written for enrolling in `round`, which is over, and for its end.
   asio::awaitable<void> forget(rendezvous::client::TcpStoreClient& store, std::int64_t round) const;
+  /// Removes what those have written who have signed in it.
+  asio::awaitable<void> forget_readers(rendezvous::client::TcpStoreClient& store, std::int64_t round) const;
   /// Puts `cause` on the board, unless a failure that did not come later is there.
   asio::awaitable<void> post(rendezvous::client::TcpStoreClient& store, report::RootCause cause) const;
   /// All nodes of the job have succeeded.

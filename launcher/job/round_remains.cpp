@@ -18,9 +18,10 @@ asio::awaitable<void> RoundRemains::clear_up(rendezvous::client::TcpStoreClient&
   if (now.rank != 0) { co_return; }
   for (std::int64_t number = newest; number >= 0 && number > newest - kRoundsToForget; --number) {
     const std::int64_t agents = co_await board_.enrolled(store, number);
-    if (agents == 0) { continue; }  // nobody was there, or it has been done
+    co_await board_.forget(store, number);  // what asking has left behind, at the least
+    if (agents == 0) { continue; }          // nobody was there, or it has been done
+    co_await board_.forget_readers(store, number);
     co_await farewell_.forget(store, number);
-    co_await board_.forget(store, number);
     co_await rendezvous::c10d::forget_round(store, now.run_id, number, agents, now.nodes);
   }
 }

@@ -117,6 +117,7 @@ TEST_CASE(
     CHECK((end.why == RoundEnd::failure && end.failure == std::string(1024, 'x')));
     for (int reader = 0; reader < 2; ++reader) { co_await store.board.sign(client, 4); }
     co_await store.board.forget(client, 4);
+    co_await store.board.forget_readers(client, 4);
     end = co_await store.board.end_of(client, 4, 2);
     CHECK(end.why == RoundEnd::unknown);
     const auto keys = co_await client.list_keys();

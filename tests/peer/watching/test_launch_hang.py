@@ -168,13 +168,13 @@ def test_a_rank_that_has_not_come_to_init_process_group_is_named(stage):
     path.write_text(f"""{WORKER}
 if rank == 1:
     step = 0
-    while not all((stage / f"loaded{other}").exists() for other in (0, 2)):
+    while not all((stage / f"loaded{{other}}").exists() for other in (0, 2)):
         step += 1
         tell(step=step)
         time.sleep(0.02)
     stay("end")
 import torch.distributed
-(stage / f"loaded{rank}").touch()
+(stage / f"loaded{{rank}}").touch()
 torch.distributed.init_process_group("gloo")
 """)
     with running("--standalone", "--nproc-per-node", 3, "--log-dir", stage.folder / "logs", path, env=stage.env) as launcher:
