@@ -30,6 +30,16 @@ RankCase* place_in(std::map<std::int64_t, RankCase>& cases, std::int64_t rank, s
   return &place->second;
 }
 
+/// Of an agent of ours or torchrun's: they may have their keys in the workers' store.
+bool is_key_of_agents(const std::string& key) {
+  return key.starts_with("mdl-launch/") || key.starts_with("torch.rendezvous.") ||
+         key.find("/torchelastic/") != std::string::npos;
+}
+
+bool is_of_agents(const rendezvous::server::StoreWait& wait) {
+  return !wait.keys.empty() && std::all_of(wait.keys.begin(), wait.keys.end(), is_key_of_agents);
+}
+
 }  // namespace
 
 std::vector<RankCase> rank_cases(const watch::JobView& view, const std::map<std::int64_t, NodeEvidence>& answers) {
@@ -62,7 +72,9 @@ std::vector<RankCase> rank_cases(const watch::JobView& view, const std::map<std:
 
 void join_store_waits(std::vector<RankCase>& ranks, const std::vector<rendezvous::server::StoreWait>& waits) {
   std::map<std::string, const rendezvous::server::StoreWait*> by_peer;
-  for (const auto& wait : waits) { by_peer[wait.peer] = &wait; }
+  for (const auto& wait : waits) {
+    if (!is_of_agents(wait)) { by_peer[wait.peer] = &wait; }
+  }
   std::set<std::string> of_ranks;
   for (RankCase& each : ranks) {
     if (!each.evidence) { continue; }

@@ -16,7 +16,8 @@ namespace mdl::launcher::hang {
 /// what a node shows of the ranks of another: this node's own word counts, and then who has told of a rank first.
 std::vector<RankCase> rank_cases(const watch::JobView& view, const std::map<std::int64_t, NodeEvidence>& answers);
 
-/// Which rank is which client of the workers' store, by the two ends of its connection.
+/// Which rank is which client of the workers' store, by the two ends of its connection. What agents wait for there is
+/// passed over.
 void join_store_waits(std::vector<RankCase>& ranks, const std::vector<rendezvous::server::StoreWait>& waits);
 
 /// The records of collectives of those that have one, by rank.

@@ -237,6 +237,19 @@ TEST_CASE("a rank whose connections are not all known is not said to wait for no
   CHECK(ranks[3].waits_for_no_key);
 }
 
+TEST_CASE("what agents wait for in the same store says nothing of ranks") {
+  const rendezvous::server::StoreWait barrier{"10.0.0.1:5000", {"/worker/attempt_0/barrier"}, 70};
+  for (const char* key : {"mdl-launch/j/static/0/over", "torch.rendezvous.j.0/torchelastic/role_info/1",
+                          "j/torchelastic/assigned_ranks/1"}) {
+    CAPTURE(key);
+    auto ranks = four_at_the_store("barrier", {0, 1, 3});
+    join_store_waits(ranks, {barrier, {"192.0.2.1:1", {key, key}, 80}});
+    CHECK(ranks[2].waits_for_no_key);
+    join_store_waits(ranks, {barrier, {"192.0.2.1:1", {key, "mine"}, 80}});
+    CHECK(!ranks[2].waits_for_no_key);
+  }
+}
+
 TEST_CASE("who is the same in all ranks is named as all of them, and of nobody nothing is said") {
   std::vector<RankCase> ranks = {rank_in_state(0, 'T'), rank_in_state(1, 'T')};
   CHECK(verdict_of(ranks).sentence == "all ranks are stopped (state T)");
