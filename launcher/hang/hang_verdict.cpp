@@ -151,19 +151,43 @@ HangVerdict state_tells(const Cases& cases) {
   return verdict;
 }
 
-HangVerdict section_tells(const Cases& cases) {
+/// "in section "checkpoint" since 74 s".
+std::string in_section(const RankCase& each) {
+  return str_cat("in section \"", each.said.section, "\" since ", std::lround(each.said.section_age.value_or(0)), " s");
+}
+
+std::map<std::string, Ranks> ranks_by_section(const Cases& cases) {
   std::map<std::string, Ranks> by_section;
   for (const RankCase& each : cases) {
     if (each.said.age) { by_section[each.said.section].insert(each.rank); }
   }
+  return by_section;
+}
+
+/// Those in a section that the others are not in; or those in none, where the others are in the same one.
+HangVerdict section_tells(const Cases& cases) {
+  const std::map<std::string, Ranks> by_section = ranks_by_section(cases);
+  if (by_section.size() < 2) { return {}; }
+  const std::size_t known = select(cases, [](const RankCase& each) { return each.said.age.has_value(); }).size();
   for (const auto& [section, ranks] : by_section) {
-    if (section.empty() || by_section.size() < 2) { continue; }
-    const RankCase& first = case_of(cases, *ranks.begin());
-    return {str_cat(named(cases, ranks), is_or_are(ranks), "in section \"", section, "\" since ",
-                    std::lround(first.said.section_age.value_or(0)), " s", who_waits(cases, ranks)),
+    if (section.empty() || (known > 2 && !stand_out(ranks, known))) { continue; }
+    return {str_cat(named(cases, ranks), is_or_are(ranks), in_section(case_of(cases, *ranks.begin())),
+                    who_waits(cases, ranks)),
             ranks};
   }
-  return {};
+  const auto& [none, apart] = *by_section.begin();
+  if (!none.empty() || by_section.size() > 2 || !stand_out(apart, known)) { return {}; }
+  const auto& [section, others] = *by_section.rbegin();
+  return {str_cat(named(cases, apart), is_or_are(apart), "in no section, and ", names_of(others), is_or_are(others),
+                  "in section \"", section, "\""),
+          apart};
+}
+
+/// ", in section "checkpoint" since 74 s", where all of them are in it and no other rank is.
+std::string section_apart(const Cases& cases, const Ranks& ranks) {
+  const RankCase& first = case_of(cases, *ranks.begin());
+  const bool apart = !first.said.section.empty() && ranks_by_section(cases)[first.said.section] == ranks;
+  return apart ? ", " + in_section(first) : std::string();
 }
 
 HangVerdict step_tells(const Cases& cases) {
@@ -176,11 +200,10 @@ HangVerdict step_tells(const Cases& cases) {
   }
   if (by_step.size() < 2) { return {}; }
   const auto& [step, behind] = *by_step.begin();
-  const std::int64_t last = by_step.rbegin()->first;
   if (!stand_out(behind, known) && known > 2) { return {}; }
-  return {
-      str_cat(named(cases, behind), is_or_are(behind), "at step ", step, ", and the others have come to step ", last),
-      behind};
+  return {str_cat(named(cases, behind), is_or_are(behind), "at step ", step, section_apart(cases, behind),
+                  ", and the others have come to step ", by_step.rbegin()->first),
+          behind};
 }
 
 /// Ranks that wait for a key of the workers' store, by that key, and those that are known to wait for none.
@@ -345,7 +368,7 @@ HangVerdict verdict_without_records(const Cases& all, std::int64_t world_size) {
   if (all.empty()) { return {"nothing is known of any rank", {}}; }
   const Cases open = without_finished(all);
   const Cases& ranks = open.empty() ? all : open;
-  for (const auto& rule : {state_tells, section_tells, step_tells, store_tells, computing_tells}) {
+  for (const auto& rule : {state_tells, step_tells, section_tells, store_tells, computing_tells}) {
     if (HangVerdict verdict = rule(ranks); !verdict.sentence.empty()) { return verdict; }
   }
   return nothing_tells(ranks, all, world_size);

@@ -18,9 +18,10 @@ struct HangVerdict {
 /// What tells the ranks of a job that hangs apart, by what is known of them, as beside their records of collectives:
 /// "rank 3 on node1 is stopped (state T): ranks 0 to 2 wait for it". The first of these that holds for some ranks and
 /// not for others: they are stopped, or held by a debugger; they have ended; they are dead but for some threads, or in
-/// a system call that cannot be interrupted; they are in a section; they are a step behind; they wait for a key of the
-/// store, or are the only ones that do not; they compute while the others sleep, or the other way round. Where nothing
-/// does, the sentence says so and what the kernel shows. Ranks of which nothing is known are not named.
+/// a system call that cannot be interrupted; they are a step behind; they are in a section, or the only ones in none;
+/// they have not joined the process group; they are the ones that wait for no key of the store; they alone wait for a
+/// key; they compute while the others sleep, or the other way round. Where nothing does, the sentence says so and what
+/// the kernel shows. Ranks of which nothing is known are not named.
 ///
 /// What the records say comes first where it tells ranks apart; what the kernel shows of them is added. `world_size`:
 /// how many ranks there are, also those of which nothing is known.

@@ -58,19 +58,19 @@ TEST_CASE("what is stopped may be a process below the worker") {
              Contains("rank 1 on node0 is stopped (state T), in its process python3 (pid 4711)"));
 }
 
-TEST_CASE("states, ends, sections, steps and CPU time tell ranks apart, in this order") {
+TEST_CASE("states, ends, steps, sections and CPU time tell ranks apart, in this order") {
   auto ranks = four_sleepers();
   CHECK_THAT(verdict_of(ranks).sentence,
              Contains("nothing tells the ranks apart; the kernel shows 4 in state S") && Contains("0 s of CPU time"));
   CHECK(verdict_of(ranks).ranks.empty());
   ranks[1] = rank_in_state(1, 'R', 0.98);
   CHECK(verdict_of(ranks).sentence == "rank 1 on node0 computes, and ranks 0, 2, 3 sleep");
-  ranks[0].said.step = 117;
-  CHECK(verdict_of(ranks).sentence == "rank 0 on node0 is at step 117, and the others have come to step 118");
   ranks[2].said.section = "checkpoint";
   ranks[2].said.section_age = 73.6;
   CHECK(verdict_of(ranks).sentence ==
         "rank 2 on node1 is in section \"checkpoint\" since 74 s: ranks 0, 1, 3 wait for it");
+  ranks[0].said.step = 117;
+  CHECK(verdict_of(ranks).sentence == "rank 0 on node0 is at step 117, and the others have come to step 118");
   ranks[3] = rank_in_state(3, 'D');
   ranks[3].evidence->processes[0].kernel_place = "nfs_wait_bit_killable";
   CHECK_THAT(
@@ -78,6 +78,36 @@ TEST_CASE("states, ends, sections, steps and CPU time tell ranks apart, in this 
       Contains("rank 3 on node1 is in a system call that cannot be interrupted (state D), in nfs_wait_bit_killable"));
   ranks[1].evidence->end = "exit code 0";
   CHECK(verdict_of(ranks).sentence == "rank 1 on node0 has ended (exit code 0): ranks 0, 2, 3 wait for it");
+}
+
+TEST_CASE("a section tells of fewer than half of the ranks, and those that are not where the others are") {
+  std::vector<RankCase> ranks;
+  for (int i = 0; i < 8; ++i) {
+    ranks.push_back(rank_in_state(i, 'S'));
+    if (i == 5) { continue; }
+    ranks.back().said.section = "evaluation";
+    ranks.back().said.section_age = 70;
+  }
+  const HangVerdict apart = verdict_of(ranks);
+  CHECK(apart.sentence == "rank 5 on node1 is in no section, and ranks 0 to 4, 6, 7 are in section \"evaluation\"");
+  CHECK(apart.ranks == std::set<std::int64_t>{5});
+  ranks[5].said.step = 117;
+  const HangVerdict behind = verdict_of(ranks);
+  CHECK(behind.sentence == "rank 5 on node1 is at step 117, and the others have come to step 118");
+  CHECK(behind.ranks == std::set<std::int64_t>{5});
+  // Who is behind in a section: that is why.
+  ranks[5].said.section = "checkpoint";
+  ranks[5].said.section_age = 73;
+  CHECK(verdict_of(ranks).sentence ==
+        "rank 5 on node1 is at step 117, in section \"checkpoint\" since 73 s, and the others have come to step 118");
+  // Half and half: nobody.
+  ranks[5] = rank_in_state(5, 'S');
+  for (std::size_t i = 0; i < 3; ++i) { ranks[i].said.section.clear(); }
+  CHECK_THAT(verdict_of(ranks).sentence, Contains("nothing tells the ranks apart"));
+  ranks.resize(2);
+  ranks[1].said.section = "evaluation";
+  ranks[1].said.section_age = 9;
+  CHECK(verdict_of(ranks).sentence == "rank 1 is in section \"evaluation\" since 9 s: rank 0 waits for it");
 }
 
 TEST_CASE("ranks that have made their last step and ended keep nobody waiting") {
