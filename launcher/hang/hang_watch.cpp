@@ -103,15 +103,19 @@ struct HangWatch::Session {
     const std::vector<std::string> lines = rank_lines(report);
     for (std::size_t i = 0; i < std::min(lines.size(), kMostRankLines); ++i) { log::warning("  ", lines[i]); }
     if (lines.size() > kMostRankLines) { log::warning("  and ", counted(lines.size() - kMostRankLines, "more rank")); }
-    around.happened(str_cat(progress::kHangText, verdict.sentence), facts());
+    around.happened(str_cat(progress::kHangText, verdict.sentence), facts(report));
   }
 
   /// For those who show the job.
-  progress::HangFacts facts() const {
+  progress::HangFacts facts(const HangReport& report) const {
     using std::chrono::milliseconds;
     const auto idle = std::chrono::round<milliseconds>(finding.idle.step);
-    return {std::chrono::floor<milliseconds>(std::chrono::system_clock::now()) - idle,
-            {verdict.ranks.begin(), verdict.ranks.end()}};
+    progress::HangFacts facts;
+    facts.since = std::chrono::floor<milliseconds>(std::chrono::system_clock::now()) - idle;
+    facts.ranks = {verdict.ranks.begin(), verdict.ranks.end()};
+    facts.round = report.round;
+    facts.step = highest_step(report.ranks);
+    return facts;
   }
 
   void tell_end() {

@@ -97,6 +97,12 @@ void join_store_waits(std::vector<RankCase>& ranks, const std::vector<rendezvous
   }
 }
 
+std::optional<std::int64_t> highest_step(const std::vector<RankCase>& ranks) {
+  std::optional<std::int64_t> highest;
+  for (const RankCase& each : ranks) { highest = std::max(highest, each.said.step); }
+  return highest;
+}
+
 std::map<std::int64_t, flight::FlightRecord> records_of(const std::vector<RankCase>& ranks) {
   std::map<std::int64_t, flight::FlightRecord> records;
   for (const RankCase& each : ranks) {

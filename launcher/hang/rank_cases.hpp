@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ std::vector<RankCase> rank_cases(const watch::JobView& view, const std::map<std:
 /// Which rank is which client of the workers' store, by the two ends of its connection. What agents wait for there is
 /// passed over.
 void join_store_waits(std::vector<RankCase>& ranks, const std::vector<rendezvous::server::StoreWait>& waits);
+
+/// nullopt where no rank has said one.
+std::optional<std::int64_t> highest_step(const std::vector<RankCase>& ranks);
 
 /// The records of collectives of those that have one, by rank.
 std::map<std::int64_t, flight::FlightRecord> records_of(const std::vector<RankCase>& ranks);

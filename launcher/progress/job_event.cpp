@@ -39,8 +39,18 @@ std::vector<std::int64_t> named_ranks_from(const json& array) {
   return ranks;
 }
 
+/// nullopt where there is none.
+std::optional<std::int64_t> event_number_in(const json& object, const char* name) {
+  const json number = object.value(name, json());
+  return is_event_number(number) ? std::optional(number.get<std::int64_t>()) : std::nullopt;
+}
+
+/// Without "round", by which SlowFacts are known.
 json to_json(const HangFacts& hang) {
-  return {{"since", hang.since.time_since_epoch().count()}, {"ranks", named_ranks(hang.ranks)}};
+  json object = {{"since", hang.since.time_since_epoch().count()}, {"ranks", named_ranks(hang.ranks)}};
+  if (hang.round) { object["at_round"] = *hang.round; }
+  if (hang.step) { object["at_step"] = *hang.step; }
+  return object;
 }
 
 json to_json(const SlowFacts& slow) {
@@ -56,6 +66,8 @@ std::optional<HangFacts> hang_from_json(const json& object) {
   HangFacts hang;
   hang.since = NodeTime(std::chrono::milliseconds(std::min(since.get<std::int64_t>(), kLatest)));
   hang.ranks = named_ranks_from(ranks);
+  hang.round = event_number_in(object, "at_round");
+  hang.step = event_number_in(object, "at_step");
   return hang;
 }
 

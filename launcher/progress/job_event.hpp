@@ -16,6 +16,9 @@ namespace mdl::launcher::progress {
 struct HangFacts {
   NodeTime since{};                   ///< no rank has made a step since then, by the clock of the node that says it
   std::vector<std::int64_t> ranks{};  ///< that the verdict names, at most kMostNamedRanks; may be none
+  /// In which it hangs; nullopt: a launcher says it that tells neither this nor the step.
+  std::optional<std::int64_t> round{};
+  std::optional<std::int64_t> step{};  ///< the highest one of all ranks, when it was said; nullopt: none is known
 
   bool operator==(const HangFacts&) const = default;
 };

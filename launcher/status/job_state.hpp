@@ -32,7 +32,7 @@ struct JobState {
 };
 
 /// A job hangs from the event that says so until one that says otherwise: that it goes on, a failure, another round; or
-/// until a rank has made a step since.
+/// until a rank is at a higher step than all were then, or the round is another one.
 JobState job_state(const JobStatus& status);
 /// "waiting", "running", …, for programs.
 const char* word_of(JobState::What what);

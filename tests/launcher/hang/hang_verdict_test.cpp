@@ -280,6 +280,15 @@ TEST_CASE("what agents wait for in the same store says nothing of ranks") {
   }
 }
 
+TEST_CASE("the highest step is that of the ranks that have said one") {
+  auto ranks = four_sleepers();
+  ranks[0].said.step.reset();
+  ranks[2].said.step = 119;
+  CHECK(highest_step(ranks) == 119);
+  for (RankCase& each : ranks) { each.said.step.reset(); }
+  CHECK_FALSE(highest_step(ranks));
+}
+
 TEST_CASE("who is the same in all ranks is named as all of them, and of nobody nothing is said") {
   std::vector<RankCase> ranks = {rank_in_state(0, 'T'), rank_in_state(1, 'T')};
   CHECK(verdict_of(ranks).sentence == "all ranks are stopped (state T)");

@@ -172,6 +172,10 @@ TEST_CASE("an event comes back from the store as it was, printable and cut") {
   CHECK(job_event_from_text(to_text(event)) == event);
   event.hang = HangFacts{NodeTime(1'764'420'000'000ms), {3, 5}};
   CHECK(job_event_from_text(to_text(event)) == event);
+  event.hang->round = 2;
+  CHECK(job_event_from_text(to_text(event)) == event);
+  event.hang->step = 118;
+  CHECK(job_event_from_text(to_text(event)) == event);
   event.hang->ranks.resize(1000, 7);
   CHECK(job_event_from_text(to_text(event))->hang->ranks.size() == kMostNamedRanks);
   event.text = "a\x1b[2J\n" + std::string(1000, 'x') + "\xff";
@@ -193,8 +197,10 @@ TEST_CASE("an event comes back from the store as it was, printable and cut") {
   }
   const JobEvent slow{8, NodeTime(1ms), "node1", "straggler", "2 ranks are slow", {}, SlowFacts{2, {3, 5}}};
   CHECK(job_event_from_text(to_text(slow)) == slow);
-  const auto odd = job_event_from_text(R"([1,7,1,"h","hang","t",{"since":1,"ranks":[-1,"x",3]}])");
+  const auto odd =
+      job_event_from_text(R"([1,7,1,"h","hang","t",{"since":1,"ranks":[-1,"x",3],"at_round":-1,"at_step":"x"}])");
   CHECK((odd && odd->hang && odd->hang->ranks == std::vector<std::int64_t>{3}));
+  CHECK_FALSE((odd->hang->round || odd->hang->step));
   const std::string latest = R"([1,4611686018427387903,4611686018427387903,"h","k","t"])";
   CHECK(job_event_from_text(latest)->at == NodeTime(std::chrono::milliseconds(std::int64_t{1} << 43)));
   CHECK(job_event_from_text(latest + std::string(16 * 1024 - latest.size(), ' ')));

@@ -84,6 +84,39 @@ TEST_CASE("a job hangs from the report of it until it goes on, fails or begins a
   CHECK(job_state(job).what == What::running);
 }
 
+TEST_CASE("a hang lasts until a step of its round is above those that were known, whatever the clocks say") {
+  JobStatus job = hung_job();
+  job.rendezvous.state->round = 2;
+  for (auto& [node, told] : job.progress) { told.round = 2; }
+  auto& facts = *job.events.back().hang;
+  facts.round = 2;
+  facts.step = 118;
+  for (const auto off : {-3600s, 0s, 3600s}) {
+    job.events.back().at = kTold + off;
+    CHECK(job_state(job).what == What::hangs);
+  }
+  job.progress[1].ranks[0].step = 119;
+  CHECK((job_state(job).what == What::running && !job_state(job).hang));
+  job.progress[1].round = 1;  // another round's step
+  CHECK(job_state(job).what == What::hangs);
+  facts.step.reset();  // no step was known
+  CHECK(job_state(job).what == What::running);
+  for (auto& [node, told] : job.progress) {
+    for (progress::RankSummary& rank : told.ranks) { rank.step.reset(); }
+  }
+  CHECK(job_state(job).what == What::hangs);
+}
+
+TEST_CASE("a hang of another round is none, also where nobody has told that the next one began") {
+  JobStatus job = hung_job();
+  job.rendezvous.state->round = 3;
+  job.progress.clear();
+  job.events.back().hang->round = 3;
+  CHECK(job_state(job).what == What::hangs);
+  job.events.back().hang->round = 2;
+  CHECK((job_state(job).what == What::running && !job_state(job).hang));
+}
+
 TEST_CASE("the state of a job is its end, where it has ended, and waiting without a round") {
   JobStatus job = hung_job();
   job.rendezvous.state->closed = true;
