@@ -1,7 +1,6 @@
 #include "launcher/progress/slow_rank.hpp"
 
 #include <algorithm>
-#include <cstddef>
 #include <utility>
 
 #include "launcher/progress/node_summary.hpp"
@@ -43,7 +42,8 @@ bool can_be_compared(const RankSummary& rank, double told_age, double later) {
   return *rank.step_age + later <= std::max(kStandsStill, kStepsToStandStill * step);
 }
 
-SlowMeasure::SlowMeasure(const std::vector<const RankSummary*>& ranks) {
+SlowMeasure::SlowMeasure(const std::vector<const RankSummary*>& ranks, std::size_t senders) : count_(ranks.size()) {
+  if (2 * count_ <= senders) { return; }
   std::vector<double> own;
   std::vector<double> lately;
   std::vector<double> waiting;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <vector>
 
@@ -30,10 +31,13 @@ bool can_be_compared(const RankSummary& rank, double told_age, double later);
 /// What ranks that do the same work are compared by.
 class SlowMeasure {
  public:
-  /// Of those for which can_be_compared() holds.
-  explicit SlowMeasure(const std::vector<const RankSummary*>& ranks);
+  /// `ranks`: those for which can_be_compared() holds. `senders`: how many there are that send their own time and have
+  /// not ended. The median of half of them or fewer could be that of slow ones, and is none.
+  SlowMeasure(const std::vector<const RankSummary*>& ranks, std::size_t senders);
 
-  /// Of own time. nullopt where nobody can be judged: there is no rank, or most of them tell no time of their own.
+  /// Whether ranks can be judged: there are two at least to be compared, with a median.
+  bool judges() const { return own_ && count_ >= 2; }
+  /// Of own time. nullopt where there is no rank, too few of them, or most of them tell no time of their own.
   const std::optional<double>& median() const { return own_; }
   /// One of them, by its own time alone; false where nobody can be judged.
   bool takes_long(const RankSummary& rank, double times = kSlowTimes) const;
@@ -43,8 +47,11 @@ class SlowMeasure {
   bool waits_more(const RankSummary& rank) const;
   /// Whether the others wait for it.
   bool is_slow(const RankSummary& rank) const { return takes_long(rank) && !waits_more(rank); }
+  /// And still do.
+  bool is_slow_still(const RankSummary& rank) const { return is_slow(rank) && takes_long_lately(rank); }
 
  private:
+  std::size_t count_ = 0;
   std::optional<double> own_{};
   std::optional<double> lately_{};
   std::optional<double> waiting_{};

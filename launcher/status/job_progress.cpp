@@ -1,6 +1,7 @@
 #include "launcher/status/job_progress.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "launcher/progress/slow_rank.hpp"
@@ -27,14 +28,14 @@ void take_rates(JobProgress& job, const progress::RankSummary& said) {
   if (said.steps_per_s) { job.steps_per_s = std::min(job.steps_per_s.value_or(*said.steps_per_s), *said.steps_per_s); }
 }
 
-void compare(JobProgress& job, const std::vector<Compared>& ranks) {
+void compare(JobProgress& job, const std::vector<Compared>& ranks, std::size_t senders) {
   std::vector<const progress::RankSummary*> said;
   for (const Compared& each : ranks) { said.push_back(each.said); }
-  const progress::SlowMeasure measure(said);
+  const progress::SlowMeasure measure(said, senders);
   if (!measure.median()) { return; }
   const Compared* longest = nullptr;
   for (const Compared& each : ranks) {
-    if (measure.is_slow(*each.said)) { job.slow.insert(each.rank); }
+    if (measure.is_slow_still(*each.said)) { job.slow.insert(each.rank); }
     if (measure.waits_more(*each.said)) { continue; }
     if (!longest || *each.said->own > *longest->said->own) { longest = &each; }
   }
@@ -64,6 +65,7 @@ JobProgress job_progress(const std::map<std::int64_t, progress::NodeSummary>& no
   JobProgress job;
   std::vector<Compared> compared;
   bool any_own = false;
+  std::size_t senders = 0;
   std::int64_t loss_rank = -1;
   for (const auto& [group_rank, summary] : nodes) {
     JobProgress::Node& node = job.nodes[group_rank];
@@ -80,13 +82,14 @@ JobProgress job_progress(const std::map<std::int64_t, progress::NodeSummary>& no
         job.loss = said.loss;
         loss_rank = rank;
       }
+      if (said.own && !said.ended) { ++senders; }
       if (node.old) { continue; }
       any_own = any_own || said.own;
       if (!said.ended) { take_rates(job, said); }
       if (progress::can_be_compared(said, node.age, node.age)) { compared.push_back({rank, &summary, &said}); }
     }
   }
-  compare(job, compared);
+  compare(job, compared, senders);
   job.no_slowest = why_no_slowest(job, any_own);
   return job;
 }

@@ -39,7 +39,7 @@ struct JobProgress {
     all_old,    ///< of no node is known what is now
     two_steps,  ///< that it takes, and no rank has told so many
     no_own,     ///< no rank sends `own`
-    /// None of those that send it can be compared with others now (progress::can_be_compared), or most of them send 0.
+    /// Half of those that send it at most can be compared now (progress::can_be_compared), or most of them send 0.
     not_compared,
   };
 
@@ -53,7 +53,7 @@ struct JobProgress {
   std::optional<double> loss{};           ///< of the lowest rank that has sent one
   std::optional<double> step_age{};       ///< since the last step of all ranks
   std::optional<Slowest> slowest{};       ///< of those that can be compared (progress::can_be_compared)
-  std::set<std::int64_t> slow{};          ///< ranks that are (progress::SlowMeasure)
+  std::set<std::int64_t> slow{};          ///< ranks that are still (progress::SlowMeasure)
   NoSlowest no_slowest = NoSlowest::there_is;
 };
 

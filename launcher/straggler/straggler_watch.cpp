@@ -45,9 +45,8 @@ std::string listed(const std::vector<std::int64_t>& ranks) {
 
 }  // namespace
 
-std::vector<StragglerWatch::Judged> StragglerWatch::ranks_to_judge(const watch::JobView& view) {
+std::vector<StragglerWatch::Judged> StragglerWatch::ranks_to_judge(const watch::JobView& view, std::size_t& senders) {
   std::vector<Judged> judged;
-  std::size_t senders = 0;
   for (const watch::NodeView& node : view.told) {
     for (std::size_t i = 0; i < node.ranks.size(); ++i) {
       const RankSummary& said = node.ranks[i];
@@ -57,8 +56,6 @@ std::vector<StragglerWatch::Judged> StragglerWatch::ranks_to_judge(const watch::
       judged.push_back({{number, node.host, *said.own, 0, said.gpu}, &said});
     }
   }
-  // The median of a few that are left could be that of slow ones.
-  if (judged.size() < 2 || 2 * judged.size() <= senders) { judged.clear(); }
   return judged;
 }
 
@@ -83,11 +80,12 @@ StragglerWatch::Change StragglerWatch::look(const watch::JobView& view) {
   }
 
   Change change;
-  std::vector<Judged> judged = ranks_to_judge(view);
+  std::size_t senders = 0;
+  std::vector<Judged> judged = ranks_to_judge(view, senders);
   std::vector<const RankSummary*> said;
   for (const Judged& each : judged) { said.push_back(each.said); }
-  const progress::SlowMeasure measure(said);
-  if (!measure.median()) { judged.clear(); }
+  const progress::SlowMeasure measure(said, senders);
+  if (!measure.judges()) { judged.clear(); }
   std::map<std::int64_t, Slow> before = std::exchange(slow_, {});
   for (Judged& each : judged) {
     each.rank.median = *measure.median();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -52,7 +53,8 @@ class StragglerWatch {
     const progress::RankSummary* said = nullptr;
   };
 
-  static std::vector<Judged> ranks_to_judge(const watch::JobView& view);
+  /// `senders` grows by how many send their own time.
+  static std::vector<Judged> ranks_to_judge(const watch::JobView& view, std::size_t& senders);
   /// Whether a rank that is slow is to be told now.
   bool count(Slow& slow, const progress::RankSummary& said, Time now) const;
 

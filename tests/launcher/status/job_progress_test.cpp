@@ -52,7 +52,9 @@ TEST_CASE("a node that has told nothing for long is old, and not counted in what
   late[1].written -= 16s;
   const JobProgress job = job_progress(late, kToldAt);
   CHECK((!job.nodes.at(0).old && job.nodes.at(1).old && job.nodes.at(1).age == 16.0));
-  CHECK((job.behind->rank == 2 && job.samples_per_s == 8.0 && job.slowest->rank == 1));
+  CHECK((job.behind->rank == 2 && job.samples_per_s == 8.0 && !job.slowest));
+  late[2] = two_ranks(2, 118, 0.5);  // then most of those that send it can be compared
+  CHECK(job_progress(late, kToldAt).slowest->rank == 1);
 }
 
 TEST_CASE("a rank that is slowest by a little does not stand out") {
@@ -159,6 +161,30 @@ TEST_CASE("the slowest rank of the status is one for which the others wait, as i
     nodes[1].ranks[0].own = 0.006;
     CHECK((slow().empty() && job_progress(nodes, kToldAt).slowest->even));
   }
+}
+
+TEST_CASE(
+    "nobody is slow where only a few of those that send their own time can be compared, nor by what is long over") {
+  std::map<std::int64_t, NodeSummary> nodes = {{0, two_ranks(0, 118, 1)}, {1, two_ranks(1, 118, 1)}};
+  for (auto& [number, node] : nodes) {
+    for (RankSummary& rank : node.ranks) { rank.own = 1; }
+  }
+  nodes[1].ranks[1].own = 2;
+  CHECK(job_progress(nodes, kToldAt).slow == std::set<std::int64_t>{3});
+  nodes[1].ranks[1].own_lately = 1;
+  const JobProgress quick = job_progress(nodes, kToldAt);
+  CHECK((quick.slow.empty() && quick.slowest->rank == 3));
+  nodes[1].ranks[1].own_lately = 2;
+  nodes[0].ranks[0].step_age = 100;
+  CHECK(job_progress(nodes, kToldAt).slow == std::set<std::int64_t>{3});
+  nodes[1].ranks[0].step_age = 100;  // two of four are left
+  const JobProgress few = job_progress(nodes, kToldAt);
+  CHECK((few.slow.empty() && !few.slowest && few.no_slowest == JobProgress::NoSlowest::not_compared));
+  nodes[0].ranks[0].ended = nodes[1].ranks[0].ended = true;  // of two who still send it both are
+  CHECK(job_progress(nodes, kToldAt).slow == std::set<std::int64_t>{3});
+  nodes[0].ranks[1].ended = true;  // one alone
+  const JobProgress one = job_progress(nodes, kToldAt);
+  CHECK((one.slow.empty() && one.slowest->rank == 3 && one.slowest->even));
 }
 
 TEST_CASE("where nobody sends something it is not known") {
