@@ -59,6 +59,7 @@ void RankProgress::apply(const ProgressMessage& message, Time now) {
   const bool new_step = message.step && message.step != last_.step;
   if (new_step && last_.step && *message.step < *last_.step) { begin_rates_anew(); }
   if (new_step && made_step_) { note_interval(now); }
+  if (new_step) { section_left_at_.reset(); }
   // The first message has the step that the worker begins with, and what comes until the next one is no usual step.
   made_step_ = made_step_ || (message.step && last_.step && *message.step > *last_.step);
   enter_section(message, new_step, now);
@@ -87,7 +88,6 @@ void RankProgress::note_interval(Time now) {
     const Time::duration took = now - std::max(*step_at_, section_left_at_.value_or(*step_at_));
     longest_step_ = std::max(longest_step_.value_or(took), took);
   }
-  section_left_at_.reset();
 }
 
 void RankProgress::enter_section(const ProgressMessage& message, bool new_step, Time now) {
@@ -114,10 +114,9 @@ void RankProgress::enter_section(const ProgressMessage& message, bool new_step, 
 
 void RankProgress::note_step(Time now) {
   step_at_ = now;
-  // The last point moves on until it is far enough from the one before it.
-  if (points_.size() >= 2 && points_.back().at - points_[points_.size() - 2].at < kPointDistance) {
-    points_.pop_back();
-  }
+  // The last point moves on until it is far enough from the one before it. Between two of one time there is no rate.
+  const bool is_close = points_.size() >= 2 && points_.back().at - points_[points_.size() - 2].at < kPointDistance;
+  if (is_close || (!points_.empty() && points_.back().at == now)) { points_.pop_back(); }
   points_.push_back({now, *last_.step, last_.samples});
   while (points_.size() > 2 && now - points_[1].at >= kWindow) { points_.pop_front(); }
 }

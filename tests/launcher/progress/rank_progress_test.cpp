@@ -81,6 +81,20 @@ TEST_CASE("steps that take longer than the window still have a rate") {
   CHECK(progress.summary(kBegin + 1400s).samples_per_s == 0.0);
 }
 
+TEST_CASE("steps at the same time are one point of the rates") {
+  RankProgress progress;
+  progress.take(R"({"step": 1, "samples": 8})", kBegin);
+  progress.take(R"({"step": 2, "samples": 16})", kBegin);
+  for (const auto later : {0s, 2s, 20s, 31s}) {
+    const RankSummary now = progress.summary(kBegin + later);
+    CHECK_FALSE((now.steps_per_s || now.samples_per_s));
+  }
+  progress.take(R"({"step": 4, "samples": 32})", kBegin + 4s);
+  progress.take(R"({"step": 6, "samples": 48})", kBegin + 4s);
+  const RankSummary now = progress.summary(kBegin + 6s);
+  CHECK((now.steps_per_s == 1.0 && now.samples_per_s == 8.0));
+}
+
 TEST_CASE("a step that is set back begins the rates anew, and so do counters that are") {
   RankProgress progress;
   progress.take(R"({"step": 100, "samples": 800})", kBegin);
@@ -125,6 +139,15 @@ TEST_CASE("the first step is the first rise of it, and how long it took to come 
     CHECK((first.made_step && !first.longest_step));
     CHECK(at(begin + 2, 85'500ms).longest_step == 0.5);
   }
+}
+
+TEST_CASE("a section that was left before the first rise of the step says nothing of the time after it") {
+  RankProgress progress;
+  progress.take(R"({"step": 0, "section": "evaluation"})", kBegin);
+  progress.take(R"({"section": null})", kBegin + 10s);
+  CHECK(progress.summary(kBegin + 12s).section_left_age == 2.0);
+  progress.take(R"({"step": 1})", kBegin + 20s);
+  CHECK_FALSE(progress.summary(kBegin + 21s).section_left_age);
 }
 
 TEST_CASE("own time and waiting are those of the messages that have them, and steps alone may come between") {
