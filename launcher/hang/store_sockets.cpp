@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -22,16 +23,30 @@ constexpr std::size_t kLargestTable = 16 * 1024 * 1024;  // about 100,000 connec
 constexpr int kMostDescriptors = 65'536;
 constexpr std::string_view kEstablished = "01";
 
-std::string read_table(const std::string& path) {
+/// What was read of a table.
+struct TableText {
+  std::string text{};
+  bool whole = false;
+  bool absent = false;  ///< there is none
+};
+
+TableText read_table(const std::string& path) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  std::string text;
-  std::array<char, 64 * 1024> part{};
-  while (fd && text.size() < kLargestTable) {
-    const ssize_t n = ::read(fd.get(), part.data(), part.size());
-    if (n <= 0) { break; }
-    text.append(part.data(), static_cast<std::size_t>(n));
+  TableText table;
+  if (!fd) {
+    table.absent = errno == ENOENT;
+    return table;
   }
-  return text;
+  std::array<char, 64 * 1024> part{};
+  while (table.text.size() < kLargestTable) {
+    const ssize_t n = ::read(fd.get(), part.data(), part.size());
+    if (n <= 0) {
+      table.whole = n == 0 && !table.text.empty();  // it has a line of headings at least
+      break;
+    }
+    table.text.append(part.data(), static_cast<std::size_t>(n));
+  }
+  return table;
 }
 
 /// The address as the kernel prints it: words of 32 bits in the order of this machine's bytes, each as 8 digits.
@@ -86,29 +101,6 @@ std::optional<std::uint64_t> socket_of(const std::string& link) {
   return parse_digits<std::uint64_t>(text.substr(kBegin.size(), text.size() - kBegin.size() - 1));
 }
 
-bool is_gone(pid_t pid) {
-  return ::access(str_cat("/proc/", pid).c_str(), F_OK) != 0;
-}
-
-void add_sockets_of(pid_t pid, const std::map<std::uint64_t, std::string>& table, ConnectionEnds& connections) {
-  const std::string path = str_cat("/proc/", pid, "/fd");
-  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path.c_str()), ::closedir);
-  if (!folder && !is_gone(pid)) { connections.all = false; }  // another user's
-  std::vector<std::string>& found = connections.ends;
-  int looked = 0;
-  while (const dirent* entry = folder ? ::readdir(folder.get()) : nullptr) {
-    if (++looked > kMostDescriptors) {
-      connections.all = false;
-      return;
-    }
-    const auto socket = socket_of(str_cat(path, "/", entry->d_name));
-    if (!socket) { continue; }
-    const auto known = table.find(*socket);
-    if (known == table.end()) { continue; }
-    if (std::find(found.begin(), found.end(), known->second) == found.end()) { found.push_back(known->second); }
-  }
-}
-
 }  // namespace
 
 std::map<std::uint64_t, std::string> parse_tcp_table(std::string_view table, std::uint16_t remote_port) {
@@ -129,15 +121,42 @@ std::map<std::uint64_t, std::string> parse_tcp_table(std::string_view table, std
   return found;
 }
 
+std::string StoreSockets::path_of(pid_t pid) const {
+  return str_cat(proc_.native(), "/", pid);
+}
+
+bool StoreSockets::is_gone(pid_t pid) const {
+  return ::access(path_of(pid).c_str(), F_OK) != 0;
+}
+
+void StoreSockets::add_sockets_of(pid_t pid, const Table& table, ConnectionEnds& connections) const {
+  const std::string path = path_of(pid) + "/fd";
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path.c_str()), ::closedir);
+  if (!folder && !is_gone(pid)) { connections.all = false; }  // another user's
+  std::vector<std::string>& found = connections.ends;
+  int looked = 0;
+  while (const dirent* entry = folder ? ::readdir(folder.get()) : nullptr) {
+    if (++looked > kMostDescriptors) {
+      connections.all = false;
+      return;
+    }
+    const auto socket = socket_of(str_cat(path, "/", entry->d_name));
+    if (!socket) { continue; }
+    const auto known = table.ends.find(*socket);
+    if (known == table.ends.end()) { continue; }
+    if (std::find(found.begin(), found.end(), known->second) == found.end()) { found.push_back(known->second); }
+  }
+}
+
 /// A process may have a network of its own.
 const StoreSockets::Table& StoreSockets::table_of(pid_t pid) {
-  const auto [table, is_new] = tables_.try_emplace(read_link(str_cat("/proc/", pid, "/ns/net")));
+  const auto [table, is_new] = tables_.try_emplace(read_link(path_of(pid) + "/ns/net"));
   if (!is_new) { return table->second; }
-  for (const char* name : {"/net/tcp", "/net/tcp6"}) {  // the second one is there with IPv6 only
-    const std::string text = read_table(str_cat("/proc/", pid, name));
-    table->second.readable |= !text.empty() && text.size() < kLargestTable;
-    table->second.ends.merge(parse_tcp_table(text, remote_port_));
-  }
+  const TableText tcp = read_table(path_of(pid) + "/net/tcp");
+  const TableText tcp6 = read_table(path_of(pid) + "/net/tcp6");  // there with IPv6 only
+  table->second.whole = tcp.whole && (tcp6.whole || tcp6.absent);
+  table->second.ends = parse_tcp_table(tcp.text, remote_port_);
+  table->second.ends.merge(parse_tcp_table(tcp6.text, remote_port_));
   return table->second;
 }
 
@@ -146,8 +165,8 @@ ConnectionEnds StoreSockets::of(const std::vector<pid_t>& pids, std::size_t most
   for (const pid_t pid : pids) {
     if (found.ends.size() > most) { break; }
     const Table& table = table_of(pid);
-    if (!table.readable && !is_gone(pid)) { found.all = false; }
-    if (!table.ends.empty()) { add_sockets_of(pid, table.ends, found); }
+    if (!table.whole && !is_gone(pid)) { found.all = false; }
+    if (!table.ends.empty()) { add_sockets_of(pid, table, found); }
   }
   if (found.ends.size() > most) {
     found.ends.resize(most);

@@ -3,9 +3,11 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace mdl::launcher::hang {
@@ -20,7 +22,9 @@ struct ConnectionEnds {
 /// Which connections processes have to a port, as /proc shows it at one moment.
 class StoreSockets {
  public:
-  explicit StoreSockets(std::uint16_t remote_port) : remote_port_(remote_port) {}
+  /// `proc`: where the kernel shows its processes.
+  explicit StoreSockets(std::uint16_t remote_port, std::filesystem::path proc = "/proc")
+      : proc_(std::move(proc)), remote_port_(remote_port) {}
 
   /// The TCP connections that some of `pids` have to that port, at most `most`. A process that has ended has none.
   ConnectionEnds of(const std::vector<pid_t>& pids, std::size_t most);
@@ -29,10 +33,14 @@ class StoreSockets {
   /// Of one network.
   struct Table {
     std::map<std::uint64_t, std::string> ends{};
-    bool readable = false;
+    bool whole = true;
   };
+  std::string path_of(pid_t pid) const;
+  bool is_gone(pid_t pid) const;
   const Table& table_of(pid_t pid);
+  void add_sockets_of(pid_t pid, const Table& table, ConnectionEnds& connections) const;
 
+  const std::filesystem::path proc_;
   const std::uint16_t remote_port_;
   std::map<std::string, Table> tables_{};  ///< by the network that a process sees
 };

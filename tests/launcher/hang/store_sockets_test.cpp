@@ -3,11 +3,15 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
 
 #include "common/loop/asio.hpp"
 #include "common/loop/tcp_socket.hpp"
+#include "tests/temp_dir.hpp"
 
 using namespace mdl;
+using namespace mdl::test;
 using namespace mdl::launcher::hang;
 
 TEST_CASE("this end of the connections to a port is found among the descriptors of processes") {
@@ -29,6 +33,34 @@ TEST_CASE("this end of the connections to a port is found among the descriptors 
   StoreSockets reverse(client.local_endpoint().port());
   asio::ip::tcp::socket accepted = acceptor.accept();
   CHECK(reverse.of({::getpid()}, 8).ends == std::vector<std::string>{loop::describe(accepted.local_endpoint())});
+}
+
+TEST_CASE("connections are all known where both tables of a network were read whole, and IPv6 may be missing") {
+  const TempDir dir;
+  const std::filesystem::path process = dir.path() / "7";
+  std::filesystem::create_directories(process / "net");
+  std::filesystem::create_directories(process / "fd");
+  std::filesystem::create_symlink("socket:[41]", process / "fd/3");
+  const auto table = [&](const char* name, std::size_t spaces) {
+    std::ofstream(process / "net" / name) << "0: 0100007F:E5D4 0100007F:7335 01 0:0 0:0 0 0 0 41 \n"
+                                          << std::string(spaces, ' ');
+  };
+  const auto found = [&] { return StoreSockets(0x7335, dir.path()).of({7}, 8); };
+  constexpr std::size_t kTooMany = 17 * 1024 * 1024;
+  CHECK(!found().all);
+  table("tcp6", 0);
+  CHECK(!found().all);
+  table("tcp", 0);
+  CHECK((found().all && found().ends == std::vector<std::string>{"127.0.0.1:58836"}));
+  table("tcp6", kTooMany);
+  CHECK((!found().all && found().ends.size() == 1));
+  std::filesystem::remove(process / "net/tcp6");
+  CHECK(found().all);
+  std::filesystem::create_directory(process / "net/tcp6");  // there, and cannot be read
+  CHECK(!found().all);
+  std::filesystem::remove(process / "net/tcp6");
+  table("tcp", kTooMany);
+  CHECK(!found().all);
 }
 
 TEST_CASE("a table of connections is read line by line, and what is none is passed over") {
