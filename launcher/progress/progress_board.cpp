@@ -38,11 +38,12 @@ asio::awaitable<void> ProgressBoard::post(rendezvous::client::TcpStoreClient& st
 asio::awaitable<bool> ProgressBoard::post(rendezvous::client::TcpStoreClient& store, JobEvent& event) const {
   if (event.number > 0) {
     const std::optional<std::int64_t> last = co_await store.add_to_number(count_key(), 0);
-    if (!last || *last < event.number) { event.number = 0; }
+    // Where others have come since in so great a number, its place is a newer one's.
+    if (!last || *last < event.number || *last - kEvents >= event.number) { event.number = 0; }
   }
   if (event.number <= 0) {
     const std::optional<std::int64_t> number = co_await store.add_to_number(count_key(), 1);
-    if (!number) { co_return false; }
+    if (!number || *number <= 0) { co_return false; }
     event.number = *number;
   }
   std::string key = str_cat(prefix_, "events/at/", event.number % kEvents);

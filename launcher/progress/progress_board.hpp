@@ -27,9 +27,10 @@ class ProgressBoard {
   /// In place of what the node with the same rank has posted before.
   asio::awaitable<void> post(rendezvous::client::TcpStoreClient& store, NodeSummary summary) const;
   /// As the next one of the job; its number is put into `event`, which must live until then. What was thrown may have
-  /// come before or after that: one that has a number is put where it was to be, unless this is another store by now.
-  /// So after any number of attempts it is there once (its kind may be counted more often). False where others have put
-  /// something else in the place of the events' number: then there can be none.
+  /// come before or after that: one that has a number is put where it was to be, unless this is another store by now,
+  /// or its place is that of a newer event. So after any number of attempts it is there once (its kind may be counted
+  /// more often). False where others have put something else in the place of the events' number, also one that is too
+  /// large to count on from: then there can be none.
   asio::awaitable<bool> post(rendezvous::client::TcpStoreClient& store, JobEvent& event) const;
   std::string count_key() const { return prefix_ + "events/count"; }
 
