@@ -166,7 +166,7 @@ struct JobFeed::Session {
   const std::string where;
   const std::string script;
   job::StoreLink link;
-  status::NodeClocks clocks{};
+  progress::NodeClocks clocks{};
   const progress::ProgressBoard progress;
   const job::FailureBoard failures;
   loop::Notifier changed;

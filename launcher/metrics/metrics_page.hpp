@@ -8,7 +8,7 @@
 #include "common/loop/notifier.hpp"
 #include "launcher/http/http_message.hpp"
 #include "launcher/job/store_link.hpp"
-#include "launcher/status/node_clocks.hpp"
+#include "launcher/progress/node_clocks.hpp"
 
 namespace mdl::launcher::metrics {
 
@@ -30,7 +30,7 @@ class MetricsPage {
 
   const std::string run_id_;
   job::StoreLink link_;
-  status::NodeClocks clocks_{};
+  progress::NodeClocks clocks_{};
   loop::Notifier renewed_;
   bool renewing_ = false;
   http::Response last_{};

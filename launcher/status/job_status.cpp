@@ -39,7 +39,7 @@ asio::awaitable<void> read_workers(JobStatus& status, TcpStoreClient& store) {
   }
 }
 
-asio::awaitable<void> read_progress(JobStatus& status, TcpStoreClient& store, NodeClocks* clocks) {
+asio::awaitable<void> read_progress(JobStatus& status, TcpStoreClient& store, progress::NodeClocks* clocks) {
   const progress::ProgressBoard board(status.run_id);
   const rendezvous::c10d::RendezvousState& state = *status.rendezvous.state;
   const auto nodes = static_cast<std::int64_t>(state.participants.size());
@@ -85,7 +85,7 @@ void name_static_nodes(JobStatus& status) {
 }  // namespace
 
 asio::awaitable<JobStatus> read_job_status(TcpStoreClient& store, Endpoint endpoint, std::string run_id,
-                                           NodeClocks* clocks) {
+                                           progress::NodeClocks* clocks) {
   JobStatus status;
   status.run_id = run_id;
   status.endpoint = std::move(endpoint);

@@ -10,9 +10,9 @@
 #include "common/endpoint.hpp"
 #include "common/loop/asio.hpp"
 #include "launcher/progress/job_event.hpp"
+#include "launcher/progress/node_clocks.hpp"
 #include "launcher/progress/node_summary.hpp"
 #include "launcher/report/root_cause.hpp"
-#include "launcher/status/node_clocks.hpp"
 #include "rendezvous/c10d/rank_assignment.hpp"
 #include "rendezvous/c10d/rendezvous_report.hpp"
 #include "rendezvous/client/tcp_store_client.hpp"
@@ -43,7 +43,7 @@ struct JobStatus {
 /// Asks the store, which is at `endpoint`, and changes nothing there. `clocks`, of who looks again and again, must
 /// outlive the call. Throws StoreConnectionError when it is lost.
 asio::awaitable<JobStatus> read_job_status(rendezvous::client::TcpStoreClient& store, Endpoint endpoint,
-                                           std::string run_id, NodeClocks* clocks = nullptr);
+                                           std::string run_id, progress::NodeClocks* clocks = nullptr);
 
 /// A row for each node that is part of the round: of a complete one by rank, and else, as ranks are not given yet, by
 /// name.

@@ -192,7 +192,7 @@ class StatusWatch {
   WatchedJob job_;
   const bool as_json_;
   StatusScreen screen_;
-  NodeClocks clocks_{};
+  progress::NodeClocks clocks_{};
   std::optional<report::RootCause> root_cause_{};
   bool written_all_ = true;
   bool counted_ = false;

@@ -34,19 +34,16 @@ NodeView view_of(const progress::NodeSummary& summary, double old) {
 void NodeViews::begin(std::int64_t round) {
   round_ = round;
   known_.clear();
+  clocks_ = {};
 }
 
 void NodeViews::take(progress::NodeSummary summary, JobView::Clock::time_point now) {
   if (summary.round != round_) { return; }
+  const auto sight = clocks_.see(summary, std::chrono::floor<progress::NodeClocks::Duration>(now.time_since_epoch()));
   Known& known = known_[summary.group_rank];
   const auto looked_before = std::exchange(known.looked, now);
-  const bool is_first = known.seen == JobView::Clock::time_point();
-  if (!is_first && known.summary.written == summary.written) { return; }
-  const Seconds difference = Seconds(now.time_since_epoch()) - Seconds(summary.written.time_since_epoch());
-  const bool is_set_back = !is_first && summary.written < known.summary.written;
-  known.least_difference = is_first || is_set_back ? difference : std::min(known.least_difference, difference);
-  known.old_when_seen =
-      is_first ? Seconds::zero() : std::min(difference - known.least_difference, Seconds(now - looked_before));
+  if (!sight.is_new) { return; }
+  known.old_when_seen = std::min<Seconds>(sight.age - sight.off, now - looked_before);
   known.summary = std::move(summary);
   known.seen = now;
 }

@@ -4,14 +4,14 @@
 #include <map>
 #include <vector>
 
+#include "launcher/progress/node_clocks.hpp"
 #include "launcher/progress/node_summary.hpp"
 #include "launcher/watch/job_view.hpp"
 
 namespace mdl::launcher::watch {
 
-/// What the other nodes of a round have told last. Pure: the time is fed in. The clocks of nodes need not agree: of all
-/// summaries of a node the one that was seen here soonest after it was written tells how the two clocks differ, and
-/// from then on how old a summary was when it was seen first: no older than the time since this node looked before.
+/// What the other nodes of a round have told last. Pure: the time is fed in. The clocks of nodes need not agree
+/// (progress::NodeClocks). A summary that was not there before is no older than the time since this node looked before.
 class NodeViews {
  public:
   /// Forgets all.
@@ -25,12 +25,12 @@ class NodeViews {
   struct Known {
     progress::NodeSummary summary{};
     JobView::Clock::time_point seen{};
-    JobView::Clock::time_point looked{};               ///< last, whatever was there
-    std::chrono::duration<double> old_when_seen{};     ///< the summary
-    std::chrono::duration<double> least_difference{};  ///< of this clock and the node's, of all summaries
+    JobView::Clock::time_point looked{};            ///< last, whatever was there
+    std::chrono::duration<double> old_when_seen{};  ///< the summary
   };
   std::int64_t round_ = 0;
   std::map<std::int64_t, Known> known_{};
+  progress::NodeClocks clocks_{};
 };
 
 /// A node's view from what it says, `old` seconds later.

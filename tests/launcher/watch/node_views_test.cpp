@@ -58,6 +58,19 @@ TEST_CASE("what was told some time before it is seen is as old as that, however 
   CHECK(views.at(kSeen + 21s)[0].told_age == 1);
 }
 
+TEST_CASE("a node's clock that was set back a little is believed after a few summaries") {
+  NodeViews views;
+  views.begin(3);
+  for (int told = 1; told <= 6; ++told) {
+    views.take(told_by(1, 3, told * 5'000ms), kSeen + told * 5s);
+    CHECK(views.at(kSeen + told * 5s)[0].told_age == 0);
+  }
+  for (int told = 7; told <= 12; ++told) {
+    views.take(told_by(1, 3, told * 5'000ms - 3s), kSeen + told * 5s);
+    CHECK(views.at(kSeen + told * 5s)[0].told_age == (told < 10 ? 3 : 0));
+  }
+}
+
 TEST_CASE("what nodes have told of another round is passed over") {
   NodeViews views;
   views.begin(3);

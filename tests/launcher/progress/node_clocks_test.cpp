@@ -1,11 +1,9 @@
-#include "launcher/status/node_clocks.hpp"
+#include "launcher/progress/node_clocks.hpp"
 
 #include <catch2/catch.hpp>
 
-using namespace mdl::launcher;
-using namespace mdl::launcher::status;
+using namespace mdl::launcher::progress;
 using namespace std::chrono_literals;
-using progress::NodeTime;
 
 namespace {
 
@@ -14,12 +12,16 @@ constexpr NodeTime kNoon{1'800'000'000'000ms};
 /// The age of what a node tells at each look: `written` by its own clock, relative to noon.
 struct LookedAtNode {
   std::chrono::milliseconds age(std::chrono::milliseconds written, std::chrono::milliseconds now) {
-    std::map<std::int64_t, progress::NodeSummary> nodes;
+    std::map<std::int64_t, NodeSummary> nodes;
     nodes[7].written = kNoon + written;
+    nodes[7].round = round;
+    nodes[7].host = host;
     clocks.correct(nodes, kNoon + now);
     return kNoon + now - nodes[7].written;
   }
   NodeClocks clocks{};
+  std::int64_t round = 0;
+  std::string host = "node7";
 };
 
 }  // namespace
@@ -49,4 +51,17 @@ TEST_CASE("a right clock is believed, also of a node that was seen late, and aft
   CHECK(node.age(1h + 4s, 4s) == 0s);
   for (int look = 5; look <= 8; ++look) { node.age(look * 1s, look * 1s); }
   CHECK(node.age(9s, 9s) == 0s);
+}
+
+TEST_CASE("a clock is that of a host in a round, and nothing is known of the next one's") {
+  for (const bool other_host : {true, false}) {
+    LookedAtNode node;
+    CHECK(node.age(1h, 0s) == 0s);
+    if (other_host) {
+      node.host = "node8";
+    } else {
+      node.round = 1;
+    }
+    CHECK(node.age(1h + 7s, 1h + 20s) == 13s);  // by a clock that is an hour ahead it would be an hour older
+  }
 }
