@@ -30,6 +30,11 @@ std::optional<double> difference(const std::optional<Value>& from, const std::op
   return static_cast<double>(*to - *from) / by;
 }
 
+/// These count from the start of the worker's process.
+bool has_worked(const ProgressMessage& message) {
+  return message.samples.value_or(0) > 0 || message.own.value_or(0) > 0 || message.waiting.value_or(0) > 0;
+}
+
 }  // namespace
 
 bool RankProgress::take(std::string_view datagram, Time now) {
@@ -60,8 +65,9 @@ void RankProgress::apply(const ProgressMessage& message, Time now) {
   if (new_step && last_.step && *message.step < *last_.step) { begin_rates_anew(); }
   if (new_step && made_step_) { note_interval(now); }
   if (new_step) { section_left_at_.reset(); }
-  // The first message has the step that the worker begins with, and what comes until the next one is no usual step.
-  made_step_ = made_step_ || (message.step && last_.step && *message.step > *last_.step);
+  // A first message may have the step that the worker begins with, unless it has worked for it; what comes until the
+  // next one is no usual step then.
+  made_step_ = made_step_ || (message.step && (has_worked(message) || (last_.step && *message.step > *last_.step)));
   enter_section(message, new_step, now);
   keep(last_.step, message.step);
   keep(last_.total, message.total);

@@ -33,7 +33,7 @@ struct RankSummary {
   std::optional<double> grad_norm{};
   std::optional<double> own_lately{};      ///< as `own`, over the last few seconds (StepCounter::kNewest)
   std::optional<std::int64_t> own_step{};  ///< with which it has said its own time last
-  bool made_step = false;                  ///< its step has risen since its first message
+  bool made_step = false;                  ///< its step has risen since its first message, or that one told of work
   std::int64_t pid = 0;                    ///< of its process, on its node; 0: not known
   std::string gpu{};                       ///< how its GPU is, in words (GpuWatch); printable, empty: not known
 

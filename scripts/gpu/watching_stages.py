@@ -55,7 +55,8 @@ def health(work: Acceptance) -> None:
     if product.get("flop_per_s"):
         compare_product(work, product, device)
     doctor = work.run(
-        "doctor-deep", [launcher, "doctor", "--deep", "--json", "--standalone", "--nproc-per-node", 1, "--no-python", toolkit, "train"]
+        "doctor-deep",
+        [launcher, "doctor", "--deep", "--json", "--standalone", "--nproc-per-node", 1, "--no-python", toolkit, "train", *work.device()],
     )
     if doctor.passed:
         told = json.loads(doctor.text()[doctor.text().index("{") :])

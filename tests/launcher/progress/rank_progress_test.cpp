@@ -141,6 +141,20 @@ TEST_CASE("the first step is the first rise of it, and how long it took to come 
   }
 }
 
+TEST_CASE("a first message that tells of work is of a step that was made") {
+  for (const char* work : {R"("samples": 8)", R"("own": 0.5)", R"("waiting": 0.25)"}) {
+    CAPTURE(work);
+    RankProgress progress;
+    progress.take(str_cat(R"({"step": 1, )", work, "}"), kBegin);
+    CHECK(progress.summary(kBegin).made_step);
+    progress.take(R"({"step": 2})", kBegin + 500ms);
+    CHECK(progress.summary(kBegin + 500ms).longest_step == 0.5);
+  }
+  RankProgress idle;
+  idle.take(R"({"step": 1, "samples": 0, "own": 0, "waiting": 0})", kBegin);
+  CHECK_FALSE(idle.summary(kBegin).made_step);
+}
+
 TEST_CASE("a section that was left before the first rise of the step says nothing of the time after it") {
   RankProgress progress;
   progress.take(R"({"step": 0, "section": "evaluation"})", kBegin);
