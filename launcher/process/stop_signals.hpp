@@ -30,8 +30,8 @@ class StopSignals {
   void end_stopping() { stopping_ = false; }
 
   /// This process is about to end, with the exit code that it has: from now on, and when this object is gone, the
-  /// signals do nothing any more. (A terminal that closes sends SIGHUP twice, which would kill it in the midst.) So what
-  /// hangs then, as on a file system that is gone, only SIGKILL ends.
+  /// signals do nothing any more. (A terminal that closes sends SIGHUP twice, which would kill it in the midst.) So
+  /// what hangs then, as on a file system that is gone, only SIGKILL ends.
   void ignore();
 
  private:

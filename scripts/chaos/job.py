@@ -115,5 +115,7 @@ def agent_environment(training, host, clock_file):
 RESUMED = re.compile(r"resuming from (\S+): step (\d+) of .*?(?:written by \d+ processes, now (\d+))?$")
 STEP = re.compile(r"\{'loss':")
 FREE_RESTART = re.compile(r"^\[mdl-launch\] .*the nodes of the job have changed(, or .*)?\. Restarting all workers")
-PAID_RESTART = re.compile(r"^\[mdl-launch\] (?!.*the nodes of the job have changed).*Restarting all workers(: restart \d+ of |$)")  # here, or by another node
+PAID_RESTART = re.compile(
+    r"^\[mdl-launch\] (?!.*the nodes of the job have changed).*Restarting all workers(: restart \d+ of |$)"
+)  # here, or by another node
 CLEAR_ERROR = re.compile(r"mdl-launch: error: |^\s*Root cause: |ended by SIG|the job has ended on another node")
