@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "launcher/output/printable.hpp"
+#include "launcher/progress/point_window.hpp"
 #include "launcher/progress/progress_message.hpp"
-#include "launcher/progress/rank_progress.hpp"
 
 namespace mdl::launcher::progress {
 namespace {
@@ -194,7 +194,7 @@ void end_rates(NodeSummary& summary, NodeTime now) {
   const double later = std::max(0.0, std::chrono::duration<double>(now - summary.written).count());
   for (RankSummary& rank : summary.ranks) {
     if (!rank.step_age || !rank.steps_per_s) { continue; }
-    double window = std::chrono::duration<double>(RankProgress::kWindow).count();
+    double window = std::chrono::duration<double>(kRateWindow).count();
     // Told when the next step was not due yet: of long steps, the window is twice as long as one.
     if (*rank.step_age * *rank.steps_per_s <= 1) { window = std::max(window, 2 / *rank.steps_per_s); }
     if (*rank.step_age + later < window) { continue; }

@@ -34,7 +34,7 @@ inline constexpr double kSummaryIsOld = 15;
 /// Of one node; more are none of ours.
 inline constexpr std::size_t kMostRanksOfNode = 4096;
 
-/// What rates are at `now`: 0 for a rank whose last step is longer ago than what they are over (RankProgress::kWindow),
+/// What rates are at `now`: 0 for a rank whose last step is longer ago than what they are over (kRateWindow),
 /// whatever its node has told before.
 void end_rates(NodeSummary& summary, NodeTime now);
 

@@ -8,8 +8,6 @@ namespace {
 using Time = RankProgress::Time;
 using namespace std::chrono_literals;
 
-constexpr auto kPointDistance = 1s;
-
 double seconds_between(Time from, Time to) {
   return std::chrono::duration<double>(to - from).count();
 }
@@ -83,7 +81,7 @@ void RankProgress::apply(const ProgressMessage& message, Time now) {
 }
 
 void RankProgress::begin_rates_anew() {
-  points_.clear();
+  window_.clear();
   own_.forget();
   waiting_.forget();
 }
@@ -120,39 +118,39 @@ void RankProgress::enter_section(const ProgressMessage& message, bool new_step, 
 
 void RankProgress::note_step(Time now) {
   step_at_ = now;
-  // The last point moves on until it is far enough from the one before it. Between two of one time there is no rate.
-  const bool is_close = points_.size() >= 2 && points_.back().at - points_[points_.size() - 2].at < kPointDistance;
-  if (is_close || (!points_.empty() && points_.back().at == now)) { points_.pop_back(); }
-  points_.push_back({now, *last_.step, last_.samples});
-  while (points_.size() > 2 && now - points_[1].at >= kWindow) { points_.pop_front(); }
+  // Between two of one time there is no rate.
+  const bool again = !window_.empty() && window_.back().at == now;
+  window_.push({now, *last_.step, last_.samples}, again);
 }
 
 /// What was added to a counter from `begin` on, as if it had grown evenly between two points; nullopt as in
 /// difference().
 template <typename Value>
 std::optional<double> RankProgress::added(std::optional<Value> Point::* counter, Time begin) const {
+  const auto& points = window_.points();
   std::size_t next = 1;
-  while (next + 1 < points_.size() && points_[next].at <= begin) { ++next; }
-  const Point& from = points_[next - 1];
-  const Point& to = points_[next];
+  while (next + 1 < points.size() && points[next].at <= begin) { ++next; }
+  const Point& from = points[next - 1];
+  const Point& to = points[next];
   const auto first = difference(from.*counter, to.*counter, 1);
-  const auto rest = difference(to.*counter, points_.back().*counter, 1);
+  const auto rest = difference(to.*counter, points.back().*counter, 1);
   if (!first || !rest) { return std::nullopt; }
   const double part = seconds_between(std::max(begin, from.at), to.at) / seconds_between(from.at, to.at);
   return *first * std::max(part, 0.0) + *rest;
 }
 
 void RankProgress::add_rates(RankSummary& summary, Time now) const {
-  if (points_.size() < 2) { return; }
-  const Point& first = points_.front();
-  const Point& last = points_.back();
+  const auto& points = window_.points();
+  if (points.size() < 2) { return; }
+  const Point& first = points.front();
+  const Point& last = points.back();
   Time::duration longest = kPointDistance;
   Time::duration shortest = Time::duration::max();
-  for (std::size_t i = 1; i < points_.size(); ++i) {
-    longest = std::max(longest, points_[i].at - points_[i - 1].at);
-    shortest = std::min(shortest, points_[i].at - points_[i - 1].at);
+  for (std::size_t i = 1; i < points.size(); ++i) {
+    longest = std::max(longest, points[i].at - points[i - 1].at);
+    shortest = std::min(shortest, points[i].at - points[i - 1].at);
   }
-  const Time::duration window = std::max<Time::duration>(kWindow, 2 * shortest);
+  const Time::duration window = std::max<Time::duration>(kRateWindow, 2 * shortest);
   // The next step is not due yet; a pause that was in the window makes it due no later.
   const bool goes_on = now - last.at <= std::min(longest, window / 2);
   const Time begin = goes_on ? first.at : std::max(first.at, now - window);

@@ -3,10 +3,10 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
-#include <deque>
 #include <string>
 #include <string_view>
 
+#include "launcher/progress/point_window.hpp"
 #include "launcher/progress/progress_message.hpp"
 #include "launcher/progress/rank_summary.hpp"
 #include "launcher/progress/step_counter.hpp"
@@ -18,9 +18,6 @@ class RankProgress {
  public:
   using Time = std::chrono::steady_clock::time_point;
   static constexpr std::size_t kMostASecond = 100;
-  /// What rates are taken over: they are 0 when the last step is so long ago. Of steps that take longer than half of
-  /// it, twice the time of one.
-  static constexpr std::chrono::seconds kWindow = StepCounter::kWindow;
 
   /// Takes a datagram; one beyond kMostASecond within a second is only counted, and one that is no message as well.
   /// False when it was dropped.
@@ -59,7 +56,7 @@ class RankProgress {
   std::optional<Time> section_left_at_{};  ///< since the last step
   std::optional<Time::duration> longest_step_{};
   std::optional<std::int64_t> eval_step_{};  ///< of last_.eval_loss
-  std::deque<Point> points_{};               ///< at most one a second, the oldest first
+  PointWindow<Point> window_{};
   StepCounter own_{};
   StepCounter waiting_{};
 };

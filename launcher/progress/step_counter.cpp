@@ -1,41 +1,33 @@
 #include "launcher/progress/step_counter.hpp"
 
 namespace mdl::launcher::progress {
-namespace {
-
-constexpr std::chrono::seconds kLeastDistance{1};
-
-}  // namespace
 
 void StepCounter::say(Time at, std::int64_t step, double value) {
-  if (!points_.empty() && (step < points_.back().step || value < points_.back().value)) { points_.clear(); }
-  const bool again = !points_.empty() && points_.back().step == step;
-  // The last point moves on until it is far enough from the one before it.
-  const bool near = points_.size() >= 2 && points_.back().at - points_[points_.size() - 2].at < kLeastDistance;
-  if (again || near) { points_.pop_back(); }
-  points_.push_back({at, step, value});
-  while (points_.size() > 2 && at - points_[1].at >= kWindow) { points_.pop_front(); }
+  if (!window_.empty() && (step < window_.back().step || value < window_.back().value)) { window_.clear(); }
+  const bool again = !window_.empty() && window_.back().step == step;
+  window_.push({at, step, value}, again);
 }
 
 std::optional<double> StepCounter::of_step_since(const Point& from) const {
-  const Point& to = points_.back();
+  const Point& to = window_.back();
   if (to.step <= from.step) { return std::nullopt; }
   return (to.value - from.value) / static_cast<double>(to.step - from.step);
 }
 
 std::optional<double> StepCounter::of_step() const {
-  return points_.empty() ? std::nullopt : of_step_since(points_.front());
+  return window_.empty() ? std::nullopt : of_step_since(window_.points().front());
 }
 
 std::optional<double> StepCounter::of_step_lately() const {
-  for (auto point = points_.rbegin(); point != points_.rend(); ++point) {
-    if (points_.back().at - point->at >= kNewest) { return of_step_since(*point); }
+  const auto& points = window_.points();
+  for (auto point = points.rbegin(); point != points.rend(); ++point) {
+    if (points.back().at - point->at >= kNewest) { return of_step_since(*point); }
   }
   return of_step();
 }
 
 std::optional<std::int64_t> StepCounter::step() const {
-  return points_.empty() ? std::nullopt : std::optional(points_.back().step);
+  return window_.empty() ? std::nullopt : std::optional(window_.back().step);
 }
 
 }  // namespace mdl::launcher::progress

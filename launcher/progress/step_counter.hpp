@@ -2,8 +2,9 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <optional>
+
+#include "launcher/progress/point_window.hpp"
 
 namespace mdl::launcher::progress {
 
@@ -12,14 +13,12 @@ namespace mdl::launcher::progress {
 class StepCounter {
  public:
   using Time = std::chrono::steady_clock::time_point;
-  /// What of_step() is over, as far as there are two messages in it.
-  static constexpr std::chrono::seconds kWindow{30};
-  /// What of_step_lately() is over; the same.
+  /// What of_step_lately() is over, as far as there are two messages in it; of_step() is over kRateWindow.
   static constexpr std::chrono::seconds kNewest{5};
 
   /// What it is after `step`. Where one of both is lower than before, it begins anew.
   void say(Time at, std::int64_t step, double value);
-  void forget() { points_.clear(); }
+  void forget() { window_.clear(); }
 
   /// nullopt before it was said with two steps.
   std::optional<double> of_step() const;
@@ -35,7 +34,7 @@ class StepCounter {
   };
   std::optional<double> of_step_since(const Point& from) const;
 
-  std::deque<Point> points_{};  ///< at most one a second, the oldest first
+  PointWindow<Point> window_{};
 };
 
 }  // namespace mdl::launcher::progress
