@@ -84,7 +84,7 @@ hang::HangSurroundings JobWatcher::surroundings(const job::JobRendezvous& rendez
     return folder.path();
   };
   around.happened = [this](const std::string& text, std::optional<progress::HangFacts> facts) {
-    teller_.happened("hang", text, std::move(facts));
+    teller_.happened(progress::kHangKind, text, std::move(facts));
   };
   around.end_workers = [this](const process::JobHang& hang) { end_workers(hang); };
   return around;

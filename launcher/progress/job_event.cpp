@@ -45,11 +45,10 @@ std::optional<std::int64_t> event_number_in(const json& object, const char* name
   return is_event_number(number) ? std::optional(number.get<std::int64_t>()) : std::nullopt;
 }
 
-/// Without "round", by which SlowFacts are known.
 json to_json(const HangFacts& hang) {
-  json object = {{"since", hang.since.time_since_epoch().count()}, {"ranks", named_ranks(hang.ranks)}};
-  if (hang.round) { object["at_round"] = *hang.round; }
-  if (hang.step) { object["at_step"] = *hang.step; }
+  json object = {
+      {"since", hang.since.time_since_epoch().count()}, {"ranks", named_ranks(hang.ranks)}, {"round", hang.round}};
+  if (hang.step) { object["step"] = *hang.step; }
   return object;
 }
 
@@ -60,24 +59,21 @@ json to_json(const SlowFacts& slow) {
 /// nullopt when it is something else.
 std::optional<HangFacts> hang_from_json(const json& object) {
   if (!object.is_object()) { return std::nullopt; }
-  const json since = object.value("since", json());
+  const auto since = event_number_in(object, "since");
+  const auto round = event_number_in(object, "round");
   const json ranks = object.value("ranks", json());
-  if (!is_event_number(since) || !ranks.is_array()) { return std::nullopt; }
-  HangFacts hang;
-  hang.since = NodeTime(std::chrono::milliseconds(std::min(since.get<std::int64_t>(), kLatest)));
-  hang.ranks = named_ranks_from(ranks);
-  hang.round = event_number_in(object, "at_round");
-  hang.step = event_number_in(object, "at_step");
-  return hang;
+  if (!since || !round || !ranks.is_array()) { return std::nullopt; }
+  return HangFacts{NodeTime(std::chrono::milliseconds(std::min(*since, kLatest))), named_ranks_from(ranks), *round,
+                   event_number_in(object, "step")};
 }
 
 /// The same.
 std::optional<SlowFacts> slow_from_json(const json& object) {
   if (!object.is_object()) { return std::nullopt; }
-  const json round = object.value("round", json());
+  const auto round = event_number_in(object, "round");
   const json ranks = object.value("ranks", json());
-  if (!is_event_number(round) || !ranks.is_array()) { return std::nullopt; }
-  return SlowFacts{round.get<std::int64_t>(), named_ranks_from(ranks)};
+  if (!round || !ranks.is_array()) { return std::nullopt; }
+  return SlowFacts{*round, named_ranks_from(ranks)};
 }
 
 }  // namespace
@@ -109,8 +105,8 @@ std::optional<JobEvent> job_event_from_text(std::string_view text) {
   event.kind = event_word(array[4], kLongestKind);
   event.text = event_word(array[5], kLongestEventText);
   if (array.size() > 6) {
-    event.hang = hang_from_json(array[6]);
-    event.slow = slow_from_json(array[6]);
+    if (event.kind == kHangKind) { event.hang = hang_from_json(array[6]); }
+    if (event.kind == kStragglerKind || event.kind == kRecoveredKind) { event.slow = slow_from_json(array[6]); }
   }
   return event;
 }

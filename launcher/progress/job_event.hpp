@@ -16,8 +16,7 @@ namespace mdl::launcher::progress {
 struct HangFacts {
   NodeTime since{};                   ///< no rank has made a step since then, by the clock of the node that says it
   std::vector<std::int64_t> ranks{};  ///< that the verdict names, at most kMostNamedRanks; may be none
-  /// In which it hangs; nullopt: a launcher says it that tells neither this nor the step.
-  std::optional<std::int64_t> round{};
+  std::int64_t round = 0;
   std::optional<std::int64_t> step{};  ///< the highest one of all ranks, when it was said; nullopt: none is known
 
   bool operator==(const HangFacts&) const = default;
@@ -30,6 +29,7 @@ struct SlowFacts {
   bool operator==(const SlowFacts&) const = default;
 };
 inline constexpr std::size_t kMostNamedRanks = 64;
+inline constexpr const char* kHangKind = "hang";
 inline constexpr const char* kStragglerKind = "straggler";
 inline constexpr const char* kRecoveredKind = "recovered";
 /// What the text of a hang's event begins with; the verdict follows.
@@ -42,7 +42,7 @@ struct JobEvent {
   std::string host{};  ///< of the node that says it
   std::string kind{};  ///< "round", "restart", "membership", "failed", "signal", "hang", "straggler", "recovered"
   std::string text{};
-  std::optional<HangFacts> hang{};  ///< of a hang that begins; one that is over has none
+  std::optional<HangFacts> hang{};  ///< of kHangKind, where one begins
   std::optional<SlowFacts> slow{};  ///< of kStragglerKind and kRecoveredKind
 
   bool operator==(const JobEvent&) const = default;

@@ -15,15 +15,6 @@ bool ends_hang(const progress::JobEvent& event) {
   return std::find(kKinds.begin(), kKinds.end(), event.kind) != kKinds.end();
 }
 
-bool has_step_after(const JobStatus& status, progress::NodeTime time) {
-  for (const auto& [group_rank, node] : status.progress) {
-    for (const progress::RankSummary& rank : node.ranks) {
-      if (rank.step_age && node.written - std::chrono::duration<double>(*rank.step_age) > time) { return true; }
-    }
-  }
-  return false;
-}
-
 bool has_step_above(const JobStatus& status, std::int64_t round, std::int64_t step) {
   for (const auto& [group_rank, node] : status.progress) {
     if (node.round != round) { continue; }
@@ -33,20 +24,17 @@ bool has_step_above(const JobStatus& status, std::int64_t round, std::int64_t st
   return false;
 }
 
-/// By what the event says itself. Times would be those of several clocks: they count where there is nothing else.
-bool is_over(const JobStatus& status, const progress::JobEvent& event) {
-  const progress::HangFacts& hang = *event.hang;
-  if (!hang.round) { return has_step_after(status, event.at); }
-  if (*hang.round != status.rendezvous.state->round) { return true; }
-  return has_step_above(status, *hang.round, hang.step.value_or(-1));
+/// By rounds and steps: times would be those of several clocks.
+bool is_over(const JobStatus& status, const progress::HangFacts& hang) {
+  return hang.round != status.rendezvous.state->round || has_step_above(status, hang.round, hang.step.value_or(-1));
 }
 
 /// Of a job that has a round.
 std::optional<JobState::Hang> hang_of(const JobStatus& status) {
   for (auto event = status.events.rbegin(); event != status.events.rend(); ++event) {
     if (ends_hang(*event)) { return std::nullopt; }
-    if (event->kind != "hang") { continue; }
-    if (!event->hang || is_over(status, *event)) { return std::nullopt; }
+    if (event->kind != progress::kHangKind) { continue; }
+    if (!event->hang || is_over(status, *event->hang)) { return std::nullopt; }
     const bool usual = event->text.starts_with(progress::kHangText);
     JobState::Hang hang{event->hang->since, event->text.substr(usual ? progress::kHangText.size() : 0),
                         event->hang->ranks};

@@ -170,9 +170,8 @@ TEST_CASE("texts and times of a rank that others have put there are bounded as a
 TEST_CASE("an event comes back from the store as it was, printable and cut") {
   JobEvent event{7, NodeTime(1'764'420'000'123ms), "node1", "restart", "rank 3 failed with exit code 3"};
   CHECK(job_event_from_text(to_text(event)) == event);
-  event.hang = HangFacts{NodeTime(1'764'420'000'000ms), {3, 5}};
-  CHECK(job_event_from_text(to_text(event)) == event);
-  event.hang->round = 2;
+  event.kind = kHangKind;
+  event.hang = HangFacts{NodeTime(1'764'420'000'000ms), {3, 5}, 2, {}};
   CHECK(job_event_from_text(to_text(event)) == event);
   event.hang->step = 118;
   CHECK(job_event_from_text(to_text(event)) == event);
@@ -190,17 +189,17 @@ TEST_CASE("an event comes back from the store as it was, printable and cut") {
     CHECK_FALSE(job_event_from_text(wrong));
   }
   for (const char* other :
-       {"7", "[]", "{}", R"({"since":-1,"ranks":[]})", R"({"since":1,"ranks":7})", R"({"ranks":[]})"}) {
+       {"7", "[]", "{}", R"({"since":-1,"ranks":[],"round":0})", R"({"since":1,"ranks":7,"round":0})",
+        R"({"ranks":[],"round":0})", R"({"since":1,"ranks":[],"round":-1})", R"({"since":1,"ranks":[]})"}) {
     CAPTURE(other);
-    const auto later = job_event_from_text(R"([1,7,1,"h","k","t",)" + std::string(other) + "]");
-    CHECK((later && !later->hang));
+    const auto later = job_event_from_text(R"([1,7,1,"h","hang","t",)" + std::string(other) + "]");
+    CHECK((later && !later->hang && !later->slow));
   }
   const JobEvent slow{8, NodeTime(1ms), "node1", "straggler", "2 ranks are slow", {}, SlowFacts{2, {3, 5}}};
   CHECK(job_event_from_text(to_text(slow)) == slow);
-  const auto odd =
-      job_event_from_text(R"([1,7,1,"h","hang","t",{"since":1,"ranks":[-1,"x",3],"at_round":-1,"at_step":"x"}])");
-  CHECK((odd && odd->hang && odd->hang->ranks == std::vector<std::int64_t>{3}));
-  CHECK_FALSE((odd->hang->round || odd->hang->step));
+  const auto odd = job_event_from_text(R"([1,7,1,"h","hang","t",{"since":1,"ranks":[-1,"x",3],"round":2,"step":"x"}])");
+  CHECK((odd && odd->hang == HangFacts{NodeTime(1ms), {3}, 2, {}} && !odd->slow));
+  CHECK_FALSE(job_event_from_text(R"([1,7,1,"h","k","t",{"since":1,"ranks":[3],"round":2}])")->hang);
   const std::string latest = R"([1,4611686018427387903,4611686018427387903,"h","k","t"])";
   CHECK(job_event_from_text(latest)->at == NodeTime(std::chrono::milliseconds(std::int64_t{1} << 43)));
   CHECK(job_event_from_text(latest + std::string(16 * 1024 - latest.size(), ' ')));

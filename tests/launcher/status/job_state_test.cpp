@@ -59,7 +59,7 @@ JobStatus hung_job() {
   job.rendezvous.state = state;
   job.events = {event_of("round", "round 0 begins"),
                 event_of("hang", "the job hangs: rank 3 on node1 is stopped (state T)")};
-  job.events.back().hang = progress::HangFacts{kTold - 60s, {3}};
+  job.events.back().hang = progress::HangFacts{kTold - 60s, {3}, 0, 118};
   return job;
 }
 
@@ -80,7 +80,7 @@ TEST_CASE("a job hangs from the report of it until it goes on, fails or begins a
     CHECK((job_state(job).what == What::running && !job_state(job).hang));
   }
   job = hung_job();
-  job.progress[0].ranks[0].step_age = 5;
+  job.progress[0].ranks[0].step = 119;
   CHECK(job_state(job).what == What::running);
 }
 
