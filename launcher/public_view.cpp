@@ -29,7 +29,7 @@ void PublicView::store_is_reached(job::StoreHost host) {
   job.run_id = command_line::run_id_of(plan_.store);
   job.store = place->address;
   job.secret = place->made_up_secret;
-  job.script = std::filesystem::path(plan_.command.display_name).filename().string();
+  job.script = command_line::short_name(plan_.command);
   const std::string secret_file = command_line::secret_file_of(plan_.options.rdzv_conf);
   std::error_code ignored;
   // The other process may be in another folder. A job of one node has a secret of its own for this.

@@ -173,6 +173,10 @@ LaunchCommand make_launch_command(const LaunchOptions& options, const Environmen
   return command;
 }
 
+std::string short_name(const LaunchCommand& command) {
+  return std::filesystem::path(command.display_name).filename().string();
+}
+
 std::vector<std::string> argv_of_worker(const LaunchCommand& command, int local_rank) {
   std::vector<std::string> argv = command.argv;
   for (std::size_t i = 1; i < argv.size(); ++i) {

@@ -31,6 +31,9 @@ LaunchCommand make_launch_command(const LaunchOptions& options, const Environmen
 std::string find_program(const std::string& name, const Environment& environment, const std::string& advice,
                          const std::string& other_kind = {});
 
+/// What the job runs, without the folder that it lies in: "train.py".
+std::string short_name(const LaunchCommand& command);
+
 /// The argv of one worker: "${local_rank}" is replaced in all but argv[0].
 std::vector<std::string> argv_of_worker(const LaunchCommand& command, int local_rank);
 

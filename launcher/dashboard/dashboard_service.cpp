@@ -1,6 +1,5 @@
 #include "launcher/dashboard/dashboard_service.hpp"
 
-#include <filesystem>
 #include <utility>
 #include <variant>
 
@@ -71,8 +70,7 @@ void DashboardService::open() {
   } catch (const Error& error) {
     throw Error(str_cat("--dashboard: ", error.problem()), error.advice(), error.exit_code());
   }
-  const std::string script = std::filesystem::path(plan_.command.display_name).filename().string();
-  feed_.emplace(io_, run_id, shown_place(plan_.store), script, place);
+  feed_.emplace(io_, run_id, shown_place(plan_.store), command_line::short_name(plan_.command), place);
   asker_.emplace(io_, run_id, place);
   log::news("dashboard: ", server_->url("/" + (token_ ? token_->query() : "")));
 }

@@ -58,9 +58,10 @@ asio::awaitable<EvidenceRequest> EvidenceBoard::ask(rendezvous::client::TcpStore
   EvidenceRequest request;
   request.round = round;
   const std::optional<std::int64_t> number = co_await store.add_to_number(prefix_ + "requests", 1);
-  // Where others have put what is no number, the time is one that nobody has asked by.
-  request.number =
-      number ? *number : std::chrono::system_clock::now().time_since_epoch() / std::chrono::milliseconds(1);
+  // Where others have put what is no number, or none that counts requests, the time is one that nobody has asked by.
+  request.number = number && *number > 0
+                       ? *number
+                       : std::chrono::system_clock::now().time_since_epoch() / std::chrono::milliseconds(1);
   co_await store.set(prefix_ + "request", to_text(request));
   co_return request;
 }

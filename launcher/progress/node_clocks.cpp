@@ -10,11 +10,7 @@ constexpr std::size_t kMostAges = 4;  // so that a clock that is set is believed
 }  // namespace
 
 NodeClocks::Sight NodeClocks::see(const NodeSummary& summary, Duration now) {
-  return see(summary.group_rank, summary, now);
-}
-
-NodeClocks::Sight NodeClocks::see(std::int64_t node, const NodeSummary& summary, Duration now) {
-  Clock& clock = clocks_[node];
+  Clock& clock = clocks_[summary.group_rank];
   const bool is_another = clock.round != summary.round || clock.host != summary.host;
   if (is_another || summary.written < clock.written) { clock = {summary.round, summary.host, {}, {}}; }
   Sight sight;
@@ -32,7 +28,7 @@ NodeClocks::Sight NodeClocks::see(std::int64_t node, const NodeSummary& summary,
 
 void NodeClocks::correct(std::map<std::int64_t, NodeSummary>& summaries, NodeTime now) {
   for (auto& [node, summary] : summaries) {
-    const Sight sight = see(node, summary, now.time_since_epoch());
+    const Sight sight = see(summary, now.time_since_epoch());
     // What was never seen to change may be old indeed, but cannot be from the future.
     const bool is_known = sight.off < -kTolerance || (sight.off > kTolerance && sight.summaries > 1);
     if (is_known) { summary.written += sight.off; }

@@ -39,8 +39,6 @@ class NodeClocks {
     NodeTime written{};            ///< the newest, by the node's clock
     std::vector<Duration> ages{};  ///< of the last few when they were seen first
   };
-  Sight see(std::int64_t node, const NodeSummary& summary, Duration now);
-
   std::map<std::int64_t, Clock> clocks_{};
 };
 

@@ -15,7 +15,7 @@ namespace {
 constexpr rendezvous::client::TcpStoreClient::Milliseconds kReadTimeout{1000};
 // Values may have 8 MiB, whoever has written them.
 constexpr std::size_t kKeysAtOnce = 32;
-constexpr std::size_t kMostKinds = 32;  // of events, of which there are five
+constexpr std::size_t kMostKinds = 32;  // of events, of which there are fewer
 constexpr std::size_t kLongestKindName = 32;
 
 void take(ProgressBoard::View& view, const std::string& value, bool is_event) {

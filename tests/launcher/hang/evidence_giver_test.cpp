@@ -106,8 +106,10 @@ TEST_CASE("however often a node is asked, it answers now and then, and each ques
 }
 
 TEST_CASE("a question is asked although others have put something else in the place of its number") {
+  const auto number = GENERATE("rubbish", "-5", "9223372036854775807");
+  CAPTURE(number);
   GivingNode node;
-  node.server.set("mdl-launch/job/hang/requests", "rubbish");
+  node.server.set("mdl-launch/job/hang/requests", number);
   std::optional<EvidenceRequest> asked;
   const auto ask = [&]() -> asio::awaitable<void> {
     const rendezvous::access::StoreCredential none;
