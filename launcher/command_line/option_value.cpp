@@ -39,6 +39,12 @@ double to_seconds(const OptionValue& value) {
   refuse(value, "a number of seconds, 0 or more");
 }
 
+double to_positive_seconds(const OptionValue& value) {
+  const auto number = parse_real_number(value.text);
+  if (number && *number > 0 && *number < kMostSeconds) { return *number; }
+  refuse(value, "a number of seconds above 0");
+}
+
 NodeRange to_node_range(const OptionValue& value) {
   constexpr int kMost = std::numeric_limits<int>::max();
   const std::size_t colon = value.text.find(':');

@@ -23,6 +23,8 @@ struct OptionValue {
 int to_int(const OptionValue& value, int least, int most = std::numeric_limits<int>::max());
 /// A time, 0 or more.
 double to_seconds(const OptionValue& value);
+/// A time above 0.
+double to_positive_seconds(const OptionValue& value);
 /// "N" or "MIN:MAX"
 NodeRange to_node_range(const OptionValue& value);
 /// 0 too, which torchrun takes where it does not look at the port, as with --standalone.

@@ -103,12 +103,7 @@ void fill_times(LaunchOptions& options, const Values& values, const Environment&
         std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(to_seconds(*patience)));
   }
   if (const auto found = values.find("hang-timeout"); found != values.end()) {
-    options.hang_timeout = to_seconds(found->second);
-    if (*options.hang_timeout <= 0) {
-      throw UsageError(
-          str_cat(found->second.source, " must be more than 0 seconds, but is \"", found->second.text, "\""),
-          "Leave it out, and hangs are told without ending the workers.");
-    }
+    options.hang_timeout = to_positive_seconds(found->second);
   }
   if (const auto found = values.find("monitor-interval"); found != values.end()) {
     to_seconds(found->second);  // checked, and without effect: an exit is seen at once

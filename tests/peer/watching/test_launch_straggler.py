@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from hang_stage import WORKER, c10d
 from launching import MDL_LAUNCH, environment, free_port, launch, running, wait_until
-from test_launch_hang import WORKER, c10d
 
 # Steps of 0.1 s: 0.03 of its own and the rest in a collective, as each says; of rank SLOW it is the other way round.
 STEPS = """
