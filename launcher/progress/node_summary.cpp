@@ -1,10 +1,12 @@
 #include "launcher/progress/node_summary.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "launcher/output/printable.hpp"
 #include "launcher/progress/point_window.hpp"
@@ -14,23 +16,24 @@ namespace mdl::launcher::progress {
 namespace {
 using nlohmann::json;
 
-// [1, round, group rank, written (ms), host, first rank, [rank, rank, …], [pid, pid, …], [more, more, …]]; what comes
-// behind is of later programs, and the last two may not be there. A rank is an array of the fields below, without the
-// nulls at its end; so is `more` of it, beside it as it would have many nulls before. Of pids, which mostly follow one
-// another, the first one and then the differences; 0 is one that is not known.
-constexpr int kSummaryVersion = 1;
+// [2, round, group rank, written (ms), host, first rank, number of ranks, [column, column, …]]; what comes behind is of
+// later programs, as are further columns. A column is a field of all ranks: one value where all have the same, else an
+// array of theirs, in which null is one that is not known and nulls at the end are left out; [] where none is known. In
+// an array of whole numbers each is what it is above the last one.
+constexpr int kSummaryVersion = 2;
 constexpr std::size_t kLongestSummaryHost = 256;
 constexpr std::size_t kLongestGpu = 128;
 constexpr std::size_t kLargestSummary = 4 * 1024 * 1024;
 constexpr std::int64_t kLargestSummaryCount = std::int64_t{1} << 53;
+constexpr std::int64_t kLargestPid = std::int64_t{1} << 31;
 constexpr double kLargestReal = 1e15;
 constexpr const char* kNaNWord = "NaN";
 constexpr const char* kInfinityWord = "Infinity";
 constexpr const char* kMinusInfinityWord = "-Infinity";
 
-json short_number(double value) {
+json short_number(double value, int digits) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.6g", value);
+  std::snprintf(text, sizeof text, "%.*g", digits, value);
   const double rounded = std::strtod(text, nullptr);
   const bool whole = std::abs(rounded) < 1e15 && rounded == std::floor(rounded);
   return whole ? json(static_cast<std::int64_t>(rounded)) : json(rounded);
@@ -39,153 +42,180 @@ json short_number(double value) {
 json number_or_word(double value) {
   if (std::isnan(value)) { return kNaNWord; }
   if (std::isinf(value)) { return value > 0 ? kInfinityWord : kMinusInfinityWord; }
-  return short_number(value);
+  return short_number(value, 6);
 }
 
-/// Writes the fields one after the other.
-class RankWriter {
+/// A digit less than a millisecond of seconds and minutes has is of no use to anybody.
+json time_or_rate(double value) {
+  return value < 10 ? short_number(value, 4) : number_or_word(value);
+}
+
+bool is_whole(const json& value) {
+  return value.is_number_integer() &&
+         !(value.is_number_unsigned() &&
+           value.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()));
+}
+
+/// Writes a column for each field.
+class ColumnWriter {
  public:
-  void count(std::optional<std::int64_t>& value) { add(value ? json(*value) : json()); }
-  void real(std::optional<double>& value) { add(value ? number_or_word(*value) : json()); }
-  void value(std::optional<double>& value) { real(value); }
-  void text(std::string& value, std::size_t /*most*/) { add(value.empty() ? json() : json(value)); }
-  void number(std::int64_t& value) { add(value > 0 ? json(value) : json()); }
-  void flag(bool& value) { add(value ? json(1) : json()); }
-  json take() {
-    while (!array_.empty() && array_.back().is_null()) { array_.erase(array_.size() - 1); }
-    return std::move(array_);
+  explicit ColumnWriter(const std::vector<RankSummary>& ranks) : ranks_(ranks) {}
+
+  void count(std::optional<std::int64_t> RankSummary::* field) {
+    add_whole([&](const RankSummary& rank) { return rank.*field ? json(*(rank.*field)) : json(); });
   }
+  void number(std::int64_t RankSummary::* field, std::int64_t /*most*/ = kLargestSummaryCount) {
+    add_whole([&](const RankSummary& rank) { return rank.*field > 0 ? json(rank.*field) : json(); });
+  }
+  void real(std::optional<double> RankSummary::* field) {
+    add([&](const RankSummary& rank) { return rank.*field ? time_or_rate(*(rank.*field)) : json(); });
+  }
+  void value(std::optional<double> RankSummary::* field) {
+    add([&](const RankSummary& rank) { return rank.*field ? number_or_word(*(rank.*field)) : json(); });
+  }
+  void text(std::string RankSummary::* field, std::size_t /*most*/) {
+    add([&](const RankSummary& rank) { return (rank.*field).empty() ? json() : json(rank.*field); });
+  }
+  void flag(bool RankSummary::* field) {
+    add([&](const RankSummary& rank) { return rank.*field ? json(1) : json(); });
+  }
+  json take() { return std::move(columns_); }
 
  private:
-  void add(json value) { array_.push_back(std::move(value)); }
-  json array_ = json::array();
+  template <typename ValueOf>
+  void add(const ValueOf& value_of) {
+    columns_.push_back(column(value_of));
+  }
+  template <typename ValueOf>
+  void add_whole(const ValueOf& value_of) {
+    json values = column(value_of);
+    std::int64_t last = 0;
+    for (std::size_t i = 0; values.is_array() && i < values.size(); ++i) {
+      if (values[i].is_null()) { continue; }
+      const auto whole = values[i].template get<std::int64_t>();
+      values[i] = whole - std::exchange(last, whole);
+    }
+    columns_.push_back(std::move(values));
+  }
+  template <typename ValueOf>
+  json column(const ValueOf& value_of) const {
+    json values = json::array();
+    std::size_t known = 0;  // up to the last one that is
+    for (const RankSummary& rank : ranks_) {
+      values.push_back(value_of(rank));
+      if (!values.back().is_null()) { known = values.size(); }
+    }
+    if (known == ranks_.size() && known > 0 && std::equal(values.begin() + 1, values.end(), values.begin())) {
+      return json(values[0]);
+    }
+    values.erase(values.begin() + static_cast<std::ptrdiff_t>(known), values.end());
+    return values;
+  }
+
+  const std::vector<RankSummary>& ranks_;
+  json columns_ = json::array();
 };
 
-std::optional<std::int64_t> summary_count(const json& value) {
-  if (!value.is_number_integer()) { return std::nullopt; }
-  if (value.is_number_unsigned() && value.get<std::uint64_t>() > static_cast<std::uint64_t>(kLargestSummaryCount)) {
-    return std::nullopt;
-  }
-  const auto count = value.get<std::int64_t>();
-  return count < 0 ? std::nullopt : std::optional(count);
-}
-
 /// Reads them again, in the same order; what is not as it must be is not known.
-class RankReader {
+class ColumnReader {
  public:
-  explicit RankReader(const json& array) : array_(array) {}
-  void count(std::optional<std::int64_t>& value) { value = summary_count(next()); }
-  void real(std::optional<double>& value) {
-    const json& field = next();
-    const double real = field.is_number() ? field.get<double>() : -1;
-    if (real >= 0 && real <= kLargestReal) { value = real; }
+  ColumnReader(const json& columns, std::vector<RankSummary>& ranks) : columns_(columns), ranks_(ranks) {}
+
+  void count(std::optional<std::int64_t> RankSummary::* field) {
+    each_whole(kLargestSummaryCount, [&](RankSummary& rank, std::int64_t whole) { rank.*field = whole; });
   }
-  void value(std::optional<double>& value) {
-    const json& field = next();
+  void number(std::int64_t RankSummary::* field, std::int64_t most = kLargestSummaryCount) {
+    each_whole(most, [&](RankSummary& rank, std::int64_t whole) { rank.*field = whole; });
+  }
+  void real(std::optional<double> RankSummary::* field) {
+    each([&](RankSummary& rank, const json& told) {
+      const double real = told.is_number() ? told.get<double>() : -1;
+      if (real >= 0 && real <= kLargestReal) { rank.*field = real; }
+    });
+  }
+  void value(std::optional<double> RankSummary::* field) {
     constexpr double kEndless = std::numeric_limits<double>::infinity();
-    if (field.is_number()) { value = field.get<double>(); }
-    if (field == kNaNWord) { value = std::numeric_limits<double>::quiet_NaN(); }
-    if (field == kInfinityWord) { value = kEndless; }
-    if (field == kMinusInfinityWord) { value = -kEndless; }
+    each([&](RankSummary& rank, const json& told) {
+      if (told.is_number()) { rank.*field = told.get<double>(); }
+      if (told == kNaNWord) { rank.*field = std::numeric_limits<double>::quiet_NaN(); }
+      if (told == kInfinityWord) { rank.*field = kEndless; }
+      if (told == kMinusInfinityWord) { rank.*field = -kEndless; }
+    });
   }
-  void text(std::string& value, std::size_t most) {
-    const json& field = next();
-    if (field.is_string()) { value = output::printable(field.get_ref<const std::string&>(), most); }
+  void text(std::string RankSummary::* field, std::size_t most) {
+    each([&](RankSummary& rank, const json& told) {
+      if (told.is_string()) { rank.*field = output::printable(told.get_ref<const std::string&>(), most); }
+    });
   }
-  void number(std::int64_t& value) { value = summary_count(next()).value_or(0); }
-  void flag(bool& value) { value = summary_count(next()).value_or(0) > 0; }
+  void flag(bool RankSummary::* field) {
+    each([&](RankSummary& rank, const json& told) { rank.*field = told.is_number_integer() && told > 0; });
+  }
 
  private:
-  const json& next() {
-    static const json none;
-    return at_ < array_.size() ? array_[at_++] : none;
+  /// Takes the next column.
+  template <typename Take>
+  void each(const Take& take) {
+    if (at_ >= columns_.size()) { return; }
+    const json& column = columns_[at_++];
+    for (std::size_t i = 0; i < (column.is_array() ? std::min(column.size(), ranks_.size()) : ranks_.size()); ++i) {
+      take(ranks_[i], column.is_array() ? column[i] : column);
+    }
   }
-  const json& array_;
+  /// The same of whole numbers from 0 to `most`.
+  template <typename Take>
+  void each_whole(std::int64_t most, const Take& take) {
+    const bool differences = at_ < columns_.size() && columns_[at_].is_array();
+    std::int64_t last = 0;
+    each([&](RankSummary& rank, const json& told) {
+      if (!is_whole(told)) { return; }
+      std::int64_t whole = 0;
+      if (__builtin_add_overflow(last, told.get<std::int64_t>(), &whole) || whole < 0 || whole > most) { return; }
+      if (differences) { last = whole; }
+      take(rank, whole);
+    });
+  }
+
+  const json& columns_;
+  std::vector<RankSummary>& ranks_;
   std::size_t at_ = 0;
 };
 
-/// The fields of a rank, in their order.
+/// The columns, in their order: first what a rank that trains has.
 template <typename Visitor>
-void visit_fields(RankSummary& rank, Visitor& visitor) {
-  visitor.count(rank.step);
-  visitor.count(rank.total);
-  visitor.value(rank.loss);
-  visitor.count(rank.samples);
-  visitor.real(rank.samples_per_s);
-  visitor.real(rank.steps_per_s);
-  visitor.real(rank.own);
-  visitor.real(rank.waiting);
-  visitor.real(rank.age);
-  visitor.real(rank.step_age);
-  visitor.real(rank.longest_step);
-  visitor.number(rank.dropped);
-  visitor.number(rank.wrong);
-  visitor.text(rank.section, kLongestSection);
-  visitor.real(rank.section_seconds);
-  visitor.real(rank.section_age);
-  visitor.real(rank.section_left_age);
-  visitor.flag(rank.ended);
-  visitor.value(rank.eval_loss);
-  visitor.count(rank.eval_step);
-  visitor.value(rank.learning_rate);
-  visitor.value(rank.grad_norm);
-  visitor.text(rank.gpu, kLongestGpu);
+void visit_columns(Visitor& visitor) {
+  visitor.count(&RankSummary::step);
+  visitor.count(&RankSummary::total);
+  visitor.value(&RankSummary::loss);
+  visitor.count(&RankSummary::samples);
+  visitor.real(&RankSummary::samples_per_s);
+  visitor.real(&RankSummary::steps_per_s);
+  visitor.real(&RankSummary::own);
+  visitor.real(&RankSummary::waiting);
+  visitor.real(&RankSummary::age);
+  visitor.real(&RankSummary::step_age);
+  visitor.real(&RankSummary::longest_step);
+  visitor.flag(&RankSummary::made_step);
+  visitor.real(&RankSummary::own_lately);
+  visitor.count(&RankSummary::own_step);
+  visitor.number(&RankSummary::pid, kLargestPid);
+  visitor.value(&RankSummary::learning_rate);
+  visitor.value(&RankSummary::grad_norm);
+  visitor.value(&RankSummary::eval_loss);
+  visitor.count(&RankSummary::eval_step);
+  visitor.text(&RankSummary::gpu, kLongestGpu);
+  visitor.text(&RankSummary::section, kLongestSection);
+  visitor.real(&RankSummary::section_seconds);
+  visitor.real(&RankSummary::section_age);
+  visitor.real(&RankSummary::section_left_age);
+  visitor.number(&RankSummary::dropped);
+  visitor.number(&RankSummary::wrong);
+  visitor.flag(&RankSummary::ended);
 }
 
-/// More of a rank that trains.
-template <typename Visitor>
-void visit_more(RankSummary& rank, Visitor& visitor) {
-  visitor.flag(rank.made_step);
-  visitor.real(rank.own_lately);
-  visitor.count(rank.own_step);
-}
-
-/// Null where nothing is known of any.
-json more_to_json(const std::vector<RankSummary>& ranks) {
-  json all = json::array();
-  bool known = false;
-  for (RankSummary rank : ranks) {
-    RankWriter writer;
-    visit_more(rank, writer);
-    all.push_back(writer.take());
-    known = known || !all.back().empty();
-  }
-  return known ? std::move(all) : json();
-}
-
-void take_more(const json& all, std::vector<RankSummary>& ranks) {
-  for (std::size_t i = 0; i < std::min(all.size(), ranks.size()); ++i) {
-    if (!all[i].is_array()) { return; }
-    RankReader reader(all[i]);
-    visit_more(ranks[i], reader);
-  }
-}
-
-/// Null where none is known.
-json pids_to_json(const std::vector<RankSummary>& ranks) {
-  json pids = json::array();
-  std::int64_t last = 0;
-  bool known = false;
-  for (const RankSummary& rank : ranks) {
-    pids.push_back(rank.pid - last);
-    last = rank.pid;
-    known = known || rank.pid > 0;
-  }
-  return known ? std::move(pids) : json();
-}
-
-/// As far as they are what can be a pid.
-void take_pids(const json& pids, std::vector<RankSummary>& ranks) {
-  constexpr std::int64_t kLargestPid = std::int64_t{1} << 31;
-  std::int64_t last = 0;
-  for (std::size_t i = 0; i < std::min(pids.size(), ranks.size()); ++i) {
-    if (!pids[i].is_number_integer()) { return; }
-    const auto step = pids[i].get<std::int64_t>();
-    if (step < -kLargestPid || step > kLargestPid) { return; }
-    last += step;
-    if (last < 0 || last > kLargestPid) { return; }
-    ranks[i].pid = last;
-  }
+std::optional<std::int64_t> summary_count(const json& value) {
+  if (!is_whole(value)) { return std::nullopt; }
+  const auto count = value.get<std::int64_t>();
+  return count < 0 || count > kLargestSummaryCount ? std::nullopt : std::optional(count);
 }
 
 }  // namespace
@@ -204,12 +234,10 @@ void end_rates(NodeSummary& summary, NodeTime now) {
 }
 
 std::string to_text(const NodeSummary& summary) {
-  json ranks = json::array();
-  for (RankSummary rank : summary.ranks) {
-    RankWriter writer;
-    visit_fields(rank, writer);
-    ranks.push_back(writer.take());
-  }
+  ColumnWriter writer(summary.ranks);
+  visit_columns(writer);
+  json columns = writer.take();
+  while (!columns.empty() && columns.back().empty()) { columns.erase(columns.size() - 1); }
   json array = json::array();
   array.push_back(kSummaryVersion);
   array.push_back(summary.round);
@@ -217,24 +245,22 @@ std::string to_text(const NodeSummary& summary) {
   array.push_back(summary.written.time_since_epoch().count());
   array.push_back(summary.host);
   array.push_back(summary.first_rank);
-  array.push_back(std::move(ranks));
-  array.push_back(pids_to_json(summary.ranks));
-  array.push_back(more_to_json(summary.ranks));
-  while (array.back().is_null()) { array.erase(array.size() - 1); }
+  array.push_back(summary.ranks.size());
+  array.push_back(std::move(columns));
   return array.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 std::optional<NodeSummary> node_summary_from_text(std::string_view text) {
   if (text.size() > kLargestSummary) { return std::nullopt; }
   const json array = json::parse(text, nullptr, false);
-  if (!array.is_array() || array.size() < 7 || array[0] != kSummaryVersion) { return std::nullopt; }
+  if (!array.is_array() || array.size() < 8 || array[0] != kSummaryVersion) { return std::nullopt; }
   const auto round = summary_count(array[1]);
   const auto group_rank = summary_count(array[2]);
   const auto written = summary_count(array[3]);
   const auto first_rank = summary_count(array[5]);
-  const json& ranks = array[6];
-  if (!round || !group_rank || !written || !array[4].is_string() || !first_rank || !ranks.is_array() ||
-      ranks.size() > kMostRanksOfNode) {
+  const auto ranks = summary_count(array[6]);
+  if (!round || !group_rank || !written || !array[4].is_string() || !first_rank || !ranks ||
+      *ranks > static_cast<std::int64_t>(kMostRanksOfNode) || !array[7].is_array()) {
     return std::nullopt;
   }
   NodeSummary summary;
@@ -243,13 +269,9 @@ std::optional<NodeSummary> node_summary_from_text(std::string_view text) {
   summary.written = NodeTime(std::chrono::milliseconds(std::min(*written, std::int64_t{1} << 43)));
   summary.host = output::printable(array[4].get_ref<const std::string&>(), kLongestSummaryHost);
   summary.first_rank = *first_rank;
-  for (const json& fields : ranks) {
-    if (!fields.is_array()) { return std::nullopt; }
-    RankReader reader(fields);
-    visit_fields(summary.ranks.emplace_back(), reader);
-  }
-  if (array.size() > 7 && array[7].is_array()) { take_pids(array[7], summary.ranks); }
-  if (array.size() > 8 && array[8].is_array()) { take_more(array[8], summary.ranks); }
+  summary.ranks.resize(static_cast<std::size_t>(*ranks));
+  ColumnReader reader(array[7], summary.ranks);
+  visit_columns(reader);
   return summary;
 }
 

@@ -38,7 +38,8 @@ inline constexpr std::size_t kMostRanksOfNode = 4096;
 /// whatever its node has told before.
 void end_rates(NodeSummary& summary, NodeTime now);
 
-/// For the store: JSON, about 120 bytes a rank, with numbers of six digits.
+/// For the store: JSON, less than 100 bytes a rank of a node of eight; losses have six digits, times four or a
+/// millisecond.
 std::string to_text(const NodeSummary& summary);
 /// What another node, or a stranger who reaches the store, has written, printable and with numbers that can be; nullopt
 /// when it is something else, or of a version that is not known here.

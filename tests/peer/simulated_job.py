@@ -20,10 +20,9 @@ def put_job(store, job="j", nodes=125, per_node=8, ahead=0.0, own=None):
         state.last_heartbeats[name] = now
         role = {"role": "default", "rank": node, "local_world_size": per_node}
         store.set(f"torch.rendezvous.{job}.0/torchelastic/role_info/{node}", json.dumps(role))
-        ranks = [
-            [12345 + i, 100000, 0.694444, 98760, 40.9836, 1.66667, round(own(per_node * node + i), 6), 0.1, 0.123456, 0.123456]
-            for i in range(per_node)
-        ]
-        told = [1, 0, node, int(now.timestamp() * 1000), f"node{node:03d}", per_node * node, ranks]
+        own_times = [round(own(per_node * node + i), 4) for i in range(per_node)]
+        steps = [12345, *[1] * (per_node - 1)]  # each is one ahead of the rank before
+        columns = [steps, 100000, 0.694444, 98760, 40.9836, 1.667, own_times, 0.1, 0.1235, 0.1235]
+        told = [2, 0, node, int(now.timestamp() * 1000), f"node{node:03d}", per_node * node, per_node, columns]
         store.set(f"mdl-launch/{job}/progress/{node}", json.dumps(told, separators=(",", ":")))
     store.set(f"torch.rendezvous.{job}", base64.b64encode(pickle.dumps(state)).decode())

@@ -144,19 +144,19 @@ def progress_message():
     write("progress_message", "python", "~" + "\n".join(messages))
     write("progress_message", "flood", "\x01" + "\n".join(json.dumps({"step": step}) for step in range(150)))
     write("progress_message", "wrong", "\x40" + "\n".join(["", "[" * 1024, "null", "[1]", "{", " " * 1025, "{}"]))
-    rank = [3, 9, 2.5, 24, 16.5, 2, 0.5, 0.125, 0.1, 0.1, 5, 1, "evaluation", 60, 1.5]
-    write("progress_message", "node", "~" + json.dumps([1, 0, 1, 1764420000123, "node1", 8, [rank, [], ["x", -1, "NaN"]]]))
+    columns = [[3, 0, -3], 9, [2.5, "NaN"], 24, 16.5, 2, 0.5, 0.125, 0.1, 0.1, 5, 1, 0.5, [3], 4711, 1e-4, [None, "Infinity"]]
+    write("progress_message", "node", "~" + json.dumps([2, 0, 1, 1764420000123, "node1", 8, 3, columns]))
     write("progress_message", "event", "~" + json.dumps([1, 7, 1764420000123, "node1", "restart", "rank 3 failed\x1b[2J"]))
     gpu = "84 \u00b0C, 1200 of 1980 MHz, slowed down by heat (the hardware), Xid 79"
-    slow = [4, 9, 2.5, 24, 16.5, 2, 0.9, 0, 0.1, 0.1, 5, 0, 0, "x" * 70, 60, 1.5, None, 1, 2.5, 4, 1e-4, "Infinity", gpu]
-    quick = [*slow[:6], 0.1, *slow[7:]]
-    shown = [json.dumps([1, 0, 1, 1764420000123, "node1", 2, [slow, quick]]), json.dumps([1, 7, 1764420000123, "node1", "hang", "x"])]
+    slow = [4, 9, 2.5, 24, 16.5, 2, [0.9, 0.1], 0, 0.1, 0.1, 5, 1, [0.9, 0.1], 4, [7, 1], 1e-4, "Infinity", 2.5, 4, gpu]
+    slow += ["x" * 70, 60, 1.5, [1.5], [5], [2], [None, 1]]
+    shown = [json.dumps([2, 0, 1, 1764420000123, "node1", 2, 2, slow]), json.dumps([1, 7, 1764420000123, "node1", "hang", "x"])]
     write("progress_message", "shown", "~" + "\n".join(shown))
 
 
 def node_answer():
-    def told(node, ranks):
-        return json.dumps([1, 1, node, 1764420000123, f"node{node}", 2 * node, ranks])
+    def told(node, columns):
+        return json.dumps([2, 1, node, 1764420000123, f"node{node}", 2 * node, 2, columns])
 
     def shown(node, ranks, **other):
         fields = {"version": 1, "request": 7, "node": node, "host": f"node{node}", "first": 2 * node, "seconds": 1.01, "ranks": ranks}
@@ -172,8 +172,8 @@ def node_answer():
     group = ["gloo", "0", "default_pg", "0-2", 3, None, 2, [[3, "all_reduce", 0, "[[4]]", None, "Float", 1764420000123]]]
     recorded = rank | {"record": json.dumps([1, "2.10", [group]])}
     step = [3, 9, 2.5, 24, 16.5, 2, 0.5, 0.125, 60.1, 80.1, 5]
-    section = [3, 9, 2.5, 24, 16.5, 2, 0.5, 0.125, 60.1, 80.1, 5, 0, 0, "evaluation", 60, 80]
-    nodes = [told(0, [step, step]), told(1, [[4, *step[1:]], section])]
+    section = [*step, 1, *[[]] * 8, [None, "evaluation"], [None, 60], [None, 80]]
+    nodes = [told(0, step), told(1, [[4, -1], *section[1:]])]
     write("node_answer", "stopped", "\n".join([*nodes, shown(0, [rank, rank]), shown(1, [stopped, rank])]))
     write("node_answer", "ended", "\n".join([nodes[0], shown(0, [rank, ended]), shown(1, [ended | {"store": []}])]))
     write("node_answer", "records", "\n".join([nodes[0], shown(0, [recorded, recorded]), shown(1, [rank])]))

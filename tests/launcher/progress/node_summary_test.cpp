@@ -22,9 +22,9 @@ RankSummary busy_rank(int i) {
   rank.steps_per_s = 5.0 / 3;
   rank.own = 0.4 + 0.1 / (i + 1);
   rank.waiting = 0.2 / (i + 1);
-  rank.age = rank.step_age = 0.123456789;
-  rank.longest_step = 0.7654321;
-  rank.own_lately = 0.41234567;
+  rank.age = rank.step_age = 0.123456789 + 0.012 * i;
+  rank.longest_step = 0.7654321 + 0.0123 * i;
+  rank.own_lately = 0.41234567 + 0.0123 * i;
   rank.own_step = rank.step;
   rank.made_step = true;
   return rank;
@@ -41,15 +41,24 @@ NodeSummary node_of(int ranks) {
   return node;
 }
 
+/// Of four ranks, of which this is told; -1: not known.
+std::vector<std::int64_t> steps_of(const std::string& column) {
+  const auto node = node_summary_from_text(R"([2,0,0,0,"h",0,4,[)" + column + "]]");
+  REQUIRE((node && node->ranks.size() == 4));
+  std::vector<std::int64_t> steps;
+  for (const RankSummary& rank : node->ranks) { steps.push_back(rank.step.value_or(-1)); }
+  return steps;
+}
+
 }  // namespace
 
-TEST_CASE("a node's summary comes back from the store as it was, to six digits") {
+TEST_CASE("a node's summary comes back from the store as it was, to the digits that are told") {
   NodeSummary node = node_of(3);
   node.ranks[1] = RankSummary();
   node.ranks[0].pid = 4'194'304;
   node.ranks[2].pid = 4711;
   node.ranks[2].section = "evaluation";
-  node.ranks[2].section_seconds = 60;
+  node.ranks[2].section_seconds = 123.456789;
   node.ranks[2].section_age = 1.5;
   node.ranks[2].section_left_age = 2.5;
   node.ranks[2].ended = true;
@@ -67,14 +76,13 @@ TEST_CASE("a node's summary comes back from the store as it was, to six digits")
   REQUIRE(read->ranks.size() == 3);
   CHECK((read->ranks[0].step == 12'345 && read->ranks[0].total == 100'000 && read->ranks[0].samples == 98'760));
   CHECK(read->ranks[0].loss == Approx(2.0 / 3).epsilon(1e-5));
-  CHECK(read->ranks[0].age == Approx(0.123457));
+  CHECK(read->ranks[0].age == 0.1235);
   CHECK(read->ranks[1] == RankSummary());
   CHECK((read->ranks[0].pid == 4'194'304 && read->ranks[2].pid == 4711));
   CHECK((read->ranks[2].section == "evaluation" && read->ranks[2].section_age == 1.5 && read->ranks[2].dropped == 5));
   CHECK((read->ranks[2].section_left_age == 2.5 && read->ranks[2].ended));
-  CHECK(read->ranks[0].longest_step == Approx(0.765432));
-  CHECK(
-      (read->ranks[0].own_lately == Approx(0.412346) && read->ranks[0].own_step == 12'345 && read->ranks[0].made_step));
+  CHECK((read->ranks[0].longest_step == 0.7654 && read->ranks[2].section_seconds == 123.457));
+  CHECK((read->ranks[0].own_lately == 0.4123 && read->ranks[0].own_step == 12'345 && read->ranks[0].made_step));
   CHECK(read->ranks[2].loss == -INFINITY);
   CHECK((read->ranks[2].eval_loss == 1.25 && read->ranks[2].eval_step == 12'000));
   CHECK((read->ranks[2].learning_rate == 1e-5 && read->ranks[2].grad_norm == INFINITY));
@@ -87,10 +95,37 @@ TEST_CASE("a node's summary comes back from the store as it was, to six digits")
   CHECK(std::isnan(*node_summary_from_text(to_text(node))->ranks[0].loss));
 }
 
-TEST_CASE("a node's summary takes about 120 bytes a rank, and little for one that says nothing") {
+TEST_CASE("what all ranks of a node have is told once, and each rank's own beside") {
+  NodeSummary node = node_of(3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    RankSummary& rank = node.ranks[i] = RankSummary();
+    rank.step = i == 2 ? 6 : 9;
+    rank.total = 100;
+    rank.loss = 0.5;
+    if (i == 1) { rank.samples = 24; }
+    rank.section = "evaluation";
+  }
+  CHECK(to_text(node) ==
+        R"([2,2,124,1764420000123,"gpu-node-124",992,3,[[9,0,-3],100,0.5,[null,24],[],[],[],[],[],[],[],[],[],[],[],)"
+        R"([],[],[],[],[],"evaluation"]])");
+  CHECK(node_summary_from_text(to_text(node)) == node);
+  CHECK(node_summary_from_text(to_text(node_of(0))) == node_of(0));
+}
+
+TEST_CASE("a node's summary takes less than 100 bytes a rank, and little for one that says nothing") {
   NodeSummary busy = node_of(8);
   for (std::size_t i = 0; i < 8; ++i) { busy.ranks[i].pid = 4'194'296 + static_cast<std::int64_t>(i); }
-  CHECK(to_text(busy).size() <= 8 * 136);
+  CHECK(to_text(busy).size() < 8 * 80);
+  for (RankSummary& rank : busy.ranks) {
+    rank.learning_rate = 9.87654e-5;
+    rank.grad_norm = 1.23456;
+    rank.eval_loss = 2.34567;
+    rank.eval_step = 12'000;
+  }
+  CHECK(to_text(busy).size() < 8 * 100);
+  NodeSummary one = busy;
+  one.ranks.resize(1);
+  CHECK(to_text(one).size() < 200);
   NodeSummary silent = node_of(0);
   silent.ranks.resize(8);
   CHECK(to_text(silent).size() < 80);
@@ -98,41 +133,38 @@ TEST_CASE("a node's summary takes about 120 bytes a rank, and little for one tha
 
 TEST_CASE("what others have put where a node's summary belongs is made printable, or is none") {
   const auto read = node_summary_from_text(
-      R"([1,0,0,1000,"h\u001b[2J",0,[[-1,"x",[],1.5,-3,"NaN",{},null,1,2,"x",-5,1e9,"a\u001bb",4,5,"y",-1,"later",6]],"later"])");
+      R"([2,0,0,1000,"h\u001b[2J",0,1,[-1,"x",[],1.5,-3,"NaN",{},null,1,2,-1,0,"x",-5,2147483649,[],[],[],1e9,"a\u001bb",)"
+      R"(["a\u001bb"],[4,5],5,"y",-1,[-7],false,7],"later"])");
   REQUIRE(read);
   CHECK(read->host == "h");
-  const RankSummary& rank = read->ranks.at(0);
+  REQUIRE(read->ranks.size() == 1);
+  const RankSummary& rank = read->ranks[0];
   CHECK_FALSE((rank.step || rank.total || rank.loss || rank.samples || rank.samples_per_s || rank.steps_per_s));
-  CHECK_FALSE((rank.longest_step || rank.section_left_age || rank.ended));
-  CHECK((rank.age == 1.0 && rank.step_age == 2.0 && rank.dropped == 0 && rank.wrong == 0 && rank.section == "ab"));
+  CHECK_FALSE((rank.own || rank.waiting || rank.longest_step || rank.made_step || rank.own_lately || rank.own_step));
+  CHECK_FALSE((rank.pid || rank.eval_step || rank.section_left_age || rank.dropped || rank.wrong || rank.ended));
+  CHECK((rank.age == 1.0 && rank.step_age == 2.0 && rank.gpu == "ab" && rank.section == "ab"));
+  CHECK((rank.section_seconds == 4.0 && rank.section_age == 5.0));
   for (const char* wrong :
-       {"", "{}", "[]", "[1,0,0,0,\"h\",0]", R"([2,0,0,0,"h",0,[]])", R"([1,-1,0,0,"h",0,[]])", R"([1,0,0,0,7,0,[]])",
-        R"([1,0,0,0,"h",0,[7]])", R"([1,0,0,0,"h",0,{}])", R"([1,0,"x",0,"h",0,[]])", R"([1,0,0,-1,"h",0,[]])",
-        R"([1,0,0,0,"h",1.5,[]])", R"([1,0,0,0,"h",9007199254740993,[]])"}) {
+       {"", "{}", "[]", "[2,0,0,0,\"h\",0,0]", R"([1,0,0,0,"h",0,0,[]])", R"([2,-1,0,0,"h",0,0,[]])",
+        R"([2,0,0,0,7,0,0,[]])", R"([2,0,0,0,"h",0,-1,[]])", R"([2,0,0,0,"h",0,1.5,[]])", R"([2,0,0,0,"h",0,0,{}])",
+        R"([2,0,"x",0,"h",0,0,[]])", R"([2,0,0,-1,"h",0,0,[]])", R"([2,0,0,0,"h",1.5,0,[]])",
+        R"([2,0,0,0,"h",9007199254740993,0,[]])", R"([2,0,0,9223372036854775808,"h",0,0,[]])"}) {
     CAPTURE(wrong);
     CHECK_FALSE(node_summary_from_text(wrong));
   }
-  for (const char* pids : {"7", "[-5,3]", "[9000000000000000000,1]", "[1.5]", R"(["1"])", "[[]]"}) {
-    CAPTURE(pids);
-    const auto odd = node_summary_from_text(R"([1,0,0,0,"h",0,[[],[]],)" + std::string(pids) + "]");
-    CHECK((odd && odd->ranks[0].pid == 0 && odd->ranks[1].pid == 0));
-  }
-  for (const char* more : {"7", "[7]", "[[-1,-2,-3]]", R"([["x",[],1.5]])", "[{}]"}) {
-    CAPTURE(more);
-    const auto odd = node_summary_from_text(R"([1,0,0,0,"h",0,[[]],null,)" + std::string(more) + "]");
-    CHECK((odd && odd->ranks == std::vector<RankSummary>(1)));
-  }
-  const auto late = node_summary_from_text(R"([1,0,0,0,"h",0,[[]],null,[[1,0.5,7],[1]]])");
-  CHECK((late && late->ranks.size() == 1 && late->ranks[0].made_step && late->ranks[0].own_step == 7));
-  std::string many = R"([1,0,0,0,"h",9007199254740992,[[])";
-  for (std::size_t i = 1; i < kMostRanksOfNode; ++i) { many += ",[]"; }
-  CHECK(node_summary_from_text(many + "]]"));
-  CHECK_FALSE(node_summary_from_text(many + ",[]]]"));
-  many += "]]";
+  const std::int64_t largest_count = std::int64_t{1} << 53;
+  CHECK(steps_of("7") == std::vector<std::int64_t>{7, 7, 7, 7});
+  CHECK(steps_of("[7,-2,null]") == std::vector<std::int64_t>{7, 5, -1, -1});
+  CHECK(steps_of("[7,-8,1,0,0,0]") == std::vector<std::int64_t>{7, -1, 8, 8});
+  CHECK(steps_of(R"([1.5,"1",[],{}])") == std::vector<std::int64_t>{-1, -1, -1, -1});
+  CHECK(steps_of("[9007199254740992,1,9223372036854775807,18446744073709551615]") ==
+        std::vector<std::int64_t>{largest_count, -1, -1, -1});
+  CHECK(node_summary_from_text(R"([2,0,0,0,"h",9007199254740992,4096,[]])")->ranks.size() == kMostRanksOfNode);
+  CHECK_FALSE(node_summary_from_text(R"([2,0,0,0,"h",0,4097,[]])"));
+  const std::string whole = R"([2,0,0,0,"h",0,0,[]])";
   const std::size_t largest = 4 * 1024 * 1024;
-  CHECK(node_summary_from_text(many + std::string(largest - many.size(), ' ')));
-  CHECK_FALSE(node_summary_from_text(many + std::string(largest - many.size() + 1, ' ')));
-  CHECK(node_summary_from_text(R"([1,0,0,9223372036854775807,"h",0,[]])") == std::nullopt);
+  CHECK(node_summary_from_text(whole + std::string(largest - whole.size(), ' ')));
+  CHECK_FALSE(node_summary_from_text(whole + std::string(largest - whole.size() + 1, ' ')));
 }
 
 TEST_CASE("rates of a node that tells nothing more end half a minute after the last step, or after twice a long one") {

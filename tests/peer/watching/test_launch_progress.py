@@ -16,6 +16,11 @@ from launching import MDL_LAUNCH, TORCHRUN, environment, free_port, is_served, l
 REPOSITORY = Path(__file__).resolve().parents[3]
 EXAMPLE, STEP_TIMES = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "watching.md").read_text(), re.DOTALL)[:2]
 
+# The columns of a summary in the store (launcher/progress/node_summary.cpp), and those that hold whole numbers.
+COLUMNS = """step total loss samples samples_per_s steps_per_s own waiting age step_age longest_step made_step own_lately own_step pid
+learning_rate grad_norm eval_loss eval_step gpu section section_seconds section_age section_left_age dropped wrong ended""".split()
+WHOLE = {"step", "total", "samples", "own_step", "pid", "eval_step", "dropped", "wrong"}
+
 # Says what its arguments are, and stays until the file of its last argument is there.
 SPEAKER = """
 import json, os, pathlib, socket, sys, time
@@ -32,6 +37,20 @@ def stay(name):
     while not os.path.exists(os.path.join(os.environ["STAGE"], name)):
         time.sleep(0.01)
 """
+
+
+def known_of_ranks(summary):
+    """The last two parts of it as what is known of each rank, by its name; nothing of one that has sent nothing."""
+    count, columns = summary[6:]
+    ranks = [{} for _ in range(count)]
+    for name, column in zip(COLUMNS, columns, strict=False):
+        values = column if isinstance(column, list) else [column] * count
+        last = 0
+        for rank, value in zip(ranks, values, strict=False):
+            if value is not None:
+                rank[name] = last + value if name in WHOLE and isinstance(column, list) else value
+                last = rank[name]
+    return [rank if "age" in rank else {} for rank in ranks]
 
 
 class Stage:
@@ -68,7 +87,7 @@ class Stage:
             keys = [f"mdl-launch/j/progress/{node}" for node in nodes]
             if not store.check(keys):
                 return None
-            values = [json.loads(store.get(key)) for key in keys]
+            values = [[*value[:6], known_of_ranks(value)] for value in (json.loads(store.get(key)) for key in keys)]
             return values if condition([rank for value in values for rank in value[6]]) else None
 
         return wait_until(all_there)
@@ -98,9 +117,9 @@ def test_the_example_of_the_documentation_is_heard_by_ten_lines_of_python(stage)
         file.write("assert 'torch' not in sys.modules\nstay('end')\n")
     worker = ["--no-python", sys.executable, "-I", "-S", script]
     with running(*stage.c10d(), "--nproc-per-node", 2, *worker, env=stage.env) as launcher:
-        [told] = stage.told(0, condition=lambda ranks: all(rank and (rank[0] or 0) >= 10 for rank in ranks))
+        [told] = stage.told(0, condition=lambda ranks: all(rank.get("step", 0) >= 10 for rank in ranks))
         for rank in told[6]:
-            assert rank[1] == 100 and rank[3] == 8 * rank[0] and abs(rank[2] - 2.0 / rank[0]) < 1e-5
+            assert rank["total"] == 100 and rank["samples"] == 8 * rank["step"] and abs(rank["loss"] - 2.0 / rank["step"]) < 1e-5
         stage.go()
         assert launcher.wait(60) == 0, launcher.stderr.read()
     # By itself it does the same, and nobody hears it.
@@ -123,8 +142,8 @@ tell(step=5)
     script = stage.folder / "worker.py"
     script.write_text(worker + SPEAKER[SPEAKER.index("def stay") :] + "stay('end')\n")
     with running(*stage.c10d(), script, env=stage.env) as launcher:
-        [told] = stage.told(0, condition=lambda ranks: all(rank and rank[0] == 5 for rank in ranks))
-        assert told[6][0][2] == 0.5  # step 1 and 5 are all that came
+        [told] = stage.told(0, condition=lambda ranks: all(rank.get("step") == 5 for rank in ranks))
+        assert told[6][0]["loss"] == 0.5  # step 1 and 5 are all that came
         stage.go()
         assert launcher.wait(60) == 0, launcher.stderr.read()
 
@@ -179,10 +198,10 @@ def test_two_nodes_tell_the_store_of_all_their_ranks(stage):
         running(*stage.c10d(2, "is_host=0"), "--nproc-per-node", 3, script, env=stage.env) as second,
     ):
         told = stage.told(0, 1, condition=lambda ranks: len(ranks) == 5 and all(ranks))
-        assert [value[:3] for value in told] == [[1, 0, 0], [1, 0, 1]]
+        assert [value[:3] for value in told] == [[2, 0, 0], [2, 0, 1]]
         sizes = [len(value[6]) for value in told]
         assert sorted(sizes) == [2, 3] and [value[5] for value in told] == [0, sizes[0]]
-        assert [rank[0] for value in told for rank in value[6]] == [10, 11, 12, 13, 14]
+        assert [rank["step"] for value in told for rank in value[6]] == [10, 11, 12, 13, 14]
         assert [event[3] for event in stage.events()] == ["round"]
         stage.go()
         assert (first.wait(60), second.wait(60)) == (0, 0)
@@ -227,10 +246,11 @@ stay("end")
 """)
     with running(*stage.c10d(), "--nproc-per-node", 2, "--max-restarts", 1, script, env=stage.env) as launcher:
         [told] = stage.told(0, condition=lambda ranks: len(ranks) == 2 and all(ranks))
-        assert [told[1], told[6][0][:3]] == [0, [70, 90, 1.5]]
+        first = told[6][0]
+        assert (told[1], first["step"], first["total"], first["loss"]) == (0, 70, 90, 1.5)
         stage.go("fail")
-        [told] = stage.told(0, condition=lambda ranks: all(rank and rank[0] == 3 for rank in ranks))
-        assert told[1] == 1 and all(rank[1:4] == [None] * 3 and "evaluation" not in rank for rank in told[6])
+        [told] = stage.told(0, condition=lambda ranks: all(rank.get("step") == 3 for rank in ranks))
+        assert told[1] == 1 and not any({"total", "loss", "samples", "section"} & rank.keys() for rank in told[6])
         kinds = wait_until(lambda: len(stage.events()) == 3 and stage.events())
         assert [event[3] for event in kinds] == ["round", "restart", "round"]
         shown = status(stage)
@@ -253,8 +273,9 @@ tell(step=9, section=bell)
 stay("end")
 """)
     with running(*stage.c10d(), script, env=stage.env) as launcher:
-        [told] = stage.told(0, condition=lambda ranks: ranks and ranks[0] and ranks[0][0] == 9 and len(ranks[0]) > 13)
-        assert told[6][0][13] == "evil" and told[6][0][12] == 5 and 2500 <= told[6][0][11] <= 3000
+        [told] = stage.told(0, condition=lambda ranks: ranks and ranks[0].get("step") == 9 and "section" in ranks[0])
+        rank = told[6][0]
+        assert rank["section"] == "evil" and rank["wrong"] == 5 and 2500 <= rank["dropped"] <= 3000
         shown = status(stage)
         assert "\x1b" not in shown and "\x07" not in shown and "evil since" in shown and "loss nan" in shown
         assert "  5 wrong messages" in shown and re.search(r"  \d{4} messages beyond 100 a second", shown)
@@ -284,7 +305,7 @@ def test_a_worker_reaches_its_socket_wherever_the_logs_are(stage, folder, reques
     assert not Path(path).exists() and list(temporary.iterdir()) == []
     with running(*stage.c10d(), *options, script, env={**stage.env, "TMPDIR": str(temporary)}) as launcher:
         [told] = stage.told(0, condition=all)
-        assert told[6][0][0] == 4
+        assert told[6][0]["step"] == 4
         stage.go()
         assert launcher.wait(60) == 0
     assert list(temporary.iterdir()) == []
@@ -306,6 +327,6 @@ def test_a_static_job_tells_it_in_the_store_of_node_0(stage):
         running(*static, "--node-rank", 1, script, env=stage.env) as second,
     ):
         told = stage.told(0, 1, condition=lambda ranks: len(ranks) == 2 and all(ranks))
-        assert [[value[2], value[5], value[6][0][0]] for value in told] == [[0, 0, 10], [1, 1, 11]]
+        assert [[value[2], value[5], value[6][0]["step"]] for value in told] == [[0, 0, 10], [1, 1, 11]]
         stage.go()
         assert (first.wait(60), second.wait(60)) == (0, 0)
