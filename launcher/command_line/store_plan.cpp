@@ -210,12 +210,13 @@ StorePlan plan_place(const LaunchOptions& options, const Settings& settings, con
           "--master-addr and --master-port are for --rdzv-backend static; with c10d the first node gives them");
     }
     C10dJob job = plan_c10d_job(options, settings);  // also to say what is wrong with the options
-    if (several) {
+    const bool meets = !options.rdzv_endpoint.empty() && job.endpoint.port != 0;
+    if (several || meets) {
       // With is_host=0 the user says that another agent here has it, or that a tunnel leads there.
       if (job.is_host.value_or(true)) { warn_of_loopback(job.endpoint.host, options.nnodes.max); }
       return job;
     }
-    // One node meets nobody at the endpoint; its workers meet at a store on a port of its own, as torchrun's do.
+    // One node that names no place meets nobody; its workers meet at a store on a port of its own.
     local.run_id = options.rdzv_id;
     return local;
   }

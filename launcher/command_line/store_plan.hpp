@@ -42,10 +42,11 @@ struct StaticJob {
 using StorePlan = std::variant<LocalStore, StaticJob, C10dJob>;
 
 /// The store of a job. As torchrun: --standalone, and one node without an endpoint or a port, mean a free port on this
-/// host and a fresh run id; --rdzv-backend static takes --master-addr and --master-port (29500), or --rdzv-endpoint in
-/// their place. `fresh_id` is used where the run id is made up.
-/// Throws UsageError for an unknown backend, an endpoint without a port, a node rank that is not below the number of
-/// nodes, and --rdzv-conf that is not KEY=VALUE,…. Does not read the secret.
+/// host and a fresh run id; one node that names its endpoint with c10d meets there, so that a second agent of the job
+/// waits rather than does the same work again; --rdzv-backend static takes --master-addr and --master-port (29500), or
+/// --rdzv-endpoint in their place. `fresh_id` is used where the run id is made up. Throws UsageError for an unknown
+/// backend, an endpoint without a port, a node rank that is not below the number of nodes, and --rdzv-conf that is not
+/// KEY=VALUE,…. Does not read the secret.
 StorePlan plan_store(const LaunchOptions& options, const std::string& fresh_id);
 
 /// Reads the secret file that --rdzv-conf names, if it names one, and sets up the guard of the job's stores. Throws

@@ -59,6 +59,22 @@ TEST_CASE("a static rendezvous takes its address and port from the command line"
   CHECK_THROWS_WITH(plan_store(options, "fresh"), Catch::Contains("node3") && Catch::Contains("port"));
 }
 
+TEST_CASE("one node that names its endpoint meets there with c10d, and at a port of its own without a place") {
+  LaunchOptions options;
+  options.rdzv_backend = "c10d";
+  options.rdzv_id = "mine";
+  options.rdzv_endpoint = "node3:1234";
+  const auto job = std::get<C10dJob>(plan_store(options, "fresh"));
+  CHECK((job.endpoint == Endpoint("node3", 1234) && job.settings.min_nodes == 1 && job.settings.max_nodes == 1));
+  options.rdzv_endpoint = "node3";
+  CHECK(std::get<C10dJob>(plan_store(options, "fresh")).endpoint == Endpoint("node3", 29400));
+  for (const char* nowhere : {"", "localhost:0"}) {
+    options.rdzv_endpoint = nowhere;
+    const auto store = std::get<LocalStore>(plan_store(options, "fresh"));
+    CHECK((store.port == 0 && store.run_id == "mine" && store.address == "localhost"));
+  }
+}
+
 TEST_CASE("the address that is given for this node is what its workers are told") {
   LaunchOptions options;
   options.local_addr = "10.1.2.3";
