@@ -98,7 +98,6 @@ doctor::JobSpec job_spec_of(const LaunchPlan& plan, bool use_cpu) {
   job.program = plan.options.program;
   job.omp_threads = plan.environment.at("OMP_NUM_THREADS");
   if (plan.num_machines == 1) { return job; }
-  job.standalone = false;
   if (plan.rdzv_endpoint) {
     const Endpoint endpoint = parse_endpoint(*plan.rdzv_endpoint, kStaticPort);
     job.host = endpoint.host;

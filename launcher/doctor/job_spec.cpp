@@ -49,8 +49,9 @@ JobSpec job_spec_of(const command_line::LaunchOptions& options, const machine::M
     job.program.insert(job.program.end(), options.program_args.begin(), options.program_args.end());
   }
   if (!options.standalone) { command_line::check_choice({"--rdzv-backend", job.backend}, {"static", "c10d"}); }
-  job.standalone = options.standalone || (job.nodes == 1 && options.rdzv_endpoint.empty());
-  if (job.standalone) { return job; }
+  // As the launch has it: without a port one node meets at a free one of this machine.
+  const bool named = !options.rdzv_endpoint.empty() || (is_static && options.master_port);
+  if (options.standalone || (job.nodes == 1 && !named)) { return job; }
   if (!options.rdzv_endpoint.empty()) {
     const Endpoint endpoint = parse_endpoint(options.rdzv_endpoint, is_static ? kStaticPort : kC10dPort);
     job.host = endpoint.host;

@@ -14,11 +14,10 @@ struct JobSpec {
   int nodes = 1;
   int processes_here = 1;  ///< workers that would start on this node
   int node_rank = -1;      ///< -1: not known (c10d)
-  bool standalone = true;  ///< one node, no endpoint of its own
   bool wants_gpus = false;
   bool use_cpu = false;
   std::string backend = "static";
-  std::string host;  ///< of the endpoint; empty when there is none
+  std::string host;  ///< of the endpoint; empty when there is none: one node that names none, or --standalone
   int port = 0;
   std::optional<std::string> omp_threads;  ///< OMP_NUM_THREADS that the launch would set; else the environment's stays
   bool no_python = false;

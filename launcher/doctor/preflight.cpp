@@ -9,9 +9,8 @@
 namespace mdl::launcher::doctor {
 
 void warn_beforehand(const JobSpec& job) {
-  const bool several = job.nodes > 1 && !job.host.empty();
   const bool native = !job.program.empty() && is_toolkit(job.program[0]);
-  if (!several && !native) { return; }
+  if (job.host.empty() && !native) { return; }
   for (const Finding& finding : examine_cheaply(job, observe_cheaply(job))) {
     if (finding.level != Finding::Level::ok) {
       log::warning(str_cat(finding.check, ": ", finding.text, "\n  ", finding.advice));

@@ -5,8 +5,8 @@
 namespace mdl::launcher::doctor {
 
 /// What a launch says by itself before it starts, in the doctor's words: the checks that cost nothing (examine_cheaply)
-/// as warnings. Of a job of several nodes the endpoint's name and owner, and of an mdl-toolkit the paths among its
-/// arguments. They stop nothing: a name may resolve a moment later, and a folder may be made by then.
+/// as warnings. Of a job with an endpoint its name and owner, and of an mdl-toolkit the paths among its arguments. They
+/// stop nothing: a name may resolve a moment later, and a folder may be made by then.
 void warn_beforehand(const JobSpec& job);
 
 /// The same for a launch in torchrun's words; what is wrong with one the launcher itself says.

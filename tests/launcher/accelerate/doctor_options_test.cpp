@@ -69,7 +69,14 @@ TEST_CASE("a job in torchrun's words, with PET_ variables below them") {
   CHECK(kubeflow.host == "job-0");
   CHECK(kubeflow.port == 23456);
 
-  CHECK(job_of({"--standalone", "prog"}, machine()).host.empty());
+  for (const std::vector<std::string>& alone : {std::vector<std::string>{"prog"},
+                                                {"--standalone", "--master-addr", "node7", "prog"},
+                                                {"--master-addr", "node7", "prog"},
+                                                {"--rdzv-backend", "c10d", "--master-port", "1234", "prog"}}) {
+    CHECK(job_of(alone, machine()).host.empty());
+  }
+  const auto one = job_of({"--master-addr", "node7", "--master-port", "1234", "prog"}, machine());
+  CHECK((one.nodes == 1 && one.host == "node7" && one.port == 1234));
   CHECK_THROWS_WITH(job_of({"--nnodes", "2", "--rdzv-backend", "c10d", "p"}, machine()), Contains("--rdzv-endpoint"));
   CHECK_THROWS_WITH(job_of({"--nodes", "2", "p"}, machine()), Contains("--nodes"));
   CHECK(job_of({"--nnod", "2", "--master-a", "[::1]", "--no-p"}, machine()).host == "::1");  // torchrun's abbreviations

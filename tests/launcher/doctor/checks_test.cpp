@@ -42,7 +42,6 @@ JobSpec two_nodes() {
   job.nodes = 2;
   job.processes_here = 8;
   job.node_rank = 0;
-  job.standalone = false;
   job.wants_gpus = true;
   job.host = "node1";
   job.port = 29500;

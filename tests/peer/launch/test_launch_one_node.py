@@ -33,3 +33,11 @@ def test_a_second_agent_of_a_job_of_one_node_is_a_spare_and_the_script_runs_once
             # Where torchrun has a part in it the spare loses the store with its host, and cannot tell how the job has ended.
             assert TORCHRUN in (host, guest) or second.returncode == 0, errors
     assert started.read_text() == "\n"
+
+
+def test_an_address_of_another_machine_is_warned_of_where_workers_are_told_it():
+    elsewhere = "203.0.113.7"
+    for meeting, told in ((["--master-addr", elsewhere], False), (["--master-addr", elsewhere, "--master-port", free_port()], True)):
+        done = launch("--nnodes", "1", *meeting, "--no-python", "sh", "-c", "echo $MASTER_ADDR")
+        assert (done.returncode, done.stdout == f"{elsewhere}\n") == (0, told)
+        assert (f"endpoint owner: this is the machine of rank 0, but {elsewhere}" in done.stderr) == told
