@@ -30,8 +30,6 @@ using std::chrono::milliseconds;
 constexpr int kMostLosses = 5;
 // After the rendezvous was closed: for this node's own barrier to end as well.
 constexpr milliseconds kCloseGrace{1000};
-// For the other nodes to read that the job has failed, or that the store goes: each looks as often as it watches.
-constexpr milliseconds kReadersTimeout{5000};
 constexpr milliseconds kSparesTimeout{2000};
 
 class C10dJobRendezvous : public JobRendezvous {
@@ -162,7 +160,7 @@ class C10dJobRendezvous : public JobRendezvous {
     co_await watch_.stop();
     co_await ignoring_errors([this]() { return learn_root_cause(); });
     if (!link_.hosts_store()) { co_return; }
-    co_await ignoring_errors([this]() { return wait_for_readers(board_, "the job's"); });
+    co_await ignoring_errors([this]() { return wait_for_readers(board_, link_.store(), round_.number, "the job's"); });
     co_await ignoring_errors([this]() { return wait_for_spares(link_.store(), job_.run_id, kSparesTimeout); });
   }
 
@@ -212,15 +210,20 @@ class C10dJobRendezvous : public JobRendezvous {
     rules.passes_over = [this, what](RoundEvent event) { return passes_over(what, event); };
     rules.take = [this, what](RoundEvent event) { return take(what, event); };
     rules.ended = [this, what](bool failed) {
-      if (failed) {
-        state_ = RoundState::should_end;
-        lost_ = what == WatchFor::change;
-      }
+      if (failed) { lose_store(what); }
       // The ranks of a round that is over are waited for in vain.
       if (sharing_ && link_.is_connected() && state_ != RoundState::goes_on) { link_.store().abort(); }
       changed_.notify();
     };
     watch_.start(link_.rendezvous(), std::move(rules));
+  }
+
+  /// (Another job's agent may have hosted it. The workers meet at a store of the round's first node.)
+  void lose_store(WatchFor what) {
+    lost_ = what == WatchFor::change;
+    const bool alone = lost_ && !sharing_ && job_.settings.max_nodes == 1;
+    if (!alone) { state_ = RoundState::should_end; }
+    if (alone) { log::warning("the rendezvous' store was lost; this job of one node goes on without it"); }
   }
 
   asio::awaitable<bool> passes_over(WatchFor what, RoundEvent event) {
@@ -295,13 +298,6 @@ class C10dJobRendezvous : public JobRendezvous {
     co_await detach();
   }
 
-  /// Before the store ends with this process: until the other nodes know why, by the signatures at `place`.
-  template <typename Place>
-  asio::awaitable<void> wait_for_readers(const Place& place, const char* whose) {
-    const bool all = co_await place.wait_for_signatures(link_.store(), round_.number, kReadersTimeout);
-    if (!all) { log::info("some nodes have not taken notice of ", whose, " end; not waiting any longer"); }
-  }
-
   asio::awaitable<void> wait_at_barrier(std::shared_ptr<bool> all_there) {
     start_watch(WatchFor::end_of_job);  // without heartbeats the others would take this node for dead
     const loop::BackgroundTask barrier(io_, [this, all_there] { return arrive(all_there); }, changed_);
@@ -326,7 +322,8 @@ class C10dJobRendezvous : public JobRendezvous {
     }
     co_await close();
     if (gives_up && link_.rendezvous().hosts_store()) {
-      co_await ignoring_errors([this]() { return wait_for_readers(farewell_, "this one's"); });
+      co_await ignoring_errors(
+          [this]() { return wait_for_readers(farewell_, link_.store(), round_.number, "this one's"); });
     }
   }
 

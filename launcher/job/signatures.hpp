@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "common/log.hpp"
 #include "common/loop/asio.hpp"
 #include "rendezvous/client/tcp_store_client.hpp"
 
@@ -21,5 +22,15 @@ asio::awaitable<void> sign(rendezvous::client::TcpStoreClient& store, Signatures
 /// Waits until all have signed; false when they have not by `timeout`. May throw StoreConnectionError.
 asio::awaitable<bool> wait_for_all(rendezvous::client::TcpStoreClient& store, Signatures list,
                                    std::chrono::milliseconds timeout);
+
+/// The same where whoever has not read of `whose` end is not waited for any longer. `place` has wait_for_signatures().
+template <typename Place>
+asio::awaitable<void> wait_for_readers(const Place& place, rendezvous::client::TcpStoreClient& store,
+                                       std::int64_t round, const char* whose) {
+  // Each agent looks as often as it watches.
+  constexpr std::chrono::milliseconds kReadersTimeout{5000};
+  const bool all = co_await place.wait_for_signatures(store, round, kReadersTimeout);
+  if (!all) { log::info("some nodes have not taken notice of ", whose, " end; not waiting any longer"); }
+}
 
 }  // namespace mdl::launcher::job

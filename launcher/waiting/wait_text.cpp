@@ -117,6 +117,12 @@ std::string wait_for_nodes(const WaitContext& context, const RendezvousState& st
                            WantedNodes wanted, rendezvous::c10d::RendezvousTime now) {
   const std::vector<NodeDesc> nodes = participants_of(state);
   const std::vector<std::string> names = names_of(nodes);
+  if (state.redundancy_list.contains(self) && wanted.most == 1) {
+    return fitting_list(context, names, [&](const std::string& some) {
+      return str_cat("standing by: another agent runs this job of one node at ", to_string(context.store),
+                     in_brackets(some), job_text(context), "; another job needs another --rdzv-id");
+    });
+  }
   if (state.redundancy_list.contains(self)) {
     return fitting_list(context, names, [&](const std::string& some) {
       return str_cat("standing by as a spare node: others have all ", wanted.most, " places at ",

@@ -14,6 +14,12 @@ void RendezvousClient::fail_closed() const {
 }
 
 void RendezvousClient::fail_left_out() const {
+  if (job_.settings.max_nodes == 1) {  // rather started by mistake than kept as a spare one
+    throw RendezvousError(
+        RendezvousError::Reason::closed,
+        name() + "this job of one node was done by another agent, and this one has run nothing",
+        "If this is another job, give it another --rdzv-id; if the job has several nodes, give all the same --nnodes.");
+  }
   throw RendezvousError(RendezvousError::Reason::left_out,
                         name() + "the job has ended without need of this spare node");
 }

@@ -13,7 +13,7 @@ class RendezvousError : public Error {
     timed_out,  ///< not enough nodes in time
     closed,     ///< the job has ended
     refused,    ///< this node was started with other settings than the others
-    left_out,   ///< the job has ended well; this node was a spare one and was never needed. No failure.
+    left_out,   ///< the job of several nodes has ended well; this one was spare and was never needed. No failure.
   };
 
   RendezvousError(Reason reason, const std::string& problem, const std::string& advice = {})

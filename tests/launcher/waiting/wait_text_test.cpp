@@ -62,8 +62,11 @@ TEST_CASE("a node that cannot join a round yet says whose round it is, and a spa
         "waiting for the next round: 1 of the nodes at node1:29400 (node1) has not ended round 3; job j; 9 min 55 s "
         "left");
   state.redundancy_list.insert(kNode2);
+  CHECK(text_of(state, {1, 2}, kNode2) ==
+        "standing by as a spare node: others have all 2 places at node1:29400 (node1); job j");
   CHECK(text_of(state, {1, 1}, kNode2) ==
-        "standing by as a spare node: others have all 1 places at node1:29400 (node1); job j");
+        "standing by: another agent runs this job of one node at node1:29400 (node1); job j; another job needs another "
+        "--rdzv-id");
 }
 
 TEST_CASE("several agents of one host are counted, and of many nodes as many are named as there is room for") {
