@@ -45,7 +45,7 @@ json number_or_word(double value) {
   return short_number(value, 6);
 }
 
-/// A digit less than a millisecond of seconds and minutes has is of no use to anybody.
+/// To four digits, and to six from 10 on, so that minutes keep their milliseconds.
 json time_or_rate(double value) {
   return value < 10 ? short_number(value, 4) : number_or_word(value);
 }
