@@ -4,7 +4,10 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <optional>
+#include <random>
+#include <thread>
 #include <utility>
 
 #include "common/error.hpp"
@@ -26,13 +29,20 @@ constexpr int kBacklog = 65'535;
 // address, and somebody may have it on the next.
 constexpr int kPortAttempts = 16;
 
+// How often to try a port again that two programs have kept each other from, and how long to wait at most before.
+constexpr int kHindrances = 10;
+constexpr std::chrono::microseconds kLongestStep{5000};
+
 // So many connections are taken before the clients have their turn: each takes several calls of the kernel.
 constexpr int kAcceptsPerTurn = 8;
 
 // How long to leave waiting connections alone when this process has no descriptor left for them.
 constexpr std::chrono::milliseconds kAcceptPause{100};
 
-std::optional<tcp::acceptor> try_listen(asio::io_context& io, const tcp::endpoint& endpoint, error_code& error) {
+/// `bound`: whether the port was free up to the last moment.
+std::optional<tcp::acceptor> try_listen_once(asio::io_context& io, const tcp::endpoint& endpoint, bool& bound,
+                                             error_code& error) {
+  bound = false;
   tcp::acceptor acceptor(io);
   if (acceptor.open(endpoint.protocol(), error)) { return std::nullopt; }
   loop::close_on_exec(acceptor.native_handle());
@@ -43,9 +53,24 @@ std::optional<tcp::acceptor> try_listen(asio::io_context& io, const tcp::endpoin
     acceptor.set_option(asio::ip::v6_only(!endpoint.address().is_unspecified()), error);
   }
   if (acceptor.bind(endpoint, error)) { return std::nullopt; }
+  bound = true;
   if (acceptor.listen(kBacklog, error)) { return std::nullopt; }
   acceptor.non_blocking(true, error);
   return acceptor;
+}
+
+/// Sockets that may have a port after each other may also be bound to it at once, as long as none listens. Where two
+/// begin to listen at the same moment each finds the other, and Linux refuses both: then this one steps back for a time
+/// of its own, after which the other one listens, or this one can.
+std::optional<tcp::acceptor> try_listen(asio::io_context& io, const tcp::endpoint& endpoint, error_code& error) {
+  std::minstd_rand random(std::random_device{}());
+  std::uniform_int_distribution<std::int64_t> step(0, kLongestStep.count());
+  for (int hindered = 0;; ++hindered) {
+    bool bound = false;
+    std::optional<tcp::acceptor> acceptor = try_listen_once(io, endpoint, bound, error);
+    if (acceptor || !bound || error != asio::error::address_in_use || hindered == kHindrances) { return acceptor; }
+    std::this_thread::sleep_for(std::chrono::microseconds(step(random)));
+  }
 }
 
 [[noreturn]] void fail(const tcp::endpoint& endpoint, const error_code& error) {
