@@ -36,13 +36,6 @@ if(MDL_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   add_compile_options($<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
 endif()
 
-find_program(MDL_MOLD mold)
-if(MDL_MOLD AND NOT MDL_PORTABLE)
-  # Not for packages, and without RELRO: older ones (rui314/mold issue 1151) may lay thread-local bytes across a page's end, and then the
-  # loader protects a page that is not there: "cannot apply additional memory protection after relocation".
-  add_link_options(-fuse-ld=mold LINKER:-z,norelro)
-endif()
-
 option(MDL_UNITY_BUILD "Compile several files of a library at once: three times faster from nothing, slower for one change" OFF)
 
 # mdl_unity_build(TARGET [FILE…]): lets MDL_UNITY_BUILD join the files of TARGET, except FILEs, whose names without linkage

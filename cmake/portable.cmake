@@ -31,4 +31,3 @@ endif()
 # The compiler's own folders would come first otherwise, and beside them lies this machine's C library. In unwinder/ lies Debian 11's
 # libgcc_eh.a: the compiler's asks the C library for _dl_find_object (glibc 2.35).
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-s -B${CMAKE_SYSROOT}/usr/lib/${triplet} -L${CMAKE_SYSROOT}/unwinder -L${CMAKE_SYSROOT}/usr/lib/${triplet}")
-set(MDL_MOLD OFF)  # a compiler for another processor does not find it

@@ -79,7 +79,7 @@ with_apt() {
   done
   apt_install "${packages[@]}" || die "apt-get could not install them"
   for name in $(column 2 "${wished[@]}"); do
-    if name=$(apt_name "$name"); then apt_install "$name" || say "a build goes without $name"; fi  # an older Ubuntu has no mold
+    if name=$(apt_name "$name"); then apt_install "$name" || say "a build goes without $name"; fi
   done
 }
 
