@@ -143,8 +143,13 @@ class ColumnReader {
     });
   }
   void text(std::string RankSummary::* field, std::size_t most) {
+    // Once for all ranks that have it: it may be as long as the whole summary.
+    const json* last = nullptr;
+    std::string shown;
     each([&](RankSummary& rank, const json& told) {
-      if (told.is_string()) { rank.*field = output::printable(told.get_ref<const std::string&>(), most); }
+      if (!told.is_string()) { return; }
+      if (std::exchange(last, &told) != &told) { shown = output::printable(told.get_ref<const std::string&>(), most); }
+      rank.*field = shown;
     });
   }
   void flag(bool RankSummary::* field) {

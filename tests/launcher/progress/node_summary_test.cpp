@@ -161,6 +161,13 @@ TEST_CASE("what others have put where a node's summary belongs is made printable
         std::vector<std::int64_t>{largest_count, -1, -1, -1});
   CHECK(node_summary_from_text(R"([2,0,0,0,"h",9007199254740992,4096,[]])")->ranks.size() == kMostRanksOfNode);
   CHECK_FALSE(node_summary_from_text(R"([2,0,0,0,"h",0,4097,[]])"));
+  // As long as a text may be, of what is not shown: looked at once, not once for each rank, which would take minutes.
+  const std::string endless = "\"" + std::string(4'000'000, '\x7f') + "x\"";
+  const auto alike =
+      node_summary_from_text(R"([2,0,0,0,"h",0,4096,[[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],)"
+                             R"([],[],)" +
+                             endless + "]]");
+  CHECK((alike && alike->ranks.front().gpu == "x" && alike->ranks.back().gpu == "x"));
   const std::string whole = R"([2,0,0,0,"h",0,0,[]])";
   const std::size_t largest = 4 * 1024 * 1024;
   CHECK(node_summary_from_text(whole + std::string(largest - whole.size(), ' ')));
