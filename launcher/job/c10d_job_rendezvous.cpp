@@ -218,12 +218,15 @@ class C10dJobRendezvous : public JobRendezvous {
     watch_.start(link_.rendezvous(), std::move(rules));
   }
 
-  /// (Another job's agent may have hosted it. The workers meet at a store of the round's first node.)
+  /// A job of one node needs it no more, as when another job's agent takes it along: its workers meet at a store of
+  /// their own.
   void lose_store(WatchFor what) {
     lost_ = what == WatchFor::change;
-    const bool alone = lost_ && !sharing_ && job_.settings.max_nodes == 1;
-    if (!alone) { state_ = RoundState::should_end; }
-    if (alone) { log::warning("the rendezvous' store was lost; this job of one node goes on without it"); }
+    if (lost_ && !sharing_ && job_.settings.max_nodes == 1) {
+      log::warning("the rendezvous' store was lost; this job of one node goes on without it");
+    } else {
+      state_ = RoundState::should_end;
+    }
   }
 
   asio::awaitable<bool> passes_over(WatchFor what, RoundEvent event) {

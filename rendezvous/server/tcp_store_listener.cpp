@@ -4,7 +4,6 @@
 
 #include <cerrno>
 #include <chrono>
-#include <cstdint>
 #include <optional>
 #include <random>
 #include <thread>
@@ -63,13 +62,11 @@ std::optional<tcp::acceptor> try_listen_once(asio::io_context& io, const tcp::en
 /// begin to listen at the same moment each finds the other, and Linux refuses both: then this one steps back for a time
 /// of its own, after which the other one listens, or this one can.
 std::optional<tcp::acceptor> try_listen(asio::io_context& io, const tcp::endpoint& endpoint, error_code& error) {
-  std::minstd_rand random(std::random_device{}());
-  std::uniform_int_distribution<std::int64_t> step(0, kLongestStep.count());
   for (int hindered = 0;; ++hindered) {
     bool bound = false;
     std::optional<tcp::acceptor> acceptor = try_listen_once(io, endpoint, bound, error);
     if (acceptor || !bound || error != asio::error::address_in_use || hindered == kHindrances) { return acceptor; }
-    std::this_thread::sleep_for(std::chrono::microseconds(step(random)));
+    std::this_thread::sleep_for(std::chrono::microseconds(std::random_device{}() % kLongestStep.count()));
   }
 }
 
